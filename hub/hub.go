@@ -1,0 +1,174 @@
+// Package hub keeps the live streams by name: one writer each, many readers.
+//
+// A stream is a ring of access units, bounded in time and bytes. A reader is a
+// cursor into it: it has no queue, no copy and no goroutine of its own, and the
+// writer never waits for it. A reader that falls off the ring's tail jumps to the
+// newest key frame, alone, and is counted. A new reader starts at the newest key
+// frame, so that a picture shows at once.
+package hub
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"obvan/media"
+)
+
+// Errors a caller can act on.
+var (
+	ErrPublishing = errors.New("the stream already has a publisher")
+	ErrNoStream   = errors.New("no such stream")
+	ErrNotYet     = errors.New("no unit yet")
+)
+
+// Program is the name of the stream every output follows.
+const Program = "program"
+
+// Limits of what a stream keeps for readers that are late.
+const (
+	DefaultKeep = 12 * time.Second
+	maxBytes    = 96 << 20
+	slots       = 8192 // a power of two; 77 units a second make this 106 s
+)
+
+// Origin says where a stream comes from.
+type Origin struct {
+	Proto   string                   // "rtmp", "rtsp", "whip", "demo", "program"
+	Remote  string                   // the peer's address, "" for streams made here
+	Keep    time.Duration            // how much to keep for late readers; 0 is DefaultKeep
+	Repairs func() map[string]uint64 // what was mended on the way in, by kind; nil when nothing can be
+}
+
+// Hub is the set of live streams.
+type Hub struct {
+	mu      sync.Mutex
+	streams map[string]*stream
+	changed chan struct{}
+}
+
+// New makes an empty hub.
+func New() *Hub {
+	return &Hub{streams: map[string]*stream{}, changed: make(chan struct{})}
+}
+
+// Publish claims name. The stream has no tracks until SetTracks. It fails with
+// ErrPublishing while somebody else publishes under that name.
+func (h *Hub) Publish(name string, from Origin) (*Publisher, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.streams[name] != nil {
+		return nil, ErrPublishing
+	}
+	if from.Keep == 0 {
+		from.Keep = DefaultKeep
+	}
+	st := &stream{name: name, from: from, since: time.Now()}
+	h.streams[name] = st
+	h.wake()
+	return &Publisher{hub: h, st: st}, nil
+}
+
+// Subscribe reads a stream from its newest key frame on. It fails with ErrNoStream.
+func (h *Hub) Subscribe(name string) (*Subscriber, error) {
+	h.mu.Lock()
+	st := h.streams[name]
+	h.mu.Unlock()
+	if st == nil {
+		return nil, ErrNoStream
+	}
+	return newSubscriber(st), nil
+}
+
+// Await is Subscribe that waits for the stream to appear.
+func (h *Hub) Await(ctx context.Context, name string) (*Subscriber, error) {
+	for {
+		changed := h.Changed()
+		if sub, err := h.Subscribe(name); err == nil {
+			return sub, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Changed closes when a stream appears, leaves or changes its tracks. Take it
+// before looking, so that nothing is missed in between.
+func (h *Hub) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+// wake tells whoever waits on Changed; h.mu is held.
+func (h *Hub) wake() {
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+func (h *Hub) note() {
+	h.mu.Lock()
+	h.wake()
+	h.mu.Unlock()
+}
+
+func (h *Hub) remove(st *stream) {
+	h.mu.Lock()
+	if h.streams[st.name] == st {
+		delete(h.streams, st.name)
+		h.wake()
+	}
+	h.mu.Unlock()
+}
+
+// Stats is a stream's counters since it was published.
+type Stats struct {
+	Name   string
+	Origin Origin
+	Since  time.Time
+	Tracks *media.Tracks // nil until known
+
+	Pictures, KeyFrames, AudioFrames, Bytes uint64
+
+	KeyInterval time.Duration // between the last two key frames; 0 until there were two
+	LastPicture time.Time     // when it arrived; zero when there was none
+	LastAudio   time.Time
+	LastKey     time.Time
+
+	Readers int    // now
+	Lost    uint64 // units that readers skipped because they were too slow, all readers together
+	Waited  uint64 // pictures dropped because no key frame had come yet
+}
+
+// Stream is one stream's counters.
+func (h *Hub) Stream(name string) (Stats, bool) {
+	h.mu.Lock()
+	st := h.streams[name]
+	h.mu.Unlock()
+	if st == nil {
+		return Stats{}, false
+	}
+	return st.stats(), true
+}
+
+// Streams is the counters of all streams, by name.
+func (h *Hub) Streams() []Stats {
+	h.mu.Lock()
+	all := make([]*stream, 0, len(h.streams))
+	for _, st := range h.streams {
+		all = append(all, st)
+	}
+	h.mu.Unlock()
+	slices.SortFunc(all, func(a, b *stream) int { return strings.Compare(a.name, b.name) })
+	stats := make([]Stats, len(all))
+	for i, st := range all {
+		stats[i] = st.stats()
+	}
+	return stats
+}

@@ -1,0 +1,230 @@
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+var tracks = media.Tracks{
+	{Codec: media.H264, Config: []byte{1, 2, 3}},
+	{Codec: media.AAC, SampleRate: 48000, Channels: 2},
+}
+
+func picture(n int, key bool) media.AccessUnit {
+	at := time.Duration(n) * time.Second / 30
+	return media.AccessUnit{PTS: at, DTS: at, Key: key, Data: []byte{byte(n >> 8), byte(n)}}
+}
+
+func number(au media.AccessUnit) int { return int(au.Data[0])<<8 | int(au.Data[1]) }
+
+func publish(t testing.TB, h *hub.Hub, name string) *hub.Publisher {
+	t.Helper()
+	p, err := h.Publish(name, hub.Origin{Proto: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetTracks(tracks)
+	t.Cleanup(p.Close)
+	return p
+}
+
+func subscribe(t testing.TB, h *hub.Hub, name string) *hub.Subscriber {
+	t.Helper()
+	s, err := h.Subscribe(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestASecondPublisherIsRefusedUntilTheFirstLeft(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	if _, err := h.Publish("cam1", hub.Origin{}); !errors.Is(err, hub.ErrPublishing) {
+		t.Fatalf("err = %v", err)
+	}
+	p.Close()
+	publish(t, h, "cam1")
+}
+
+func TestANewReaderStartsAtTheNewestKeyFrame(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	for n := range 10 {
+		p.Write(picture(n, n%4 == 0))
+	}
+	s := subscribe(t, h, "cam1")
+	for want := 8; want < 10; want++ {
+		au, err := s.TryNext()
+		if err != nil || number(au) != want {
+			t.Fatalf("got %d %v, want %d", number(au), err, want)
+		}
+	}
+	if _, err := s.TryNext(); !errors.Is(err, hub.ErrNotYet) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestPicturesBeforeTheFirstKeyFrameAreDroppedAndCounted(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	s := subscribe(t, h, "cam1")
+	for n := range 5 {
+		p.Write(picture(n, n == 3))
+	}
+	if au, err := s.TryNext(); err != nil || number(au) != 3 {
+		t.Fatalf("got %d %v", number(au), err)
+	}
+	if st, _ := h.Stream("cam1"); st.Waited != 3 || st.Pictures != 2 {
+		t.Fatalf("stats = %+v", st)
+	}
+}
+
+func TestANewGenerationOfTracksTravelsWithItsUnits(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	s := subscribe(t, h, "cam1")
+	p.Write(picture(0, true))
+	p.SetTracks(media.Tracks{{Codec: media.H264, Config: []byte{9}}, tracks[1]})
+	p.Write(picture(1, false)) // of the old coding, or undecodable: dropped
+	p.Write(picture(2, true))
+	first, _ := s.TryNext()
+	second, _ := s.TryNext()
+	if number(second) != 2 || first.Tracks == second.Tracks || (*second.Tracks)[0].Config[0] != 9 {
+		t.Fatalf("second = %d, same generation = %v", number(second), first.Tracks == second.Tracks)
+	}
+}
+
+func TestASlowReaderJumpsToTheNewestKeyFrameAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New()
+		p := publish(t, h, "cam1")
+		slow, fast := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
+		for n := range 30 * 30 { // 30 s of pictures, of which the ring keeps 12
+			p.Write(picture(n, n%30 == 0))
+			if au, err := fast.TryNext(); err != nil || number(au) != n {
+				t.Fatalf("the fast reader got %d %v, want %d", number(au), err, n)
+			}
+			time.Sleep(time.Second / 30)
+		}
+		if au, err := slow.TryNext(); err != nil || number(au) != 870 || !au.Key {
+			t.Fatalf("the slow reader got %d %v, want the key frame 870", number(au), err)
+		}
+		if slow.Lost() != 870 || fast.Lost() != 0 {
+			t.Fatalf("lost: slow %d, fast %d", slow.Lost(), fast.Lost())
+		}
+	})
+}
+
+func TestBytesAreBoundedWhateverTheKeyFramesDo(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	s := subscribe(t, h, "cam1")
+	for n := range 40 {
+		au := picture(n, n == 0)
+		au.Data = make([]byte, 4<<20)
+		p.Write(au)
+	}
+	if _, err := s.TryNext(); !errors.Is(err, hub.ErrNotYet) { // no key frame is left to start from
+		t.Fatalf("err = %v", err)
+	}
+	p.Write(picture(40, true))
+	if au, err := s.TryNext(); err != nil || number(au) != 40 {
+		t.Fatalf("got %v %v", au.Data, err)
+	}
+}
+
+func TestTheEndComesAfterWhatIsLeft(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	s := subscribe(t, h, "cam1")
+	p.Write(picture(0, true))
+	p.Close()
+	if _, err := s.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Fatalf("err = %v", err)
+	}
+	if _, err := h.Subscribe("cam1"); !errors.Is(err, hub.ErrNoStream) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestNextWakesForAUnitAndForTheContext(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	const readers, units = 50, 500
+	var all sync.WaitGroup
+	for range readers {
+		s := subscribe(t, h, "cam1")
+		all.Go(func() {
+			for n := range units {
+				if au, err := s.Next(t.Context()); err != nil || number(au) != n {
+					t.Errorf("got %d %v, want %d", number(au), err, n)
+					return
+				}
+			}
+		})
+	}
+	for n := range units {
+		p.Write(picture(n, n == 0))
+	}
+	all.Wait()
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	s := subscribe(t, h, "cam1")
+	s.SkipToLive()
+	if _, err := s.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestAwaitWaitsForTheName(t *testing.T) {
+	h := hub.New()
+	got := make(chan error)
+	go func() {
+		s, err := h.Await(t.Context(), "cam1")
+		if err == nil {
+			s.Close()
+		}
+		got <- err
+	}()
+	publish(t, h, "cam2")
+	publish(t, h, "cam1")
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStatsCount(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	s := subscribe(t, h, "cam1")
+	for n := range 61 {
+		p.Write(picture(n, n%30 == 0))
+		p.Write(media.AccessUnit{Track: 1, Key: true, Data: []byte{1}})
+	}
+	p.Write(media.AccessUnit{Track: 7}) // no such track: dropped
+	st, ok := h.Stream("cam1")
+	if !ok || st.Pictures != 61 || st.KeyFrames != 3 || st.AudioFrames != 61 || st.Bytes != 61*3 || st.KeyInterval != time.Second || st.Readers != 1 {
+		t.Fatalf("stats = %+v", st)
+	}
+	s.Close()
+	if st := h.Streams()[0]; st.Readers != 0 || st.LastPicture.IsZero() {
+		t.Fatalf("stats = %+v", st)
+	}
+}

@@ -1,0 +1,350 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"obvan/media"
+)
+
+// entry is a unit and its place in the stream's endless count.
+type entry struct {
+	seq uint64
+	au  media.AccessUnit
+}
+
+// stream is the ring. The publisher alone writes; readers only load. A slot
+// holds the entry whose seq is congruent to it, or nil once that was evicted, so a
+// reader knows by the seq whether it was overtaken.
+type stream struct {
+	name  string
+	from  Origin
+	since time.Time
+
+	ring [slots]atomic.Pointer[entry]
+	head atomic.Uint64 // seq the next unit gets
+	key  atomic.Uint64 // seq of the newest key picture, plus one; 0 while there is none
+	done atomic.Bool
+
+	tracks atomic.Pointer[media.Tracks]
+
+	waitMu sync.Mutex
+	parked []*Subscriber
+	spare  []*Subscriber // the other half of the swap in wake; the writer's own
+
+	pictures, keys, audio, bytes      atomic.Uint64
+	lost, waited                      atomic.Uint64
+	keyInterval                       atomic.Int64
+	lastPicture, lastAudio, lastKeyAt atomic.Int64 // UnixNano
+	readers                           atomic.Int64
+}
+
+func (st *stream) stats() Stats {
+	return Stats{
+		Name: st.name, Origin: st.from, Since: st.since, Tracks: st.tracks.Load(),
+		Pictures: st.pictures.Load(), KeyFrames: st.keys.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(),
+		KeyInterval: time.Duration(st.keyInterval.Load()),
+		LastPicture: instant(&st.lastPicture), LastAudio: instant(&st.lastAudio), LastKey: instant(&st.lastKeyAt),
+		Readers: int(st.readers.Load()), Lost: st.lost.Load(), Waited: st.waited.Load(),
+	}
+}
+
+func instant(nano *atomic.Int64) time.Time {
+	if n := nano.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}
+
+// Publisher is the one writer of a stream. Its methods are for one goroutine.
+type Publisher struct {
+	hub *Hub
+	st  *stream
+
+	tail    uint64 // oldest seq kept
+	held    int    // bytes in the ring
+	needKey bool
+	lastKey time.Duration // its DTS
+	anyKey  bool
+	closed  bool
+}
+
+// SetTracks starts a new generation of tracks: the units written from now on are
+// coded so. Pictures are dropped, and counted, until the first key frame after a
+// change of the picture's coding.
+func (p *Publisher) SetTracks(tracks media.Tracks) {
+	old := p.st.tracks.Load()
+	p.needKey = p.needKey || !samePicture(old, &tracks)
+	p.st.tracks.Store(&tracks)
+	p.hub.note()
+}
+
+// Tracks is the current generation, nil before the first.
+func (p *Publisher) Tracks() *media.Tracks { return p.st.tracks.Load() }
+
+func samePicture(a, b *media.Tracks) bool {
+	i, j := a.Video(), b.Video()
+	if i < 0 || j < 0 {
+		return i < 0 && j < 0
+	}
+	x, y := &(*a)[i], &(*b)[j]
+	return x.Codec == y.Codec && bytes.Equal(x.Config, y.Config)
+}
+
+// Write adds a unit. It never blocks, and drops units of unknown tracks.
+func (p *Publisher) Write(au media.AccessUnit) {
+	st := p.st
+	au.Tracks = st.tracks.Load()
+	if p.closed || au.Tracks == nil || au.Track < 0 || au.Track >= len(*au.Tracks) {
+		return
+	}
+	if au.Arrived.IsZero() {
+		au.Arrived = time.Now()
+	}
+	video := au.Video()
+	if video && p.needKey && !au.Key {
+		st.waited.Add(1)
+		return
+	}
+	seq := st.head.Load()
+	p.count(&au, video)
+	p.held += len(au.Data)
+	p.evict(&au, seq)
+	st.ring[seq%slots].Store(&entry{seq, au})
+	if video && au.Key {
+		st.key.Store(seq + 1)
+	}
+	st.head.Store(seq + 1)
+	st.wake()
+}
+
+func (p *Publisher) count(au *media.AccessUnit, video bool) {
+	st := p.st
+	st.bytes.Add(uint64(len(au.Data)))
+	if !video {
+		st.audio.Add(1)
+		st.lastAudio.Store(au.Arrived.UnixNano())
+		return
+	}
+	st.pictures.Add(1)
+	st.lastPicture.Store(au.Arrived.UnixNano())
+	if !au.Key {
+		return
+	}
+	st.keys.Add(1)
+	st.lastKeyAt.Store(au.Arrived.UnixNano())
+	if p.anyKey {
+		st.keyInterval.Store(int64(au.DTS - p.lastKey))
+	}
+	p.needKey, p.anyKey, p.lastKey = false, true, au.DTS
+}
+
+// evict makes room for au at seq: by age only what lies before the newest key
+// frame, so that a long GOP stays joinable; by bytes and slots anything.
+func (p *Publisher) evict(au *media.AccessUnit, seq uint64) {
+	st := p.st
+	for p.tail < seq {
+		old := &st.ring[p.tail%slots].Load().au
+		full := seq-p.tail >= slots || p.held > maxBytes
+		key := st.key.Load()
+		stale := (key == 0 || p.tail+1 < key) && au.Arrived.Sub(old.Arrived) > st.from.Keep
+		if !full && !stale {
+			return
+		}
+		if p.tail+1 == key {
+			st.key.Store(0)
+		}
+		p.held -= len(old.Data)
+		st.ring[p.tail%slots].Store(nil)
+		p.tail++
+	}
+}
+
+// Close ends the stream: readers get what is left, then io.EOF; the name is free.
+func (p *Publisher) Close() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.hub.remove(p.st)
+	p.st.done.Store(true)
+	p.st.wake()
+}
+
+// wake tells the parked readers, outside the lock.
+func (st *stream) wake() {
+	st.waitMu.Lock()
+	st.parked, st.spare = st.spare[:0], st.parked
+	for _, s := range st.spare {
+		s.parked = false
+	}
+	st.waitMu.Unlock()
+	for i, s := range st.spare {
+		select {
+		case s.ready <- struct{}{}:
+		default: // it has a wake-up waiting already
+		}
+		st.spare[i] = nil
+	}
+}
+
+// Subscriber is a cursor into a stream. Its methods are for one goroutine.
+type Subscriber struct {
+	st     *stream
+	cursor uint64
+	// needKey drops pictures until a key frame: the reader joined, or jumped, to a
+	// place where none is in the ring.
+	needKey bool
+	ready   chan struct{}
+	parked  bool // guarded by st.waitMu
+	lost    uint64
+	closed  bool
+}
+
+func newSubscriber(st *stream) *Subscriber {
+	s := &Subscriber{st: st, ready: make(chan struct{}, 1), needKey: true}
+	st.readers.Add(1)
+	if key := st.key.Load(); key > 0 {
+		s.cursor = key - 1
+	} else {
+		s.cursor = st.head.Load()
+	}
+	return s
+}
+
+// Next waits for the next unit. It returns io.EOF when the publisher left, or
+// the context's error.
+func (s *Subscriber) Next(ctx context.Context) (media.AccessUnit, error) {
+	for {
+		au, err := s.TryNext()
+		if err != ErrNotYet {
+			return au, err
+		}
+		select {
+		case <-s.Ready():
+		case <-ctx.Done():
+			return media.AccessUnit{}, ctx.Err()
+		}
+	}
+}
+
+// TryNext is Next that does not wait: ErrNotYet when there is no unit, io.EOF
+// when there will be none.
+func (s *Subscriber) TryNext() (media.AccessUnit, error) {
+	for {
+		done := s.st.done.Load() // before head: nothing is written after it
+		head := s.st.head.Load()
+		if s.cursor >= head {
+			if done {
+				return media.AccessUnit{}, io.EOF
+			}
+			return media.AccessUnit{}, ErrNotYet
+		}
+		e := s.st.ring[s.cursor%slots].Load()
+		if e == nil || e.seq != s.cursor {
+			s.jump()
+			continue
+		}
+		s.cursor++
+		if s.needKey && e.au.Video() {
+			if !e.au.Key {
+				continue
+			}
+			s.needKey = false
+		}
+		return e.au, nil
+	}
+}
+
+// jump leaves a place that was overwritten for the newest key frame.
+func (s *Subscriber) jump() {
+	to := s.st.head.Load()
+	if key := s.st.key.Load(); key > s.cursor {
+		to = key - 1
+	}
+	s.needKey = true
+	s.skip(to)
+}
+
+func (s *Subscriber) skip(to uint64) (skipped int) {
+	n := to - s.cursor
+	s.cursor = to
+	s.lost += n
+	s.st.lost.Add(n)
+	return int(n)
+}
+
+// SkipToKey goes on at the newest key frame when that lies ahead, and returns
+// how many units that left out.
+func (s *Subscriber) SkipToKey() int {
+	if key := s.st.key.Load(); key > s.cursor+1 {
+		s.needKey = true
+		return s.skip(key - 1)
+	}
+	return 0
+}
+
+// SkipToLive leaves out everything that is there already: the next picture is
+// the next key frame. For readers that must not start with a burst.
+func (s *Subscriber) SkipToLive() {
+	s.cursor, s.needKey = s.st.head.Load(), true
+}
+
+// Ready gets a token as soon as TryNext has something new to say. It may also
+// get one for nothing.
+func (s *Subscriber) Ready() <-chan struct{} {
+	st := s.st
+	st.waitMu.Lock()
+	if !s.parked {
+		s.parked = true
+		st.parked = append(st.parked, s)
+	}
+	st.waitMu.Unlock()
+	// What was written before we were parked woke nobody.
+	if s.cursor < st.head.Load() || st.done.Load() {
+		select {
+		case s.ready <- struct{}{}:
+		default:
+		}
+	}
+	return s.ready
+}
+
+// Tracks is the stream's newest generation, which may be ahead of the units still
+// to be read; nil until the publisher knows it.
+func (s *Subscriber) Tracks() *media.Tracks { return s.st.tracks.Load() }
+
+// Origin is where the stream comes from.
+func (s *Subscriber) Origin() Origin { return s.st.from }
+
+// Lost is how many units this reader left out because it was too slow.
+func (s *Subscriber) Lost() uint64 { return s.lost }
+
+// Lag is how far the reader is behind the newest unit, in time of arrival.
+func (s *Subscriber) Lag() time.Duration {
+	head := s.st.head.Load()
+	if head == 0 || s.cursor+1 >= head {
+		return 0
+	}
+	newest := s.st.ring[(head-1)%slots].Load()
+	if newest == nil {
+		return 0
+	}
+	next := s.st.ring[s.cursor%slots].Load()
+	if next == nil || next.seq != s.cursor { // overtaken: the whole ring behind
+		return s.st.from.Keep
+	}
+	return newest.au.Arrived.Sub(next.au.Arrived)
+}
+
+// Close gives the cursor up. The stream does not depend on it; it only counts.
+func (s *Subscriber) Close() {
+	if !s.closed {
+		s.closed = true
+		s.st.readers.Add(-1)
+	}
+}

@@ -1,0 +1,147 @@
+// Package mixer says what a vision mixer is. The mixers themselves are its
+// folders: cut (built in), obs (OBS Studio); program is the unbroken stream that
+// follows whichever is used.
+package mixer
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Errors a caller can act on.
+var (
+	ErrNoSource     = errors.New("the mixer has no such source")
+	ErrNoTransition = errors.New("the mixer has no such transition")
+	ErrOffline      = errors.New("the mixer is not connected")
+	ErrNoPreview    = errors.New("nothing is in preview")
+	ErrBusy         = errors.New("the mixer is still busy with the last command")
+)
+
+// Mixer is a vision mixer with a preview and a program bus.
+//
+// Commands return when the mixer accepted them; what became of them is seen in
+// the state. They fail with ErrOffline while the mixer is away, and must not wait
+// longer than the context allows.
+type Mixer interface {
+	// Run keeps the mixer going until ctx is done. changed gets the whole new
+	// state, also at once at the start; it must not block or change the state.
+	Run(ctx context.Context, changed func(State)) error
+	// Preview puts source on the preview bus. ErrNoSource.
+	Preview(ctx context.Context, source string) error
+	// Cut puts source on air without a transition; "" is what is in preview.
+	// ErrNoSource, ErrNoPreview.
+	Cut(ctx context.Context, source string) error
+	// Take brings preview on air with a transition; the old program comes to
+	// preview. ErrNoPreview, ErrNoTransition.
+	Take(ctx context.Context, t Transition) error
+}
+
+// When says whether a cut may happen at once or waits for a key frame.
+type When string
+
+// Instant sends the pictures since the source's newest key frame squeezed into the
+// moment of the cut; Keyframe waits for its next key frame.
+const (
+	Instant  When = ""
+	Keyframe When = "keyframe"
+)
+
+// Transition is how preview comes on air.
+type Transition struct {
+	Kind       string `json:"kind,omitempty"`       // a name of State.Transitions; "" is the mixer's current one
+	DurationMs int    `json:"durationMs,omitempty"` // 0 is the mixer's current duration
+}
+
+// Source is something the mixer can put on air.
+type Source struct {
+	Name  string   `json:"name"`            // what commands call it
+	Feeds []string `json:"feeds,omitempty"` // hub streams seen in it, for its live picture and tally
+}
+
+// State is what this mixer is doing and can do. What it can't do is absent (nil,
+// empty or false), and the panel shows no control for it.
+type State struct {
+	Kind      string `json:"kind"`              // "cut", "obs"
+	Version   string `json:"version,omitempty"` // of the program behind it
+	Connected bool   `json:"connected"`
+	Problem   string `json:"problem,omitempty"` // why it is not, or not well, in words
+
+	Sources []Source `json:"sources"`
+	Program string   `json:"program"`           // on air; "" for nothing
+	Preview string   `json:"preview,omitempty"` // "" for nothing
+	Pending string   `json:"pending,omitempty"` // asked on air, waiting for its key frame
+
+	StudioMode   bool       `json:"studioMode"` // there is a preview bus
+	Transitions  []string   `json:"transitions,omitempty"`
+	Transition   Transition `json:"transition"`
+	InTransition bool       `json:"inTransition,omitempty"`
+
+	// Output is the hub stream that carries the mixer's program: the on-air feed
+	// for the cut mixer, ingest.Mixer for OBS.
+	Output string `json:"output,omitempty"`
+	// OnAir and OnPreview are the feeds visible on each bus, both at once during a
+	// transition: the truth for tally.
+	OnAir     []string `json:"onAir"`
+	OnPreview []string `json:"onPreview"`
+
+	Extras // sections that only some mixers have
+}
+
+// Extras is what only some mixers can do; a nil field is absent.
+type Extras struct {
+	TBar        *TBar        `json:"tbar,omitempty"`
+	Audio       []AudioInput `json:"audio,omitempty"`
+	Media       []MediaInput `json:"media,omitempty"`
+	Outputs     []Output     `json:"outputs,omitempty"`
+	Collections *Choice      `json:"collections,omitempty"` // OBS scene collections
+	Profiles    *Choice      `json:"profiles,omitempty"`
+	Health      *Health      `json:"health,omitempty"`
+}
+
+// TBar is the position of the transition lever, 0 to 1.
+type TBar struct {
+	Position float64 `json:"position"`
+}
+
+// AudioInput is a fader of the mixer's sound desk.
+type AudioInput struct {
+	Name  string  `json:"name"`
+	Muted bool    `json:"muted"`
+	DB    float64 `json:"db"` // -100 (off) to +26
+}
+
+// MediaInput is a clip player.
+type MediaInput struct {
+	Name     string `json:"name"`
+	State    string `json:"state"` // "playing", "paused", "stopped", "ended", "opening", "error"
+	CursorMs int64  `json:"cursorMs"`
+	LengthMs int64  `json:"lengthMs"` // 0 for live
+}
+
+// Output is something the mixer sends or writes by itself: "stream", "record",
+// "replay", "virtualcam".
+type Output struct {
+	Name   string     `json:"name"`
+	State  string     `json:"state"` // "off", "starting", "on", "stopping", "reconnecting", "paused"
+	Since  *time.Time `json:"since,omitempty"`
+	Reason string     `json:"reason,omitempty"` // why it ended by itself
+}
+
+// Choice is one of several named things.
+type Choice struct {
+	Current string   `json:"current"`
+	All     []string `json:"all"`
+}
+
+// Health is how well the mixer's machine keeps up.
+type Health struct {
+	Words          []string `json:"words,omitempty"` // what is wrong; empty when all is well
+	CPUPercent     float64  `json:"cpuPercent"`
+	MemoryMB       float64  `json:"memoryMB"`
+	FPS            float64  `json:"fps"`
+	RenderMs       float64  `json:"renderMs"` // average time to render a picture
+	RenderSkipped  int64    `json:"renderSkipped"`
+	EncoderSkipped int64    `json:"encoderSkipped"`
+	DiskFreeMB     float64  `json:"diskFreeMB"`
+}

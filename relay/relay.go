@@ -1,0 +1,91 @@
+// Package relay sends the program to destinations. Each destination is its own
+// goroutine with its own bounded backlog: the worst can't delay the best. The
+// outputs themselves are its folders, one a protocol.
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"obvan/hub"
+)
+
+// Errors an output's Push returns, wrapped, so that the supervisor can judge. Any
+// other error is taken for the network's: it is retried.
+var (
+	ErrRefused     = errors.New("the server refused the stream")         // do not retry: the key or the address is wrong
+	ErrStalled     = errors.New("the server stopped taking data")        // unsent bytes do not shrink
+	ErrUnsupported = errors.New("this output can't carry the program")   // do not retry before the program changes
+	ErrUnknown     = errors.New("no such destination")                   // of the commands
+	ErrExists      = errors.New("there is a destination with that name") // of the commands
+)
+
+// Destination is where the program goes, as the operator entered it. The key is
+// kept apart, in secrets.
+type Destination struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	URL       string `json:"url"` // without the key
+	BackupURL string `json:"backupUrl,omitempty"`
+	Platform  string `json:"platform,omitempty"` // a preset's name: "youtube", "twitch", ...
+	Enabled   bool   `json:"enabled"`            // show.live starts it
+	HasKey    bool   `json:"hasKey"`             // a key is kept for it
+}
+
+// State is what the far end proved, not what we hope.
+type State string
+
+// The states of a destination.
+const (
+	Off        State = "off"
+	Connecting State = "connecting"
+	Live       State = "live"     // the server accepted publish, and bytes are acknowledged or drained
+	Retrying   State = "retrying" // Reason says why, NextTry when
+	Refused    State = "refused"  // Reason says why; only the operator starts it again
+)
+
+// Status is how a destination fares.
+type Status struct {
+	Destination
+	State   State      `json:"state"`
+	Reason  string     `json:"reason,omitempty"` // one sentence, in words, without secrets
+	Since   time.Time  `json:"since"`            // of State
+	NextTry *time.Time `json:"nextTry,omitempty"`
+	Attempt int        `json:"attempt"` // since the operator started it
+	Backup  bool       `json:"backup"`  // the backup URL is in use
+
+	Kbps      int    `json:"kbps"`      // leaving this machine, over the last seconds
+	BacklogMs int64  `json:"backlogMs"` // how far it is behind the program
+	Dropped   uint64 `json:"dropped"`   // pictures left out since the start
+	Sent      uint64 `json:"sent"`      // bytes since the start
+}
+
+// Push sends sub to u until ctx is done (then it unpublishes properly and returns
+// nil) or the far end fails. One call is one attempt. u carries the key in the
+// protocol's own place; errors must not repeat it.
+type Push func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *Link) error
+
+// Protocols is a table of outputs by URL scheme.
+type Protocols map[string]Push
+
+// Link is the joint between an output and its supervisor: what the output proved
+// and counted. Counters are atomic; an output writes them, anyone reads them.
+type Link struct {
+	Sent    atomic.Uint64 // bytes handed to the kernel
+	Acked   atomic.Uint64 // bytes the far end proved to have, where the protocol says; else drained ones
+	Unsent  atomic.Int64  // bytes in the socket that the far end did not take yet
+	Dropped atomic.Uint64 // pictures left out
+	Lag     atomic.Int64  // nanoseconds behind the program's newest unit
+	live    atomic.Bool
+	onLive  func()
+}
+
+// Live is called by the output once the far end accepted the stream and proved it.
+func (l *Link) Live() {
+	if l.live.CompareAndSwap(false, true) && l.onLive != nil {
+		l.onLive()
+	}
+}

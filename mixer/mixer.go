@@ -31,7 +31,7 @@ type Mixer interface {
 	Preview(ctx context.Context, source string) error
 	// Cut puts source on air without a transition; "" is what is in preview.
 	// ErrNoSource, ErrNoPreview.
-	Cut(ctx context.Context, source string) error
+	Cut(ctx context.Context, source string, when When) error
 	// Take brings preview on air with a transition; the old program comes to
 	// preview. ErrNoPreview, ErrNoTransition.
 	Take(ctx context.Context, t Transition) error

@@ -1,0 +1,202 @@
+// Package mixertest is the contract of a vision mixer: every mixer, and every
+// fake of one, passes it.
+//
+//	func TestContract(t *testing.T) {
+//		mixertest.Test(t, func(t *testing.T) mixer.Mixer { ... })
+//	}
+package mixertest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/mixer"
+)
+
+// The sources that the mixer under test must have.
+const (
+	Cam1 = "cam1"
+	Cam2 = "cam2"
+)
+
+// patience is how long a real mixer on a busy machine may take to do as it was
+// told. Nothing waits this long when all is well.
+const patience = 20 * time.Second
+
+// Test runs the contract. start makes a mixer that has the sources "cam1" and
+// "cam2", both able to show a picture, and registers its own clean-up; Test calls
+// Run. It may have more sources, and anything may be on its buses.
+func Test(t *testing.T, start func(t *testing.T) mixer.Mixer) {
+	for name, test := range map[string]func(t *testing.T, d *desk){
+		"the state names the sources and the buses":      stateIsWhole,
+		"a source in preview is not on air":              previewIsNotOnAir,
+		"a cut puts the source on air":                   cutGoesOnAir,
+		"a cut without a source brings preview on air":   cutBringsPreview,
+		"a cut may wait for a key frame":                 cutWaitsForKeyFrame,
+		"a take swaps preview and program":               takeSwaps,
+		"takes in a row go back and forth":               takesGoBackAndForth,
+		"an unknown source is refused":                   unknownSourceIsRefused,
+		"an unknown transition is refused":               unknownTransitionIsRefused,
+		"nothing in preview is nothing to take":          noPreviewIsRefused,
+		"a source that is on air already can be cut to":  cutToItself,
+		"concurrent cuts end in one of the asked states": concurrentCuts,
+		"a done context ends a command":                  doneContext,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, run(t, start(t))) })
+	}
+	t.Run("a cancelled run ends without an error and says no more", func(t *testing.T) {
+		d := run(t, start(t))
+		d.stop()
+		sent := d.count()
+		_ = d.m.Preview(shortly(t), Cam2) // whatever it answers, it must come back
+		if n := d.count(); n != sent {
+			t.Fatalf("%d states were sent after Run had returned", n-sent)
+		}
+	})
+	t.Run("a command before the run comes back", func(t *testing.T) {
+		m := start(t)
+		_ = m.Preview(shortly(t), Cam1)
+		_ = m.Cut(shortly(t), Cam1, mixer.Instant)
+		run(t, m)
+	})
+}
+
+// desk is a mixer that runs, and what it said.
+type desk struct {
+	t      *testing.T
+	m      mixer.Mixer
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // Run's, once ended is closed
+
+	mu    sync.Mutex
+	state mixer.State
+	sent  int
+}
+
+func run(t *testing.T, m mixer.Mixer) *desk {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &desk{t: t, m: m, cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(d.ended)
+		d.err = m.Run(ctx, d.changed)
+	}()
+	t.Cleanup(d.stop)
+	d.await("a state at once at the start", func(mixer.State) bool { return d.count() > 0 })
+	d.await("connected, with both sources", func(s mixer.State) bool {
+		return s.Connected && hasSource(s, Cam1) && hasSource(s, Cam2)
+	})
+	return d
+}
+
+func (d *desk) changed(s mixer.State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state = s
+	d.sent++
+	switch {
+	case s.Kind == "":
+		d.t.Error("a state does not say what kind of mixer it is of")
+	case s.Sources == nil || s.OnAir == nil || s.OnPreview == nil:
+		d.t.Errorf("a list in the state is nil; an empty one is [] on the wire: %+v", s)
+	}
+}
+
+func (d *desk) stop() {
+	d.cancel()
+	select {
+	case <-d.ended:
+		if d.err != nil {
+			d.t.Errorf("Run returned %v after cancel", d.err)
+		}
+	case <-time.After(patience):
+		d.t.Error("Run did not return after cancel")
+	}
+}
+
+func (d *desk) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sent
+}
+
+func (d *desk) now() mixer.State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state
+}
+
+// await polls the state; the last one is in the message.
+func (d *desk) await(what string, fact func(mixer.State) bool) {
+	d.t.Helper()
+	ok := func() bool { return fact(d.now()) }
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if ok() {
+			return
+		}
+		soon(d.t, ok)
+	}
+	d.t.Fatalf("the state never said: %s; it says %+v", what, d.now())
+}
+
+// soon waits a moment, or until ok.
+func soon(t *testing.T, ok func() bool) {
+	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end) && !ok(); {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-t.Context().Done():
+			return
+		}
+	}
+}
+
+func (d *desk) onAir(source string) {
+	d.t.Helper()
+	d.await(source+" on air", func(s mixer.State) bool {
+		return s.Program == source && s.Pending == "" && !s.InTransition
+	})
+}
+
+func (d *desk) inPreview(source string) {
+	d.t.Helper()
+	d.await(source+" in preview", func(s mixer.State) bool { return s.Preview == source && !s.InTransition })
+}
+
+// given brings the mixer to a known state: program on air, preview in preview.
+func (d *desk) given(program, preview string) {
+	d.t.Helper()
+	d.do("cut", func(ctx context.Context) error { return d.m.Cut(ctx, program, mixer.Instant) })
+	d.onAir(program)
+	d.do("preview", func(ctx context.Context) error { return d.m.Preview(ctx, preview) })
+	d.inPreview(preview)
+}
+
+// do asks until the mixer is no longer busy.
+func (d *desk) do(what string, command func(ctx context.Context) error) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	var err error
+	testkit.Eventually(d.t, patience, func() bool {
+		err = command(ctx)
+		return !errors.Is(err, mixer.ErrBusy)
+	}, "%s: still busy", what)
+	if err != nil {
+		d.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func shortly(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func hasSource(s mixer.State, name string) bool {
+	return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == name })
+}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"obvan/hub"
@@ -63,29 +62,12 @@ type Status struct {
 	Sent      uint64 `json:"sent"`      // bytes since the start
 }
 
-// Push sends sub to u until ctx is done (then it unpublishes properly and returns
-// nil) or the far end fails. One call is one attempt. u carries the key in the
-// protocol's own place; errors must not repeat it.
+// Push sends sub to u until ctx is done (then it unpublishes properly, within two
+// seconds, and returns nil) or the far end fails. It also returns nil when the
+// program ended. One call is one attempt. u is the destination's address with the
+// stream key, verbatim, as its Fragment: the output puts it where its protocol has
+// it. Errors must not repeat it.
 type Push func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *Link) error
 
 // Protocols is a table of outputs by URL scheme.
 type Protocols map[string]Push
-
-// Link is the joint between an output and its supervisor: what the output proved
-// and counted. Counters are atomic; an output writes them, anyone reads them.
-type Link struct {
-	Sent    atomic.Uint64 // bytes handed to the kernel
-	Acked   atomic.Uint64 // bytes the far end proved to have, where the protocol says; else drained ones
-	Unsent  atomic.Int64  // bytes in the socket that the far end did not take yet
-	Dropped atomic.Uint64 // pictures left out
-	Lag     atomic.Int64  // nanoseconds behind the program's newest unit
-	live    atomic.Bool
-	onLive  func()
-}
-
-// Live is called by the output once the far end accepted the stream and proved it.
-func (l *Link) Live() {
-	if l.live.CompareAndSwap(false, true) && l.onLive != nil {
-		l.onLive()
-	}
-}

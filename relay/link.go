@@ -1,0 +1,62 @@
+package relay
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Link is the joint between an output and its supervisor: what the output proved
+// and counted. Counters are atomic; an output writes them, anyone reads them.
+type Link struct {
+	Sent    atomic.Uint64 // bytes handed to the kernel
+	Acked   atomic.Uint64 // bytes the far end proved to have, where the protocol says; else drained ones
+	Unsent  atomic.Int64  // bytes in the socket that the far end did not take yet
+	Owed    atomic.Int64  // bytes the far end should have acknowledged by now, where the protocol has that
+	RTT     atomic.Int64  // nanoseconds, 0 where the system does not say
+	Dropped atomic.Uint64 // pictures left out
+	Lag     atomic.Int64  // nanoseconds behind the program's newest unit
+
+	live     atomic.Bool
+	accepted atomic.Int64 // UnixNano
+	gauge    atomic.Pointer[func()]
+	onLive   func()
+}
+
+// NewLink makes the joint for one attempt; onLive, when not nil, is called once,
+// from the output's goroutine.
+func NewLink(onLive func()) *Link { return &Link{onLive: onLive} }
+
+// Accepted is called by the output once the far end agreed to take the stream. It
+// is not proof: some servers agree first and look at the key afterwards.
+func (l *Link) Accepted() { l.accepted.CompareAndSwap(0, time.Now().UnixNano()) }
+
+// Live is called by the output once the far end accepted the stream and proved it.
+func (l *Link) Live() {
+	if l.live.CompareAndSwap(false, true) && l.onLive != nil {
+		l.onLive()
+	}
+}
+
+// IsLive reports whether Live was called.
+func (l *Link) IsLive() bool { return l.live.Load() }
+
+// Gauge hands the supervisor a function that brings Unsent, Owed, RTT and Lag up
+// to date, so that an output which is stuck in a write needs no goroutine to say
+// so. It is called about twice a second from another goroutine, and once more may
+// come after Push returned.
+func (l *Link) Gauge(measure func()) { l.gauge.Store(&measure) }
+
+// Measure brings the counters up to date.
+func (l *Link) Measure() {
+	if measure := l.gauge.Load(); measure != nil {
+		(*measure)()
+	}
+}
+
+// acceptedAt is when the far end agreed, zero when it did not.
+func (l *Link) acceptedAt() time.Time {
+	if n := l.accepted.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
+}

@@ -1,0 +1,73 @@
+# make run and make test do all their own set-up; see README.md.
+
+GO       ?= go
+PKGS      = ./...
+UNIT      = $$($(GO) list $(PKGS) | grep -v /e2e)
+FUZZTIME ?= 20s
+
+.PHONY: run build panel dev generate test unit e2e panel-test lint cross bench soak fuzz setup clean
+
+## run: the studio with four demo cameras on the built-in mixer
+run: build
+	bin/obvan -demo
+
+## build: the panel and one static binary, bin/obvan
+build: panel
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/obvan ./cmd/obvan
+
+## panel: the web panel into web/dist, when its sources changed
+panel: web/dist/index.html
+web/dist/index.html: web/node_modules/.installed $(shell find web/src web/*.html web/*.ts web/public -type f 2>/dev/null)
+	cd web && npm run --silent build
+web/node_modules/.installed: web/package.json web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+## dev: the panel with hot reload on :5173, against a server on :8080
+dev: web/node_modules/.installed
+	cd web && npm run dev
+
+## generate: the TypeScript types and docs/protocol.md from the Go tables
+generate:
+	$(GO) run ./control/tsgen
+
+## test: everything; installs what is missing
+test: setup build lint cross unit panel-test e2e
+setup:
+	scripts/setup
+unit:
+	CGO_ENABLED=1 $(GO) test -race -timeout 8m $(UNIT)
+panel-test: web/node_modules/.installed
+	cd web && npm run --silent check && npm test --silent
+e2e: setup build
+	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -timeout 14m ./e2e/...
+
+## lint: gofmt, go vet, staticcheck
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet $(PKGS)
+	$(GO) tool -modfile=internal/tools/go.mod staticcheck $(PKGS)
+
+## cross: it compiles where operators run OBS
+cross:
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/obvan
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/obvan
+
+## bench: the hot paths, with allocations, beside bare loops
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./hub ./media/... ./relay/... ./monitor/...
+
+## soak: thirty minutes of a show with faults
+soak: setup build
+	CGO_ENABLED=0 OBVAN_E2E=1 OBVAN_SOAK=$${SOAK:-30m} $(GO) test -run TestSoak -v -timeout 60m ./e2e/...
+
+## fuzz: each fuzz target for $(FUZZTIME)
+fuzz:
+	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz' || true); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; done
+
+clean:
+	rm -rf bin web/node_modules
+	find web/dist -mindepth 1 ! -name .gitkeep -delete

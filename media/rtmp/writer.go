@@ -1,0 +1,178 @@
+package rtmp
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+
+	"obvan/media/amf0"
+)
+
+// Header says where a message goes. Only chunk streams 2 to 63 can be written.
+type Header struct {
+	Chunks    uint8 // chunk stream: ChunksVideo, ...
+	Type      Type
+	Stream    uint32 // message stream
+	Timestamp uint32 // milliseconds; differences are sent, so it may wrap
+}
+
+// Writer makes chunks of messages. Add collects, Flush sends all that was
+// collected in one vectored write. It is for one goroutine, sets no deadlines and
+// takes no memory once it has seen the largest batch.
+type Writer struct {
+	dst    io.Writer
+	direct bool // dst takes vectored writes
+	size   int
+
+	own     []byte   // chunk headers and heads of this batch
+	parts   [][]byte // this batch: slices of own and of callers' data
+	batch   net.Buffers
+	flat    []byte // for destinations without vectored writes
+	pending int
+
+	streams [64]struct {
+		used      bool
+		stream    uint32
+		timestamp uint32
+	}
+}
+
+// NewWriter writes to dst. Give it the *net.TCPConn itself: through a wrapper, TLS
+// among them, each batch is copied together first so that it is still one write.
+func NewWriter(dst io.Writer) *Writer {
+	w := &Writer{dst: dst, size: 128}
+	switch dst.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		w.direct = true
+	}
+	return w
+}
+
+// SetChunkSize tells the peer a new chunk size and uses it from here on.
+func (w *Writer) SetChunkSize(n int) {
+	w.Control(TypeChunkSize, uint32(n))
+	w.size = n
+}
+
+// Add collects a message that consists of head and data. head is copied; data is
+// shared and must stay as it is until Flush.
+func (w *Writer) Add(h Header, head, data []byte) {
+	from := len(w.own)
+	ext, extended := w.appendHeader(h, len(head)+len(data))
+	room := w.size
+	for {
+		n := min(room, len(head))
+		w.own = append(w.own, head[:n]...)
+		head, room = head[n:], room-n
+		if n = min(room, len(data)); n > 0 {
+			w.parts = append(w.parts, w.own[from:len(w.own):len(w.own)], data[:n:n])
+			w.pending += len(w.own) - from + n
+			from, data = len(w.own), data[n:]
+		}
+		if len(head)+len(data) == 0 {
+			break
+		}
+		// 5.3.1.2.4; the extended timestamp comes again on each further chunk (5.3.1.3).
+		w.own, room = append(w.own, 3<<6|h.Chunks), w.size
+		if extended {
+			w.own = binary.BigEndian.AppendUint32(w.own, ext)
+		}
+	}
+	if len(w.own) > from {
+		w.parts = append(w.parts, w.own[from:len(w.own):len(w.own)])
+		w.pending += len(w.own) - from
+	}
+}
+
+// appendHeader starts a message: in full the first time, with a difference
+// of time after that.
+func (w *Writer) appendHeader(h Header, size int) (ext uint32, extended bool) {
+	s := &w.streams[h.Chunks&63]
+	delta := h.Timestamp - s.timestamp
+	full := !s.used || s.stream != h.Stream || delta >= 1<<31
+	field := delta
+	if full {
+		field = h.Timestamp
+	}
+	s.used, s.stream, s.timestamp = true, h.Stream, h.Timestamp
+	extended = field >= 0xffffff
+	short := min(field, 0xffffff)
+
+	format := byte(1 << 6)
+	if full {
+		format = 0
+	}
+	w.own = append(w.own, format|h.Chunks&63,
+		byte(short>>16), byte(short>>8), byte(short),
+		byte(size>>16), byte(size>>8), byte(size), byte(h.Type))
+	if full {
+		w.own = binary.LittleEndian.AppendUint32(w.own, h.Stream)
+	}
+	if extended {
+		w.own = binary.BigEndian.AppendUint32(w.own, field)
+	}
+	return field, extended
+}
+
+// Control collects a protocol control message of one number.
+func (w *Writer) Control(t Type, v uint32) {
+	var b [5]byte
+	binary.BigEndian.PutUint32(b[:], v)
+	n := 4
+	if t == TypePeerBandwidth {
+		b[4], n = 2, 5 // limit type "dynamic"
+	}
+	w.Add(Header{Chunks: ChunksControl, Type: t}, b[:n], nil)
+}
+
+// Event collects a user control message.
+func (w *Writer) Event(event uint16, v uint32) {
+	var b [6]byte
+	binary.BigEndian.PutUint16(b[:], event)
+	binary.BigEndian.PutUint32(b[2:], v)
+	w.Add(Header{Chunks: ChunksControl, Type: TypeUserControl}, b[:], nil)
+}
+
+// Command collects a command of a message stream: its name, its transaction and
+// what follows (section 7).
+func (w *Writer) Command(stream uint32, values ...any) {
+	h := Header{Chunks: ChunksCommand, Type: TypeCommand, Stream: stream}
+	if stream != 0 {
+		h.Chunks = ChunksStream
+	}
+	w.Add(h, amf0.Append(nil, values...), nil)
+}
+
+// Pending is how many bytes wait for Flush.
+func (w *Writer) Pending() int { return w.pending }
+
+// Flush writes what was collected. After an error the connection is of no more
+// use.
+func (w *Writer) Flush() (n int64, err error) {
+	if len(w.parts) == 0 {
+		return 0, nil
+	}
+	if w.direct {
+		w.batch = w.parts
+		n, err = w.batch.WriteTo(w.dst)
+	} else {
+		for _, p := range w.parts {
+			w.flat = append(w.flat, p...)
+		}
+		var m int
+		m, err = w.dst.Write(w.flat)
+		n = int64(m)
+		w.flat = reuse(w.flat)
+	}
+	clear(w.parts) // do not keep the media alive
+	w.parts, w.own, w.pending = w.parts[:0], reuse(w.own), 0
+	return n, err
+}
+
+// reuse empties b, and gives the memory of a huge batch back.
+func reuse(b []byte) []byte {
+	if cap(b) > 1<<20 {
+		return nil
+	}
+	return b[:0]
+}

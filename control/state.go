@@ -13,14 +13,14 @@ import (
 // State is all that a panel shows. Each field is a section: compared after every
 // change and sent whole. Secrets are never in it.
 type State struct {
-	Show         Show              `json:"show"`
-	Feeds        []Feed            `json:"feeds"`
-	Mixer        mixer.State       `json:"mixer"`
-	Program      ProgramState      `json:"program"`
-	Destinations []relay.Status    `json:"destinations"`
-	Tally        map[string]string `json:"tally"` // by feed id: "program", "preview" or "both"; absent is dark
-	Clients      []Client          `json:"clients"`
-	Log          []LogEntry        `json:"log"` // the newest last, at most 200
+	Show         Show             `json:"show"`
+	Feeds        []Feed           `json:"feeds"`
+	Mixer        mixer.State      `json:"mixer"`
+	Program      ProgramState     `json:"program"`
+	Destinations []relay.Status   `json:"destinations"`
+	Tally        map[string]Light `json:"tally"` // by feed id; absent is dark
+	Clients      []Client         `json:"clients"`
+	Log          []LogEntry       `json:"log"` // the newest last, at most 200
 }
 
 // Show is the event itself.
@@ -42,7 +42,7 @@ type Feed struct {
 	Added  bool   `json:"added"`         // by an operator; false for one that just arrived
 	HasKey bool   `json:"hasKey"`        // a key is needed to publish it from off this machine
 
-	State   string     `json:"state"`             // "live", "waiting" (nothing came yet), "lost" (it was here), "connecting", "retrying", "stalled" (connected, no pictures)
+	State   FeedState  `json:"state"`
 	Problem string     `json:"problem,omitempty"` // in words
 	Proto   string     `json:"proto,omitempty"`
 	Remote  string     `json:"remote,omitempty"`
@@ -59,6 +59,29 @@ type Feed struct {
 	Notes         []string          `json:"notes,omitempty"`   // what an operator should know: B-frames, no sound, long GOP
 	Watch         Watch             `json:"watch"`
 }
+
+// FeedState is how a feed fares.
+type FeedState string
+
+// The states of a feed.
+const (
+	FeedLive       FeedState = "live"
+	FeedWaiting    FeedState = "waiting"    // nothing came yet
+	FeedLost       FeedState = "lost"       // it was here
+	FeedConnecting FeedState = "connecting" // we dial it, or it has not said yet what it sends
+	FeedRetrying   FeedState = "retrying"   // we dial it again soon; Problem says why
+	FeedStalled    FeedState = "stalled"    // it is connected, and sends no pictures
+)
+
+// Light is a camera's tally light.
+type Light string
+
+// The lights that are not dark.
+const (
+	LightProgram Light = "program" // red
+	LightPreview Light = "preview" // green
+	LightBoth    Light = "both"
+)
 
 // Watch says whether the panel can show the stream.
 type Watch struct {
@@ -91,16 +114,42 @@ type ProgramState struct {
 // Client is somebody who is connected to the control.
 type Client struct {
 	Name   string    `json:"name"` // of the token
-	Role   string    `json:"role"`
-	Kind   string    `json:"kind"` // "panel", "script", "deck"
+	Role   Role      `json:"role"`
+	Kind   Kind      `json:"kind"`
 	Remote string    `json:"remote"`
 	Since  time.Time `json:"since"`
 }
 
+// Kind is what a client is.
+type Kind string
+
+// The kinds of clients.
+const (
+	Panel  Kind = "panel"
+	Script Kind = "script"
+	Deck   Kind = "deck"
+)
+
+// You is who a client is to the server.
+type You struct {
+	Name string `json:"name"` // of the token
+	Role Role   `json:"role"`
+}
+
+// Level is how grave a line of the event log is.
+type Level string
+
+// The levels.
+const (
+	Info  Level = "info"
+	Warn  Level = "warn"
+	Error Level = "error"
+)
+
 // LogEntry is a line of the event log.
 type LogEntry struct {
 	At    time.Time `json:"at"`
-	Level string    `json:"level"` // "info", "warn", "error"
+	Level Level     `json:"level"`
 	Who   string    `json:"who,omitempty"`
 	Text  string    `json:"text"` // a sentence
 }

@@ -1,0 +1,52 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+)
+
+// Command is one entry of the command table. Decoding, the role check, the docs
+// and the TypeScript come from it.
+type Command struct {
+	Name   string       // area.verb
+	Role   Role         // the least that may give it
+	Doc    string       // one sentence
+	Args   reflect.Type // a struct; its fields are the arguments
+	Result reflect.Type // nil when there is none
+	Fails  []error      // the sentinels it can fail with, beside what any command can
+
+	run func(ctx context.Context, s *Studio, args json.RawMessage) (any, error)
+}
+
+// nothing is the arguments or the result of a command that has none.
+type nothing struct{}
+
+// command makes an entry of the table.
+func command[A, R any](name string, least Role, doc string, do func(context.Context, *Studio, A) (R, error), fails ...error) Command {
+	c := Command{Name: name, Role: least, Doc: doc, Args: reflect.TypeFor[A](), Result: reflect.TypeFor[R](), Fails: fails}
+	if c.Result == reflect.TypeFor[nothing]() {
+		c.Result = nil
+	}
+	c.run = func(ctx context.Context, s *Studio, raw json.RawMessage) (any, error) {
+		var args A
+		if err := decode(raw, &args); err != nil {
+			return nil, err
+		}
+		result, err := do(ctx, s, args)
+		if err != nil || c.Result == nil {
+			return nil, err
+		}
+		return result, nil
+	}
+	return c
+}
+
+// Commands is the whole table, area by area.
+func Commands() []Command {
+	var all []Command
+	for _, area := range [][]Command{mixerCommands(), programCommands(), feedCommands(), destinationCommands(), showCommands(), tokenCommands()} {
+		all = append(all, area...)
+	}
+	return all
+}

@@ -1,0 +1,61 @@
+package control
+
+import (
+	"context"
+
+	"obvan/relay"
+)
+
+// DestinationAddArgs is what destination.add takes.
+type DestinationAddArgs struct {
+	ID        string `json:"id,omitempty"`                                         // left out: made from the name
+	Name      string `json:"name" example:"Main channel"`                          // what people call it
+	URL       string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key
+	Key       string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key; it is never shown again
+	BackupURL string `json:"backupUrl,omitempty"`                                  // tried in turn with url
+	Platform  string `json:"platform,omitempty" example:"youtube"`                 // a preset's name
+	Enabled   *bool  `json:"enabled,omitempty"`                                    // show.live starts it; left out: true
+}
+
+// DestinationAdded is what destination.add answers.
+type DestinationAdded struct {
+	ID string `json:"id" example:"main-channel"`
+}
+
+// DestinationUpdateArgs is what destination.update takes; what is left out stays.
+type DestinationUpdateArgs struct {
+	ID        string  `json:"id" example:"main-channel"`
+	Name      *string `json:"name,omitempty"`
+	URL       *string `json:"url,omitempty"`                                        // secrets written as *** stay what they were
+	Key       *string `json:"key,omitempty" secret:"true" example:"mnop-qrst-uvwx"` // "" takes it away
+	BackupURL *string `json:"backupUrl,omitempty"`
+	Platform  *string `json:"platform,omitempty"`
+	Enabled   *bool   `json:"enabled,omitempty"`
+}
+
+// DestinationArgs names a destination.
+type DestinationArgs struct {
+	ID string `json:"id" example:"main-channel"`
+}
+
+func destinationCommands() []Command {
+	byID := func(name, doc string, do func(*Studio, context.Context, string) error) Command {
+		return command(name, Director, doc, func(ctx context.Context, s *Studio, args DestinationArgs) (nothing, error) {
+			return nothing{}, do(s, ctx, args.ID)
+		}, relay.ErrUnknown)
+	}
+	return []Command{
+		command("destination.add", Director, "Add a destination. It is not started.",
+			func(ctx context.Context, s *Studio, args DestinationAddArgs) (DestinationAdded, error) {
+				return s.addDestination(ctx, args)
+			}, relay.ErrExists, relay.ErrUnsupported),
+		command("destination.update", Director, "Change a destination. One that is on air reconnects when its address or key changed.",
+			func(ctx context.Context, s *Studio, args DestinationUpdateArgs) (nothing, error) {
+				return nothing{}, s.updateDestination(ctx, args)
+			}, relay.ErrUnknown, relay.ErrUnsupported),
+		byID("destination.remove", "Stop a destination and forget it and its key.", (*Studio).removeDestination),
+		byID("destination.start", "Send the program to a destination.", (*Studio).startDestination),
+		byID("destination.stop", "Stop sending to a destination.", (*Studio).stopDestination),
+		byID("destination.retry", "Try a destination again now, also one that refused.", (*Studio).retryDestination),
+	}
+}

@@ -1,0 +1,57 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Role is what somebody may do. Each role may do all that the ones below it may.
+type Role int
+
+// The roles, least first.
+const (
+	Viewer   Role = iota // sees everything, changes nothing
+	Operator             // cuts, and looks after cameras
+	Director             // goes live, and looks after destinations
+	Admin                // gives and takes access
+)
+
+var roleNames = []string{"viewer", "operator", "director", "admin"}
+
+// Roles is the names of the roles, least first.
+func Roles() []string { return slices.Clone(roleNames) }
+
+// String is the role's word in the protocol.
+func (r Role) String() string {
+	if r < Viewer || r > Admin {
+		return fmt.Sprintf("role %d", int(r))
+	}
+	return roleNames[r]
+}
+
+// MarshalJSON writes the role's word.
+func (r Role) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+
+// UnmarshalJSON reads the role's word.
+func (r *Role) UnmarshalJSON(b []byte) error {
+	var word string
+	if err := json.Unmarshal(b, &word); err != nil {
+		return err
+	}
+	found, err := ParseRole(word)
+	if err != nil {
+		return err
+	}
+	*r = found
+	return nil
+}
+
+// ParseRole is the role called word.
+func ParseRole(word string) (Role, error) {
+	if i := slices.Index(roleNames, word); i >= 0 {
+		return Role(i), nil
+	}
+	return Viewer, badf("role must be one of %s", strings.Join(roleNames, ", "))
+}

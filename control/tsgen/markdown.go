@@ -1,0 +1,3 @@
+package main
+
+func (ts *types) markdown() []byte { return []byte("# Protocol\n") }

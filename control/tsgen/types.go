@@ -90,7 +90,7 @@ func name(t reflect.Type) string {
 	room := t.PkgPath()[strings.LastIndexByte(t.PkgPath(), '/')+1:]
 	switch room + "." + t.Name() {
 	case "relay.Status":
-		return "Destination"
+		return "DestinationStatus"
 	case "relay.State":
 		return "DestinationState"
 	case "mixer.Output":

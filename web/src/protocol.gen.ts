@@ -54,39 +54,6 @@ export interface CutArgs {
   when?: When;
 }
 
-/** Destination is how a destination fares. */
-export interface Destination {
-  id: string;
-  name: string;
-  /** without the key */
-  url: string;
-  backupUrl?: string;
-  /** a preset's name: "youtube", "twitch", ... */
-  platform?: string;
-  /** show.live starts it */
-  enabled: boolean;
-  /** a key is kept for it */
-  hasKey: boolean;
-  state: DestinationState;
-  /** one sentence, in words, without secrets */
-  reason?: string;
-  /** of State */
-  since: string;
-  nextTry?: string;
-  /** since the operator started it */
-  attempt: number;
-  /** the backup URL is in use */
-  backup: boolean;
-  /** leaving this machine, over the last seconds */
-  kbps: number;
-  /** how far it is behind the program */
-  backlogMs: number;
-  /** pictures left out since the start */
-  dropped: number;
-  /** bytes since the start */
-  sent: number;
-}
-
 /** DestinationAddArgs is what destination.add takes. */
 export interface DestinationAddArgs {
   /** left out: made from the name */
@@ -117,6 +84,39 @@ export interface DestinationArgs {
 
 /** DestinationState is what the far end proved, not what we hope. */
 export type DestinationState = 'off' | 'connecting' | 'live' | 'retrying' | 'refused';
+
+/** DestinationStatus is how a destination fares. */
+export interface DestinationStatus {
+  id: string;
+  name: string;
+  /** without the key */
+  url: string;
+  backupUrl?: string;
+  /** a preset's name: "youtube", "twitch", ... */
+  platform?: string;
+  /** show.live starts it */
+  enabled: boolean;
+  /** a key is kept for it */
+  hasKey: boolean;
+  state: DestinationState;
+  /** one sentence, in words, without secrets */
+  reason?: string;
+  /** of State */
+  since: string;
+  nextTry?: string;
+  /** since the operator started it */
+  attempt: number;
+  /** the backup URL is in use */
+  backup: boolean;
+  /** leaving this machine, over the last seconds */
+  kbps: number;
+  /** how far it is behind the program */
+  backlogMs: number;
+  /** pictures left out since the start */
+  dropped: number;
+  /** bytes since the start */
+  sent: number;
+}
 
 /** DestinationUpdateArgs is what destination.update takes; what is left out stays. */
 export interface DestinationUpdateArgs {
@@ -374,7 +374,7 @@ export interface State {
   feeds: Feed[];
   mixer: MixerState;
   program: ProgramState;
-  destinations: Destination[];
+  destinations: DestinationStatus[];
   /** by feed id; absent is dark */
   tally: Record<string, Light>;
   clients: Client[];

@@ -1,0 +1,297 @@
+package clock_test
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/media/clock"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const (
+	video, audio = 0, 1
+	frame        = 40 * time.Millisecond
+	second       = time.Second
+)
+
+var tracks = media.Tracks{{Codec: media.H264}, {Codec: media.AAC, SampleRate: 48000}}
+
+// unit is what a device sends: when, and with which times.
+type unit struct {
+	track    int
+	arrived  time.Duration
+	dts, cts time.Duration
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newRepairer() *clock.Repairer {
+	r := &clock.Repairer{}
+	r.Reset(tracks)
+	return r
+}
+
+func fix(r *clock.Repairer, u unit) media.AccessUnit {
+	au := media.AccessUnit{Track: u.track, DTS: u.dts, PTS: u.dts + u.cts, Arrived: epoch.Add(u.arrived)}
+	r.Fix(&au)
+	return au
+}
+
+// both is n seconds of both tracks: device is what the clock of a track shows at a
+// time of arrival.
+func both(n int, device func(track int, at time.Duration) time.Duration) (units []unit) {
+	for i := range n * 25 {
+		at := time.Duration(i) * frame
+		units = append(units, unit{video, at, device(video, at), 0}, unit{audio, at, device(audio, at), 0})
+	}
+	return units
+}
+
+// jumped is a clock that reads true until at, and then is off by by.
+func jumped(after, by time.Duration) func(int, time.Duration) time.Duration {
+	return func(_ int, at time.Duration) time.Duration {
+		if at >= after {
+			return at + by
+		}
+		return at
+	}
+}
+
+func TestClocks(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		units  []unit
+		counts map[string]uint64
+		// how far the repaired times may be from the arrival clock, and the tracks from
+		// each other, at any unit
+		off, apart time.Duration
+	}{
+		{"a clean clock is left alone", both(5, func(_ int, at time.Duration) time.Duration { return at }), nil, 0, 0},
+		{"a clock that starts anywhere is left alone", both(1, func(_ int, at time.Duration) time.Duration { return at + 1000*time.Hour }), nil, 1000 * time.Hour, 0},
+		{"a clock that starts below zero starts at zero", both(1, func(_ int, at time.Duration) time.Duration { return at - 7*second }), nil, 0, 0},
+		{"a jump forward is taken out", both(8, jumped(4*second, 3*time.Hour)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a jump back is taken out", both(8, jumped(4*second, -3*time.Hour)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a clock that starts again at zero goes on", both(8, jumped(4*second, -4*second)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a wrap of 33 bits at 90 kHz goes on", both(8, jumped(4*second, -95443717688888*time.Nanosecond)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a wrap of 32 bits of milliseconds goes on", both(8, jumped(4*second, -4294967296*time.Millisecond)), map[string]uint64{"jumps": 1}, 0, 0},
+		{
+			"sound that jumps a little later has the picture's shift",
+			both(8, func(track int, at time.Duration) time.Duration {
+				return jumped(4*second+time.Duration(track)*600*time.Millisecond, 90*time.Second)(track, at)
+			}),
+			map[string]uint64{"jumps": 1}, 0, 0,
+		},
+		{
+			"a track alone may jump",
+			both(8, func(track int, at time.Duration) time.Duration {
+				if track == audio {
+					return jumped(4*second, time.Hour)(track, at)
+				}
+				return at
+			}),
+			map[string]uint64{"jumps": 1}, 0, 0,
+		},
+		{
+			"sound that starts elsewhere is put beside the picture",
+			both(4, func(track int, at time.Duration) time.Duration { return at + time.Duration(track)*time.Hour }),
+			map[string]uint64{"jumps": 1}, 0, 0,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRepairer()
+			var first [2]time.Duration
+			var out [2]time.Duration
+			for i, u := range tc.units {
+				au := fix(r, u)
+				if i < 2 {
+					first[u.track] = au.DTS - u.arrived
+				} else if au.DTS <= out[u.track] {
+					t.Fatalf("unit %d: %v after %v", i, au.DTS, out[u.track])
+				}
+				out[u.track] = au.DTS
+				if off := (au.DTS - u.arrived).Abs(); off > tc.off {
+					t.Fatalf("unit %d of track %d: %v from the arrival clock", i, u.track, off)
+				}
+				if off := (au.DTS - u.arrived - first[u.track]).Abs(); off > tc.apart {
+					t.Fatalf("unit %d of track %d: moved by %v", i, u.track, off)
+				}
+			}
+			if got := r.Counts.Map(); !maps.Equal(got, tc.counts) {
+				t.Fatalf("counts = %v", got)
+			}
+		})
+	}
+}
+
+func TestAGapThatArrivalHasTooIsNoJump(t *testing.T) {
+	r := newRepairer()
+	fix(r, unit{video, 0, 0, 0})
+	fix(r, unit{audio, 0, 0, 0})
+	late := time.Minute
+	if au := fix(r, unit{video, late, late, 0}); au.DTS != late {
+		t.Fatalf("dts = %v", au.DTS)
+	}
+	if au := fix(r, unit{audio, late, late, 0}); au.DTS != late || len(r.Counts.Map()) != 0 {
+		t.Fatalf("dts = %v, %v", au.DTS, r.Counts.Map())
+	}
+}
+
+func TestAStallAndTheBurstAfterItAreNoJump(t *testing.T) {
+	r := newRepairer()
+	for i := range 100 {
+		at := time.Duration(i) * frame
+		arrived := at
+		if i >= 25 {
+			arrived = max(at, 5*second) // the network stood still for 4 s
+		}
+		if au := fix(r, unit{video, arrived, at, 0}); au.DTS != at {
+			t.Fatalf("unit %d: %v, want %v", i, au.DTS, at)
+		}
+	}
+	// The device gave up what it could not send: ahead of its last unit, not of time.
+	if au := fix(r, unit{video, 10 * second, 10 * second, 0}); au.DTS != 10*second || len(r.Counts.Map()) != 0 {
+		t.Fatalf("dts = %v, %v", au.DTS, r.Counts.Map())
+	}
+}
+
+func TestABurstAtTheStartIsNoJump(t *testing.T) {
+	r := newRepairer()
+	for i := range 250 { // ten seconds that the device had kept, at once
+		at := time.Duration(i) * frame
+		if au := fix(r, unit{video, 0, at, 0}); au.DTS != at {
+			t.Fatalf("unit %d: %v, want %v", i, au.DTS, at)
+		}
+	}
+	if c := r.Counts.Map(); len(c) != 0 {
+		t.Fatalf("counts = %v", c)
+	}
+}
+
+func TestAPauseWithAJumpIsKept(t *testing.T) {
+	r := newRepairer()
+	for i := range 25 {
+		fix(r, unit{video, time.Duration(i) * frame, time.Hour + time.Duration(i)*frame, 0})
+	}
+	au := fix(r, unit{video, 24*frame + 3*second, 0, 0})
+	if want := time.Hour + 24*frame + 3*second; au.DTS != want {
+		t.Fatalf("dts = %v, want %v", au.DTS, want)
+	}
+}
+
+func TestDuplicateAndFallingTimesGrow(t *testing.T) {
+	r := newRepairer()
+	last := -second
+	for i, dts := range []time.Duration{0, frame, frame, frame / 2, 2 * frame, frame, 3 * frame} {
+		au := fix(r, unit{video, time.Duration(i) * frame, dts, 0})
+		if au.DTS < last+time.Millisecond || au.PTS < au.DTS {
+			t.Fatalf("unit %d: dts %v pts %v after %v", i, au.DTS, au.PTS, last)
+		}
+		last = au.DTS
+	}
+	if n := r.Counts.Map()["backwards"]; n != 3 {
+		t.Fatalf("counts = %v", r.Counts.Map())
+	}
+}
+
+func TestNegativeCompositionOffsetsMoveTheDecodeTimeNotThePicture(t *testing.T) {
+	r := newRepairer()
+	order := []int{0, 3, 1, 2, 6, 4, 5, 9, 7, 8} // I P B B P B B: a device that decodes by arrival
+	shown := map[time.Duration]bool{}
+	for n := range 10 {
+		for i, p := range order {
+			dts := time.Duration(n*len(order)+i) * frame
+			pts := time.Duration(n*len(order)+p) * frame
+			au := fix(r, unit{video, dts, dts, pts - dts})
+			if au.PTS < au.DTS {
+				t.Fatalf("pts %v before dts %v", au.PTS, au.DTS)
+			}
+			if n > 0 && (au.PTS != pts || shown[au.PTS]) {
+				t.Fatalf("picture %d of round %d at %v, want %v", i, n, au.PTS, pts)
+			}
+			shown[au.PTS] = true
+		}
+	}
+	if r.Counts.Map()["composition"] == 0 {
+		t.Fatal("not counted")
+	}
+}
+
+func TestPicturesThatBelongNowhereAreShownWhenDecoded(t *testing.T) {
+	r := newRepairer()
+	fix(r, unit{video, 0, 0, 0})
+	for i, cts := range []time.Duration{-time.Hour, time.Hour} {
+		at := time.Duration(i+1) * frame
+		if au := fix(r, unit{video, at, at, cts}); au.PTS != au.DTS || au.DTS != at {
+			t.Fatalf("offset %v: dts %v pts %v", cts, au.DTS, au.PTS)
+		}
+	}
+}
+
+func TestDriftOfHoursIsCountedAndCorrectedSlowly(t *testing.T) {
+	r := newRepairer()
+	const ppm = 100 // of the sound card: 360 ms in an hour
+	var lastAudio, lastVideo, worst time.Duration
+	for i := range 25 * 3600 {
+		at := time.Duration(i) * frame
+		lastVideo = fix(r, unit{video, at, at, 0}).DTS
+		before := lastAudio
+		lastAudio = fix(r, unit{audio, at, at + at*ppm/1e6, 0}).DTS
+		if step := lastAudio - before; i > 0 && (step < frame-11*time.Millisecond || step > frame+11*time.Millisecond) {
+			t.Fatalf("a step of %v is heard", step)
+		}
+		worst = max(worst, (lastAudio - lastVideo).Abs())
+	}
+	if worst > 100*time.Millisecond || r.Counts.Map()["drift"] < 2 || r.Counts.Map()["jumps"] != 0 {
+		t.Fatalf("worst %v, counts %v", worst, r.Counts.Map())
+	}
+}
+
+func TestANewGenerationGoesOn(t *testing.T) {
+	r := newRepairer()
+	fix(r, unit{video, 0, time.Hour, 0})
+	fix(r, unit{audio, 0, time.Hour, 0})
+	r.Reset(media.Tracks{{Codec: media.AAC}, {Codec: media.H264}}) // the other way round, and from zero
+	a := fix(r, unit{0, frame, 0, 0})
+	v := fix(r, unit{1, frame, 0, 0})
+	if want := time.Hour + frame; a.DTS != want || v.DTS != want {
+		t.Fatalf("audio %v, video %v, want %v", a.DTS, v.DTS, want)
+	}
+}
+
+func TestUnitsOfNoTrackAreLeftToTheHub(t *testing.T) {
+	r := newRepairer()
+	fix(r, unit{7, 0, 0, 0})
+	fix(r, unit{-1, 0, 0, 0})
+}
+
+func FuzzRepairer(f *testing.F) {
+	f.Add([]byte{0, 1, 10, 200, 3, 1, 1, 10, 7, 3})
+	f.Add([]byte{0, 7, 255, 0, 0, 0, 3, 0, 255, 255, 1, 5, 9, 9, 9})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := newRepairer()
+		var now, dts time.Duration
+		var out [2]time.Duration
+		var seen [2]bool
+		for ; len(data) >= 5; data = data[5:] {
+			track := int(data[0] & 1)
+			now += time.Duration(data[1]) * time.Millisecond << (data[0] >> 5)
+			step := time.Duration(int8(data[2])) * time.Millisecond
+			dts += step << (data[3] % 64)
+			au := fix(r, unit{track, now, dts, time.Duration(int8(data[4])) * time.Millisecond << (data[3] % 50)})
+			if seen[track] && au.DTS <= out[track] {
+				t.Fatalf("track %d: %v after %v", track, au.DTS, out[track])
+			}
+			if au.PTS < au.DTS {
+				t.Fatalf("pts %v before dts %v", au.PTS, au.DTS)
+			}
+			seen[track], out[track] = true, au.DTS
+			if data[0]&16 != 0 {
+				r.Reset(tracks)
+			}
+		}
+	})
+}

@@ -97,6 +97,7 @@ type Extras struct {
 	Collections *Choice      `json:"collections,omitempty"` // OBS scene collections
 	Profiles    *Choice      `json:"profiles,omitempty"`
 	Health      *Health      `json:"health,omitempty"`
+	Graphic     *Graphic     `json:"graphic,omitempty"`
 }
 
 // TBar is the position of the transition lever, 0 to 1.

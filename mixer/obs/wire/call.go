@@ -1,0 +1,181 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/andreykaipov/goobs/api/opcodes"
+	"github.com/andreykaipov/goobs/api/requests"
+)
+
+// Params are a request: any Params type of goobs' api/requests.
+type Params interface{ GetRequestName() string }
+
+// RefusedError is OBS' own answer that it did not do what was asked.
+type RefusedError struct {
+	Request string
+	Code    int
+	Comment string
+}
+
+func (e *RefusedError) Error() string {
+	text := fmt.Sprintf("OBS refused %s: %s (%d)", e.Request, requests.GetStatusForCode(e.Code), e.Code)
+	if e.Comment != "" {
+		text += ": " + e.Comment
+	}
+	return text
+}
+
+// Codes of a refusal that callers tell apart.
+const (
+	CodeUnknownRequest = 204 // this OBS is too old for the request
+	CodeNotReady       = 207 // it is changing its scene collection, or leaving
+	CodeRunning        = 500
+	CodeNotRunning     = 501
+	CodeNoStudioMode   = 506
+	CodeNotFound       = 600
+	CodeExists         = 601
+	CodeWrongType      = 602
+	CodeWrongState     = 604
+)
+
+// Refusal is the code of a refusal in err, or 0.
+func Refusal(err error) int {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return 0
+}
+
+// Call asks OBS for something and decodes its answer into response, which may be
+// nil. A RefusedError is OBS' own no. ErrUnanswered means that nobody knows
+// whether it was done: the context ended, or the connection did. A request that
+// never left fails with ErrClosed or the context's error alone.
+func (c *Conn) Call(ctx context.Context, params Params, response any) error {
+	name := params.GetRequestName()
+	raw, err := c.ask(ctx, func(id string) *opcodes.Message {
+		return opcodes.Wrap(&opcodes.Request{Type: name, ID: id, Data: params})
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	var answer opcodes.RequestResponse
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return decode(name, &answer, response)
+}
+
+func decode(name string, answer *opcodes.RequestResponse, response any) error {
+	if !answer.Status.Result {
+		return &RefusedError{name, answer.Status.Code, answer.Status.Comment}
+	}
+	if response == nil || len(answer.Data) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(answer.Data, response); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// batch is operation 8. Serial execution in real time is what the zero type means;
+// the parallel one answers under the wrong ids in obs-websocket 5.1.
+type batch struct {
+	ID       string            `json:"requestId"`
+	Requests []opcodes.Request `json:"requests"`
+}
+
+type batchAnswer struct {
+	Results []opcodes.RequestResponse `json:"results"`
+}
+
+// Batch has OBS do several requests in order, all of them even if one is refused
+// or the connection ends meanwhile. errs is what became of each.
+func (c *Conn) Batch(ctx context.Context, all ...Params) (errs []error, err error) {
+	raw, err := c.ask(ctx, func(id string) *opcodes.Message {
+		b := batch{ID: id}
+		for _, p := range all {
+			b.Requests = append(b.Requests, opcodes.Request{Type: p.GetRequestName(), Data: p})
+		}
+		d, err := json.Marshal(b)
+		if err != nil {
+			panic(err) // goobs' params are plain structs
+		}
+		return &opcodes.Message{Op: opBatch, D: d}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("batch of %s: %w", all[0].GetRequestName(), err)
+	}
+	var answer batchAnswer
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, fmt.Errorf("batch: %w", err)
+	}
+	if len(answer.Results) != len(all) {
+		return nil, fmt.Errorf("batch of %d was answered by %d results", len(all), len(answer.Results))
+	}
+	for i := range answer.Results {
+		errs = append(errs, decode(all[i].GetRequestName(), &answer.Results[i], nil))
+	}
+	return errs, nil
+}
+
+// ask sends a message under a fresh id and waits for the answer to that id.
+func (c *Conn) ask(ctx context.Context, message func(id string) *opcodes.Message) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxWaiting)
+	defer cancel()
+	waiting := &call{answer: make(chan json.RawMessage, 1)}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if len(c.pending) >= maxPending {
+		c.mu.Unlock()
+		return nil, errors.New("too many requests wait for OBS")
+	}
+	id := c.nextID()
+	c.pending[id] = waiting
+	c.mu.Unlock()
+	defer func() { // an answer that comes later finds nobody, and is dropped
+		c.mu.Lock()
+		delete(c.pending, id)
+		c.mu.Unlock()
+	}()
+	if err := c.send(ctx, message(id).Bytes()); err != nil {
+		return nil, err
+	}
+	select {
+	case raw := <-waiting.answer:
+		return raw, nil
+	case <-c.done:
+		select { // it may have come together with the end
+		case raw := <-waiting.answer:
+			return raw, nil
+		default:
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnanswered, c.Err())
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrUnanswered, ctx.Err())
+	}
+}
+
+// answered hands an answer to whoever waits for it.
+func (c *Conn) answered(raw json.RawMessage) {
+	var head struct {
+		ID string `json:"requestId"`
+	}
+	if json.Unmarshal(raw, &head) != nil {
+		return
+	}
+	c.mu.Lock()
+	waiting := c.pending[head.ID]
+	delete(c.pending, head.ID)
+	c.mu.Unlock()
+	if waiting != nil {
+		waiting.answer <- raw
+	}
+}

@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/andreykaipov/goobs/api/events"
+	"github.com/andreykaipov/goobs/api/opcodes"
+)
+
+// Lost is delivered in place of events that came faster than they were read: the
+// reader must ask for everything anew.
+type Lost struct{}
+
+const volumeMeters = "InputVolumeMeters"
+
+// inbox is the bounded queue between the socket and the reader of events. When it
+// is full all of it is replaced by one Lost: a flood costs a resync, not memory.
+type inbox struct {
+	mu    sync.Mutex
+	queue []opcodes.Event
+	bytes int
+	lost  bool
+	ready chan struct{}
+}
+
+func (b *inbox) put(ev opcodes.Event) {
+	b.mu.Lock()
+	if len(b.queue) >= maxQueued || b.bytes > maxMessage {
+		b.queue, b.bytes, b.lost = nil, 0, true
+	}
+	b.queue = append(b.queue, ev)
+	b.bytes += len(ev.Data)
+	b.mu.Unlock()
+	select {
+	case b.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (b *inbox) take() (all []opcodes.Event, lost bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all, lost = b.queue, b.lost
+	b.queue, b.bytes, b.lost = nil, 0, false
+	return all, lost
+}
+
+// event queues what came in; meters are kept apart, the newest only.
+func (c *Conn) event(raw json.RawMessage) {
+	var ev opcodes.Event
+	if json.Unmarshal(raw, &ev) != nil || ev.Type == "" {
+		return
+	}
+	if ev.Type == volumeMeters {
+		select {
+		case <-c.meters:
+		default:
+		}
+		c.meters <- ev.Data // only this goroutine fills it
+		return
+	}
+	if c.opts.Want == nil || c.opts.Want(ev.Type) {
+		c.inbox.put(ev)
+	}
+}
+
+// Ready gets a token when Events has something new to say.
+func (c *Conn) Ready() <-chan struct{} { return c.inbox.ready }
+
+// Events is what came since the last call, in order, as goobs' event types and
+// Lost. Unknown and malformed events are left out. It has one reader.
+func (c *Conn) Events() []any {
+	queued, lost := c.inbox.take()
+	var all []any
+	if lost {
+		all = append(all, Lost{})
+	}
+	for _, ev := range queued {
+		typed := events.GetType(ev.Type)
+		if typed == nil {
+			continue
+		}
+		if len(ev.Data) > 0 && json.Unmarshal(ev.Data, typed) != nil {
+			continue
+		}
+		all = append(all, typed)
+	}
+	return all
+}
+
+// NextMeters waits for volume meters.
+func (c *Conn) NextMeters(ctx context.Context) (*events.InputVolumeMeters, error) {
+	select {
+	case raw := <-c.meters:
+		m := &events.InputVolumeMeters{}
+		if err := json.Unmarshal(raw, m); err != nil {
+			return nil, fmt.Errorf("volume meters: %w", err)
+		}
+		return m, nil
+	case <-c.done:
+		return nil, c.Err()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/closecodes"
+	"github.com/andreykaipov/goobs/api/opcodes"
+	"github.com/gorilla/websocket"
+)
+
+// Operations of the protocol; goobs has no types for the batch's.
+const (
+	opHello         = 0
+	opIdentified    = 2
+	opEvent         = 5
+	opResponse      = 7
+	opBatch         = 8
+	opBatchResponse = 9
+)
+
+const rpcVersion = 1
+
+// login answers the greeting. Events may come before OBS says that it knows us.
+func (c *Conn) login() error {
+	c.ws.SetReadDeadline(time.Now().Add(loginTime))
+	var hello opcodes.Hello
+	if err := c.await(opHello, &hello); err != nil {
+		return err
+	}
+	if hello.RPCVersion < rpcVersion {
+		return fmt.Errorf("this OBS speaks version %d of the protocol, not %d", hello.RPCVersion, rpcVersion)
+	}
+	c.version = hello.ObsWebSocketVersion
+	id := &opcodes.Identify{RPCVersion: rpcVersion, EventSubscriptions: c.opts.Subscriptions}
+	if challenge := hello.Authentication; challenge.Challenge != "" {
+		id.Authentication = Proof(c.opts.Password, challenge.Salt, challenge.Challenge)
+	}
+	c.ws.SetWriteDeadline(time.Now().Add(writeTime))
+	if err := c.ws.WriteMessage(websocket.TextMessage, opcodes.Wrap(id).Bytes()); err != nil {
+		return err
+	}
+	return c.await(opIdentified, &opcodes.Identified{})
+}
+
+// await reads up to the first message of an operation.
+func (c *Conn) await(op int, into any) error {
+	for {
+		_, raw, err := c.ws.ReadMessage()
+		if err != nil {
+			return reason(err)
+		}
+		var msg opcodes.Message
+		if err := json.Unmarshal(raw, &msg); err != nil {
+			return fmt.Errorf("this is not OBS: %w", err)
+		}
+		switch msg.Op {
+		case op:
+			return json.Unmarshal(msg.D, into)
+		case opEvent:
+			c.event(msg.D)
+		}
+	}
+}
+
+// Proof is the answer to a challenge: base64(sha256(base64(sha256(password+salt))+challenge)).
+func Proof(password, salt, challenge string) string {
+	secret := sha256.Sum256([]byte(password + salt))
+	proof := sha256.Sum256([]byte(base64.StdEncoding.EncodeToString(secret[:]) + challenge))
+	return base64.StdEncoding.EncodeToString(proof[:])
+}
+
+// Hear changes what events are sent, and waits until that is so.
+func (c *Conn) Hear(ctx context.Context, subscriptions int) error {
+	c.mu.Lock()
+	same := c.subs == subscriptions
+	c.subs = subscriptions
+	c.mu.Unlock()
+	if same {
+		return nil
+	}
+	select { // the answer to one that gave up
+	case <-c.identified:
+	default:
+	}
+	if err := c.send(ctx, opcodes.Wrap(&opcodes.Reidentify{EventSubscriptions: subscriptions}).Bytes()); err != nil {
+		return err
+	}
+	select {
+	case <-c.identified:
+		return nil
+	case <-c.done:
+		return c.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// reason is a socket's error in our words.
+func reason(err error) error {
+	var closed *websocket.CloseError
+	var slow net.Error
+	switch {
+	case errors.As(err, &closed) && closed.Code == closecodes.AuthenticationFailed:
+		return ErrPassword
+	case errors.As(err, &closed) && closed.Code == closecodes.SessionInvalidated:
+		return ErrKicked
+	case errors.As(err, &slow) && slow.Timeout():
+		return fmt.Errorf("%w: it fell silent", ErrClosed)
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, err)
+}

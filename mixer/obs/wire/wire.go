@@ -1,0 +1,230 @@
+// Package wire is one connection to obs-websocket v5: login, requests by id with
+// a context each, and events. It uses goobs' types for what goes over it, but not
+// goobs' client, which hangs for good after one late answer.
+//
+// The protocol: https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.md
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/opcodes"
+	"github.com/gorilla/websocket"
+)
+
+// Errors a caller can act on.
+var (
+	ErrPassword = errors.New("OBS refused the password")
+	ErrKicked   = errors.New("OBS ended this connection on purpose")
+	ErrClosed   = errors.New("the connection to OBS is gone")
+	// ErrUnanswered wraps ErrClosed or a context's error: the request went out, and
+	// whether OBS did it is unknown.
+	ErrUnanswered = errors.New("OBS did not answer")
+)
+
+// Limits of one connection.
+const (
+	maxMessage = 16 << 20 // a scene list of a very large show is some hundred KB
+	maxQueued  = 2048     // events waiting for their reader
+	maxPending = 512      // requests waiting for their answer
+
+	loginTime  = 5 * time.Second
+	writeTime  = 5 * time.Second
+	pingEvery  = 2 * time.Second
+	silentFor  = 7 * time.Second // three pings without an answer
+	maxWaiting = 20 * time.Second
+)
+
+// Options say whom to call and what to hear of it.
+type Options struct {
+	Addr          string // host:port
+	Password      string
+	Subscriptions int                     // of api/events/subscriptions
+	Want          func(event string) bool // events to queue; nil is all
+}
+
+// Conn is a connection that is logged in. Its methods are safe for concurrent
+// use, but for Events, which has one reader.
+type Conn struct {
+	ws      *websocket.Conn
+	opts    Options
+	version string
+
+	out    chan []byte
+	meters chan json.RawMessage // the newest volume meters
+	inbox  inbox
+
+	mu      sync.Mutex
+	pending map[string]*call // by request id
+	lastID  uint64
+	subs    int
+	closed  bool
+	err     error
+
+	done       chan struct{} // closes with the connection
+	wg         sync.WaitGroup
+	identified chan struct{} // gets a token for each Identified after the first
+}
+
+// call is a request that waits for its answer.
+type call struct {
+	answer chan json.RawMessage // takes one; the reader never waits
+}
+
+// Dial connects and logs in. Its errors wrap ErrPassword when that is wrong.
+func Dial(ctx context.Context, opts Options) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTime)
+	defer cancel()
+	dialer := websocket.Dialer{
+		NetDialContext:   (&net.Dialer{}).DialContext,
+		HandshakeTimeout: loginTime,
+		Subprotocols:     []string{"obswebsocket.json"},
+	}
+	ws, answer, err := dialer.DialContext(ctx, "ws://"+opts.Addr, nil)
+	if err != nil {
+		if answer != nil {
+			answer.Body.Close()
+		}
+		return nil, fmt.Errorf("dial OBS: %w", err)
+	}
+	ws.SetReadLimit(maxMessage)
+	c := &Conn{
+		ws: ws, opts: opts, subs: opts.Subscriptions,
+		out: make(chan []byte, 64), meters: make(chan json.RawMessage, 1), inbox: inbox{ready: make(chan struct{}, 1)},
+		pending: map[string]*call{}, done: make(chan struct{}), identified: make(chan struct{}, 1),
+	}
+	// The login reads without a context: closing the socket is what stops it.
+	stop := context.AfterFunc(ctx, func() { ws.Close() })
+	err = c.login()
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		ws.Close()
+		return nil, fmt.Errorf("log in to OBS: %w", err)
+	}
+	c.wg.Add(2)
+	go c.read()
+	go c.write()
+	return c, nil
+}
+
+// Version is obs-websocket's own version, from its greeting.
+func (c *Conn) Version() string { return c.version }
+
+// Done closes when the connection is gone; Err says why then.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err is why the connection is gone; nil while it is not.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection and waits for its goroutines. Calls that wait fail.
+func (c *Conn) Close() {
+	c.fail(ErrClosed)
+	c.wg.Wait()
+}
+
+// fail closes the connection for the first reason given.
+func (c *Conn) fail(why error) {
+	c.mu.Lock()
+	first := !c.closed
+	if first {
+		c.closed, c.err = true, why
+	}
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	// A close frame lets OBS leave without its 5 s wait for one.
+	c.ws.WriteControl(websocket.CloseMessage,
+		websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(100*time.Millisecond))
+	c.ws.Close()
+	close(c.done)
+}
+
+// read takes everything that comes in until the connection ends.
+func (c *Conn) read() {
+	defer c.wg.Done()
+	alive := func() { c.ws.SetReadDeadline(time.Now().Add(silentFor)) }
+	alive()
+	c.ws.SetPongHandler(func(string) error { alive(); return nil })
+	for {
+		_, raw, err := c.ws.ReadMessage()
+		if err != nil {
+			c.fail(reason(err))
+			return
+		}
+		alive()
+		var msg opcodes.Message
+		if err := json.Unmarshal(raw, &msg); err != nil {
+			c.fail(fmt.Errorf("OBS sent what is not obs-websocket: %w", err))
+			return
+		}
+		c.dispatch(&msg)
+	}
+}
+
+func (c *Conn) dispatch(msg *opcodes.Message) {
+	switch msg.Op {
+	case opIdentified:
+		select {
+		case c.identified <- struct{}{}:
+		default:
+		}
+	case opEvent:
+		c.event(msg.D)
+	case opResponse, opBatchResponse:
+		c.answered(msg.D)
+	}
+}
+
+// write is the one goroutine that sends, and keeps the peer answering.
+func (c *Conn) write() {
+	defer c.wg.Done()
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case raw := <-c.out:
+			c.ws.SetWriteDeadline(time.Now().Add(writeTime))
+			err = c.ws.WriteMessage(websocket.TextMessage, raw)
+		case <-ping.C:
+			err = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTime))
+		case <-c.done:
+			return
+		}
+		if err != nil {
+			c.fail(reason(err))
+			return
+		}
+	}
+}
+
+// send queues a message for the writer.
+func (c *Conn) send(ctx context.Context, raw []byte) error {
+	select {
+	case c.out <- raw:
+		return nil
+	case <-c.done:
+		return c.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *Conn) nextID() string { // c.mu is held
+	c.lastID++
+	return strconv.FormatUint(c.lastID, 10)
+}

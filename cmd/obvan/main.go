@@ -1,0 +1,123 @@
+// Command obvan is a live-streaming studio in one binary: cameras in, cut,
+// program out to platforms, seen live in the browser.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	cfg, err := parse(os.Args[1:], os.LookupEnv, os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "obvan:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, cfg, os.Stdout, logger(cfg.log)); err != nil {
+		fmt.Fprintln(os.Stderr, "obvan:", err)
+		os.Exit(1)
+	}
+}
+
+// config is what configures the process; what an operator changes is state.
+type config struct {
+	listen listen
+	tls    certificate
+	data   string
+	token  string
+	mixer  string
+	log    string
+	demo   bool
+}
+
+// listen is where each door is.
+type listen struct {
+	http, rtmp, rtmps, rtsp, rtsps, webrtc string
+	playRTSP, playRTMP                     string
+}
+
+// certificate is what https, RTMPS and RTSPS show.
+type certificate struct{ cert, key string }
+
+// parse reads the flags; an environment variable OBVAN_NAME stands in for a flag
+// -name that is not given.
+func parse(args []string, env func(string) (string, bool), usage io.Writer) (config, error) {
+	var cfg config
+	f := flag.NewFlagSet("obvan", flag.ContinueOnError)
+	f.SetOutput(usage)
+	f.Usage = func() {
+		fmt.Fprintf(usage, "obvan %s: a live-streaming studio in one binary. Each flag may also be set as OBVAN_NAME in the environment.\n\n", version)
+		f.PrintDefaults()
+	}
+	text := func(to *string, name, otherwise, what string) { f.StringVar(to, name, otherwise, what) }
+	text(&cfg.listen.http, "http", ":8080", "panel and API `address`")
+	text(&cfg.listen.rtmp, "rtmp", ":1935", "RTMP ingest `address`")
+	text(&cfg.listen.rtmps, "rtmps", ":1937", "RTMPS ingest `address`, with a certificate")
+	text(&cfg.listen.rtsp, "rtsp", ":8554", "RTSP ingest `address`")
+	text(&cfg.listen.rtsps, "rtsps", ":8322", "RTSPS ingest `address`, with a certificate")
+	text(&cfg.listen.webrtc, "webrtc", ":8189", "WebRTC media `address`, UDP and TCP")
+	text(&cfg.listen.playRTSP, "play-rtsp", "127.0.0.1:8555", "read-only RTSP `address` for OBS and players")
+	text(&cfg.listen.playRTMP, "play-rtmp", "127.0.0.1:1936", "read-only RTMP `address` for OBS and players")
+	text(&cfg.tls.cert, "tls-cert", "", "certificate `file` (PEM) for https, RTMPS and RTSPS")
+	text(&cfg.tls.key, "tls-key", "", "its private key `file` (PEM)")
+	text(&cfg.data, "data", "obvan-data", "`folder` that keeps the show")
+	text(&cfg.token, "token", "", "the admin's `token`, for automation; without it one is made at the first start")
+	text(&cfg.mixer, "mixer", "cut", "`mixer`: cut (built in), or obs://HOST:4455 with the password in OBVAN_OBS_PASSWORD")
+	text(&cfg.log, "log", "text", "log `format` on stderr: text, or json (then the first line on stdout tells the addresses)")
+	f.BoolVar(&cfg.demo, "demo", false, "four built-in demo cameras")
+	if err := f.Parse(args); err != nil {
+		return config{}, err
+	}
+	if f.NArg() > 0 {
+		return config{}, fmt.Errorf("unexpected argument %q: flags only, see -help", f.Arg(0))
+	}
+	if err := fromEnv(f, env); err != nil {
+		return config{}, err
+	}
+	switch {
+	case cfg.log != "text" && cfg.log != "json":
+		return config{}, fmt.Errorf("-log %s: use text or json", cfg.log)
+	case (cfg.tls.cert == "") != (cfg.tls.key == ""):
+		return config{}, errors.New("-tls-cert and -tls-key go together: give both or neither")
+	}
+	return cfg, nil
+}
+
+func fromEnv(f *flag.FlagSet, env func(string) (string, bool)) (err error) {
+	given := map[string]bool{}
+	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
+	f.VisitAll(func(fl *flag.Flag) {
+		name := "OBVAN_" + strings.ToUpper(strings.ReplaceAll(fl.Name, "-", "_"))
+		value, ok := env(name)
+		if !ok || given[fl.Name] {
+			return
+		}
+		if e := f.Set(fl.Name, value); e != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", name, e))
+		}
+	})
+	return err
+}
+
+func logger(format string) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}

@@ -1,0 +1,249 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"obvan/control"
+	"obvan/internal/testkit"
+	"obvan/relay"
+)
+
+const period = time.Second / 30
+
+// destinationLive waits until destinations are live.
+func (s *studio) destinationLive(within time.Duration, ids ...string) {
+	s.t.Helper()
+	s.await(within, "destinations live", func(st control.State) bool {
+		n := 0
+		for _, d := range st.Destinations {
+			if slices.Contains(ids, d.ID) && d.State == relay.Live {
+				n++
+			}
+		}
+		return n == len(ids)
+	})
+}
+
+// sendTo adds destinations to nginx servers and starts them.
+func (s *studio) sendTo(servers map[string]*nginx) {
+	s.t.Helper()
+	for id, n := range servers {
+		s.do("destination.add", map[string]any{"id": id, "name": id, "url": n.url(), "key": "key-" + id})
+		s.do("destination.start", map[string]any{"id": id})
+	}
+	for id := range servers {
+		s.destinationLive(15*time.Second, id)
+	}
+}
+
+// end stops the destinations, so that the files are whole, and returns the only
+// recording a server must have made: the proof that nothing reconnected.
+func (n *nginx) onlyRecording(t testing.TB) string {
+	t.Helper()
+	files := n.recordings(t)
+	if len(files) != 1 {
+		t.Fatalf("%d recordings: the destination was connected that often", len(files))
+	}
+	return files[0]
+}
+
+func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
+	s := start(t)
+	camera{colour: "red", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
+	camera{colour: "green", tone: 1000, gop: 45}.send(t, "rtsp", "rtsp://"+s.listen["rtsp"]+"/live/green")
+	url := startIPCamera(t, "viewer", "pass word", camera{colour: "blue", tone: 1000, gop: 20})
+	s.do("feed.add", map[string]any{"id": "blue", "name": "Blue", "url": url})
+	s.live(20*time.Second, "red", "green", "blue")
+	for _, when := range []string{"", "keyframe"} {
+		t.Run("when "+when, func(t *testing.T) { thirtyCuts(t, s, when) })
+	}
+}
+
+func thirtyCuts(t *testing.T, s *studio, when string) {
+	far := startNginx(t, "")
+	s.cut("red")
+	s.sendTo(map[string]*nginx{"nginx": far})
+	colours := []string{"red", "green", "blue"}
+	want := []string{"red"}
+	var took []time.Duration
+	for range 30 {
+		pause(t, time.Duration(300+rand.IntN(900))*time.Millisecond)
+		next := colours[rand.IntN(3)]
+		for next == want[len(want)-1] {
+			next = colours[rand.IntN(3)]
+		}
+		want = append(want, next)
+		began := time.Now()
+		s.do("mixer.cut", map[string]any{"source": next, "when": when})
+		s.await(5*time.Second, next+" on air", func(st control.State) bool { return st.Program.OnAir == next && st.Mixer.Program == next })
+		took = append(took, time.Since(began))
+	}
+	pause(t, 2*time.Second)
+	s.do("destination.remove", map[string]any{"id": "nginx"})
+	path := far.onlyRecording(t)
+
+	var got []string
+	for _, p := range decodePictures(t, path) {
+		if len(got) == 0 || got[len(got)-1] != p.colour {
+			got = append(got, p.colour)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("colours on air: %v\nwant %v", got, want)
+	}
+	line := checkTimeline(t, readFLV(t, path), period+2*time.Millisecond)
+	if len(line.gaps) > 0 {
+		t.Errorf("gaps between pictures: %v", line.gaps)
+	}
+	worst := checkSync(t, path)
+	slices.Sort(took)
+	t.Logf("%v; command to confirmed on air: median %v, worst %v; picture and sound at most %v apart", line, took[15], took[29], worst)
+}
+
+// pause lets the show go on: the point of a soak, not a wait for something.
+func pause(t testing.TB, d time.Duration) {
+	t.Helper()
+	select {
+	case <-time.After(d):
+	case <-t.Context().Done():
+	}
+}
+
+// checkSync compares each flash with its beep; both come once a second. A cut in
+// the middle of one spoils it, so only pairs less than 400 ms apart count, and
+// most must be there.
+func checkSync(t testing.TB, path string) (worst time.Duration) {
+	t.Helper()
+	beeps := decodeBeeps(t, path)
+	pictures := decodePictures(t, path)
+	pairs := 0
+	for i := 1; i < len(pictures); i++ {
+		if !pictures[i].flash || pictures[i-1].flash || pictures[i].colour != pictures[i-1].colour {
+			continue
+		}
+		for _, b := range beeps {
+			if off := (b - pictures[i].at).Abs(); off < 400*time.Millisecond {
+				pairs++
+				worst = max(worst, off)
+				break
+			}
+		}
+	}
+	if pairs < 10 {
+		t.Errorf("only %d flashes with a beep", pairs)
+	}
+	if worst > 40*time.Millisecond+period/2 { // a flash is seen to half a picture
+		t.Errorf("picture and sound are %v apart", worst)
+	}
+	return worst
+}
+
+func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
+	s := start(t)
+	far := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, "")}
+	cam := camera{colour: "red", tone: 1000}
+	url := "rtmp://" + s.listen["rtmp"] + "/live/cam"
+	ffmpeg := cam.send(t, "flv", url)
+	s.live(10*time.Second, "cam")
+	s.cut("cam")
+	s.sendTo(far)
+	pause(t, 3*time.Second)
+
+	killed := time.Now()
+	ffmpeg.kill()
+	s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Rung == "held" && st.Program.Why != "" })
+	t.Logf("held after %v", time.Since(killed))
+	pause(t, 10*time.Second)
+	cam.send(t, "flv", url)
+	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Rung == "mixer" })
+	pause(t, 3*time.Second)
+	for _, d := range s.state().Destinations {
+		if d.Attempt > 1 || d.State != relay.Live {
+			t.Errorf("destination %s: %s, attempt %d: %s", d.ID, d.State, d.Attempt, d.Reason)
+		}
+		s.do("destination.stop", map[string]any{"id": d.ID})
+	}
+	for id, n := range far {
+		path := n.onlyRecording(t)
+		line := checkTimeline(t, readFLV(t, path), time.Second)
+		if len(line.gaps) > 0 {
+			t.Errorf("%s: gaps %v", id, line.gaps)
+		}
+		for _, p := range decodePictures(t, path) {
+			if p.colour != "red" {
+				t.Fatalf("%s: a %s picture at %v", id, p.colour, p.at)
+			}
+		}
+		t.Logf("%s: %v", id, line)
+	}
+}
+
+func TestADestinationThatDiesOrStallsTouchesNoOther(t *testing.T) {
+	s := start(t)
+	camera{colour: "red", size: "1280x720", tone: 1000, extra: []string{"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr"}}.
+		send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/cam")
+	s.live(10*time.Second, "cam")
+	s.cut("cam")
+	good, other, bad := startNginx(t, ""), startNginx(t, ""), startNginx(t, "")
+	s.sendTo(map[string]*nginx{"good": good, "other": other, "bad": bad})
+	before := s.rss()
+
+	bad.kill()
+	s.await(5*time.Second, "the dead one is retried", func(st control.State) bool { return destination(st, "bad").State == relay.Retrying })
+	bad.restart(t, "")
+	s.destinationLive(40*time.Second, "bad")
+
+	bad.signal(syscall.SIGSTOP)
+	stopped := time.Now()
+	s.await(20*time.Second, "the stalled one is not called live", func(st control.State) bool { return destination(st, "bad").State != relay.Live })
+	t.Logf("not live any more %v after it stopped reading: %s", time.Since(stopped), destination(s.state(), "bad").Reason)
+	most := before
+	for time.Since(stopped) < time.Minute {
+		pause(t, time.Second)
+		most = max(most, s.rss())
+	}
+	bad.signal(syscall.SIGCONT)
+	s.destinationLive(60*time.Second, "bad")
+	t.Logf("resident memory: %d MB before, at most %d MB while stalled", before>>20, most>>20)
+	if most > before+64<<20 {
+		t.Errorf("memory grew from %d to %d MB", before>>20, most>>20)
+	}
+	for id, n := range map[string]*nginx{"good": good, "other": other} {
+		s.do("destination.stop", map[string]any{"id": id})
+		path := n.onlyRecording(t)
+		line := checkTimeline(t, readFLV(t, path), period+2*time.Millisecond)
+		if len(line.gaps) > 0 {
+			t.Errorf("%s misses pictures: gaps %v", id, line.gaps)
+		}
+		t.Logf("%s: %v", id, line)
+	}
+}
+
+func destination(st control.State, id string) relay.Status {
+	for _, d := range st.Destinations {
+		if d.ID == id {
+			return d
+		}
+	}
+	return relay.Status{}
+}
+
+func TestAnIdleServerIsSmallAndQuiet(t *testing.T) {
+	s := start(t)
+	testkit.Eventually(t, 5*time.Second, func() bool { _, code := s.get("/healthz"); return code == 200 }, "healthy")
+	before := s.cpu()
+	const span = 10 * time.Second
+	pause(t, span)
+	used := s.cpu() - before
+	t.Logf("idle: %d MB resident, %v of CPU in %v (%.2f %% of a core)", s.rss()>>20, used, span, 100*used.Seconds()/span.Seconds())
+	if s.rss() > 40<<20 {
+		t.Errorf("%d MB resident, want under 40", s.rss()>>20)
+	}
+	if used > span/50 {
+		t.Errorf("an idle server used %v of CPU in %v", used, span)
+	}
+}

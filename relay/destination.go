@@ -1,0 +1,78 @@
+package relay
+
+import (
+	"net/url"
+	"time"
+)
+
+// destination is one place the program goes to. The relay's mutex guards it.
+type destination struct {
+	spec Destination
+	key  string
+
+	wanted bool    // the operator started it
+	keeper *keeper // keeps it connected; nil when it is off and has ended
+
+	state   State
+	reason  string
+	since   time.Time // of state
+	nextTry time.Time
+	attempt int
+	backup  bool
+
+	past counts // of the attempts that ended
+}
+
+// counts is what a destination got since it was started.
+type counts struct{ sent, dropped uint64 }
+
+func (c counts) plus(l *Link) counts {
+	return counts{c.sent + l.Sent.Load(), c.dropped + l.Dropped.Load()}
+}
+
+// become notes a state and why.
+func (d *destination) become(s State, reason string) {
+	if d.state != s {
+		d.state, d.since = s, time.Now()
+	}
+	d.reason, d.nextTry = reason, time.Time{}
+}
+
+// who is what operators call it.
+func (d *destination) who() string {
+	if name := Words(d.spec.Name); name != "" {
+		return name
+	}
+	if u, err := url.Parse(d.spec.URL); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	return "the destination"
+}
+
+// sameFarEnd reports whether a destination may stay connected when it becomes
+// spec: only its name and the like changed.
+func (d *destination) sameFarEnd(spec Destination, key string) bool {
+	return d.spec.URL == spec.URL && d.spec.BackupURL == spec.BackupURL && d.key == key
+}
+
+// status is how it fares. Addresses may hold passwords and tokens: they leave here
+// redacted, whatever becomes of the status.
+func (d *destination) status() Status {
+	st := Status{
+		Destination: d.spec, State: d.state, Reason: d.reason, Since: d.since,
+		Attempt: d.attempt, Backup: d.backup, Dropped: d.past.dropped, Sent: d.past.sent,
+	}
+	st.URL, st.BackupURL = Redact(RedactURL(d.spec.URL), d.key), Redact(RedactURL(d.spec.BackupURL), d.key)
+	if !d.nextTry.IsZero() {
+		next := d.nextTry
+		st.NextTry = &next
+	}
+	if d.keeper == nil || d.keeper.meter == nil {
+		return st
+	}
+	m := d.keeper.meter
+	now := d.past.plus(m.link)
+	st.Sent, st.Dropped = now.sent, now.dropped
+	st.Kbps, st.BacklogMs = m.kbps(), time.Duration(m.link.Lag.Load()).Milliseconds()
+	return st
+}

@@ -1,0 +1,320 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"obvan/hub"
+	"obvan/internal/retry"
+	"obvan/media"
+)
+
+// How refusals and failures are weighed.
+const (
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = 30 * time.Second
+
+	// A platform may take our old session for alive after the connection broke and
+	// refuse the new one until it gives the old one up: Twitch and YouTube wait 60 to
+	// 90 s, nginx-rtmp its ping timeout. For so long a refusal is retried, see givesUp.
+	ghostLasts = 2 * time.Minute
+
+	hangUps       = 3 // so many closes right after agreeing are a refusal
+	triesPerURL   = 2 // then it is the other address's turn
+	waitingReason = "waiting for the program"
+)
+
+// keeper keeps one destination connected until it is cancelled. Its own fields are
+// for its goroutine, except cancel, again and those that the relay's mutex guards.
+type keeper struct {
+	relay  *Relay
+	dest   *destination
+	cancel context.CancelFunc
+	again  chan struct{} // a token: retry now
+	ended  chan struct{} // closed when run returns
+	before *keeper       // has to end first: a platform takes one session for a key
+
+	meter *meter // of the attempt that runs; guarded by relay.mu
+	mute  bool   // it was live, and the far end stopped taking data; guarded by relay.mu
+
+	backoff  retry.Backoff
+	failures int       // in a row
+	closes   int       // right after agreeing, in a row
+	began    time.Time // the first attempt
+	lastLive time.Time // zero when it never was
+}
+
+// retryNow ends a wait.
+func (k *keeper) retryNow() {
+	select {
+	case k.again <- struct{}{}:
+	default:
+	}
+}
+
+func (k *keeper) run(ctx context.Context) {
+	defer k.end()
+	if k.before != nil {
+		<-k.before.ended // it was cancelled, so it ends within two seconds
+		k.before = nil
+	}
+	k.backoff = retry.Backoff{Min: firstRetry, Max: lastRetry}
+	for ctx.Err() == nil {
+		sub, err := k.await(ctx)
+		if err != nil {
+			return
+		}
+		link, host, err := k.attempt(ctx, sub)
+		sub.Close()
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil { // nil: the program ended, and everything was said properly
+			k.judge(ctx, link, host, err)
+		}
+	}
+}
+
+// end leaves the destination off, unless another keeper has taken over.
+func (k *keeper) end() {
+	r := k.relay
+	r.mu.Lock()
+	k.settle()
+	if k.dest.keeper == k {
+		k.dest.keeper = nil
+		k.dest.become(Off, "")
+	}
+	r.mu.Unlock()
+	close(k.ended)
+	k.cancel()
+	r.note()
+	r.keepers.Done()
+}
+
+// settle adds what the attempt counted to the destination; relay.mu is held.
+func (k *keeper) settle() {
+	if k.meter != nil {
+		k.dest.past = k.dest.past.plus(k.meter.link)
+		k.meter, k.mute = nil, false
+	}
+}
+
+// tell notes a state, unless the destination has another keeper by now or was
+// stopped. It returns the destination's name, "" when nothing was noted.
+func (k *keeper) tell(do func(d *destination)) (who string) {
+	r := k.relay
+	r.mu.Lock()
+	if k.dest.keeper == k && k.dest.wanted {
+		do(k.dest)
+		who = k.dest.who()
+	}
+	r.mu.Unlock()
+	r.note()
+	return who
+}
+
+// await waits until the program has a picture (or only sound) to start with, and
+// reads it from there. Dialling earlier would hold a silent session open, which
+// platforms end.
+func (k *keeper) await(ctx context.Context) (*hub.Subscriber, error) {
+	k.tell(func(d *destination) { d.become(Connecting, waitingReason) })
+	for {
+		sub, err := k.relay.hub.Await(ctx, hub.Program)
+		if err != nil {
+			return nil, err
+		}
+		_, err = sub.Next(ctx) // waits for a first unit; it is read again below
+		sub.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			continue // the program ended before it began
+		}
+		if sub, err = k.relay.hub.Subscribe(hub.Program); err == nil {
+			return sub, nil
+		}
+	}
+}
+
+// attempt is one connection, from dial to its end.
+func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, string, error) {
+	var u *url.URL
+	var err error
+	link := NewLink(k.live)
+	select {
+	case <-k.again: // it was meant for a wait that is over
+	default:
+	}
+	k.tell(func(d *destination) {
+		raw := d.spec.URL
+		if d.backup {
+			raw = d.spec.BackupURL
+		}
+		u, err = k.relay.outputs.address(raw, d.key)
+		d.attempt++
+		d.become(Connecting, "")
+		k.meter = newMeter(link, time.Now())
+	})
+	if u == nil || err != nil {
+		return link, "", err // stopped meanwhile, or Put checked badly
+	}
+	if k.began.IsZero() {
+		k.began = time.Now()
+	}
+	err = k.relay.outputs[u.Scheme](ctx, u, sub, link)
+	k.relay.mu.Lock()
+	k.settle()
+	k.relay.mu.Unlock()
+	return link, u.Host, err
+}
+
+// live is told by the output.
+func (k *keeper) live() {
+	if who := k.tell(func(d *destination) { d.become(Live, "") }); who != "" {
+		k.relay.log.Info("destination live", "destination", who)
+	}
+}
+
+// look takes the word "live" away from a far end that stopped proving it, and
+// gives it back; relay.mu is held.
+func (k *keeper) look(now time.Time) {
+	d := k.dest
+	k.meter.take(now)
+	switch silent := k.meter.silence(now); {
+	case silent > 0 && (d.state == Live || k.mute):
+		if !k.mute {
+			defer k.relay.note()
+		}
+		k.mute = true
+		d.become(Retrying, fmt.Sprintf("%s stopped taking data %d s ago", d.who(), int(silent.Seconds())))
+	case silent == 0 && k.mute:
+		k.mute = false
+		d.become(Live, "")
+		k.relay.note()
+	}
+}
+
+// judge decides what an attempt's failure means, says so, and waits accordingly.
+func (k *keeper) judge(ctx context.Context, link *Link, host string, err error) {
+	now := time.Now()
+	what := classify(err, link, now)
+	k.count(what, link, now)
+	var sentence string
+	if k.tell(func(d *destination) { sentence = k.sentence(d, host, what, err) }) == "" {
+		return // stopped, or replaced
+	}
+	switch {
+	case what == unsupported:
+		k.refuse(sentence)
+		k.waitForChange(ctx)
+	case k.givesUp(what, now):
+		k.refuse(sentence)
+		select {
+		case <-k.again:
+			k.pardon()
+		case <-ctx.Done():
+		}
+	default:
+		k.pause(ctx, sentence)
+	}
+}
+
+// count keeps the books on which patience and the backup address depend.
+func (k *keeper) count(what class, link *Link, now time.Time) {
+	if link.IsLive() {
+		k.lastLive = now
+		if at := link.acceptedAt(); now.Sub(at) >= settledAfter {
+			k.backoff.Reset()
+			k.failures = 0
+		}
+	}
+	k.failures++
+	if what == hungUp {
+		k.closes++
+	} else {
+		k.closes = 0
+	}
+	if k.failures%triesPerURL == 0 {
+		k.tell(func(d *destination) { d.backup = !d.backup && d.spec.BackupURL != "" })
+	}
+}
+
+// givesUp reports whether a failure is final. It is not while the far end may
+// still take an old session of ours for alive: one of this run that was live, or,
+// when it says that somebody is publishing already, one of a process before us.
+func (k *keeper) givesUp(what class, now time.Time) bool {
+	since := k.lastLive
+	if what == busy && since.IsZero() {
+		since = k.began
+	}
+	if !since.IsZero() && now.Sub(since) < ghostLasts {
+		return false
+	}
+	return what == refused || what == busy || what == hungUp && k.closes >= hangUps
+}
+
+// pardon forgets the failures: the operator says try again.
+func (k *keeper) pardon() {
+	k.backoff.Reset()
+	k.failures, k.closes, k.began, k.lastLive = 0, 0, time.Time{}, time.Time{}
+}
+
+func (k *keeper) sentence(d *destination, host string, what class, err error) string {
+	s := explain(d.who(), host, err)
+	if what == hungUp {
+		s = d.who() + " agrees to take the stream and closes the connection at once: the stream key may be wrong"
+	}
+	secrets := []string{d.key}
+	for _, raw := range []string{d.spec.URL, d.spec.BackupURL} {
+		if u, err := k.relay.outputs.address(raw, d.key); err == nil {
+			secrets = append(secrets, Secrets(u)...)
+		}
+	}
+	return Redact(s, secrets...)
+}
+
+func (k *keeper) refuse(sentence string) {
+	if who := k.tell(func(d *destination) { d.become(Refused, sentence) }); who != "" {
+		k.relay.log.Error("destination refused", "destination", who, "why", sentence)
+	}
+}
+
+// pause waits for the back-off, or until the operator says now.
+func (k *keeper) pause(ctx context.Context, sentence string) {
+	wait := k.backoff.Next()
+	who := k.tell(func(d *destination) {
+		d.become(Retrying, sentence)
+		d.nextTry = time.Now().Add(wait)
+	})
+	if who != "" {
+		k.relay.log.Warn("destination lost", "destination", who, "why", sentence, "wait", wait)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.again:
+	case <-ctx.Done():
+	}
+}
+
+// waitForChange waits until the program is coded in another way than now.
+func (k *keeper) waitForChange(ctx context.Context) {
+	coded := func() *media.Tracks { st, _ := k.relay.hub.Stream(hub.Program); return st.Tracks }
+	for refusedOf := coded(); ; {
+		changed := k.relay.hub.Changed()
+		if now := coded(); now != nil && now != refusedOf {
+			return
+		}
+		select {
+		case <-changed:
+		case <-k.again:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,415 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/relay"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const secret = "sk_live-123?token=hunter22"
+
+// bench is a relay with a program, whose outputs are played by the test.
+type bench struct {
+	*relay.Relay
+	t       *testing.T
+	hub     *hub.Hub
+	program *hub.Publisher
+
+	mu      sync.Mutex
+	dialled []string // hosts, in order
+	seen    []relay.Status
+	play    func(ctx context.Context, u *url.URL, link *relay.Link) error
+}
+
+// start runs a relay in a synctest bubble.
+func start(t *testing.T, play func(ctx context.Context, u *url.URL, link *relay.Link) error) *bench {
+	b := &bench{t: t, hub: hub.New(), play: play}
+	push := func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+		b.mu.Lock()
+		b.dialled = append(b.dialled, u.Host)
+		b.mu.Unlock()
+		return b.play(ctx, u, link)
+	}
+	b.Relay = relay.New(b.hub, relay.Protocols{"rtmp": push, "rtmps": push}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := b.Run(ctx, b.saw); err != nil {
+			t.Errorf("run: %v", err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return b
+}
+
+func (b *bench) saw(all []relay.Status) {
+	b.mu.Lock()
+	b.seen = append(b.seen, all...)
+	b.mu.Unlock()
+}
+
+func (b *bench) hosts() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.dialled...)
+}
+
+// onAir publishes a program with one picture.
+func (b *bench) onAir() {
+	p, err := b.hub.Publish(hub.Program, hub.Origin{Proto: "program"})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.program = p
+	p.SetTracks(media.Tracks{{Codec: media.H264}})
+	p.Write(media.AccessUnit{Key: true, Data: []byte{1}})
+}
+
+func (b *bench) put(d relay.Destination, key string) {
+	b.t.Helper()
+	if err := b.Put(d, key); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) one() relay.Status { return b.Statuses()[0] }
+
+func (b *bench) is(state relay.State, reason string) {
+	b.t.Helper()
+	synctest.Wait()
+	if st := b.one(); st.State != state || !strings.Contains(st.Reason, reason) {
+		b.t.Fatalf("state %q, reason %q; want %q, %q", st.State, st.Reason, state, reason)
+	}
+}
+
+func twitch() relay.Destination {
+	return relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://main/app", BackupURL: "rtmp://spare/app"}
+}
+
+// holds is a far end that takes everything until it is told to stop.
+func holds(ctx context.Context, _ *url.URL, link *relay.Link) error {
+	link.Accepted()
+	link.Live()
+	<-ctx.Done()
+	return nil
+}
+
+func TestADestinationWaitsForTheProgramThenGoesLiveAndStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, holds)
+		b.put(twitch(), secret)
+		b.is(relay.Off, "")
+		if err := b.Start("a"); err != nil {
+			t.Fatal(err)
+		}
+		b.is(relay.Connecting, "waiting for the program")
+		b.onAir()
+		b.is(relay.Live, "")
+		if err := b.Stop("a"); err != nil {
+			t.Fatal(err)
+		}
+		b.is(relay.Off, "")
+	})
+}
+
+func TestStartedBeforeRunConnectsOnceItRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New()
+		live := make(chan struct{})
+		r := relay.New(h, relay.Protocols{"rtmp": func(ctx context.Context, _ *url.URL, _ *hub.Subscriber, l *relay.Link) error {
+			close(live)
+			<-ctx.Done()
+			return nil
+		}}, slog.New(slog.DiscardHandler))
+		b := &bench{t: t, hub: h, Relay: r}
+		b.onAir()
+		b.put(relay.Destination{ID: "a", URL: "rtmp://h/app"}, "")
+		if err := r.Start("a"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { _ = r.Run(ctx, func([]relay.Status) {}); close(done) }()
+		<-live
+		cancel()
+		<-done
+	})
+}
+
+func TestTheKeyReachesTheOutputAsItWasTypedAndNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := make(chan *url.URL, 1)
+		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
+			got <- u
+			return fmt.Errorf("dial %s with %s: %w", u, secret, errors.New("something odd: sk_live-123, hunter22, hunter22"))
+		})
+		b.onAir()
+		b.put(relay.Destination{ID: "a", Name: "X", URL: "rtmp://user:passw0rd@main/app?sign=abcdef"}, " "+secret+"\n")
+		_ = b.Start("a")
+		if u := <-got; u.Fragment != secret {
+			t.Fatalf("key %q", u.Fragment)
+		}
+		b.is(relay.Retrying, "X: dial")
+		synctest.Wait()
+		text := fmt.Sprint(b.Statuses(), b.seen)
+		for _, leak := range []string{"sk_live", "hunter22", "passw0rd", "abcdef"} {
+			if strings.Contains(text, leak) {
+				t.Errorf("%q is in a status: %s", leak, text)
+			}
+		}
+	})
+}
+
+func TestARefusedKeyIsNotRetriedUntilTheOperatorSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(context.Context, *url.URL, *relay.Link) error {
+			return relay.Say(relay.ErrRefused, "no such stream sk_live-123")
+		})
+		b.onAir()
+		b.put(twitch(), secret)
+		_ = b.Start("a")
+		b.is(relay.Refused, "Twitch refused the stream: no such stream ***")
+		time.Sleep(time.Hour)
+		if n := len(b.hosts()); n != 1 {
+			t.Fatalf("%d attempts", n)
+		}
+		_ = b.Start("a")
+		synctest.Wait()
+		if n := len(b.hosts()); n != 2 {
+			t.Fatalf("%d attempts after start", n)
+		}
+		b.put(twitch(), "another-key") // a corrected key is tried at once
+		synctest.Wait()
+		if n := len(b.hosts()); n != 3 {
+			t.Fatalf("%d attempts after a new key", n)
+		}
+	})
+}
+
+func TestNetworkFailuresAreRetriedWithTheBackupInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(context.Context, *url.URL, *relay.Link) error { return io.EOF })
+		b.onAir()
+		b.put(twitch(), secret)
+		_ = b.Start("a")
+		b.is(relay.Retrying, "Twitch closed the connection")
+		if st := b.one(); st.NextTry == nil || time.Until(*st.NextTry) > time.Second {
+			t.Fatalf("the first retry is at %v", st.NextTry)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		hosts := b.hosts()
+		if len(hosts) < 15 || len(hosts) > 60 {
+			t.Fatalf("%d attempts in ten minutes", len(hosts))
+		}
+		if want := "main main spare spare main main"; strings.Join(hosts[:6], " ") != want {
+			t.Fatalf("dialled %v", hosts[:6])
+		}
+		before := len(hosts)
+		_ = b.Start("a") // retry now
+		synctest.Wait()
+		if len(b.hosts()) != before+1 {
+			t.Fatal("start did not retry at once")
+		}
+	})
+}
+
+func TestARefusalAfterHavingBeenLiveIsRetriedWhileTheOldSessionMayLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		b := start(t, func(ctx context.Context, _ *url.URL, link *relay.Link) error {
+			if n++; n > 1 {
+				return relay.Say(relay.ErrRefused, "try later")
+			}
+			link.Accepted()
+			link.Live()
+			time.Sleep(time.Minute)
+			return io.ErrUnexpectedEOF
+		})
+		b.onAir()
+		b.put(twitch(), secret)
+		_ = b.Start("a")
+		time.Sleep(61 * time.Second)
+		b.is(relay.Retrying, "refused the stream")
+		time.Sleep(3 * time.Minute)
+		b.is(relay.Refused, "refused the stream: try later")
+		if n < 4 {
+			t.Fatalf("only %d attempts", n)
+		}
+	})
+}
+
+func TestAServerThatAgreesAndClosesIsARefusalAfterThreeTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(_ context.Context, _ *url.URL, link *relay.Link) error {
+			link.Accepted()
+			return io.EOF
+		})
+		b.onAir()
+		b.put(twitch(), secret)
+		_ = b.Start("a")
+		time.Sleep(time.Hour)
+		b.is(relay.Refused, "the stream key may be wrong")
+		if n := len(b.hosts()); n != 3 {
+			t.Fatalf("%d attempts", n)
+		}
+	})
+}
+
+func TestAnUnsupportedProgramIsRetriedWhenItChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuse := true
+		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
+			if refuse {
+				return relay.Say(relay.ErrUnsupported, "AV1 can't be carried")
+			}
+			return holds(ctx, u, link)
+		})
+		b.onAir()
+		b.put(twitch(), secret)
+		_ = b.Start("a")
+		b.is(relay.Refused, "AV1 can't be carried")
+		time.Sleep(time.Hour)
+		refuse = false
+		b.program.SetTracks(media.Tracks{{Codec: media.H265}})
+		b.program.Write(media.AccessUnit{Key: true, Data: []byte{1}})
+		b.is(relay.Live, "")
+	})
+}
+
+func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var link *relay.Link
+		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return holds(ctx, u, l) })
+		b.onAir()
+		b.put(twitch(), secret)
+		_ = b.Start("a")
+		b.is(relay.Live, "")
+		for range 10 { // 800 kbit/s, always some of it on its way
+			link.Sent.Add(50_000)
+			link.Unsent.Store(20_000)
+			time.Sleep(500 * time.Millisecond)
+		}
+		b.is(relay.Live, "")
+		if kbps := b.one().Kbps; kbps < 600 || kbps > 900 {
+			t.Errorf("%d kbit/s", kbps)
+		}
+		link.Unsent.Add(50_000)
+		link.Sent.Add(50_000)
+		time.Sleep(2*time.Second + time.Millisecond)
+		b.is(relay.Retrying, "Twitch stopped taking data 2 s ago")
+		link.Unsent.Store(0)
+		time.Sleep(501 * time.Millisecond)
+		b.is(relay.Live, "")
+		link.Owed.Store(1) // a server that acknowledges, and stops
+		time.Sleep(2*time.Second + time.Millisecond)
+		b.is(relay.Retrying, "stopped taking data")
+	})
+}
+
+func TestARenameKeepsTheConnectionAndANewKeyDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, holds)
+		b.onAir()
+		d := twitch()
+		b.put(d, secret)
+		_ = b.Start("a")
+		b.is(relay.Live, "")
+		d.Name = "Second channel"
+		b.put(d, secret)
+		b.is(relay.Live, "")
+		if len(b.hosts()) != 1 || b.one().Name != "Second channel" {
+			t.Fatal("a rename reconnected")
+		}
+		b.put(d, "other")
+		b.is(relay.Live, "")
+		if len(b.hosts()) != 2 {
+			t.Fatal("a new key did not reconnect")
+		}
+	})
+}
+
+func TestStoppedAndStartedAgainWaitsForTheOldSessionToEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := 0
+		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
+			if open++; open > 1 {
+				t.Error("two sessions at once")
+			}
+			_ = holds(ctx, u, link)
+			time.Sleep(time.Second) // unpublishing
+			open--
+			return nil
+		})
+		b.onAir()
+		b.put(twitch(), secret)
+		for range 3 {
+			_ = b.Start("a")
+			time.Sleep(10 * time.Millisecond)
+			_ = b.Stop("a")
+		}
+		_ = b.Start("a")
+		time.Sleep(4 * time.Second)
+		b.is(relay.Live, "")
+	})
+}
+
+func TestDestinationsKeepTheirOrderAndUnknownOnesAreErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, holds)
+		for _, id := range []string{"c", "a", "b"} {
+			b.put(relay.Destination{ID: id, URL: "rtmp://h/app"}, "")
+		}
+		b.put(relay.Destination{ID: "a", URL: "rtmp://h/other"}, "k")
+		if err := b.Remove("c"); err != nil {
+			t.Fatal(err)
+		}
+		b.put(relay.Destination{ID: "c", URL: "rtmp://h/app"}, "")
+		var order string
+		for _, st := range b.Statuses() {
+			order += st.ID
+		}
+		if order != "abc" || !b.one().HasKey {
+			t.Fatalf("order %s, has key %v", order, b.one().HasKey)
+		}
+		for _, err := range []error{b.Start("x"), b.Stop("x"), b.Remove("x")} {
+			if !errors.Is(err, relay.ErrUnknown) {
+				t.Errorf("err = %v", err)
+			}
+		}
+	})
+}
+
+func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
+	r := relay.New(hub.New(), relay.Protocols{"rtmp": nil, "rtmps": func(context.Context, *url.URL, *hub.Subscriber, *relay.Link) error { return nil }}, slog.New(slog.DiscardHandler))
+	for raw, want := range map[string]error{
+		"":                                 relay.ErrAddress,
+		"live.example.com/app":             relay.ErrAddress,
+		"srt://h:1?passphrase=verysecret":  relay.ErrUnsupported,
+		"rtmps://":                         relay.ErrAddress,
+		"rtmps:///verysecret":              relay.ErrAddress,
+		"rtmps://u:verysecret@h:port/live": relay.ErrAddress,
+		"rtmps://h/verysecret%zz":          relay.ErrAddress,
+	} {
+		err := r.Put(relay.Destination{ID: "a", URL: raw}, "verysecret")
+		if !errors.Is(err, want) || strings.Contains(err.Error(), "verysecret") {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}

@@ -21,7 +21,8 @@ type Header struct {
 // takes no memory once it has seen the largest batch.
 type Writer struct {
 	dst    io.Writer
-	direct bool // dst takes vectored writes
+	vector Vectored // dst, when it takes vectored writes by itself
+	direct bool     // dst takes vectored writes
 	size   int
 
 	own     []byte   // chunk headers and heads of this batch
@@ -37,13 +38,22 @@ type Writer struct {
 	}
 }
 
-// NewWriter writes to dst. Give it the *net.TCPConn itself: through a wrapper, TLS
-// among them, each batch is copied together first so that it is still one write.
+// Vectored is a destination with a vectored write of its own, for connections that
+// watch over how their bytes leave.
+type Vectored interface {
+	WriteBuffers(b *net.Buffers) (int64, error)
+}
+
+// NewWriter writes to dst. Give it the *net.TCPConn itself, or something Vectored:
+// through another wrapper, TLS among them, each batch is copied together first so
+// that it is still one write.
 func NewWriter(dst io.Writer) *Writer {
 	w := &Writer{dst: dst, size: 128}
-	switch dst.(type) {
+	switch dst := dst.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		w.direct = true
+	case Vectored:
+		w.vector = dst
 	}
 	return w
 }
@@ -152,10 +162,14 @@ func (w *Writer) Flush() (n int64, err error) {
 	if len(w.parts) == 0 {
 		return 0, nil
 	}
-	if w.direct {
+	switch {
+	case w.direct:
 		w.batch = w.parts
 		n, err = w.batch.WriteTo(w.dst)
-	} else {
+	case w.vector != nil:
+		w.batch = w.parts
+		n, err = w.vector.WriteBuffers(&w.batch)
+	default:
 		for _, p := range w.parts {
 			w.flat = append(w.flat, p...)
 		}

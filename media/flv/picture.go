@@ -1,0 +1,213 @@
+package flv
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"obvan/media"
+)
+
+// picture is what is known of the publisher's picture.
+type picture struct {
+	codec  media.Codec
+	record []byte // the last configuration record as it came
+	sets   params // parameter sets, from the record and in band
+	prefix int    // bytes of a NAL unit's length; 0 before a record came
+	fresh  bool   // sets holds what track does not
+	track  *media.Track
+}
+
+// configure takes a configuration record.
+func (p *picture) configure(c media.Codec, record []byte) (Packet, error) {
+	if p.codec == c && bytes.Equal(p.record, record) {
+		return Packet{}, nil // some encoders repeat it with each key frame
+	}
+	if c == media.AV1 {
+		return p.configureAV1(record)
+	}
+	sets, prefix, err := readRecord(c, record)
+	if err != nil {
+		return Packet{}, err
+	}
+	*p = picture{codec: c, record: record, sets: sets, prefix: prefix}
+	if !sets.complete(c) {
+		return Packet{}, nil // the sets will come in band
+	}
+	conf := record
+	if at := recordLengthAt(c); prefix != 4 {
+		conf = bytes.Clone(record)
+		conf[at] |= 3
+	}
+	return p.set(sets.track(c, conf)), nil
+}
+
+// set notes a new track.
+func (p *picture) set(t *media.Track) Packet {
+	p.track = t
+	return Packet{Config: t}
+}
+
+// coded takes the coded bytes of a picture; key is what the sender says of it.
+func (p *picture) coded(c media.Codec, at videoTime, b []byte, key bool) (Packet, error) {
+	if p.codec != c {
+		if c == media.AV1 {
+			return Packet{}, nil // nothing is known of it yet
+		}
+		*p = picture{codec: c} // no record, but parameter sets may come in band
+	}
+	unit := media.AccessUnit{DTS: at.dts, PTS: at.pts(), Key: key}
+	if c == media.AV1 {
+		unit.Data = withoutDelimiter(b)
+		return Packet{Unit: unit}, nil
+	}
+	if p.prefix != 0 && p.prefix != 4 {
+		var err error
+		if b, err = widen(b, p.prefix); err != nil {
+			return Packet{}, err
+		}
+	}
+	w := walk{codec: c, marked: key, sets: &p.sets}
+	data, err := w.strip(b)
+	p.fresh = p.fresh || w.fresh
+	if err != nil {
+		return Packet{}, err
+	}
+	var packet Packet
+	if p.fresh && p.sets.complete(c) {
+		p.fresh = false
+		packet = p.set(p.sets.track(c, p.sets.record(c)))
+	}
+	if p.track == nil || !w.coded {
+		return packet, nil
+	}
+	unit.Key, unit.Disposable, unit.Data = w.key, !w.reference, data
+	packet.Unit = unit
+	return packet, nil
+}
+
+// widen rewrites NAL units behind short lengths to 4-byte lengths.
+func widen(b []byte, prefix int) ([]byte, error) {
+	wide := make([]byte, 0, len(b)+len(b)/8+64)
+	for len(b) > 0 {
+		if len(b) < prefix {
+			return nil, errLength(len(b))
+		}
+		var n int
+		for _, x := range b[:prefix] {
+			n = n<<8 | int(x)
+		}
+		if b = b[prefix:]; n > len(b) {
+			return nil, errLength(n)
+		}
+		wide = append(binary.BigEndian.AppendUint32(wide, uint32(n)), b[:n]...)
+		b = b[n:]
+	}
+	return wide, nil
+}
+
+func errLength(n int) error { return fmt.Errorf("%w: a NAL unit of %d bytes", ErrBad, n) }
+
+// walk looks at each NAL unit of a picture.
+type walk struct {
+	codec  media.Codec
+	marked bool // the sender says it is a key frame
+	sets   *params
+
+	coded     bool // there is a picture in it
+	key       bool
+	reference bool     // other pictures may refer to it
+	fresh     bool // a parameter set in it was new
+}
+
+// strip removes what is not for the middle: parameter sets, delimiters, padding
+// and empty units. In most streams that is nothing, or all at the front, and
+// no byte is moved.
+func (w *walk) strip(b []byte) ([]byte, error) {
+	start, end := 0, 0
+	for at := 0; at < len(b); {
+		if len(b)-at < 4 {
+			return nil, errLength(len(b) - at)
+		}
+		n := binary.BigEndian.Uint32(b[at:])
+		if uint64(n) > uint64(len(b)-at-4) {
+			return nil, errLength(int(n))
+		}
+		next := at + 4 + int(n)
+		switch nal := b[at+4 : next]; {
+		case n > 0 && w.keep(nal):
+			if end != at {
+				copy(b[end:], b[at:next])
+			}
+			end += next - at
+		case end == start:
+			start, end = next, next
+		}
+		at = next
+	}
+	return b[start:end:end], nil
+}
+
+// keep says whether a NAL unit stays in the picture.
+func (w *walk) keep(nal []byte) bool {
+	if w.codec == media.H265 {
+		return w.keep265(nal)
+	}
+	switch t := nal[0] & 31; t {
+	case nal264SPS, nal264PPS:
+		w.fresh = w.sets.put(w.codec, nal) || w.fresh
+		return false
+	case nal264AUD, nal264Filler, nal264SPSExt:
+		return false
+	case nal264SEI:
+		// An open GOP starts with a recovery point; the sender calls it a key frame.
+		w.key = w.key || w.marked && recoveryPoint(nal[1:])
+	case 1, 2, 3, 4, nal264IDR:
+		w.coded = true
+		w.key = w.key || t == nal264IDR
+		w.reference = w.reference || nal[0]&0x60 != 0
+	}
+	return true
+}
+
+func (w *walk) keep265(nal []byte) bool {
+	if len(nal) < 2 {
+		return false
+	}
+	switch t := nal[0] >> 1 & 63; {
+	case t == nal265VPS, t == nal265SPS, t == nal265PPS:
+		w.fresh = w.sets.put(w.codec, nal) || w.fresh
+		return false
+	case t == nal265AUD, t == nal265Filler:
+		return false
+	case t < 32:
+		w.coded = true
+		w.key = w.key || t >= 16 && t <= 23
+		// Even types below 16 are no reference within their layer (table 7-1), and in the
+		// uppermost layer that means at all.
+		layer := int(nal[1]&7) - 1
+		w.reference = w.reference || t >= 16 || t&1 == 1 || layer != w.sets.layers-1
+	}
+	return true
+}
+
+// recoveryPoint looks for SEI message 6 (H.264, D.1.7).
+func recoveryPoint(sei []byte) bool {
+	for len(sei) > 2 {
+		kind, size := 0, 0
+		for _, v := range []*int{&kind, &size} {
+			for len(sei) > 0 && sei[0] == 255 {
+				*v, sei = *v+255, sei[1:]
+			}
+			if len(sei) == 0 {
+				return false
+			}
+			*v, sei = *v+int(sei[0]), sei[1:]
+		}
+		if kind == 6 {
+			return true
+		}
+		sei = sei[min(size, len(sei)):]
+	}
+	return false
+}

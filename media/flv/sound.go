@@ -1,0 +1,55 @@
+package flv
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+
+	"obvan/media"
+)
+
+// sound is what is known of the publisher's sound.
+type sound struct {
+	track *media.Track
+}
+
+func (s *sound) configureAAC(asc []byte) (Packet, error) {
+	var conf mpeg4audio.AudioSpecificConfig
+	if err := conf.Unmarshal(asc); err != nil {
+		return Packet{}, fmt.Errorf("%w: AudioSpecificConfig: %w", ErrBad, err)
+	}
+	// 7 is 7.1; 0 has its layout in a PCE, which only multichannel encoders use.
+	channels := int(conf.ChannelConfig)
+	switch channels {
+	case 7:
+		channels = 8
+	case 0:
+		channels = 2
+	}
+	return s.set(media.Track{Codec: media.AAC, Config: asc, SampleRate: conf.SampleRate, Channels: channels}), nil
+}
+
+func (s *sound) configureOpus(head []byte) (Packet, error) {
+	dops, err := opusRecord(head)
+	if err != nil {
+		return Packet{}, fmt.Errorf("%w: %w", ErrBad, err)
+	}
+	return s.set(media.Track{Codec: media.Opus, Config: dops, SampleRate: 48000, Channels: int(dops[1])}), nil
+}
+
+func (s *sound) set(t media.Track) Packet {
+	if s.track != nil && s.track.Codec == t.Codec && bytes.Equal(s.track.Config, t.Config) {
+		return Packet{} // some encoders repeat it
+	}
+	s.track = &t
+	return Packet{Config: &t}
+}
+
+func (s *sound) coded(c media.Codec, at time.Duration, frame []byte) Packet {
+	if s.track == nil || s.track.Codec != c || len(frame) == 0 {
+		return Packet{}
+	}
+	return Packet{Unit: media.AccessUnit{PTS: at, DTS: at, Key: true, Data: frame}}
+}

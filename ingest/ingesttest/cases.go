@@ -1,0 +1,241 @@
+package ingesttest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+// play sends units at the pace they are made for, while going holds.
+func play(units []media.AccessUnit, c Camera, going func() bool) error {
+	from := time.Now()
+	for _, au := range units {
+		<-time.After(time.Until(from.Add(au.DTS)))
+		if !going() {
+			return nil
+		}
+		if err := c.Send(au); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func always() bool { return true }
+
+// live plays until the feed's first picture is in the hub.
+func (r *rig) live(t *testing.T, c Camera, stream string) {
+	t.Helper()
+	err := play(Units(r.Tracks, 10*rate), c, func() bool {
+		st, ok := r.hub.Stream(stream)
+		return !ok || st.Pictures == 0
+	})
+	if err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	testkit.Eventually(t, 3*time.Second, func() bool {
+		st, ok := r.hub.Stream(stream)
+		return ok && st.Pictures > 0
+	}, "no picture of %s in the hub", stream)
+}
+
+func appears(t *testing.T, r *rig) {
+	c := r.camera(t, "cam1")
+	r.live(t, c, "cam1")
+	st, ok := r.hub.Stream("cam1")
+	if !ok || st.Tracks == nil || len(*st.Tracks) != len(r.Tracks) {
+		t.Fatalf("the stream is %+v", st)
+	}
+	if st.Origin.Proto == "" || st.Origin.Remote == "" {
+		t.Errorf("nobody knows where it comes from: %+v", st.Origin)
+	}
+	for i, want := range r.Tracks {
+		got := (*st.Tracks)[i]
+		if got.Codec != want.Codec || got.Width != want.Width || got.Height != want.Height ||
+			got.SampleRate != want.SampleRate || got.Channels != want.Channels {
+			t.Errorf("track %d is %+v, not %+v", i, got, want)
+		}
+		if got.Codec != media.Opus && !bytes.Equal(got.Config, want.Config) {
+			t.Errorf("the configuration of track %d is %x, not %x", i, got.Config, want.Config)
+		}
+	}
+}
+
+func unchanged(t *testing.T, r *rig) {
+	units := Units(r.Tracks, 4*gop)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	type result struct {
+		got []media.AccessUnit
+		err error
+	}
+	read := make(chan result, 1)
+	go func() {
+		got, err := readAll(ctx, r.hub, "cam1")
+		read <- result{got, err}
+	}()
+	c := r.camera(t, "cam1")
+	if err := play(units, c, always); err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	// Protocols that tell the end of a unit by the next one need a little more.
+	tail := Units(r.Tracks, 4*gop+3)[len(units):]
+	if err := play(tail[:1], c, always); err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	c.Leave()
+	res := <-read
+	if res.err != nil {
+		t.Fatal(res.err)
+	}
+	for track := range r.Tracks {
+		compare(t, of(track, units), of(track, res.got), r.Tracks[track].Codec)
+	}
+}
+
+// readAll reads a stream from its first unit until its publisher left.
+func readAll(ctx context.Context, h *hub.Hub, name string) ([]media.AccessUnit, error) {
+	s, err := h.Await(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	var got []media.AccessUnit
+	for {
+		au, err := s.Next(ctx)
+		if err == io.EOF {
+			return got, nil
+		}
+		if err != nil {
+			return got, fmt.Errorf("the stream goes on after its camera left: %w", err)
+		}
+		got = append(got, au)
+	}
+}
+
+func of(track int, units []media.AccessUnit) (of []media.AccessUnit) {
+	for _, au := range units {
+		if au.Track == track {
+			of = append(of, au)
+		}
+	}
+	return of
+}
+
+// compare finds got's first unit in sent, and wants all the others from there on.
+// At most half a second may be missing at the start: until the server knew the
+// tracks it had nowhere to put units.
+func compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec) {
+	t.Helper()
+	if len(got) == 0 {
+		t.Fatalf("%v: nothing arrived", c)
+	}
+	skip := 0
+	for skip < len(sent) && !bytes.Equal(sent[skip].Data, got[0].Data) {
+		skip++
+	}
+	if skip == len(sent) || sent[skip].DTS > time.Second/2 {
+		t.Fatalf("%v: the first unit that arrived (%d bytes, key %v) is none of the first that were sent", c, len(got[0].Data), got[0].Key)
+	}
+	sent = sent[skip:]
+	if len(got) < len(sent) {
+		t.Fatalf("%v: %d of %d units arrived", c, len(got), len(sent))
+	}
+	for i := range sent {
+		a, b := &sent[i], &got[i]
+		if !bytes.Equal(a.Data, b.Data) {
+			t.Fatalf("%v: unit %d has changed: %d bytes, not %d", c, i, len(b.Data), len(a.Data))
+		}
+		if a.Key != b.Key {
+			t.Errorf("%v: unit %d: key is %v", c, i, b.Key)
+		}
+		if d := (b.PTS - got[0].PTS) - (a.PTS - sent[0].PTS); d.Abs() > 2*time.Millisecond {
+			t.Errorf("%v: unit %d is %v off its time", c, i, d)
+		}
+	}
+}
+
+func wrongKey(t *testing.T, r *rig) {
+	r.refused(t, "cam1", "sesame-3", "a wrong key")
+	r.refused(t, "cam1", "", "no key")
+	if all := r.hub.Streams(); len(all) != 0 {
+		t.Errorf("in the hub: %+v", all)
+	}
+	r.live(t, r.camera(t, "cam1"), "cam1") // the right one still opens
+}
+
+func badNames(t *testing.T, r *rig) {
+	for _, name := range []string{hub.Program, "-cam", ".cam", "cam!1"} {
+		r.refused(t, name, Key, "a bad name")
+	}
+	if all := r.hub.Streams(); len(all) != 0 {
+		t.Errorf("in the hub: %+v", all)
+	}
+}
+
+func secondAfterLeave(t *testing.T, r *rig) { r.second(t, Camera.Leave) }
+func secondAfterCut(t *testing.T, r *rig)   { r.second(t, Camera.Cut) }
+
+func (r *rig) second(t *testing.T, goes func(Camera)) {
+	first := r.camera(t, "cam1")
+	r.live(t, first, "cam1")
+	r.refused(t, "cam1", Key, "a second publisher")
+	if err := play(Units(r.Tracks, 3), first, always); err != nil {
+		t.Fatalf("the first publisher suffered: %v", err)
+	}
+	goes(first)
+	testkit.Eventually(t, 2*time.Second, func() bool {
+		_, taken := r.hub.Stream("cam1")
+		return !taken
+	}, "the name is still taken")
+	r.live(t, r.camera(t, "cam1"), "cam1")
+}
+
+func silent(t *testing.T, r *rig) {
+	if testing.Short() {
+		t.Skip("waits for the peer timeout")
+	}
+	r.live(t, r.camera(t, "cam1"), "cam1")
+	testkit.Eventually(t, ingest.PeerTimeout+2*time.Second, func() bool {
+		_, taken := r.hub.Stream("cam1")
+		return !taken
+	}, "a camera that sends nothing still has its name")
+}
+
+func abandoned(t *testing.T, r *rig) {
+	for range 40 {
+		conn, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	r.live(t, r.camera(t, "cam1"), "cam1")
+}
+
+func cancelled(t *testing.T, r *rig) {
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := r.camera(t, "cam1")
+	r.live(t, c, "cam1")
+	r.cancel()
+	r.wait(t)
+	if all := r.hub.Streams(); len(all) != 0 {
+		t.Errorf("still in the hub: %+v", all)
+	}
+	if _, err := r.ask(t, "cam2", Key); err == nil {
+		t.Error("somebody was let in after the end")
+	}
+}

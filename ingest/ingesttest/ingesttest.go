@@ -1,0 +1,155 @@
+// Package ingesttest is the contract of a way in: what any protocol over which
+// devices push a feed must keep, whatever its words for it are.
+package ingesttest
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/url"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/media"
+)
+
+// Key is the stream key that the contract's authoriser lets in.
+const Key = "Sesame-3"
+
+// Protocol is a way in under test.
+type Protocol struct {
+	Scheme string // of the URL that Listen gets: Scheme://127.0.0.1:0
+	Listen func(u *url.URL, env ingest.Env) (ingest.Server, error)
+	// Publish is a device: it starts publishing and returns once the server agreed, or
+	// the server's refusal. It gives up when ctx is done. It needs no clean-up of its
+	// own: the contract lets every camera go.
+	Publish func(ctx context.Context, p Publication) (Camera, error)
+	// Tracks is what the cameras send; nil is H.264 and AAC.
+	Tracks media.Tracks
+	TLS    *tls.Config // for Env
+}
+
+// Publication is what a device asks for.
+type Publication struct {
+	Addr   string // host:port of the server
+	Stream string
+	Key    string // "" for none
+	Tracks media.Tracks
+}
+
+// Camera is a device that publishes. Its methods are for one goroutine.
+type Camera interface {
+	Send(au media.AccessUnit) error // Track is an index into the publication's tracks
+	Leave()                         // ends with the protocol's goodbye
+	Cut()                           // the connection breaks without one
+}
+
+// Test runs the contract.
+func Test(t *testing.T, p Protocol) {
+	if p.Tracks == nil {
+		p.Tracks = Tracks()
+	}
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, r *rig)
+	}{
+		{"a published feed appears in the hub with its tracks", appears},
+		{"units arrive unchanged and in order", unchanged},
+		{"a wrong or missing key is refused", wrongKey},
+		{"a name that no feed may have is refused", badNames},
+		{"a second publisher is refused, and admitted once the first left", secondAfterLeave},
+		{"a second publisher is refused, and admitted once the first was cut off", secondAfterCut},
+		{"a silent publisher frees its name", silent},
+		{"connections that say nothing do not stop a camera", abandoned},
+		{"cancelling ends everything", cancelled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, start(t, p))
+		})
+	}
+}
+
+// rig is a running server.
+type rig struct {
+	Protocol
+	hub    *hub.Hub
+	addr   string
+	cancel context.CancelFunc
+	ended  chan error // Run's, once
+}
+
+func start(t *testing.T, p Protocol) *rig {
+	t.Helper()
+	r := &rig{Protocol: p, hub: hub.New(), ended: make(chan error, 1)}
+	env := ingest.Env{Hub: r.hub, Authorise: authorise, TLS: p.TLS, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	srv, err := p.Listen(&url.URL{Scheme: p.Scheme, Host: "127.0.0.1:0"}, env)
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	r.addr = srv.Addr()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		r.wait(t)
+	})
+	return r
+}
+
+// wait is for the end of Run.
+func (r *rig) wait(t *testing.T) {
+	t.Helper()
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		r.ended <- nil // for the next who waits
+	case <-time.After(8 * time.Second):
+		t.Fatal("Run goes on after its context ended")
+	}
+}
+
+func authorise(r ingest.Request) error {
+	if r.Key != Key {
+		return ingest.ErrUnauthorised
+	}
+	return nil
+}
+
+// ask publishes stream; the camera is let go when the test ends.
+func (r *rig) ask(t *testing.T, stream, key string) (Camera, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := r.Publish(ctx, Publication{Addr: r.addr, Stream: stream, Key: key, Tracks: r.Tracks})
+	if err == nil {
+		t.Cleanup(c.Cut)
+	}
+	return c, err
+}
+
+func (r *rig) camera(t *testing.T, stream string) Camera {
+	t.Helper()
+	c, err := r.ask(t, stream, Key)
+	if err != nil {
+		t.Fatalf("publish %s: %v", stream, err)
+	}
+	return c
+}
+
+// refused asserts that the server says no, and says it rather than hang.
+func (r *rig) refused(t *testing.T, stream, key, why string) {
+	t.Helper()
+	from := time.Now()
+	if _, err := r.ask(t, stream, key); err == nil {
+		t.Errorf("%s: %q was let in", why, stream)
+	}
+	if d := time.Since(from); d > 6*time.Second {
+		t.Errorf("%s: the refusal of %q took %v", why, stream, d)
+	}
+}

@@ -48,3 +48,7 @@ func withoutDelimiter(b []byte) []byte {
 	}
 	return b
 }
+
+// startsSequence reports a sequence header in front: encoders write one with each
+// key frame, and some senders do not mark the frame.
+func startsSequence(b []byte) bool { return len(b) > 0 && b[0]>>3&15 == 1 }

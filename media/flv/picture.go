@@ -59,6 +59,7 @@ func (p *picture) coded(c media.Codec, at videoTime, b []byte, key bool) (Packet
 	unit := media.AccessUnit{DTS: at.dts, PTS: at.pts(), Key: key}
 	if c == media.AV1 {
 		unit.Data = withoutDelimiter(b)
+		unit.Key = key || startsSequence(unit.Data)
 		return Packet{Unit: unit}, nil
 	}
 	if p.prefix != 0 && p.prefix != 4 {
@@ -116,7 +117,7 @@ type walk struct {
 
 	coded     bool // there is a picture in it
 	key       bool
-	reference bool     // other pictures may refer to it
+	reference bool // other pictures may refer to it
 	fresh     bool // a parameter set in it was new
 }
 

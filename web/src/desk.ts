@@ -1,0 +1,57 @@
+// What lies on the desk: the mixer's sources with their feeds, in the order of the
+// number keys, and behind them the feeds that no source shows.
+import type { Feed, State } from './protocol.gen';
+
+export type Bus = '' | 'preview' | 'program' | 'both';
+
+export interface Place {
+	source: string; // what commands call it; '' for a feed that the mixer can't show
+	title: string;
+	feed: Feed | null; // whose live picture stands for it
+	others: number; // feeds in the source beside this one
+	bus: Bus;
+}
+
+/** The name people gave a source or stream. */
+export function title(state: State, name: string): string {
+	return state.feeds.find((f) => f.id === name)?.name || name;
+}
+
+/** Which bus a place is on: by the mixer's word for the source, and by its feed's tally. */
+function busOf(state: State, source: string, feed: Feed | null): Bus {
+	const { program, preview } = state.mixer;
+	const tally = (source === '' || state.mixer.inTransition) && feed ? (state.tally[feed.id] ?? '') : '';
+	const onAir = (source !== '' && source === program) || tally === 'program' || tally === 'both';
+	const next = (source !== '' && source === preview) || tally === 'preview' || tally === 'both';
+	return onAir ? (next ? 'both' : 'program') : next ? 'preview' : '';
+}
+
+export function places(state: State): Place[] {
+	const byId = new Map(state.feeds.map((f) => [f.id, f]));
+	const shown = new Set<string>();
+	const list: Place[] = (state.mixer.sources ?? []).map((source) => {
+		const feeds = (source.feeds ?? []).filter((id) => byId.has(id));
+		feeds.forEach((id) => shown.add(id));
+		const feed = byId.get(feeds[0] ?? source.name) ?? null;
+		const alone = feed !== null && feed.id === source.name;
+		return { source: source.name, title: alone ? feed.name || feed.id : source.name, feed, others: Math.max(0, feeds.length - 1), bus: busOf(state, source.name, feed) };
+	});
+	for (const place of list) if (place.feed) shown.add(place.feed.id);
+	for (const feed of state.feeds) {
+		if (!shown.has(feed.id)) list.push({ source: '', title: feed.name || feed.id, feed, others: 0, bus: busOf(state, '', feed) });
+	}
+	return list;
+}
+
+/** The feed whose picture stands for a source, null when there is none. */
+export function feedOf(state: State, source: string): Feed | null {
+	if (source === '') return null;
+	const feeds = (state.mixer.sources ?? []).find((s) => s.name === source)?.feeds ?? [];
+	return state.feeds.find((f) => f.id === (feeds[0] ?? source)) ?? null;
+}
+
+/** The transitions that are more than a cut. */
+export function transitions(state: State): string[] {
+	const all = state.mixer.transitions ?? [];
+	return all.some((t) => t.toLowerCase() !== 'cut') ? all : [];
+}

@@ -1,0 +1,109 @@
+// Measures the picture that is really shown: pictures a second, standing still, and
+// its age since it came into the server.
+
+export interface Measured {
+	fps: number;
+	frozenMs: number; // since the last new picture, 0 while it moves
+	latencyMs: number | null; // null while it is not known
+}
+
+/** One answer of /api/v1/clock/<stream>: which RTP time came in when, on the server's clock. */
+export interface ClockAnswer {
+	rtp: number;
+	arrivedMs: number;
+	nowMs: number;
+}
+
+const rtpPerMs = 90;
+const standsStill = 700;
+
+/** Turns RTP times into times of arrival on this page's clock. */
+export class StreamClock {
+	#rtp = 0;
+	#localMs: number | null = null;
+	#at = 0;
+
+	/** sent and got are this page's times around the request. */
+	learn(a: ClockAnswer, sent: number, got: number) {
+		const local = a.arrivedMs - a.nowMs + (sent + got) / 2;
+		// Units arrive in lumps: the earliest arrival is the truest, but not for ever, as clocks drift.
+		const before = this.arrived(a.rtp);
+		if (before === null || local < before || got - this.#at > 30_000 || local - before > 1000) {
+			this.#rtp = a.rtp;
+			this.#localMs = local;
+			this.#at = got;
+		}
+	}
+
+	/** When the unit with this RTP time came into the server, null when unknown. */
+	arrived(rtp: number): number | null {
+		if (this.#localMs === null) return null;
+		return this.#localMs + ((rtp - this.#rtp) | 0) / rtpPerMs; // |0: RTP time wraps at 32 bits
+	}
+}
+
+interface FrameInfo {
+	rtpTimestamp?: number;
+	expectedDisplayTime: number;
+}
+
+/** Watches a video element and reports once a second. */
+export class Gauge {
+	#video: HTMLVideoElement;
+	#report: (m: Measured) => void;
+	#clock: StreamClock;
+	#frames = 0;
+	#last: number;
+	#since: number;
+	#ages: number[] = [];
+	#handle = 0;
+	#timer: ReturnType<typeof setInterval>;
+
+	constructor(video: HTMLVideoElement, clock: StreamClock, report: (m: Measured) => void) {
+		this.#video = video;
+		this.#clock = clock;
+		this.#report = report;
+		this.#last = this.#since = performance.now();
+		this.#timer = setInterval(() => this.#tell(), 1000);
+		this.#ask();
+	}
+
+	stop() {
+		clearInterval(this.#timer);
+		this.#video.cancelVideoFrameCallback?.(this.#handle);
+	}
+
+	#ask() {
+		if (!this.#video.requestVideoFrameCallback) return;
+		this.#handle = this.#video.requestVideoFrameCallback((now, frame) => {
+			this.frame(now, frame);
+			this.#ask();
+		});
+	}
+
+	/** A new picture is on the screen. */
+	frame(now: number, frame: FrameInfo) {
+		this.#frames++;
+		this.#last = now;
+		const arrived = frame.rtpTimestamp === undefined ? null : this.#clock.arrived(frame.rtpTimestamp);
+		if (arrived !== null) this.#ages.push(Math.max(now, frame.expectedDisplayTime) - arrived);
+	}
+
+	#tell() {
+		const now = performance.now();
+		if (document.hidden) {
+			this.#last = now; // a hidden page is shown no pictures: that proves nothing
+		}
+		const still = now - this.#last;
+		const ages = this.#ages.sort((a, b) => a - b);
+		const middle = ages[ages.length >> 1];
+		this.#report({
+			fps: (this.#frames * 1000) / (now - this.#since),
+			frozenMs: still > standsStill ? still : 0,
+			latencyMs: middle === undefined ? null : Math.max(0, middle),
+		});
+		this.#frames = 0;
+		this.#ages = [];
+		this.#since = now;
+	}
+}

@@ -1,0 +1,69 @@
+// The live pictures on this page: one player a stream, however many places show it.
+// So a source that comes to preview is there at once: its tile plays it already.
+import { StreamClock, type ClockAnswer } from './gauge';
+import { WhepPlayer, off, type Playing } from './whep';
+
+const linger = 3000; // a picture that nobody shows is kept so long
+const askClock = 5000;
+
+export class Picture {
+	playing = $state.raw<Playing>(off);
+	readonly clock = new StreamClock();
+	readonly player: WhepPlayer;
+	readonly #stream: string;
+	#users = 0;
+	#leaving: ReturnType<typeof setTimeout> | undefined;
+	#asking: ReturnType<typeof setInterval> | undefined;
+
+	constructor(stream: string) {
+		this.#stream = stream;
+		this.player = new WhepPlayer(`/whep/${encodeURIComponent(stream)}`, (p) => (this.playing = p));
+	}
+
+	use() {
+		clearTimeout(this.#leaving);
+		if (this.#users++ > 0 || this.#asking) return;
+		this.player.start();
+		this.#asking = setInterval(() => void this.#askClock(), askClock);
+		setTimeout(() => void this.#askClock(), 500);
+	}
+
+	leave(gone: () => void) {
+		if (--this.#users > 0) return;
+		this.#leaving = setTimeout(() => {
+			clearInterval(this.#asking);
+			this.#asking = undefined;
+			this.player.stop();
+			gone();
+		}, linger);
+	}
+
+	async #askClock() {
+		if (this.playing.state !== 'playing' || document.hidden) return;
+		try {
+			const sent = performance.now();
+			const answer = await fetch(`/api/v1/clock/${encodeURIComponent(this.#stream)}`);
+			const got = performance.now();
+			if (answer.ok) this.clock.learn((await answer.json()) as ClockAnswer, sent, got);
+		} catch {
+			// the figure goes; the picture does not need it
+		}
+	}
+}
+
+class Pictures {
+	/** The stream that is listened to; '' for none. One at a time: a solo. */
+	listening = $state('');
+	#all = new Map<string, Picture>();
+
+	/** The picture of a stream. Call the second value when it is not shown any more. */
+	show(stream: string): [Picture, () => void] {
+		let picture = this.#all.get(stream);
+		if (!picture) this.#all.set(stream, (picture = new Picture(stream)));
+		const shown = picture;
+		shown.use();
+		return [shown, () => shown.leave(() => this.#all.delete(stream))];
+	}
+}
+
+export const pictures = new Pictures();

@@ -1,0 +1,120 @@
+// Numbers and states in the words of the panel.
+import type { DestinationStatus, Feed, ProgramState } from './protocol.gen';
+
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** A running time, as on a show clock: 0:07, 12:34, 1:02:03. */
+export function running(ms: number): string {
+	const s = Math.max(0, Math.floor(ms / 1000));
+	const rest = `${two(s % 60)}`;
+	return s < 3600 ? `${Math.floor(s / 60)}:${rest}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${rest}`;
+}
+
+/** A span of time, roughly: 4 s, 3 min, 2 h, 5 days. */
+export function span(ms: number): string {
+	const s = Math.max(0, Math.round(ms / 1000));
+	if (s < 100) return `${s} s`;
+	if (s < 100 * 60) return `${Math.round(s / 60)} min`;
+	if (s < 48 * 3600) return `${Math.round(s / 3600)} h`;
+	return `${Math.round(s / 86400)} days`;
+}
+
+/** A bit rate, two figures after the point so that it does not jump about. */
+export function rate(kbps: number): string {
+	return kbps >= 1000 ? `${(kbps / 1000).toFixed(kbps >= 99_950 ? 0 : 1)} Mb/s` : `${Math.round(kbps)} kb/s`;
+}
+
+/** The time of day on this machine, to the second. */
+export function clock(ms: number): string {
+	const d = new Date(ms);
+	return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** What a light can say; each light stands beside its word. */
+export type Light = 'on' | 'busy' | 'trouble' | 'fault' | 'off';
+
+export interface Words {
+	light: Light;
+	word: string;
+	sentence: string;
+}
+
+const times = (n: number) => (n === 1 ? 'once' : n === 2 ? 'twice' : `${n} times`);
+
+function due(at: string | undefined, now: number): string {
+	const ms = at ? Date.parse(at) - now : NaN;
+	if (Number.isNaN(ms)) return '';
+	return ms > 500 ? ` Next try in ${span(ms)}.` : ' Trying now.';
+}
+
+const sentence = (text: string) => (text === '' || /[.!?…]$/.test(text) ? text : `${text}.`);
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+function liveWords(d: DestinationStatus): Words {
+	const parts = [rate(d.kbps)];
+	if (d.backlogMs >= 500) parts.push(`${(d.backlogMs / 1000).toFixed(1)} s behind`);
+	if (d.backup) parts.push('on the backup address');
+	if (d.dropped > 0) parts.push(`${d.dropped} pictures left out`);
+	return { light: d.backlogMs >= 2000 ? 'trouble' : 'on', word: 'LIVE', sentence: parts.join(' · ') };
+}
+
+/** How a destination fares: one light, one word, one sentence. */
+export function destination(d: DestinationStatus, now: number): Words {
+	const why = sentence(capital(d.reason ?? ''));
+	switch (d.state) {
+		case 'live':
+			return liveWords(d);
+		case 'connecting':
+			return { light: 'busy', word: 'CONNECTING', sentence: why || (d.backup ? 'Dialling the backup address.' : 'Dialling.') };
+		case 'retrying':
+			return {
+				light: 'trouble',
+				word: 'RETRYING',
+				sentence: `${why || 'The connection broke.'}${due(d.nextTry, now)}${d.attempt > 1 ? ` Tried ${times(d.attempt)}.` : ''}`,
+			};
+		case 'refused':
+			return { light: 'fault', word: 'REFUSED', sentence: `${why || 'The server does not want this stream.'}` };
+		case 'off':
+			return { light: 'off', word: 'OFF', sentence: why || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.') };
+		default:
+			return { light: 'off', word: String(d.state).toUpperCase(), sentence: why };
+	}
+}
+
+/** What is wrong with a feed, in a word and a sentence; no word when nothing is. */
+export function feed(f: Feed, now: number): Words {
+	const since = f.since ? span(now - Date.parse(f.since)) : '';
+	const problem = sentence(capital(f.problem ?? ''));
+	switch (f.state) {
+		case 'live':
+			return { light: problem ? 'trouble' : 'on', word: '', sentence: problem };
+		case 'waiting':
+			return { light: 'off', word: 'WAITING', sentence: problem || 'Nothing has come from this camera yet.' };
+		case 'lost':
+			return { light: 'fault', word: 'LOST', sentence: problem || `It stopped sending${since ? ` ${since} ago` : ''}.` };
+		case 'stalled':
+			return { light: 'fault', word: 'NO PICTURES', sentence: problem || 'It is connected, but sends no pictures.' };
+		case 'connecting':
+			return { light: 'busy', word: 'CONNECTING', sentence: problem || 'Dialling the camera.' };
+		case 'retrying':
+			return { light: 'trouble', word: 'RETRYING', sentence: problem || 'The camera does not answer.' };
+		default:
+			return { light: 'off', word: String(f.state).toUpperCase(), sentence: problem };
+	}
+}
+
+/** What the program shows when it is not what the mixer wants; empty when it is. */
+export function ladder(p: ProgramState, name: (stream: string) => string): string {
+	const why = sentence(p.why ?? '');
+	const kept = p.hold ? ' An operator keeps it there.' : '';
+	switch (p.rung) {
+		case 'held':
+			return `The last picture is held: ${why || `${p.target ? name(p.target) : 'the mixer'} sends nothing.`}${kept}`;
+		case 'backup':
+			return `Backup on air (${name(p.onAir)}): ${why || `${name(p.target)} sends nothing.`}${kept}`;
+		case 'none':
+			return why ? capital(why) : 'Nothing has been on air yet.';
+		default:
+			return why ? capital(why) + kept : kept.trim();
+	}
+}

@@ -6,7 +6,7 @@ import (
 	"obvan/media"
 )
 
-// opus is a 20 ms packet of silence: full band CELT, stereo (RFC 6716, 3.1), and
+// opus is a 20 ms packet of silence: full band CELT, mono (RFC 6716, 3.1), and
 // an empty range coder. Decoders take it for any channel count.
 var opus = []byte{0xf8, 0xff, 0xfe}
 

@@ -3,11 +3,19 @@
 package cut
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 
 	"obvan/hub"
+	"obvan/ingest"
 	"obvan/mixer"
 )
+
+// transition is the only one a mixer that decodes nothing can do.
+const transition = "cut"
 
 // Program is what the mixer needs of the program stream; program.Program is one.
 type Program interface {
@@ -15,10 +23,208 @@ type Program interface {
 	OnAir() (stream string, changed <-chan struct{})
 }
 
+// Mixer is the cut mixer. Its methods are safe for concurrent use.
+type Mixer struct {
+	hub     *hub.Hub
+	program Program
+	log     *slog.Logger
+	wake    chan struct{} // the buses or the feeds changed
+
+	mu    sync.Mutex
+	feeds []string // known ones, which may be away
+	buses buses
+}
+
+// buses is what is on them. A cut that has not come on air yet is pending; the
+// program bus changes when it has.
+type buses struct {
+	program, pending, preview string
+	onAir                     string // what the program really shows
+	chosen                    bool   // somebody has cut
+}
+
 // New makes a cut mixer over the feeds that are live in h. Its sources are all
 // feeds of h (every stream but hub.Program and ingest.Mixer), plus those that
 // SetFeeds names, which may be away.
-func New(h *hub.Hub, p Program, log *slog.Logger) *Mixer { panic("not built yet") }
+func New(h *hub.Hub, p Program, log *slog.Logger) *Mixer {
+	return &Mixer{hub: h, program: p, log: log, wake: make(chan struct{}, 1)}
+}
 
-// Mixer is the cut mixer.
-type Mixer struct{}
+// SetFeeds names the known feeds. They are sources also while they are away, in
+// this order, before the feeds that just arrived.
+func (m *Mixer) SetFeeds(feeds []string) {
+	m.mu.Lock()
+	m.feeds = slices.Clone(feeds)
+	m.mu.Unlock()
+	m.tell()
+}
+
+// Run follows the feeds and the program until ctx is done.
+func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
+	var last mixer.State
+	for first := true; ; first = false {
+		hubChanged := m.hub.Changed()
+		onAir, moved := m.program.OnAir()
+		m.open()
+		m.settle(onAir)
+		if now := m.state(); first || !same(&now, &last) {
+			last = now
+			changed(now)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hubChanged:
+		case <-moved:
+		case <-m.wake:
+		}
+	}
+}
+
+// open puts the first live feed on air and the second in preview as long as nobody
+// has cut to anything, so that a newcomer sees a picture.
+func (m *Mixer) open() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.buses.chosen {
+		return
+	}
+	for _, name := range m.sources() {
+		if st, live := m.hub.Stream(name); !live || st.Tracks.Video() < 0 {
+			continue
+		}
+		switch {
+		case m.buses.program == "" && m.buses.pending == "":
+			m.follow(name, mixer.Instant)
+		case m.buses.preview == "" && name != m.buses.program && name != m.buses.pending:
+			m.buses.preview = name
+		}
+	}
+}
+
+// settle takes in what is really on air.
+func (m *Mixer) settle(onAir string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.buses.onAir = onAir
+	if m.buses.pending != "" && m.buses.pending == onAir {
+		m.buses.program, m.buses.pending = onAir, ""
+	}
+}
+
+// follow asks the program for a source; m.mu is held, so that the last command is
+// also the last one that the program hears.
+func (m *Mixer) follow(source string, when mixer.When) {
+	m.log.Info("cut", "feed", source, "from", m.buses.program)
+	m.buses.pending = source
+	m.program.Follow(source, when)
+}
+
+// Preview puts source on the preview bus.
+func (m *Mixer) Preview(_ context.Context, source string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(m.sources(), source) {
+		return fmt.Errorf("preview %q: %w", source, mixer.ErrNoSource)
+	}
+	m.buses.preview = source
+	m.tell()
+	return nil
+}
+
+// Cut puts source on air; "" is what is in preview, which then changes places with
+// the program.
+func (m *Mixer) Cut(_ context.Context, source string, when mixer.When) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if source == "" {
+		return m.swap(when)
+	}
+	if !slices.Contains(m.sources(), source) {
+		return fmt.Errorf("cut %q: %w", source, mixer.ErrNoSource)
+	}
+	m.buses.chosen = true
+	m.follow(source, when)
+	m.tell()
+	return nil
+}
+
+// Take brings preview on air; the old program comes to preview.
+func (m *Mixer) Take(_ context.Context, t mixer.Transition) error {
+	if t.Kind != "" && t.Kind != transition {
+		return fmt.Errorf("take %q: %w", t.Kind, mixer.ErrNoTransition)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.swap(mixer.Instant)
+}
+
+// swap cuts to preview; m.mu is held.
+func (m *Mixer) swap(when mixer.When) error {
+	b := &m.buses
+	if b.preview == "" {
+		return mixer.ErrNoPreview
+	}
+	old := b.pending
+	if old == "" {
+		old = b.program
+	}
+	b.chosen = true
+	next := b.preview
+	b.preview = old
+	m.follow(next, when)
+	m.tell()
+	return nil
+}
+
+func (m *Mixer) tell() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// sources is the known feeds in their order, then the others by name; m.mu is held.
+func (m *Mixer) sources() []string {
+	names := slices.Clone(m.feeds)
+	for _, st := range m.hub.Streams() {
+		if st.Name != hub.Program && st.Name != ingest.Mixer && !slices.Contains(names, st.Name) {
+			names = append(names, st.Name)
+		}
+	}
+	return names
+}
+
+func (m *Mixer) state() mixer.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := &m.buses
+	s := mixer.State{
+		Kind: "cut", Connected: true, StudioMode: true,
+		Sources: []mixer.Source{},
+		Program: b.program, Preview: b.preview, Pending: b.pending,
+		Transitions: []string{transition}, Transition: mixer.Transition{Kind: transition},
+		Output: b.program,
+		OnAir:  []string{}, OnPreview: []string{},
+	}
+	for _, name := range m.sources() {
+		s.Sources = append(s.Sources, mixer.Source{Name: name, Feeds: []string{name}})
+	}
+	if b.pending != "" {
+		s.Output = b.pending
+	}
+	if b.onAir != "" {
+		s.OnAir = []string{b.onAir}
+	}
+	if b.preview != "" {
+		s.OnPreview = []string{b.preview}
+	}
+	return s
+}
+
+// same compares what this mixer ever changes.
+func same(a, b *mixer.State) bool {
+	return a.Program == b.Program && a.Preview == b.Preview && a.Pending == b.Pending &&
+		slices.Equal(a.OnAir, b.OnAir) &&
+		slices.EqualFunc(a.Sources, b.Sources, func(a, b mixer.Source) bool { return a.Name == b.Name })
+}

@@ -9,11 +9,26 @@ package program
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"obvan/hub"
 	"obvan/mixer"
+)
+
+// ErrNoRung is of Force.
+var ErrNoRung = errors.New("the ladder has no such rung")
+
+// The rungs of the ladder. A backup may also be called by its feed's name.
+const (
+	RungNone   = "none"
+	RungMixer  = "mixer"
+	RungBackup = "backup"
+	RungHeld   = "held"
 )
 
 // State is what is on air and why.
@@ -25,22 +40,176 @@ type State struct {
 	Rung    string    `json:"rung"`              // "mixer", "backup", "held", or "none" before the first picture
 	Why     string    `json:"why,omitempty"`     // in words, when it is not the mixer's output
 	Hold    bool      `json:"hold,omitempty"`    // the operator keeps this rung
+	Force   string    `json:"force,omitempty"`   // the rung the operator forced: "mixer", "held" or a feed
 	Backups []string  `json:"backups,omitempty"` // feeds to fall to, in order
 	Splices uint64    `json:"splices"`           // changes of source so far
 }
 
 // Program writes the program. Its methods are safe for concurrent use.
-type Program struct{}
+type Program struct {
+	hub *hub.Hub
+	log *slog.Logger
+	pub *hub.Publisher
+
+	wake chan struct{} // a wish changed
+
+	mu    sync.Mutex
+	wish  wish
+	state State
+	moved chan struct{} // closes when state.OnAir changes
+}
+
+// wish is what was asked of the program.
+type wish struct {
+	target  string
+	when    mixer.When
+	asked   uint64 // counts Follow
+	backups []string
+	force   string // a rung, "" for automatic
+	kept    string // the rung that Hold keeps, "" for none
+}
+
+// pinned is the only rung allowed, "" when all are.
+func (w *wish) pinned() string {
+	if w.force != "" {
+		return w.force
+	}
+	return w.kept
+}
 
 // New claims the stream "program" in h.
-func New(h *hub.Hub, log *slog.Logger) (*Program, error) { panic("not built yet") }
+func New(h *hub.Hub, log *slog.Logger) (*Program, error) {
+	pub, err := h.Publish(hub.Program, hub.Origin{Proto: "program"})
+	if err != nil {
+		return nil, fmt.Errorf("program: %w", err)
+	}
+	return &Program{
+		hub: h, log: log, pub: pub,
+		wake:  make(chan struct{}, 1),
+		moved: make(chan struct{}),
+		state: State{Rung: RungNone, Since: time.Now()},
+	}, nil
+}
 
-// Run keeps the program going until ctx is done. changed gets each new state.
-func (p *Program) Run(ctx context.Context, changed func(State)) error { panic("not built yet") }
+// Follow makes stream the program's source, from its next possible splice on. What
+// is on air stays there until then.
+func (p *Program) Follow(stream string, when mixer.When) {
+	if stream == hub.Program {
+		panic("program: it can't follow itself")
+	}
+	p.ask(func(w *wish) {
+		w.target, w.when = stream, when
+		w.asked++
+	})
+}
 
-// Follow makes stream the program's source, from its next possible splice on.
-// done, when not nil, is called once with what became of it: nil on air.
-func (p *Program) Follow(stream string, when mixer.When) { panic("not built yet") }
+// SetBackups names the feeds to fall to when the mixer's output fails, best first.
+func (p *Program) SetBackups(feeds []string) {
+	var backups []string
+	for _, feed := range feeds {
+		if feed != "" && feed != hub.Program && !slices.Contains(backups, feed) {
+			backups = append(backups, feed)
+		}
+	}
+	p.ask(func(w *wish) { w.backups = backups })
+}
 
-// OnAir is the stream on air, and a channel that closes when that changes.
-func (p *Program) OnAir() (stream string, changed <-chan struct{}) { panic("not built yet") }
+// Hold keeps the present rung: no fall, no climb, until it is switched off. While
+// that rung's source is silent, its last picture is held.
+func (p *Program) Hold(on bool) {
+	p.ask(func(w *wish) {
+		w.kept = ""
+		if on {
+			w.kept = p.rung()
+		}
+	})
+}
+
+// rung is the present one, backups by name; p.mu is held.
+func (p *Program) rung() string {
+	switch p.state.Rung {
+	case RungBackup:
+		return p.state.OnAir
+	case RungHeld:
+		return RungHeld
+	}
+	return RungMixer
+}
+
+// Force goes to a rung and stays there: "mixer", "held" or one of the backup
+// feeds; "" goes back to automatic. It fails with ErrNoRung.
+func (p *Program) Force(rung string) error {
+	p.mu.Lock()
+	known := rung == "" || rung == RungMixer || rung == RungHeld || slices.Contains(p.wish.backups, rung)
+	p.mu.Unlock()
+	if !known {
+		return fmt.Errorf("force %q: %w", rung, ErrNoRung)
+	}
+	p.ask(func(w *wish) { w.force = rung })
+	return nil
+}
+
+func (p *Program) ask(change func(w *wish)) {
+	p.mu.Lock()
+	change(&p.wish)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (p *Program) wished() wish {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wish
+}
+
+// OnAir is the stream on air, "" while the last picture is held, and a channel that
+// closes when that changes.
+func (p *Program) OnAir() (stream string, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state.OnAir, p.moved
+}
+
+// State is what is on air and why.
+func (p *Program) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+// show makes s the state, and reports whether it differs from the last.
+func (p *Program) show(s State) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.state
+	if s.OnAir == old.OnAir && s.Target == old.Target && s.Pending == old.Pending && s.Rung == old.Rung &&
+		s.Why == old.Why && s.Hold == old.Hold && s.Force == old.Force && s.Splices == old.Splices && slices.Equal(s.Backups, old.Backups) {
+		return false
+	}
+	s.Since = old.Since
+	if s.OnAir != old.OnAir || s.Rung != old.Rung {
+		s.Since = time.Now()
+	}
+	p.state = s
+	if s.OnAir != old.OnAir {
+		close(p.moved)
+		p.moved = make(chan struct{})
+	}
+	return true
+}
+
+// Run keeps the program going until ctx is done; then the stream ends. changed
+// gets each new state, also at once at the start.
+func (p *Program) Run(ctx context.Context, changed func(State)) error {
+	defer p.pub.Close()
+	r := newRun(p, changed)
+	defer r.close()
+	changed(p.State())
+	for ctx.Err() == nil {
+		r.turn(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package program_test
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/mixer/program"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// camera is a fake feed: it writes pictures and sound to the hub in real time (of
+// the bubble it runs in).
+type camera struct {
+	name    string
+	fps     int
+	gop     int           // pictures from key frame to key frame
+	reorder bool          // I P b P b ..., shown one picture later than decoded
+	rate    int           // of the sound; 0 for none
+	late    time.Duration // how much later than the picture the sound comes
+	start   time.Duration // of its clock
+	config  byte          // tells its coding from others'
+}
+
+func (c camera) tracks() media.Tracks {
+	tr := media.Tracks{{Codec: media.H264, Config: []byte{1, 2, 3, c.config}, FrameRate: float64(c.fps)}}
+	if c.rate > 0 {
+		asc := map[int][]byte{48000: {0x11, 0x90}, 44100: {0x12, 0x10}}[c.rate]
+		tr = append(tr, media.Track{Codec: media.AAC, Config: asc, SampleRate: c.rate, Channels: 2})
+	}
+	return tr
+}
+
+// on publishes the camera until the returned function is called.
+func (c camera) on(t *testing.T, h *hub.Hub) (off func()) {
+	t.Helper()
+	pub, err := h.Publish(c.name, hub.Origin{Proto: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub.SetTracks(c.tracks())
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		defer pub.Close()
+		c.shoot(ctx, pub)
+	})
+	off = sync.OnceFunc(func() { cancel(); done.Wait() })
+	t.Cleanup(off)
+	return off
+}
+
+func (c camera) shoot(ctx context.Context, pub *hub.Publisher) {
+	begin := time.Now()
+	pictures, sounds := 0, 0
+	for {
+		picture := time.Duration(pictures) * time.Second / time.Duration(c.fps)
+		sound := time.Hour
+		if c.rate > 0 {
+			sound = time.Duration(sounds)*1024*time.Second/time.Duration(c.rate) + c.late
+		}
+		timer := time.NewTimer(time.Until(begin.Add(min(picture, sound))))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		if sound <= picture {
+			at := sound - c.late + c.start
+			pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: at, DTS: at, Data: []byte(c.name + " sound")})
+			sounds++
+			continue
+		}
+		pub.Write(c.picture(pictures, picture+c.start))
+		pictures++
+	}
+}
+
+func (c camera) picture(n int, at time.Duration) media.AccessUnit {
+	au := media.AccessUnit{DTS: at, PTS: at, Key: n%c.gop == 0, Data: []byte(c.name)}
+	if c.reorder {
+		period := time.Second / time.Duration(c.fps)
+		switch k := n % c.gop; {
+		case k == 0, k == c.gop-1:
+			au.PTS = at + period
+		case k%2 == 1: // a P picture, shown after the b picture that follows
+			au.PTS = at + 2*period
+		default:
+			au.PTS, au.Disposable = at, true
+		}
+	}
+	return au
+}
+
+// studio is a hub with a program that runs, and everything the program wrote.
+type studio struct {
+	*program.Program
+	t     *testing.T
+	hub   *hub.Hub
+	begin time.Time
+
+	mu     sync.Mutex
+	units  []unit
+	states []program.State
+}
+
+// unit is one the program wrote, and when.
+type unit struct {
+	media.AccessUnit
+	at time.Time
+}
+
+func newStudio(t *testing.T) *studio {
+	t.Helper()
+	h := hub.New()
+	p, err := program.New(h, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &studio{Program: p, t: t, hub: h, begin: time.Now()}
+	sub, err := h.Subscribe(hub.Program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := p.Run(ctx, s.saw); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	done.Go(func() { s.record(sub) })
+	t.Cleanup(func() { cancel(); done.Wait() })
+	return s
+}
+
+func (s *studio) saw(st program.State) {
+	s.mu.Lock()
+	s.states = append(s.states, st)
+	s.mu.Unlock()
+}
+
+func (s *studio) record(sub *hub.Subscriber) {
+	defer sub.Close()
+	for {
+		au, err := sub.Next(context.Background())
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.units = append(s.units, unit{au, time.Now()})
+		s.mu.Unlock()
+	}
+}
+
+// written is what the program wrote since the n-th unit.
+func (s *studio) written(n int) []unit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.units[min(n, len(s.units)):len(s.units):len(s.units)]
+}
+
+// onAir is the camera of the newest picture.
+func (s *studio) onAir() string {
+	for units := s.written(0); len(units) > 0; units = units[:len(units)-1] {
+		if u := units[len(units)-1]; u.Video() {
+			return string(u.Data)
+		}
+	}
+	return ""
+}
+
+// until waits for a state; in a bubble that costs no time.
+func (s *studio) until(what string, fact func(program.State) bool) {
+	s.t.Helper()
+	testkit.Eventually(s.t, 15*time.Second, func() bool { return fact(s.State()) }, "%s", what)
+}
+
+func (s *studio) untilOnAir(name string) {
+	s.t.Helper()
+	s.until(name+" on air", func(st program.State) bool { return st.OnAir == name })
+}

@@ -1,0 +1,63 @@
+package program
+
+import (
+	"time"
+
+	"obvan/hub"
+)
+
+// pulse is a stream's health as its counters show it.
+type pulse struct {
+	here     bool // it has a publisher
+	picture  bool // it has a picture track
+	pictures uint64
+	keys     uint64
+	moved    time.Time // when a picture last came; zero when none ever did
+	since    time.Time // it is well since then; zero when it is not
+	waits    bool      // it has to send a key frame before it can come on air
+}
+
+// look takes the pulse anew. The counters, not their time stamps, say whether
+// pictures come: a wall clock that is set does not make a stream silent.
+func (p *pulse) look(h *hub.Hub, name string, now time.Time) {
+	st, ok := h.Stream(name)
+	if !ok {
+		*p = pulse{moved: p.moved}
+		return
+	}
+	if st.Pictures != p.pictures || st.KeyFrames != p.keys {
+		if !p.here && !st.LastPicture.IsZero() && now.Sub(st.LastPicture) > budget {
+			p.moved = st.LastPicture // the first look, and it is silent already
+		} else if st.Pictures > 0 {
+			p.moved = now
+		}
+	}
+	p.waits = p.waits && st.KeyFrames == p.keys
+	p.here, p.picture = true, st.Tracks.Video() >= 0
+	p.pictures, p.keys = st.Pictures, st.KeyFrames
+	switch {
+	case !p.well(now):
+		p.since = time.Time{}
+	case p.since.IsZero():
+		p.since = now
+	}
+}
+
+func (p *pulse) well(now time.Time) bool {
+	return p.here && p.picture && !p.moved.IsZero() && now.Sub(p.moved) < budget
+}
+
+// words says what is wrong with the stream called name.
+func (p *pulse) words(name string) string {
+	switch {
+	case !p.here && p.moved.IsZero():
+		return name + " is not there"
+	case !p.here:
+		return name + " is gone"
+	case !p.picture:
+		return name + " has no picture"
+	case p.moved.IsZero():
+		return name + " has sent no picture yet"
+	}
+	return name + " sends no picture"
+}

@@ -1,0 +1,159 @@
+package program
+
+import (
+	"slices"
+	"time"
+)
+
+// ladder is the streams that may be on air, best first. What the mixer had on air
+// stays there while its successor is not ready.
+func (r *run) ladder() []string {
+	w := &r.wish
+	var names []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	addMixer := func() {
+		add(w.target)
+		if r.air != nil && r.air.rung == RungMixer && w.target != "" {
+			add(r.air.name)
+		}
+	}
+	switch pinned := w.pinned(); pinned {
+	case "":
+		addMixer()
+		for _, feed := range w.backups {
+			add(feed)
+		}
+	case RungMixer:
+		addMixer()
+	case RungHeld:
+	default:
+		add(pinned)
+	}
+	return names
+}
+
+// look takes the pulses of the ladder's streams. The one on air shows its health
+// by what we read.
+func (r *run) look(now time.Time) {
+	names := r.ladder()
+	alone := r.air != nil && len(names) == 1 && names[0] == r.air.name
+	if alone {
+		clear(r.pulses)
+		return
+	}
+	if now.Sub(r.looked) < lookEvery {
+		return
+	}
+	r.looked = now
+	for name := range r.pulses {
+		if !slices.Contains(names, name) && name != r.wish.target {
+			delete(r.pulses, name)
+		}
+	}
+	if r.wish.target != "" && !slices.Contains(names, r.wish.target) {
+		names = append(names, r.wish.target) // to say how it is
+	}
+	for _, name := range names {
+		if r.pulses[name] == nil {
+			r.pulses[name] = &pulse{}
+		}
+		r.pulses[name].look(r.hub, name, now)
+	}
+}
+
+// choose decides which stream is to come on air.
+func (r *run) choose(now time.Time) {
+	names := r.ladder()
+	if r.air != nil && !slices.Contains(names, r.air.name) && (r.wish.pinned() == RungHeld || r.wish.target == "") {
+		r.fall("taken off")
+	}
+	for _, name := range names {
+		if r.air != nil && name == r.air.name {
+			r.drop() // nothing better is well
+			return
+		}
+		if r.eligible(name, now) {
+			r.open(name)
+			return
+		}
+	}
+	if r.air == nil && len(names) > 0 {
+		r.open(names[0]) // nothing is well: wait for the best
+		return
+	}
+	r.drop()
+}
+
+// eligible reports whether the stream may come on air before those after it.
+func (r *run) eligible(name string, now time.Time) bool {
+	p := r.pulses[name]
+	if p == nil {
+		return false
+	}
+	switch {
+	case r.air != nil && name == r.wish.target && r.fresh, r.air != nil && name == r.wish.pinned():
+		return true // asked for: what is on air waits for it
+	case !p.well(now):
+		return false
+	case r.air == nil:
+		// While the picture is held, who can come at once is better than who has to wait
+		// for a key frame.
+		return !p.waits
+	}
+	return now.Sub(p.since) >= climbAfter
+}
+
+// tell shows the state when it changed.
+func (r *run) tell(now time.Time) {
+	w := &r.wish
+	s := State{
+		Target: w.target, Rung: RungNone, Hold: w.kept != "", Force: w.force,
+		Backups: w.backups, Splices: r.splices,
+	}
+	switch {
+	case r.air != nil:
+		s.OnAir, s.Rung = r.air.name, r.air.rung
+	case r.line.begun():
+		s.Rung = RungHeld
+	}
+	if r.fresh && w.target != "" && r.allowed(w.target) {
+		s.Pending = w.target
+	} else if r.next != nil && (r.next.tooLong || r.next.waits) {
+		s.Pending = r.next.name
+	}
+	s.Why = r.why(&s, now)
+	if r.show(s) {
+		r.changed(r.State())
+	}
+}
+
+// allowed reports whether the ladder has the stream at present.
+func (r *run) allowed(name string) bool { return slices.Contains(r.ladder(), name) }
+
+// why says in words why the mixer's output is not on air.
+func (r *run) why(s *State, now time.Time) string {
+	switch {
+	case s.Target == "" || s.OnAir == s.Target:
+		return ""
+	case s.Force != "" && s.Force != RungMixer:
+		return "the operator forced " + s.Force
+	}
+	if p := r.pulses[s.Target]; p != nil && !p.well(now) {
+		return p.words(s.Target)
+	}
+	switch {
+	case r.next != nil && r.next.name == s.Target && r.next.tooLong:
+		return s.Target + " has sent too many pictures since its last key frame: waiting for the next one"
+	case r.next != nil && r.next.name == s.Target:
+		return "waiting for the next key frame of " + s.Target
+	case s.Hold:
+		return "the operator keeps this rung"
+	case s.Rung == RungBackup:
+		return s.Target + " has to be well for a moment before it comes back"
+	}
+	return ""
+}

@@ -1,0 +1,316 @@
+package program_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/media"
+	"obvan/mixer"
+	"obvan/mixer/program"
+)
+
+var (
+	cam1 = camera{name: "cam1", fps: 30, gop: 60, rate: 48000, start: 90 * time.Second, config: 1}
+	cam2 = camera{name: "cam2", fps: 30, gop: 30, rate: 48000, start: time.Hour, config: 2}
+	cam3 = camera{name: "cam3", fps: 25, gop: 50, config: 3} // no sound
+	cam4 = camera{name: "cam4", fps: 50, gop: 100, rate: 44100, reorder: true, start: time.Minute, config: 4}
+)
+
+// seam is what the checks found in what the program wrote.
+type seam struct {
+	maxGap   time.Duration // between two pictures
+	maxSkew  time.Duration // between picture and sound of one source
+	pictures int
+	sounds   int
+}
+
+// check fails the test when the program has a seam, and measures the rest.
+func check(t *testing.T, units []unit) (found seam) {
+	t.Helper()
+	var lastVideo, lastShown, nextAudio time.Duration = -1, -1, -1
+	var samples, rate int64
+	var base time.Duration
+	for i, u := range units {
+		if u.PTS < u.DTS {
+			t.Fatalf("unit %d is shown %v before it is decoded", i, u.DTS-u.PTS)
+		}
+		if u.Video() {
+			found.pictures++
+			if lastVideo >= 0 {
+				if u.DTS < lastVideo+time.Millisecond {
+					t.Fatalf("picture %d at %v after one at %v", i, u.DTS, lastVideo)
+				}
+				found.maxGap = max(found.maxGap, u.DTS-lastVideo)
+			}
+			if u.Key && u.PTS <= lastShown {
+				t.Fatalf("key frame %d is shown at %v, after a picture shown at %v", i, u.PTS, lastShown)
+			}
+			lastVideo, lastShown = u.DTS, max(lastShown, u.PTS)
+			continue
+		}
+		found.sounds++
+		if r := int64(u.Info().SampleRate); r != rate {
+			if nextAudio >= 0 && (u.DTS-nextAudio).Abs() > time.Microsecond {
+				t.Fatalf("sound %d of a new rate at %v, the old one ended at %v", i, u.DTS, nextAudio)
+			}
+			base, rate, samples = u.DTS, r, 0
+		}
+		if want := base + time.Duration(samples*int64(time.Second)/rate); (u.DTS - want).Abs() > time.Microsecond {
+			t.Fatalf("sound %d at %v, its grid says %v", i, u.DTS, want)
+		}
+		samples += 1024
+		nextAudio = base + time.Duration(samples*int64(time.Second)/rate)
+	}
+	return found
+}
+
+func TestThousandsOfCutsLeaveNoSeam(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cams := []camera{cam1, cam2, cam3, cam4}
+		for _, c := range cams {
+			c.on(t, s.hub)
+			time.Sleep(time.Duration(rand.IntN(700)) * time.Millisecond)
+		}
+		for range 200 {
+			c := cams[rand.IntN(len(cams))]
+			s.Follow(c.name, mixer.Instant)
+			synctest.Wait()
+			if on, _ := s.OnAir(); on != c.name {
+				t.Fatalf("%s is not on air at once, but %q", c.name, on)
+			}
+			time.Sleep(time.Duration(50+rand.IntN(2000)) * time.Millisecond)
+		}
+		time.Sleep(1100 * time.Millisecond) // what the last cut pushed has settled
+		synctest.Wait()
+		units := s.written(0)
+		found := check(t, units)
+		if found.maxGap > 45*time.Millisecond { // a frame of 25 a second, and a little late
+			t.Errorf("a gap of %v between pictures", found.maxGap)
+		}
+		first, last := units[0], units[len(units)-1]
+		if drift := last.DTS - last.at.Sub(first.at); drift.Abs() > 100*time.Millisecond {
+			t.Errorf("the program drifted %v from the wall", drift)
+		}
+		t.Logf("%+v, %v splices", found, s.State().Splices)
+	})
+}
+
+// skew is how far sound and picture of the source lie further apart than they did
+// at the source.
+func skew(units []unit, arrivedAfter time.Time) (worst time.Duration) {
+	var video time.Duration
+	var at time.Time
+	for _, u := range units {
+		if u.Video() {
+			video, at = u.DTS, u.Arrived
+			continue
+		}
+		if at.IsZero() || u.Arrived.Before(arrivedAfter) || !strings.Contains(string(u.Data), "sound") {
+			continue
+		}
+		// What arrived at one moment was made at one moment by these cameras.
+		worst = max(worst, ((u.DTS - video) - u.Arrived.Sub(at)).Abs())
+	}
+	return worst
+}
+
+func TestSoundAndPictureStayTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		for _, c := range []camera{cam1, cam2} {
+			c.on(t, s.hub)
+			time.Sleep(130 * time.Millisecond)
+		}
+		for n := range 60 {
+			from := len(s.written(0))
+			cut := time.Now()
+			s.Follow([]string{"cam1", "cam2"}[n%2], mixer.Instant)
+			time.Sleep(1300*time.Millisecond + time.Duration(rand.IntN(500))*time.Millisecond)
+			synctest.Wait()
+			units := s.written(from)
+			if worst := skew(units, cut.Add(time.Second)); worst > 25*time.Millisecond {
+				t.Fatalf("cut %d: %v apart once settled", n, worst)
+			}
+			if worst := skew(units, cut); worst > 90*time.Millisecond {
+				t.Fatalf("cut %d: %v apart", n, worst)
+			}
+		}
+	})
+}
+
+func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(1510 * time.Millisecond) // 15 pictures after cam2's key frame
+		from := len(s.written(0))
+		s.Follow("cam2", mixer.Instant)
+		synctest.Wait()
+		var burst []unit
+		for _, u := range s.written(from) {
+			if u.Video() {
+				burst = append(burst, u)
+			}
+		}
+		if len(burst) != 16 || !burst[0].Key || burst[1].Key {
+			t.Fatalf("%d pictures, the first a key frame: %v", len(burst), burst[0].Key)
+		}
+		for i := 1; i < len(burst); i++ {
+			if step := burst[i].DTS - burst[i-1].DTS; step != time.Millisecond {
+				t.Fatalf("step %d is %v", i, step)
+			}
+		}
+		if !slices.IsSortedFunc(burst, func(a, b unit) int { return a.Arrived.Compare(b.Arrived) }) || burst[0].Arrived.IsZero() {
+			t.Fatal("the arrival times are not the source's")
+		}
+	})
+}
+
+func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		long := camera{name: "long", fps: 30, gop: 300, rate: 48000}
+		cam1.on(t, s.hub)
+		long.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(7 * time.Second)
+		s.Follow("long", mixer.Instant)
+		synctest.Wait()
+		st := s.State()
+		if st.OnAir != "cam1" || st.Pending != "long" || !strings.Contains(st.Why, "key frame") {
+			t.Fatalf("state = %+v", st)
+		}
+		time.Sleep(3010 * time.Millisecond)
+		synctest.Wait()
+		if st := s.State(); st.OnAir != "long" || st.Pending != "" || st.Why != "" {
+			t.Fatalf("state = %+v", st)
+		}
+		if found := check(t, s.written(0)); found.maxGap > 34*time.Millisecond {
+			t.Fatalf("a gap of %v", found.maxGap)
+		}
+	})
+}
+
+func TestACutMayWaitForTheNextKeyFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(1200 * time.Millisecond)
+		s.Follow("cam2", mixer.Keyframe)
+		time.Sleep(700 * time.Millisecond)
+		synctest.Wait()
+		if st := s.State(); st.OnAir != "cam1" || st.Pending != "cam2" {
+			t.Fatalf("state = %+v", st)
+		}
+		time.Sleep(110 * time.Millisecond)
+		synctest.Wait()
+		if st := s.State(); st.OnAir != "cam2" || st.Pending != "" {
+			t.Fatalf("state = %+v", st)
+		}
+		check(t, s.written(0))
+	})
+}
+
+func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		s.Follow("nobody", mixer.Instant)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if st := s.State(); st.OnAir != "cam1" || st.Pending != "nobody" || st.Why != "nobody is not there" {
+			t.Fatalf("state = %+v", st)
+		}
+		s.Follow("cam2", mixer.Instant)
+		synctest.Wait()
+		if st := s.State(); st.OnAir != "cam2" || st.Pending != "" || st.Why != "" {
+			t.Fatalf("state = %+v", st)
+		}
+	})
+}
+
+func TestASourceWithoutSoundGetsSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cam3.on(t, s.hub)
+		s.Follow("cam3", mixer.Instant)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		units := s.written(0)
+		found := check(t, units)
+		if found.sounds < 3*46 {
+			t.Fatalf("%d frames of silence in 3 s", found.sounds)
+		}
+		if a := units[len(units)-1].Tracks; a.Audio() != 1 || (*a)[1].Codec != media.AAC || (*a)[1].SampleRate != 48000 {
+			t.Fatalf("tracks = %+v", a)
+		}
+	})
+}
+
+func TestSoundThatComesLateIsNotLostToSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		slow := cam1
+		slow.late = 450 * time.Millisecond
+		slow.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		units := s.written(0)
+		check(t, units)
+		var silent, heard int
+		for _, u := range units {
+			if !u.Video() && string(u.Data) != "cam1 sound" {
+				silent++
+			} else if !u.Video() {
+				heard++
+			}
+		}
+		if silent > 30 || heard < 150 {
+			t.Fatalf("%d frames of silence, %d of sound", silent, heard)
+		}
+	})
+}
+
+func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		off := cam1.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(2 * time.Second)
+		off()
+		synctest.Wait()
+		if st := s.State(); st.Rung != program.RungHeld || st.OnAir != "" || st.Why != "cam1 is gone" {
+			t.Fatalf("state = %+v", st)
+		}
+		from := len(s.written(0))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if held := check(t, s.written(from)); held.pictures < 9 || held.sounds < 460 {
+			t.Fatalf("held: %+v", held)
+		}
+		cam1.on(t, s.hub)
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		if st := s.State(); st.OnAir != "cam1" || st.Rung != program.RungMixer || st.Why != "" {
+			t.Fatalf("state = %+v", st)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if found := check(t, s.written(0)); found.maxGap > time.Second+34*time.Millisecond {
+			t.Fatalf("a gap of %v", found.maxGap)
+		}
+	})
+}

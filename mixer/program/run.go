@@ -1,0 +1,207 @@
+package program
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"obvan/mixer"
+)
+
+const (
+	// budget is how long the source on air may send no picture before it falls.
+	budget = 500 * time.Millisecond
+	// climbAfter is how long a fallen source has to be well before it comes back
+	// from a backup: going back and forth looks worse than the backup.
+	climbAfter = time.Second
+	// lookEvery is how often the other streams' pulses are taken.
+	lookEvery = 100 * time.Millisecond
+	// batch is how many units are passed on before commands are looked at again.
+	batch = 256
+)
+
+// run is what the program's one goroutine knows.
+type run struct {
+	*Program
+	changed func(State)
+	line    *line
+	hold    hold
+
+	wish   wish
+	fresh  bool // the last Follow has not been on air yet
+	air    *source
+	next   *source
+	pulses map[string]*pulse
+	looked time.Time
+
+	splices uint64
+	timer   *time.Timer
+}
+
+func newRun(p *Program, changed func(State)) *run {
+	r := &run{Program: p, changed: changed, pulses: map[string]*pulse{}, timer: time.NewTimer(0)}
+	r.line = newLine(p.pub)
+	r.hold.line = r.line
+	return r
+}
+
+func (r *run) close() {
+	r.timer.Stop()
+	r.air.close()
+	r.next.close()
+}
+
+// turn does all that can be done now, then waits for something new.
+func (r *run) turn(ctx context.Context) {
+	hubChanged := r.hub.Changed() // before looking
+	now := time.Now()
+	r.listen()
+	more := r.relay(now)
+	r.look(now)
+	r.choose(now)
+	r.gather()
+	if r.air == nil && r.line.begun() {
+		r.hold.keep(now)
+	}
+	r.tell(now)
+	if more {
+		return
+	}
+	r.timer.Reset(r.rest(now))
+	select {
+	case <-ctx.Done():
+	case <-r.wake:
+	case <-hubChanged:
+		r.looked = time.Time{}
+	case <-r.air.ready():
+	case <-r.next.ready():
+	case <-r.timer.C:
+	}
+}
+
+// listen takes in what was asked.
+func (r *run) listen() {
+	before := r.wish.asked
+	r.wish = r.wished()
+	if r.wish.asked == before {
+		return
+	}
+	r.looked = time.Time{}
+	r.fresh = r.air == nil || r.air.name != r.wish.target
+	if r.fresh { // a newer Follow replaces one that still waits
+		r.drop()
+	} else {
+		r.air.rung = RungMixer
+	}
+}
+
+// relay passes on what the source on air has sent. It reports whether there may be
+// more at once.
+func (r *run) relay(now time.Time) (more bool) {
+	if r.air == nil {
+		return false
+	}
+	for range batch {
+		au, err := r.air.sub.TryNext()
+		if err == io.EOF {
+			r.fall("left")
+			return false
+		}
+		if err != nil {
+			if now.Sub(r.air.seen) >= budget {
+				r.fall("silent")
+			}
+			return false
+		}
+		if au.Video() {
+			r.air.seen = time.Now()
+		}
+		r.line.unit(au)
+	}
+	return true
+}
+
+// fall takes the source off air.
+func (r *run) fall(how string) {
+	r.log.Warn("program source fell", "feed", r.air.name, "reason", how)
+	if r.pulses[r.air.name] == nil {
+		r.pulses[r.air.name] = &pulse{moved: r.air.seen}
+	}
+	r.air.close()
+	r.air = nil
+	r.looked = time.Time{}
+	r.line.leave()
+	r.hold.begin()
+}
+
+// gather reads the source that is to come on air, and splices it in once that is
+// possible.
+func (r *run) gather() {
+	s := r.next
+	if s == nil {
+		return
+	}
+	if !s.gather() {
+		r.drop()
+		return
+	}
+	if p := r.pulses[s.name]; p != nil && s.tooLong {
+		p.waits = true
+	}
+	if !s.fit(time.Now()) {
+		return
+	}
+	r.line.splice(s.pictures)
+	now := s.pictures[len(s.pictures)-1].Tracks
+	for _, au := range s.sounds {
+		if au.Tracks == now { // what was coded otherwise is from before this moment
+			r.line.hear(au)
+		}
+	}
+	s.pictures, s.sounds, s.tooLong, s.waits = nil, nil, false, false
+	r.air.close()
+	r.air, r.next = s, nil
+	if s.name == r.wish.target {
+		r.fresh = false
+	}
+	r.splices++
+	r.log.Info("program source", "feed", s.name, "rung", s.rung)
+}
+
+func (r *run) drop() {
+	r.next.close()
+	r.next = nil
+}
+
+// open makes name the source that is to come on air.
+func (r *run) open(name string) {
+	if r.next != nil && r.next.name == name {
+		return
+	}
+	r.drop()
+	when := mixer.Instant
+	if r.fresh && name == r.wish.target {
+		when = r.wish.when
+	}
+	if r.next = newSource(r.hub, name, when); r.next == nil {
+		return
+	}
+	r.next.rung = RungBackup
+	if name == r.wish.target {
+		r.next.rung = RungMixer
+	}
+}
+
+// rest is how long nothing has to be done unless something comes.
+func (r *run) rest(now time.Time) time.Duration {
+	wait := time.Hour
+	if r.air != nil {
+		wait = r.air.seen.Add(budget).Sub(now)
+	} else if r.line.begun() {
+		wait = r.hold.due(now)
+	}
+	if len(r.pulses) > 0 {
+		wait = min(wait, r.looked.Add(lookEvery).Sub(now))
+	}
+	return max(wait, time.Millisecond)
+}

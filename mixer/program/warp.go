@@ -1,0 +1,98 @@
+package program
+
+import (
+	"sort"
+	"time"
+
+	"obvan/media"
+)
+
+const (
+	// tick is the least step between two pictures. A millisecond, so that formats
+	// which count in milliseconds still see the time grow.
+	tick = time.Millisecond
+	// settle is how long the timeline takes to come back from where a splice pushed
+	// it: slow enough that no player notices the uneven steps.
+	settle = time.Second
+)
+
+// warp is the map from one source's time to the program's time. The pictures that
+// were there already when the source came on air are squeezed into one-millisecond
+// steps; from the newest of them on it is the identity, moved by offset. A splice
+// may have pushed the timeline ahead of where it belongs (or left it behind): the
+// excess melts away while time goes on.
+//
+// It is one growing function for decode times and presentation times, so
+// reordered pictures stay in their order.
+type warp struct {
+	from   []time.Duration // source times of the squeezed pictures; the last is where the identity begins
+	to     []time.Duration // their program times
+	offset time.Duration   // of the identity
+	excess time.Duration   // at the end of the squeeze
+
+	// What the source before has shown is not to be shown later than this source's
+	// pictures: presentation times run slowly from floor on until at catches up.
+	floor, first time.Duration
+}
+
+// squeeze makes a source's warp. Its pictures decode times are times, the newest
+// of which belongs at wall and comes on air at end.
+func squeeze(times []time.Duration, wall, end time.Duration) warp {
+	newest := times[len(times)-1]
+	w := warp{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
+	for i := range times {
+		w.to[i] = end - time.Duration(len(times)-1-i)*tick
+	}
+	return w
+}
+
+// at is the program's time of the source's time t.
+func (w *warp) at(t time.Duration) time.Duration {
+	last := len(w.from) - 1
+	if since := t - w.from[last]; since >= 0 {
+		return t + w.offset + w.left(since)
+	}
+	if t <= w.from[0] {
+		return w.to[0]
+	}
+	i := sort.Search(last, func(i int) bool { return w.from[i] > t }) // from[i-1] <= t < from[i]
+	a, b := w.from[i-1], w.from[i]
+	return w.to[i-1] + time.Duration(float64(w.to[i]-w.to[i-1])*float64(t-a)/float64(b-a))
+}
+
+// left is what is left of the excess so long after the splice. It never melts
+// faster than a quarter of the time that passes.
+func (w *warp) left(since time.Duration) time.Duration {
+	over := max(settle, 4*w.excess.Abs())
+	if since >= over {
+		return 0
+	}
+	return w.excess - time.Duration(float64(w.excess)*float64(since)/float64(over))
+}
+
+// shown is the program's presentation time of the source's presentation time t.
+func (w *warp) shown(t time.Duration) time.Duration {
+	at := w.at(t)
+	return max(at, w.floor+(at-w.first)/8)
+}
+
+// after makes the source's pictures be shown after floor; first is the
+// presentation time of its first picture.
+func (w *warp) after(floor, first time.Duration) {
+	w.floor, w.first = floor+tick, w.at(first)
+}
+
+// steady is the program's time of t without the excess: where sound belongs.
+func (w *warp) steady(t time.Duration) time.Duration { return t + w.offset }
+
+// worth is the pictures that have to be sent so that the newest can be decoded:
+// all but the disposable ones. The newest is always among them.
+func worth(pictures []media.AccessUnit) []media.AccessUnit {
+	kept := make([]media.AccessUnit, 0, len(pictures))
+	for i, au := range pictures {
+		if !au.Disposable || i == len(pictures)-1 {
+			kept = append(kept, au)
+		}
+	}
+	return kept
+}

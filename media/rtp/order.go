@@ -1,0 +1,68 @@
+package rtp
+
+import (
+	"slices"
+	"time"
+)
+
+// order finds decode times for pictures that come in decode order with the time
+// they are shown only, as RTP has it (RFC 6184, 5.1).
+//
+// When a picture is at most depth places away from the order of display, then the
+// decode times are the times of display in order, depth pictures late: each
+// picture takes the smallest of the last depth+1 that is left.
+type order struct {
+	depth  int
+	frame  time.Duration
+	window []time.Duration // sorted, depth long
+	last   time.Duration
+	any    bool
+}
+
+const (
+	maxDepth   = 16              // of a decoded picture buffer (H.264 A.3.1, H.265 A.4.2)
+	orderReset = 2 * time.Second // a step like this is no reordering
+)
+
+// configure is told how deep the coding reorders, as far as it says.
+func (o *order) configure(depth int, rate float64) {
+	o.depth = min(max(depth, 0), maxDepth)
+	o.frame = 40 * time.Millisecond
+	if rate >= 1 && rate <= 480 {
+		o.frame = time.Duration(float64(time.Second) / rate)
+	}
+	o.window = o.window[:0]
+}
+
+// dts is the decode time of the next picture, shown at pts. It grows as long as
+// pts does in the long run.
+func (o *order) dts(pts time.Duration) time.Duration {
+	if o.any && (pts-o.last).Abs() > orderReset {
+		o.window, o.any = o.window[:0], false
+	}
+	if o.any && pts < o.last && o.depth < maxDepth {
+		o.deepen() // the coding reorders more than it said
+	}
+	for i := o.depth; len(o.window) < o.depth; i-- {
+		o.window = append(o.window, pts-time.Duration(i)*o.frame)
+	}
+	at, _ := slices.BinarySearch(o.window, pts)
+	o.window = slices.Insert(o.window, at, pts)
+	dts := o.window[0]
+	o.window = o.window[:copy(o.window, o.window[1:])]
+	if o.any && dts <= o.last {
+		dts = o.last + 100*time.Microsecond
+	}
+	o.last, o.any = dts, true
+	return dts
+}
+
+// deepen makes room for one picture more, decoded before all that are known.
+func (o *order) deepen() {
+	o.depth++
+	first := o.last
+	if len(o.window) > 0 {
+		first = min(first, o.window[0]-o.frame)
+	}
+	o.window = slices.Insert(o.window, 0, first)
+}

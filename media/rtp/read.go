@@ -1,0 +1,182 @@
+package rtp
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/pion/rtcp"
+	pion "github.com/pion/rtp"
+
+	"obvan/media"
+)
+
+// Reader makes access units of a peer's packets: one picture and one sound. It is
+// safe for concurrent use: RTP and RTCP come on different goroutines.
+type Reader struct {
+	mu      sync.Mutex
+	sink    Sink
+	formats []Format
+	inputs  []input
+	times   []timeline
+	order   order
+	reports reports
+	began   time.Time
+	known   bool // the sink has tracks
+}
+
+// Format is one of a Reader's inputs, for whoever hands it the packets.
+type Format struct {
+	Media  *description.Media
+	Format format.Format
+}
+
+// NewReader reads the first picture and the first sound of desc that the studio
+// can carry into sink. ErrNoTracks when there is neither.
+func NewReader(desc *description.Session, sink Sink) (*Reader, error) {
+	r := &Reader{sink: sink}
+	for _, want := range []func(format.Format) input{picture, sound} {
+		if f, in, ok := find(desc, want); ok {
+			r.formats, r.inputs = append(r.formats, f), append(r.inputs, in)
+			r.times = append(r.times, timeline{rate: int64(f.Format.ClockRate())})
+		}
+	}
+	if len(r.inputs) == 0 {
+		return nil, ErrNoTracks
+	}
+	return r, nil
+}
+
+func find(desc *description.Session, want func(format.Format) input) (Format, input, bool) {
+	for _, m := range desc.Medias {
+		if m.IsBackChannel {
+			continue
+		}
+		for _, f := range m.Formats {
+			if in := want(f); in != nil && f.ClockRate() > 0 {
+				return Format{m, f}, in, true
+			}
+		}
+	}
+	return Format{}, nil, false
+}
+
+func picture(f format.Format) input {
+	switch f := f.(type) {
+	case *format.H264:
+		return newH264(f)
+	case *format.H265:
+		return newH265(f)
+	case *format.AV1:
+		return newAV1(f)
+	}
+	return nil
+}
+
+func sound(f format.Format) input {
+	switch f := f.(type) {
+	case *format.MPEG4Audio:
+		if in, err := newAAC(f); err == nil {
+			return in
+		}
+	case *format.Opus:
+		if in, err := newOpus(f); err == nil {
+			return in
+		}
+	}
+	return nil
+}
+
+// Formats is what Packet and SenderReport call inputs, by index: the picture
+// first. An input's index is not its track's: that comes with the tracks.
+func (r *Reader) Formats() []Format { return r.formats }
+
+// Video says whether there is a picture among the inputs.
+func (r *Reader) Video() bool { return r.formats[0].Media.Type == description.MediaTypeVideo }
+
+// Packet takes a packet of an input that arrived at now. Its errors are for
+// counting: the next packet may be well again.
+func (r *Reader) Packet(i int, pkt *pion.Packet, now time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if pkt.MarshalSize()-len(pkt.Payload) > 256 {
+		pkt.Payload = bytes.Clone(pkt.Payload) // the decoder keeps it: not all the padding too
+	}
+	if r.began.IsZero() {
+		r.began = now
+	}
+	t := &r.times[i]
+	if !t.started {
+		t.start(pkt.Timestamp, lead+now.Sub(r.began))
+		r.align()
+	}
+	frames, err := r.inputs[i].frames(pkt)
+	if err != nil {
+		return fmt.Errorf("RTP payload: %w", err)
+	}
+	for _, f := range frames {
+		r.write(i, f, now)
+	}
+	return nil
+}
+
+func (r *Reader) write(i int, f frame, now time.Time) {
+	pts := r.times[i].at(f.ts)
+	if f.config || !r.known {
+		r.configure()
+	}
+	if !r.known || len(f.data) == 0 {
+		return
+	}
+	au := media.AccessUnit{Track: i, PTS: pts, DTS: pts, Key: f.key, Disposable: f.disposable, Data: f.data, Arrived: now}
+	if i == 0 && r.Video() {
+		au.DTS = r.order.dts(pts)
+	}
+	r.sink.Write(au)
+}
+
+// configure hands the sink the tracks, once all are known.
+func (r *Reader) configure() {
+	tracks := make(media.Tracks, 0, len(r.inputs))
+	for _, in := range r.inputs {
+		track, _, known := in.current()
+		if !known {
+			return
+		}
+		tracks = append(tracks, track)
+	}
+	if v := tracks.Video(); v >= 0 {
+		_, depth, _ := r.inputs[v].current()
+		r.order.configure(depth, tracks[v].FrameRate)
+	}
+	r.known = true
+	r.sink.SetTracks(tracks)
+}
+
+// SenderReport takes what a sender said about its clocks.
+func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reports.take(&r.times[i], sr)
+	r.align()
+}
+
+// align moves the sound to the picture.
+func (r *Reader) align() {
+	if len(r.times) == 2 {
+		r.times[1].origin += r.reports.offset(&r.times[0], &r.times[1])
+	}
+}
+
+// Ready hands the sink the tracks now, when the session description had them all:
+// viewers need not wait for the first packet.
+func (r *Reader) Ready() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.known {
+		r.configure()
+	}
+}

@@ -1,0 +1,47 @@
+// Package rtp turns RTP payloads (RFC 3550) into access units and back: H.264
+// (RFC 6184), H.265 (RFC 7798), AV1, MPEG-4 audio (RFC 3640) and Opus (RFC 7587).
+//
+// A Reader makes one stream of what a session description announced; a Writer
+// describes a stream and makes its packets.
+package rtp
+
+import (
+	"errors"
+	"time"
+
+	"obvan/media"
+)
+
+// Errors a caller can act on.
+var (
+	ErrNoTracks = errors.New("no track in H.264, H.265, AV1, AAC or Opus")
+	ErrNotSent  = errors.New("this track can't be sent over RTP")
+	errPackets  = errors.New("a picture of too many packets")
+	errUnit     = errors.New("broken access unit")
+)
+
+// Limits of what one picture may be made of.
+const (
+	maxPackets = 16384   // 24 MB at 1460 bytes
+	maxSets    = 8       // parameter sets of a kind
+	maxSet     = 4 << 10 // bytes of one
+)
+
+// lead is where the stream's time starts: decode times lie before it.
+const lead = 500 * time.Millisecond
+
+// Sink takes a stream. ingest.Feed is one.
+type Sink interface {
+	SetTracks(media.Tracks)
+	Write(media.AccessUnit)
+}
+
+// duration and ticks convert between an RTP clock and time, without an overflow
+// at 28 hours.
+func duration(ticks, rate int64) time.Duration {
+	return time.Duration(ticks/rate)*time.Second + time.Duration(ticks%rate)*time.Second/time.Duration(rate)
+}
+
+func ticks(d time.Duration, rate int64) int64 {
+	return int64(d/time.Second)*rate + int64(d%time.Second)*rate/int64(time.Second)
+}

@@ -1,0 +1,164 @@
+package rtp
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/bits"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
+
+	"obvan/media"
+)
+
+// coding is what a NAL unit codec's parameter sets are at the moment.
+type coding struct {
+	vps, sps []byte
+	pps      [][]byte // by their ids, as they came
+	track    media.Track
+	depth    int  // pictures of reordering, as far as the coding says
+	known    bool // track is complete
+}
+
+// setH264 takes an access unit's parameter sets. It says whether the track is
+// another one now. Sets that can't be read change nothing.
+func (c *coding) setH264(sps []byte, pps [][]byte) bool {
+	next := coding{sps: c.sps, pps: c.pps}
+	if sps != nil && len(sps) <= maxSet && !bytes.Equal(sps, c.sps) {
+		next.sps = bytes.Clone(sps)
+		if len(pps) > 0 {
+			next.pps = nil // they belong to the old one
+		}
+	}
+	for _, p := range pps {
+		next.pps = addPPS(next.pps, p)
+	}
+	if next.sps == nil || len(next.pps) == 0 || (c.known && bytes.Equal(next.sps, c.sps) && equalSets(next.pps, c.pps)) {
+		c.keepUnlessKnown(next)
+		return false
+	}
+	track, err := media.H264Track(next.sps, next.pps[0])
+	if err != nil {
+		return false
+	}
+	track.Config = track.Config[:len(track.Config)-3-len(next.pps[0])]
+	track.Config = append(track.Config, byte(len(next.pps)))
+	for _, p := range next.pps {
+		track.Config = append(track.Config, byte(len(p)>>8), byte(len(p)))
+		track.Config = append(track.Config, p...)
+	}
+	next.track, next.depth, next.known = track, depthH264(next.sps), true
+	*c = next
+	return true
+}
+
+// keepUnlessKnown collects sets until there are enough for a track.
+func (c *coding) keepUnlessKnown(next coding) {
+	if !c.known {
+		*c = next
+	}
+}
+
+// depthH264 is how far pictures are from the order they are shown in, 0 when the
+// coding does not say: then order finds out.
+func depthH264(sps []byte) int {
+	var s h264.SPS
+	if s.Unmarshal(sps) != nil || s.PicOrderCntType == 2 || s.VUI == nil || s.VUI.BitstreamRestriction == nil {
+		return 0
+	}
+	return int(min(s.VUI.BitstreamRestriction.MaxNumReorderFrames, maxDepth))
+}
+
+// addPPS puts a picture parameter set in the place of the one with its id.
+func addPPS(sets [][]byte, pps []byte) [][]byte {
+	id, ok := idPPS(pps)
+	if !ok || len(pps) > maxSet {
+		return sets
+	}
+	for i, old := range sets {
+		if oldID, _ := idPPS(old); oldID == id {
+			if bytes.Equal(old, pps) {
+				return sets
+			}
+			sets = slices.Clone(sets)
+			sets[i] = bytes.Clone(pps)
+			return sets
+		}
+	}
+	if len(sets) >= maxSets {
+		return sets
+	}
+	return append(slices.Clip(sets), bytes.Clone(pps))
+}
+
+// idPPS reads pic_parameter_set_id (H.264 7.3.2.2).
+func idPPS(pps []byte) (uint32, bool) {
+	if len(pps) < 2 {
+		return 0, false
+	}
+	pos := 8
+	id, err := bits.ReadGolombUnsigned(pps[:min(len(pps), 8)], &pos)
+	return id, err == nil
+}
+
+func equalSets(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
+
+// setH265 is setH264 for H.265, which keeps one set of each kind.
+func (c *coding) setH265(vps, sps, pps []byte) bool {
+	next := coding{vps: pick(vps, c.vps), sps: pick(sps, c.sps), pps: c.pps}
+	if pps != nil && len(pps) <= maxSet && (len(c.pps) == 0 || !bytes.Equal(pps, c.pps[0])) {
+		next.pps = [][]byte{bytes.Clone(pps)}
+	}
+	if next.vps == nil || next.sps == nil || len(next.pps) == 0 ||
+		(c.known && bytes.Equal(next.vps, c.vps) && bytes.Equal(next.sps, c.sps) && equalSets(next.pps, c.pps)) {
+		c.keepUnlessKnown(next)
+		return false
+	}
+	var s h265.SPS
+	if s.Unmarshal(next.sps) != nil {
+		return false
+	}
+	next.track = media.Track{Codec: media.H265, Config: hvcC(&s, next.vps, next.sps, next.pps[0]), Width: s.Width(), Height: s.Height()}
+	if s.VUI != nil && s.VUI.TimingInfo != nil {
+		next.track.FrameRate = s.FPS()
+	}
+	if n := len(s.MaxNumReorderPics); n > 0 {
+		next.depth = int(min(s.MaxNumReorderPics[n-1], maxDepth))
+	}
+	next.known = true
+	*c = next
+	return true
+}
+
+func pick(set, old []byte) []byte {
+	if set == nil || len(set) > maxSet || bytes.Equal(set, old) {
+		return old
+	}
+	return bytes.Clone(set)
+}
+
+// hvcC is the HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of one
+// set of each kind.
+func hvcC(s *h265.SPS, vps, sps, pps []byte) []byte {
+	plain := h264.EmulationPreventionRemove(sps) // the rule is the same in both codecs
+	c := append([]byte{1}, plain[3:15]...)       // profile, tier and level stand there as they do here
+	nested := byte(0)
+	if s.TemporalIDNestingFlag {
+		nested = 1
+	}
+	c = append(c,
+		0xf0, 0, // min_spatial_segmentation_idc: unknown
+		0xfc, // parallelismType: unknown
+		0xfc|byte(s.ChromaFormatIdc&3), 0xf8|byte(s.BitDepthLumaMinus8&7), 0xf8|byte(s.BitDepthChromaMinus8&7),
+		0, 0, // avgFrameRate: unknown
+		(s.MaxSubLayersMinus1+1)&7<<3|nested<<2|3, // lengthSizeMinusOne
+		3)
+	for _, set := range []struct {
+		kind  h265.NALUType
+		bytes []byte
+	}{{h265.NALUType_VPS_NUT, vps}, {h265.NALUType_SPS_NUT, sps}, {h265.NALUType_PPS_NUT, pps}} {
+		c = append(c, 0x80|byte(set.kind), 0, 1, byte(len(set.bytes)>>8), byte(len(set.bytes)))
+		c = append(c, set.bytes...)
+	}
+	return c
+}

@@ -1,0 +1,124 @@
+// Package rtmp sends the program to RTMP and RTMPS servers.
+//
+// The path of a picture is: a cursor into the program, a few bytes of header, one
+// vectored write of shared memory. Nothing is queued, copied or allocated for a
+// destination (TLS has to copy: it encrypts). A backlog therefore is only a cursor
+// that is behind, and the socket is told to keep little, so that it stays ours to
+// see and to shed.
+package rtmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/media/flv"
+	"obvan/relay"
+)
+
+const (
+	// DefaultMerge is how long a unit may wait for company: system calls are the cost
+	// of a destination, and platforms are seconds away.
+	DefaultMerge = 50 * time.Millisecond
+
+	// DefaultBacklog is how far a destination may fall behind before pictures are
+	// left out up to a key frame. It is two of the key-frame intervals that platforms
+	// ask for, plus one second: shorter would shed on a hiccup that the far end's own
+	// buffer hides, longer would show the show too late.
+	DefaultBacklog = 5 * time.Second
+
+	// DefaultStall is for how long a far end may take nothing before the connection
+	// is given up.
+	DefaultStall = 10 * time.Second
+)
+
+// Output sends to RTMP servers. Change its fields before the first Push only.
+type Output struct {
+	Merge   time.Duration // 0 writes each unit at once
+	Backlog time.Duration
+	Stall   time.Duration
+
+	tls *tls.Config
+}
+
+// New makes an output; config, which may be nil, is for RTMPS: the server's name is
+// added to it.
+func New(config *tls.Config) *Output {
+	return &Output{Merge: DefaultMerge, Backlog: DefaultBacklog, Stall: DefaultStall, tls: config}
+}
+
+// Push is relay.Push for rtmp:// and rtmps://.
+func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	to, err := parse(u)
+	if err != nil {
+		return err
+	}
+	if err := canCarry(sub.Tracks()); err != nil {
+		return err
+	}
+	l, err := dial(ctx, to, o.tls, link)
+	if err != nil {
+		return unlessDone(ctx, err)
+	}
+	defer l.Close()
+	l.stall = o.Stall
+	s := newSession(l, to, link)
+	// Cancelled while we talk: there is nothing to unpublish yet.
+	stop := context.AfterFunc(ctx, l.interrupt)
+	err = s.talk(sub.Tracks())
+	if !stop() || err != nil {
+		return unlessDone(ctx, s.redacted(err))
+	}
+	link.Accepted()
+	sd := newSender(s, sub, o)
+	link.Gauge(sd.measure)
+	return s.redacted(sd.run(ctx))
+}
+
+// unlessDone is err, or nil when it is only the consequence of cancelling.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// canCarry says whether RTMP has a form for all tracks.
+func canCarry(tracks *media.Tracks) error {
+	if tracks == nil {
+		return nil // not known yet; the first unit tells
+	}
+	for i := range *tracks {
+		if c := (*tracks)[i].Codec; !flv.CanCarry(c) {
+			return relay.Say(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v", c))
+		}
+	}
+	return nil
+}
+
+// redacted is err without the key, for errors whose text a server had a part in.
+func (s *session) redacted(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if clean := relay.Redact(text, s.to.secrets...); clean != text {
+		for _, class := range []error{relay.ErrRefused, relay.ErrUnsupported, relay.ErrStalled, io.EOF} {
+			if errors.Is(err, class) {
+				var said *relay.Said
+				if errors.As(err, &said) {
+					clean = relay.Redact(said.Text, s.to.secrets...)
+				}
+				return relay.Say(class, clean)
+			}
+		}
+		return errors.New(clean)
+	}
+	return err
+}

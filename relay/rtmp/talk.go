@@ -1,0 +1,366 @@
+package rtmp
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/yutopp/go-rtmp/handshake"
+
+	"obvan/media"
+	"obvan/media/amf0"
+	chunks "obvan/media/rtmp"
+	"obvan/relay"
+)
+
+const (
+	handshakeTimeout = 5 * time.Second
+	answerTimeout    = 10 * time.Second // servers ask their key database meanwhile
+	talkMessages     = 200              // before the stream is accepted
+
+	// ackEvery is how often we ask the server to acknowledge, in bytes: three times a
+	// second at 6 Mbit/s. It is the only proof that not just its kernel is alive.
+	ackEvery = 256 << 10
+)
+
+// Transactions of our commands.
+const (
+	txConnect = 1 + iota
+	txRelease
+	txFCPublish
+	txCreate
+	txPublish
+	txUnpublish
+	txDelete
+)
+
+// session is one connection to a server, from handshake to goodbye.
+type session struct {
+	line   *line
+	to     target
+	link   *relay.Link
+	r      *chunks.Reader
+	w      *chunks.Writer // the sender's
+	stream uint32
+	acks   acks
+	due    answers
+}
+
+func newSession(l *line, to target, link *relay.Link) *session {
+	return &session{line: l, to: to, link: link}
+}
+
+// answers is what the server is owed. The listener notes it, the sender sends it.
+// One of each kind: a server that asks faster than we write gets the last.
+type answers struct {
+	mu   sync.Mutex
+	ack  uint32
+	pong uint32
+	acks bool
+	ping bool
+	wake chan struct{}
+}
+
+// talk asks the server to take the stream, up to its agreement.
+func (s *session) talk(tracks *media.Tracks) error {
+	s.due.wake = make(chan struct{}, 1)
+	s.line.expect(handshakeTimeout)
+	if err := shakeHands(s.line); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	s.r, s.w = chunks.NewReader(s.line.reader()), chunks.NewWriter(s.line.writer())
+	if err := s.connect(tracks); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	// From here on as large as possible; not before, some servers are surprised.
+	s.w.SetChunkSize(chunks.ChunkSize)
+	s.w.Control(chunks.TypeWindowAck, ackEvery)
+	s.w.Command(0, "releaseStream", txRelease, nil, s.to.name)
+	s.w.Command(0, "FCPublish", txFCPublish, nil, s.to.name)
+	s.w.Command(0, "createStream", txCreate, nil)
+	if err := s.await(txCreate, func(_ string, args []any) error {
+		id, ok := at(args, 1).(float64)
+		if !ok || id < 0 || id > 1<<32-1 {
+			return errors.New("the server gave no stream")
+		}
+		s.stream = uint32(id)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("create the stream: %w", err)
+	}
+	s.w.Command(s.stream, "publish", txPublish, nil, s.to.name, "live")
+	if err := s.await(txPublish, nil); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	s.line.expect(0)
+	return nil
+}
+
+func (s *session) connect(tracks *media.Tracks) error {
+	about := amf0.Object{
+		{Name: "app", Value: s.to.app},
+		{Name: "type", Value: "nonprivate"},
+		{Name: "flashVer", Value: "FMLE/3.0 (compatible; obvan)"},
+		{Name: "tcUrl", Value: s.to.tcURL},
+	}
+	if cc := fourCCs(tracks); len(cc) > 0 {
+		about = append(about, amf0.Property{Name: "fourCcList", Value: cc})
+	}
+	s.w.Command(0, "connect", txConnect, about)
+	return s.await(txConnect, nil)
+}
+
+// fourCCs is what Enhanced RTMP wants announced; nothing for H.264 and AAC, whose
+// old form every server takes.
+func fourCCs(tracks *media.Tracks) (cc []any) {
+	if tracks == nil {
+		return nil
+	}
+	for _, t := range *tracks {
+		switch t.Codec {
+		case media.H265:
+			cc = append(cc, "hvc1")
+		case media.AV1:
+			cc = append(cc, "av01")
+		case media.Opus:
+			cc = append(cc, "Opus")
+		}
+	}
+	return cc
+}
+
+// await sends what was collected and reads until transaction tx is answered, or,
+// for publish, until the server says that it starts.
+func (s *session) await(tx float64, take func(name string, args []any) error) error {
+	s.line.expect(answerTimeout)
+	for range talkMessages {
+		if err := s.flush(); err != nil {
+			return err
+		}
+		m, err := s.read()
+		if err != nil {
+			return err
+		}
+		name, of, args, err := command(m)
+		if err != nil {
+			return err
+		}
+		switch {
+		case name == "_error" && of == tx:
+			return refusal(at(args, 1))
+		case name == "_result" && of == tx && tx != txPublish:
+			if take == nil {
+				return nil
+			}
+			return take(name, args)
+		case name == "onStatus":
+			started, err := status(at(args, 1))
+			if err != nil || started && tx == txPublish {
+				return err
+			}
+		case name == "close":
+			return errClosed
+		}
+	}
+	return errors.New("the server talks and does not answer")
+}
+
+var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
+
+// read is the next message; what protocol control asks for is noted.
+func (s *session) read() (*chunks.Message, error) {
+	m, err := s.r.Read()
+	if err != nil {
+		return nil, err
+	}
+	if seq, due := s.r.AckDue(); due {
+		s.due.note(func(a *answers) { a.ack, a.acks = seq, true })
+	}
+	switch m.Type {
+	case chunks.TypeAck:
+		s.acks.take(m.Uint32())
+	case chunks.TypeUserControl:
+		if event, v, ok := m.Event(); ok && event == chunks.EventPingRequest {
+			s.due.note(func(a *answers) { a.pong, a.ping = v, true })
+		}
+	}
+	return &m, nil
+}
+
+func (a *answers) note(do func(*answers)) {
+	a.mu.Lock()
+	do(a)
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// collect adds the answers that are due to the next write.
+func (a *answers) collect(w *chunks.Writer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.acks {
+		w.Control(chunks.TypeAck, a.ack)
+	}
+	if a.ping {
+		w.Event(chunks.EventPingResponse, a.pong)
+	}
+	a.acks, a.ping = false, false
+}
+
+// flush sends what was collected.
+func (s *session) flush() error {
+	s.due.collect(s.w)
+	s.acks.sent.Add(uint64(s.w.Pending()))
+	_, err := s.w.Flush()
+	return err
+}
+
+// listen reads what the server says while we send, until the connection ends.
+func (s *session) listen() error {
+	for {
+		m, err := s.read()
+		if err != nil {
+			return err
+		}
+		name, _, args, err := command(m)
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "onStatus":
+			if _, err := status(at(args, 1)); err != nil {
+				return err
+			}
+		case "close":
+			return errClosed
+		}
+	}
+}
+
+// command takes a command message apart; the name is "" for all other messages.
+func command(m *chunks.Message) (name string, tx float64, args []any, err error) {
+	if m.Type != chunks.TypeCommand {
+		return "", 0, nil, nil
+	}
+	values, err := amf0.Decode(m.Payload)
+	if err != nil && len(values) < 2 {
+		return "", 0, nil, err
+	}
+	name, _ = at(values, 0).(string)
+	tx, _ = at(values, 1).(float64)
+	return name, tx, values[min(2, len(values)):], nil
+}
+
+func at(values []any, i int) any {
+	if i < len(values) {
+		return values[i]
+	}
+	return nil
+}
+
+// status judges an onStatus.
+func status(info any) (started bool, err error) {
+	about, _ := info.(amf0.Object)
+	switch code := about.String("code"); {
+	case code == "NetStream.Publish.Start":
+		return true, nil
+	case code == "NetConnection.Connect.Closed", code == "NetConnection.Connect.AppShutdown", code == "NetStream.Unpublish.Success":
+		return false, errClosed
+	case about.String("level") == "error", refusals[code]:
+		return false, refusal(info)
+	}
+	return false, nil
+}
+
+// refusals are the codes that mean no even from servers that forget the level.
+var refusals = map[string]bool{
+	"NetStream.Publish.BadName": true, "NetStream.Publish.Denied": true, "NetStream.Publish.Rejected": true,
+	"NetStream.Publish.Failed": true, "NetConnection.Connect.Rejected": true, "NetConnection.Connect.Failed": true,
+	"NetConnection.Connect.InvalidApp": true,
+}
+
+// refusal is the server's no in its own words.
+func refusal(info any) error {
+	about, _ := info.(amf0.Object)
+	text := about.String("description")
+	if code := about.String("code"); text == "" {
+		text = code
+	} else if i := strings.LastIndexByte(code, '.'); i >= 0 {
+		text += " (" + code[i+1:] + ")"
+	}
+	return relay.Say(relay.ErrRefused, text)
+}
+
+// shakeHands is the plain handshake; go-rtmp writes it in many small pieces.
+func shakeHands(l *line) error {
+	p := &pieces{r: l.reader(), w: bufio.NewWriter(l.writer())}
+	if err := handshake.HandshakeWithServer(p, p.w, &handshake.Config{SkipHandshakeVerification: true}); err != nil {
+		return err
+	}
+	return p.w.Flush()
+}
+
+// pieces sends what was written as soon as an answer is waited for.
+type pieces struct {
+	r io.Reader
+	w *bufio.Writer
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if err := p.w.Flush(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
+}
+
+// acks follows how much the server acknowledged.
+type acks struct {
+	sent  atomic.Uint64 // bytes of RTMP, as the server counts them
+	acked atomic.Uint64
+	gap   atomic.Uint64 // the largest step so far
+	count atomic.Uint64
+	mark  atomic.Uint64 // sent when publishing was accepted
+	moot  atomic.Bool   // its acknowledgements are no measure
+}
+
+// take notes a sequence number, which is 32 bits of a count that goes on.
+func (a *acks) take(seq uint32) {
+	sent, last := a.sent.Load(), a.acked.Load()
+	back := uint32(sent) - seq
+	if back >= 1<<31 || uint64(back) > sent { // ahead of us: some count the handshake
+		back = 0
+	}
+	now := max(last, sent-uint64(back))
+	if a.count.Add(1) > 1 {
+		a.gap.Store(max(a.gap.Load(), now-last))
+	}
+	a.acked.Store(now)
+}
+
+// proven reports whether media was acknowledged.
+func (a *acks) proven() bool { return a.acked.Load() > a.mark.Load() && a.mark.Load() > 0 }
+
+// owed is how much should have been acknowledged by now, judged by the server's
+// own habit. drained is what its kernel took: when that runs far ahead, more than
+// any socket buffer holds, the server reads and just does not say so.
+func (a *acks) owed(drained uint64) int64 {
+	if a.count.Load() < 4 || a.moot.Load() {
+		return 0
+	}
+	acked := a.acked.Load()
+	if drained > acked+maxKernel {
+		a.moot.Store(true)
+		return 0
+	}
+	return max(0, int64(a.sent.Load())-int64(acked+2*a.gap.Load()))
+}
+
+const maxKernel = 16 << 20

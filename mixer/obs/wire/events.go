@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -91,18 +90,15 @@ func (c *Conn) Events() []any {
 	return all
 }
 
-// NextMeters waits for volume meters.
-func (c *Conn) NextMeters(ctx context.Context) (*events.InputVolumeMeters, error) {
-	select {
-	case raw := <-c.meters:
-		m := &events.InputVolumeMeters{}
-		if err := json.Unmarshal(raw, m); err != nil {
-			return nil, fmt.Errorf("volume meters: %w", err)
-		}
-		return m, nil
-	case <-c.done:
-		return nil, c.Err()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// Meters gets the newest volume meters while they are subscribed to; DecodeMeters
+// reads them.
+func (c *Conn) Meters() <-chan json.RawMessage { return c.meters }
+
+// DecodeMeters reads what Meters gets.
+func DecodeMeters(raw json.RawMessage) (*events.InputVolumeMeters, error) {
+	m := &events.InputVolumeMeters{}
+	if err := json.Unmarshal(raw, m); err != nil {
+		return nil, fmt.Errorf("volume meters: %w", err)
 	}
+	return m, nil
 }

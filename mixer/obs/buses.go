@@ -1,0 +1,220 @@
+package obs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/requests/scenes"
+	"github.com/andreykaipov/goobs/api/requests/transitions"
+	"github.com/andreykaipov/goobs/api/requests/ui"
+
+	"obvan/mixer"
+	"obvan/mixer/obs/wire"
+)
+
+// Limits of a change on air.
+const (
+	forTurn    = 1500 * time.Millisecond // for the transition under way; OBS can't begin another in one
+	forStart   = 400 * time.Millisecond  // for OBS to say that the transition began
+	shortestMs = 50                      // OBS' own limits for a duration
+	longestMs  = 20000
+)
+
+// Preview puts a scene on the preview bus, which there is in studio mode only.
+func (m *Mixer) Preview(ctx context.Context, source string) error {
+	v, _ := m.now()
+	switch {
+	case !v.Connected:
+		return mixer.ErrOffline
+	case source == "":
+		return mixer.ErrNoSource
+	case !v.StudioMode:
+		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNotNow)
+	}
+	return m.call(ctx, mixer.ErrNoSource, scenes.NewSetCurrentPreviewSceneParams().WithSceneName(source), nil)
+}
+
+// Cut puts a scene on air without a transition. OBS knows key frames of its own
+// only, so when is of no account.
+func (m *Mixer) Cut(ctx context.Context, source string, _ mixer.When) error {
+	return m.bring(ctx, source, func(v *view) (*transition, error) {
+		if v.cut == "" {
+			return nil, fmt.Errorf("%w: this OBS has no cut", mixer.ErrNoTransition)
+		}
+		return &transition{Name: v.cut}, nil
+	})
+}
+
+// Take brings preview on air with a transition; OBS' own choice of it stays as it is.
+func (m *Mixer) Take(ctx context.Context, t mixer.Transition) error {
+	v, _ := m.now()
+	if v.Connected && !v.StudioMode {
+		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNoPreview)
+	}
+	return m.bring(ctx, "", func(v *view) (*transition, error) {
+		if t == (mixer.Transition{}) {
+			return nil, nil
+		}
+		if t.Kind != "" && !slices.Contains(v.Transitions, t.Kind) {
+			return nil, fmt.Errorf("%w: %q", mixer.ErrNoTransition, t.Kind)
+		}
+		if t.Kind == "" {
+			t.Kind = v.Transition.Kind
+		}
+		if t.DurationMs == 0 {
+			t.DurationMs = v.Transition.DurationMs
+		}
+		return &transition{Name: t.Kind, Ms: clampMs(t.DurationMs)}, nil
+	})
+}
+
+func clampMs(ms int) int {
+	if ms == 0 {
+		return 0
+	}
+	return max(shortestMs, min(longestMs, ms))
+}
+
+// transition is how a scene comes on air this once; Ms 0 leaves the duration to OBS.
+type transition struct {
+	Name string
+	Ms   int
+}
+
+// bring puts source on air, or what is in preview. While a transition runs OBS
+// takes the order, names the new scene as program, and does not show it: so the
+// end is waited for, and it is seen to that a transition began.
+func (m *Mixer) bring(ctx context.Context, source string, how func(v *view) (*transition, error)) error {
+	turn, cancel := context.WithTimeout(ctx, forTurn)
+	defer cancel()
+	release, err := hold(turn, m.turn)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for {
+		if err := m.await(turn, func(v *view) bool { return !v.InTransition }); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("%w: a transition is under way", mixer.ErrBusy)
+			}
+			return err
+		}
+		began, err := m.attempt(ctx, source, how)
+		if began || err != nil {
+			return err
+		}
+	}
+}
+
+// attempt sends the order once, and says whether OBS obeyed.
+func (m *Mixer) attempt(ctx context.Context, source string, how func(v *view) (*transition, error)) (bool, error) {
+	conn, err := m.online()
+	if err != nil {
+		return false, err
+	}
+	before, _ := m.now()
+	if source == "" {
+		if !before.StudioMode || before.Preview == "" {
+			return false, mixer.ErrNoPreview
+		}
+		source = before.Preview
+	}
+	t, err := how(&before)
+	if err != nil {
+		return false, err
+	}
+	if source == before.Program && before.shown {
+		return true, nil // it is on air: OBS would only lose its preview
+	}
+	if err := show(ctx, conn, source, t); err != nil {
+		return false, outcome(err, mixer.ErrNoSource)
+	}
+	wait, cancel := context.WithTimeout(ctx, forStart)
+	defer cancel()
+	err = m.await(wait, func(v *view) bool { return v.starts != before.starts })
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, fmt.Errorf("%w: %w", mixer.ErrUnsure, ctx.Err())
+	case errors.Is(err, mixer.ErrOffline):
+		return false, fmt.Errorf("%w: %w", mixer.ErrUnsure, err)
+	}
+	return false, nil
+}
+
+// show puts a scene on air with a transition of its own for this once: the scene's
+// override is set and put back in one batch, which OBS does to its end even if we
+// are gone. The operator's choice is never touched, and the dock shows nothing.
+// SetCurrentProgramScene reads the override before it answers; the take button's
+// request does not.
+func show(ctx context.Context, conn *wire.Conn, scene string, t *transition) error {
+	program := scenes.NewSetCurrentProgramSceneParams().WithSceneName(scene)
+	if t == nil {
+		return conn.Call(ctx, program, nil)
+	}
+	var own scenes.GetSceneSceneTransitionOverrideResponse
+	if err := conn.Call(ctx, scenes.NewGetSceneSceneTransitionOverrideParams().WithSceneName(scene), &own); err != nil {
+		return err
+	}
+	errs, err := conn.Batch(ctx,
+		newOverride(scene, t.Name, t.Ms), program, newOverride(scene, own.TransitionName, int(own.TransitionDuration)))
+	if err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+// override is goobs' SetSceneSceneTransitionOverrideParams with nulls, which take
+// an override away and which goobs leaves out.
+type override struct {
+	Scene    string  `json:"sceneName"`
+	Name     *string `json:"transitionName"`
+	Duration *int    `json:"transitionDuration"`
+}
+
+func newOverride(scene, name string, ms int) *override {
+	o := &override{Scene: scene}
+	if name != "" {
+		o.Name = &name
+	}
+	if ms != 0 {
+		o.Duration = &ms
+	}
+	return o
+}
+
+func (*override) GetRequestName() string { return "SetSceneSceneTransitionOverride" }
+
+// SetStudioMode switches OBS' studio mode.
+func (m *Mixer) SetStudioMode(ctx context.Context, on bool) error {
+	return m.call(ctx, mixer.ErrNotNow, ui.NewSetStudioModeEnabledParams().WithStudioModeEnabled(on), nil)
+}
+
+// SetTransition changes OBS' current transition, or its duration alone.
+func (m *Mixer) SetTransition(ctx context.Context, t mixer.Transition) error {
+	if t.Kind != "" {
+		err := m.call(ctx, mixer.ErrNoTransition, transitions.NewSetCurrentSceneTransitionParams().WithTransitionName(t.Kind), nil)
+		if err != nil {
+			return err
+		}
+	}
+	if t.DurationMs == 0 {
+		return nil
+	}
+	ms := float64(clampMs(t.DurationMs))
+	return m.call(ctx, mixer.ErrNoTransition, transitions.NewSetCurrentSceneTransitionDurationParams().WithTransitionDuration(ms), nil)
+}
+
+// MoveTBar moves the transition lever. OBS follows it smoothed.
+func (m *Mixer) MoveTBar(ctx context.Context, position float64, done bool) error {
+	v, _ := m.now()
+	if v.Connected && !v.StudioMode {
+		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNotNow)
+	}
+	position = max(0, min(1, position))
+	return m.call(ctx, mixer.ErrNotNow, transitions.NewSetTBarPositionParams().WithPosition(position).WithRelease(done), nil)
+}

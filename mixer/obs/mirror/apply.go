@@ -1,0 +1,171 @@
+package mirror
+
+import (
+	"slices"
+
+	"github.com/andreykaipov/goobs/api/events"
+	"github.com/andreykaipov/goobs/api/typedefs"
+)
+
+// Wants says whether the mirror has a use for an event of that name.
+func Wants(event string) bool {
+	switch event {
+	case "CustomEvent", "VendorEvent", "SceneItemSelected", "SceneItemTransformChanged",
+		"SceneItemLockStateChanged", "InputShowStateChanged", "ScreenshotSaved":
+		return false
+	}
+	return true
+}
+
+// Apply takes an event: at once where it says the new value, as a doubt where it
+// only says that something changed. Applying it twice does no harm.
+func (m *Mirror) Apply(event any) {
+	switch e := event.(type) {
+	case *events.SceneCreated, *events.SceneRemoved, *events.SceneListChanged:
+		m.doubt |= Buses | Items
+	case *events.SceneNameChanged:
+		m.renamed(e.OldSceneName, e.SceneName)
+	case *events.SceneItemCreated, *events.SceneItemRemoved, *events.SceneItemListReindexed:
+		m.doubt |= Items
+	case *events.SceneItemEnableStateChanged:
+		m.itemEnabled(e)
+	case *events.CurrentSceneCollectionChanging:
+		m.switching = true
+	case *events.CurrentSceneCollectionChanged:
+		m.switching, m.doubt = false, All
+	case *events.SceneCollectionListChanged, *events.ProfileListChanged:
+		m.doubt |= Choices
+	case *events.CurrentProfileChanged:
+		m.doubt |= Choices | Outputs
+	case *events.ExitStarted:
+		m.leaving = true
+	default:
+		if !m.applyBus(event) && !m.applyInput(event) {
+			m.applyOutput(event)
+		}
+	}
+}
+
+func (m *Mirror) renamed(old, name string) {
+	for i := range m.bus.scenes {
+		if m.bus.scenes[i] == old {
+			m.bus.scenes[i] = name
+		}
+	}
+	if items, ok := m.items[old]; ok {
+		delete(m.items, old)
+		m.items[name] = items
+	}
+	for _, on := range []*string{&m.bus.program, &m.bus.preview} {
+		if *on == old {
+			*on = name
+		}
+	}
+	m.doubt |= Buses | Items
+}
+
+func (m *Mirror) itemEnabled(e *events.SceneItemEnableStateChanged) {
+	items := m.items[e.SceneName]
+	i := slices.IndexFunc(items, func(i typedefs.SceneItem) bool { return i.SceneItemID == e.SceneItemId })
+	if i < 0 {
+		m.doubt |= Items
+		return
+	}
+	items[i].SceneItemEnabled = e.SceneItemEnabled
+}
+
+func (m *Mirror) applyBus(event any) bool {
+	switch e := event.(type) {
+	case *events.CurrentProgramSceneChanged:
+		m.bus.program = e.SceneName
+	case *events.CurrentPreviewSceneChanged:
+		m.bus.preview = e.SceneName
+	case *events.StudioModeStateChanged:
+		m.bus.studio = e.StudioModeEnabled
+		m.doubt |= Buses
+	case *events.SceneTransitionStarted:
+		m.bus.running, m.bus.position = true, 0
+	case *events.SceneTransitionEnded:
+		m.bus.running, m.bus.position = false, 0
+	case *events.SceneTransitionVideoEnded:
+	case *events.CurrentSceneTransitionChanged:
+		m.bus.current.Kind = e.TransitionName
+		m.doubt |= Transitions // its duration, and it may be a new one
+	case *events.CurrentSceneTransitionDurationChanged:
+		m.bus.current.DurationMs = int(e.TransitionDuration)
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *Mirror) applyInput(event any) bool {
+	switch e := event.(type) {
+	case *events.InputCreated, *events.InputRemoved, *events.InputSettingsChanged:
+		m.doubt |= Inputs
+	case *events.InputNameChanged:
+		m.doubt |= Inputs | Items
+	case *events.InputActiveStateChanged:
+		m.onInput(e.InputName, func(in *input) { in.active = e.VideoActive })
+	case *events.InputMuteStateChanged:
+		m.onInput(e.InputName, func(in *input) {
+			if in.audio != nil {
+				in.audio.Muted = e.InputMuted
+			}
+		})
+	case *events.InputVolumeChanged:
+		m.onInput(e.InputName, func(in *input) {
+			if in.audio != nil {
+				in.audio.DB = decibel(e.InputVolumeDb)
+			}
+		})
+	case *events.MediaInputPlaybackStarted:
+		m.mediaIs(e.InputName, "playing")
+	case *events.MediaInputPlaybackEnded:
+		m.mediaIs(e.InputName, "ended")
+	case *events.MediaInputActionTriggered:
+		m.mediaIs(e.InputName, afterAction[e.MediaAction])
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *Mirror) onInput(name string, change func(*input)) {
+	if in := m.inputs[name]; in != nil {
+		change(in)
+		return
+	}
+	m.doubt |= Inputs
+}
+
+var afterAction = map[string]string{
+	"OBS_WEBSOCKET_MEDIA_INPUT_ACTION_PLAY":    "playing",
+	"OBS_WEBSOCKET_MEDIA_INPUT_ACTION_PAUSE":   "paused",
+	"OBS_WEBSOCKET_MEDIA_INPUT_ACTION_STOP":    "stopped",
+	"OBS_WEBSOCKET_MEDIA_INPUT_ACTION_RESTART": "playing",
+}
+
+func (m *Mirror) mediaIs(name, state string) {
+	m.onInput(name, func(in *input) {
+		if in.media != nil && state != "" {
+			in.media.State = state
+		}
+	})
+}
+
+// decibel keeps OBS' idea of silence, minus infinity, a number.
+func decibel(db float64) float64 { return max(-100, min(26, db)) }
+
+func (m *Mirror) applyOutput(event any) {
+	switch e := event.(type) {
+	case *events.StreamStateChanged:
+		m.outputIs(Stream, e.OutputState)
+	case *events.RecordStateChanged:
+		m.outputIs(Record, e.OutputState)
+	case *events.ReplayBufferStateChanged:
+		m.outputIs(Replay, e.OutputState)
+	case *events.VirtualcamStateChanged:
+		m.outputIs(VirtualCam, e.OutputState)
+	}
+}

@@ -1,0 +1,185 @@
+package mirror
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/requests/general"
+	"github.com/andreykaipov/goobs/api/requests/inputs"
+	"github.com/andreykaipov/goobs/api/requests/mediainputs"
+	"github.com/andreykaipov/goobs/api/requests/sources"
+	"github.com/andreykaipov/goobs/api/requests/stream"
+	"golang.org/x/sync/errgroup"
+
+	"obvan/mixer"
+	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/wire"
+)
+
+func fetchInputs(feedOf func(string) string) Fetch {
+	return func(ctx context.Context, c Caller) (Patch, error) {
+		var list inputs.GetInputListResponse
+		if err := c.Call(ctx, &inputs.GetInputListParams{}, &list); err != nil {
+			return nil, err
+		}
+		var mu sync.Mutex
+		all := map[string]*input{}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(atOnce)
+		for _, in := range list.Inputs {
+			group.Go(func() error {
+				one := &input{name: in.InputName, kind: in.InputKind}
+				err := ask(ctx, c, one, feedOf)
+				if wire.Refusal(err) == wire.CodeNotFound {
+					return nil // it was removed meanwhile; an event says so
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all[one.name] = one
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+		return func(m *Mirror) { m.putInputs(all) }, nil
+	}
+}
+
+func (m *Mirror) putInputs(all map[string]*input) {
+	for name, in := range all {
+		if old := m.inputs[name]; old != nil {
+			in.moved = old.moved
+		}
+	}
+	m.inputs = all
+}
+
+// ask fills in what one input is.
+func ask(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
+	var active sources.GetSourceActiveResponse
+	err := c.Call(ctx, sources.NewGetSourceActiveParams().WithSourceName(in.name), &active)
+	if in.blind = wire.Refusal(err) == wire.CodeUnknownRequest; err != nil && !in.blind {
+		return err
+	}
+	in.active = active.VideoActive
+	if err := askAudio(ctx, c, in); err != nil {
+		return err
+	}
+	switch in.kind {
+	case "ffmpeg_source", "vlc_source":
+		if err := askFeed(ctx, c, in, feedOf); err != nil {
+			return err
+		}
+		in.media = &mixer.MediaInput{Name: in.name, State: "stopped"}
+		return askMedia(ctx, c, in.media)
+	}
+	if ours.Is(in.name) {
+		var s inputs.GetInputSettingsResponse
+		if err := optional(c.Call(ctx, inputs.NewGetInputSettingsParams().WithInputName(in.name), &s)); err != nil {
+			return err
+		}
+		in.text, _ = s.InputSettings["text"].(string)
+	}
+	return nil
+}
+
+// askFeed finds the feed an input plays: by its address, else by our own name.
+func askFeed(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
+	var s inputs.GetInputSettingsResponse
+	if err := optional(c.Call(ctx, inputs.NewGetInputSettingsParams().WithInputName(in.name), &s)); err != nil {
+		return err
+	}
+	if local, _ := s.InputSettings["is_local_file"].(bool); !local {
+		url, _ := s.InputSettings["input"].(string)
+		in.feed = feedOf(url)
+	}
+	if in.feed == "" {
+		in.feed = ours.FeedOfInput(in.name)
+	}
+	return nil
+}
+
+// askAudio leaves audio nil for an input without sound: OBS refuses then.
+func askAudio(ctx context.Context, c Caller, in *input) error {
+	var volume inputs.GetInputVolumeResponse
+	if err := c.Call(ctx, inputs.NewGetInputVolumeParams().WithInputName(in.name), &volume); err != nil {
+		return optional(err)
+	}
+	var mute inputs.GetInputMuteResponse
+	if err := c.Call(ctx, inputs.NewGetInputMuteParams().WithInputName(in.name), &mute); err != nil {
+		return optional(err)
+	}
+	in.audio = &mixer.AudioInput{Name: in.name, Muted: mute.InputMuted, DB: decibel(volume.InputVolumeDb)}
+	return nil
+}
+
+var mediaStates = map[string]string{
+	"OBS_MEDIA_STATE_NONE": "stopped", "OBS_MEDIA_STATE_STOPPED": "stopped",
+	"OBS_MEDIA_STATE_PLAYING": "playing", "OBS_MEDIA_STATE_PAUSED": "paused",
+	"OBS_MEDIA_STATE_ENDED": "ended", "OBS_MEDIA_STATE_ERROR": "error",
+	"OBS_MEDIA_STATE_OPENING": "opening", "OBS_MEDIA_STATE_BUFFERING": "opening",
+}
+
+func askMedia(ctx context.Context, c Caller, media *mixer.MediaInput) error {
+	var status mediainputs.GetMediaInputStatusResponse
+	err := optional(c.Call(ctx, mediainputs.NewGetMediaInputStatusParams().WithInputName(media.Name), &status))
+	if err != nil {
+		return err
+	}
+	if state := mediaStates[status.MediaState]; state != "" {
+		media.State = state
+	}
+	media.CursorMs = int64(status.MediaCursor)
+	media.LengthMs = max(0, int64(status.MediaDuration)) // far below zero for RTSP
+	return nil
+}
+
+// FetchPulse asks for what no event says: how far the players are, and how well
+// OBS keeps up.
+func (m *Mirror) FetchPulse() Fetch {
+	var players []string
+	for _, in := range m.inputs {
+		if in.media != nil {
+			players = append(players, in.name)
+		}
+	}
+	return func(ctx context.Context, c Caller) (Patch, error) {
+		var stats general.GetStatsResponse
+		if err := c.Call(ctx, &general.GetStatsParams{}, &stats); err != nil {
+			return nil, err
+		}
+		var sent stream.GetStreamStatusResponse
+		if err := optional(c.Call(ctx, &stream.GetStreamStatusParams{}, &sent)); err != nil {
+			return nil, err
+		}
+		media := make([]mixer.MediaInput, len(players))
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(atOnce)
+		for i, name := range players {
+			media[i].Name = name
+			group.Go(func() error { return askMedia(ctx, c, &media[i]) })
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+		return func(m *Mirror) {
+			m.health.add(&stats, sent)
+			m.players(media)
+		}, nil
+	}
+}
+
+func (m *Mirror) players(media []mixer.MediaInput) {
+	for _, now := range media {
+		in := m.inputs[now.Name]
+		if in == nil || in.media == nil || now.State == "" {
+			continue
+		}
+		if now.CursorMs != in.media.CursorMs || in.moved.IsZero() {
+			in.moved = time.Now()
+		}
+		*in.media = now
+	}
+}

@@ -1,0 +1,50 @@
+package mirror
+
+import (
+	"slices"
+
+	"github.com/andreykaipov/goobs/api/typedefs"
+
+	"obvan/mixer"
+	"obvan/mixer/obs/ours"
+)
+
+// graphic is the lower third, nil when this OBS has none of ours.
+func (m *Mirror) graphic() *mixer.Graphic {
+	plate := m.plate()
+	if plate == nil {
+		return nil
+	}
+	g := &mixer.Graphic{Text: map[string]string{}, Shown: plate.SceneItemEnabled}
+	for _, field := range ours.Fields {
+		in := m.inputs[ours.Text(field)]
+		if in == nil {
+			continue
+		}
+		g.Fields = append(g.Fields, field)
+		g.Text[field] = in.text
+		g.OnAir = g.OnAir || in.active
+	}
+	if len(g.Fields) == 0 {
+		return nil
+	}
+	return g
+}
+
+// plate is the one item of the lower third's layer that is switched.
+func (m *Mirror) plate() *typedefs.SceneItem {
+	items := m.items[ours.Layer]
+	i := slices.IndexFunc(items, func(i typedefs.SceneItem) bool { return i.SourceName == ours.Plate })
+	if i < 0 {
+		return nil
+	}
+	return &items[i]
+}
+
+// PlateItem is the plate's number in its layer, 0 when there is none.
+func (m *Mirror) PlateItem() int {
+	if p := m.plate(); p != nil {
+		return p.SceneItemID
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+// Package mirror is what OBS told us about itself: the scenes, the buses, the
+// sound desk, the outputs. It is filled by whole answers (Fetch) and kept by
+// events (Apply), and says what of it has become doubtful and must be asked anew.
+// OBS' word is the truth; what we asked it to do is not in here.
+package mirror
+
+import (
+	"slices"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/typedefs"
+
+	"obvan/mixer"
+)
+
+// Part is a section of the mirror that is asked for as a whole.
+type Part uint
+
+// The parts; Buses brings the scene list too.
+const (
+	Buses Part = 1 << iota
+	Items
+	Inputs
+	Transitions
+	Outputs
+	Choices
+
+	All = Buses | Items | Inputs | Transitions | Outputs | Choices
+)
+
+// Mirror is for one goroutine. State copies what it hands out.
+type Mirror struct {
+	feedOf  func(url string) string
+	bus     buses
+	items   map[string][]typedefs.SceneItem // by scene or group, bottom first
+	inputs  map[string]*input
+	outputs outlets
+	health  health
+
+	collections, profiles *mixer.Choice
+	switching             bool // between two scene collections
+	leaving               bool // OBS said that it is ending
+
+	version string
+	doubt   Part
+}
+
+// buses are what is on air and how the next thing gets there.
+type buses struct {
+	scenes           []string // top first, as OBS shows them
+	program, preview string
+	studio           bool
+	transitions      []string
+	cut              string // the one that takes no time; its name is in OBS' language
+	current          mixer.Transition
+	running          bool    // a transition is
+	position         float64 // of the running one
+	idle             int     // polls in a row that found it not moving
+}
+
+// input is one source of picture or sound.
+type input struct {
+	name, kind string
+	feed       string // the hub stream it plays, "" for none
+	text       string // of a text input
+	active     bool   // visible in what is on air
+	blind      bool   // this OBS does not say whether it is active
+
+	audio *mixer.AudioInput // nil without sound
+	media *mixer.MediaInput // nil when it is no player
+	moved time.Time         // when the media cursor last advanced
+}
+
+// New makes an empty mirror. feedOf says which hub stream a URL plays, "" for none.
+func New(version string, feedOf func(url string) string) *Mirror {
+	return &Mirror{
+		version: version, feedOf: feedOf, doubt: All,
+		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
+	}
+}
+
+// Doubt is what must be asked anew, and forgets that it said so.
+func (m *Mirror) Doubt() Part {
+	d := m.doubt
+	m.doubt = 0
+	return d
+}
+
+// Suspect makes parts doubtful.
+func (m *Mirror) Suspect(p Part) { m.doubt |= p }
+
+// Running says whether a transition is under way.
+func (m *Mirror) Running() bool { return m.bus.running }
+
+// Cut is the name of the transition that takes no time, "" when there is none.
+func (m *Mirror) Cut() string { return m.bus.cut }
+
+// Leaving says whether OBS announced its end.
+func (m *Mirror) Leaving() bool { return m.leaving }
+
+// State is the mirror in the words of all mixers. Output is not in it.
+func (m *Mirror) State() mixer.State {
+	s := mixer.State{
+		Kind: "obs", Version: m.version, Connected: true,
+		Sources: []mixer.Source{}, Program: m.bus.program, StudioMode: m.bus.studio,
+		Transitions: slices.Clone(m.bus.transitions), Transition: m.bus.current, InTransition: m.bus.running,
+		OnAir: m.onAir(), OnPreview: []string{},
+	}
+	if m.switching {
+		s.Problem = "OBS is changing its scene collection"
+	}
+	for _, name := range m.bus.scenes {
+		s.Sources = append(s.Sources, mixer.Source{Name: name, Feeds: m.feedsIn(name)})
+	}
+	if m.bus.studio {
+		s.Preview = m.bus.preview
+		s.OnPreview = m.feedsIn(m.bus.preview)
+		s.TBar = &mixer.TBar{Position: m.bus.position}
+	}
+	s.Audio, s.Media = m.desk()
+	s.Outputs = m.outputList()
+	s.Collections, s.Profiles = clone(m.collections), clone(m.profiles)
+	s.Health = m.health.state(m.frozen())
+	s.Graphic = m.graphic()
+	return s
+}
+
+func (m *Mirror) desk() (audio []mixer.AudioInput, media []mixer.MediaInput) {
+	for _, name := range sortedKeys(m.inputs) {
+		in := m.inputs[name]
+		if in.audio != nil {
+			audio = append(audio, *in.audio)
+		}
+		if in.media != nil && in.feed == "" { // nobody may pause a camera
+			media = append(media, *in.media)
+		}
+	}
+	return audio, media
+}
+
+func (m *Mirror) outputList() []mixer.Output {
+	var all []mixer.Output
+	for _, name := range OutputNames {
+		if o := m.outputs.all[name]; o != nil {
+			all = append(all, *o)
+		}
+	}
+	return all
+}
+
+func clone(c *mixer.Choice) *mixer.Choice {
+	if c == nil {
+		return nil
+	}
+	return &mixer.Choice{Current: c.Current, All: slices.Clone(c.All)}
+}
+
+func sortedKeys[V any](all map[string]V) []string {
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,99 @@
+package mirror
+
+import (
+	"maps"
+	"time"
+
+	"obvan/mixer"
+)
+
+// Names of outputs, as mixer.Output calls them.
+const (
+	Stream     = "stream"
+	Record     = "record"
+	Replay     = "replay"
+	VirtualCam = "virtualcam"
+)
+
+// OutputNames is all of them, in the order they are shown.
+var OutputNames = [...]string{Stream, Record, Replay, VirtualCam}
+
+// States of an output.
+const (
+	Off          = "off"
+	Starting     = "starting"
+	On           = "on"
+	Stopping     = "stopping"
+	Reconnecting = "reconnecting"
+	Paused       = "paused"
+)
+
+// outlets are what OBS sends and writes.
+type outlets struct {
+	all     map[string]*mixer.Output
+	between time.Time // when one was last seen starting or stopping
+	words   map[string]uint64
+}
+
+// forgotten is when an output that was seen to start or stop must be done with it,
+// even if the event was lost: OBS gives up a dead address after two minutes.
+const forgotten = 3 * time.Minute
+
+var outputStates = map[string]string{
+	"OBS_WEBSOCKET_OUTPUT_STARTING":     Starting,
+	"OBS_WEBSOCKET_OUTPUT_STARTED":      On,
+	"OBS_WEBSOCKET_OUTPUT_STOPPING":     Stopping,
+	"OBS_WEBSOCKET_OUTPUT_STOPPED":      Off,
+	"OBS_WEBSOCKET_OUTPUT_RECONNECTING": Reconnecting,
+	"OBS_WEBSOCKET_OUTPUT_RECONNECTED":  On,
+	"OBS_WEBSOCKET_OUTPUT_PAUSED":       Paused,
+	"OBS_WEBSOCKET_OUTPUT_RESUMED":      On,
+}
+
+// outputIs takes an event's word for an output. An output that stops without
+// having been stopped failed; OBS does not say why.
+func (m *Mirror) outputIs(name, event string) {
+	state, known := outputStates[event]
+	o := m.outputs.all[name]
+	switch {
+	case !known:
+		return
+	case o == nil:
+		o = &mixer.Output{Name: name, State: Off}
+		m.outputs.all[name] = o
+	}
+	m.outputs.words[name]++
+	if state == o.State {
+		return
+	}
+	was := o.State
+	o.State, o.Reason = state, ""
+	switch state {
+	case Starting, Stopping:
+		m.outputs.between = time.Now()
+	case On:
+		if o.Since == nil {
+			now := time.Now()
+			o.Since = &now
+		}
+	case Off:
+		o.Since = nil
+		switch was {
+		case Starting:
+			o.Reason = "OBS could not start it: the address may be wrong, or nobody answers there"
+		case On, Reconnecting, Paused:
+			o.Reason = "it ended by itself"
+		}
+	}
+}
+
+// OutputState is the state of one output, "" when this OBS has none of that name.
+func (m *Mirror) OutputState(name string) string {
+	if o := m.outputs.all[name]; o != nil {
+		return o.State
+	}
+	return ""
+}
+
+// Words counts the events about each output.
+func (m *Mirror) Words() map[string]uint64 { return maps.Clone(m.outputs.words) }

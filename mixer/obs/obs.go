@@ -1,0 +1,239 @@
+// Package obs is OBS Studio as the studio's vision mixer, driven over its own
+// websocket. OBS is supervised: dialled, watched, dialled again, and asked for
+// everything after each connect. What OBS says is the truth; what we asked for is
+// not.
+package obs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"obvan/ingest"
+	"obvan/internal/retry"
+	"obvan/mixer"
+	"obvan/mixer/obs/mirror"
+	"obvan/mixer/obs/wire"
+)
+
+// Config says which OBS, and how it reaches the studio's streams.
+type Config struct {
+	URL      string        // obs://host:port, or host:port
+	Password func() string // asked anew at each attempt; nil for none
+
+	// Play is where OBS plays feeds from, without the feed: rtsp://127.0.0.1:8555.
+	Play string
+	// Program is where OBS sends its program to, without the key:
+	// rtmp://127.0.0.1:1935/mixer.
+	Program string
+}
+
+const defaultPort = "4455"
+
+// How long to wait between attempts. A refused password is shown at once and tried
+// seldom; a new one is tried at once.
+const (
+	soonest       = 250 * time.Millisecond
+	latest        = 5 * time.Second
+	afterRefusal  = 30 * time.Second
+	lookForSecret = time.Second
+)
+
+// Mixer is OBS. Its methods are safe for concurrent use.
+type Mixer struct {
+	cfg  Config
+	addr string
+	log  *slog.Logger
+
+	turn  chan struct{}       // held by the command that uses the buses
+	plate chan struct{}       // held by the command that uses the lower third
+	outs  map[string]*outlet  // by output
+	ears  ears                // who listens to the meters
+	past  memory              // of the last connection; Run's goroutine only
+	said  func(s mixer.State) // Run's
+
+	mu      sync.Mutex
+	conn    *wire.Conn // nil while offline
+	view    view
+	changed chan struct{} // closes when view changes
+}
+
+// view is what commands know of OBS.
+type view struct {
+	mixer.State
+	since  time.Time         // of this connection
+	starts uint64            // transitions that started on it, cuts among them
+	shown  bool              // what OBS names as program is what it shows
+	plate  int               // the number of the lower third's item in its layer
+	cut    string            // the transition that takes no time
+	words  map[string]uint64 // events about each output so far
+}
+
+// New makes a mixer of the OBS at cfg.URL, which need not be there yet.
+func New(cfg Config, log *slog.Logger) *Mixer {
+	addr := cfg.URL
+	if u, err := url.Parse(cfg.URL); err == nil && u.Host != "" {
+		addr = u.Host
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		addr = net.JoinHostPort(strings.Trim(addr, "[]"), defaultPort)
+	}
+	if cfg.Password == nil {
+		cfg.Password = func() string { return "" }
+	}
+	m := &Mixer{
+		cfg: cfg, addr: addr, log: log.With("mixer", "obs", "remote", addr),
+		turn: make(chan struct{}, 1), plate: make(chan struct{}, 1), outs: map[string]*outlet{},
+		changed: make(chan struct{}), ears: newEars(),
+	}
+	for _, name := range mirror.OutputNames {
+		m.outs[name] = &outlet{turn: make(chan struct{}, 1)}
+	}
+	m.view.State = m.offline("OBS is not connected yet")
+	return m
+}
+
+// Run keeps OBS connected until ctx is done.
+func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
+	m.said = changed
+	changed(m.offline("OBS is not connected yet"))
+	backoff := retry.Backoff{Min: soonest, Max: latest}
+	told := ""
+	for ctx.Err() == nil {
+		password := m.cfg.Password()
+		conn, err := wire.Dial(ctx, wire.Options{
+			Addr: m.addr, Password: password, Subscriptions: m.subscriptions(), Want: mirror.Wants,
+		})
+		if err == nil {
+			told = ""
+			backoff.Reset()
+			m.log.Info("OBS is connected", "version", conn.Version())
+			err = m.session(ctx, conn)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		problem := m.problem(err)
+		m.publish(nil, view{State: m.offline(problem)})
+		if problem != told { // once for each reason, not once for each attempt
+			m.log.Warn("OBS is away", "err", err)
+			told = problem
+		}
+		m.pause(ctx, err, password, &backoff)
+	}
+	m.said = func(mixer.State) {}
+	m.publish(nil, view{State: m.offline("the studio is ending")})
+	return nil
+}
+
+// pause waits for the next attempt.
+func (m *Mixer) pause(ctx context.Context, err error, password string, backoff *retry.Backoff) {
+	if !errors.Is(err, wire.ErrPassword) && !errors.Is(err, wire.ErrKicked) {
+		retry.Sleep(ctx, backoff.Next())
+		return
+	}
+	for until := time.Now().Add(afterRefusal); time.Now().Before(until); {
+		if retry.Sleep(ctx, lookForSecret) != nil || m.cfg.Password() != password {
+			return
+		}
+	}
+}
+
+// problem is why OBS is away, in words.
+func (m *Mixer) problem(err error) string {
+	switch {
+	case errors.Is(err, wire.ErrPassword) && m.cfg.Password() == "":
+		return "OBS asks for a password: give the one from its websocket server settings"
+	case errors.Is(err, wire.ErrPassword):
+		return "OBS refused the password: compare it with OBS' websocket server settings"
+	case errors.Is(err, wire.ErrKicked):
+		return "somebody ended the studio's connection in OBS' websocket settings"
+	case errors.Is(err, errLeft):
+		return "OBS was closed"
+	case errors.Is(err, wire.ErrClosed):
+		return "the connection to OBS broke"
+	}
+	return fmt.Sprintf("OBS does not answer at %s: is it running, with its websocket server on?", m.addr)
+}
+
+// offline is the state while OBS is away: the sources stay as they were last seen,
+// nothing is on air.
+func (m *Mixer) offline(problem string) mixer.State {
+	m.mu.Lock()
+	last := m.view.State
+	m.mu.Unlock()
+	s := mixer.State{
+		Kind: "obs", Version: last.Version, Problem: problem, Output: ingest.Mixer,
+		Sources: last.Sources, Transitions: last.Transitions, Transition: last.Transition,
+		StudioMode: last.StudioMode, OnAir: []string{}, OnPreview: []string{},
+	}
+	if s.Sources == nil {
+		s.Sources = []mixer.Source{}
+	}
+	return s
+}
+
+// publish shows a new view to the commands and to the studio.
+func (m *Mixer) publish(conn *wire.Conn, v view) {
+	m.mu.Lock()
+	m.conn, m.view = conn, v
+	close(m.changed)
+	m.changed = make(chan struct{})
+	m.mu.Unlock()
+	m.said(v.State)
+}
+
+// now is what is known, and a channel that closes when that changes.
+func (m *Mixer) now() (view, <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.view, m.changed
+}
+
+// await waits until fact holds. It fails with ErrOffline when OBS goes meanwhile.
+func (m *Mixer) await(ctx context.Context, fact func(v *view) bool) error {
+	for {
+		v, changed := m.now()
+		switch {
+		case !v.Connected:
+			return mixer.ErrOffline
+		case fact(&v):
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// feedOf is the hub stream that a URL plays, "" for none of ours.
+func (m *Mixer) feedOf(address string) string {
+	base, err := url.Parse(m.cfg.Play)
+	if err != nil || m.cfg.Play == "" {
+		return ""
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Port() != base.Port() || !sameHost(u.Hostname(), base.Hostname()) {
+		return ""
+	}
+	feed := strings.TrimPrefix(strings.Trim(u.Path, "/"), "live/")
+	if ingest.CheckName(feed) != nil {
+		return ""
+	}
+	return feed
+}
+
+func sameHost(a, b string) bool { return a == b || loopback(a) && loopback(b) }
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,53 @@
+// Package ours names what belongs to the studio inside somebody's OBS. Everything
+// that is made there carries the mark; nothing without it is ever changed or
+// removed. Scenes and inputs share one space of names in OBS, so the two of a feed
+// differ.
+package ours
+
+import "strings"
+
+// Mark is at the end of each name.
+const Mark = " [obvan]"
+
+// The lower third: Layer lies on top of each feed's scene and is always on; in it
+// is one item, Plate, that is switched and moved; on the plate are the box and the
+// text. The layer is a nested scene because in studio mode OBS shows changes to
+// the scene on air itself only after the next take.
+const (
+	Layer = "Lower third" + Mark
+	Plate = "Lower third plate" + Mark
+	Box   = "Lower third box" + Mark
+)
+
+// Fields of the lower third, the upper line first.
+var Fields = [...]string{"name", "title"}
+
+// Multi-camera scenes.
+const (
+	TwoUp  = "2-up" + Mark
+	FourUp = "4-up" + Mark
+	PiP    = "Picture in picture" + Mark
+)
+
+const inputMark = " feed" + Mark
+
+// Scene is the scene of a feed.
+func Scene(feed string) string { return feed + Mark }
+
+// Input is the media input that plays a feed.
+func Input(feed string) string { return feed + inputMark }
+
+// Text is the text input of a field.
+func Text(field string) string { return "Lower third " + field + Mark }
+
+// Is says whether something in OBS is ours.
+func Is(name string) bool { return strings.HasSuffix(name, Mark) }
+
+// FeedOfInput is the feed that one of our inputs plays, "" for any other.
+func FeedOfInput(name string) string {
+	feed, ok := strings.CutSuffix(name, inputMark)
+	if !ok {
+		return ""
+	}
+	return feed
+}

@@ -1,0 +1,132 @@
+package obs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/requests/outputs"
+	"github.com/andreykaipov/goobs/api/requests/record"
+	"github.com/andreykaipov/goobs/api/requests/stream"
+
+	"obvan/internal/retry"
+	"obvan/mixer"
+	"obvan/mixer/obs/mirror"
+	"obvan/mixer/obs/wire"
+)
+
+// outlet serialises the starting and stopping of one output. OBS crashes when it
+// is asked to start a stream that is starting, and ignores a stop right after a
+// start: so a command holds the turn until OBS reported what became of it.
+type outlet struct {
+	turn chan struct{}
+}
+
+// Times of starting and stopping.
+const (
+	settleTime = 20 * time.Second // a start or stop takes no longer on a good day
+	// afterLogin is how long an output that seems off right after connecting may be
+	// starting already: OBS does not say.
+	afterLogin = 3 * time.Second
+)
+
+var starts = map[string]wire.Params{
+	mirror.Stream: &stream.StartStreamParams{}, mirror.Record: &record.StartRecordParams{},
+	mirror.Replay: &outputs.StartReplayBufferParams{}, mirror.VirtualCam: &outputs.StartVirtualCamParams{},
+}
+
+var stops = map[string]wire.Params{
+	mirror.Stream: &stream.StopStreamParams{}, mirror.Record: &record.StopRecordParams{},
+	mirror.Replay: &outputs.StopReplayBufferParams{}, mirror.VirtualCam: &outputs.StopVirtualCamParams{},
+}
+
+// StartOutput starts an output and returns once it runs, or why it does not.
+func (m *Mixer) StartOutput(ctx context.Context, output string) error {
+	return m.settle(ctx, output, starts[output], func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
+		if o.State != mirror.Off {
+			return nil
+		}
+		return fmt.Errorf("%w: OBS' %s did not start: %s", mixer.ErrNotNow, output, o.Reason)
+	})
+}
+
+// StopOutput stops an output and returns once it is off.
+func (m *Mixer) StopOutput(ctx context.Context, output string) error {
+	return m.settle(ctx, output, stops[output], func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
+		if o.State == mirror.Off {
+			return nil
+		}
+		return fmt.Errorf("%w: OBS' %s did not stop", mixer.ErrNotNow, output)
+	})
+}
+
+// settle waits until the output neither starts nor stops, sends the request unless
+// the output is as wanted, and waits for its effect.
+func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, there func(state string) bool, verdict func(*mixer.Output) error) error {
+	lane := m.outs[name]
+	if lane == nil {
+		return fmt.Errorf("%w: %q", mixer.ErrNoOutput, name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	release, err := hold(ctx, lane.turn)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := m.quiet(ctx, name); err != nil {
+		return err
+	}
+	v, _ := m.now()
+	before := find(&v, name)
+	switch {
+	case before == nil:
+		return fmt.Errorf("%w: OBS has no %s", mixer.ErrNoOutput, name)
+	case there(before.State):
+		return nil
+	}
+	if err := m.call(ctx, mixer.ErrNoOutput, request, nil); err != nil {
+		return err
+	}
+	if err := m.await(ctx, func(now *view) bool { return now.words[name] != v.words[name] }); err != nil {
+		return fmt.Errorf("%w: %w", mixer.ErrUnsure, err)
+	}
+	if err := m.await(ctx, func(v *view) bool { return still(find(v, name)) }); err != nil {
+		return fmt.Errorf("%w: %w", mixer.ErrUnsure, err)
+	}
+	v, _ = m.now()
+	if after := find(&v, name); after != nil {
+		return verdict(after)
+	}
+	return mixer.ErrNoOutput
+}
+
+// quiet waits until the output neither starts nor stops, and until that is sure.
+func (m *Mixer) quiet(ctx context.Context, name string) error {
+	v, _ := m.now()
+	if o := find(&v, name); o != nil && o.State == mirror.Off {
+		if wait := time.Until(v.since.Add(afterLogin)); wait > 0 {
+			if err := retry.Sleep(ctx, wait); err != nil {
+				return fmt.Errorf("%w: %w", mixer.ErrBusy, err)
+			}
+		}
+	}
+	err := m.await(ctx, func(v *view) bool { return still(find(v, name)) })
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: OBS' %s is still busy: %w", mixer.ErrBusy, name, err)
+	}
+	return err
+}
+
+func find(v *view, name string) *mixer.Output {
+	for i := range v.Outputs {
+		if v.Outputs[i].Name == name {
+			return &v.Outputs[i]
+		}
+	}
+	return nil
+}
+
+func still(o *mixer.Output) bool {
+	return o == nil || o.State != mirror.Starting && o.State != mirror.Stopping
+}

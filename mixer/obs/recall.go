@@ -1,0 +1,98 @@
+package obs
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/andreykaipov/goobs/api/requests/config"
+	"github.com/andreykaipov/goobs/api/requests/general"
+	"github.com/andreykaipov/goobs/api/requests/scenes"
+	"github.com/andreykaipov/goobs/api/requests/ui"
+
+	"obvan/mixer"
+	"obvan/mixer/obs/mirror"
+	"obvan/mixer/obs/wire"
+)
+
+// memory is what OBS was doing when its connection ended without a good-bye.
+type memory struct {
+	rendered float64 // pictures since OBS' start; 0 for no memory
+	mixer.State
+	streaming bool
+}
+
+func (m *Mixer) remember(s *session) {
+	if !s.synced {
+		return // the last memory still holds
+	}
+	if s.mir.Leaving() { // whoever closed OBS meant to
+		m.past = memory{}
+		return
+	}
+	state := s.mir.State()
+	on := s.mir.OutputState(mirror.Stream)
+	m.past = memory{rendered: s.mir.Rendered(), State: state, streaming: on == mirror.On || on == mirror.Reconnecting}
+}
+
+// recall brings an OBS that crashed back to where it was: it saves its scenes
+// at once, but studio mode, the buses and the stream only live in the process. An
+// OBS that only lost the connection is left as it is.
+func (s *session) recall(ctx context.Context) {
+	past := s.m.past
+	if past.rendered == 0 {
+		return
+	}
+	s.m.past = memory{}
+	s.helpers.Go(func() {
+		var stats general.GetStatsResponse
+		if err := s.conn.Call(ctx, &general.GetStatsParams{}, &stats); err != nil || stats.RenderTotalFrames >= past.rendered {
+			return
+		}
+		s.m.log.Warn("OBS restarted: bringing it back to where it was", "program", past.Program, "streaming", past.streaming)
+		for _, p := range s.m.steps(ctx, s.conn, &past) {
+			if err := s.conn.Call(ctx, p, nil); err != nil {
+				s.m.log.Warn("OBS could not be brought back in full", "err", err)
+			}
+		}
+		if past.streaming && s.m.sendsToUs(ctx, s.conn) {
+			if err := s.m.StartOutput(ctx, mirror.Stream); err != nil {
+				s.m.log.Warn("OBS' stream could not be started again", "err", err)
+			}
+		}
+	})
+}
+
+func (m *Mixer) steps(ctx context.Context, conn *wire.Conn, past *memory) []wire.Params {
+	var list scenes.GetSceneListResponse
+	if conn.Call(ctx, &scenes.GetSceneListParams{}, &list) != nil {
+		return nil
+	}
+	var names []string
+	for _, sc := range list.Scenes {
+		names = append(names, sc.SceneName)
+	}
+	var steps []wire.Params
+	// Program before studio mode: a take in studio mode would run a transition.
+	if slices.Contains(names, past.Program) && list.CurrentProgramSceneName != past.Program {
+		steps = append(steps, scenes.NewSetCurrentProgramSceneParams().WithSceneName(past.Program))
+	}
+	if past.StudioMode {
+		steps = append(steps, ui.NewSetStudioModeEnabledParams().WithStudioModeEnabled(true))
+		if slices.Contains(names, past.Preview) {
+			steps = append(steps, scenes.NewSetCurrentPreviewSceneParams().WithSceneName(past.Preview))
+		}
+	}
+	return steps
+}
+
+// sendsToUs says whether OBS' stream goes to the studio: a stream to anywhere else
+// is not ours to start.
+func (m *Mixer) sendsToUs(ctx context.Context, conn *wire.Conn) bool {
+	var service config.GetStreamServiceSettingsResponse
+	if m.cfg.Program == "" || conn.Call(ctx, &config.GetStreamServiceSettingsParams{}, &service) != nil {
+		return false
+	}
+	return service.StreamServiceSettings != nil &&
+		strings.TrimSuffix(service.StreamServiceSettings.Server, "/") == strings.TrimSuffix(m.cfg.Program, "/")
+}

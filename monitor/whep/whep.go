@@ -1,32 +1,256 @@
 // Package whep shows any stream to browsers by WHEP (draft-ietf-wish-whep): one
 // POST with an offer, one answer, media over one UDP port with TCP as fallback.
+//
+// A stream's pictures are packetised once, whoever watches; each viewer is a
+// cursor of its own into the hub and a goroutine that only stamps, encrypts and
+// sends. A viewer starts with everything since the newest key frame, at once and
+// with its true timestamps, so a picture shows within a few frames.
+//
+// # For the panel
+//
+// Post the offer at once, without gathering: the answer holds the server's
+// addresses, and the server learns the browser's from its first check. Ask for
+// video and audio as recvonly and put stereo=1 into the offer's Opus fmtp. An
+// answer other than 201 is a plain sentence to show: 404 the stream is not live,
+// 409 browsers can't show it, 503 not now (see Retry-After). When the connection
+// closes or fails, ask again: the answer says whether the stream is still there.
+//
+// Latency on the picture: a picture's RTP timestamp is its PTS in 90 kHz, the
+// same for all viewers, and requestVideoFrameCallback reports it (rtpTimestamp).
+// Clock gives the newest picture's timestamp with the instant when the server had
+// it. So with {rtp, arrivedMs, nowMs} from the server, and skew the difference of
+// the clocks (the browser's now minus nowMs, less half the round trip),
+//
+//	latency = shown - skew - (arrivedMs - int32(rtp - frame.rtpTimestamp)/90)
+//
+// where shown is performance.timeOrigin + frame.expectedDisplayTime. A timestamp
+// is off by a few ticks of 1/90000 s in the pictures sent again after a loss.
 package whep
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"net/http"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
 
 	"obvan/hub"
 	"obvan/media"
 )
 
+// How many may watch. A panel with sixteen tiles, preview and program is 18
+// connections; several panels may sit behind one address.
+const (
+	maxViewers  = 256
+	maxByRemote = 96
+)
+
 // Server answers WHEP requests. It is an http.Handler for /whep/<stream>; the
 // caller has checked who asks.
-type Server struct{}
+type Server struct {
+	hub *hub.Hub
+	log *slog.Logger
+	udp *net.UDPConn
+	tcp *net.TCPListener
+
+	mu      sync.Mutex
+	api     *webrtc.API // nil while Run is not running
+	viewers map[string]*viewer
+	sources map[string]*source // by stream, as long as that is live
+	gone    sync.WaitGroup     // one for each viewer
+
+	maxViewers, maxByRemote int
+}
 
 // New binds addr for UDP and TCP, same port ("127.0.0.1:0" picks one).
-func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) { panic("not built yet") }
+func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
+	udp, tcp, err := bind(addr)
+	if err != nil {
+		return nil, fmt.Errorf("bind the WebRTC port: %w", err)
+	}
+	return &Server{
+		hub: h, log: log, udp: udp, tcp: tcp,
+		viewers: map[string]*viewer{}, sources: map[string]*source{},
+		maxViewers: maxViewers, maxByRemote: maxByRemote,
+	}, nil
+}
+
+// bind takes the same port for both. A port picked for UDP may be taken for TCP,
+// so picking is tried a few times.
+func bind(addr string) (*net.UDPConn, *net.TCPListener, error) {
+	at, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	for tries := 0; ; tries++ {
+		udp, err := net.ListenUDP("udp", at)
+		if err != nil {
+			return nil, nil, err
+		}
+		tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: at.IP, Port: udp.LocalAddr().(*net.UDPAddr).Port, Zone: at.Zone})
+		if err == nil {
+			// The kernel caps both; whole GOPs go out at once, to many.
+			_ = udp.SetWriteBuffer(4 << 20)
+			_ = udp.SetReadBuffer(1 << 20)
+			return udp, tcp, nil
+		}
+		_ = udp.Close()
+		if at.Port != 0 || tries == 10 {
+			return nil, nil, err
+		}
+	}
+}
 
 // Addr is where media goes.
-func (s *Server) Addr() string { panic("not built yet") }
+func (s *Server) Addr() string { return s.udp.LocalAddr().String() }
 
 // Run serves viewers until ctx is done and all are gone.
-func (s *Server) Run(ctx context.Context) error { panic("not built yet") }
+func (s *Server) Run(ctx context.Context) error {
+	api, closePorts, err := newAPI(s.udp, s.tcp)
+	if err != nil {
+		return fmt.Errorf("set WebRTC up: %w", err)
+	}
+	s.mu.Lock()
+	s.api = api
+	s.mu.Unlock()
+	for ctx.Err() == nil {
+		changed := s.hub.Changed()
+		s.prune()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	s.api = nil
+	for _, v := range s.viewers {
+		v.end(errStopping)
+	}
+	s.mu.Unlock()
+	s.gone.Wait()
+	return closePorts()
+}
 
-// ServeHTTP is WHEP: POST /whep/<stream>, DELETE and PATCH on its Location.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { panic("not built yet") }
+// prune forgets what is known of streams that left.
+func (s *Server) prune() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, src := range s.sources {
+		if stats, live := s.hub.Stream(name); !live || !stats.Since.Equal(src.since) {
+			delete(s.sources, name)
+		}
+	}
+}
+
+// source is what all viewers of a stream share. It fails with hub.ErrNoStream.
+func (s *Server) source(name string) (*source, error) {
+	stats, live := s.hub.Stream(name)
+	if !live {
+		return nil, hub.ErrNoStream
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	src := s.sources[name]
+	if src == nil || !src.since.Equal(stats.Since) {
+		src = newSource(stats.Since)
+		s.sources[name] = src
+	}
+	return src, nil
+}
+
+// Clock is the newest picture sent of a stream: its RTP timestamp and when the
+// server had it. ok is false while nobody watches the stream.
+func (s *Server) Clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
+	s.mu.Lock()
+	src := s.sources[stream]
+	s.mu.Unlock()
+	if src == nil {
+		return 0, time.Time{}, false
+	}
+	return src.clock()
+}
+
+// Viewers is how many watch, all streams together.
+func (s *Server) Viewers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.viewers)
+}
+
+// Watch is Watchable for a live stream, with what was seen in its pictures so
+// far: B-frames only show there.
+func (s *Server) Watch(stream string) (ok bool, why string) {
+	stats, live := s.hub.Stream(stream)
+	if !live {
+		return false, "The stream is not live."
+	}
+	s.mu.Lock()
+	src := s.sources[stream]
+	s.mu.Unlock()
+	if ok, why = Watchable(stats.Tracks); ok && src != nil && src.since.Equal(stats.Since) {
+		if err := src.refused(stats.Tracks); err != nil {
+			return false, sentence(err)
+		}
+	}
+	return ok, why
+}
 
 // Watchable says whether browsers can show a stream with these tracks, and if
 // not, why, in words.
-func Watchable(tracks *media.Tracks) (ok bool, why string) { panic("not built yet") }
+func Watchable(tracks *media.Tracks) (ok bool, why string) {
+	if err := watchable(tracks); err != nil {
+		return false, sentence(err)
+	}
+	return true, ""
+}
+
+// Reasons for not showing a stream, in words an operator is shown.
+var (
+	errStopping   = errors.New("the server is stopping")
+	errNoTracks   = errors.New("the stream has sent no picture yet")
+	errNoPicture  = errors.New("the stream has no picture")
+	errH265       = errors.New("browsers can't show H.265 here yet: send H.264")
+	errAV1        = errors.New("browsers can't show AV1 here yet: send H.264")
+	errBPictures  = errors.New("the stream uses B-frames as references, which browsers can't show: set B-frames to 0 in the encoder")
+	errNoConfig   = errors.New("the stream's H.264 parameter sets are missing or broken")
+	errNotPicture = errors.New("browsers can't show this coding: send H.264")
+)
+
+func watchable(tracks *media.Tracks) error {
+	if tracks == nil {
+		return errNoTracks
+	}
+	i := tracks.Video()
+	if i < 0 {
+		return errNoPicture
+	}
+	switch (*tracks)[i].Codec {
+	case media.H264:
+		if _, _, err := media.H264ParameterSets((*tracks)[i].Config); err != nil {
+			return errNoConfig
+		}
+		return nil
+	case media.H265:
+		return errH265
+	case media.AV1:
+		return errAV1
+	}
+	return errNotPicture
+}
+
+// sentence makes an error's words one.
+func sentence(err error) string {
+	words := err.Error()
+	if words == "" {
+		return ""
+	}
+	first := words[0]
+	if first >= 'a' && first <= 'z' {
+		first -= 'a' - 'A'
+	}
+	return string(first) + words[1:] + "."
+}

@@ -1,0 +1,237 @@
+package whep
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/hub"
+)
+
+const (
+	maxOffer = 64 << 10
+	path     = "/whep/"
+)
+
+var (
+	errFull       = errors.New("the server has as many viewers as it can serve")
+	errFullRemote = errors.New("this address has as many viewers as one may have")
+	errNotRunning = errors.New("the server does not serve viewers now")
+)
+
+// ServeHTTP is WHEP: POST /whep/<stream>, DELETE and PATCH on its Location.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, ok := strings.CutPrefix(r.URL.Path, path)
+	if !ok || name == "" {
+		refuse(w, http.StatusNotFound, hub.ErrNoStream)
+		return
+	}
+	switch r.Method {
+	case http.MethodPost:
+		s.post(w, r, name)
+	case http.MethodDelete:
+		s.delete(w, name)
+	case http.MethodOptions:
+		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
+		w.Header().Set("Accept-Post", "application/sdp")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		// PATCH too: the answer has all candidates, and the viewer's are learnt from
+		// its checks, so there is nothing to trickle.
+		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
+		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not for players", r.Method))
+	}
+}
+
+func (s *Server) post(w http.ResponseWriter, r *http.Request, stream string) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/sdp" {
+		w.Header().Set("Accept-Post", "application/sdp")
+		refuse(w, http.StatusUnsupportedMediaType, errors.New("the body must be an SDP offer (Content-Type application/sdp)"))
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the offer is longer than %d KB", maxOffer>>10))
+		return
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, errNoOffer)
+		return
+	}
+	v, reply, err := s.admit(stream, r.RemoteAddr, string(body))
+	if err != nil {
+		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
+		refuse(w, status(err), err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/sdp")
+	w.Header().Set("Location", path+stream+"/"+v.id)
+	w.WriteHeader(http.StatusCreated)
+	_, _ = io.WriteString(w, reply) // if it never arrives, the viewer never connects
+}
+
+func (s *Server) delete(w http.ResponseWriter, name string) {
+	slash := strings.LastIndexByte(name, '/')
+	if slash < 0 {
+		w.Header().Set("Allow", "POST, OPTIONS")
+		refuse(w, http.StatusMethodNotAllowed, errors.New("DELETE is for a session, not for a stream"))
+		return
+	}
+	s.mu.Lock()
+	v := s.viewers[name[slash+1:]]
+	s.mu.Unlock()
+	if v == nil || v.stream != name[:slash] {
+		refuse(w, http.StatusNotFound, errors.New("there is no such session"))
+		return
+	}
+	v.end(errLeft)
+	w.WriteHeader(http.StatusOK)
+}
+
+// admit makes a viewer of an offer, and the answer to it.
+func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
+	src, err := s.source(stream)
+	if err != nil {
+		return nil, "", err
+	}
+	stats, _ := s.hub.Stream(stream)
+	if err := watchable(stats.Tracks); err != nil {
+		return nil, "", err
+	}
+	if err := src.refused(stats.Tracks); err != nil {
+		return nil, "", err
+	}
+	if _, err := checkOffer(offer); err != nil {
+		return nil, "", err
+	}
+	v := &viewer{
+		id: rand.Text(), stream: stream, remote: host(remote), hub: s.hub, source: src,
+		lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1),
+		connected: make(chan struct{}),
+		picture:   newSender(webrtc.RTPCodecTypeVideo, stream),
+	}
+	ctx, end := context.WithCancelCause(context.Background())
+	v.end, v.done = end, ctx.Done()
+	api, err := s.enter(v)
+	if err != nil {
+		end(err)
+		return nil, "", err
+	}
+	reply, err := v.negotiate(api, offer)
+	if err != nil {
+		end(err)
+		if v.pc != nil {
+			_ = v.pc.GracefulClose()
+		}
+		s.leave(v)
+		return nil, "", err
+	}
+	go func() {
+		defer s.leave(v)
+		s.log.Debug("viewer came", v.attrs()...)
+		err := v.serve(ctx)
+		end(err)
+		s.log.Debug("viewer left", append(v.attrs(), "err", err)...)
+	}()
+	return v, reply, nil
+}
+
+// enter counts a viewer in, if there is room.
+func (s *Server) enter(v *viewer) (*webrtc.API, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.api == nil {
+		return nil, errNotRunning
+	}
+	if len(s.viewers) >= s.maxViewers {
+		return nil, errFull
+	}
+	same := 0
+	for _, other := range s.viewers {
+		if other.remote == v.remote {
+			same++
+		}
+	}
+	if same >= s.maxByRemote {
+		return nil, errFullRemote
+	}
+	s.viewers[v.id] = v
+	s.gone.Add(1)
+	return s.api, nil
+}
+
+func (s *Server) leave(v *viewer) {
+	s.mu.Lock()
+	delete(s.viewers, v.id)
+	s.mu.Unlock()
+	s.gone.Done()
+}
+
+// negotiate makes the peer connection and answers the offer.
+func (v *viewer) negotiate(api *webrtc.API, offer string) (string, error) {
+	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	v.pc = pc
+	pc.OnConnectionStateChange(v.state)
+	only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}
+	transceiver, err := pc.AddTransceiverFromTrack(v.picture, only)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	v.rtcp = transceiver.Sender()
+	return answer(pc, offer)
+}
+
+// host leaves the port out, which differs with each connection.
+func host(remote string) string {
+	if h, _, err := net.SplitHostPort(remote); err == nil {
+		return h
+	}
+	return remote
+}
+
+func status(err error) int {
+	switch {
+	case errors.Is(err, hub.ErrNoStream):
+		return http.StatusNotFound
+	case errors.Is(err, errFull), errors.Is(err, errFullRemote), errors.Is(err, errNotRunning), errors.Is(err, errNoTracks):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, errNoH264), errors.Is(err, errUnusable):
+		return http.StatusNotAcceptable
+	case errors.Is(err, errNoOffer), errors.Is(err, errNoVideo), errors.Is(err, errSends), errors.Is(err, errTooMuch),
+		errors.Is(err, errData), errors.Is(err, errAnswer):
+		return http.StatusBadRequest
+	}
+	return http.StatusConflict // browsers can't show the stream
+}
+
+// refuse answers in plain words, which the panel shows.
+func refuse(w http.ResponseWriter, code int, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	words := err
+	if errors.Is(err, hub.ErrNoStream) {
+		words = errNotLive
+	}
+	if errors.Is(err, errAnswer) { // the rest is pion's, about its own inside
+		words = errAnswer
+	}
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, sentence(words)+"\n")
+}
+
+var errNotLive = errors.New("the stream is not live")

@@ -1,0 +1,184 @@
+package whep
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+// A viewer whose path is dead for goneAfter is disconnected, and given up
+// failAfter later. webrtc.md: disconnected often heals.
+const (
+	goneAfter = 5 * time.Second
+	failAfter = 10 * time.Second
+	keepAlive = 2 * time.Second
+)
+
+// newAPI makes the one pion API, with all media on the two ports.
+func newAPI(udp *net.UDPConn, tcp *net.TCPListener) (api *webrtc.API, closePorts func() error, err error) {
+	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+	packets := &udpPort{UDPConn: udp}
+	segments := &tcpPort{TCPListener: tcp, open: map[*tcpConn]struct{}{}}
+	udpMux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: packets, Logger: quiet.NewLogger("ice")})
+	tcpMux := ice.NewTCPMuxDefault(ice.TCPMuxParams{
+		Listener: segments, Logger: quiet.NewLogger("ice"), ReadBufferSize: 64,
+		FirstStunBindTimeout: 5 * time.Second, AliveDurationForConnFromStun: 5 * time.Second,
+	})
+	closePorts = func() error { return errors.Join(udpMux.Close(), tcpMux.Close()) }
+
+	set := webrtc.SettingEngine{LoggerFactory: quiet}
+	set.SetICEUDPMux(udpMux)
+	set.SetICETCPMux(tcpMux)
+	set.SetIncludeLoopbackCandidate(true)
+	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
+	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
+	if at := udp.LocalAddr().(*net.UDPAddr).IP; !at.IsUnspecified() {
+		set.SetIPFilter(at.Equal) // the TCP mux would offer the addresses of all interfaces
+	}
+	engine, err := codecs()
+	if err != nil {
+		return nil, nil, errors.Join(err, closePorts())
+	}
+	// No interceptors: a sender repeats and reports by itself, at a tenth of the cost.
+	none := &interceptor.Registry{}
+	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(none)), closePorts, nil
+}
+
+// codecs is what is offered. High profile is sent under the number of whatever
+// H.264 was agreed on: browsers that don't list it decode it all the same.
+func codecs() (*webrtc.MediaEngine, error) {
+	m := &webrtc.MediaEngine{}
+	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	for i, profile := range []string{"42e01f", "42001f", "4d001f", "4de01f", "640c1f", "64001f"} {
+		err := m.RegisterCodec(webrtc.RTPCodecParameters{
+			PayloadType: webrtc.PayloadType(96 + i),
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: webrtc.MimeTypeH264, ClockRate: videoRate, RTCPFeedback: feedback,
+				SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile,
+			},
+		}, webrtc.RTPCodecTypeVideo)
+		if err != nil {
+			return nil, err
+		}
+	}
+	err := m.RegisterCodec(webrtc.RTPCodecParameters{
+		PayloadType: 111,
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: audioRate, Channels: 2,
+			SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1",
+		},
+	}, webrtc.RTPCodecTypeAudio)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo)
+}
+
+// udpPort is the UDP port as pion's mux uses it.
+type udpPort struct{ *net.UDPConn }
+
+// ReadFromAddrPort reads on after errors that concern one peer only: the mux would
+// stop for all of them. Windows reports unreachable peers here.
+func (p *udpPort) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := p.ReadFromUDPAddrPort(b)
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return n, from, err
+		}
+	}
+}
+
+func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return p.WriteToUDPAddrPort(b, to)
+}
+
+// Limits of the TCP port. Whoever connects to it need not have posted an offer.
+const (
+	maxTCP       = 1024
+	tcpStall     = 3 * time.Second
+	tcpSendBytes = 256 << 10 // more would only be delay
+)
+
+// tcpPort is the TCP port as pion's mux uses it: its connections are counted, and
+// none blocks for long.
+type tcpPort struct {
+	*net.TCPListener
+	mu     sync.Mutex
+	open   map[*tcpConn]struct{}
+	closed bool
+}
+
+// Accept waits for a connection that is within the limit.
+func (p *tcpPort) Accept() (net.Conn, error) {
+	for {
+		conn, err := p.AcceptTCP()
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		if err != nil { // out of files, or the peer is gone again: the mux would stop
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		_ = conn.SetWriteBuffer(tcpSendBytes)
+		if c := p.add(conn); c != nil {
+			return c, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || len(p.open) >= maxTCP {
+		return nil
+	}
+	c := &tcpConn{TCPConn: conn, port: p}
+	p.open[c] = struct{}{}
+	return c
+}
+
+// Close also ends connections that have said nothing yet: the mux waits for them.
+func (p *tcpPort) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	for c := range p.open {
+		_ = c.TCPConn.Close()
+	}
+	clear(p.open)
+	p.mu.Unlock()
+	return p.TCPListener.Close()
+}
+
+// tcpConn gives a viewer up that takes nothing for a while: a write blocks the
+// viewer's goroutine, and its ICE agent's.
+type tcpConn struct {
+	*net.TCPConn
+	port *tcpPort
+}
+
+func (c *tcpConn) Write(b []byte) (int, error) {
+	_ = c.SetWriteDeadline(time.Now().Add(tcpStall))
+	n, err := c.TCPConn.Write(b)
+	if err != nil {
+		_ = c.Close() // half a packet may be out: what follows would be garbage
+	}
+	return n, err
+}
+
+// Close also makes room for another.
+func (c *tcpConn) Close() error {
+	c.port.mu.Lock()
+	delete(c.port.open, c)
+	c.port.mu.Unlock()
+	return c.TCPConn.Close()
+}

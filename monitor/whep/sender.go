@@ -1,0 +1,190 @@
+package whep
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	videoRate = 90000 // the RTP clock of pictures (RFC 6184, 8.2.1)
+	audioRate = 48000 // and of Opus, whatever the sound's own rate (RFC 7587, 4.1)
+)
+
+// repeatable is how many packets can be asked for again: a join burst of 2.4 MB.
+// A power of two, as sequence numbers wrap.
+const repeatable = 2048
+
+// sender is one RTP stream to one viewer: it numbers, stamps and repeats packets.
+// The payloads are shared with all other viewers of the source. It is the track
+// that pion binds; pion's own StaticRTP copies each packet once more, and its NACK
+// interceptor twice. After bound it belongs to one goroutine.
+type sender struct {
+	kind   webrtc.RTPCodecType
+	stream string // sound and picture of one stream are played in sync
+
+	once  sync.Once
+	bound chan struct{}
+	out   webrtc.TrackLocalWriter
+
+	header  rtp.Header
+	delay   [3]byte // the value of the playout-delay extension, which header refers to
+	sent    []sentPacket
+	packets uint32
+	octets  uint32
+}
+
+// sentPacket is what it takes to send a packet again, to the bit: SRTP must never
+// encrypt two different packets under one number.
+type sentPacket struct {
+	seq     uint16
+	marker  bool
+	delay   [3]byte
+	time    uint32
+	payload []byte
+}
+
+func newSender(kind webrtc.RTPCodecType, stream string) *sender {
+	s := &sender{kind: kind, stream: stream, bound: make(chan struct{})}
+	s.header = rtp.Header{Version: 2, SequenceNumber: uint16(rand.Uint32())}
+	if kind == webrtc.RTPCodecTypeVideo {
+		s.sent = make([]sentPacket, repeatable)
+	}
+	return s
+}
+
+// The methods of webrtc.TrackLocal.
+
+func (s *sender) ID() string                            { return s.kind.String() }
+func (s *sender) RID() string                           { return "" }
+func (s *sender) StreamID() string                      { return s.stream }
+func (s *sender) Kind() webrtc.RTPCodecType             { return s.kind }
+func (s *sender) Unbind(webrtc.TrackLocalContext) error { return nil } // writes fail by themselves
+
+// Bind is told what was negotiated, before the first packet.
+func (s *sender) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	mime := webrtc.MimeTypeH264
+	if s.kind == webrtc.RTPCodecTypeAudio {
+		mime = webrtc.MimeTypeOpus
+	}
+	for _, codec := range ctx.CodecParameters() {
+		if codec.MimeType != mime {
+			continue
+		}
+		s.once.Do(func() {
+			s.out, s.header.SSRC, s.header.PayloadType = ctx.WriteStream(), uint32(ctx.SSRC()), uint8(codec.PayloadType)
+			s.extend(ctx.HeaderExtensions())
+			close(s.bound)
+		})
+		return codec, nil
+	}
+	return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+}
+
+const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+
+func (s *sender) extend(negotiated []webrtc.RTPHeaderExtensionParameter) {
+	for _, ext := range negotiated {
+		if ext.URI == playoutDelayURI && s.kind == webrtc.RTPCodecTypeVideo {
+			_ = s.header.SetExtension(uint8(ext.ID), s.delay[:]) // an ID out of range: without it, then
+		}
+	}
+}
+
+// smooth says how the next pictures are to be played. The extension holds min and
+// max, 12 bits each, in 10 ms: 0 and 0 is at once, 0 and 10 s is what browsers do
+// without it. It is set on each packet as browsers keep the last they saw.
+func (s *sender) smooth(yes bool) {
+	s.delay = [3]byte{}
+	if yes {
+		s.delay = [3]byte{0x00, 0x03, 0xe8}
+	}
+}
+
+// send writes the packets of one unit. The timestamp is the unit's own, unless the
+// viewer was sent back to a key picture: then time goes on by the least step,
+// because browsers drop pictures from the past.
+func (s *sender) send(payloads [][]byte, stamp uint32) error {
+	if s.packets > 0 && int32(stamp-s.header.Timestamp) <= 0 {
+		stamp = s.header.Timestamp + 1
+	}
+	s.header.Timestamp = stamp
+	for i, payload := range payloads {
+		// The marker is a picture's end; for sound it is a start after silence,
+		// which there is none of (RFC 6184, 5.1; RFC 7587, 4.1).
+		s.header.Marker = i == len(payloads)-1 && s.kind == webrtc.RTPCodecTypeVideo
+		s.header.SequenceNumber++
+		if s.sent != nil {
+			s.sent[s.header.SequenceNumber%repeatable] = sentPacket{s.header.SequenceNumber, s.header.Marker, s.delay, stamp, payload}
+		}
+		s.packets++
+		s.octets += uint32(len(payload))
+		if _, err := s.out.WriteRTP(&s.header, payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat sends again what a viewer lost, at most so many packets, and says how
+// many it sent.
+func (s *sender) repeat(lost []rtcp.NackPair, most int) (repeated int) {
+	if s.sent == nil {
+		return 0
+	}
+	header, delay := s.header, s.delay
+	defer func() { s.delay = delay }()
+	for i := range lost {
+		lost[i].Range(func(seq uint16) bool {
+			p := &s.sent[seq%repeatable]
+			if p.payload == nil || p.seq != seq {
+				return true
+			}
+			if repeated == most {
+				return false
+			}
+			repeated++
+			header.SequenceNumber, header.Marker, header.Timestamp = p.seq, p.marker, p.time
+			s.delay = p.delay
+			_, err := s.out.WriteRTP(&header, p.payload)
+			return err == nil
+		})
+	}
+	return repeated
+}
+
+// report is the sender report that ties RTP timestamps to the wall clock (RFC
+// 3550, 6.4.1): the stream's time 0 was at epoch. Browsers play sound and picture
+// in sync by it. nil before the first packet.
+func (s *sender) report(now, epoch time.Time) *rtcp.SenderReport {
+	if s.packets == 0 {
+		return nil
+	}
+	return &rtcp.SenderReport{
+		SSRC: s.header.SSRC, NTPTime: ntp(now), RTPTime: rtpTime(now.Sub(epoch), s.rate()),
+		PacketCount: s.packets, OctetCount: s.octets,
+	}
+}
+
+func (s *sender) rate() int64 {
+	if s.kind == webrtc.RTPCodecTypeAudio {
+		return audioRate
+	}
+	return videoRate
+}
+
+// rtpTime is a time on the stream's clock as an RTP timestamp. It wraps.
+func rtpTime(t time.Duration, rate int64) uint32 {
+	sec, rest := t/time.Second, t%time.Second
+	return uint32(int64(sec)*rate + int64(rest)*rate/int64(time.Second))
+}
+
+// ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).
+func ntp(t time.Time) uint64 {
+	const from1900to1970 = 2208988800
+	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
+}

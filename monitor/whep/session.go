@@ -1,0 +1,84 @@
+package whep
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+// session is how far one viewer's pictures are. It is for one goroutine.
+type session struct {
+	viewer *viewer
+	tracks *media.Tracks
+
+	begun    time.Time // the last burst
+	epoch    time.Time // when the stream's time 0 was
+	reported time.Time
+
+	second   time.Time // of the repeat budget
+	repeated int
+}
+
+// unit sends a picture. It fails when the viewer is gone, or can't be shown more.
+func (s *session) unit(au *media.AccessUnit) error {
+	if au.Tracks != s.tracks {
+		if err := watchable(au.Tracks); err != nil {
+			return err
+		}
+		s.tracks = au.Tracks
+	}
+	if !au.Video() {
+		return nil
+	}
+	payloads, smooth, err := s.viewer.source.picture(au)
+	if err != nil || payloads == nil {
+		return err
+	}
+	out := s.viewer.picture
+	out.smooth(smooth)
+	if err := out.send(payloads, rtpTime(au.PTS, videoRate)); err != nil {
+		return errLeft
+	}
+	return s.report(au)
+}
+
+// report tells the viewer now and then what time it is in the stream.
+func (s *session) report(au *media.AccessUnit) error {
+	now := time.Now()
+	if now.Sub(s.reported) < reportEvery {
+		return nil
+	}
+	if s.epoch.IsZero() {
+		s.epoch = au.Arrived.Add(-au.PTS)
+	}
+	s.reported = now
+	if r := s.viewer.picture.report(now, s.epoch); r != nil && s.viewer.pc.WriteRTCP([]rtcp.Packet{r}) != nil {
+		return errLeft
+	}
+	return nil
+}
+
+// repeat sends lost packets again, within the budget.
+func (s *session) repeat(lost []rtcp.NackPair) {
+	if now := time.Now(); now.Sub(s.second) > time.Second {
+		s.second, s.repeated = now, 0
+	}
+	s.repeated += s.viewer.picture.repeat(lost, repeatBudget-s.repeated)
+}
+
+// restart goes back to the newest key picture for a viewer that has lost the
+// picture; nil when it had that only just now.
+func (s *session) restart(h *hub.Hub) *hub.Subscriber {
+	if time.Since(s.begun) < restartEvery {
+		return nil
+	}
+	sub, err := h.Subscribe(s.viewer.stream)
+	if err != nil {
+		return nil
+	}
+	s.begun = time.Now()
+	return sub
+}

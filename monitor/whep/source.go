@@ -1,0 +1,191 @@
+package whep
+
+import (
+	"sync"
+	"time"
+	"unsafe"
+
+	"obvan/media"
+)
+
+// What a source keeps packetised. A viewer that is further behind makes its own;
+// the newest GOP, where viewers start, mostly is in here.
+const (
+	maxKept      = 1024
+	maxKeptBytes = 32 << 20
+)
+
+// source is what the viewers of one stream share: its pictures as RTP payloads,
+// made once, and what was learnt from looking at them.
+type source struct {
+	since time.Time // of the stream: a new publisher is a new source
+
+	mu      sync.Mutex
+	viewers int
+	kept    map[unitKey]*packets
+	order   []unitKey // of kept, oldest first
+	bytes   int       // in kept
+
+	seen    bool
+	newest  newestPicture
+	reorder reorder
+	pace    pace
+}
+
+// unitKey tells coded pictures apart. The data of a picture that is kept is not
+// freed, so its address is its name; a camera that loops a clip repeats it rightly.
+type unitKey struct {
+	tracks *media.Tracks
+	data   *byte
+	size   int
+}
+
+// packets is a picture ready to be sent, and what it is to the others.
+type packets struct {
+	payloads     [][]byte
+	b, reference bool
+}
+
+type newestPicture struct {
+	dts     time.Duration
+	rtp     uint32
+	arrived time.Time
+}
+
+func newSource(since time.Time) *source {
+	return &source{since: since, kept: map[unitKey]*packets{}}
+}
+
+// join counts a viewer, leave takes it back and frees what only viewers need.
+func (s *source) join() {
+	s.mu.Lock()
+	s.viewers++
+	s.mu.Unlock()
+}
+
+func (s *source) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.viewers--; s.viewers == 0 {
+		clear(s.kept)
+		s.order, s.bytes = nil, 0
+	}
+}
+
+// clock is the newest picture's, while somebody watches.
+func (s *source) clock() (rtp uint32, arrived time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest.rtp, s.newest.arrived, s.viewers > 0 && s.seen
+}
+
+// refused says why viewers can't be shown the stream, from what was seen of it.
+func (s *source) refused(tracks *media.Tracks) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reorder.tracks == tracks && s.reorder.references {
+		return errBPictures
+	}
+	return nil
+}
+
+// picture makes au ready to be sent: nil payloads mean it is left out. smooth says
+// that the source is bursty, so browsers should smooth it. It fails when browsers
+// can't show the stream.
+func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, smooth bool, err error) {
+	if len(au.Data) == 0 {
+		return nil, false, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.packets(au)
+	// Viewers are at different places, each picture is looked at once, in order.
+	if !s.seen || au.DTS >= s.newest.dts {
+		s.reorder.observe(au, p)
+		s.pace.observe(au, s.newest)
+		s.seen, s.newest = true, newestPicture{au.DTS, rtpTime(au.PTS, videoRate), au.Arrived}
+	}
+	if s.reorder.references && s.reorder.tracks == au.Tracks {
+		return nil, false, errBPictures
+	}
+	if p.b && !p.reference && s.reorder.in(au.Tracks) {
+		return nil, false, nil
+	}
+	return p.payloads, s.pace.bursty, nil
+}
+
+func (s *source) packets(au *media.AccessUnit) *packets {
+	key := unitKey{au.Tracks, unsafe.SliceData(au.Data), len(au.Data)}
+	if p := s.kept[key]; p != nil {
+		return p
+	}
+	p := &packets{}
+	if p.b, p.reference = bPicture(au.Data); !p.b || p.reference || !s.reorder.in(au.Tracks) {
+		p.payloads = packetise(au)
+	}
+	s.kept[key] = p
+	s.order = append(s.order, key)
+	s.bytes += key.size
+	for len(s.order) > maxKept || s.bytes > maxKeptBytes {
+		old := s.order[0]
+		s.order = s.order[1:]
+		s.bytes -= old.size
+		delete(s.kept, old)
+	}
+	return p
+}
+
+// reorder finds pictures that are shown before one that was decoded earlier.
+// Browsers lose nearly all pictures of a stream with such. They are left out where
+// that is right: when no other picture refers to them. B slices alone are no
+// trouble; some hardware encoders use them for pictures in order.
+type reorder struct {
+	tracks     *media.Tracks
+	latest     time.Duration // highest PTS since the key picture
+	found      bool
+	references bool // one of them is a reference: it can't be left out
+}
+
+func (r *reorder) observe(au *media.AccessUnit, p *packets) {
+	if r.tracks != au.Tracks {
+		*r = reorder{tracks: au.Tracks}
+	}
+	if p.b && au.PTS < r.latest {
+		r.found = true
+		r.references = r.references || p.reference
+	}
+	if au.Key || au.PTS > r.latest {
+		r.latest = au.PTS
+	}
+}
+
+// in says whether pictures of these tracks are reordered, as far as was seen.
+func (r *reorder) in(tracks *media.Tracks) bool { return r.found && r.tracks == tracks }
+
+// pace finds sources whose pictures come in clumps. Showing each at once, which is
+// best for all others, would show fewer of them.
+type pace struct {
+	pictures, clumped int // in this window
+	bursty            bool
+}
+
+const paceWindow = 32
+
+// minStep leaves out pictures that were squeezed on purpose: an instant cut sends
+// the new camera's pictures since its key frame at once.
+const minStep = 5 * time.Millisecond
+
+func (p *pace) observe(au *media.AccessUnit, before newestPicture) {
+	step := au.DTS - before.dts
+	if before.arrived.IsZero() || step < minStep || step > time.Second {
+		return
+	}
+	p.pictures++
+	if au.Arrived.Sub(before.arrived) < step/4 {
+		p.clumped++
+	}
+	if p.pictures == paceWindow {
+		p.bursty = p.clumped > paceWindow/3
+		p.pictures, p.clumped = 0, 0
+	}
+}

@@ -1,0 +1,185 @@
+package whep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/hub"
+)
+
+// How a viewer is treated.
+const (
+	connectWithin = 15 * time.Second
+	// A viewer that is later than this goes on at the next key picture: it shows
+	// what is, not what was.
+	tooLate      = time.Second
+	reportEvery  = time.Second
+	repeatBudget = 4000 // packets sent again in a second, at most
+	// Browsers ask for a key picture again and again until they have one.
+	restartEvery = 500 * time.Millisecond
+)
+
+// Why a viewer ended, beside the reasons for not showing a stream.
+var (
+	errLeft         = errors.New("the viewer left")
+	errNotConnected = errors.New("no connection came about")
+	errPathDead     = errors.New("the connection failed")
+	errStreamLeft   = errors.New("the stream left")
+)
+
+// viewer is one WHEP session. One goroutine sends its pictures, so a slow viewer
+// delays nobody; what the viewer says back is read in another and handed over.
+type viewer struct {
+	id, stream, remote string
+
+	pc      *webrtc.PeerConnection
+	hub     *hub.Hub
+	source  *source
+	picture *sender
+	rtcp    *webrtc.RTPSender // of the picture
+
+	// What listen heard, and that it heard something.
+	lost      chan []rtcp.NackPair
+	restart   chan struct{}
+	heard     chan struct{}
+	once      sync.Once
+	connected chan struct{}
+	done      <-chan struct{}
+	end       context.CancelCauseFunc
+}
+
+// serve runs until the viewer leaves, the stream ends or ctx is done, and says why.
+func (v *viewer) serve(ctx context.Context) error {
+	var readers sync.WaitGroup
+	readers.Go(v.listen)
+	defer readers.Wait()
+	defer func() { _ = v.pc.GracefulClose() }()
+
+	v.source.join()
+	defer v.source.leave()
+	connect, cancel := context.WithTimeoutCause(ctx, connectWithin, errNotConnected)
+	defer cancel()
+	for _, ready := range []<-chan struct{}{v.connected, v.picture.bound} {
+		select {
+		case <-ready:
+		case <-connect.Done():
+			return context.Cause(connect)
+		}
+	}
+	return v.show(ctx)
+}
+
+// show sends pictures, beginning with all since the newest key picture.
+func (v *viewer) show(ctx context.Context) error {
+	sub, err := v.hub.Subscribe(v.stream)
+	if err != nil {
+		return errStreamLeft
+	}
+	defer func() { sub.Close() }()
+	session := session{viewer: v, begun: time.Now()}
+	for {
+		// Also a viewer who is always behind is heard.
+		select {
+		case lost := <-v.lost:
+			session.repeat(lost)
+		case <-v.restart:
+			if again := session.restart(v.hub); again != nil {
+				sub.Close()
+				sub = again
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		default:
+		}
+		au, err := sub.TryNext()
+		switch {
+		case errors.Is(err, hub.ErrNotYet):
+			v.pause(ctx, sub)
+			continue
+		case errors.Is(err, io.EOF):
+			return errStreamLeft
+		case err != nil:
+			return fmt.Errorf("read the stream: %w", err)
+		}
+		if err := session.unit(&au); err != nil {
+			return err
+		}
+		if sub.Lag() > tooLate {
+			sub.SkipToKey() // only if one lies ahead: the burst at the start stays whole
+		}
+	}
+}
+
+// pause waits until there is something to do.
+func (v *viewer) pause(ctx context.Context, sub *hub.Subscriber) {
+	select {
+	case <-sub.Ready():
+	case <-v.heard:
+	case <-ctx.Done():
+	}
+}
+
+// listen reads what the viewer says until the connection is closed.
+func (v *viewer) listen() {
+	defer func() {
+		if p := recover(); p != nil { // the parser's: this viewer only
+			v.end(fmt.Errorf("read RTCP: %v", p))
+		}
+	}()
+	for {
+		packets, _, err := v.rtcp.ReadRTCP()
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
+			return
+		}
+		if err != nil {
+			select {
+			case <-v.done:
+				return
+			default:
+				continue // a packet that can't be read
+			}
+		}
+		for _, p := range packets {
+			switch p := p.(type) {
+			case *rtcp.TransportLayerNack:
+				offer(v.lost, p.Nacks)
+				offer(v.heard, struct{}{})
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				offer(v.restart, struct{}{})
+				offer(v.heard, struct{}{})
+			}
+		}
+	}
+}
+
+// offer hands over what the other end has room for: a viewer asks again.
+func offer[T any](to chan<- T, what T) {
+	select {
+	case to <- what:
+	default:
+	}
+}
+
+// state is told how the connection fares.
+func (v *viewer) state(s webrtc.PeerConnectionState) {
+	switch s {
+	case webrtc.PeerConnectionStateConnected:
+		v.once.Do(func() { close(v.connected) })
+	case webrtc.PeerConnectionStateFailed:
+		v.end(errPathDead)
+	case webrtc.PeerConnectionStateClosed:
+		v.end(errLeft)
+	}
+}
+
+func (v *viewer) attrs() []any {
+	return []any{slog.String("viewer", v.id[:6]), slog.String("stream", v.stream), slog.String("remote", v.remote)}
+}

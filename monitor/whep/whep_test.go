@@ -1,0 +1,469 @@
+package whep
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	h264 "github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// Two real codings by x264: 320x180 High and 640x360 Baseline.
+var (
+	small = avc("0164000dffe100186764000dacb40a0cfcf80880000003008000001e078a155001000468ef0fcbfdf8f800")
+	large = avc("0142c01effe100196742c01eda0280bfe5c044000003000400000300f03c58ba8001000468ce0fc8")
+)
+
+func avc(config string) media.Track {
+	b, err := hex.DecodeString(config)
+	if err != nil {
+		panic(err)
+	}
+	return media.Track{Codec: media.H264, Config: b, Width: 320, Height: 180}
+}
+
+// desk is a running server with a hub behind and HTTP in front.
+type desk struct {
+	t    *testing.T
+	hub  *hub.Hub
+	whep *Server
+	url  string
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	h := hub.New()
+	s, err := New(h, "127.0.0.1:0", slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	web := httptest.NewServer(s)
+	t.Cleanup(func() {
+		web.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	testkit.Eventually(t, time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.api != nil }, "the server runs")
+	return &desk{t, h, s, web.URL}
+}
+
+// camera publishes pictures of made-up slices, numbered in their last bytes.
+type camera struct {
+	*hub.Publisher
+	at    time.Duration
+	step  time.Duration
+	count int
+}
+
+func (d *desk) camera(name string, tracks ...media.Track) *camera {
+	d.t.Helper()
+	p, err := d.hub.Publish(name, hub.Origin{Proto: "test"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if len(tracks) == 0 {
+		tracks = []media.Track{small}
+	}
+	p.SetTracks(tracks)
+	d.t.Cleanup(p.Close)
+	return &camera{Publisher: p, step: time.Second / 30}
+}
+
+// Slice headers: first_mb_in_slice 0 ("1"), then slice_type 7, 5 or 6 (I, P, B).
+const (
+	sliceI = 0x88 // 1 0001000
+	sliceP = 0x98 // 1 00110 00
+	sliceB = 0x9c // 1 00111 00
+)
+
+func nal(head, slice byte, size, number int) []byte {
+	n := bytes.Repeat([]byte{0xab}, size)
+	n[0], n[1] = head, slice
+	n[size-2], n[size-1] = byte(number>>8), byte(number)
+	return n
+}
+
+func prefixed(nals ...[]byte) (data []byte) {
+	for _, n := range nals {
+		data = append(data, byte(len(n)>>24), byte(len(n)>>16), byte(len(n)>>8), byte(len(n)))
+		data = append(data, n...)
+	}
+	return data
+}
+
+// shoot publishes the next picture and returns it.
+func (c *camera) shoot(key bool) media.AccessUnit {
+	data := prefixed(nal(0x41, sliceP, 700, c.count))
+	if key {
+		data = prefixed(nal(0x65, sliceI, 5000, c.count))
+	}
+	au := media.AccessUnit{PTS: c.at, DTS: c.at, Key: key, Data: data}
+	c.at += c.step
+	c.count++
+	c.Write(au)
+	return au
+}
+
+// roll shoots in real time, a key picture each half second, until the test ends.
+func (c *camera) roll(t *testing.T) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(c.step)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-tick.C:
+				c.shoot(n%15 == 0)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-ended })
+}
+
+// picture is one access unit as a player puts it together.
+type picture struct {
+	data []byte
+	time uint32
+	at   time.Time
+}
+
+// player is a WHEP player.
+type player struct {
+	t        *testing.T
+	pc       *webrtc.PeerConnection
+	location string
+	answer   string
+	posted   time.Time
+
+	mu       sync.Mutex
+	pictures []picture
+	seqs     []uint16
+	delays   map[string]int
+	ssrc     uint32
+	state    webrtc.PeerConnectionState
+}
+
+func (d *desk) watch(stream string) *player {
+	d.t.Helper()
+	m := &webrtc.MediaEngine{}
+	if err := m.RegisterDefaultCodecs(); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo); err != nil {
+		d.t.Fatal(err)
+	}
+	var set webrtc.SettingEngine
+	set.SetIncludeLoopbackCandidate(true)
+	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(set)).NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p := &player{t: d.t, pc: pc, delays: map[string]int{}}
+	d.t.Cleanup(p.leave)
+	pc.OnTrack(p.receive)
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { p.mu.Lock(); p.state = s; p.mu.Unlock() })
+	only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
+	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+		if _, err := pc.AddTransceiverFromKind(kind, only); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := pc.SetLocalDescription(offer); err != nil {
+		d.t.Fatal(err)
+	}
+	p.posted = time.Now()
+	resp := d.post("/whep/"+stream, offer.SDP)
+	if resp.code != http.StatusCreated {
+		d.t.Fatalf("POST: %d %s", resp.code, resp.body)
+	}
+	p.location, p.answer = resp.location, resp.body
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: resp.body}); err != nil {
+		d.t.Fatal(err)
+	}
+	return p
+}
+
+func (p *player) leave() { _ = p.pc.GracefulClose() }
+
+func (p *player) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	delayID := uint8(0)
+	for _, ext := range receiver.GetParameters().HeaderExtensions {
+		if ext.URI == playoutDelayURI {
+			delayID = uint8(ext.ID)
+		}
+	}
+	var now picture
+	depacketise := h264.H264Packet{IsAVC: true}
+	for {
+		packet, _, err := track.ReadRTP()
+		if err != nil {
+			return
+		}
+		data, err := depacketise.Unmarshal(packet.Payload)
+		if err != nil {
+			p.t.Errorf("depacketise: %v", err)
+		}
+		now.data, now.time = append(now.data, data...), packet.Timestamp
+		p.mu.Lock()
+		p.ssrc = packet.SSRC
+		p.seqs = append(p.seqs, packet.SequenceNumber)
+		p.delays[hex.EncodeToString(packet.GetExtension(delayID))]++
+		if packet.Marker {
+			now.at = time.Now()
+			p.pictures = append(p.pictures, now)
+			now = picture{}
+		}
+		p.mu.Unlock()
+	}
+}
+
+func (p *player) got() []picture {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]picture(nil), p.pictures...)
+}
+
+func (p *player) await(n int) []picture {
+	p.t.Helper()
+	testkit.Eventually(p.t, 5*time.Second, func() bool { return len(p.got()) >= n }, "%d pictures arrive", n)
+	return p.got()
+}
+
+type reply struct {
+	code           int
+	location, body string
+	header         http.Header
+}
+
+func (d *desk) do(method, path, kind, body string) reply {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return reply{resp.StatusCode, resp.Header.Get("Location"), string(text), resp.Header}
+}
+
+func (d *desk) post(path, body string) reply {
+	return d.do(http.MethodPost, path, "application/sdp", body)
+}
+
+// coded is what a player must put together: a key picture has its sets in front.
+func coded(au media.AccessUnit, track media.Track) []byte {
+	if !au.Key {
+		return au.Data
+	}
+	sps, pps, _ := media.H264ParameterSets(track.Config)
+	return append(prefixed(sps[0], pps[0]), au.Data...)
+}
+
+func TestAViewerStartsWithAllSinceTheNewestKeyPicture(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	for n := range 20 {
+		cam.shoot(n%12 == 0)
+	}
+	var want []media.AccessUnit
+	p := d.watch("cam1")
+	sub, _ := d.hub.Subscribe("cam1")
+	defer sub.Close()
+	for au, err := sub.TryNext(); err == nil; au, err = sub.TryNext() {
+		want = append(want, au)
+	}
+	got := p.await(8)
+	for n, au := range want {
+		if !bytes.Equal(got[n].data, coded(au, small)) || got[n].time != rtpTime(au.PTS, videoRate) {
+			t.Fatalf("picture %d: %d bytes at %d", n, len(got[n].data), got[n].time)
+		}
+	}
+	t.Logf("first picture %v after the offer", got[0].at.Sub(p.posted))
+	last := cam.shoot(false)
+	if got := p.await(9); !bytes.Equal(got[8].data, last.Data) {
+		t.Fatalf("the next picture has %d bytes", len(got[8].data))
+	}
+	rtp, arrived, ok := d.whep.Clock("cam1")
+	if !ok || rtp != rtpTime(last.PTS, videoRate) || time.Since(arrived) > 5*time.Second {
+		t.Fatalf("clock = %d %v %v", rtp, arrived, ok)
+	}
+}
+
+func TestDeleteEndsTheSession(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").roll(t)
+	p := d.watch("cam1")
+	p.await(1)
+	if r := d.do(http.MethodDelete, p.location+"x", "", ""); r.code != http.StatusNotFound {
+		t.Fatalf("DELETE of another session: %d", r.code)
+	}
+	if r := d.do(http.MethodDelete, p.location, "", ""); r.code != http.StatusOK {
+		t.Fatalf("DELETE: %d", r.code)
+	}
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer is gone")
+	testkit.Eventually(t, 5*time.Second, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.state == webrtc.PeerConnectionStateClosed }, "the player knows")
+	if _, _, ok := d.whep.Clock("cam1"); ok {
+		t.Fatal("the clock of a stream that nobody watches")
+	}
+}
+
+func TestAFeedThatLeavesEndsItsViewersOnly(t *testing.T) {
+	d := newDesk(t)
+	cam1, cam2 := d.camera("cam1"), d.camera("cam2")
+	cam1.roll(t)
+	cam2.shoot(true)
+	p1, p2 := d.watch("cam1"), d.watch("cam2")
+	p1.await(1)
+	p2.await(1)
+	cam2.Close()
+	testkit.Eventually(t, 5*time.Second, func() bool { p2.mu.Lock(); defer p2.mu.Unlock(); return p2.state == webrtc.PeerConnectionStateClosed }, "the player knows")
+	n := len(p1.got())
+	p1.await(n + 10)
+	if d.whep.Viewers() != 1 {
+		t.Fatalf("%d viewers", d.whep.Viewers())
+	}
+	if r := d.post("/whep/cam2", p2.pc.LocalDescription().SDP); r.code != http.StatusNotFound || r.body != "The stream is not live.\n" {
+		t.Fatalf("%d %q", r.code, r.body)
+	}
+}
+
+func TestABrowserThatAsksGetsTheNewestKeyPictureAgain(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	cam.shoot(true)
+	for range 5 {
+		cam.shoot(false)
+	}
+	p := d.watch("cam1")
+	p.await(6)
+	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
+	testkit.Eventually(t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.got()) >= 12 }, "the burst comes again")
+	got := p.got()
+	if !bytes.Equal(got[6].data, got[0].data) {
+		t.Fatal("the burst does not start with the key picture")
+	}
+	for n := 1; n < len(got); n++ {
+		if int32(got[n].time-got[n-1].time) <= 0 {
+			t.Fatalf("picture %d goes back in time: %d after %d", n, got[n].time, got[n-1].time)
+		}
+	}
+	if n := len(got); n > 12 {
+		t.Fatalf("%d pictures: asked often within half a second, it was sent more than once", n)
+	}
+	last := cam.shoot(false)
+	if got := p.await(13); got[12].time != rtpTime(last.PTS, videoRate) {
+		t.Fatal("the next picture does not have its own time again")
+	}
+}
+
+func TestLostPacketsAreSentAgain(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	cam.shoot(true)
+	p := d.watch("cam1")
+	p.await(1)
+	p.mu.Lock()
+	seq, before := p.seqs[1], len(p.seqs)
+	p.mu.Unlock()
+	// SRTP drops what it had already, so a packet sent again is seen only on the wire.
+	nack := &rtcp.TransportLayerNack{MediaSSRC: p.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{seq, seq + 1, seq + 500})}
+	sent := func() uint64 { return p.pc.GetStats()["iceTransport"].(webrtc.TransportStats).BytesReceived }
+	was := sent()
+	if err := p.pc.WriteRTCP([]rtcp.Packet{nack}); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, 3*time.Second, func() bool { return sent() >= was+2*1188 }, "two packets come again")
+	cam.shoot(false)
+	p.await(2)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.seqs) != before+1 {
+		t.Fatalf("%d new packets", len(p.seqs)-before)
+	}
+}
+
+func TestANewCodingGoesOnInTheSameSession(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("program")
+	cam.shoot(true)
+	p := d.watch("program")
+	p.await(1)
+	cam.SetTracks(media.Tracks{large})
+	au := cam.shoot(true)
+	if got := p.await(2); !bytes.Equal(got[1].data, coded(au, large)) {
+		t.Fatal("the key picture does not have the new parameter sets in front")
+	}
+	cam.SetTracks(media.Tracks{{Codec: media.H265, Config: []byte{1}}})
+	cam.shoot(true)
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "a coding that can't be shown ends the session")
+	if r := d.post("/whep/program", p.pc.LocalDescription().SDP); r.code != http.StatusConflict || !strings.Contains(r.body, "H.265") {
+		t.Fatalf("%d %q", r.code, r.body)
+	}
+}
+
+func TestPicturesSqueezedTogetherArriveWhole(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("program")
+	cam.shoot(true)
+	p := d.watch("program")
+	p.await(1)
+	cam.step = time.Millisecond // an instant cut catches up in steps of 1 ms
+	var want []media.AccessUnit
+	for n := range 60 {
+		want = append(want, cam.shoot(n == 0))
+	}
+	got := p.await(61)
+	for n, au := range want {
+		if !bytes.Equal(got[n+1].data, coded(au, small)) || got[n+1].time != rtpTime(au.PTS, videoRate) {
+			t.Fatalf("picture %d is not what was sent", n)
+		}
+	}
+}
+
+func TestAServerThatStopsEndsAllSessions(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").shoot(true)
+	p := d.watch("cam1")
+	p.await(1)
+	// The clean-up of the desk stops the server and fails when Run does not return;
+	// TestMain finds what it left behind.
+}

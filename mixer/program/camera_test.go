@@ -187,3 +187,26 @@ func (s *studio) untilOnAir(name string) {
 	s.t.Helper()
 	s.until(name+" on air", func(st program.State) bool { return st.OnAir == name })
 }
+
+// publish makes a feed that is written by hand.
+func (s *studio) publish(name string) *hub.Publisher {
+	s.t.Helper()
+	pub, err := s.hub.Publish(name, hub.Origin{Proto: "test"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	pub.SetTracks(media.Tracks{{Codec: media.H264, Config: []byte(name), FrameRate: 30}})
+	s.t.Cleanup(pub.Close)
+	return pub
+}
+
+// shoot writes n pictures in real time, the first ever of them a key frame. Their
+// clock is the wall's.
+func (s *studio) shoot(pub *hub.Publisher, n int) {
+	for range n {
+		at := time.Since(s.begin)
+		st, _ := s.hub.Stream("cam1")
+		pub.Write(media.AccessUnit{DTS: at, PTS: at, Key: st.Pictures == 0, Data: []byte("cam1")})
+		time.Sleep(time.Second / 30)
+	}
+}

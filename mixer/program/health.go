@@ -26,7 +26,7 @@ func (p *pulse) look(h *hub.Hub, name string, now time.Time) {
 		return
 	}
 	if st.Pictures != p.pictures || st.KeyFrames != p.keys {
-		if !p.here && !st.LastPicture.IsZero() && now.Sub(st.LastPicture) > budget {
+		if !p.here && !st.LastPicture.IsZero() && now.Sub(st.LastPicture) >= budget {
 			p.moved = st.LastPicture // the first look, and it is silent already
 		} else if st.Pictures > 0 {
 			p.moved = now

@@ -36,12 +36,14 @@ func (r *run) ladder() []string {
 	return names
 }
 
-// look takes the pulses of the ladder's streams. The one on air shows its health
-// by what we read.
+// look takes the pulses of the ladder's streams, and of the mixer's output. The one
+// on air shows its health by what we read.
 func (r *run) look(now time.Time) {
 	names := r.ladder()
-	alone := r.air != nil && len(names) == 1 && names[0] == r.air.name
-	if alone {
+	if target := r.wish.target; target != "" && !slices.Contains(names, target) {
+		names = append(names, target)
+	}
+	if r.air != nil && len(names) == 1 && names[0] == r.air.name {
 		clear(r.pulses)
 		return
 	}
@@ -50,12 +52,9 @@ func (r *run) look(now time.Time) {
 	}
 	r.looked = now
 	for name := range r.pulses {
-		if !slices.Contains(names, name) && name != r.wish.target {
+		if !slices.Contains(names, name) {
 			delete(r.pulses, name)
 		}
-	}
-	if r.wish.target != "" && !slices.Contains(names, r.wish.target) {
-		names = append(names, r.wish.target) // to say how it is
 	}
 	for _, name := range names {
 		if r.pulses[name] == nil {

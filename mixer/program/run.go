@@ -71,6 +71,7 @@ func (r *run) turn(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-r.wake:
+		r.looked = time.Time{}
 	case <-hubChanged:
 		r.looked = time.Time{}
 	case <-r.air.ready():
@@ -86,7 +87,6 @@ func (r *run) listen() {
 	if r.wish.asked == before {
 		return
 	}
-	r.looked = time.Time{}
 	r.fresh = r.air == nil || r.air.name != r.wish.target
 	if r.fresh { // a newer Follow replaces one that still waits
 		r.drop()

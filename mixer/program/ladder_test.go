@@ -1,0 +1,190 @@
+package program_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/mixer"
+	"obvan/mixer/program"
+)
+
+// expect lets the bubble come to rest and compares the state.
+func (s *studio) expect(onAir, rung, why string) {
+	s.t.Helper()
+	synctest.Wait()
+	if st := s.State(); st.OnAir != onAir || st.Rung != rung || st.Why != why {
+		s.t.Fatalf("want %q by %q because %q; state = %+v", onAir, rung, why, st)
+	}
+}
+
+func TestADeadSourceFallsToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		s.SetBackups([]string{"nobody", "cam2", "cam3"})
+		off := cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		cam3.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(3 * time.Second)
+		s.expect("cam1", program.RungMixer, "")
+		off()
+		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		time.Sleep(2 * time.Second)
+		cam1.on(t, s.hub)
+		time.Sleep(900 * time.Millisecond)
+		s.expect("cam2", program.RungBackup, "cam1 has to be well for a moment before it comes back")
+		time.Sleep(300 * time.Millisecond)
+		s.expect("cam1", program.RungMixer, "")
+		if found := check(t, s.written(0)); found.maxGap > 70*time.Millisecond {
+			t.Fatalf("a gap of %v", found.maxGap)
+		}
+	})
+}
+
+func TestAFrozenSourceFallsWithinItsBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		pub := s.publish("cam1")
+		s.Follow("cam1", mixer.Instant)
+		s.shoot(pub, 30)
+		s.expect("cam1", program.RungMixer, "")
+		time.Sleep(450 * time.Millisecond)
+		s.expect("cam1", program.RungMixer, "")
+		time.Sleep(100 * time.Millisecond)
+		s.expect("", program.RungHeld, "cam1 sends no picture")
+		time.Sleep(3 * time.Second)
+		s.shoot(pub, 3) // its key frame is 4 s old by now, but it sends again
+		s.expect("cam1", program.RungMixer, "")
+		check(t, s.written(0))
+	})
+}
+
+func TestWhoCanComeAtOnceIsBetterThanWhoHasToWaitForItsKeyFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		long := camera{name: "long", fps: 30, gop: 300}
+		s.SetBackups([]string{"long", "cam2"})
+		off := cam1.on(t, s.hub)
+		long.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(6 * time.Second)
+		off()
+		time.Sleep(150 * time.Millisecond)
+		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		time.Sleep(4 * time.Second) // the better backup's key frame
+		s.expect("long", program.RungBackup, "cam1 is gone")
+		check(t, s.written(0))
+	})
+}
+
+func TestACutWhileTheOldSourceDiesStillHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		off := cam1.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		s.Follow("cam2", mixer.Instant)
+		time.Sleep(time.Second)
+		off()
+		s.expect("", program.RungHeld, "cam2 is not there")
+		cam2.on(t, s.hub)
+		time.Sleep(10 * time.Millisecond)
+		s.expect("cam2", program.RungMixer, "")
+	})
+}
+
+func TestTheOperatorKeepsARung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		s.SetBackups([]string{"cam2"})
+		off := cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		off()
+		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		s.Hold(true)
+		off = cam1.on(t, s.hub)
+		time.Sleep(5 * time.Second)
+		s.expect("cam2", program.RungBackup, "the operator keeps this rung")
+		if !s.State().Hold {
+			t.Fatal("the state does not say so")
+		}
+		s.Hold(false)
+		s.expect("cam1", program.RungMixer, "")
+		s.Hold(true)
+		off()
+		time.Sleep(5 * time.Second)
+		s.expect("", program.RungHeld, "cam1 is gone")
+		s.Hold(false)
+		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		check(t, s.written(0))
+	})
+}
+
+func TestTheOperatorForcesARung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		s.SetBackups([]string{"cam2"})
+		cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		if err := s.Force("cam3"); !errors.Is(err, program.ErrNoRung) {
+			t.Fatalf("err = %v", err)
+		}
+		for _, step := range []struct{ force, onAir, rung, why string }{
+			{"cam2", "cam2", program.RungBackup, "the operator forced cam2"},
+			{program.RungHeld, "", program.RungHeld, "the operator forced held"},
+			{program.RungMixer, "cam1", program.RungMixer, ""},
+			{program.RungHeld, "", program.RungHeld, "the operator forced held"},
+			{"", "cam1", program.RungMixer, ""},
+		} {
+			if err := s.Force(step.force); err != nil {
+				t.Fatal(err)
+			}
+			s.expect(step.onAir, step.rung, step.why)
+			if st := s.State(); st.Force != step.force {
+				t.Fatalf("state = %+v", st)
+			}
+			time.Sleep(time.Second)
+		}
+		check(t, s.written(0))
+	})
+}
+
+func TestFollowingWhatIsOnAirChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cam1.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		s.Follow("cam1", mixer.Keyframe)
+		time.Sleep(time.Second)
+		s.expect("cam1", program.RungMixer, "")
+		if st := s.State(); st.Splices != 1 || st.Pending != "" {
+			t.Fatalf("state = %+v", st)
+		}
+	})
+}
+
+func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(1100 * time.Millisecond)
+		s.Follow("cam2", mixer.Keyframe)
+		synctest.Wait()
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(5 * time.Second)
+		s.expect("cam1", program.RungMixer, "")
+		if st := s.State(); st.Splices != 1 || st.Pending != "" {
+			t.Fatalf("state = %+v", st)
+		}
+	})
+}

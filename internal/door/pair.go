@@ -1,0 +1,62 @@
+package door
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// udpBuffer holds a key frame and some: what arrives while we do something else.
+const udpBuffer = 4 << 20
+
+// UDPPair binds an even UDP port and the one after it (RFC 3550, 11): the first
+// that is free from port on, or any when port is 0.
+func UDPPair(host string, port int) (rtp, rtcp net.PacketConn, err error) {
+	var errs []error
+	for try := range 32 {
+		at := 0
+		if port != 0 {
+			at = (port+1)&^1 + 2*try
+		}
+		if rtp, rtcp, err = udpPair(host, at); err == nil {
+			return rtp, rtcp, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, nil, fmt.Errorf("no two UDP ports in a row: %w", errors.Join(errs[0], errs[len(errs)-1]))
+}
+
+func udpPair(host string, port int) (rtp, rtcp net.PacketConn, err error) {
+	first, err := udp(host, port)
+	if err != nil {
+		return nil, nil, err
+	}
+	got := first.LocalAddr().(*net.UDPAddr).Port
+	second, err := udp(host, got^1) // the other half of the pair
+	if err != nil {
+		first.Close()
+		return nil, nil, err
+	}
+	if got&1 == 1 {
+		first, second = second, first
+	}
+	return first, second, nil
+}
+
+func udp(host string, port int) (net.PacketConn, error) {
+	network := "udp"
+	if host == "0.0.0.0" {
+		network = "udp4"
+	}
+	if port < 0 || port > 65535 {
+		return nil, fmt.Errorf("no UDP port %d", port)
+	}
+	conn, err := net.ListenPacket(network, net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	// As large as the system allows; it says nothing when that is less.
+	_ = conn.(*net.UDPConn).SetReadBuffer(udpBuffer)
+	return conn, nil
+}

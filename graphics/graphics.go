@@ -1,0 +1,128 @@
+// Package graphics is the lower thirds: prepared names, what is on air, what comes
+// next, and when it leaves by itself. How a lower third gets into the picture is
+// the renderer's: the mixer's own text, or the overlay page as a browser source.
+package graphics
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Errors a caller can act on.
+var (
+	ErrNoItem     = errors.New("there is no such lower third")
+	ErrNoTemplate = errors.New("there is no such template")
+	ErrNothing    = errors.New("nothing is on air")
+	ErrEnd        = errors.New("there is no next lower third")
+	ErrText       = errors.New("the text does not fit the template")
+	ErrFull       = errors.New("the list is full")
+)
+
+// Limits of what is kept.
+const (
+	MaxItems    = 500
+	MaxRunes    = 200 // of one field: three times what fits a line; the rest is cut when drawn
+	MaxAutoOut  = 10 * time.Minute
+	showTimeout = 5 * time.Second
+)
+
+// Field is one line of a template.
+type Field struct {
+	Name     string `json:"name"`
+	Label    string `json:"label"`
+	Optional bool   `json:"optional,omitempty"`
+}
+
+// Template is a kind of lower third.
+type Template struct {
+	ID     string  `json:"id"`
+	Name   string  `json:"name"`
+	Fields []Field `json:"fields"`
+}
+
+// Templates are the built-in kinds. Their look is the renderer's.
+func Templates() []Template {
+	name, title := Field{Name: "name", Label: "Name"}, Field{Name: "title", Label: "Title", Optional: true}
+	return []Template{
+		{ID: "person", Name: "Name and title", Fields: []Field{name, title}},
+		{ID: "headline", Name: "Headline", Fields: []Field{{Name: "name", Label: "Headline"}}},
+		{ID: "place", Name: "Place and time", Fields: []Field{{Name: "name", Label: "Place"}, {Name: "title", Label: "Time", Optional: true}}},
+	}
+}
+
+// Item is a prepared lower third.
+type Item struct {
+	ID        string            `json:"id"`
+	Template  string            `json:"template"`
+	Text      map[string]string `json:"text"`                // by field name
+	AutoOutMs int               `json:"autoOutMs,omitempty"` // leaves by itself after this; 0 stays
+}
+
+func (it *Item) clone() Item {
+	c := *it
+	c.Text = maps.Clone(it.Text)
+	return c
+}
+
+// OnAir is the lower third that is shown, or should be.
+type OnAir struct {
+	Item
+	Since     time.Time  `json:"since"`
+	OutAt     *time.Time `json:"outAt,omitempty"`
+	Confirmed bool       `json:"confirmed"` // the renderer reports just this
+}
+
+// State is the section a panel shows.
+type State struct {
+	Templates []Template `json:"templates"`
+	Items     []Item     `json:"items"`
+	OnAir     *OnAir     `json:"onAir,omitempty"`
+	Next      string     `json:"next,omitempty"`    // the item that next takes
+	Via       string     `json:"via,omitempty"`     // "mixer" or "overlay"; "" while nothing can draw
+	Problem   string     `json:"problem,omitempty"` // in words
+}
+
+// Renderer draws lower thirds. Each call returns once the renderer accepted or
+// refused it; what is really shown comes back by Desk.Report.
+type Renderer interface {
+	ShowGraphic(ctx context.Context, text map[string]string) error
+	UpdateGraphic(ctx context.Context, text map[string]string) error
+	HideGraphic(ctx context.Context) error
+}
+
+// Report is what a renderer says is shown.
+type Report struct {
+	Via     string // "mixer" or "overlay"
+	Ready   bool   // it can draw
+	Shown   bool
+	Text    map[string]string
+	Problem string
+}
+
+// check fits text to the template: unknown fields are refused, missing ones must
+// be optional, over-long ones are refused with their length.
+func check(template string, text map[string]string) error {
+	i := slices.IndexFunc(Templates(), func(t Template) bool { return t.ID == template })
+	if i < 0 {
+		return ErrNoTemplate
+	}
+	fields := Templates()[i].Fields
+	for name, value := range text {
+		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
+			return textf("there is no field %q in the template %q", name, template)
+		}
+		if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxRunes {
+			return textf("%s is longer than %d characters, or not UTF-8", name, MaxRunes)
+		}
+	}
+	for _, f := range fields {
+		if !f.Optional && text[f.Name] == "" {
+			return textf("%s is missing", f.Label)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package graphics_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/graphics"
+	"obvan/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// screen is a renderer that remembers.
+type screen struct {
+	shown bool
+	text  map[string]string
+	calls int
+	err   error
+}
+
+func (s *screen) ShowGraphic(_ context.Context, text map[string]string) error {
+	s.calls++
+	if s.err == nil {
+		s.shown, s.text = true, text
+	}
+	return s.err
+}
+
+func (s *screen) UpdateGraphic(_ context.Context, text map[string]string) error {
+	s.calls++
+	s.text = text
+	return s.err
+}
+
+func (s *screen) HideGraphic(context.Context) error {
+	s.calls++
+	s.shown = false
+	return s.err
+}
+
+func (s *screen) report() graphics.Report {
+	return graphics.Report{Via: "mixer", Ready: true, Shown: s.shown, Text: s.text}
+}
+
+func person(id, name string) graphics.Item {
+	return graphics.Item{ID: id, Text: map[string]string{"name": name}}
+}
+
+func newDesk(t *testing.T, s *screen, items ...graphics.Item) *graphics.Desk {
+	t.Helper()
+	d := graphics.New(s, nil)
+	for _, it := range items {
+		if _, err := d.Add(it); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Report(t.Context(), s.report())
+	return d
+}
+
+func TestALowerThirdIsTakenUpdatedAndOutAndConfirmedByTheRenderer(t *testing.T) {
+	s := &screen{}
+	d := newDesk(t, s, person("a", "Ada"), person("b", "Bea"))
+	if err := d.Take(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if on := d.State().OnAir; on == nil || on.Confirmed || on.ID != "a" {
+		t.Fatalf("on air = %+v", on)
+	}
+	d.Report(t.Context(), s.report())
+	if on := d.State().OnAir; !on.Confirmed {
+		t.Fatalf("on air = %+v", on)
+	}
+	if err := d.Update(t.Context(), person("a", "Ada Lovelace")); err != nil || s.text["name"] != "Ada Lovelace" {
+		t.Fatalf("%v, shown %v", err, s.text)
+	}
+	if d.State().OnAir.Confirmed {
+		t.Fatal("confirmed before the renderer said so")
+	}
+	if err := d.Next(t.Context()); err != nil || s.text["name"] != "Bea" {
+		t.Fatalf("%v, shown %v", err, s.text)
+	}
+	if err := d.Next(t.Context()); !errors.Is(err, graphics.ErrEnd) {
+		t.Fatalf("err = %v", err)
+	}
+	if err := d.Out(t.Context()); err != nil || s.shown || d.State().OnAir != nil {
+		t.Fatalf("%v, shown %v", err, s.shown)
+	}
+	if err := d.Out(t.Context()); !errors.Is(err, graphics.ErrNothing) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestARendererThatCannotLeavesNothingOnAirAndSaysWhy(t *testing.T) {
+	s := &screen{err: errors.New("the mixer is not connected")}
+	d := newDesk(t, s, person("a", "Ada"))
+	if err := d.Take(t.Context(), "a"); err == nil {
+		t.Fatal("no error")
+	}
+	if st := d.State(); st.OnAir != nil || !strings.Contains(st.Problem, "not connected") {
+		t.Fatalf("state = %+v", st)
+	}
+}
+
+func TestItLeavesByItselfWhenItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &screen{}
+		it := person("a", "Ada")
+		it.AutoOutMs = 5000
+		d := newDesk(t, s, it)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx, func(graphics.State) {}) }()
+		if err := d.Take(ctx, "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4999 * time.Millisecond)
+		synctest.Wait()
+		if d.State().OnAir == nil {
+			t.Fatal("out before its time")
+		}
+		time.Sleep(2 * time.Millisecond)
+		synctest.Wait()
+		if d.State().OnAir != nil || s.shown {
+			t.Fatal("still on air")
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestARendererThatComesBackGetsWhatIsOnAirAgain(t *testing.T) {
+	s := &screen{}
+	d := newDesk(t, s, person("a", "Ada"))
+	d.Take(t.Context(), "a")
+	d.Report(t.Context(), s.report())
+	d.Report(t.Context(), graphics.Report{Via: "mixer"}) // OBS is gone
+	s.shown, s.text = false, nil                         // and comes back blank
+	if st := d.State(); st.OnAir == nil || st.OnAir.Confirmed || st.Via != "" {
+		t.Fatalf("state = %+v", st)
+	}
+	d.Report(t.Context(), s.report())
+	if !s.shown || s.text["name"] != "Ada" {
+		t.Fatal("it was not shown again")
+	}
+	d.Report(t.Context(), s.report())
+	if !d.State().OnAir.Confirmed {
+		t.Fatal("not confirmed")
+	}
+	s.shown = false // by hand, in OBS
+	d.Report(t.Context(), s.report())
+	if d.State().OnAir != nil {
+		t.Fatal("the renderer was not believed")
+	}
+}
+
+func TestTextThatDoesNotFitIsRefusedWithTheReason(t *testing.T) {
+	d := graphics.New(nil, nil)
+	for why, it := range map[string]graphics.Item{
+		"missing":  {Text: map[string]string{"title": "Engineer"}},
+		"no field": {Text: map[string]string{"name": "A", "nmae": "B"}},
+		"longer":   person("", strings.Repeat("ä", graphics.MaxRunes+1)),
+		"UTF-8":    person("", "\xff"),
+	} {
+		if _, err := d.Add(it); !errors.Is(err, graphics.ErrText) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: err = %v", why, err)
+		}
+	}
+	if _, err := d.Add(graphics.Item{Template: "x", Text: map[string]string{"name": "A"}}); !errors.Is(err, graphics.ErrNoTemplate) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestTheListIsMovedAndRemovedAndNextFollows(t *testing.T) {
+	d := newDesk(t, &screen{}, person("a", "A"), person("b", "B"), person("c", "C"))
+	d.Take(t.Context(), "a")
+	if err := d.Move("c", 1); err != nil || d.State().Next != "c" {
+		t.Fatalf("%v, next %q", err, d.State().Next)
+	}
+	if err := d.Remove("c"); err != nil || d.State().Next != "b" {
+		t.Fatalf("%v, next %q", err, d.State().Next)
+	}
+	if err := d.Remove("a"); err != nil || d.State().OnAir == nil {
+		t.Fatalf("%v: removing an item must not take it off air", err)
+	}
+	if err := d.Remove("zz"); !errors.Is(err, graphics.ErrNoItem) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestSpreadsheetsAreRead(t *testing.T) {
+	for _, text := range []string{
+		"Ada Lovelace,Engineer\nמרים,\"Mayor, acting\"\n",
+		"\xef\xbb\xbfTitle;Speaker;Phone\r\nEngineer;Ada Lovelace;1\r\nMayor, acting;מרים;\r\n",
+		"name\ttitle\nAda Lovelace\tEngineer\n\t\nמרים\tMayor, acting",
+	} {
+		items, err := graphics.ParseCSV([]byte(text))
+		if err != nil || len(items) != 2 || items[0].Text["name"] != "Ada Lovelace" || items[0].Text["title"] != "Engineer" ||
+			items[1].Text["name"] != "מרים" || items[1].Text["title"] != "Mayor, acting" {
+			t.Errorf("%q: %+v %v", text, items, err)
+		}
+	}
+	if _, err := graphics.ParseCSV([]byte("Ada,x\n,Engineer\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func FuzzParseCSV(f *testing.F) {
+	f.Add([]byte("name;title\nAda;Engineer"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		items, err := graphics.ParseCSV(data)
+		if err != nil {
+			return
+		}
+		d := graphics.New(nil, nil)
+		for _, it := range items {
+			if _, err := d.Add(it); err != nil {
+				t.Fatalf("%+v: %v", it, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,107 @@
+// Package rtmp takes feeds from devices that push by RTMP or RTMPS:
+// rtmp://HOST/live/<feed>?key=<key>, and the vision mixer's output from
+// rtmp://HOST/mixer/<key>.
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/media/rtmp/edge"
+)
+
+// The applications, which is RTMP's word for the first part of the path.
+const (
+	appLive  = "live"
+	appMixer = "mixer"
+)
+
+// Codes of refusals (RTMP's onStatus). Rejected is the one that OBS takes for an
+// answer and does not try again.
+const (
+	badName  = "NetStream.Publish.BadName"
+	rejected = "NetStream.Publish.Rejected"
+)
+
+type server struct {
+	env  ingest.Env
+	edge *edge.Server
+}
+
+// Listen binds u, rtmp://host:port or rtmps://host:port; rtmps needs env.TLS.
+func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
+	s := &server{env: env}
+	opts := edge.Options{PeerTimeout: ingest.PeerTimeout, Log: env.Log}
+	if u.Scheme == "rtmps" {
+		if env.TLS == nil {
+			return nil, errors.New("rtmps: there is no certificate")
+		}
+		opts.TLS = env.TLS
+	}
+	var err error
+	if s.edge, err = edge.Listen(u.Host, edge.Doors{Publish: s.publish}, opts); err != nil {
+		return nil, fmt.Errorf("rtmp: %w", err)
+	}
+	return s, nil
+}
+
+// Run serves until ctx is done.
+func (s *server) Run(ctx context.Context) error { return s.edge.Run(ctx) }
+
+// Addr is where it listens.
+func (s *server) Addr() string { return s.edge.Addr() }
+
+// publish decides on a device, for the edge.
+func (s *server) publish(r edge.Request) (edge.Sink, error) {
+	ask := ingest.Request{Stream: r.Name, Key: key(r.Query), Proto: "rtmp", Remote: r.Remote}
+	switch r.App {
+	case appLive:
+		if r.Name == ingest.Mixer { // which has an application of its own
+			return nil, refusal(ingest.ErrReserved)
+		}
+	case appMixer:
+		// The key stands where a feed has its name: OBS has one field for it.
+		if ask.Stream = ingest.Mixer; r.Name != "" {
+			ask.Key = r.Name
+		}
+	default:
+		return nil, edge.Refusal{Code: badName, Words: "publish to rtmp://HOST/live with stream name FEED?key=KEY"}
+	}
+	feed, err := s.env.Publish(ask)
+	if err != nil {
+		s.env.Log.Info("publisher refused", "feed", ask.Stream, "proto", "rtmp", "remote", r.Remote, "err", err)
+		return nil, refusal(err)
+	}
+	log := s.env.Log.With("feed", ask.Stream, "proto", "rtmp", "remote", r.Remote)
+	log.Info("publisher connected")
+	return newCamera(feed, log), nil
+}
+
+func key(q url.Values) string {
+	if k := q.Get("key"); k != "" {
+		return k
+	}
+	return q.Get("token")
+}
+
+// refusal puts an error of ingest into RTMP's words.
+func refusal(err error) error {
+	for _, known := range []struct {
+		err  error
+		code string
+	}{
+		{ingest.ErrUnauthorised, rejected},
+		{ingest.ErrBadName, badName},
+		{ingest.ErrReserved, badName},
+		{hub.ErrPublishing, badName},
+	} {
+		if errors.Is(err, known.err) {
+			return edge.Refusal{Code: known.code, Words: known.err.Error()}
+		}
+	}
+	return err
+}

@@ -1,0 +1,224 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"obvan/media/rtmp"
+)
+
+// The handshake (RTMP 1.0, 5.2): one byte of version, then twice 1536 bytes, each
+// way.
+const (
+	handshakeStart = 1 + 1536
+	handshakeAll   = handshakeStart + 1536
+)
+
+// conn is one connection. go-rtmp reads from it, on the goroutine that all its
+// reading side runs on, and writes to it from another.
+type conn struct {
+	net.Conn // for what go-rtmp wants of a net.Conn and never calls
+
+	server *Server
+	net    net.Conn // raw, or TLS over it
+	raw    net.Conn
+	host   string
+	remote string
+	since  time.Time
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	busy    atomic.Bool // it publishes or plays
+	playing atomic.Bool
+	polite  atomic.Bool // the peer is owed time to read our last words
+	once    sync.Once
+	players sync.WaitGroup
+
+	in   incoming
+	talk talk
+	out  Out
+}
+
+// incoming is the reading side.
+type incoming struct {
+	shook  int    // bytes of the handshake handed to go-rtmp
+	start  []byte // of the handshake, read before go-rtmp was involved
+	r      *rtmp.Reader
+	login  time.Time // when the peer must have asked for something
+	sink   Sink      // nil while it does not publish
+	toTalk []byte    // commands on their way to go-rtmp
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{server: s, net: nc, raw: nc, remote: nc.RemoteAddr().String(), since: time.Now()}
+	c.host, _, _ = net.SplitHostPort(c.remote)
+	if s.opts.TLS != nil {
+		c.net = tls.Server(nc, s.opts.TLS)
+	}
+	c.out.c = c
+	c.out.w = rtmp.NewWriter(c.net)
+	return c
+}
+
+// begin waits for the start of a handshake. Until it is there, a connection costs
+// a goroutine and two kilobytes; go-rtmp takes a hundred.
+func (c *conn) begin() {
+	c.net.SetReadDeadline(time.Now().Add(handshakeTime))
+	c.in.start = make([]byte, handshakeStart)
+	if _, err := io.ReadFull(c.net, c.in.start); err != nil || c.in.start[0] != 3 {
+		c.Close()
+		return
+	}
+	select {
+	case c.server.door.conns <- c:
+	case <-c.ctx.Done():
+		c.Close()
+	}
+}
+
+// Read is where go-rtmp reads: the handshake, then commands. All other messages
+// are dealt with on the way.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.read(p)
+	if err != nil {
+		c.leave() // now, and not when go-rtmp is done with closing: the name must be free
+		if !c.polite.Load() {
+			c.raw.Close()
+		}
+	}
+	return n, err
+}
+
+func (c *conn) read(p []byte) (int, error) {
+	if c.in.shook < handshakeAll {
+		return c.readHandshake(p)
+	}
+	if c.in.r == nil {
+		if err := c.greet(); err != nil {
+			return 0, err
+		}
+	}
+	for len(c.in.toTalk) == 0 {
+		if err := c.next(); err != nil {
+			c.logEnd(err)
+			return 0, err
+		}
+	}
+	n := copy(p, c.in.toTalk)
+	c.in.toTalk = c.in.toTalk[n:]
+	return n, nil
+}
+
+func (c *conn) readHandshake(p []byte) (n int, err error) {
+	if len(c.in.start) > 0 {
+		n = copy(p, c.in.start)
+		c.in.start = c.in.start[n:]
+	} else {
+		n, err = c.net.Read(p[:min(len(p), handshakeAll-c.in.shook)])
+	}
+	c.in.shook += n
+	return n, err
+}
+
+// greet starts reading chunks. The peer learns our chunk size before anything
+// else: many use it for their own writing.
+func (c *conn) greet() error {
+	c.in.r = rtmp.NewReader(c.net)
+	c.await()
+	w := c.out.Begin()
+	w.Control(rtmp.TypeWindowAck, 2_500_000)
+	w.Control(rtmp.TypePeerBandwidth, 2_500_000)
+	w.SetChunkSize(rtmp.ChunkSize)
+	return c.out.End()
+}
+
+// await gives a peer that does nothing yet its time to ask for something.
+func (c *conn) await() {
+	c.in.login = time.Now().Add(loginTime)
+	c.net.SetReadDeadline(c.in.login)
+}
+
+// next reads one message and deals with it.
+func (c *conn) next() error {
+	m, err := c.in.r.Read()
+	if err != nil {
+		return err
+	}
+	if seq, due := c.in.r.AckDue(); due {
+		c.out.Begin().Control(rtmp.TypeAck, seq)
+		if err := c.out.End(); err != nil {
+			return err
+		}
+	}
+	switch m.Type {
+	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
+		if c.in.sink != nil {
+			c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout))
+			c.in.sink.Message(&m)
+		}
+	case rtmp.TypeUserControl:
+		if event, value, ok := m.Event(); ok && event == rtmp.EventPingRequest {
+			c.out.Begin().Event(rtmp.EventPingResponse, value)
+			return c.out.End()
+		}
+	case rtmp.TypeCommand:
+		return c.command(&m)
+	}
+	return nil
+}
+
+// leave ends publishing; the connection may go on.
+func (c *conn) leave() {
+	if c.in.sink == nil {
+		return
+	}
+	c.in.sink.Close()
+	c.in.sink = nil
+	c.in.r.Media(false)
+	c.busy.Store(false)
+}
+
+// logEnd tells why a publisher's connection ended, when that was not its wish.
+func (c *conn) logEnd(err error) {
+	switch {
+	case c.in.sink == nil, err == io.EOF, c.ctx.Err() != nil:
+		return
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("nothing came for %v", c.server.opts.PeerTimeout)
+	}
+	c.server.opts.Log.Warn("publisher lost", "proto", "rtmp", "remote", c.remote, "err", err)
+}
+
+// Close is called by go-rtmp when it is done, on the reading goroutine, and by
+// begin when it never was asked.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		c.cancel()
+		c.leave()
+		if c.polite.Load() {
+			c.linger()
+		}
+		c.raw.Close()
+		c.players.Wait()
+		c.server.remove(c)
+	})
+	return nil
+}
+
+// linger reads on for a while: closing with bytes unread resets the connection,
+// and a reset overtakes what the peer has yet to read.
+func (c *conn) linger() {
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	c.net.SetReadDeadline(time.Now().Add(lingerTime))
+	io.Copy(io.Discard, io.LimitReader(c.net, 4<<20))
+}

@@ -1,0 +1,218 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	gortmp "github.com/yutopp/go-rtmp"
+
+	"obvan/internal/retry"
+	"obvan/media/rtmp"
+)
+
+// Server accepts connections.
+type Server struct {
+	doors    Doors
+	opts     Options
+	listener net.Listener
+	door     door // through which go-rtmp gets connections that spoke RTMP
+	quiet    *logrus.Logger
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	ending bool
+	all    sync.WaitGroup
+}
+
+// Listen binds addr.
+func Listen(addr string, doors Doors, opts Options) (*Server, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err // says all that there is to say
+	}
+	quiet := logrus.New()
+	quiet.SetOutput(io.Discard)
+	quiet.SetLevel(logrus.PanicLevel) // or it formats what it discards
+	return &Server{
+		doors: doors, opts: opts, listener: l, quiet: quiet,
+		door:  door{conns: make(chan *conn), closed: make(chan struct{})},
+		conns: map[*conn]struct{}{},
+	}, nil
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until ctx is done and all connections have ended.
+func (s *Server) Run(ctx context.Context) error {
+	talk := gortmp.NewServer(&gortmp.ServerConfig{OnConnect: s.talkTo})
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		talk.Serve(&s.door) // ends when talk is closed, with an error that says so
+	}()
+	stop := context.AfterFunc(ctx, func() { s.listener.Close() })
+	defer stop()
+	err := s.accept(ctx)
+	s.listener.Close()
+	s.end()
+	s.all.Wait()
+	talk.Close()
+	<-served
+	return err
+}
+
+// accept takes connections in until ctx is done.
+func (s *Server) accept(ctx context.Context) error {
+	wait := retry.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
+	for {
+		nc, err := s.listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				nc.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil: // no file descriptors left, most likely: they come back
+			s.opts.Log.Warn("can't accept connections", "proto", "rtmp", "err", err)
+			if retry.Sleep(ctx, wait.Next()) != nil {
+				return nil
+			}
+		default:
+			wait.Reset()
+			s.admit(ctx, nc)
+		}
+	}
+}
+
+// admit makes room for a connection: when there are too many, the oldest of those
+// that neither publish nor play goes. Someone who only opens connections thus
+// shuts out nobody but himself.
+func (s *Server) admit(ctx context.Context, nc net.Conn) {
+	c := newConn(s, nc)
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	s.mu.Lock()
+	old := s.crowd(c.host)
+	full := old == nil && s.full(c.host)
+	if !full && !s.ending {
+		if old != nil {
+			delete(s.conns, old)
+		}
+		s.conns[c] = struct{}{}
+		s.all.Add(1)
+	} else {
+		full = true
+	}
+	s.mu.Unlock()
+	if old != nil {
+		old.raw.Close()
+	}
+	if full {
+		c.cancel()
+		nc.Close()
+		return
+	}
+	go c.begin()
+}
+
+// full and crowd look at the limits; s.mu is held.
+func (s *Server) full(host string) bool {
+	return len(s.conns) >= maxConns || s.from(host) >= maxPerHost
+}
+
+func (s *Server) from(host string) (n int) {
+	for c := range s.conns {
+		if c.host == host {
+			n++
+		}
+	}
+	return n
+}
+
+// crowd is who has to go for one more connection from host: nil for nobody.
+func (s *Server) crowd(host string) *conn {
+	total := len(s.conns) >= maxConns
+	if !total && s.from(host) < maxPerHost {
+		return nil
+	}
+	var oldest *conn
+	for c := range s.conns {
+		if c.busy.Load() || !total && c.host != host {
+			continue
+		}
+		if oldest == nil || c.since.Before(oldest.since) {
+			oldest = c
+		}
+	}
+	return oldest
+}
+
+// end closes publishers and idlers at once and lets players say goodbye.
+func (s *Server) end() {
+	s.mu.Lock()
+	s.ending = true
+	all := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		c.cancel()
+		if !c.playing.Load() {
+			c.raw.Close()
+		}
+	}
+}
+
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.all.Done()
+}
+
+// talkTo is go-rtmp's hook: what it gets as its connection.
+func (s *Server) talkTo(nc net.Conn) (io.ReadWriteCloser, *gortmp.ConnConfig) {
+	c := nc.(*conn)
+	return c, &gortmp.ConnConfig{
+		Handler:                   &handler{c: c},
+		SkipHandshakeVerification: true,
+		Logger:                    s.quiet,
+		ControlState: gortmp.StreamControlStateConfig{
+			DefaultChunkSize: rtmp.ChunkSize, MaxChunkStreams: 8, MaxMessageStreams: maxStreams + 2,
+		},
+	}
+}
+
+// door is the listener that go-rtmp believes to accept from.
+type door struct {
+	conns  chan *conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+// Accept is the next connection that has begun a handshake.
+func (d *door) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.conns:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept.
+func (d *door) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return nil
+}
+
+// Addr is never asked for.
+func (d *door) Addr() net.Addr { return &net.TCPAddr{} }

@@ -1,0 +1,232 @@
+package edge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	gortmp "github.com/yutopp/go-rtmp"
+	"github.com/yutopp/go-rtmp/message"
+
+	"obvan/media/amf0"
+	"obvan/media/rtmp"
+)
+
+// talk is what is between us and go-rtmp.
+type talk struct {
+	// Towards it; read side only.
+	to    *rtmp.Writer
+	toBuf bytes.Buffer
+	app   string
+	name  string // of the publish or play that go-rtmp is asked about
+	made  int    // streams
+
+	// From it; its writing goroutine only, after the handshake.
+	shook []byte
+	from  *rtmp.Reader
+	pipe  pipe
+}
+
+// command passes a command on to go-rtmp when it is one of those that matter.
+// What it gets is written anew, without what it has no use for: names and keys
+// stay here.
+func (c *conn) command(m *rtmp.Message) error {
+	args, err := amf0.Decode(m.Payload)
+	name, id := "", 0.0
+	if len(args) >= 2 {
+		name, _ = args[0].(string)
+		id, _ = args[1].(float64)
+	}
+	arg := func(i int) any {
+		if i < len(args) {
+			return args[i]
+		}
+		return nil
+	}
+	if err != nil && name != "connect" {
+		return fmt.Errorf("command %.20q: %w", name, err)
+	}
+	switch name {
+	case "connect":
+		if about, ok := arg(2).(amf0.Object); ok {
+			c.talk.app = about.String("app")
+		} else if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		c.toTalk(0, "connect", 1, amf0.Object{{Name: "app", Value: "app"}, {Name: "objectEncoding", Value: 0}})
+	case "createStream":
+		if c.talk.made++; c.talk.made > maxStreams {
+			return errors.New("too many streams")
+		}
+		c.toTalk(0, "createStream", id, nil)
+	case "publish", "play":
+		if c.busy.Load() {
+			return nil
+		}
+		c.talk.name, _ = arg(3).(string)
+		if name == "publish" {
+			c.toTalk(m.Stream, "publish", 0, nil, "name", "live")
+		} else {
+			c.toTalk(m.Stream, "play", 0, nil, "name")
+		}
+	case "FCUnpublish", "deleteStream", "closeStream":
+		if c.in.sink != nil {
+			c.leave()
+			c.await()
+		}
+	}
+	return nil
+}
+
+// toTalk queues a command for go-rtmp.
+func (c *conn) toTalk(stream uint32, values ...any) {
+	if c.talk.to == nil {
+		c.talk.to = rtmp.NewWriter(&c.talk.toBuf)
+		c.talk.to.SetChunkSize(rtmp.ChunkSize)
+	}
+	c.talk.toBuf.Reset()
+	c.talk.to.Command(stream, values...)
+	c.talk.to.Flush() // a buffer takes it all
+	c.in.toTalk = c.talk.toBuf.Bytes()
+}
+
+// Write is where go-rtmp writes: its half of the handshake, then a chunk in each
+// call, since its chunks are larger than what it has to say.
+func (c *conn) Write(p []byte) (int, error) {
+	if len(c.talk.shook) < handshakeAll {
+		c.talk.shook = append(c.talk.shook, p...)
+		if len(c.talk.shook) < handshakeAll {
+			return len(p), nil
+		}
+		c.net.SetWriteDeadline(time.Now().Add(writeTime))
+		_, err := c.net.Write(c.talk.shook) // nobody else writes yet
+		return len(p), err
+	}
+	if c.talk.from == nil {
+		c.talk.from = newTalkReader(&c.talk.pipe)
+	}
+	c.talk.pipe.b = p
+	for {
+		m, err := c.talk.from.Read()
+		if err == io.EOF {
+			return len(p), nil
+		}
+		if err == nil {
+			err = c.fromTalk(&m)
+		}
+		if err != nil {
+			c.raw.Close()
+			return 0, err
+		}
+	}
+}
+
+// newTalkReader reads what go-rtmp writes, in chunks of our size.
+func newTalkReader(p *pipe) *rtmp.Reader {
+	var b bytes.Buffer
+	w := rtmp.NewWriter(&b)
+	w.SetChunkSize(rtmp.ChunkSize)
+	w.Flush()
+	p.b = b.Bytes()
+	r := rtmp.NewReader(p)
+	r.Read() // takes the size in, finds nothing else
+	return r
+}
+
+// pipe reads the bytes of the current Write.
+type pipe struct{ b []byte }
+
+func (p *pipe) Read(b []byte) (int, error) {
+	if len(p.b) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.b)
+	p.b = p.b[n:]
+	return n, nil
+}
+
+// fromTalk sends on what go-rtmp has to say.
+func (c *conn) fromTalk(m *rtmp.Message) error {
+	if c.polite.Load() {
+		return nil // we have had the last word
+	}
+	h := rtmp.Header{Chunks: rtmp.ChunksCommand, Type: m.Type, Stream: m.Stream}
+	switch {
+	case m.Type == rtmp.TypeUserControl:
+		h.Chunks = rtmp.ChunksControl
+	case m.Type != rtmp.TypeCommand:
+		return nil // windows and bandwidths: said in greet
+	case m.Stream != 0:
+		h.Chunks = rtmp.ChunksStream
+	}
+	w := c.out.Begin()
+	p := c.out.takePlayer()
+	if p != nil { // this is Play.Start
+		w.Event(rtmp.EventStreamBegin, m.Stream)
+	}
+	w.Add(h, m.Payload, nil)
+	err := c.out.End()
+	if p != nil && err == nil {
+		c.players.Go(func() { c.play(p, m.Stream) })
+	}
+	return err
+}
+
+// handler is what go-rtmp asks.
+type handler struct {
+	gortmp.DefaultHandler
+	c *conn
+}
+
+// OnPublish is asked on the reading goroutine; media follows only after it.
+func (h *handler) OnPublish(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStreamPublish) error {
+	c := h.c
+	if c.server.doors.Publish == nil {
+		return c.refuse(ctx.StreamID, Refusal{"NetStream.Publish.Rejected", "this port only plays"})
+	}
+	sink, err := c.server.doors.Publish(request(c.talk.app, c.talk.name, c.remote))
+	if err != nil {
+		return c.refuse(ctx.StreamID, err)
+	}
+	c.busy.Store(true)
+	c.in.sink = sink
+	c.in.r.Media(true)
+	return nil
+}
+
+// OnPlay only remembers the player: Play.Start is yet to be sent.
+func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStreamPlay) error {
+	c := h.c
+	if c.server.doors.Play == nil {
+		return c.refuse(ctx.StreamID, Refusal{"NetStream.Play.Failed", "this port only takes cameras; watch in the panel"})
+	}
+	p, err := c.server.doors.Play(request(c.talk.app, c.talk.name, c.remote))
+	if err != nil {
+		return c.refuse(ctx.StreamID, err)
+	}
+	c.busy.Store(true)
+	c.playing.Store(true)
+	c.out.setPlayer(p)
+	return nil
+}
+
+// refuse says no and has the connection end. The error that go-rtmp gets makes
+// it close; its own words for it are dropped.
+func (c *conn) refuse(stream uint32, err error) error {
+	r := Refusal{Code: "NetStream.Publish.Failed", Words: "something went wrong here; ask the studio"}
+	if !errors.As(err, &r) {
+		c.server.opts.Log.Error("can't serve", "proto", "rtmp", "remote", c.remote, "err", err)
+	}
+	c.polite.Store(true)
+	c.out.Begin().Command(stream, "onStatus", 0, nil, status("error", r.Code, r.Words))
+	if err := c.out.End(); err != nil {
+		return err
+	}
+	return r
+}
+
+func status(level, code, words string) amf0.Object {
+	return amf0.Object{{Name: "level", Value: level}, {Name: "code", Value: code}, {Name: "description", Value: words}}
+}

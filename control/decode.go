@@ -13,6 +13,7 @@ import (
 // field is one argument of a command.
 type field struct {
 	name     string
+	typ      reflect.Type
 	required bool
 }
 
@@ -71,7 +72,7 @@ func fieldsOf(t reflect.Type) []field {
 		if f.Anonymous || name == "" || name == "-" {
 			continue
 		}
-		all = append(all, field{name, !strings.Contains(opts, "omit")})
+		all = append(all, field{name, f.Type, !strings.Contains(opts, "omit")})
 	}
 	return all
 }
@@ -98,6 +99,9 @@ func takes(fields []field) string {
 
 // words is a Go type as somebody who writes JSON calls it.
 func words(t reflect.Type) string {
+	if t == reflect.TypeFor[Role]() {
+		return "one of " + strings.Join(roleNames, ", ")
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return words(t.Elem())

@@ -1,6 +1,10 @@
 package control
 
-import "context"
+import (
+	"context"
+	"strings"
+	"time"
+)
 
 // RenameArgs is what show.rename takes.
 type RenameArgs struct {
@@ -23,4 +27,69 @@ func showCommands() []Command {
 				return nothing{}, s.renameShow(ctx, args.Name)
 			}),
 	}
+}
+
+// goLive starts every enabled destination. One that can't be started does not keep
+// the others from it: its state says why.
+func (s *Studio) goLive(ctx context.Context) (WentLive, error) {
+	live := WentLive{Started: []string{}}
+	var failed []string
+	err := s.edit(ctx, func(k *kept, _ *secrets) error {
+		if !k.Live {
+			now := time.Now().UTC()
+			k.Live, k.Since = true, &now
+		}
+		for i := range k.Destinations {
+			d := &k.Destinations[i]
+			if !d.Enabled {
+				continue
+			}
+			if err := s.rooms.Relay.Start(d.ID); err != nil {
+				failed = append(failed, d.Name)
+				continue
+			}
+			d.Started = true
+			live.Started = append(live.Started, d.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return WentLive{}, err
+	}
+	s.did(ctx, "went live")
+	if len(failed) > 0 {
+		s.note(Error, "Not started: %s.", strings.Join(failed, ", "))
+	}
+	return live, nil
+}
+
+// endShow stops every destination.
+func (s *Studio) endShow(ctx context.Context) error {
+	err := s.edit(ctx, func(k *kept, _ *secrets) error {
+		k.Live, k.Since = false, nil
+		for i := range k.Destinations {
+			k.Destinations[i].Started = false
+			if err := s.rooms.Relay.Stop(k.Destinations[i].ID); err != nil {
+				s.log.Warn("a destination was not there to be stopped", "dest", k.Destinations[i].ID, "err", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.did(ctx, "ended the show")
+	return nil
+}
+
+func (s *Studio) renameShow(ctx context.Context, name string) error {
+	name, err := title(name)
+	if err != nil {
+		return err
+	}
+	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.Name = name; return nil }); err != nil {
+		return err
+	}
+	s.did(ctx, "called the show %s", name)
+	return nil
 }

@@ -1,5 +1,3 @@
-// Package control runs the show: one State, one command table, roles, and the
-// doors to them (websocket, HTTP). It is the only room that knows all others.
 package control
 
 import (

@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,8 +39,71 @@ func tokenCommands() []Command {
 		command("token.revoke", Admin, "Take somebody's access away; their connections close at once.",
 			func(ctx context.Context, s *Studio, args TokenArgs) (nothing, error) {
 				return nothing{}, s.revokeToken(ctx, args.Name)
-			}, ErrNotFound),
+			}, ErrNotFound, ErrRefused),
 		command("token.list", Admin, "Who has access.",
 			func(ctx context.Context, s *Studio, _ nothing) ([]TokenInfo, error) { return s.listTokens(), nil }),
 	}
+}
+
+const mostTokens = 1000
+
+// createToken gives somebody access.
+func (s *Studio) createToken(ctx context.Context, args TokenCreateArgs) (TokenCreated, error) {
+	name, err := title(args.Name)
+	if err != nil {
+		return TokenCreated{}, err
+	}
+	token := newSecret()
+	err = s.edit(ctx, func(_ *kept, sec *secrets) error {
+		if name == automation || tokenOf(sec, name) >= 0 {
+			return fmt.Errorf("token for %s: %w", quote(name), ErrExists)
+		}
+		if len(sec.Tokens) >= mostTokens {
+			return badf("there are %d tokens already: revoke some", mostTokens)
+		}
+		sec.Tokens = append(sec.Tokens, keptToken{name, args.Role, hashOf(token), time.Now().UTC()})
+		return nil
+	})
+	if err != nil {
+		return TokenCreated{}, err
+	}
+	s.did(ctx, "gave %s access as %s", name, args.Role)
+	return TokenCreated{token}, nil
+}
+
+// revokeToken takes access away, and closes what is open by it. The last admin stays:
+// without one nobody could be given access again.
+func (s *Studio) revokeToken(ctx context.Context, name string) error {
+	err := s.edit(ctx, func(_ *kept, sec *secrets) error {
+		i := tokenOf(sec, name)
+		if i < 0 {
+			return fmt.Errorf("token of %s: %w", quote(name), ErrNotFound)
+		}
+		admin := func(t keptToken) bool { return t.Role == Admin && t.Name != name }
+		if sec.Tokens[i].Role == Admin && s.opts.Token == "" && !slices.ContainsFunc(sec.Tokens, admin) {
+			return fmt.Errorf("%w: it is the last admin's token", ErrRefused)
+		}
+		sec.Tokens = slices.Delete(sec.Tokens, i, i+1)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.did(ctx, "took the access of %s away", name)
+	s.doors.shut(name)
+	return nil
+}
+
+func (s *Studio) listTokens() []TokenInfo {
+	all := []TokenInfo{}
+	s.book.read(func(_ *kept, sec *secrets) {
+		for _, t := range sec.Tokens {
+			all = append(all, TokenInfo{t.Name, t.Role, t.Created})
+		}
+	})
+	return all
+}
+
+func tokenOf(sec *secrets, name string) int {
+	return slices.IndexFunc(sec.Tokens, func(t keptToken) bool { return t.Name == name })
 }

@@ -1,0 +1,93 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// AsRun is one line of as-run.jsonl: what happened, and who did it.
+type AsRun struct {
+	At      time.Time `json:"at"`
+	Level   Level     `json:"level"`
+	Who     string    `json:"who,omitempty"` // empty: it happened by itself
+	Role    string    `json:"role,omitempty"`
+	Remote  string    `json:"remote,omitempty"`
+	Command string    `json:"command,omitempty"`
+	Text    string    `json:"text"`
+}
+
+// asRunQueue is how many lines may wait for the disk. A cut must not.
+const asRunQueue = 1024
+
+// asRun is the as-run log: only ever appended to, and synced.
+type asRun struct {
+	file *os.File
+	log  *slog.Logger
+	wait chan AsRun
+	lost atomic.Uint64
+}
+
+func openAsRun(dir string, log *slog.Logger) (*asRun, error) {
+	file, err := os.OpenFile(filepath.Join(dir, "as-run.jsonl"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the as-run log: %w", err)
+	}
+	return &asRun{file: file, log: log, wait: make(chan AsRun, asRunQueue)}, nil
+}
+
+// add notes a line; it never blocks.
+func (a *asRun) add(line AsRun) {
+	select {
+	case a.wait <- line:
+	default:
+		if a.lost.Add(1) == 1 {
+			a.log.Error("the disk is too slow for the as-run log: lines are lost")
+		}
+	}
+}
+
+// run writes until ctx is done and all that waits is written.
+func (a *asRun) run(ctx context.Context) {
+	defer a.file.Close()
+	for {
+		select {
+		case line := <-a.wait:
+			a.write(line)
+		case <-ctx.Done():
+			for {
+				select {
+				case line := <-a.wait:
+					a.write(line)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// write appends line and what came meanwhile, and syncs once.
+func (a *asRun) write(line AsRun) {
+	out := bufio.NewWriter(a.file)
+	lines := json.NewEncoder(out)
+	err := lines.Encode(line)
+	for n := len(a.wait); n > 0 && err == nil; n-- {
+		err = lines.Encode(<-a.wait)
+	}
+	if err == nil {
+		err = out.Flush()
+	}
+	if err == nil {
+		err = a.file.Sync()
+	}
+	if err != nil {
+		a.log.Error("the as-run log could not be written", "err", err)
+	}
+}

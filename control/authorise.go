@@ -1,0 +1,69 @@
+package control
+
+import (
+	"fmt"
+
+	"obvan/ingest"
+)
+
+// Authorise answers whoever wants to publish; it is an ingest.Authorise.
+//
+// The mixer needs the mixer's key. A feed whose key an operator chose needs that
+// key. Any other feed, also one that was never added, may publish from this machine
+// without one; from elsewhere it needs the key that was made for it, or the token
+// of an operator.
+func (s *Studio) Authorise(r ingest.Request) error {
+	key, everywhere := s.keyOf(r.Stream)
+	switch {
+	case r.Stream == ingest.Mixer:
+		if key != "" && same(r.Key, key) {
+			return nil
+		}
+		return s.turnAway(r, "the mixer's key is wrong")
+	case key != "" && same(r.Key, key):
+		return nil
+	case !everywhere && loopback(r.Remote):
+		return nil
+	case everywhere:
+		return s.turnAway(r, "the key is wrong or missing")
+	}
+	if you, err := s.access.who(r.Key, r.Remote); err == nil && you.Role >= Operator {
+		return nil
+	}
+	return s.turnAway(r, "the key is wrong or missing")
+}
+
+// keyOf is the key a stream needs, "" for none, and whether this machine needs it.
+func (s *Studio) keyOf(stream string) (key string, everywhere bool) {
+	s.book.read(func(_ *kept, sec *secrets) {
+		if stream == ingest.Mixer {
+			key, everywhere = sec.MixerKey, true
+			return
+		}
+		f := sec.Feeds[stream]
+		key, everywhere = f.Key, f.Everywhere
+	})
+	return key, everywhere
+}
+
+// MixerKey is what the vision mixer publishes its output with.
+func (s *Studio) MixerKey() string {
+	key, _ := s.keyOf(ingest.Mixer)
+	return key
+}
+
+// OBSPassword is the password of OBS that the data directory keeps; "" for none.
+func (s *Studio) OBSPassword() (password string) {
+	s.book.read(func(_ *kept, sec *secrets) { password = sec.OBSPassword })
+	return password
+}
+
+// turnAway refuses a publisher. The event log says so, but not as often as somebody
+// can knock.
+func (s *Studio) turnAway(r ingest.Request, why string) error {
+	s.log.Warn("publisher refused", "feed", r.Stream, "proto", r.Proto, "remote", r.Remote, "why", why)
+	if s.knocks.Allow() {
+		s.note(Warn, "%s from %s tried to publish %s: %s.", r.Proto, address(r.Remote), r.Stream, why)
+	}
+	return fmt.Errorf("%s: %w", why, ingest.ErrUnauthorised)
+}

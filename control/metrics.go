@@ -1,0 +1,97 @@
+package control
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"obvan/relay"
+)
+
+// metrics is GET /metrics: for a viewer's token, or from this machine. A proxy on this
+// machine speaks for others, and does not count.
+func (s *Studio) metrics() http.Handler {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), meters{s})
+	answer := promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+	guarded := s.atLeast(Viewer, answer.ServeHTTP)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proxied := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+		if loopback(r.RemoteAddr) && !proxied && r.Header.Get("Authorization") == "" {
+			answer.ServeHTTP(w, r)
+			return
+		}
+		guarded(w, r)
+	})
+}
+
+// meters reads the rooms' counters when somebody asks for them.
+type meters struct{ studio *Studio }
+
+// label is a metric's labels and their values, in turn.
+type label []string
+
+// Describe implements prometheus.Collector. Streams and destinations come and go: the
+// collector is an unchecked one, which an empty description says.
+func (m meters) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (m meters) Collect(out chan<- prometheus.Metric) {
+	put := func(kind prometheus.ValueType) func(string, string, float64, label) {
+		return func(name, help string, value float64, l label) {
+			var names, values []string
+			for i := 0; i < len(l); i += 2 {
+				names, values = append(names, l[i]), append(values, strings.ToValidUTF8(l[i+1], "?"))
+			}
+			out <- prometheus.MustNewConstMetric(prometheus.NewDesc("obvan_"+name, help, names, nil), kind, value, values...)
+		}
+	}
+	count, gauge := put(prometheus.CounterValue), put(prometheus.GaugeValue)
+	for _, st := range m.studio.rooms.Hub.Streams() {
+		l := label{"stream", st.Name}
+		count("stream_bytes_total", "Bytes that came in.", float64(st.Bytes), l)
+		count("stream_pictures_total", "Pictures that came in.", float64(st.Pictures), l)
+		count("stream_key_frames_total", "Key frames that came in.", float64(st.KeyFrames), l)
+		count("stream_audio_frames_total", "Audio frames that came in.", float64(st.AudioFrames), l)
+		count("stream_lost_units_total", "Units that slow readers left out.", float64(st.Lost), l)
+		gauge("stream_readers", "Who reads the stream now.", float64(st.Readers), l)
+	}
+	var st State
+	m.studio.store.Read(func(now *State) { st = *now })
+	for i := range st.Feeds {
+		f := &st.Feeds[i]
+		gauge("feed_live", "1 while pictures arrive.", one(f.State == FeedLive), label{"feed", f.ID})
+		gauge("feed_kbps", "Bit rate over the last seconds.", float64(f.Kbps), label{"feed", f.ID})
+		gauge("feed_fps", "Pictures a second over the last seconds.", f.FPS, label{"feed", f.ID})
+		for kind, n := range f.Repairs {
+			count("feed_repairs_total", "What was mended on the way in.", float64(n), label{"feed", f.ID, "kind", kind})
+		}
+	}
+	for i := range st.Destinations {
+		d := &st.Destinations[i]
+		l := label{"destination", d.ID}
+		count("destination_bytes_total", "Bytes sent since it was started.", float64(d.Sent), l)
+		count("destination_dropped_pictures_total", "Pictures left out since it was started.", float64(d.Dropped), l)
+		count("destination_attempts_total", "Attempts since it was started.", float64(d.Attempt), l)
+		gauge("destination_backlog_seconds", "How far it is behind the program.", float64(d.BacklogMs)/1000, l)
+		for _, state := range []relay.State{relay.Off, relay.Connecting, relay.Live, relay.Retrying, relay.Refused} {
+			gauge("destination_state", "1 for the state it is in.", one(d.State == state), append(l, "state", string(state)))
+		}
+	}
+	gauge("clients", "Panels and scripts that are connected.", float64(len(st.Clients)), nil)
+	count("program_splices_total", "Changes of the program's source.", float64(st.Program.Splices), nil)
+	for _, rung := range []string{"none", "mixer", "backup", "held"} {
+		gauge("program_rung", "1 for the rung of the ladder the program is on.", one(st.Program.Rung == rung), label{"rung", rung})
+	}
+	gauge("show_live", "1 while the show is live.", one(st.Show.Live), nil)
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

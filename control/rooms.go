@@ -1,0 +1,71 @@
+package control
+
+import (
+	"io/fs"
+	"net/http"
+	"net/url"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/mixer"
+	"obvan/relay"
+)
+
+// Rooms is what the studio is made of. A nil Monitor or Panel is a room that is not
+// there; the others must be.
+type Rooms struct {
+	Hub     *hub.Hub
+	Mixer   mixer.Mixer // may be a FeedSetter
+	Program any         // may be a Ladder
+	Relay   Relay
+	Pulls   Pulls
+	Monitor Monitor // answers /whep/
+	Panel   fs.FS   // the pages under /
+}
+
+// Relay is what the studio needs of relay.Relay.
+type Relay interface {
+	Put(d relay.Destination, key string) error
+	Remove(id string) error
+	Start(id string) error
+	Stop(id string) error
+}
+
+// Pulls is what the studio needs of ingest.Pulls.
+type Pulls interface {
+	Put(feed string, u *url.URL) error
+	Remove(feed string)
+	State(feed string) (ingest.PullState, bool)
+}
+
+// Monitor is what the studio needs of whep.Server.
+type Monitor interface {
+	http.Handler // under /whep/; who asks was checked
+	Watch(stream string) (ok bool, why string)
+	Clock(stream string) (rtp uint32, arrived time.Time, ok bool)
+}
+
+// Ladder is a program that can be kept on, or put on, a rung of its ladder.
+type Ladder interface {
+	Hold(on bool)
+	Force(rung string) error // ErrNotFound, or a mixer.ErrNoSource
+	SetBackups(feeds []string)
+}
+
+// FeedSetter is a mixer that is told which feeds there are, also those that are away.
+type FeedSetter interface {
+	SetFeeds(feeds []string)
+}
+
+// Options is what the process was told.
+type Options struct {
+	DataDir   string
+	Token     string // of -token: an admin's; "" for none
+	Version   string
+	MixerURL  string // of -mixer
+	RTMPPort  int    // for the add-camera dialog
+	RTSPPort  int
+	Secure    bool // panels come by https: the cookie stays there
+	Platforms any  // what /api/v1/platforms answers
+}

@@ -1,0 +1,268 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+)
+
+// Bounds of a socket. A panel that is slow holds one message of ours and no more: the
+// state waits in the store, and answers are few.
+const (
+	mostMessage   = 64 << 10
+	mostAnswers   = 128 // waiting to be written
+	mostWaiting   = 32  // commands of one area, waiting for the one before
+	commandsAfter = 100 // a second, in the long run
+	commandsBurst = 200
+	pingEvery     = 5 * time.Second
+	pongWithin    = 12 * time.Second
+	writeWithin   = 10 * time.Second
+	statePace     = 15 * time.Millisecond // between two states: a flood of changes is shown as one
+)
+
+// What a close frame says (RFC 6455, section 7.4.1).
+const (
+	closeGoingAway = websocket.CloseGoingAway
+	closePolicy    = websocket.ClosePolicyViolation
+)
+
+// socket is one websocket: a panel, or a script that wants to know at once.
+//
+// The handler's goroutine reads, one writes, and one for each area of commands in use
+// runs them: in order within an area, so that preview and cut do what was meant, but
+// a mixer that hangs does not keep a destination from being stopped.
+type socket struct {
+	studio  *Studio
+	conn    *websocket.Conn
+	who     caller
+	since   time.Time
+	answers chan []byte
+	flood   *rate.Limiter
+	areas   map[string]chan request // of the reader
+	workers sync.WaitGroup
+
+	ended sync.Once
+	gone  chan struct{} // closed by end
+	bye   []byte        // the close frame's payload, set before gone closes
+}
+
+// serveSocket is GET /ws.
+func (s *Studio) serveSocket(w http.ResponseWriter, r *http.Request) {
+	who, err := s.callerIn(r, true)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	if r.Header.Get("Origin") != "" {
+		who.kind = Panel
+	}
+	// CheckOrigin is left nil: only pages of this very host may connect.
+	up := websocket.Upgrader{HandshakeTimeout: headerTimeout, ReadBufferSize: 4096, WriteBufferSize: 4096, Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+		if status == http.StatusForbidden {
+			s.fail(w, fmt.Errorf("a page of another site may not connect: %w", ErrForbidden))
+			return
+		}
+		s.fail(w, badf("this is for websockets: %v", reason))
+	}}
+	k := &socket{
+		studio: s, who: who, since: time.Now().UTC(), answers: make(chan []byte, mostAnswers),
+		flood: rate.NewLimiter(commandsAfter, commandsBurst), areas: map[string]chan request{}, gone: make(chan struct{}),
+	}
+	if err := s.doors.enter(k); err != nil {
+		s.fail(w, err)
+		return
+	}
+	defer s.doors.leave(k)
+	if k.conn, err = up.Upgrade(w, r, nil); err != nil {
+		return // the upgrader answered
+	}
+	// Access taken away while we shook hands found no socket to close.
+	if _, err := s.access.who(tokenIn(r, true), r.RemoteAddr); err != nil {
+		k.end(closePolicy, "your access was taken away")
+	}
+	k.run()
+}
+
+// run serves until either end closes.
+func (k *socket) run() {
+	var writer sync.WaitGroup
+	writer.Go(k.write)
+	k.read()
+	k.end(websocket.CloseNormalClosure, "")
+	for _, area := range k.areas {
+		close(area)
+	}
+	k.workers.Wait()
+	writer.Wait()
+}
+
+// end closes the socket once everything that waits is written; it never blocks.
+func (k *socket) end(code int, text string) {
+	k.ended.Do(func() {
+		k.bye = websocket.FormatCloseMessage(code, text)
+		close(k.gone)
+	})
+}
+
+func (k *socket) read() {
+	k.conn.SetReadLimit(mostMessage)
+	alive := func(string) error { return k.conn.SetReadDeadline(time.Now().Add(pongWithin)) }
+	k.conn.SetPongHandler(alive)
+	for alive("") == nil {
+		kind, message, err := k.conn.ReadMessage()
+		if err != nil {
+			return
+		}
+		if kind != websocket.TextMessage {
+			k.end(websocket.CloseUnsupportedData, "text only")
+			return
+		}
+		k.take(message)
+	}
+}
+
+// write is the only one that writes messages.
+func (k *socket) write() {
+	defer k.conn.Close()
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	pace := time.NewTimer(0) // the first state goes at once
+	defer pace.Stop()
+	var rev uint64
+	var next <-chan struct{}
+	for {
+		var err error
+		select {
+		case answer := <-k.answers:
+			err = k.send(answer)
+		case <-next:
+			next = nil
+			pace.Reset(statePace)
+		case <-pace.C:
+			rev, next, err = k.sendState(rev)
+		case <-ping.C:
+			err = k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin))
+		case <-k.gone:
+			k.farewell()
+			return
+		}
+		if err != nil {
+			k.end(websocket.CloseNormalClosure, "")
+			return
+		}
+	}
+}
+
+// farewell writes the answers that wait, then the close frame.
+func (k *socket) farewell() {
+	for {
+		select {
+		case answer := <-k.answers:
+			if k.send(answer) != nil {
+				return
+			}
+		default:
+			// Best effort: the connection closes with or without it.
+			_ = k.conn.WriteControl(websocket.CloseMessage, k.bye, time.Now().Add(time.Second))
+			return
+		}
+	}
+}
+
+func (k *socket) send(message []byte) error {
+	if err := k.conn.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+		return err
+	}
+	return k.conn.WriteMessage(websocket.TextMessage, message)
+}
+
+// sendState writes what changed since rev, if anything did. The first one says who
+// the client is to us.
+func (k *socket) sendState(rev uint64) (now uint64, next <-chan struct{}, err error) {
+	sections, now, next := k.studio.store.Since(rev)
+	if len(sections) == 0 {
+		return now, next, nil
+	}
+	var b bytes.Buffer
+	b.WriteString(`{"jsonrpc":"2.0","method":"state","params":{"rev":`)
+	b.WriteString(strconv.FormatUint(now, 10))
+	if rev == 0 {
+		you, err := json.Marshal(k.who.You)
+		if err != nil {
+			return now, next, err
+		}
+		b.WriteString(`,"you":`)
+		b.Write(you)
+	}
+	b.WriteString(`,"sections":{`)
+	for _, name := range k.studio.store.names {
+		if section := sections[name]; section != nil {
+			if b.Bytes()[b.Len()-1] != '{' {
+				b.WriteByte(',')
+			}
+			b.WriteString(strconv.Quote(name) + ":")
+			b.Write(section)
+		}
+	}
+	b.WriteString(`}}}`)
+	return now, next, k.send(b.Bytes())
+}
+
+// take handles one message of the client.
+func (k *socket) take(message []byte) {
+	req, fault := parseRequest(message)
+	switch {
+	case !k.flood.Allow():
+		k.reply(req.ID, nil, fmt.Errorf("more than %d commands a second: %w", commandsAfter, ErrTooMany))
+		k.end(closePolicy, "too many commands")
+	case fault != nil:
+		k.replyFault(req.ID, fault)
+	case req.Method == "ping":
+		k.reply(req.ID, nil, nil)
+	default:
+		k.queue(req)
+	}
+}
+
+// queue gives a command to its area's goroutine.
+func (k *socket) queue(req request) {
+	if _, ok := k.studio.table[req.Method]; !ok {
+		k.reply(req.ID, nil, fmt.Errorf("%s: %w", quote(req.Method), ErrUnknown))
+		return
+	}
+	name, _, _ := strings.Cut(req.Method, ".")
+	area := k.areas[name]
+	if area == nil {
+		area = make(chan request, mostWaiting)
+		k.areas[name] = area
+		k.workers.Go(func() {
+			for req := range area {
+				k.work(req)
+			}
+		})
+	}
+	select {
+	case area <- req:
+	default:
+		k.reply(req.ID, nil, fmt.Errorf("%d commands wait already: %w", mostWaiting, ErrTooMany))
+	}
+}
+
+// work runs one command. A closed socket does not stop it half way; a server that
+// stops does.
+func (k *socket) work(req request) {
+	ctx := k.studio.doors.ctx
+	if ctx.Err() != nil {
+		return
+	}
+	result, err := k.studio.run(ctx, k.who, req.Method, req.Params)
+	k.reply(req.ID, result, err)
+}

@@ -1,0 +1,158 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"obvan/internal/testkit"
+	"obvan/mixer"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func names(sections map[string]json.RawMessage) []string { return slices.Sorted(maps.Keys(sections)) }
+
+func TestTheFirstAnswerHasAllSectionsAndNoNull(t *testing.T) {
+	sections, rev, _ := NewStore(quiet()).Since(0)
+	want := []string{"clients", "destinations", "feeds", "log", "mixer", "program", "show", "tally"}
+	if got := names(sections); !slices.Equal(got, want) || rev != 1 {
+		t.Fatalf("sections = %v, rev = %d", got, rev)
+	}
+	for name, s := range sections {
+		if strings.Contains(string(s), "null") {
+			t.Errorf("%s = %s", name, s)
+		}
+	}
+}
+
+func TestOnlyWhatChangedIsSent(t *testing.T) {
+	s := NewStore(quiet())
+	_, rev, next := s.Since(0)
+	s.Update(func(st *State) { st.Mixer.Program = "cam1" })
+	<-next
+	sections, rev2, next := s.Since(rev)
+	if got := names(sections); !slices.Equal(got, []string{"mixer"}) || rev2 != rev+1 {
+		t.Fatalf("sections = %v, rev = %d", got, rev2)
+	}
+	s.Update(func(st *State) { st.Mixer.Program = "cam1" }) // no change
+	<-next
+	if sections, rev3, _ := s.Since(rev2); len(sections) != 0 || rev3 != rev2 {
+		t.Fatalf("sections = %v, rev = %d", names(sections), rev3)
+	}
+}
+
+func TestAChangeInsideAListIsSeen(t *testing.T) {
+	s := NewStore(quiet())
+	s.Update(func(st *State) { st.Feeds = []Feed{{ID: "cam1"}} })
+	_, rev, _ := s.Since(0)
+	s.Update(func(st *State) { st.Feeds[0].Kbps = 5 })
+	if sections, _, _ := s.Since(rev); !strings.Contains(string(sections["feeds"]), `"kbps":5`) {
+		t.Fatalf("feeds = %s", sections["feeds"])
+	}
+}
+
+func TestASlowReaderGetsTheNewestOnly(t *testing.T) {
+	s := NewStore(quiet())
+	_, rev, _ := s.Since(0)
+	for i := range 1000 {
+		s.Update(func(st *State) { st.Mixer.Program = fmt.Sprint(i) })
+	}
+	sections, rev2, _ := s.Since(rev)
+	if len(sections) != 1 || !strings.Contains(string(sections["mixer"]), `"program":"999"`) || rev2 != rev+1 {
+		t.Fatalf("rev = %d, sections = %v", rev2, sections)
+	}
+}
+
+func TestReadersShareWhatWasMarshalled(t *testing.T) {
+	s := NewStore(quiet())
+	a, _, _ := s.Since(0)
+	b, _, _ := s.Since(0)
+	if &a["log"][0] != &b["log"][0] {
+		t.Fatal("it was marshalled twice")
+	}
+}
+
+func TestASectionThatCantBeMarshalledStaysAsItWas(t *testing.T) {
+	s := NewStore(quiet())
+	_, rev, _ := s.Since(0)
+	s.Update(func(st *State) { st.Program.FPS = math.NaN(); st.Show.Name = "x" })
+	sections, rev, _ := s.Since(rev)
+	if got := names(sections); !slices.Equal(got, []string{"show"}) {
+		t.Fatalf("sections = %v", got)
+	}
+	s.Update(func(st *State) { st.Program.FPS = 30 })
+	if sections, _, _ := s.Since(rev); len(sections) != 1 {
+		t.Fatalf("sections = %v", names(sections))
+	}
+}
+
+func TestManyReadersAndWritersSeeTheEnd(t *testing.T) {
+	s := NewStore(quiet())
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			var rev uint64
+			for {
+				sections, now, next := s.Since(rev)
+				if rev = now; strings.Contains(string(sections["show"]), `"live":true`) {
+					return
+				}
+				<-next
+			}
+		})
+	}
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			for i := range 200 {
+				s.Update(func(st *State) { st.Tally[fmt.Sprint(w)] = Light(fmt.Sprint(i)) })
+			}
+		})
+	}
+	writers.Wait()
+	s.Update(func(st *State) { st.Show.Live = true })
+	all.Wait()
+}
+
+// fullShow is a state as large as shows get.
+func fullShow(st *State) {
+	for i := range 16 {
+		st.Feeds = append(st.Feeds, Feed{ID: fmt.Sprintf("cam%d", i), Name: "Camera", State: FeedLive, Video: &Coding{Codec: "H264", Width: 1920, Height: 1080}, Notes: []string{"no sound"}})
+		st.Mixer.Sources = append(st.Mixer.Sources, mixer.Source{Name: fmt.Sprintf("cam%d", i), Feeds: []string{fmt.Sprintf("cam%d", i)}})
+	}
+	for range 200 {
+		st.Log = append(st.Log, LogEntry{Level: Info, Who: "admin", Text: "cut to the camera behind the goal"})
+	}
+}
+
+// BenchmarkCut is one change of the mixer, asked for by N panels.
+func BenchmarkCut(b *testing.B) {
+	for _, panels := range []int{0, 1, 100} {
+		b.Run(fmt.Sprintf("%d panels", panels), func(b *testing.B) {
+			s := NewStore(quiet())
+			s.Update(fullShow)
+			revs := make([]uint64, panels)
+			for i := range revs {
+				_, revs[i], _ = s.Since(0)
+			}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				n++
+				s.Update(func(st *State) { st.Mixer.Program = st.Mixer.Sources[n%16].Name })
+				for i := range revs {
+					_, revs[i], _ = s.Since(revs[i])
+				}
+			}
+		})
+	}
+}

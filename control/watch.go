@@ -1,0 +1,189 @@
+package control
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"obvan/mixer"
+	"obvan/mixer/program"
+	"obvan/relay"
+)
+
+// MixerChanged takes the mixer's whole new state: hand it to mixer.Mixer.Run.
+func (s *Studio) MixerChanged(m mixer.State) {
+	m.Problem = s.scrub(m.Problem)
+	s.tellMixer(m)
+	if h := m.Health; h != nil { // JSON has no word for NaN
+		fixed := *h
+		for _, f := range []*float64{&fixed.CPUPercent, &fixed.MemoryMB, &fixed.FPS, &fixed.RenderMs, &fixed.DiskFreeMB} {
+			*f = finite(*f)
+		}
+		m.Health = &fixed
+	}
+	m.Audio = slices.Clone(m.Audio)
+	for i := range m.Audio {
+		m.Audio[i].DB = max(-100, finite(m.Audio[i].DB))
+	}
+	s.store.Update(func(st *State) {
+		st.Mixer = m
+		st.Tally = tally(&st.Mixer, &st.Program.State)
+	})
+}
+
+func finite(f float64) float64 {
+	switch {
+	case math.IsInf(f, -1):
+		return -math.MaxFloat32
+	case math.IsInf(f, 1):
+		return math.MaxFloat32
+	case math.IsNaN(f):
+		return 0
+	}
+	return f
+}
+
+// ProgramChanged takes the program's whole new state: hand it to Program.Run.
+func (s *Studio) ProgramChanged(p program.State) {
+	p.Why = s.scrub(p.Why)
+	s.tellProgram(p)
+	s.store.Update(func(st *State) {
+		st.Program.State = p
+		st.Tally = tally(&st.Mixer, &st.Program.State)
+	})
+}
+
+// RelayChanged takes how all destinations fare: hand it to Relay.Run.
+func (s *Studio) RelayChanged(all []relay.Status) {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Reason = s.scrub(all[i].Reason)
+	}
+	s.told.mu.Lock()
+	s.told.statuses = all
+	s.told.mu.Unlock()
+	s.listDestinations()
+}
+
+// listDestinations joins what is kept of the destinations with how they fare. What is
+// kept decides: one that the relay would not take must not vanish for that.
+func (s *Studio) listDestinations() {
+	s.told.mu.Lock()
+	var list []relay.Status
+	s.book.read(func(k *kept, _ *secrets) {
+		for i := range k.Destinations {
+			list = append(list, s.told.fares(&k.Destinations[i]))
+		}
+	})
+	s.store.Update(func(st *State) { st.Destinations = list })
+	news := s.told.relayNews(list)
+	s.told.mu.Unlock()
+	for _, n := range news {
+		s.note(n.Level, "%s", n.Text)
+	}
+}
+
+// fares is a destination's status in the operator's words for it; t.mu is held.
+func (t *told) fares(d *keptDestination) relay.Status {
+	st := relay.Status{State: relay.Off, Reason: t.unfit[d.ID], Since: t.began}
+	if i := slices.IndexFunc(t.statuses, func(st relay.Status) bool { return st.ID == d.ID }); i >= 0 {
+		st = t.statuses[i]
+	}
+	st.Destination = d.Destination
+	return st
+}
+
+// PullsChanged says that a pulled camera fares differently: hand it to Pulls.Run.
+func (s *Studio) PullsChanged() { s.eyes.poke() }
+
+// tally is each camera's light. When the program is on a backup, that camera is what
+// viewers see; what the mixer shows stays red, for it may be back at any moment.
+func tally(m *mixer.State, p *program.State) map[string]Light {
+	lights := map[string]Light{}
+	for _, feed := range m.OnPreview {
+		lights[feed] = LightPreview
+	}
+	red := func(feed string) {
+		if lights[feed] == LightPreview {
+			lights[feed] = LightBoth
+		} else if lights[feed] == "" {
+			lights[feed] = LightProgram
+		}
+	}
+	for _, feed := range m.OnAir {
+		red(feed)
+	}
+	if p.Rung == "backup" && p.OnAir != "" {
+		red(p.OnAir)
+	}
+	return lights
+}
+
+// tellMixer logs what changed in the mixer.
+func (s *Studio) tellMixer(m mixer.State) {
+	s.told.mu.Lock()
+	was := s.told.mixer
+	s.told.mixer = m
+	s.told.mu.Unlock()
+	switch {
+	case m.Connected && !was.Connected:
+		s.note(Info, "The mixer (%s) is connected.", m.Kind)
+	case !m.Connected && was.Connected:
+		s.note(Error, "The mixer (%s) is gone: %s", m.Kind, stop(or(m.Problem, "it closed the connection")))
+	case m.Problem != "" && m.Problem != was.Problem:
+		s.note(Warn, "The mixer (%s): %s", m.Kind, stop(m.Problem))
+	}
+	if m.Program != was.Program && m.Program != "" {
+		s.note(Info, "%s is on the mixer's program.", m.Program)
+	}
+}
+
+// tellProgram logs what changed on air.
+func (s *Studio) tellProgram(p program.State) {
+	s.told.mu.Lock()
+	was := s.told.program
+	s.told.program = p
+	s.told.mu.Unlock()
+	if p.Rung == was.Rung && p.OnAir == was.OnAir {
+		return
+	}
+	switch p.Rung {
+	case "mixer":
+		s.note(Info, "%s is on air.", or(p.OnAir, "The mixer"))
+	case "backup":
+		s.note(Warn, "The backup %s is on air: %s", p.OnAir, stop(or(p.Why, "the mixer's output is gone")))
+	case "held":
+		s.note(Warn, "The last picture is held on air: %s", stop(or(p.Why, "there is nothing else")))
+	}
+}
+
+// relayNews is what changed at the destinations. Connecting is no news, and neither
+// is retrying again. t.mu is held.
+func (t *told) relayNews(all []relay.Status) (news []LogEntry) {
+	for i := range all {
+		st := &all[i]
+		was := t.destinations[st.ID]
+		if st.State == was || st.State == relay.Connecting {
+			continue
+		}
+		t.destinations[st.ID] = st.State
+		say := func(level Level, format string, args ...any) {
+			news = append(news, LogEntry{Level: level, Text: fmt.Sprintf(format, args...)})
+		}
+		switch {
+		case st.State == relay.Live:
+			say(Info, "%s is live.", st.Name)
+		case st.State == relay.Retrying:
+			say(Warn, "%s is not reached: %s", st.Name, stop(or(st.Reason, "it will be tried again")))
+		case st.State == relay.Refused:
+			say(Error, "%s refused: %s", st.Name, stop(or(st.Reason, "it gave no reason")))
+		case st.State == relay.Off && was != "":
+			say(Info, "%s is off.", st.Name)
+		}
+	}
+	return news
+}
+
+// stop ends a sentence with one full stop.
+func stop(text string) string { return strings.TrimRight(text, ". ") + "." }

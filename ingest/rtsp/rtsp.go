@@ -1,0 +1,158 @@
+// Package rtsp is the way in for devices that speak RTSP 1.0 (RFC 2326): they push
+// to us (ANNOUNCE and RECORD, media over the same connection or over UDP), or we
+// pull from them.
+//
+// A device pushes to rtsp://HOST/live/<feed> or rtsp://HOST/<feed>, with its key as
+// ?key= or as the password of any user.
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/auth"
+
+	"obvan/ingest"
+	"obvan/internal/door"
+)
+
+const (
+	maxConns     = 256
+	patience     = 10 * time.Second // from the first byte to RECORD
+	writeTimeout = 5 * time.Second
+	defaultPort  = "8554"
+	maxSilence   = ingest.PeerTimeout - time.Second // found out within a second
+)
+
+// server is a bound listener.
+type server struct {
+	env ingest.Env
+	lib *gortsplib.Server
+	ln  *door.Listener
+	udp [2]net.PacketConn // RTP and RTCP; nil over TLS
+
+	mu       sync.Mutex
+	sessions map[*gortsplib.ServerSession]*session
+
+	lost, broken atomic.Uint64 // packets since the last line in the log
+}
+
+// Listen binds u for devices that push to us. Media over UDP comes in on the two
+// ports after the RTSP port, or on any two when that is 0. rtsps needs env.TLS, and
+// carries media over the connection only.
+func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
+	s := &server{env: env, sessions: map[*gortsplib.ServerSession]*session{}}
+	secure := u.Scheme == "rtsps"
+	if secure && env.TLS == nil {
+		return nil, errors.New("listen rtsps: no certificate")
+	}
+	port := u.Port()
+	if port == "" {
+		port = defaultPort
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return nil, fmt.Errorf("listen rtsp: %w", err)
+	}
+	s.ln = &door.Listener{Listener: ln, Max: maxConns, Patience: patience}
+	s.lib = &gortsplib.Server{
+		Handler: s, RTSPAddress: ln.Addr().String(),
+		ReadTimeout: maxSilence, WriteTimeout: writeTimeout,
+		AuthMethods: []auth.VerifyMethod{auth.VerifyMethodBasic}, // only a password that we see can be asked about
+		Listen:      func(string, string) (net.Listener, error) { return s.ln, nil },
+	}
+	if secure {
+		s.lib.TLSConfig = env.TLS
+		return s, nil
+	}
+	if err := s.listenUDP(u.Hostname(), port); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("listen rtsp: %w", err)
+	}
+	return s, nil
+}
+
+func (s *server) listenUDP(host, port string) error {
+	from, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	if from != 0 {
+		from += 2
+	}
+	if s.udp[0], s.udp[1], err = door.UDPPair(host, from); err != nil {
+		return err
+	}
+	s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress = s.udp[0].LocalAddr().String(), s.udp[1].LocalAddr().String()
+	s.lib.ListenPacket = func(_, address string) (net.PacketConn, error) {
+		for _, conn := range s.udp {
+			if conn.LocalAddr().String() == address {
+				return conn, nil
+			}
+		}
+		return nil, fmt.Errorf("%s is not bound", address)
+	}
+	return nil
+}
+
+// Addr is where devices push to.
+func (s *server) Addr() string { return s.ln.Addr().String() }
+
+// Run serves until ctx is done and all sessions have ended.
+func (s *server) Run(ctx context.Context) error {
+	if err := s.lib.Start(); err != nil {
+		return fmt.Errorf("rtsp: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.lib.Wait() }()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-second.C:
+			s.look(time.Now())
+		case <-ctx.Done():
+			s.lib.Close()
+			<-ended
+			return nil
+		case err := <-ended:
+			s.lib.Close() // its goroutines end with its context
+			return fmt.Errorf("rtsp: %w", err)
+		}
+	}
+}
+
+// look ends the sessions that fell silent, and says what was lost since it last did.
+func (s *server) look(now time.Time) {
+	var silent []*session
+	s.mu.Lock()
+	for _, se := range s.sessions {
+		if se.silent(now) {
+			silent = append(silent, se)
+		}
+	}
+	s.mu.Unlock()
+	for _, se := range silent {
+		s.env.Log.Warn("feed is silent", "feed", se.request.Stream, "proto", "rtsp", "remote", se.request.Remote)
+		se.lib.Close()
+	}
+	lost, broken := s.lost.Swap(0), s.broken.Swap(0)
+	if lost+broken > 0 && s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.env.Log.Debug("rtp packets", "lost", lost, "broken", broken)
+	}
+}
+
+func (s *server) session(lib *gortsplib.ServerSession) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[lib]
+}

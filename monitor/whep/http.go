@@ -152,7 +152,7 @@ func (s *Server) enter(v *viewer) (*webrtc.API, error) {
 	if s.api == nil {
 		return nil, errNotRunning
 	}
-	if len(s.viewers) >= s.maxViewers {
+	if len(s.viewers) >= s.limits.viewers {
 		return nil, errFull
 	}
 	same := 0
@@ -161,10 +161,10 @@ func (s *Server) enter(v *viewer) (*webrtc.API, error) {
 			same++
 		}
 	}
-	if same >= s.maxByRemote {
+	if same >= s.limits.byRemote {
 		return nil, errFullRemote
 	}
-	s.viewers[v.id] = v
+	s.viewers[v.id], v.within = v, s.limits.connect
 	s.gone.Add(1)
 	return s.api, nil
 }

@@ -177,10 +177,10 @@ func (s *sender) rate() int64 {
 	return videoRate
 }
 
-// rtpTime is a time on the stream's clock as an RTP timestamp. It wraps.
+// rtpTime is a time on the stream's clock as an RTP timestamp, rounded. It wraps.
 func rtpTime(t time.Duration, rate int64) uint32 {
 	sec, rest := t/time.Second, t%time.Second
-	return uint32(int64(sec)*rate + int64(rest)*rate/int64(time.Second))
+	return uint32(int64(sec)*rate + (int64(rest)*rate+int64(time.Second)/2)/int64(time.Second))
 }
 
 // ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).

@@ -42,23 +42,23 @@ func (s *session) unit(au *media.AccessUnit) error {
 	if err := out.send(payloads, rtpTime(au.PTS, videoRate)); err != nil {
 		return errLeft
 	}
-	return s.report(au)
+	s.report(au)
+	return nil
 }
 
 // report tells the viewer now and then what time it is in the stream.
-func (s *session) report(au *media.AccessUnit) error {
+func (s *session) report(au *media.AccessUnit) {
 	now := time.Now()
 	if now.Sub(s.reported) < reportEvery {
-		return nil
+		return
 	}
 	if s.epoch.IsZero() {
 		s.epoch = au.Arrived.Add(-au.PTS)
 	}
 	s.reported = now
-	if r := s.viewer.picture.report(now, s.epoch); r != nil && s.viewer.pc.WriteRTCP([]rtcp.Packet{r}) != nil {
-		return errLeft
+	if r := s.viewer.picture.report(now, s.epoch); r != nil {
+		_ = s.viewer.pc.WriteRTCP([]rtcp.Packet{r}) // a dead connection shows in the next picture
 	}
-	return nil
 }
 
 // repeat sends lost packets again, within the budget.

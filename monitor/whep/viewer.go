@@ -17,7 +17,6 @@ import (
 
 // How a viewer is treated.
 const (
-	connectWithin = 15 * time.Second
 	// A viewer that is later than this goes on at the next key picture: it shows
 	// what is, not what was.
 	tooLate      = time.Second
@@ -39,6 +38,8 @@ var (
 // delays nobody; what the viewer says back is read in another and handed over.
 type viewer struct {
 	id, stream, remote string
+
+	within time.Duration // it has to be connected
 
 	pc      *webrtc.PeerConnection
 	hub     *hub.Hub
@@ -65,7 +66,7 @@ func (v *viewer) serve(ctx context.Context) error {
 
 	v.source.join()
 	defer v.source.leave()
-	connect, cancel := context.WithTimeoutCause(ctx, connectWithin, errNotConnected)
+	connect, cancel := context.WithTimeoutCause(ctx, v.within, errNotConnected)
 	defer cancel()
 	for _, ready := range []<-chan struct{}{v.connected, v.picture.bound} {
 		select {

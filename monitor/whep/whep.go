@@ -45,9 +45,15 @@ import (
 // How many may watch. A panel with sixteen tiles, preview and program is 18
 // connections; several panels may sit behind one address.
 const (
-	maxViewers  = 256
-	maxByRemote = 96
+	maxViewers    = 256
+	maxByRemote   = 96
+	connectWithin = 15 * time.Second
 )
+
+type limits struct {
+	viewers, byRemote int
+	connect           time.Duration // from the answer to the first picture
+}
 
 // Server answers WHEP requests. It is an http.Handler for /whep/<stream>; the
 // caller has checked who asks.
@@ -62,8 +68,7 @@ type Server struct {
 	viewers map[string]*viewer
 	sources map[string]*source // by stream, as long as that is live
 	gone    sync.WaitGroup     // one for each viewer
-
-	maxViewers, maxByRemote int
+	limits  limits
 }
 
 // New binds addr for UDP and TCP, same port ("127.0.0.1:0" picks one).
@@ -75,7 +80,7 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	return &Server{
 		hub: h, log: log, udp: udp, tcp: tcp,
 		viewers: map[string]*viewer{}, sources: map[string]*source{},
-		maxViewers: maxViewers, maxByRemote: maxByRemote,
+		limits: limits{maxViewers, maxByRemote, connectWithin},
 	}, nil
 }
 

@@ -46,10 +46,12 @@ type desk struct {
 	url  string
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *desk { return newDeskAt(t, "127.0.0.1:0") }
+
+func newDeskAt(t *testing.T, addr string) *desk {
 	t.Helper()
 	h := hub.New()
-	s, err := New(h, "127.0.0.1:0", slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
+	s, err := New(h, addr, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +116,12 @@ func prefixed(nals ...[]byte) (data []byte) {
 
 // shoot publishes the next picture and returns it.
 func (c *camera) shoot(key bool) media.AccessUnit {
+	au := c.unit(key)
+	c.Write(au)
+	return au
+}
+
+func (c *camera) unit(key bool) media.AccessUnit {
 	data := prefixed(nal(0x41, sliceP, 700, c.count))
 	if key {
 		data = prefixed(nal(0x65, sliceI, 5000, c.count))
@@ -121,7 +129,6 @@ func (c *camera) shoot(key bool) media.AccessUnit {
 	au := media.AccessUnit{PTS: c.at, DTS: c.at, Key: key, Data: data}
 	c.at += c.step
 	c.count++
-	c.Write(au)
 	return au
 }
 
@@ -167,7 +174,7 @@ type player struct {
 	state    webrtc.PeerConnectionState
 }
 
-func (d *desk) watch(stream string) *player {
+func (d *desk) watch(stream string, networks ...webrtc.NetworkType) *player {
 	d.t.Helper()
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
@@ -178,6 +185,9 @@ func (d *desk) watch(stream string) *player {
 	}
 	var set webrtc.SettingEngine
 	set.SetIncludeLoopbackCandidate(true)
+	if networks != nil {
+		set.SetNetworkTypes(networks)
+	}
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(set)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		d.t.Fatal(err)

@@ -1,0 +1,236 @@
+package whep
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	h264 "github.com/pion/rtp/codecs"
+
+	"obvan/media"
+)
+
+func unit(track media.Track, key bool, data []byte) *media.AccessUnit {
+	return &media.AccessUnit{Tracks: &media.Tracks{track}, Key: key, Data: data}
+}
+
+// together puts payloads back together as a receiver does.
+func together(t *testing.T, payloads [][]byte) (data []byte) {
+	t.Helper()
+	depacketise := h264.H264Packet{IsAVC: true}
+	for _, p := range payloads {
+		if len(p) > maxPayload {
+			t.Fatalf("a payload of %d bytes", len(p))
+		}
+		part, err := depacketise.Unmarshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = append(data, part...)
+	}
+	return data
+}
+
+func TestPayloadsPutTogetherAreThePicture(t *testing.T) {
+	for _, size := range []int{4, 100, maxPayload - 1, maxPayload, maxPayload + 1, 2*maxPayload - 3, 2 * maxPayload, 200_000} {
+		data := prefixed(nal(0x06, 0x05, 20, 0), nal(0x65, sliceI, size, 1), nal(0x41, sliceP, size, 2))
+		au := unit(small, true, data)
+		if got := together(t, packetise(au)); !bytes.Equal(got, coded(*au, small)) {
+			t.Errorf("NAL units of %d bytes: %d bytes came back", size, len(got))
+		}
+	}
+}
+
+func TestFragmentsAreOfOneSizeButTheLast(t *testing.T) {
+	payloads := packetise(unit(small, false, prefixed(nal(0x41, sliceP, 10_000, 0))))
+	for n, p := range payloads[:len(payloads)-1] {
+		if len(p) != maxPayload {
+			t.Errorf("fragment %d has %d bytes", n, len(p))
+		}
+	}
+}
+
+func TestDelimitersAndFillerAreLeftOut(t *testing.T) {
+	slice := nal(0x41, sliceP, 50, 0)
+	payloads := packetise(unit(small, false, prefixed([]byte{9, 0x10}, slice, nal(12, 0xff, 3000, 0))))
+	if len(payloads) != 1 || !bytes.Equal(payloads[0], slice) {
+		t.Fatalf("%d payloads", len(payloads))
+	}
+}
+
+func TestBrokenDataIsCutWhereItBreaks(t *testing.T) {
+	slice := nal(0x41, sliceP, 50, 0)
+	data := append(prefixed(slice, []byte{}), 0xff, 0xff, 0xff, 0xff, 1, 2)
+	if payloads := packetise(unit(small, false, data)); len(payloads) != 1 || !bytes.Equal(payloads[0], slice) {
+		t.Fatalf("%d payloads", len(payloads))
+	}
+}
+
+func TestSliceTypesAreReadFromTheHeader(t *testing.T) {
+	for _, c := range []struct {
+		header []byte
+		want   int
+	}{
+		{[]byte{sliceI}, 7}, {[]byte{sliceP}, 5}, {[]byte{sliceB}, 6},
+		{[]byte{0b1_010_0000}, 1}, {[]byte{0b1_1_000000}, 0},
+		{[]byte{0b0000_0000, 0b1111_0001, 0b0_011_0000}, 2}, // after first_mb_in_slice 481
+		{nil, -1}, {[]byte{0}, -1}, {make([]byte, 9), -1}, {[]byte{0x80}, -1},
+	} {
+		if got := sliceType(c.header); got != c.want {
+			t.Errorf("%08b: %d, want %d", c.header, got, c.want)
+		}
+	}
+}
+
+func TestRTPTimesWrapAndNeverOverflow(t *testing.T) {
+	for _, c := range []struct {
+		t    time.Duration
+		want uint32
+	}{
+		{0, 0}, {time.Second, 90000}, {-time.Second, 0xfffea070},
+		{47722 * time.Second, uint32(47722*90000 - 1<<32)},
+		{290 * 365 * 24 * time.Hour, uint32(int64(290*365*24*3600) * 90000 & 0xffffffff)},
+	} {
+		if got := rtpTime(c.t, videoRate); got != c.want {
+			t.Errorf("%v: %d, want %d", c.t, got, c.want)
+		}
+	}
+}
+
+// film feeds a source with pictures in decoding order, "I0 P3 b1 B2": its kind (b is
+// a B picture nobody refers to) and its place in showing order.
+func film(s *source, tracks *media.Tracks, pictures ...string) (shown []string, err error) {
+	for n, name := range pictures {
+		var kind byte
+		var place int
+		if _, err := fmt.Sscanf(name, "%c%d", &kind, &place); err != nil {
+			return nil, err
+		}
+		head, slice := byte(0x41), byte(sliceP)
+		switch kind {
+		case 'I':
+			head, slice = 0x65, sliceI
+		case 'B':
+			slice = sliceB
+		case 'b':
+			head, slice = 0x01, sliceB
+		}
+		au := &media.AccessUnit{
+			Tracks: tracks, Key: kind == 'I', Data: prefixed(nal(head, slice, 30, rand.N(60000))),
+			PTS: time.Duration(place+2) * time.Second / 30, DTS: time.Duration(n) * time.Second / 30,
+		}
+		payloads, _, err := s.picture(au)
+		if err != nil {
+			return shown, err
+		}
+		if payloads != nil {
+			shown = append(shown, name)
+		}
+	}
+	return shown, nil
+}
+
+func TestBPicturesThatNobodyRefersToAreLeftOut(t *testing.T) {
+	shown, err := film(newSource(time.Time{}), &media.Tracks{small}, "I0", "P3", "b1", "b2", "P6", "b4", "b5", "I7", "P9", "b8")
+	if want := "[I0 P3 P6 I7 P9]"; err != nil || fmt.Sprint(shown) != want {
+		t.Fatalf("%v %v, want %s", shown, err, want)
+	}
+}
+
+func TestAStreamWhoseBPicturesAreReferencesIsRefusedForGood(t *testing.T) {
+	s, tracks := newSource(time.Time{}), &media.Tracks{small}
+	shown, err := film(s, tracks, "I0", "P4", "B2", "b1", "b3")
+	if err != errBPictures || fmt.Sprint(shown) != "[I0 P4]" {
+		t.Fatalf("%v %v", shown, err)
+	}
+	if s.refused(tracks) != errBPictures {
+		t.Fatal("the next viewer would find out anew")
+	}
+	if s.refused(&media.Tracks{small}) != nil {
+		t.Fatal("another coding is refused with it")
+	}
+}
+
+func TestBSlicesInShowingOrderAreShown(t *testing.T) {
+	shown, err := film(newSource(time.Time{}), &media.Tracks{small}, "I0", "B1", "B2", "b3", "B4")
+	if err != nil || len(shown) != 5 {
+		t.Fatalf("%v %v", shown, err)
+	}
+}
+
+func TestAViewerBehindDoesNotConfuseWhatWasLearnt(t *testing.T) {
+	s, tracks := newSource(time.Time{}), &media.Tracks{small}
+	if _, err := film(s, tracks, "I0", "P1", "B2", "B3", "P4", "P5"); err != nil {
+		t.Fatal(err)
+	}
+	if shown, err := film(s, tracks, "I0", "P1", "B2", "B3"); err != nil || len(shown) != 4 {
+		t.Fatalf("%v %v", shown, err)
+	}
+}
+
+func TestOnlySourcesWhosePicturesComeInClumpsAreSmoothed(t *testing.T) {
+	const period = time.Second / 30
+	for _, c := range []struct {
+		what  string
+		delay func(n int) time.Duration
+		step  time.Duration
+		want  bool
+	}{
+		{"evenly", func(int) time.Duration { return 0 }, period, false},
+		{"in clumps of three", func(n int) time.Duration { return time.Duration(2-n%3) * period }, period, true},
+		{"in clumps of two", func(n int) time.Duration { return time.Duration(1-n%2) * period }, period, true},
+		{"with the jitter of a good network", func(n int) time.Duration { return time.Duration(n*7%15) * time.Millisecond }, period, false},
+		{"after one hiccup", func(n int) time.Duration { return max(0, 300*time.Millisecond-time.Duration(max(0, 60-n))*time.Second) }, period, false},
+		{"squeezed by a cut", func(n int) time.Duration { return 0 }, time.Millisecond, false},
+	} {
+		s, tracks, start := newSource(time.Time{}), &media.Tracks{small}, time.Now()
+		smooth := false
+		for n := range 100 {
+			at := time.Duration(n) * c.step
+			au := &media.AccessUnit{Tracks: tracks, PTS: at, DTS: at, Data: prefixed(nal(0x41, sliceP, 30, n)), Arrived: start.Add(at + c.delay(n))}
+			_, smooth, _ = s.picture(au)
+		}
+		if smooth != c.want {
+			t.Errorf("%s: smooth = %v", c.what, smooth)
+		}
+	}
+}
+
+func TestWhatIsKeptIsBounded(t *testing.T) {
+	s, tracks := newSource(time.Time{}), &media.Tracks{small}
+	s.join()
+	for n := range 3 * maxKept {
+		au := &media.AccessUnit{Tracks: tracks, DTS: time.Duration(n), Data: prefixed(nal(0x41, sliceP, 30+n%2*100_000, n))}
+		if _, _, err := s.picture(au); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.kept) > maxKept || len(s.kept) != len(s.order) || s.bytes > maxKeptBytes {
+			t.Fatalf("%d kept, %d bytes", len(s.kept), s.bytes)
+		}
+	}
+	s.leave()
+	if len(s.kept) != 0 || s.bytes != 0 {
+		t.Fatal("kept for nobody")
+	}
+}
+
+func FuzzPacketise(f *testing.F) {
+	f.Add(prefixed(nal(0x65, sliceI, 3000, 0)), small.Config, true)
+	f.Add([]byte{0, 0, 0, 1, 0x41, 0, 0, 0, 9}, []byte{1, 2, 3, 4, 5, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68}, true)
+	f.Fuzz(func(t *testing.T, data, config []byte, key bool) {
+		au := unit(media.Track{Codec: media.H264, Config: config}, key, data)
+		bPicture(data)
+		total := 0
+		for _, p := range packetise(au) {
+			if len(p) == 0 || len(p) > maxPayload {
+				t.Fatalf("a payload of %d bytes", len(p))
+			}
+			total += len(p)
+		}
+		if total > 2*(len(data)+len(config))+3 {
+			t.Fatalf("%d bytes of %d", total, len(data))
+		}
+	})
+}

@@ -1,0 +1,186 @@
+package whep
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+const goodOffer = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n" +
+	"m=video 9 UDP/TLS/RTP/SAVPF 106\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n" +
+	"a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n" +
+	"a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:106 H264/90000\r\n" +
+	"a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
+
+func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").shoot(true)
+	d.camera("hevc", media.Track{Codec: media.H265}).shoot(true)
+	d.camera("av1", media.Track{Codec: media.AV1}).shoot(true)
+	d.camera("radio", media.Track{Codec: media.AAC}).shoot(true)
+	d.camera("broken", media.Track{Codec: media.H264, Config: []byte{1, 2}}).shoot(true)
+	if p, err := d.hub.Publish("empty", hub.Origin{}); err == nil {
+		t.Cleanup(p.Close)
+	}
+	sdp := "application/sdp"
+	for _, c := range []struct {
+		what, method, path, kind, body string
+		code                           int
+		words                          string
+	}{
+		{"a stream that is not live", "POST", "/whep/nobody", sdp, goodOffer, 404, "not live"},
+		{"no stream", "POST", "/whep/", sdp, goodOffer, 404, "not live"},
+		{"a body of another kind", "POST", "/whep/cam1", "text/plain", goodOffer, 415, "application/sdp"},
+		{"no kind", "POST", "/whep/cam1", "", goodOffer, 415, "application/sdp"},
+		{"an offer of 65 KB", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a=x\r\n", 14000), 413, "64 KB"},
+		{"nothing", "POST", "/whep/cam1", sdp, "", 400, "not an SDP offer"},
+		{"garbage", "POST", "/whep/cam1", sdp, "GET / HTTP/1.1", 400, "not an SDP offer"},
+		{"no media", "POST", "/whep/cam1", sdp, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 400, "not an SDP offer"},
+		{"only sound", "POST", "/whep/cam1", sdp, strings.Replace(goodOffer, "m=video", "m=audio", 1), 400, "no picture"},
+		{"no H.264", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "H264", "VP8"), 406, "H.264"},
+		{"H.264 in single NAL mode", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "packetization-mode=1", "packetization-mode=0"), 406, "H.264"},
+		{"a publisher", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "recvonly", "sendonly"), 400, "recvonly"},
+		{"a data channel", "POST", "/whep/cam1", sdp, goodOffer + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n", 400, "data channel"},
+		{"a hundred pictures", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("m=video 9 UDP/TLS/RTP/SAVPF 106\r\n", 100), 400, "too many"},
+		{"an offer without keys", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "a=fingerprint", "a=x"), 400, "can't be answered"},
+		{"H.265", "POST", "/whep/hevc", sdp, goodOffer, 409, "H.265"},
+		{"AV1", "POST", "/whep/av1", sdp, goodOffer, 409, "AV1"},
+		{"a stream without a picture", "POST", "/whep/radio", sdp, goodOffer, 409, "no picture"},
+		{"broken parameter sets", "POST", "/whep/broken", sdp, goodOffer, 409, "parameter sets"},
+		{"a stream before its first picture", "POST", "/whep/empty", sdp, goodOffer, 503, "no picture yet"},
+		{"trickle", "PATCH", "/whep/cam1/abc", "application/trickle-ice-sdpfrag", "", 405, "PATCH"},
+		{"a picture by GET", "GET", "/whep/cam1", "", "", 405, "GET"},
+		{"the end of a stream", "DELETE", "/whep/cam1", "", "", 405, "session"},
+		{"the end of no session", "DELETE", "/whep/cam1/abc", "", "", 404, "no such session"},
+		{"what is possible", "OPTIONS", "/whep/cam1", "", "", 204, ""},
+	} {
+		r := d.do(c.method, c.path, c.kind, c.body)
+		if r.code != c.code || !strings.Contains(r.body, c.words) {
+			t.Errorf("%s: %d %q", c.what, r.code, r.body)
+		}
+		if (r.code == http.StatusServiceUnavailable) != (r.header.Get("Retry-After") != "") {
+			t.Errorf("%s: Retry-After %q", c.what, r.header.Get("Retry-After"))
+		}
+	}
+	if n := d.whep.Viewers(); n != 0 {
+		t.Errorf("%d viewers are left of it", n)
+	}
+}
+
+func (d *desk) limit(l limits) {
+	d.whep.mu.Lock()
+	d.whep.limits = l
+	d.whep.mu.Unlock()
+}
+
+func TestViewersAreLimited(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").shoot(true)
+	d.limit(limits{2, 1, connectWithin})
+	d.watch("cam1").await(1)
+	if r := d.post("/whep/cam1", goodOffer); r.code != 503 || !strings.Contains(r.body, "address has") {
+		t.Errorf("%d %q", r.code, r.body)
+	}
+	d.limit(limits{1, 1, connectWithin})
+	r := d.post("/whep/cam1", goodOffer)
+	if r.code != 503 || !strings.Contains(r.body, "as it can serve") {
+		t.Errorf("%d %q", r.code, r.body)
+	}
+}
+
+func TestAnOfferThatNobodyFollowsUpIsForgotten(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").shoot(true)
+	d.limit(limits{9, 9, 300 * time.Millisecond})
+	r := d.post("/whep/cam1", goodOffer)
+	if r.code != http.StatusCreated || !strings.Contains(r.body, "a=sendonly") || !strings.Contains(r.body, "127.0.0.1") {
+		t.Fatalf("%d %s", r.code, r.body)
+	}
+	if strings.Contains(r.body, ".local") {
+		t.Error("mDNS names in the answer")
+	}
+	if udp, tcp := strings.Count(r.body, " udp "), strings.Count(r.body, " tcptype passive"); udp == 0 || tcp == 0 {
+		t.Errorf("%d UDP and %d TCP candidates", udp, tcp)
+	}
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer that never came is forgotten")
+}
+
+func TestBeforeAndAfterRunNobodyIsServed(t *testing.T) {
+	h := hub.New()
+	s, err := New(h, "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.udp.Close()
+	defer s.tcp.Close()
+	d := &desk{t: t, hub: h, whep: s}
+	d.camera("cam1").shoot(true)
+	req := httptest.NewRequestWithContext(t.Context(), "POST", "/whep/cam1", strings.NewReader(goodOffer))
+	req.Header.Set("Content-Type", "application/sdp")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, req)
+	if w.Code != http.StatusServiceUnavailable {
+		body, _ := io.ReadAll(w.Result().Body)
+		t.Fatalf("%d %s", w.Code, body)
+	}
+}
+
+func TestTheUDPAndTheTCPPortAreOneNumber(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "0.0.0.0:0", ":0", "[::1]:0"} {
+		s, err := New(hub.New(), addr, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Addr() != s.tcp.Addr().String() {
+			t.Errorf("%s: UDP %s, TCP %s", addr, s.Addr(), s.tcp.Addr())
+		}
+		s.udp.Close()
+		s.tcp.Close()
+	}
+	if _, err := New(hub.New(), "nowhere.invalid:99999", slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a bad address is taken")
+	}
+}
+
+func FuzzOffer(f *testing.F) {
+	f.Add(goodOffer)
+	f.Add(strings.ReplaceAll(goodOffer, "a=mid:0", "a=mid:0\r\na=rid:1 recv\r\na=simulcast:recv 1;~2"))
+	f.Add(strings.ReplaceAll(goodOffer, "a=recvonly", "a=recvonly\r\na=candidate:1 1 udp 2 127.0.0.1 9 typ host\r\na=ssrc:1 cname:x\r\na=extmap:1 a"))
+	f.Add(strings.ReplaceAll(goodOffer, "106", "99999999999"))
+	f.Add("v=0\r\nm=video")
+	h := hub.New()
+	s, err := New(h, "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	api, closePorts, err := newAPI(s.udp, s.tcp)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = closePorts() })
+	f.Fuzz(func(t *testing.T, offer string) {
+		if len(offer) > maxOffer {
+			return
+		}
+		if _, err := checkOffer(offer); err != nil {
+			return
+		}
+		v := &viewer{picture: newSender(1, "cam1"), end: func(error) {}, connected: make(chan struct{})}
+		began := time.Now()
+		_, _ = v.negotiate(api, offer)
+		if v.pc != nil {
+			_ = v.pc.GracefulClose()
+		}
+		if d := time.Since(began); d > 2*time.Second {
+			t.Fatalf("an offer that takes %v", d)
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package whep
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/internal/testkit"
+)
+
+// wire is where a sender's packets go in place of a connection.
+type wire struct {
+	mu      sync.Mutex
+	gate    chan struct{} // closed when packets may pass
+	headers []rtp.Header
+}
+
+func (w *wire) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
+	<-w.gate
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.headers = append(w.headers, *header)
+	return len(payload), nil
+}
+
+func (w *wire) Write([]byte) (int, error) { return 0, errors.New("not used") }
+
+func (w *wire) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.headers)
+}
+
+// viewerOn runs a viewer's sending side on w, until the test ends.
+func (d *desk) viewerOn(w *wire, stream string) {
+	d.t.Helper()
+	src, err := d.whep.source(stream)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	v := &viewer{
+		stream: stream, hub: d.hub, source: src, pc: pc, picture: newSender(webrtc.RTPCodecTypeVideo, stream),
+		lost: make(chan []rtcp.NackPair), restart: make(chan struct{}), heard: make(chan struct{}),
+	}
+	v.picture.out = w
+	ctx, stop := context.WithCancelCause(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- v.show(ctx) }()
+	d.t.Cleanup(func() {
+		stop(errLeft)
+		if err := <-ended; !errors.Is(err, errLeft) && !errors.Is(err, errStreamLeft) {
+			d.t.Errorf("ended with %v", err)
+		}
+		_ = pc.GracefulClose()
+	})
+}
+
+func TestASlowViewerDelaysNobody(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	slow, fast := &wire{gate: make(chan struct{})}, &wire{gate: make(chan struct{})}
+	defer close(slow.gate)
+	close(fast.gate)
+	cam.shoot(true)
+	d.viewerOn(slow, "cam1")
+	d.viewerOn(fast, "cam1")
+	for range 90 {
+		cam.shoot(false)
+	}
+	const packets = 6 + 90 // the key picture is its parameter sets and five fragments
+	testkit.Eventually(t, 5*time.Second, func() bool { return fast.count() == packets }, "the fast viewer has all")
+	if slow.count() != 0 {
+		t.Fatal("the slow viewer is not slow")
+	}
+}
+
+func TestAViewerThatIsLateGoesOnAtTheNewestKeyPicture(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	w := &wire{gate: make(chan struct{})}
+	old := time.Now().Add(-10 * time.Second)
+	for n := range 90 { // written now, but as if they had come in real time
+		au := cam.unit(n%30 == 0)
+		au.Arrived = old.Add(au.DTS)
+		cam.Write(au)
+		if n == 0 {
+			d.viewerOn(w, "cam1")
+			testkit.Eventually(t, time.Second, func() bool { st, _ := d.hub.Stream("cam1"); return st.Readers == 1 }, "the viewer reads")
+		}
+	}
+	close(w.gate)
+	const packets = 6 + 6 + 29 // the picture it hung at, and all since the newest key picture
+	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == packets }, "the viewer is up to date")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for n, h := range w.headers {
+		if h.SequenceNumber != w.headers[0].SequenceNumber+uint16(n) {
+			t.Fatalf("packet %d: a gap in the numbers looks like loss", n)
+		}
+	}
+	if got, want := w.headers[6].Timestamp, rtpTime(60*time.Second/30, videoRate); got != want {
+		t.Errorf("it went on at %d, want %d", got, want)
+	}
+}
+
+func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").roll(t)
+	p := d.watch("cam1", webrtc.NetworkTypeTCP4)
+	p.await(20)
+	pair, err := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
+	if err == nil && pair != nil && pair.Remote.Protocol != webrtc.ICEProtocolTCP {
+		t.Errorf("served by %v", pair)
+	}
+}
+
+func TestAllInterfacesAreServedIncludingLoopback(t *testing.T) {
+	for _, addr := range []string{"0.0.0.0:0", ":0"} {
+		d := newDeskAt(t, addr)
+		d.camera("cam1").roll(t)
+		p := d.watch("cam1")
+		p.await(5)
+		if !bytes.Contains([]byte(p.answer), []byte(" 127.0.0.1 ")) {
+			t.Errorf("%s: %s", addr, p.answer)
+		}
+	}
+}
+
+func TestATCPPeerThatSaysNothingIsNotWaitedFor(t *testing.T) {
+	d := newDesk(t)
+	conn, err := net.Dial("tcp", d.whep.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) // after the server ended: it must not wait for this
+	garbage, err := net.Dial("tcp", d.whep.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer garbage.Close()
+	if _, err := garbage.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	_ = garbage.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := garbage.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("garbage is answered: %v", err)
+	}
+}

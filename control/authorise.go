@@ -33,6 +33,18 @@ func (s *Studio) Authorise(r ingest.Request) error {
 	return s.turnAway(r, "the key is wrong or missing")
 }
 
+// AuthorisePlay answers whoever wants to play a stream from the read-only ports: on
+// this machine anybody may, from elsewhere whoever has a token.
+func (s *Studio) AuthorisePlay(stream, token, remote string) error {
+	if loopback(remote) {
+		return nil
+	}
+	if _, err := s.access.who(token, remote); err != nil {
+		return fmt.Errorf("play %s: %w", quote(stream), err)
+	}
+	return nil
+}
+
 // keyOf is the key a stream needs, "" for none, and whether this machine needs it.
 func (s *Studio) keyOf(stream string) (key string, everywhere bool) {
 	s.book.read(func(_ *kept, sec *secrets) {

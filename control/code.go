@@ -8,6 +8,7 @@ import (
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/mixer"
+	"obvan/mixer/program"
 	"obvan/relay"
 )
 
@@ -57,6 +58,7 @@ func verdicts() []verdict {
 		{hub.ErrNoStream, NotFound, http.StatusNotFound},
 		{mixer.ErrNoSource, NotFound, http.StatusNotFound},
 		{mixer.ErrNoTransition, NotFound, http.StatusNotFound},
+		{program.ErrNoRung, NotFound, http.StatusNotFound},
 		{relay.ErrUnknown, NotFound, http.StatusNotFound},
 		{ErrExists, Conflict, http.StatusConflict},
 		{relay.ErrExists, Conflict, http.StatusConflict},
@@ -65,6 +67,7 @@ func verdicts() []verdict {
 		{mixer.ErrBusy, Conflict, http.StatusConflict},
 		{mixer.ErrOffline, Offline, http.StatusServiceUnavailable},
 		{relay.ErrUnsupported, BadRequest, http.StatusBadRequest},
+		{relay.ErrAddress, BadRequest, http.StatusBadRequest},
 		{ingest.ErrBadName, BadRequest, http.StatusBadRequest},
 		{ingest.ErrReserved, BadRequest, http.StatusBadRequest},
 		{ingest.ErrUnauthorised, Unauthorised, http.StatusUnauthorized},

@@ -48,11 +48,11 @@ func destinationCommands() []Command {
 		command("destination.add", Director, "Add a destination. It is not started.",
 			func(ctx context.Context, s *Studio, args DestinationAddArgs) (DestinationAdded, error) {
 				return s.addDestination(ctx, args)
-			}, relay.ErrExists, relay.ErrUnsupported),
+			}, relay.ErrExists, relay.ErrUnsupported, relay.ErrAddress),
 		command("destination.update", Director, "Change a destination. One that is on air reconnects when its address or key changed.",
 			func(ctx context.Context, s *Studio, args DestinationUpdateArgs) (nothing, error) {
 				return nothing{}, s.updateDestination(ctx, args)
-			}, relay.ErrUnknown, relay.ErrUnsupported),
+			}, relay.ErrUnknown, relay.ErrUnsupported, relay.ErrAddress),
 		byID("destination.remove", "Stop a destination and forget it and its key.", (*Studio).removeDestination),
 		byID("destination.start", "Send the program to a destination.", (*Studio).startDestination),
 		byID("destination.stop", "Stop sending to a destination.", (*Studio).stopDestination),

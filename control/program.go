@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"obvan/ingest"
+	"obvan/mixer/program"
 )
 
 // HoldArgs is what program.hold takes.
@@ -16,7 +17,7 @@ type HoldArgs struct {
 
 // RungArgs is what program.rung takes.
 type RungArgs struct {
-	Rung string `json:"rung" example:"held"` // "mixer", "held", or the id of a backup feed
+	Rung string `json:"rung" example:"held"` // "mixer", "held", or the id of a backup feed; "" lets the program choose again
 }
 
 // BackupsArgs is what program.backups takes.
@@ -30,40 +31,34 @@ func programCommands() []Command {
 	return []Command{
 		command("program.hold", Operator, "Keep the program on its rung of the ladder, or let it climb and fall by itself again.",
 			func(ctx context.Context, s *Studio, args HoldArgs) (nothing, error) {
-				ladder, ok := s.rooms.Program.(Ladder)
-				if !ok {
-					return nothing{}, errNoLadder()
-				}
-				ladder.Hold(args.On)
+				s.rooms.Program.Hold(args.On)
 				if args.On {
 					s.did(ctx, "holds the program where it is")
 				} else {
 					s.did(ctx, "lets the program follow its ladder")
 				}
 				return nothing{}, nil
-			}, ErrRefused),
+			}),
 
-		command("program.rung", Operator, "Put the program on a rung of its ladder.",
+		command("program.rung", Operator, "Put the program on a rung of its ladder and keep it there.",
 			func(ctx context.Context, s *Studio, args RungArgs) (nothing, error) {
-				ladder, ok := s.rooms.Program.(Ladder)
-				if !ok {
-					return nothing{}, errNoLadder()
-				}
-				if err := ladder.Force(args.Rung); err != nil {
+				if err := s.rooms.Program.Force(args.Rung); err != nil {
 					return nothing{}, fmt.Errorf("rung %s: %w", quote(args.Rung), err)
 				}
-				s.did(ctx, "put the program on %s", args.Rung)
+				if args.Rung == "" {
+					s.did(ctx, "lets the program choose its rung")
+				} else {
+					s.did(ctx, "put the program on %s", args.Rung)
+				}
 				return nothing{}, nil
-			}, ErrNotFound, ErrRefused),
+			}, program.ErrNoRung),
 
 		command("program.backups", Director, "Choose the feeds that take over when the mixer's output dies.",
 			func(ctx context.Context, s *Studio, args BackupsArgs) (nothing, error) {
 				return nothing{}, s.setBackups(ctx, args.Feeds)
-			}, ingest.ErrBadName, ErrRefused),
+			}, ingest.ErrBadName),
 	}
 }
-
-func errNoLadder() error { return fmt.Errorf("%w: this program has no ladder", ErrRefused) }
 
 // setBackups keeps the program's backup feeds and hands them to it.
 func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
@@ -75,13 +70,9 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 			return fmt.Errorf("backup %s: %w", quote(id), err)
 		}
 	}
-	ladder, ok := s.rooms.Program.(Ladder)
-	if !ok {
-		return errNoLadder()
-	}
 	if err := s.edit(ctx, func(k *kept, _ *secrets) error {
 		k.Backups = slices.Clone(feeds)
-		ladder.SetBackups(k.Backups)
+		s.rooms.Program.SetBackups(k.Backups)
 		return nil
 	}); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 type Rooms struct {
 	Hub     *hub.Hub
 	Mixer   mixer.Mixer // may be a FeedSetter
-	Program any         // may be a Ladder
+	Program Program
 	Relay   Relay
 	Pulls   Pulls
 	Monitor Monitor // answers /whep/
@@ -46,10 +46,10 @@ type Monitor interface {
 	Clock(stream string) (rtp uint32, arrived time.Time, ok bool)
 }
 
-// Ladder is a program that can be kept on, or put on, a rung of its ladder.
-type Ladder interface {
+// Program is what the studio needs of program.Program.
+type Program interface {
 	Hold(on bool)
-	Force(rung string) error // ErrNotFound, or a mixer.ErrNoSource
+	Force(rung string) error // program.ErrNoRung
 	SetBackups(feeds []string)
 }
 

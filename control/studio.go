@@ -170,9 +170,7 @@ func (s *Studio) restore() {
 		}
 	}
 	s.tellFeeds(&k)
-	if ladder, ok := s.rooms.Program.(Ladder); ok && len(k.Backups) > 0 {
-		ladder.SetBackups(k.Backups)
-	}
+	s.rooms.Program.SetBackups(k.Backups)
 	for i := range k.Destinations {
 		d := &k.Destinations[i]
 		err := s.put(d, sec.Destinations[d.ID])

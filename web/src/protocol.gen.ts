@@ -207,6 +207,19 @@ export interface FeedUpdateArgs {
   key?: string;
 }
 
+/** Graphic is the lower third as the mixer reports it. */
+export interface Graphic {
+  fields: string[];
+  /** it is shown in what is on air */
+  onAir: boolean;
+  /** it is switched on, though perhaps not in this scene */
+  shown: boolean;
+  /** what it says now */
+  text: Record<string, string>;
+  /** in words */
+  problem?: string;
+}
+
 /** Health is how well the mixer's machine keeps up. */
 export interface Health {
   /** what is wrong; empty when all is well */
@@ -299,6 +312,7 @@ export interface MixerState {
   collections?: Choice;
   profiles?: Choice;
   health?: Health;
+  graphic?: Graphic;
 }
 
 /** PreviewArgs is what mixer.preview takes. */
@@ -323,6 +337,8 @@ export interface ProgramState {
   why?: string;
   /** the operator keeps this rung */
   hold?: boolean;
+  /** the rung the operator forced: "mixer", "held" or a feed */
+  force?: string;
   /** feeds to fall to, in order */
   backups?: string[];
   /** changes of source so far */
@@ -341,7 +357,7 @@ export interface RenameArgs {
 
 /** RungArgs is what program.rung takes. */
 export interface RungArgs {
-  /** "mixer", "held", or the id of a backup feed */
+  /** "mixer", "held", or the id of a backup feed; "" lets the program choose again */
   rung: string;
 }
 
@@ -481,7 +497,7 @@ export interface Commands {
   'mixer.take': { args: TakeArgs; result: null };
   /** Keep the program on its rung of the ladder, or let it climb and fall by itself again. (operator) */
   'program.hold': { args: HoldArgs; result: null };
-  /** Put the program on a rung of its ladder. (operator) */
+  /** Put the program on a rung of its ladder and keep it there. (operator) */
   'program.rung': { args: RungArgs; result: null };
   /** Choose the feeds that take over when the mixer's output dies. (director) */
   'program.backups': { args: BackupsArgs; result: null };

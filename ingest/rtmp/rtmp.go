@@ -73,8 +73,10 @@ func (s *server) publish(r edge.Request) (edge.Sink, error) {
 	}
 	feed, err := s.env.Publish(ask)
 	if err != nil {
-		s.env.Log.Info("publisher refused", "feed", ask.Stream, "proto", "rtmp", "remote", r.Remote, "err", err)
-		return nil, refusal(err)
+		why := refusal(err)
+		// Its words alone: what is no name may well be a key in the wrong field.
+		s.env.Log.Info("publisher refused", "proto", "rtmp", "remote", r.Remote, "err", why)
+		return nil, why
 	}
 	log := s.env.Log.With("feed", ask.Stream, "proto", "rtmp", "remote", r.Remote)
 	log.Info("publisher connected")

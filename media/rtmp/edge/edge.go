@@ -33,6 +33,7 @@ const (
 	maxConns   = 1024
 	maxPerHost = 256
 	maxStreams = 8 // createStream calls of one connection
+	playBuffer = 512 << 10
 )
 
 // Request is what a client asks for. App and name are joined, because clients

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"sync"
 	"time"
 
@@ -15,7 +16,11 @@ type Out struct {
 	mu     sync.Mutex
 	w      *rtmp.Writer
 	player Player // accepted, to start after Play.Start
+	stream uint32 // that it plays on
 }
+
+// Stream is the message stream that a player's media goes to.
+func (o *Out) Stream() uint32 { return o.stream }
 
 // Begin takes the connection for a batch of messages.
 func (o *Out) Begin() *rtmp.Writer {
@@ -35,9 +40,9 @@ func (o *Out) End() error {
 	return err
 }
 
-func (o *Out) setPlayer(p Player) {
+func (o *Out) setPlayer(p Player, stream uint32) {
 	o.mu.Lock()
-	o.player = p
+	o.player, o.stream = p, stream
 	o.mu.Unlock()
 }
 
@@ -51,6 +56,10 @@ func (o *Out) takePlayer() Player {
 // play runs a player and says goodbye after it.
 func (c *conn) play(p Player, stream uint32) {
 	c.net.SetReadDeadline(time.Time{}) // players have nothing to say; writes show whether they live
+	if tcp, ok := c.raw.(*net.TCPConn); ok {
+		// What waits in the kernel can't be skipped any more when the player is slow.
+		tcp.SetWriteBuffer(playBuffer)
+	}
 	err := p(c.ctx, &c.out)
 	if err != nil && c.ctx.Err() == nil {
 		c.server.opts.Log.Info("player left", "proto", "rtmp", "remote", c.remote, "err", err)

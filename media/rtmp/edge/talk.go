@@ -208,7 +208,7 @@ func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStre
 	}
 	c.busy.Store(true)
 	c.playing.Store(true)
-	c.out.setPlayer(p)
+	c.out.setPlayer(p, ctx.StreamID)
 	return nil
 }
 

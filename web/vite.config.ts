@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const server = process.env.OBVAN_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-	plugins: [svelte()],
+	plugins: [svelte({ configFile: false })],
 	build: {
 		target: 'es2022',
 		outDir: 'dist',

@@ -88,6 +88,7 @@ export class Studio {
 	#ticking: ReturnType<typeof setInterval> | undefined;
 	#attempt = 0;
 	#heard = 0;
+	#why = ''; // the login link was no good
 	#asked = false; // a sign of life was asked for
 	#lastId = 0;
 	#skew = 0; // of the server's clock against ours, milliseconds
@@ -107,8 +108,11 @@ export class Studio {
 		return this.commands.filter((c) => !c.quiet && (c.state === 'refused' || c.state === 'unknown'));
 	}
 
-	start() {
+	/** Begins, with the token of a login link when there is one. */
+	async start(token = '') {
 		this.#ticking ??= setInterval(() => this.#tick(), 1000);
+		// A token that is no good any more matters only if there is no session either.
+		this.#why = token ? await this.#exchange(token) : '';
 		this.#connect();
 	}
 
@@ -161,25 +165,22 @@ export class Studio {
 		this.commands = this.commands.filter((c) => c.id !== id || c.state === 'asked');
 	}
 
-	/** Exchanges a token for a session; the reason in words when that fails. */
-	async login(token: string): Promise<string> {
+	/** Enters with a token; the link says why when that fails. */
+	async login(token: string) {
+		const why = await this.#exchange(token);
+		if (why) this.#needLogin(why);
+		else this.#connect();
+	}
+
+	async #exchange(token: string): Promise<string> {
 		try {
-			const answer = await this.#browser.fetch('/api/v1/login', {
-				method: 'POST',
-				headers: { 'Content-Type': 'application/json' },
-				body: JSON.stringify({ token }),
-			});
-			if (answer.ok) {
-				this.#connect();
-				return '';
-			}
-			const why = answer.status === 401 || answer.status === 403 ? 'The server does not know this token.' : `The server answered ${answer.status}.`;
-			this.#needLogin(why);
-			return why;
+			const body = JSON.stringify({ token });
+			const answer = await this.#browser.fetch('/api/v1/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+			if (answer.ok) return '';
+			if (answer.status === 429) return 'Too many tries. Wait a little.';
+			return answer.status === 401 || answer.status === 403 ? 'The server does not know this token.' : `The server answered ${answer.status}.`;
 		} catch {
-			const why = 'The server does not answer.';
-			this.#needLogin(why);
-			return why;
+			return 'The server does not answer.';
 		}
 	}
 
@@ -239,7 +240,7 @@ export class Studio {
 	async #whyRefused() {
 		try {
 			const answer = await this.#browser.fetch('/api/v1/state');
-			if (answer.status === 401 && this.link.state !== 'up') this.#needLogin('');
+			if (answer.status === 401 && this.link.state !== 'up') this.#needLogin(this.#why);
 		} catch {
 			// the server is away: the link's own retry goes on
 		}

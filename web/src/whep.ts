@@ -13,6 +13,7 @@ export const off: Playing = { state: 'off', why: '', media: null, sound: false }
 
 const connectTimeout = 8000;
 const brokenFor = 2000; // "disconnected" often heals by itself
+const stuckAfter = 4000; // a fresh connection gets time to show something
 const firstWait = 300;
 const longestWait = 5000;
 
@@ -38,6 +39,7 @@ export class WhepPlayer {
 	#abort: AbortController | null = null;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#attempt = 0;
+	#since = 0; // of playing; 0 while it does not
 	#closed = false;
 
 	constructor(url: string, changed: (p: Playing) => void, net: Net = browserNet) {
@@ -61,7 +63,7 @@ export class WhepPlayer {
 
 	/** The picture stands still although the connection is up: begin anew. */
 	stuck() {
-		if (!this.#closed && this.#peer) this.#again('The picture stood still.');
+		if (!this.#closed && this.#since > 0 && Date.now() - this.#since > stuckAfter) this.#again('The picture stood still.');
 	}
 
 	async #dial() {
@@ -109,6 +111,7 @@ export class WhepPlayer {
 			if (peer !== this.#peer || peer.connectionState !== 'connected' || !media) return;
 			clearTimeout(this.#timer);
 			this.#attempt = 0;
+			this.#since ||= Date.now();
 			this.#changed({ state: 'playing', why: '', media, sound: media.getAudioTracks().length > 0 });
 		};
 		peer.ontrack = (e) => {
@@ -136,6 +139,7 @@ export class WhepPlayer {
 	}
 
 	#hangUp() {
+		this.#since = 0;
 		clearTimeout(this.#timer);
 		this.#abort?.abort();
 		this.#abort = null;

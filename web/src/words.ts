@@ -39,12 +39,11 @@ export interface Words {
 	sentence: string;
 }
 
-const times = (n: number) => (n === 1 ? 'once' : n === 2 ? 'twice' : `${n} times`);
-
-function due(at: string | undefined, now: number): string {
-	const ms = at ? Date.parse(at) - now : NaN;
+function due(d: DestinationStatus, now: number): string {
+	const ms = d.nextTry ? Date.parse(d.nextTry) - now : NaN;
 	if (Number.isNaN(ms)) return '';
-	return ms > 500 ? ` Next try in ${span(ms)}.` : ' Trying now.';
+	const sofar = d.attempt > 1 ? ` (${d.attempt} so far)` : '';
+	return ms > 500 ? ` Next try in ${span(ms)}${sofar}.` : ' Trying now.';
 }
 
 const sentence = (text: string) => (text === '' || /[.!?…]$/.test(text) ? text : `${text}.`);
@@ -70,7 +69,7 @@ export function destination(d: DestinationStatus, now: number): Words {
 			return {
 				light: 'trouble',
 				word: 'RETRYING',
-				sentence: `${why || 'The connection broke.'}${due(d.nextTry, now)}${d.attempt > 1 ? ` Tried ${times(d.attempt)}.` : ''}`,
+				sentence: `${why || 'The connection broke.'}${due(d, now)}`,
 			};
 		case 'refused':
 			return { light: 'fault', word: 'REFUSED', sentence: `${why || 'The server does not want this stream.'}` };

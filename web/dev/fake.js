@@ -1,0 +1,82 @@
+// A studio that lives in the browser under test: for looking at the panel without a
+// server. It answers commands roughly as the server does. Not part of the panel.
+import { readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const dist = new URL('../dist/', import.meta.url).pathname;
+const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
+
+/** A show with n cameras, at least two of them well. */
+export function show(n) {
+	const video = { codec: 'H.264', profile: 'Main', width: 1280, height: 720, frameRate: 30 };
+	const audio = { codec: 'AAC', sampleRate: 48000, channels: 2 };
+	const names = ['Goal camera', 'Bench', 'Crane', 'Commentary box', 'Tunnel', 'Roof, very long name of a far camera', 'Drone', 'Phone Anna'];
+	const feeds = names.slice(0, n).map((name, i) => ({
+		id: `cam${i + 1}`, name, added: true, hasKey: true, state: 'live', since: ago(600), proto: 'rtmp', remote: `10.0.0.${20 + i}:40112`,
+		video, audio: i === 2 ? undefined : audio, kbps: 2480 + 77 * i, fps: 30, keyIntervalMs: 1000, viewers: 1, watch: { ok: true },
+	}));
+	const worse = [[5, { state: 'lost', since: ago(12), watch: { ok: false, why: 'Nothing comes in now.' } }], [6, { watch: { ok: false, why: 'It has B-frames: a browser would show one picture a second. Set B-frames to 0 in the encoder.' }, notes: ['It has B-frames.'] }], [7, { state: 'waiting', watch: { ok: false, why: 'Nothing has come yet.' } }]];
+	for (const [i, change] of worse) if (feeds[i]) Object.assign(feeds[i], change);
+	const place = { state: 'off', since: ago(100), attempt: 0, backup: false, kbps: 0, backlogMs: 0, dropped: 0, sent: 0, enabled: true, hasKey: true, url: 'rtmps://a.rtmps.youtube.com/live2' };
+	return {
+		show: { name: 'Cup final', live: true, since: ago(3725), version: 'v0.1.0', mixerUrl: 'cut', rtmpPort: 1935, rtspPort: 8554 },
+		feeds,
+		mixer: {
+			kind: 'cut', connected: true, sources: feeds.map((f) => ({ name: f.id, feeds: [f.id] })), program: n ? 'cam1' : '', preview: n ? 'cam2' : '',
+			studioMode: true, transition: {}, onAir: ['cam1'], onPreview: ['cam2'], output: 'cam1',
+		},
+		program: { onAir: n ? 'cam1' : '', target: 'cam1', since: ago(30), rung: n ? 'mixer' : 'none', splices: 12, video, audio, kbps: 2510, fps: 30, backups: [], watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' } },
+		destinations: n === 0 ? [] : [
+			{ ...place, id: 'yt', name: 'YouTube', state: 'live', kbps: 2512, backlogMs: 40 },
+			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'the server closed the connection', nextTry: new Date(Date.now() + 4000).toISOString(), attempt: 3 },
+			{ ...place, id: 'fb', name: 'Facebook', state: 'refused', reason: 'the server does not accept this stream key' },
+			{ ...place, id: 'ar', name: 'Archive server', enabled: false },
+		],
+		tally: n ? { cam1: 'program', cam2: 'preview' } : {},
+		clients: [{ name: 'admin', role: 'admin', kind: 'panel', remote: '10.0.0.4:51000', since: ago(700) }, { name: 'Anna', role: 'operator', kind: 'deck', remote: '10.0.0.9:51220', since: ago(90) }],
+		log: [
+			{ at: ago(720), level: 'info', text: 'obvan v0.1.0 started' }, { at: ago(600), level: 'info', text: 'cam1 is here: H.264 Main 1280x720, AAC 48 kHz (rtmp)' },
+			{ at: ago(300), level: 'info', who: 'admin', text: 'went live' }, { at: ago(62), level: 'warn', text: 'Twitch: the server closed the connection; trying again in 2 s' },
+			{ at: ago(30), level: 'info', who: 'Anna', text: 'cut to cam1' }, { at: ago(12), level: 'error', text: 'Facebook: the server does not accept this stream key' },
+		],
+	};
+}
+
+/** Puts the fake behind a page; says('close') cuts the link. */
+export async function fake(page, state, role = 'admin') {
+	const sockets = new Set();
+	let up = true;
+	await page.addInitScript({ path: new URL('./moving.js', import.meta.url).pathname });
+	await page.route('http://panel.test/**', (route) => {
+		const path = new URL(route.request().url()).pathname;
+		if (!up && path.startsWith('/api')) return route.abort();
+		if (path.startsWith('/api/v1/platforms')) return route.fulfill({ status: 404 });
+		if (path.startsWith('/api') || path === '/healthz') return route.fulfill({ json: {} });
+		const file = join(dist, path === '/' ? 'index.html' : path);
+		return route.fulfill({ body: readFileSync(file), contentType: types[extname(file)] });
+	});
+	await page.routeWebSocket('ws://panel.test/ws', (ws) => {
+		if (!up) return void ws.close();
+		sockets.add(ws);
+		let rev = 1;
+		const say = (sections, you) => ws.send(JSON.stringify({ jsonrpc: '2.0', method: 'state', params: { rev: rev++, sections, you } }));
+		ws.onMessage((text) => {
+			const { id, method, params } = JSON.parse(text);
+			const m = state.mixer;
+			const on = (name) => { state.mixer = { ...m, program: name, preview: m.preview === name ? m.program : m.preview }; };
+			let result = null;
+			if (method === 'mixer.preview') state.mixer = { ...m, preview: params.source };
+			else if (method === 'mixer.cut') on(params.source ?? m.preview);
+			else if (method === 'mixer.take') on(m.preview);
+			else if (method === 'feed.add') result = { id: params.id, key: 'Q2xpbWIgZXZlcnk' };
+			else if (method === 'feed.key') result = { key: 'Q2xpbWIgZXZlcnk' };
+			else if (method === 'token.list') result = [{ name: 'admin', role: 'admin', created: ago(9000) }, { name: 'Anna', role: 'operator', created: ago(900) }];
+			else if (method === 'destination.start') return ws.send(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32000, message: 'the address is not allowed', data: { code: 'refused' } } }));
+			ws.send(JSON.stringify({ jsonrpc: '2.0', id, result }));
+			say({ mixer: state.mixer });
+		});
+		say(state, { name: 'admin', role });
+	});
+	return { cut() { up = false; for (const ws of sockets) ws.close(); sockets.clear(); }, mend() { up = true; } };
+}

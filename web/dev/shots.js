@@ -1,0 +1,49 @@
+// Pictures of the panel at the sizes it is made for: node dev/shots.js FOLDER [URL].
+// With the URL of a running server (a login link), that; else the fake show.
+import { mkdirSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import { fake, show } from './fake.js';
+
+const [folder = 'shots', url] = process.argv.slice(2);
+const sizes = { desk: [1920, 1080], window: [1600, 860], tablet: [1024, 768], portrait: [768, 1024], phone: [390, 844] };
+const args = '--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required';
+
+mkdirSync(folder, { recursive: true });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: args.split(' ') });
+
+async function shoot(name, size, cameras, act = async () => {}, role = 'admin') {
+	const [width, height] = sizes[size];
+	const page = await browser.newPage({ viewport: { width, height } });
+	page.on('pageerror', (e) => console.log(name, 'page error:', e.message));
+	page.on('console', (m) => m.type() === 'error' && console.log(name, 'console:', m.text()));
+	const link = url ? null : await fake(page, show(cameras), role);
+	await page.goto(url ?? 'http://panel.test/');
+	await page.waitForTimeout(url ? 5000 : 2500);
+	await act(page, link);
+	await page.screenshot({ path: `${folder}/${name}.png`, fullPage: size !== 'desk' && size !== 'window' && !name.includes('dialog') });
+	const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	if (over > 0) console.log(name, 'is', over, 'px too wide');
+	await page.close();
+}
+
+const only = process.env.ONLY;
+const plan = [
+	...Object.keys(sizes).map((size) => [`${size}-4`, size, 4]),
+	...(url ? [] : [
+		...Object.keys(sizes).map((size) => [`${size}-8`, size, 8]),
+		['desk-0', 'desk', 0],
+		['phone-0', 'phone', 0],
+		['desk-lost', 'desk', 8, async (page, link) => { link.cut(); await page.waitForTimeout(4200); }],
+		['phone-lost', 'phone', 4, async (page, link) => { link.cut(); await page.waitForTimeout(2200); }],
+		['desk-viewer', 'desk', 4, undefined, 'viewer'],
+		['desk-refused', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Start', exact: true }).click(); await page.keyboard.press('3'); await page.keyboard.press('Tab'); await page.keyboard.press('Tab'); await page.waitForTimeout(300); }],
+	]),
+	['desk-dialog-camera', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Add a camera' }).click(); await page.getByLabel('Name').fill('Phone of Ömer'); await page.waitForTimeout(200); }],
+	['desk-dialog-destination', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Add', exact: true }).click(); }],
+	['phone-dialog-destination', 'phone', 4, async (page) => { await page.getByRole('button', { name: 'Add', exact: true }).click(); }],
+	['desk-dialog-feed', 'desk', 4, async (page) => { await page.getByRole('button', { name: /settings/ }).first().click(); await page.getByRole('button', { name: /Show what/ }).click(); await page.waitForTimeout(200); }],
+	['desk-dialog-settings', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Settings', exact: true }).click(); await page.waitForTimeout(200); }],
+	['desk-dialog-keys', 'desk', 4, async (page) => { await page.keyboard.press('?'); }],
+];
+for (const p of plan) if (!only || p[0].match(only)) await shoot(...p);
+await browser.close();

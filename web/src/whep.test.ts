@@ -1,0 +1,195 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { WhepPlayer, type Net, type Playing } from './whep';
+
+class FakePeer {
+	connectionState = 'new';
+	localDescription: { sdp: string } | null = null;
+	ontrack: ((e: { track: object }) => void) | null = null;
+	onconnectionstatechange: (() => void) | null = null;
+	remote = '';
+	kinds: string[] = [];
+	closed = false;
+	addTransceiver(kind: string) {
+		this.kinds.push(kind);
+	}
+	async createOffer() {
+		return { type: 'offer', sdp: 'offer' };
+	}
+	async setLocalDescription(d: { sdp: string }) {
+		this.localDescription = d;
+	}
+	async setRemoteDescription(d: { sdp: string }) {
+		this.remote = d.sdp;
+	}
+	close() {
+		this.closed = true;
+	}
+	become(state: string) {
+		this.connectionState = state;
+		this.onconnectionstatechange?.();
+	}
+	connect() {
+		this.ontrack?.({ track: { kind: 'video' } });
+		this.become('connected');
+	}
+}
+
+let peers: FakePeer[];
+let asked: { path: string; method?: string; body?: unknown }[];
+let answer: () => Response | Promise<Response>;
+let playing: Playing;
+let player: WhepPlayer;
+
+const newest = () => peers.at(-1)!;
+const created = () => new Response('answer', { status: 201, headers: { Location: '/whep/cam1/42' } });
+const soon = () => vi.advanceTimersByTimeAsync(1);
+
+beforeEach(() => {
+	vi.useFakeTimers();
+	vi.stubGlobal(
+		'MediaStream',
+		class {
+			constructor(public tracks: { kind: string }[]) {}
+			getTracks = () => this.tracks;
+			getAudioTracks = () => this.tracks.filter((t) => t.kind === 'audio');
+		},
+	);
+	peers = [];
+	asked = [];
+	answer = created;
+	const net: Net = {
+		peer: () => (peers.push(new FakePeer()), newest() as unknown as RTCPeerConnection),
+		fetch: async (path, init) => {
+			asked.push({ path, method: init.method, body: init.body });
+			return init.method === 'DELETE' ? new Response() : answer();
+		},
+		random: () => 0.5,
+	};
+	player = new WhepPlayer('/whep/cam1', (p) => (playing = p), net);
+});
+
+afterEach(() => {
+	player.stop();
+	vi.useRealTimers();
+	vi.unstubAllGlobals();
+});
+
+test('the offer is posted at once, for picture and sound', async () => {
+	player.start();
+	await soon();
+	expect(asked).toEqual([{ path: '/whep/cam1', method: 'POST', body: 'offer' }]);
+	expect(newest().kinds).toEqual(['video', 'audio']);
+	expect(newest().remote).toBe('answer');
+	expect(playing.state).toBe('connecting');
+});
+
+test('it plays once the connection stands and a picture is announced', async () => {
+	player.start();
+	await soon();
+	newest().connect();
+	expect(playing).toMatchObject({ state: 'playing', sound: false });
+	newest().ontrack?.({ track: { kind: 'audio' } });
+	expect(playing).toMatchObject({ state: 'playing', sound: true });
+});
+
+test('stopping ends the viewing at the server', async () => {
+	player.start();
+	await soon();
+	newest().connect();
+	player.stop();
+	expect(asked.at(-1)).toMatchObject({ path: '/whep/cam1/42', method: 'DELETE' });
+	expect(newest().closed).toBe(true);
+	expect(playing.state).toBe('off');
+});
+
+test('a viewing that was answered after the stop is ended too', async () => {
+	let give: (r: Response) => void = () => {};
+	answer = () => new Promise((done) => (give = done));
+	player.start();
+	await soon();
+	player.stop();
+	give(created());
+	await soon();
+	expect(asked.at(-1)).toMatchObject({ path: '/whep/cam1/42', method: 'DELETE' });
+	await vi.advanceTimersByTimeAsync(20_000);
+	expect(peers.length).toBe(1);
+});
+
+test('a refusal is said in words and tried again', async () => {
+	answer = () => new Response('cam1 has B-frames', { status: 409 });
+	player.start();
+	await soon();
+	expect(playing).toMatchObject({ state: 'waiting', why: 'cam1 has B-frames' });
+	answer = created;
+	await vi.advanceTimersByTimeAsync(400);
+	expect(peers.length).toBe(2);
+});
+
+test('a picture that no browser can show is not asked for in a hurry', async () => {
+	answer = () => new Response('H.265', { status: 415 });
+	player.start();
+	await soon();
+	expect(playing).toMatchObject({ state: 'refused', why: 'H.265' });
+	await vi.advanceTimersByTimeAsync(4000);
+	expect(peers.length).toBe(1);
+});
+
+test('a page of HTML is not shown as a reason', async () => {
+	answer = () => new Response('<html>Bad gateway</html>', { status: 502 });
+	player.start();
+	await soon();
+	expect(playing.why).toBe('The server answered 502.');
+});
+
+test('waits grow, and shrink again after a good connection', async () => {
+	answer = () => new Response('', { status: 404 });
+	player.start();
+	await vi.advanceTimersByTimeAsync(20_000);
+	const tries = peers.length;
+	expect(tries).toBeGreaterThan(5);
+	expect(tries).toBeLessThan(12);
+	answer = created;
+	await vi.advanceTimersByTimeAsync(5000);
+	newest().connect();
+	newest().become('failed');
+	const before = peers.length;
+	await vi.advanceTimersByTimeAsync(310);
+	expect(peers.length).toBe(before + 1);
+});
+
+test('a short "disconnected" heals without a new connection', async () => {
+	player.start();
+	await soon();
+	newest().connect();
+	newest().become('disconnected');
+	await vi.advanceTimersByTimeAsync(1000);
+	newest().become('connected');
+	await vi.advanceTimersByTimeAsync(5000);
+	expect(peers.length).toBe(1);
+	newest().become('disconnected');
+	await vi.advanceTimersByTimeAsync(2500);
+	expect(peers.length).toBe(2);
+});
+
+test('a server that answers and never connects is tried again', async () => {
+	player.start();
+	await vi.advanceTimersByTimeAsync(8400);
+	expect(peers.length).toBe(2);
+	expect(peers[0]?.closed).toBe(true);
+});
+
+test('a picture that stands still is dialled anew, but not while it dials', async () => {
+	player.start();
+	await soon();
+	player.stuck();
+	await vi.advanceTimersByTimeAsync(1000);
+	expect(peers.length).toBe(1);
+	newest().connect();
+	player.stuck();
+	await vi.advanceTimersByTimeAsync(400);
+	expect(peers.length).toBe(1);
+	await vi.advanceTimersByTimeAsync(5000);
+	player.stuck();
+	await vi.advanceTimersByTimeAsync(400);
+	expect(peers.length).toBe(2);
+});

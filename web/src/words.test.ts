@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import type { DestinationStatus, Feed, ProgramState } from './protocol.gen';
+import { destination, feed, ladder, rate, running, span } from './words';
+
+const now = Date.parse('2026-05-01T18:00:00Z');
+const at = (s: number) => new Date(now + s * 1000).toISOString();
+
+const d = (change: Partial<DestinationStatus>): DestinationStatus => ({
+	id: 'yt', name: 'YouTube', url: 'rtmp://x/y', enabled: true, hasKey: true, state: 'off', since: at(-9), attempt: 0, backup: false, kbps: 0, backlogMs: 0, dropped: 0, sent: 0, ...change,
+});
+const f = (change: Partial<Feed>): Feed => ({ id: 'cam1', name: 'Bench', added: true, hasKey: true, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true }, ...change });
+const p = (change: Partial<ProgramState>): ProgramState => ({ onAir: 'cam1', target: 'cam1', since: at(-5), rung: 'mixer', splices: 0, kbps: 0, fps: 0, watch: { ok: true }, ...change });
+
+test('times and rates are short', () => {
+	expect([running(7_400), running(754_000), running(3_723_000), running(-5)]).toEqual(['0:07', '12:34', '1:02:03', '0:00']);
+	expect([span(4_000), span(99_000), span(180_000), span(7_200_000), span(400_000_000)]).toEqual(['4 s', '99 s', '3 min', '2 h', '5 days']);
+	expect([rate(640), rate(2_560), rate(12_000), rate(120_000)]).toEqual(['640 kb/s', '2.6 Mb/s', '12.0 Mb/s', '120 Mb/s']);
+});
+
+describe('a destination in words', () => {
+	test('live says how much leaves and how far behind', () => {
+		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 40 }), now)).toEqual({ light: 'on', word: 'LIVE', sentence: '4.5 Mb/s' });
+		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 2400 }), now)).toMatchObject({ light: 'trouble', sentence: '4.5 Mb/s · 2.4 s behind' });
+		expect(destination(d({ state: 'live', kbps: 4500, backup: true, dropped: 7 }), now).sentence).toBe('4.5 Mb/s · on the backup address · 7 pictures left out');
+	});
+
+	test('retrying says why, when next, and how often', () => {
+		expect(destination(d({ state: 'retrying', reason: 'the server does not answer', nextTry: at(4), attempt: 3 }), now)).toEqual({
+			light: 'trouble',
+			word: 'RETRYING',
+			sentence: 'The server does not answer. Next try in 4 s (3 so far).',
+		});
+		expect(destination(d({ state: 'retrying', nextTry: at(-1) }), now).sentence).toBe('The connection broke. Trying now.');
+	});
+
+	test('refused gives the reason of the server', () => {
+		expect(destination(d({ state: 'refused', reason: 'wrong key' }), now)).toMatchObject({ light: 'fault', word: 'REFUSED', sentence: 'Wrong key.' });
+	});
+
+	test('off says whether it starts with the show', () => {
+		expect(destination(d({}), now).sentence).toBe('Starts with the show.');
+		expect(destination(d({ enabled: false }), now).sentence).toBe('Stays off until you start it.');
+	});
+
+	test('a state of a newer server is shown as it is', () => {
+		expect(destination(d({ state: 'paused' as never }), now).word).toBe('PAUSED');
+	});
+});
+
+describe('a feed in words', () => {
+	test('a good feed needs none', () => {
+		expect(feed(f({}), now)).toEqual({ light: 'on', word: '', sentence: '' });
+	});
+	test('a lost one says since when', () => {
+		expect(feed(f({ state: 'lost', since: at(-12) }), now)).toMatchObject({ light: 'fault', word: 'LOST', sentence: 'It stopped sending 12 s ago.' });
+	});
+	test("the server's own words come first", () => {
+		expect(feed(f({ state: 'retrying', problem: 'wrong password' }), now)).toMatchObject({ word: 'RETRYING', sentence: 'Wrong password.' });
+	});
+});
+
+describe('the ladder in words', () => {
+	const name = (s: string) => ({ cam1: 'Bench', cam2: 'Crane' })[s] ?? s;
+	test('nothing to say while the mixer is on air', () => {
+		expect(ladder(p({}), name)).toBe('');
+	});
+	test('a held picture says who is silent', () => {
+		expect(ladder(p({ rung: 'held', onAir: '' }), name)).toBe('The last picture is held: Bench sends nothing.');
+		expect(ladder(p({ rung: 'held', onAir: '', why: 'cam1 sends nothing' }), name)).toBe('The last picture is held: cam1 sends nothing.');
+	});
+	test('a backup says which, and that an operator keeps it', () => {
+		expect(ladder(p({ rung: 'backup', onAir: 'cam2', hold: true }), name)).toBe('Backup on air (Crane): Bench sends nothing. An operator keeps it there.');
+	});
+});

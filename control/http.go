@@ -53,7 +53,7 @@ func (s *Studio) Handler() http.Handler {
 	mux.HandleFunc("/debug/pprof/cmdline", func(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r) // it would show the -token flag
 	})
-	mux.Handle("GET /", s.panel())
+	mux.Handle("/", s.panel())
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.fail(w, fmt.Errorf("a page of another site may not do this: %w", ErrForbidden))

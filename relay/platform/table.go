@@ -2,7 +2,7 @@ package platform
 
 import "time"
 
-// All is the table, custom last. Looked up in public pages in November 2025; each
+// All is the table, custom last. Looked up in public pages in November 2026; each
 // figure has its source beside it. "Unconfirmed" marks what only third parties say.
 func All() []Platform {
 	return []Platform{

@@ -1,0 +1,206 @@
+package relaytest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/relay"
+	"obvan/relay/sink"
+)
+
+func wholeProgram(t *testing.T, out Output) {
+	p := begin(t, out, 3000)
+	s := p.session()
+	p.play(10*time.Second, func() bool { return s.Tally().Pictures >= 2*FrameRate }, "two seconds of pictures arrive")
+	units := s.Units()
+	if first := units[0]; !first.Video || !first.Key || first.DTS > time.Second {
+		t.Fatalf("the first unit is video %v, key %v, at %v", first.Video, first.Key, first.DTS)
+	}
+	compare(t, p.Sent, units, 0)
+	compare(t, p.Sent, units, 1)
+	if tally := s.Tally(); tally.Metadata == 0 || tally.Backwards > 0 {
+		t.Fatalf("tally %+v", tally)
+	}
+	if n := p.link.Dropped.Load(); n != 0 {
+		t.Fatalf("%d pictures dropped", n)
+	}
+	if p.link.Sent.Load() == 0 {
+		t.Fatal("nothing counted as sent")
+	}
+}
+
+func proof(t *testing.T, out Output) {
+	p := begin(t, out, 3000)
+	p.play(10*time.Second, p.link.IsLive, "live")
+	if p.out.FarEnd.Last(Key).Tally().Pictures == 0 {
+		t.Fatal("live before a picture arrived")
+	}
+}
+
+func unpublish(t *testing.T, out Output) {
+	p := begin(t, out, 3000)
+	p.play(10*time.Second, p.link.IsLive, "live")
+	p.cancel()
+	if err := p.result(2 * time.Second); err != nil {
+		t.Fatalf("err = %v", err)
+	}
+	s := p.session()
+	testkit.Eventually(t, time.Second, func() bool { return s.Unpublished() && s.Ended() }, "the far end sees the goodbye")
+}
+
+func refusal(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{Refuse: "No stream " + Key + " here, " + url.QueryEscape(Key) + ". Sign: Zx90+="}))
+	p := begin(t, out, 3000)
+	if err := p.result(5 * time.Second); !errors.Is(err, relay.ErrRefused) {
+		t.Fatalf("err = %v", err)
+	}
+	if p.link.IsLive() {
+		t.Fatal("live although refused")
+	}
+}
+
+func stall(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{StallAfter: time.Second, Buffer: 4096}))
+	p := begin(t, out, 50_000)
+	p.play(40*time.Second, p.over, "Push gives up")
+	if err := p.result(0); !errors.Is(err, relay.ErrStalled) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func stallCancelled(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
+	p := begin(t, out, 200_000)
+	p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
+	p.cancel()
+	if err := p.result(2 * time.Second); err != nil && !errors.Is(err, relay.ErrStalled) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func closing(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{CloseAfter: time.Second}))
+	p := begin(t, out, 3000)
+	p.play(10*time.Second, p.over, "Push ends")
+	if err := p.result(0); err == nil || errors.Is(err, relay.ErrRefused) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func reset(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{CloseAfter: sink.Now, Reset: true}))
+	p := begin(t, out, 3000)
+	p.play(10*time.Second, p.over, "Push ends")
+	if err := p.result(0); err == nil {
+		t.Fatal("no error")
+	}
+	if p.link.IsLive() {
+		t.Fatal("live, with a server that closed at once")
+	}
+}
+
+func silent(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{NoAnswer: true}))
+	p := begin(t, out, 3000)
+	p.session()
+	p.cancel()
+	if err := p.result(2 * time.Second); err != nil {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func change(t *testing.T, out Output) {
+	p := begin(t, out, 3000)
+	s := p.session()
+	p.play(10*time.Second, func() bool { return s.Tally().Pictures > 10 && (p.next%FrameRate == 0) }, "pictures arrive")
+	changed := p.next
+	p.SetTracks(Tracks(1))
+	p.play(10*time.Second, func() bool { return s.Tally().KeyFrames >= 3 }, "pictures of the new coding arrive")
+	before, after := Tracks(0), Tracks(1)
+	heard := map[int]bool{}
+	for _, u := range s.Units() {
+		if !u.Video {
+			heard[u.Track.Channels] = true
+			continue
+		}
+		want := before[0]
+		if Number(u.Data) >= changed {
+			want = after[0]
+		}
+		if string(u.Track.Config) != string(want.Config) {
+			t.Fatalf("picture %d came with another coding's parameter sets", Number(u.Data))
+		}
+	}
+	if !heard[1] || !heard[2] {
+		t.Fatalf("sound came with %v channels", heard)
+	}
+}
+
+func programEnds(t *testing.T, out Output) {
+	p := begin(t, out, 3000)
+	p.play(10*time.Second, p.link.IsLive, "live")
+	p.Close()
+	if err := p.result(2 * time.Second); err != nil {
+		t.Fatalf("err = %v", err)
+	}
+	s := p.session()
+	testkit.Eventually(t, time.Second, s.Unpublished, "the far end sees the goodbye")
+}
+
+// slow sends three times as much as the far end takes: what arrives must still be
+// decodable, picture by picture.
+func slow(t *testing.T, out Output) {
+	const size = 20_000
+	out.FarEnd.Behave(always(sink.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
+	p := begin(t, out, size)
+	s := p.session()
+	p.play(40*time.Second, func() bool { return p.link.Dropped.Load() > 3*FrameRate && s.Tally().KeyFrames >= 3 }, "pictures are left out")
+	missing, last := false, -1
+	for _, u := range s.Units() {
+		if !u.Video {
+			continue
+		}
+		n := Number(u.Data)
+		for lost := last + 1; last >= 0 && lost < n; lost++ {
+			missing = missing || lost%2 == 0 || lost%FrameRate == 0 // others refer to it
+		}
+		if missing = missing && !u.Key; missing {
+			t.Fatalf("picture %d came although one it refers to was left out", n)
+		}
+		last = n
+	}
+	if n := s.Tally().Backwards; n > 0 {
+		t.Fatalf("time fell %d times", n)
+	}
+}
+
+func nobody(t *testing.T, out Output) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	u, err := url.Parse(out.FarEnd.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host, u.Fragment = addr, Key
+	p := NewProgram(t, 3000)
+	p.Pictures(5)
+	sub, err := p.Hub.Subscribe("program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	err = out.Push(context.Background(), u, sub, relay.NewLink(nil))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	harmless(t, err)
+}

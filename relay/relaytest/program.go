@@ -1,0 +1,111 @@
+package relaytest
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+// Program is a program made by hand: pictures that decode to nothing but are built
+// like real ones, and sound to go with them. Write may run faster than real time.
+type Program struct {
+	*hub.Publisher
+	Hub *hub.Hub
+
+	Sent []media.AccessUnit // all that was written
+
+	next  int           // picture
+	sound int           // frame of sound
+	start time.Duration // of the program's clock: outputs must rebase it
+	size  int           // bytes of an ordinary picture
+}
+
+// Shape of the program: 25 pictures a second, a key frame each second, AAC at 48 kHz.
+const (
+	FrameRate  = 25
+	frame      = time.Second / FrameRate
+	soundFrame = 1024 * time.Second / 48000
+)
+
+var (
+	sps = []byte{0x67, 0x4d, 0x40, 0x1f, 0xec, 0xa0, 0x28, 0x02, 0xdd, 0x80, 0x88, 0x00, 0x00, 0x03, 0x00, 0x08, 0x00, 0x00, 0x03, 0x01, 0xe0, 0x78, 0xc1, 0x8c, 0xb0}
+	pps = []byte{0x68, 0xee, 0x06, 0xf2}
+)
+
+// Tracks is a generation of tracks; each n has another coding.
+func Tracks(n int) media.Tracks {
+	video, err := media.H264Track(sps, append(append([]byte(nil), pps...), byte(n)))
+	if err != nil {
+		panic(err) // the bytes above are no parameter sets
+	}
+	config := []byte{0x11, 0x90} // AAC-LC, 48 kHz, stereo
+	if n%2 == 1 {
+		config = []byte{0x11, 0x88} // mono
+	}
+	return media.Tracks{video, {Codec: media.AAC, Config: config, SampleRate: 48000, Channels: 2 - n%2}}
+}
+
+// NewProgram publishes one, of about so many bytes a picture.
+func NewProgram(t testing.TB, size int) *Program {
+	h := hub.New()
+	pub, err := h.Publish(hub.Program, hub.Origin{Proto: "program"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pub.Close)
+	pub.SetTracks(Tracks(0))
+	return &Program{Publisher: pub, Hub: h, start: 5 * time.Hour, size: size}
+}
+
+// Picture writes the next picture and the sound that belongs before it.
+func (p *Program) Picture() {
+	at := p.start + time.Duration(p.next)*frame
+	key := p.next%FrameRate == 0
+	size := p.size
+	if key {
+		size *= 4
+	}
+	unit := media.AccessUnit{Track: 0, DTS: at, PTS: at + frame, Key: key, Disposable: !key && p.next%2 == 1, Data: nal(p.next, size, key)}
+	p.write(unit)
+	for ; p.start+time.Duration(p.sound)*soundFrame < at+frame; p.sound++ {
+		at := p.start + time.Duration(p.sound)*soundFrame
+		data := make([]byte, 200)
+		binary.BigEndian.PutUint32(data, uint32(p.sound))
+		p.write(media.AccessUnit{Track: 1, DTS: at, PTS: at, Key: true, Data: data})
+	}
+	p.next++
+}
+
+func (p *Program) write(au media.AccessUnit) {
+	p.Write(au)
+	p.Sent = append(p.Sent, au)
+}
+
+// Pictures writes n at once.
+func (p *Program) Pictures(n int) {
+	for range n {
+		p.Picture()
+	}
+}
+
+// nal is one slice behind its length: number n, readable from the other end.
+func nal(n, size int, key bool) []byte {
+	data := make([]byte, 4+max(size, 16))
+	binary.BigEndian.PutUint32(data, uint32(len(data)-4))
+	switch {
+	case key:
+		data[4] = 0x65
+	case n%2 == 1:
+		data[4] = 0x01 // no other picture refers to it
+	default:
+		data[4] = 0x41
+	}
+	binary.BigEndian.PutUint32(data[5:], uint32(n)|0x80000000)
+	return data
+}
+
+// Number is which picture data is.
+func Number(data []byte) int { return int(binary.BigEndian.Uint32(data[5:]) & 0x7fffffff) }

@@ -1,0 +1,182 @@
+// Package relaytest is the contract of an output: what each relay.Push must do,
+// run against a far end that behaves and one that does not.
+package relaytest
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/relay"
+	"obvan/relay/sink"
+)
+
+// Key is what the contract publishes with: awkward on purpose.
+const Key = "Live_42-x/y%2F?sign=Zx90+=&t=77deadbeef"
+
+// Output is one way out and a far end for it. Push must give a far end up that
+// takes nothing for about a second.
+type Output struct {
+	Push   relay.Push
+	FarEnd FarEnd
+}
+
+// FarEnd takes what Push sends.
+type FarEnd interface {
+	URL() string // without a key
+	Behave(func(key string) sink.Behaviour)
+	Last(key string) *sink.Session // the newest with key, nil when there is none
+}
+
+// Test runs the contract.
+func Test(t *testing.T, start func(t *testing.T) Output) {
+	for name, test := range map[string]func(*testing.T, Output){
+		"the whole program arrives in order, rebased, from a key frame on": wholeProgram,
+		"live is said only once the far end takes data":                    proof,
+		"cancelling unpublishes":                                           unpublish,
+		"a refused key is ErrRefused and not repeated":                     refusal,
+		"a far end that stops reading is ErrStalled":                       stall,
+		"cancelling ends a stalled session in time":                        stallCancelled,
+		"a far end that closes is an error":                                closing,
+		"a far end that resets is an error":                                reset,
+		"a far end that never answers can be cancelled":                    silent,
+		"a change of tracks arrives with the units it belongs to":          change,
+		"the end of the program unpublishes":                               programEnds,
+		"a slow far end gets whole groups of pictures":                     slow,
+		"nobody there is an error that does not repeat the key":            nobody,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has its own far end, and most wait
+			test(t, start(t))
+		})
+	}
+}
+
+// push is a Push under way.
+type push struct {
+	*Program
+	t      *testing.T
+	out    Output
+	link   *relay.Link
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// begin pushes a program of pictures of so many bytes; with every, a picture is
+// written that often.
+func begin(t *testing.T, out Output, size int) *push {
+	p := &push{Program: NewProgram(t, size), t: t, out: out, link: relay.NewLink(nil), ended: make(chan error, 1)}
+	u, err := url.Parse(out.FarEnd.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Fragment = Key
+	p.Pictures(2*FrameRate + 5) // it starts within the third second
+	sub, err := p.Hub.Subscribe("program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.cancel = cancel
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer sub.Close()
+		p.ended <- out.Push(ctx, u, sub, p.link)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return p
+}
+
+// session is the far end's side of it, once it is there.
+func (p *push) session() *sink.Session {
+	p.t.Helper()
+	testkit.Eventually(p.t, 5*time.Second, func() bool { return p.out.FarEnd.Last(Key) != nil }, "the far end sees no key %s", Key)
+	return p.out.FarEnd.Last(Key)
+}
+
+// result is what Push returned, which must not repeat the key.
+func (p *push) result(within time.Duration) error {
+	p.t.Helper()
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		if err != nil {
+			harmless(p.t, err)
+		}
+		return err
+	case <-time.After(within + 100*time.Millisecond):
+		p.t.Fatalf("Push has not ended within %v", within)
+		return nil
+	}
+}
+
+// play writes pictures in real time until done says so.
+func (p *push) play(within time.Duration, done func() bool, what string) {
+	p.t.Helper()
+	tick := time.NewTicker(frame)
+	defer tick.Stop()
+	for deadline := time.Now().Add(within); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("not within %v: %s", within, what)
+		}
+		p.Picture()
+	}
+}
+
+func (p *push) over() bool { return len(p.ended) > 0 }
+
+func harmless(t *testing.T, err error) {
+	t.Helper()
+	for _, part := range []string{"Live_42", "Zx90", "deadbeef"} {
+		if strings.Contains(err.Error(), part) {
+			t.Errorf("the key is in %q", err)
+		}
+	}
+}
+
+func always(b sink.Behaviour) func(string) sink.Behaviour {
+	return func(string) sink.Behaviour { return b }
+}
+
+// compare checks units that arrived against those that were sent.
+func compare(t *testing.T, sent []media.AccessUnit, got []sink.Unit, track int) {
+	t.Helper()
+	var want []media.AccessUnit
+	for _, au := range sent {
+		if au.Track == track {
+			want = append(want, au)
+		}
+	}
+	var have []sink.Unit
+	for _, u := range got {
+		if u.Video == (track == 0) {
+			have = append(have, u)
+		}
+	}
+	if len(have) < 10 {
+		t.Fatalf("only %d units of track %d arrived", len(have), track)
+	}
+	for len(want) > 0 && string(want[0].Data) != string(have[0].Data) {
+		want = want[1:]
+	}
+	if len(want) < len(have) {
+		t.Fatalf("%d units of track %d arrived, at most %d were sent from the first on", len(have), track, len(want))
+	}
+	for i, u := range have {
+		w := want[i]
+		if string(u.Data) != string(w.Data) || u.Key != w.Key {
+			t.Fatalf("unit %d of track %d is not what was sent", i, track)
+		}
+		if off := (u.DTS - have[0].DTS) - (w.DTS - want[0].DTS); off > 2*time.Millisecond || off < -2*time.Millisecond {
+			t.Fatalf("unit %d of track %d is %v off", i, track, off)
+		}
+		if off := (u.PTS - u.DTS) - (w.PTS - w.DTS); off > time.Millisecond || off < -time.Millisecond {
+			t.Fatalf("unit %d of track %d: composition time %v off", i, track, off)
+		}
+	}
+}

@@ -1,0 +1,347 @@
+package sink
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/yutopp/go-rtmp/handshake"
+
+	"obvan/media"
+	"obvan/media/amf0"
+	"obvan/media/flv"
+	"obvan/media/rtmp"
+)
+
+// Unit is what arrived: a picture or a frame of sound, and how it is coded.
+type Unit struct {
+	Video   bool
+	Key     bool
+	PTS     time.Duration
+	DTS     time.Duration
+	Data    []byte
+	Track   *media.Track // in force when it came
+	Arrived time.Time
+}
+
+// Session is one publisher's.
+type Session struct {
+	App string
+	Key string
+
+	mu          sync.Mutex
+	units       []Unit
+	tally       Tally
+	unpublished bool
+	ended       bool
+}
+
+// Tally is a session's counters.
+type Tally struct {
+	Pictures, KeyFrames, Sounds int
+	Bytes                       uint64 // of units
+	Backwards                   int    // times that fell within a track
+	LongestGap                  time.Duration
+	Metadata                    int
+	Configs                     int
+	video, audio                time.Duration
+}
+
+// Units is what arrived so far.
+func (s *Session) Units() []Unit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Unit(nil), s.units...)
+}
+
+// Tally is the counters so far.
+func (s *Session) Tally() Tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tally
+}
+
+// Unpublished reports whether the publisher said goodbye: FCUnpublish and
+// deleteStream.
+func (s *Session) Unpublished() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unpublished
+}
+
+// Ended reports whether the connection is gone.
+func (s *Session) Ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// peer is one connection.
+type peer struct {
+	server *Server
+	conn   net.Conn
+	r      *rtmp.Reader
+	w      *rtmp.Writer
+	how    Behaviour
+	ses    *Session
+	app    string
+
+	flv          flv.Reader
+	clock        rtmp.Unwrap
+	video, audio *media.Track
+	goodbyes     int
+}
+
+var errDone = errors.New("done")
+
+func (s *Server) serve(ctx context.Context, conn net.Conn) {
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	hs := &pieces{conn, bufio.NewWriter(conn)}
+	if handshake.HandshakeWithClient(hs, hs.w, &handshake.Config{SkipHandshakeVerification: true}) != nil {
+		return
+	}
+	_ = hs.w.Flush()
+	_ = conn.SetDeadline(time.Time{})
+	p := &peer{server: s, conn: conn, w: rtmp.NewWriter(conn)}
+	p.r = rtmp.NewReader(&throttle{p: p, ctx: ctx})
+	for {
+		m, err := p.r.Read()
+		if err == nil {
+			err = p.take(&m)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if p.ses != nil {
+		p.ses.mu.Lock()
+		p.ses.ended = true
+		p.ses.mu.Unlock()
+	}
+}
+
+// pieces sends what the handshake wrote as soon as an answer is waited for.
+type pieces struct {
+	conn net.Conn
+	w    *bufio.Writer
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if err := p.w.Flush(); err != nil {
+		return 0, err
+	}
+	return p.conn.Read(b)
+}
+
+// take deals with one message.
+func (p *peer) take(m *rtmp.Message) error {
+	if seq, due := p.r.AckDue(); due && !p.how.NoAcks {
+		p.w.Control(rtmp.TypeAck, seq)
+		if err := p.flush(); err != nil {
+			return err
+		}
+	}
+	switch m.Type {
+	case rtmp.TypeCommand:
+		values, err := amf0.Decode(m.Payload)
+		if err != nil {
+			return err
+		}
+		return p.command(values)
+	case rtmp.TypeData:
+		p.ses.count(func(t *Tally) { t.Metadata++ })
+	case rtmp.TypeVideo:
+		packet, err := p.flv.Video(p.clock.Time(m.Timestamp), m.Payload)
+		if err != nil {
+			return err
+		}
+		p.keep(packet, true)
+	case rtmp.TypeAudio:
+		packet, err := p.flv.Audio(p.clock.Time(m.Timestamp), m.Payload)
+		if err != nil {
+			return err
+		}
+		p.keep(packet, false)
+	}
+	return nil
+}
+
+func (p *peer) flush() error {
+	_ = p.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	_, err := p.w.Flush()
+	return err
+}
+
+func (s *Session) count(do func(t *Tally)) {
+	s.mu.Lock()
+	do(&s.tally)
+	s.mu.Unlock()
+}
+
+func (p *peer) keep(packet flv.Packet, video bool) {
+	track := &p.audio
+	if video {
+		track = &p.video
+	}
+	p.ses.mu.Lock()
+	defer p.ses.mu.Unlock()
+	t := &p.ses.tally
+	if packet.Config != nil {
+		*track = packet.Config
+		t.Configs++
+	}
+	au := packet.Unit
+	if len(au.Data) == 0 {
+		return
+	}
+	last := &t.audio
+	if video {
+		last = &t.video
+		t.Pictures++
+		if au.Key {
+			t.KeyFrames++
+		}
+	} else {
+		t.Sounds++
+	}
+	if t.Bytes += uint64(len(au.Data)); au.DTS < *last {
+		t.Backwards++
+	}
+	if *last > 0 {
+		t.LongestGap = max(t.LongestGap, au.DTS-*last)
+	}
+	*last = au.DTS
+	if !p.how.CountOnly {
+		p.ses.units = append(p.ses.units, Unit{video, au.Key, au.PTS, au.DTS, au.Data, *track, time.Now()})
+	}
+}
+
+// command answers one.
+func (p *peer) command(values []any) error {
+	if len(values) < 2 {
+		return errDone
+	}
+	name, _ := values[0].(string)
+	tx, _ := values[1].(float64)
+	var third any
+	if len(values) > 3 {
+		third = values[3]
+	}
+	switch name {
+	case "connect":
+		about, _ := values[len(values)-1].(amf0.Object)
+		if len(values) > 2 {
+			about, _ = values[2].(amf0.Object)
+		}
+		p.app = about.String("app")
+		p.w.Control(rtmp.TypeWindowAck, 2_500_000)
+		p.w.Control(rtmp.TypePeerBandwidth, 2_500_000)
+		p.w.SetChunkSize(rtmp.ChunkSize)
+		p.w.Command(0, "_result", tx, nil, status("status", "NetConnection.Connect.Success", "Connection succeeded."))
+	case "createStream":
+		p.w.Command(0, "_result", tx, nil, 1.0)
+	case "publish":
+		key, _ := third.(string)
+		return p.publish(key)
+	case "FCUnpublish":
+		p.goodbyes++
+	case "deleteStream":
+		if p.goodbyes > 0 && p.ses != nil {
+			p.ses.mu.Lock()
+			p.ses.unpublished = true
+			p.ses.mu.Unlock()
+		}
+		return errDone
+	}
+	return p.flush()
+}
+
+func status(level, code, words string) amf0.Object {
+	return amf0.Object{{Name: "level", Value: level}, {Name: "code", Value: code}, {Name: "description", Value: words}}
+}
+
+func (p *peer) publish(key string) error {
+	p.ses = &Session{App: p.app, Key: key}
+	p.how = p.server.add(p.ses)
+	if p.how.Buffer > 0 {
+		if tcp := tcpOf(p.conn); tcp != nil {
+			_ = tcp.SetReadBuffer(p.how.Buffer)
+		}
+	}
+	switch {
+	case p.how.NoAnswer:
+		return nil
+	case p.how.CloseFirst:
+		return errDone
+	case p.how.Refuse != "":
+		p.w.Command(1, "onStatus", 0, nil, status("error", "NetStream.Publish.BadName", p.how.Refuse))
+		_ = p.flush()
+		return errDone
+	}
+	p.r.Media(true)
+	p.w.Command(1, "onStatus", 0, nil, status("status", "NetStream.Publish.Start", "Publishing."))
+	if err := p.flush(); err != nil {
+		return err
+	}
+	if after := p.how.CloseAfter; after > 0 {
+		time.AfterFunc(after, p.close)
+	}
+	return nil
+}
+
+func (p *peer) close() {
+	if tcp := tcpOf(p.conn); tcp != nil && p.how.Reset {
+		_ = tcp.SetLinger(0)
+		_ = tcp.Close()
+	}
+	_ = p.conn.Close()
+}
+
+func tcpOf(c net.Conn) *net.TCPConn {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	tcp, _ := c.(*net.TCPConn)
+	return tcp
+}
+
+// throttle reads as slowly as the behaviour says, or not at all.
+type throttle struct {
+	p     *peer
+	ctx   context.Context
+	since time.Time // publishing was accepted
+	took  int
+}
+
+func (t *throttle) Read(b []byte) (int, error) {
+	how := t.p.how
+	if t.p.ses != nil && (how.Rate > 0 || how.StallAfter > 0) {
+		if t.since.IsZero() {
+			t.since = time.Now()
+		}
+		if how.StallAfter > 0 && time.Since(t.since) >= how.StallAfter {
+			<-t.ctx.Done()
+			return 0, io.EOF
+		}
+		if how.Rate > 0 {
+			b = b[:min(len(b), max(1, how.Rate/20))]
+			if ahead := time.Duration(float64(t.took)/float64(how.Rate)*float64(time.Second)) - time.Since(t.since); ahead > 0 {
+				select {
+				case <-time.After(ahead):
+				case <-t.ctx.Done():
+					return 0, io.EOF
+				}
+			}
+		}
+	}
+	n, err := t.p.conn.Read(b)
+	if !t.since.IsZero() {
+		t.took += n
+	}
+	return n, err
+}

@@ -1,0 +1,121 @@
+// Package sink is a far end: a small RTMP server that takes what is published to
+// it, keeps it or only counts it, and behaves as well or as badly as it is told.
+// Tests and drills send to it.
+package sink
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Behaviour is how the sink treats a publisher. The zero value is a good server.
+type Behaviour struct {
+	Refuse     string        // answers publish with an error and these words
+	NoAnswer   bool          // never answers publish
+	CloseFirst bool          // closes instead of answering publish
+	CloseAfter time.Duration // closes so long after it accepted; 0 does not
+	Reset      bool          // and does so with a reset
+	StallAfter time.Duration // stops reading so long after it accepted; 0 does not
+	Rate       int           // reads no faster than so many bytes a second; 0 is at will
+	NoAcks     bool          // does not acknowledge
+	Buffer     int           // the socket's receive buffer; 0 is the system's
+	CountOnly  bool          // keeps no units
+}
+
+// Now is a CloseAfter or StallAfter of no time at all.
+const Now = time.Nanosecond
+
+// Server is a far end. Its methods are safe for concurrent use.
+type Server struct {
+	ln     net.Listener
+	secure bool
+
+	mu       sync.Mutex
+	behave   func(key string) Behaviour
+	sessions []*Session
+	changed  chan struct{}
+}
+
+// Listen binds addr ("127.0.0.1:0"); with a config it speaks TLS.
+func Listen(addr string, config *tls.Config) (*Server, error) {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("sink: %w", err)
+	}
+	s := &Server{ln: ln, secure: config != nil, behave: func(string) Behaviour { return Behaviour{} }, changed: make(chan struct{})}
+	if config != nil {
+		s.ln = tls.NewListener(ln, config)
+	}
+	return s, nil
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// URL is its address without a key.
+func (s *Server) URL() string {
+	if s.secure {
+		return "rtmps://" + s.Addr() + "/live"
+	}
+	return "rtmp://" + s.Addr() + "/live"
+}
+
+// Behave tells it how to treat publishers from now on, by their key.
+func (s *Server) Behave(how func(key string) Behaviour) {
+	s.mu.Lock()
+	s.behave = how
+	s.mu.Unlock()
+}
+
+// Sessions is everyone who published or tried to, in order.
+func (s *Server) Sessions() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*Session(nil), s.sessions...)
+}
+
+// Last is the newest session that got as far as naming key, nil when there is none.
+func (s *Server) Last(key string) *Session {
+	all := s.Sessions()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Key == key {
+			return all[i]
+		}
+	}
+	return nil
+}
+
+// Run serves until ctx is done and every session has ended.
+func (s *Server) Run(ctx context.Context) error {
+	var open sync.WaitGroup
+	defer open.Wait()
+	stop := context.AfterFunc(ctx, func() { s.ln.Close() })
+	defer stop()
+	for {
+		conn, err := s.ln.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return fmt.Errorf("sink: %w", err)
+		}
+		open.Go(func() {
+			defer conn.Close()
+			stop := context.AfterFunc(ctx, func() { conn.Close() })
+			defer stop()
+			s.serve(ctx, conn)
+		})
+	}
+}
+
+func (s *Server) add(ses *Session) Behaviour {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions = append(s.sessions, ses)
+	return s.behave(ses.Key)
+}

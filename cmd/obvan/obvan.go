@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"obvan/control"
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/demo"
+	"obvan/mixer"
+	"obvan/mixer/program"
+	"obvan/monitor/whep"
+	"obvan/relay"
+	"obvan/relay/platform"
+	"obvan/web"
+)
+
+// truck is the signal path, top to bottom.
+type truck struct {
+	cfg config
+	log *slog.Logger
+
+	hub     *hub.Hub
+	ingests map[string]ingest.Server // by flag name; the play-only ports among them
+	pulls   *ingest.Pulls
+	program *program.Program
+	mixer   mixer.Mixer
+	relay   *relay.Relay
+	monitor *whep.Server
+	studio  *control.Studio
+	panel   net.Listener
+}
+
+// run builds the studio, tells where it listens, and runs it until ctx is done.
+func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) error {
+	t := &truck{cfg: cfg, log: log, hub: hub.New(), ingests: map[string]ingest.Server{}}
+	if err := t.build(); err != nil {
+		return err
+	}
+	if err := t.announce(stdout); err != nil {
+		return err
+	}
+	return t.run(ctx)
+}
+
+// build binds every port, so that what can't work fails before anything runs.
+func (t *truck) build() (err error) {
+	cert, err := t.cfg.tls.load()
+	if err != nil {
+		return err
+	}
+	if t.program, err = program.New(t.hub, t.log); err != nil {
+		return err
+	}
+	if t.mixer, err = newMixer(t.cfg.mixer, desk{t.hub, t.program, t.log}); err != nil {
+		return err
+	}
+	t.relay = relay.New(t.hub, outputs(), t.log)
+	if t.monitor, err = whep.New(t.hub, t.cfg.listen.webrtc, t.log); err != nil {
+		return fmt.Errorf("-webrtc: %w", err)
+	}
+	// The studio answers for who may publish, and needs the ports that ask it.
+	env := ingest.Env{Hub: t.hub, TLS: cert, Log: t.log, Authorise: func(r ingest.Request) error { return t.studio.Authorise(r) }}
+	if err := t.bind(env, cert != nil); err != nil {
+		return err
+	}
+	t.pulls = ingest.NewPulls(env, ways())
+	if t.panel, err = net.Listen("tcp", t.cfg.listen.http); err != nil {
+		return fmt.Errorf("-http: %w", err)
+	}
+	if cert != nil {
+		t.panel = tls.NewListener(t.panel, cert)
+	}
+	t.studio, err = control.New(control.Rooms{
+		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Monitor: t.monitor, Panel: web.Files(),
+	}, control.Options{
+		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: cert != nil,
+		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
+	}, t.log)
+	return err
+}
+
+// bind opens the doors for cameras, and the play-only ones.
+func (t *truck) bind(env ingest.Env, secure bool) error {
+	l := t.cfg.listen
+	doors := []struct{ flag, addr string }{{"rtmp", l.rtmp}, {"rtsp", l.rtsp}}
+	if secure {
+		doors = append(doors, struct{ flag, addr string }{"rtmps", l.rtmps}, struct{ flag, addr string }{"rtsps", l.rtsps})
+	}
+	for _, door := range doors {
+		server, err := ways()[door.flag].Listen(&url.URL{Scheme: door.flag, Host: door.addr}, env)
+		if err != nil {
+			return fmt.Errorf("-%s: %w", door.flag, err)
+		}
+		t.ingests[door.flag] = server
+	}
+	return nil
+}
+
+// announce says where the panel is; in JSON for programs that start us.
+func (t *truck) announce(stdout io.Writer) error {
+	addr := t.panel.Addr().String()
+	if t.cfg.log == "json" {
+		at := map[string]string{"http": addr, "webrtc": t.monitor.Addr()}
+		for name, server := range t.ingests {
+			at[name] = server.Addr()
+		}
+		return json.NewEncoder(stdout).Encode(map[string]any{"listening": at})
+	}
+	host := "localhost:" + strconv.Itoa(port(addr))
+	_, err := fmt.Fprintf(stdout, "\n  OB Van is on air.\n\n  Panel    %s\n  Cameras  rtmp://HOST:%d/live/<name>   rtsp://HOST:%d/live/<name>\n\n  Ctrl-C ends the show.\n\n",
+		t.studio.LoginLink(host), port(t.ingests["rtmp"].Addr()), port(t.ingests["rtsp"].Addr()))
+	return err
+}
+
+// run runs the rooms. They end in the order in which a show does: outputs say
+// goodbye to the platforms while the program still has pictures, then the doors
+// close, then the program and its state. What fails ends all.
+func (t *truck) run(ctx context.Context) error {
+	failed, fail := context.WithCancelCause(ctx)
+	core, doors, out := newStage(fail), newStage(fail), newStage(fail)
+	core.run("studio", t.studio.Run)
+	core.run("program", func(ctx context.Context) error { return t.program.Run(ctx, t.studio.ProgramChanged) })
+	core.run("mixer", func(ctx context.Context) error { return t.mixer.Run(ctx, t.studio.MixerChanged) })
+	core.run("pulls", func(ctx context.Context) error { return t.pulls.Run(ctx, t.studio.PullsChanged) })
+	doors.run("monitor", t.monitor.Run)
+	doors.run("panel", t.servePanel)
+	for name, server := range t.ingests {
+		doors.run(name, server.Run)
+	}
+	if t.cfg.demo {
+		for _, camera := range demo.Cameras {
+			u := &url.URL{Scheme: "demo", Host: camera}
+			doors.run("demo", func(ctx context.Context) error {
+				return demo.Pull(ctx, u, ingest.Env{Hub: t.hub, Log: t.log}, camera, func() {})
+			})
+		}
+	}
+	out.run("relay", func(ctx context.Context) error { return t.relay.Run(ctx, t.studio.RelayChanged) })
+	<-failed.Done()
+	err := errors.Join(out.stop(), doors.stop(), core.stop())
+	return err
+}
+
+// stage is rooms that end together.
+type stage struct {
+	errgroup.Group
+	ctx    context.Context
+	cancel context.CancelFunc
+	fail   context.CancelCauseFunc
+}
+
+func newStage(fail context.CancelCauseFunc) *stage {
+	s := &stage{fail: fail}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+func (s *stage) run(name string, room func(context.Context) error) {
+	s.Go(func() error {
+		err := room(s.ctx)
+		if s.ctx.Err() == nil { // it ended by itself
+			if err == nil {
+				err = errors.New("ended by itself")
+			}
+			s.fail(err)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+func (s *stage) stop() error {
+	s.cancel()
+	return s.Wait()
+}
+
+// servePanel serves http until ctx is done. Streams and sockets are hijacked and
+// end with the studio.
+func (t *truck) servePanel(ctx context.Context) error {
+	server := &http.Server{
+		Handler: t.studio.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(t.log.Handler(), slog.LevelDebug),
+	}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(t.panel); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// load reads the certificate; nil without one.
+func (c certificate) load() (*tls.Config, error) {
+	if c.cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+func port(addr string) int {
+	_, text, _ := net.SplitHostPort(addr)
+	n, _ := strconv.Atoi(text)
+	return n
+}

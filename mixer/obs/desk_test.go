@@ -1,0 +1,221 @@
+package obs_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/events"
+	"github.com/andreykaipov/goobs/api/events/subscriptions"
+	"github.com/andreykaipov/goobs/api/requests/inputs"
+	"github.com/andreykaipov/goobs/api/typedefs"
+
+	"obvan/internal/testkit"
+	"obvan/mixer"
+	"obvan/mixer/obs/obstest"
+)
+
+var (
+	_ mixer.StudioModer      = (*desk)(nil)
+	_ mixer.TBarMover        = (*desk)(nil)
+	_ mixer.AudioDesk        = (*desk)(nil)
+	_ mixer.MediaPlayer      = (*desk)(nil)
+	_ mixer.OutputSwitch     = (*desk)(nil)
+	_ mixer.CollectionSwitch = (*desk)(nil)
+)
+
+func output(s *mixer.State, name string) mixer.Output {
+	for _, o := range s.Outputs {
+		if o.Name == name {
+			return o
+		}
+	}
+	return mixer.Output{}
+}
+
+// A real OBS dies of a StartStream before the last one is through.
+func TestStartingAndStoppingIsSerialised(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1")
+	d := sit(t, srv, true)
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			var err error
+			if i%3 == 2 {
+				err = d.StopOutput(shortlyAfterLogin(t), "stream")
+			} else {
+				err = d.StartOutput(shortlyAfterLogin(t), "stream")
+			}
+			if err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	if srv.Crashed() {
+		t.Fatal("OBS would have crashed")
+	}
+	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	if s := d.now(); output(&s, "stream").State != "on" || output(&s, "stream").Since == nil {
+		t.Errorf("outputs: %+v", s.Outputs)
+	}
+	ok(t, d.StopOutput(shortlyAfterLogin(t), "stream"))
+	if err := d.StartOutput(shortlyAfterLogin(t), "replay"); !errors.Is(err, mixer.ErrNoOutput) {
+		t.Errorf("replay: %v", err)
+	}
+	if err := d.StartOutput(shortlyAfterLogin(t), "teleport"); !errors.Is(err, mixer.ErrNoOutput) {
+		t.Errorf("teleport: %v", err)
+	}
+}
+
+func shortlyAfterLogin(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1")
+	srv.FailStream(true)
+	d := sit(t, srv, true)
+	for range 2 {
+		if err := d.StartOutput(shortlyAfterLogin(t), "stream"); !errors.Is(err, mixer.ErrNotNow) {
+			t.Errorf("start: %v", err)
+		}
+	}
+	if s := d.now(); output(&s, "stream").Reason == "" {
+		t.Errorf("outputs: %+v", s.Outputs)
+	}
+}
+
+func TestTheSoundDeskFollowsOBS(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	fader := func(s *mixer.State) mixer.AudioInput {
+		for _, a := range s.Audio {
+			if a.Name == "cam1 input" {
+				return a
+			}
+		}
+		return mixer.AudioInput{}
+	}
+	ok(t, d.Mute(shortly(t), "cam1 input", true))
+	ok(t, d.Volume(shortly(t), "cam1 input", -12.5))
+	d.await("muted at -12.5", func(s *mixer.State) bool {
+		return fader(s) == mixer.AudioInput{Name: "cam1 input", Muted: true, DB: -12.5}
+	})
+	srv.Do(inputs.NewSetInputMuteParams().WithInputName("cam1 input").WithInputMuted(false)) // in OBS itself
+	d.await("unmuted", func(s *mixer.State) bool { return !fader(s).Muted })
+	if err := d.Mute(shortly(t), "no such input", true); !errors.Is(err, mixer.ErrNoInput) {
+		t.Errorf("mute: %v", err)
+	}
+}
+
+func TestMetersComeOnlyWhileSomebodyLooks(t *testing.T) {
+	srv := obstest.Start(t, "cam1")
+	d := sit(t, srv, true)
+	levels := &events.InputVolumeMeters{Inputs: []*typedefs.InputVolumeMeter{{Name: "cam1 input", Levels: [][3]float64{{0.1, 1, 1}, {0, 0, 0}}}}}
+	look := func() (got chan []mixer.Meter, stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		got, ended := make(chan []mixer.Meter, 1), make(chan struct{})
+		go func() {
+			defer close(ended)
+			ok(t, d.Meters(ctx, func(m []mixer.Meter) {
+				select {
+				case got <- m:
+				default:
+				}
+			}))
+		}()
+		return got, func() { cancel(); <-ended }
+	}
+	want := mixer.Meter{Name: "cam1 input", RMS: []float64{-20, -100}, Peak: []float64{0, -100}}
+	for range 2 { // the second time through a lost connection
+		got, stop := look()
+		testkit.Eventually(t, 10*time.Second, func() bool {
+			srv.Event("InputVolumeMeters", subscriptions.InputVolumeMeters, levels)
+			select {
+			case m := <-got:
+				return len(m) == 1 && m[0].Name == want.Name && slices.Equal(m[0].RMS, want.RMS) && slices.Equal(m[0].Peak, want.Peak)
+			default:
+				return false
+			}
+		}, "levels")
+		stop()
+		testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(subscriptions.InputVolumeMeters) == 0 }, "OBS is told to stop")
+		srv.Drop()
+		d.await("back", func(s *mixer.State) bool { return s.Connected })
+	}
+}
+
+func TestAPlayerIsDrivenAndACameraIsNone(t *testing.T) {
+	srv := obstest.Start(t, "cam1")
+	srv.Do(inputs.NewCreateInputParams().WithSceneName("Scene").WithInputName("opener").WithInputKind("ffmpeg_source").
+		WithInputSettings(map[string]any{"is_local_file": true, "local_file": "/opener.mp4"}))
+	d := sit(t, srv, true)
+	state := func(want string) {
+		t.Helper()
+		d.await("the opener is "+want, func(s *mixer.State) bool {
+			return len(s.Media) == 1 && s.Media[0].Name == "opener" && s.Media[0].State == want
+		})
+	}
+	ok(t, d.PauseMedia(shortly(t), "opener"))
+	state("paused")
+	ok(t, d.RestartMedia(shortly(t), "opener"))
+	state("playing")
+	if err := d.PauseMedia(shortly(t), "cam1 input"); !errors.Is(err, mixer.ErrNoInput) {
+		t.Errorf("a camera was paused: %v", err)
+	}
+}
+
+func TestCollectionsAndProfilesAreChanged(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.SetCollection(shortly(t), "Second"))
+	ok(t, d.SetProfile(shortly(t), "Second"))
+	d.await("the second of each", func(s *mixer.State) bool {
+		return s.Collections.Current == "Second" && s.Profiles.Current == "Second" && s.Problem == ""
+	})
+	if err := d.SetCollection(shortly(t), "Third"); !errors.Is(err, mixer.ErrNoChoice) {
+		t.Errorf("collection: %v", err)
+	}
+}
+
+func TestACrashedOBSIsBroughtBackToWhereItWas(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Service("rtmp://127.0.0.1:1935/mixer")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam1"))
+	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	d.await("on air", func(s *mixer.State) bool {
+		return s.Preview == "cam1" && output(s, "stream").State == "on" && s.Health != nil
+	})
+	srv.Crash()
+	d.await("away", func(s *mixer.State) bool { return !s.Connected })
+	srv.Up()
+	d.await("as it was", func(s *mixer.State) bool {
+		return s.Connected && s.StudioMode && s.Program == "cam2" && s.Preview == "cam1" && output(s, "stream").State == "on"
+	})
+}
+
+func TestAnOBSThatWasClosedIsLeftAsItComesBack(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d.await("on air", func(s *mixer.State) bool { return s.Program == "cam2" && s.Health != nil })
+	srv.Leave()
+	d.await("away", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
+	srv.Crash()
+	srv.Up()
+	d.await("back", func(s *mixer.State) bool { return s.Connected })
+	if s := d.now(); s.Program != "Scene" || s.StudioMode {
+		t.Errorf("state = %+v", s)
+	}
+}

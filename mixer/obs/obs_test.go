@@ -1,0 +1,399 @@
+package obs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/requests/sceneitems"
+	"github.com/andreykaipov/goobs/api/requests/scenes"
+
+	"obvan/internal/testkit"
+	"obvan/mixer"
+	"obvan/mixer/mixertest"
+	"obvan/mixer/obs"
+	"obvan/mixer/obs/obstest"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+func config(s *obstest.Server) obs.Config {
+	return obs.Config{
+		URL: s.URL, Password: func() string { return s.Password },
+		Play: "rtsp://127.0.0.1:8555", Program: "rtmp://127.0.0.1:1935/mixer",
+	}
+}
+
+func TestContract(t *testing.T) {
+	mixertest.Test(t, func(t *testing.T) mixer.Mixer {
+		return obs.New(config(obstest.Start(t, mixertest.Cam1, mixertest.Cam2)), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	})
+}
+
+// desk is a mixer that runs on a fake OBS.
+type desk struct {
+	*obs.Mixer
+	t   *testing.T
+	srv *obstest.Server
+	log *bytes.Buffer
+
+	mu    sync.Mutex
+	state mixer.State
+}
+
+// sit runs a mixer on srv, and waits until it is connected when that is wanted.
+func sit(t *testing.T, srv *obstest.Server, connected bool) *desk {
+	t.Helper()
+	d := &desk{t: t, srv: srv, log: &bytes.Buffer{}}
+	d.Mixer = obs.New(config(srv), slog.New(slog.NewTextHandler(lockedWriter{&d.mu, d.log}, nil)))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx, d.changed) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	if connected {
+		d.await("connected", func(s *mixer.State) bool { return s.Connected })
+	}
+	return d
+}
+
+type lockedWriter struct {
+	mu *sync.Mutex
+	b  *bytes.Buffer
+}
+
+func (w lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+func (d *desk) changed(s mixer.State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state = s
+}
+
+func (d *desk) now() mixer.State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state
+}
+
+func (d *desk) logged(text string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Count(d.log.String(), text)
+}
+
+func (d *desk) await(what string, fact func(s *mixer.State) bool) {
+	d.t.Helper()
+	defer func() {
+		if d.t.Failed() {
+			d.t.Logf("state: %+v", d.now())
+		}
+	}()
+	testkit.Eventually(d.t, 15*time.Second, func() bool {
+		s := d.now()
+		return fact(&s)
+	}, "%s", what)
+}
+
+func (d *desk) onAir(source string, feeds ...string) {
+	d.t.Helper()
+	d.await(source+" on air", func(s *mixer.State) bool {
+		return s.Program == source && !s.InTransition && slices.Equal(s.OnAir, feeds)
+	})
+}
+
+func shortly(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOBSThatIsNotThereIsWaitedFor(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Down()
+	d := sit(t, srv, false)
+	d.await("a problem in words", func(s *mixer.State) bool { return strings.Contains(s.Problem, "does not answer") })
+	if err := d.Cut(shortly(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrOffline) {
+		t.Errorf("cut: %v", err)
+	}
+	srv.Up()
+	d.await("connected", func(s *mixer.State) bool { return s.Connected && s.Problem == "" })
+}
+
+func TestAWrongPasswordIsSaidOnceAndNotHammered(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	right := srv.Password
+	var mu sync.Mutex
+	password := "guess"
+	d := &desk{t: t, srv: srv, log: &bytes.Buffer{}}
+	cfg := config(srv)
+	tried := 0
+	cfg.Password = func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		tried++
+		return password
+	}
+	d.Mixer = obs.New(cfg, slog.New(slog.NewTextHandler(lockedWriter{&d.mu, d.log}, nil)))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); d.Run(ctx, d.changed) }()
+	defer func() { cancel(); <-ended }()
+	d.await("the password is refused", func(s *mixer.State) bool { return strings.Contains(s.Problem, "password") })
+	if n := d.logged("OBS is away"); n != 1 || d.logged("guess") != 0 || d.logged(right) != 0 {
+		t.Errorf("said %d times; log: %s", n, d.log.String())
+	}
+	mu.Lock()
+	password = right // it is corrected: nobody waits 30 s for that
+	mu.Unlock()
+	d.await("connected", func(s *mixer.State) bool { return s.Connected })
+}
+
+func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	for name, lose := range map[string]func(){
+		"dropped": srv.Drop, "reset": srv.Reset, "down": func() { srv.Down(); srv.Up() },
+		"silent": srv.Freeze,
+	} {
+		lose()
+		d.await(name+": away", func(s *mixer.State) bool { return !s.Connected && len(s.OnAir) == 0 && s.Program == "" })
+		srv.Thaw()
+		d.await(name+": back", func(s *mixer.State) bool { return s.Connected })
+		for _, cam := range []string{"cam1", "cam2"} {
+			ok(t, d.Cut(shortly(t), cam, mixer.Instant))
+			d.onAir(cam, cam)
+		}
+	}
+}
+
+func TestACommandWhoseConnectionBreaksIsUnsure(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	srv.Slow(10 * time.Second)
+	asked := srv.Asked("SetCurrentPreviewScene")
+	result := make(chan error, 1)
+	go func() { result <- d.Preview(context.WithoutCancel(t.Context()), "cam2") }()
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("SetCurrentPreviewScene") > asked }, "sent")
+	srv.Drop()
+	if err := <-result; !errors.Is(err, mixer.ErrUnsure) {
+		t.Errorf("preview: %v", err)
+	}
+	srv.Slow(0)
+	d.await("back", func(s *mixer.State) bool { return s.Connected })
+}
+
+func TestALateAnswerIsDroppedAndTheNextCommandWorks(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	srv.Slow(300 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := d.Preview(ctx, "cam2"); !errors.Is(err, mixer.ErrUnsure) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("preview: %v", err)
+	}
+	srv.Slow(0)
+	for range 5 {
+		ok(t, d.Preview(shortly(t), "cam1"))
+	}
+	d.await("the state is right", func(s *mixer.State) bool { return s.Connected && s.Preview == "cam1" || s.Preview == "cam2" })
+}
+
+func TestAnEventFloodCostsBoundedMemoryAndEndsInTheRightState(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("ready", func(s *mixer.State) bool { return s.Program == "cam1" && s.Preview == "cam2" })
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	begin := time.Now()
+	srv.Flood(20_000) // two events each
+	srv.Do(scenes.NewCreateSceneParams().WithSceneName("after the flood"))
+	d.await("the scene after the flood", func(s *mixer.State) bool {
+		return s.Program == "cam1" && s.Preview == "cam2" && slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == "after the flood" })
+	})
+	took := time.Since(begin)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	t.Logf("40000 events in %v, heap %d KB more", took, (int64(after.HeapAlloc)-int64(before.HeapAlloc))/1024)
+	if int64(after.HeapAlloc)-int64(before.HeapAlloc) > 16<<20 {
+		t.Error("the flood is still in memory")
+	}
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d.onAir("cam2", "cam2")
+}
+
+func TestAnOldOBSLacksWhatItLacksWithoutAnError(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Forget("GetSourceActive", "GetSceneCollectionList", "GetProfileList", "GetRecordStatus", "GetInputVolume", "GetCurrentSceneTransitionCursor")
+	d := sit(t, srv, true)
+	s := d.now()
+	if s.Problem != "" || s.Collections != nil || s.Profiles != nil || len(s.Audio) != 0 || len(s.Outputs) != 1 {
+		t.Errorf("state = %+v", s)
+	}
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	d.onAir("cam1", "cam1") // by walking the scene
+}
+
+func TestBothSidesAreRedDuringATransition(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && slices.Equal(s.OnPreview, []string{"cam2"}) })
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 400}))
+	d.await("both on air", func(s *mixer.State) bool { return s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
+	d.onAir("cam2", "cam2")
+	if s := d.now(); s.Transition.Kind != "Fade" || s.Transition.DurationMs != 60 {
+		t.Errorf("the operator's own transition changed to %+v", s.Transition)
+	}
+}
+
+func TestTallyFollowsNestingGroupsAndVisibility(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Group("Scene", "corner", "cam2 input")
+	srv.Do(sceneitems.NewCreateSceneItemParams().WithSceneName("Scene").WithSourceName("cam1"))
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "Scene", mixer.Instant))
+	d.onAir("Scene", "cam1", "cam2")
+	srv.Show("Scene", "cam1", false)
+	d.onAir("Scene", "cam2")
+	srv.Show("Scene", "corner", false)
+	d.onAir("Scene")
+	srv.Show("Scene", "cam1", true)
+	d.onAir("Scene", "cam1")
+	for _, src := range d.now().Sources {
+		if src.Name == "Scene" && !slices.Equal(src.Feeds, []string{"cam1"}) {
+			t.Errorf("feeds of the scene: %v", src.Feeds)
+		}
+	}
+}
+
+// A cut asked for while OBS runs a transition is ignored by OBS, which still names
+// the scene as its program.
+func TestACutDuringATransitionComesAfterIt(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 300}))
+	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	d.onAir("cam3", "cam3")
+	if named, shown := srv.Program(); named != "cam3" || shown != "cam3" {
+		t.Errorf("OBS names %s and shows %s", named, shown)
+	}
+}
+
+func TestACutThatAnotherTransitionSwallowedIsDoneAgain(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	d.onAir("cam1", "cam1")
+	srv.Quietly(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam2")) // a fade that nobody told of
+	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	d.onAir("cam3", "cam3")
+	if _, shown := srv.Program(); shown != "cam3" {
+		t.Errorf("OBS shows %s", shown)
+	}
+}
+
+func TestALongTransitionMakesTheMixerBusy(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 2500}))
+	if err := d.Cut(shortly(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrBusy) {
+		t.Errorf("cut: %v", err)
+	}
+	d.onAir("cam2", "cam2")
+}
+
+func TestTheOperatorsOwnOverrideIsPutBack(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Override("cam2", "Swipe", 700)
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d.onAir("cam2", "cam2")
+	if name, ms := srv.OverrideOf("cam2"); name != "Swipe" || ms != 700 {
+		t.Errorf("the override is %s %d", name, ms)
+	}
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	if name, _ := srv.OverrideOf("cam1"); name != "" {
+		t.Errorf("an override stayed behind: %s", name)
+	}
+}
+
+func TestNamesMayBeAnything(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	for i, name := range []string{"🎥 \"main\"\ncamera", strings.Repeat("ü", 300), "' OR 1=1 --", "\u202eright to left"} {
+		srv.Do(scenes.NewCreateSceneParams().WithSceneName(name))
+		d.await(fmt.Sprint("scene ", i), func(s *mixer.State) bool {
+			return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == name })
+		})
+		ok(t, d.Cut(shortly(t), name, mixer.Instant))
+		d.onAir(name)
+		srv.Do(scenes.NewSetSceneNameParams().WithSceneName(name).WithNewSceneName(name + "!"))
+		d.onAir(name + "!")
+	}
+}
+
+func TestWithoutStudioModeThereIsNoPreview(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.SetStudioMode(shortly(t), false))
+	d.await("no preview bus", func(s *mixer.State) bool {
+		return !s.StudioMode && s.Preview == "" && s.TBar == nil && len(s.OnPreview) == 0
+	})
+	if err := d.Take(shortly(t), mixer.Transition{}); !errors.Is(err, mixer.ErrNoPreview) {
+		t.Errorf("take: %v", err)
+	}
+	if err := d.Preview(shortly(t), "cam1"); !errors.Is(err, mixer.ErrNotNow) {
+		t.Errorf("preview: %v", err)
+	}
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d.onAir("cam2", "cam2")
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	ok(t, d.SetStudioMode(shortly(t), true))
+	d.await("a preview bus", func(s *mixer.State) bool { return s.StudioMode && s.Preview == "cam2" })
+}
+
+func TestTheTBarIsPulled(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	for i := range 11 {
+		ok(t, d.MoveTBar(shortly(t), float64(i)/10, i == 10))
+	}
+	d.onAir("cam2", "cam2")
+}

@@ -1,0 +1,263 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/relay"
+)
+
+func TestAShowComesBackAfterARestart(t *testing.T) {
+	h := open(t)
+	h.do(t, "show.rename", `{"name":"Cup final"}`)
+	h.do(t, "feed.add", `{"id":"cam1","name":"Camera 1"}`)
+	h.do(t, "feed.add", `{"id":"roof","name":"Roof","url":"rtsp://joe:hunter22@10.0.0.9/s1"}`)
+	h.do(t, "program.backups", `{"feeds":["roof"]}`)
+	h.do(t, "destination.add", `{"id":"yt","name":"YouTube","url":"rtmp://a.example/live2","key":"yt-key-1234"}`)
+	h.do(t, "destination.add", `{"id":"tw","name":"Twitch","url":"rtmp://b.example/app","key":"tw-key-1234","enabled":false}`)
+	key := h.desk.keys["yt"]
+
+	again := build(t, h.dir, newDesk(), Options{Token: adminToken}, quiet())
+	again.start(t)
+	st := again.now()
+	if st.Show.Name != "Cup final" || len(st.Feeds) != 2 || st.Feeds[1].URL != "rtsp://joe:***@10.0.0.9/s1" || !st.Feeds[0].HasKey {
+		t.Fatalf("state = %+v", st)
+	}
+	d := again.desk
+	if d.pulls["roof"] != "rtsp://joe:hunter22@10.0.0.9/s1" || !slices.Equal(d.backups, []string{"roof"}) || !slices.Equal(d.setFeeds, []string{"cam1", "roof"}) {
+		t.Fatalf("the rooms got %+v", d)
+	}
+	if len(d.dests) != 2 || d.keys["yt"] != key || d.keys["tw"] != "tw-key-1234" || len(d.running()) != 0 {
+		t.Fatalf("destinations = %+v, running %v", d.dests, d.running())
+	}
+}
+
+func TestACrashInMidShowStartsWhatWasOnAir(t *testing.T) {
+	h := open(t)
+	for _, id := range []string{"a", "b", "c"} {
+		h.do(t, "destination.add", `{"id":"`+id+`","name":"`+id+`","url":"rtmp://h.example/app","key":"key-`+id+`"}`)
+	}
+	h.do(t, "destination.update", `{"id":"c","enabled":false}`)
+	h.do(t, "destination.start", `{"id":"c"}`) // before the show: a test
+	if live := h.do(t, "show.live", ``).(WentLive); !slices.Equal(live.Started, []string{"a", "b"}) {
+		t.Fatalf("started = %v", live.Started)
+	}
+	h.do(t, "destination.stop", `{"id":"b"}`)
+
+	again := build(t, h.dir, newDesk(), Options{}, quiet()) // the first one was not told to stop
+	again.start(t)
+	if got := again.desk.running(); !slices.Equal(got, []string{"a", "c"}) {
+		t.Fatalf("running = %v", got)
+	}
+	again.do(t, "show.end", ``)
+	if got := again.desk.running(); len(got) != 0 {
+		t.Fatalf("running = %v", got)
+	}
+	third := build(t, h.dir, newDesk(), Options{}, quiet())
+	third.start(t)
+	if got := third.desk.running(); len(got) != 0 || third.now().Show.Live {
+		t.Fatalf("running = %v", got)
+	}
+}
+
+func TestABrokenFileIsPutAsideAndSaid(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "show.json"), []byte(`{"name":"half a fi`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	h := build(t, dir, newDesk(), Options{}, quiet())
+	h.do(t, "show.rename", `{"name":"New"}`)
+	aside, err := filepath.Glob(filepath.Join(dir, "show.json.broken-*"))
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("%v %v", aside, err)
+	}
+	if b, err := os.ReadFile(aside[0]); err != nil || string(b) != `{"name":"half a fi` {
+		t.Fatalf("%q %v", b, err)
+	}
+	log := h.now().Log
+	if log[0].Level != Error || !strings.Contains(log[0].Text, filepath.Base(aside[0])) {
+		t.Fatalf("log = %+v", log)
+	}
+}
+
+func TestSecretsAreForTheOwnerOnly(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no modes there")
+	}
+	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
+	for name, mode := range map[string]os.FileMode{"secrets.json": 0o600, "as-run.jsonl": 0o600, "show.json": 0o644} {
+		info, err := os.Stat(filepath.Join(h.dir, name))
+		if err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v %v", name, info.Mode(), err)
+		}
+	}
+	if entries, err := os.ReadDir(h.dir); err != nil || len(entries) != 3 {
+		t.Errorf("left over: %v %v", entries, err)
+	}
+}
+
+func TestADiskThatFailsDoesNotStopTheShow(t *testing.T) {
+	if os.Getuid() == 0 && runtime.GOOS == "windows" {
+		t.Skip()
+	}
+	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
+	if err := os.RemoveAll(h.dir); err != nil {
+		t.Fatal(err)
+	}
+	h.do(t, "show.rename", `{"name":"Still on"}`)
+	if st := h.now(); st.Show.Name != "Still on" || !slices.ContainsFunc(st.Log, func(e LogEntry) bool { return e.Level == Error }) {
+		t.Fatalf("state = %+v", st)
+	}
+}
+
+func TestTheAsRunLogSaysWhoDidWhat(t *testing.T) {
+	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
+	stop := h.start(t)
+	h.do(t, "mixer.cut", `{"source":"cam1"}`)
+	h.do(t, "show.rename", `{"name":"Gala"}`)
+	stop()
+	b, err := os.ReadFile(filepath.Join(h.dir, "as-run.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	var last [2]AsRun
+	for i := range last {
+		if err := json.Unmarshal([]byte(lines[len(lines)-2+i]), &last[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last[0].Command != "mixer.cut" || last[0].Who != "test" || last[0].Role != "admin" || last[0].Text != "cut to cam1" || last[1].Text != "called the show Gala" {
+		t.Fatalf("last = %+v", last)
+	}
+}
+
+func TestCredentialsOfAPulledCameraAreKeptWhenTheyAreWrittenAsStars(t *testing.T) {
+	h := open(t)
+	h.do(t, "feed.add", `{"id":"roof","name":"Roof","url":"rtsp://joe:hunter22@cam.example/s1?token=t0ken123&ch=2"}`)
+	if got := h.now().Feeds[0].URL; got != "rtsp://joe:***@cam.example/s1?token=***&ch=***" {
+		t.Fatalf("url = %s", got)
+	}
+	h.do(t, "feed.update", `{"id":"roof","url":"rtsp://joe:***@cam.example/s2?token=***&ch=3"}`)
+	if got := h.desk.pulls["roof"]; got != "rtsp://joe:hunter22@cam.example/s2?token=t0ken123&ch=3" {
+		t.Fatalf("pulled = %s", got)
+	}
+	h.do(t, "feed.update", `{"id":"roof","name":"Roof 2"}`)
+	if got := h.desk.pulls["roof"]; got != "rtsp://joe:hunter22@cam.example/s2?token=t0ken123&ch=3" {
+		t.Fatalf("pulled = %s", got)
+	}
+	for _, url := range []string{"rtsp://joe:***@evil.example/s1", "rtsp://cam.example.evil/?token=***", "http://joe:***@cam.example/s1", "rtsp://cam.example/?other=***"} {
+		_, err := h.run(t.Context(), as(Admin), "feed.update", []byte(`{"id":"roof","url":"`+url+`"}`))
+		if word, _ := Code(err); word != BadRequest {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	h.do(t, "feed.update", `{"id":"roof","url":""}`)
+	if h.desk.pulls["roof"] != "" || h.now().Feeds[0].URL != "" || !h.now().Feeds[0].HasKey {
+		t.Fatalf("feeds = %+v", h.now().Feeds)
+	}
+}
+
+func TestAKeyThatWasPastedWithItsAddressIsTakenApart(t *testing.T) {
+	h := open(t)
+	for _, c := range []struct{ args, url, key string }{
+		{`{"id":"a","name":"a","url":"rtmp://h.example/live2/abcd-efgh"}`, "rtmp://h.example/live2", "abcd-efgh"},
+		{`{"id":"b","name":"b","url":"rtmp://h.example/app/inst","key":"kkkk-kkkk"}`, "rtmp://h.example/app/inst", "kkkk-kkkk"},
+		{`{"id":"c","name":"c","url":"rtmps://h.example:443/app/name?s=1&t=2"}`, "rtmps://h.example:443/app", "name?s=1&t=2"},
+		{`{"id":"d","name":"d","url":"rtmp://h.example/app"}`, "rtmp://h.example/app", ""},
+	} {
+		h.do(t, "destination.add", c.args)
+		d := h.desk.dests[len(h.desk.dests)-1]
+		if d.URL != c.url || h.desk.keys[d.ID] != c.key || d.HasKey != (c.key != "") {
+			t.Errorf("%s: %+v %q", c.args, d, h.desk.keys[d.ID])
+		}
+	}
+}
+
+func TestADestinationThatTheRelayDoesNotTakeStaysInTheList(t *testing.T) {
+	h := open(t)
+	h.do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app"}`)
+	if _, err := h.run(t.Context(), as(Admin), "destination.add", []byte(`{"name":"B","url":"srt://h.example:9000"}`)); !errors.Is(err, relay.ErrUnsupported) {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(h.dir, "secrets.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = []byte(strings.Replace(string(b), "rtmp://h.example/app", "future://h.example/app", 1))
+	dir := t.TempDir()
+	show, err := os.ReadFile(filepath.Join(h.dir, "show.json"))
+	if err = errors.Join(err, os.WriteFile(filepath.Join(dir, "secrets.json"), b, 0o600), os.WriteFile(filepath.Join(dir, "show.json"), show, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	again := build(t, dir, newDesk(), Options{}, quiet())
+	again.start(t)
+	if d := again.now().Destinations; len(d) != 1 || d[0].Name != "A" || d[0].State != relay.Off || d[0].Reason == "" {
+		t.Fatalf("destinations = %+v", d)
+	}
+}
+
+func TestIDsAreMadeFromNames(t *testing.T) {
+	h := open(t)
+	for _, c := range [][2]string{{"Main channel!", "main-channel"}, {"Main channel", "main-channel-2"}, {"Ünïcode 日本", "n-code"}, {"日本", "destination"}} {
+		added := h.do(t, "destination.add", `{"name":"`+c[0]+`","url":"rtmp://h.example/app"}`).(DestinationAdded)
+		if added.ID != c[1] {
+			t.Errorf("%s: %s", c[0], added.ID)
+		}
+	}
+	if _, err := h.run(t.Context(), as(Admin), "destination.add", []byte(`{"id":"destination","name":"x","url":"rtmp://h/a"}`)); !errors.Is(err, relay.ErrExists) {
+		t.Fatal(err)
+	}
+}
+
+func TestTwoPanelsThatRaceLoseNothing(t *testing.T) {
+	h := open(t)
+	done := make(chan error)
+	const each = 20
+	for p := range 2 {
+		go func() {
+			var errs error
+			for i := range each {
+				name := string(rune('a'+p)) + string(rune('a'+i))
+				_, err := h.run(t.Context(), as(Admin), "feed.add", []byte(`{"id":"`+name+`","name":"`+name+`"}`))
+				errs = errors.Join(errs, err)
+			}
+			done <- errs
+		}()
+	}
+	if err := errors.Join(<-done, <-done); err != nil {
+		t.Fatal(err)
+	}
+	again := build(t, h.dir, newDesk(), Options{}, quiet())
+	again.start(t)
+	if n := len(again.now().Feeds); n != 2*each {
+		t.Fatalf("%d feeds were kept", n)
+	}
+}
+
+func TestStatusesOfTheRelayMeetWhatIsKept(t *testing.T) {
+	h := open(t)
+	h.do(t, "destination.add", `{"id":"yt","name":"YouTube","url":"rtmp://a.example/live2?auth=s3cret99","key":"yt-key-1234"}`)
+	h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt", URL: "rtmp://a.example/live2?auth=s3cret99"}, State: relay.Refused, Reason: "the server said: bad key yt-key-1234", Kbps: 5}})
+	d := h.now().Destinations[0]
+	if d.URL != "rtmp://a.example/live2?auth=***" || d.Reason != "the server said: bad key ***" || d.Name != "YouTube" || d.Kbps != 5 {
+		t.Fatalf("destination = %+v", d)
+	}
+	testkit.Eventually(t, time.Second, func() bool { return h.logged("YouTube refused: the server said: bad key ***.") }, "the refusal is logged")
+	before := len(h.now().Log)
+	for range 3 {
+		h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt"}, State: relay.Connecting}})
+		h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt"}, State: relay.Retrying, Reason: "no route"}})
+	}
+	if got := len(h.now().Log) - before; got != 1 {
+		t.Fatalf("%d lines for one trouble", got)
+	}
+}

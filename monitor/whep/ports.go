@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
@@ -41,6 +42,13 @@ func newAPI(udp *net.UDPConn, tcp *net.TCPListener) (api *webrtc.API, closePorts
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
+	// The DTLS server chooses the cipher, and a browser would choose the dearer one.
+	// ICE has checked the address already, so its cookie is a round trip for nothing.
+	set.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	set.SetDTLSInsecureSkipHelloVerify(true)
+	if err := set.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+		return nil, nil, errors.Join(err, closePorts())
+	}
 	if at := udp.LocalAddr().(*net.UDPAddr).IP; !at.IsUnspecified() {
 		set.SetIPFilter(at.Equal) // the TCP mux would offer the addresses of all interfaces
 	}

@@ -27,7 +27,8 @@ type source struct {
 	bytes   int       // in kept
 
 	seen    bool
-	newest  newestPicture
+	newest  newestPicture // of all
+	shown   shownPicture  // the newest that was not left out
 	reorder reorder
 	pace    pace
 }
@@ -48,6 +49,10 @@ type packets struct {
 
 type newestPicture struct {
 	dts     time.Duration
+	arrived time.Time
+}
+
+type shownPicture struct {
 	rtp     uint32
 	arrived time.Time
 }
@@ -76,7 +81,7 @@ func (s *source) leave() {
 func (s *source) clock() (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.newest.rtp, s.newest.arrived, s.viewers > 0 && s.seen
+	return s.shown.rtp, s.shown.arrived, s.viewers > 0 && s.seen
 }
 
 // refused says why viewers can't be shown the stream, from what was seen of it.
@@ -103,7 +108,11 @@ func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, smooth bool, 
 	if !s.seen || au.DTS >= s.newest.dts {
 		s.reorder.observe(au, p)
 		s.pace.observe(au, s.newest)
-		s.seen, s.newest = true, newestPicture{au.DTS, rtpTime(au.PTS, videoRate), au.Arrived}
+		s.newest.dts, s.newest.arrived = au.DTS, au.Arrived
+		if leaveOut := p.b && s.reorder.in(au.Tracks); !leaveOut {
+			s.shown = shownPicture{rtpTime(au.PTS, videoRate), au.Arrived}
+		}
+		s.seen = true
 	}
 	if s.reorder.references && s.reorder.tracks == au.Tracks {
 		return nil, false, errBPictures

@@ -1,36 +1,43 @@
 package program
 
-import "time"
+import (
+	"log/slog"
+	"time"
+
+	"obvan/media"
+)
 
 const (
-	// repeatEvery is how often the last key frame is repeated where nothing better
-	// can be done.
+	// repeatEvery is how often the last key frame is repeated where skip pictures
+	// can't be made.
 	repeatEvery = time.Second
 	// maxCatchUp is the longest stretch of held pictures made at once, after the
 	// process itself was stopped.
 	maxCatchUp = 5 * time.Second
+	// quietEvery is how often silence is written while pictures are further apart.
+	quietEvery = 40 * time.Millisecond
 )
 
-// hold keeps the program going while no source is on air.
+// hold keeps the program going while no source is on air: at the full frame rate
+// with pictures that repeat the last one, else with the last key frame once a
+// second.
 type hold struct {
 	line  *line
-	begun bool // a held picture was written
+	log   *slog.Logger
+	every time.Duration // between the held pictures
+	skips bool
 }
 
-// begin is called when a source fell.
-func (h *hold) begin() { h.begun = false }
+// begin is called when a source fell. The first held picture follows the last one
+// without a gap.
+func (h *hold) begin() {
+	h.every = h.line.pictures.period
+	h.skips = h.line.follower != nil
+}
 
 // due is how long until the next held picture, or the next bit of silence.
 func (h *hold) due(now time.Time) time.Duration {
-	return min(h.next()-h.line.at(now), 40*time.Millisecond)
-}
-
-func (h *hold) next() time.Duration {
-	p := &h.line.pictures
-	if !h.begun {
-		return p.last + p.period
-	}
-	return p.last + repeatEvery
+	return min(h.line.pictures.last+h.every-h.line.at(now), quietEvery)
 }
 
 // keep writes the held pictures that are due, and silence.
@@ -39,14 +46,29 @@ func (h *hold) keep(now time.Time) {
 	if behind := l.at(now) - l.pictures.last; behind > maxCatchUp {
 		l.zero = l.zero.Add(behind - maxCatchUp)
 	}
-	for h.next() <= l.at(now) {
-		at := h.next()
-		au := l.key
-		delay := au.PTS - au.DTS
-		au.Arrived = now
-		h.begun = true
-		l.write(au, at, max(at+delay, l.pictures.shown+tick))
-	}
 	l.sound.source.has = false
+	for l.pictures.last+h.every <= l.at(now) {
+		h.picture(now)
+	}
 	l.sound.follow(l.at(now))
+}
+
+// picture writes one held picture.
+func (h *hold) picture(now time.Time) {
+	p := &h.line.pictures
+	at, shown := p.last+h.every, p.shown+h.every
+	if h.skips {
+		data, err := h.line.follower.Next()
+		if err == nil {
+			h.line.write(media.AccessUnit{Data: data, Arrived: now}, at, max(shown, at))
+			return
+		}
+		h.log.Info("held picture is the key frame", "err", err)
+		h.skips = false
+	}
+	key := h.line.key
+	key.Arrived = now
+	h.line.see(key.Data)
+	h.line.write(key, at, max(at+key.PTS-key.DTS, p.shown+tick))
+	h.every = repeatEvery
 }

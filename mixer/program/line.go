@@ -6,6 +6,7 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
+	"obvan/media/h264skip"
 )
 
 // The program's tracks are always in this order.
@@ -33,7 +34,12 @@ type line struct {
 	pictures pictures
 	sound    sound
 
-	key media.AccessUnit // the last key frame written, for the held picture
+	// For the held picture: the last key frame written, and what makes pictures that
+	// repeat the last one, nil where that can't be done.
+	key      media.AccessUnit
+	follower *h264skip.Follower
+
+	orphans bool // leading pictures belong to a key frame before the splice (H.265)
 }
 
 // pictures is what was written of the picture.
@@ -91,6 +97,7 @@ func (l *line) splice(pictures []media.AccessUnit) {
 	}
 	l.retrack(tracks)
 	l.sound.take(tracks.Audio() >= 0)
+	pictures[0].Data, l.orphans = opens(&(*tracks)[tracks.Video()], pictures[0].Data)
 	for _, au := range pictures {
 		l.place(au)
 	}
@@ -132,6 +139,13 @@ func (l *line) set(next media.Tracks) {
 	if now != nil && same(&(*now)[videoTrack], &next[videoTrack]) && same(&(*now)[audioTrack], &next[audioTrack]) {
 		return
 	}
+	if now == nil || !same(&(*now)[videoTrack], &next[videoTrack]) {
+		l.follower = nil
+		if next[videoTrack].Codec == media.H264 {
+			// An error means that this stream's last picture can't be repeated so.
+			l.follower, _ = h264skip.New(next[videoTrack].Config)
+		}
+	}
 	begin := l.pictures.last
 	if !l.begun() {
 		begin = l.warp.to[0]
@@ -154,6 +168,7 @@ func (l *line) unit(au media.AccessUnit) {
 	if now := l.pub.Tracks(); au.Key && !same(&(*now)[videoTrack], au.Info()) {
 		l.set(media.Tracks{*au.Info(), (*now)[audioTrack]})
 	}
+	l.orphans = l.orphans && !au.Key
 	l.picture(au)
 }
 
@@ -189,11 +204,22 @@ func (l *line) picture(au media.AccessUnit) {
 func (l *line) place(au media.AccessUnit) {
 	p := &l.pictures
 	p.source, p.arrived = au.DTS, au.Arrived
+	if l.orphans && orphan(au.Data) {
+		return
+	}
 	dts, pts := l.warp.at(au.DTS), l.warp.shown(au.PTS)
 	if p.any && dts < p.last+tick {
 		dts = p.last + tick
 	}
+	l.see(au.Data)
 	l.write(au, dts, max(pts, dts))
+}
+
+// see lets the follower know of a picture that it did not make.
+func (l *line) see(data []byte) {
+	if l.follower != nil {
+		l.follower.See(data)
+	}
 }
 
 // write is the only place where pictures enter the program.

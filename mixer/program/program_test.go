@@ -133,10 +133,10 @@ func TestSoundAndPictureStayTogether(t *testing.T) {
 			time.Sleep(1300*time.Millisecond + time.Duration(rand.IntN(500))*time.Millisecond)
 			synctest.Wait()
 			units := s.written(from)
-			if worst := skew(units, cut.Add(time.Second)); worst > 25*time.Millisecond {
+			if worst := skew(units, cut.Add(400*time.Millisecond)); worst > 40*time.Millisecond {
 				t.Fatalf("cut %d: %v apart once settled", n, worst)
 			}
-			if worst := skew(units, cut); worst > 90*time.Millisecond {
+			if worst := skew(units, cut); worst > 100*time.Millisecond {
 				t.Fatalf("cut %d: %v apart", n, worst)
 			}
 		}

@@ -41,7 +41,7 @@ type run struct {
 func newRun(p *Program, changed func(State)) *run {
 	r := &run{Program: p, changed: changed, pulses: map[string]*pulse{}, timer: time.NewTimer(0)}
 	r.line = newLine(p.pub)
-	r.hold.line = r.line
+	r.hold = hold{line: r.line, log: p.log}
 	return r
 }
 

@@ -1,0 +1,48 @@
+package program
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"obvan/media"
+)
+
+// H.265 NAL unit types (H.265, table 7-1).
+const (
+	rasl     = 8 // and 9: leading pictures that refer to what was before their key frame
+	blaRADL  = 17
+	cra      = 21
+	notCoded = 32 // and above: parameter sets, messages
+)
+
+// opens makes a key frame fit to follow another source. A CRA picture of H.265 may
+// be followed by pictures that refer to what its source sent before; as a BLA
+// picture (H.265, 7.4.2.2) it tells the decoder that the past is another one's, and
+// those pictures, its orphans, have to be left out.
+func opens(t *media.Track, data []byte) (out []byte, orphans bool) {
+	if t.Codec != media.H265 || kind(data) != cra {
+		return data, false
+	}
+	out = bytes.Clone(data) // what the hub holds is shared
+	for at := 0; at+5 <= len(out); {
+		if out[at+4]>>1&0x3f == cra {
+			out[at+4] = out[at+4]&0x81 | blaRADL<<1
+		}
+		at += 4 + int(binary.BigEndian.Uint32(out[at:]))
+	}
+	return out, true
+}
+
+// orphan reports whether an H.265 picture refers to what was before its key frame.
+func orphan(data []byte) bool { return kind(data)&^1 == rasl }
+
+// kind is the type of the first NAL unit that is part of a picture, -1 for none.
+func kind(data []byte) int {
+	for at := 0; at+5 <= len(data); {
+		if k := int(data[at+4] >> 1 & 0x3f); k < notCoded {
+			return k
+		}
+		at += 4 + int(binary.BigEndian.Uint32(data[at:]))
+	}
+	return -1
+}

@@ -32,9 +32,7 @@ func (s *Studio) page(urlPath string) (name string, ok bool) {
 	}
 	name = strings.Trim(path.Clean("/"+urlPath), "/")
 	if name == "" {
-		name = "." // ServeFileFS answers a folder with its index.html
-		_, err := fs.Stat(s.rooms.Panel, "index.html")
-		return name, err == nil
+		name = "index.html"
 	}
 	first, _, _ := strings.Cut(name, "/")
 	for _, candidate := range []string{name, first + ".html"} {

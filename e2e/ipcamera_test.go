@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/url"
 	"sync"
 	"testing"
 
@@ -24,7 +25,7 @@ type ipCamera struct {
 	stream *gortsplib.ServerStream
 }
 
-func startIPCamera(t testing.TB, user, pass string, c camera) (url string) {
+func startIPCamera(t testing.TB, user, pass string, c camera) (address string) {
 	t.Helper()
 	cam := &ipCamera{user: user, pass: pass}
 	addr := freePort(t)
@@ -39,7 +40,8 @@ func startIPCamera(t testing.TB, user, pass string, c camera) (url string) {
 		defer cam.mu.Unlock()
 		return cam.stream != nil
 	}, "the IP camera has a picture")
-	return "rtsp://" + user + ":" + pass + "@" + addr + "/wall"
+	u := url.URL{Scheme: "rtsp", User: url.UserPassword(user, pass), Host: addr, Path: "/wall"}
+	return u.String()
 }
 
 func (c *ipCamera) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
@@ -63,7 +65,10 @@ func (c *ipCamera) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.
 	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
 }
 
-func (c *ipCamera) OnSetup(*gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+func (c *ipCamera) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	if ctx.Session.State() == gortsplib.ServerSessionStatePreRecord {
+		return &base.Response{StatusCode: base.StatusOK}, nil, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil

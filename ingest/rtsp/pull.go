@@ -1,0 +1,262 @@
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/pion/rtcp"
+	pion "github.com/pion/rtp"
+
+	"obvan/ingest"
+	"obvan/media"
+	"obvan/media/rtp"
+)
+
+const (
+	readTimeout  = 5 * time.Second
+	setupTimeout = 15 * time.Second // all requests until the media flows
+	goodbye      = time.Second      // for TEARDOWN
+)
+
+var (
+	errSilent   = errors.New("the camera stopped sending")
+	errNoMedia  = errors.New("the camera has no picture in H.264, H.265 or AV1")
+	errControl  = errors.New("the camera names its tracks in a way that can't be asked for")
+	errRedirect = errors.New("the camera sends us to another machine")
+	errSlow     = errors.New("the camera answers too slowly")
+)
+
+// Pull dials the camera at u (rtsp or rtsps, user and password in it) and writes
+// to feed until ctx is done or the camera fails. Media comes over the connection;
+// over UDP when the camera can't do that, or with ?transport=udp in u. With
+// ?insecure=1 nobody has to vouch for the camera's certificate. Errors say what is
+// wrong in words; they wrap ingest.ErrCredentials and hub.ErrPublishing.
+func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
+	target, wish := ours(u)
+	p := &puller{env: env, target: target, live: live, request: ingest.Request{Stream: feed, Proto: "rtsp", Remote: u.Host}}
+	p.tls = &tls.Config{InsecureSkipVerify: wish.Get("insecure") == "1"}
+	transport := gortsplib.TransportTCP
+	if wish.Get("transport") == "udp" && u.Scheme == "rtsp" {
+		transport = gortsplib.TransportUDP
+	}
+	err := p.pull(ctx, transport)
+	if transport == gortsplib.TransportTCP && u.Scheme == "rtsp" && wantsUDP(err) && ctx.Err() == nil {
+		err = p.pull(ctx, gortsplib.TransportUDP)
+	}
+	if ctx.Err() != nil || err == nil {
+		return nil
+	}
+	return fmt.Errorf("pull %s: %w", feed, inWords(err, target))
+}
+
+// ours takes from the address what is meant for us and not for the camera.
+func ours(u *url.URL) (target *url.URL, wish url.Values) {
+	clean := *u
+	clean.Fragment, clean.RawFragment = "", ""
+	query := u.Query()
+	wish = url.Values{"transport": query["transport"], "insecure": query["insecure"]}
+	if query.Has("transport") || query.Has("insecure") {
+		query.Del("transport")
+		query.Del("insecure")
+		clean.RawQuery = query.Encode()
+	}
+	return &clean, wish
+}
+
+// puller is one attempt, or two over different transports.
+type puller struct {
+	env     ingest.Env
+	target  *url.URL
+	tls     *tls.Config
+	request ingest.Request
+	live    func()
+
+	mu    sync.Mutex
+	conns []net.Conn
+
+	feed         *ingest.Feed
+	told         bool
+	heard        atomic.Int64
+	lost, broken atomic.Uint64
+	panicked     atomic.Bool
+}
+
+func (p *puller) SetTracks(tracks media.Tracks) { p.feed.SetTracks(tracks) }
+
+func (p *puller) Write(au media.AccessUnit) {
+	p.feed.Write(au)
+	if !p.told {
+		p.told = true
+		p.live()
+	}
+}
+
+func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error {
+	client := &gortsplib.Client{
+		Scheme: p.target.Scheme, Host: p.target.Host, Transport: &transport, TLSConfig: p.tls.Clone(),
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, UserAgent: "obvan",
+		DialContext:       p.dial,
+		OnResponse:        func(*base.Response) { p.answered() },
+		OnPacketsLost:     func(n uint64) { p.lost.Add(n) },
+		OnDecodeError:     func(error) { p.broken.Add(1) },
+		OnTransportSwitch: func(error) {},
+	}
+	if err := client.Start2(); err != nil {
+		return err
+	}
+	leave := func() { // says goodbye; a camera that does not take it is cut off
+		cut := time.AfterFunc(goodbye, p.cut)
+		client.Close()
+		cut.Stop()
+	}
+	defer leave()
+	defer context.AfterFunc(ctx, leave)()
+
+	late := time.AfterFunc(setupTimeout, p.cut)
+	err := p.setup(client)
+	if !late.Stop() && err != nil {
+		err = errSlow
+	}
+	if p.feed != nil {
+		defer func() {
+			leave() // first: then no packet comes any more
+			p.feed.Close()
+			p.feed = nil
+		}()
+	}
+	if err != nil {
+		return err
+	}
+	return p.watch(ctx, client)
+}
+
+// dial refuses to be sent elsewhere: the redirect would take the password along.
+func (p *puller) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if host, _, err := net.SplitHostPort(addr); err != nil || host != p.target.Hostname() {
+		return nil, errRedirect
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(readTimeout)) // the library has none for the TLS handshake
+	p.mu.Lock()
+	p.conns = append(p.conns, conn)
+	p.mu.Unlock()
+	return conn, nil
+}
+
+// answered leaves deadlines to the library: the other end speaks RTSP.
+func (p *puller) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_ = c.SetReadDeadline(time.Time{})
+	}
+}
+
+func (p *puller) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+}
+
+// setup asks for the picture and the sound.
+func (p *puller) setup(client *gortsplib.Client) error {
+	at := base.URL(*p.target)
+	desc, _, err := client.Describe(&at)
+	if err != nil {
+		return err
+	}
+	if err := sane(desc); err != nil {
+		return err
+	}
+	reader, err := rtp.NewReader(desc, p)
+	if err != nil || !reader.Video() {
+		return errNoMedia
+	}
+	for _, f := range reader.Formats() {
+		if err := setupTrack(client, desc, f.Media); err != nil {
+			return err
+		}
+	}
+	if p.feed, err = p.env.Publish(p.request); err != nil {
+		return err
+	}
+	reader.Ready()
+	for i, f := range reader.Formats() {
+		client.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) { p.packet(reader, i, pkt) })
+		client.OnPacketRTCP(f.Media, func(pkt rtcp.Packet) {
+			if sr, ok := pkt.(*rtcp.SenderReport); ok {
+				reader.SenderReport(i, sr)
+			}
+		})
+	}
+	p.heard.Store(time.Now().UnixNano())
+	_, err = client.Play(nil)
+	return err
+}
+
+func setupTrack(client *gortsplib.Client, desc *description.Session, m *description.Media) error {
+	// The library goes on with a nil address, and dereferences it.
+	if at, err := m.URL(desc.BaseURL); err != nil || at == nil {
+		return errControl
+	}
+	_, err := client.Setup(desc.BaseURL, m, 0, 0)
+	return err
+}
+
+func (p *puller) packet(reader *rtp.Reader, i int, pkt *pion.Packet) {
+	defer func() {
+		if recover() != nil { // a broken camera costs its own feed only
+			p.panicked.Store(true)
+			p.cut()
+		}
+	}()
+	now := time.Now()
+	p.heard.Store(now.UnixNano())
+	if err := reader.Packet(i, pkt, now); err != nil {
+		p.broken.Add(1)
+	}
+}
+
+// watch waits for the end.
+func (p *puller) watch(ctx context.Context, client *gortsplib.Client) error {
+	ended := make(chan error, 1)
+	go func() { ended <- client.Wait() }()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case err := <-ended:
+			if p.panicked.Load() {
+				return errors.New("the camera sends what can't be read")
+			}
+			return err
+		case now := <-second.C:
+			if lost, broken := p.lost.Swap(0), p.broken.Swap(0); lost+broken > 0 {
+				p.env.Log.Debug("rtp packets", "feed", p.request.Stream, "lost", lost, "broken", broken)
+			}
+			if now.Sub(time.Unix(0, p.heard.Load())) > readTimeout {
+				client.Close()
+				<-ended
+				return errSilent
+			}
+		case <-ctx.Done():
+			<-ended
+			return nil
+		}
+	}
+}

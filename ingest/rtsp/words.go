@@ -1,0 +1,107 @@
+package rtsp
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+
+	"obvan/ingest"
+)
+
+// wantsUDP says whether a camera refused to send over the connection.
+func wantsUDP(err error) bool {
+	var status liberrors.ErrClientBadStatusCode
+	var udp liberrors.ErrClientServerRequestedUDP
+	return errors.As(err, &udp) || (errors.As(err, &status) && status.Code == base.StatusUnsupportedTransport)
+}
+
+// inWords says what went wrong so that an operator knows what to do. What is not
+// known here stays as it is, without the password.
+func inWords(err error, u *url.URL) error {
+	var status liberrors.ErrClientBadStatusCode
+	if errors.As(err, &status) {
+		return statusInWords(status.Code, u)
+	}
+	var dns *net.DNSError
+	var timeout net.Error
+	var unknown x509.UnknownAuthorityError
+	var wrongName x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var noTLS tls.RecordHeaderError
+	switch {
+	case isOne[liberrors.ErrClientAuthSetup](err):
+		return fmt.Errorf("the camera wants a kind of login that is not known here: %w", ingest.ErrCredentials)
+	case isOne[liberrors.ErrClientTCPTimeout](err), isOne[liberrors.ErrClientUDPTimeout](err):
+		return errSilent
+	case isOne[liberrors.ErrClientSDPInvalid](err):
+		return errors.New("the camera describes its stream in a way that can't be read")
+	case errors.As(err, &dns):
+		return fmt.Errorf("no machine is called %s", u.Hostname())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nothing listens at %s", u.Host)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return fmt.Errorf("%s can't be reached from here", u.Host)
+	case errors.As(err, &unknown), errors.As(err, &wrongName), errors.As(err, &invalid):
+		return errors.New("nobody vouches for the camera's certificate; ?insecure=1 in its address does without")
+	case errors.As(err, &noTLS):
+		return fmt.Errorf("%s does not speak TLS", u.Host)
+	case isOne[liberrors.ErrClientRequestTimedOut](err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		if u.Scheme == "rtsps" {
+			return fmt.Errorf("%s does not answer, or does not speak TLS", u.Host)
+		}
+		return fmt.Errorf("%s does not answer", u.Host)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
+		return errors.New("the camera hung up")
+	}
+	return withoutPassword(err, u)
+}
+
+func isOne[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+func statusInWords(code base.StatusCode, u *url.URL) error {
+	switch code {
+	case base.StatusUnauthorized, base.StatusForbidden:
+		if u.User == nil {
+			return fmt.Errorf("the camera asks for a user name and a password: %w", ingest.ErrCredentials)
+		}
+		return fmt.Errorf("the camera refused the user name or the password: %w", ingest.ErrCredentials)
+	case base.StatusNotFound:
+		return fmt.Errorf("the camera has no stream %q", u.Path)
+	case base.StatusUnsupportedTransport:
+		return errors.New("the camera sends neither over its connection nor over UDP")
+	case base.StatusNotEnoughBandwidth, base.StatusServiceUnavailable:
+		return errors.New("the camera is busy: it may allow no more viewers")
+	}
+	return fmt.Errorf("the camera answers %d %s", code, base.StatusMessages[code])
+}
+
+// clean is an error without a secret; what it wraps can still be asked for.
+type clean struct {
+	error
+	words string
+}
+
+func (c clean) Error() string { return c.words }
+func (c clean) Unwrap() error { return c.error }
+
+func withoutPassword(err error, u *url.URL) error {
+	password, ok := u.User.Password()
+	if !ok || password == "" {
+		return err
+	}
+	words := strings.ReplaceAll(err.Error(), password, "***")
+	return clean{err, strings.ReplaceAll(words, url.QueryEscape(password), "***")}
+}

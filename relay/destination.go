@@ -73,6 +73,6 @@ func (d *destination) status() Status {
 	m := d.keeper.meter
 	now := d.past.plus(m.link)
 	st.Sent, st.Dropped = now.sent, now.dropped
-	st.Kbps, st.BacklogMs = m.kbps(), time.Duration(m.link.Lag.Load()).Milliseconds()
+	st.Kbps, st.BacklogMs = m.pace.kbps(), time.Duration(m.link.Lag.Load()).Milliseconds()
 	return st
 }

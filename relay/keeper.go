@@ -119,7 +119,9 @@ func (k *keeper) tell(do func(d *destination)) (who string) {
 // reads it from there. Dialling earlier would hold a silent session open, which
 // platforms end.
 func (k *keeper) await(ctx context.Context) (*hub.Subscriber, error) {
-	k.tell(func(d *destination) { d.become(Connecting, waitingReason) })
+	if st, ok := k.relay.hub.Stream(hub.Program); !ok || st.KeyFrames+st.AudioFrames == 0 {
+		k.tell(func(d *destination) { d.become(Connecting, waitingReason) })
+	}
 	for {
 		sub, err := k.relay.hub.Await(ctx, hub.Program)
 		if err != nil {
@@ -180,7 +182,7 @@ func (k *keeper) live() {
 
 // look takes the word "live" away from a far end that stopped proving it, and
 // gives it back; relay.mu is held.
-func (k *keeper) look(now time.Time) {
+func (k *keeper) look(now time.Time, programKbps int) {
 	d := k.dest
 	k.meter.take(now)
 	switch silent := k.meter.silence(now); {
@@ -194,6 +196,8 @@ func (k *keeper) look(now time.Time) {
 		k.mute = false
 		d.become(Live, "")
 		k.relay.note()
+	case d.state == Live:
+		d.reason = k.meter.late(d.who(), programKbps)
 	}
 }
 

@@ -1,34 +1,58 @@
 package relay
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // How often links are measured, and what is concluded from it.
 const (
 	measureEvery = 500 * time.Millisecond
 	rateOver     = 3 * time.Second
 	proofLasts   = 1500 * time.Millisecond // and half a second until it is noticed
-	settledAfter = 30 * time.Second        // live for so long: the next failure starts anew
+	lateAfter    = time.Second
+	settledAfter = 30 * time.Second // live for so long: the next failure starts anew
 )
 
 // meter turns a link's counters into what a status shows, and watches whether the
 // far end still takes what it is sent.
 type meter struct {
 	link *Link
-	from []sample // of the last seconds, oldest first
+	pace pace // of what left the machine
 
 	drained, acked uint64 // the newest, to see them move
 	drainedAt      time.Time
 	ackedAt        time.Time
 }
 
-// sample is how many bytes had left the machine.
+// pace is a bitrate over the last seconds.
+type pace []sample // oldest first
+
 type sample struct {
 	at    time.Time
 	bytes uint64
 }
 
+func (p *pace) add(now time.Time, bytes uint64) {
+	*p = append(*p, sample{now, bytes})
+	for len(*p) > 2 && now.Sub((*p)[1].at) >= rateOver {
+		*p = (*p)[1:]
+	}
+}
+
+func (p pace) kbps() int {
+	if len(p) < 2 {
+		return 0
+	}
+	first, last := p[0], p[len(p)-1]
+	if over := last.at.Sub(first.at); over > 0 && last.bytes > first.bytes {
+		return int(float64(last.bytes-first.bytes) * 8 / 1000 / over.Seconds())
+	}
+	return 0
+}
+
 func newMeter(link *Link, now time.Time) *meter {
-	return &meter{link: link, from: []sample{{at: now}}, drainedAt: now, ackedAt: now}
+	return &meter{link: link, pace: pace{{at: now}}, drainedAt: now, ackedAt: now}
 }
 
 // take notes the counters as they are now.
@@ -42,10 +66,7 @@ func (m *meter) take(now time.Time) {
 	if acked := m.link.Acked.Load(); acked != m.acked || m.link.Owed.Load() <= 0 {
 		m.acked, m.ackedAt = acked, now
 	}
-	m.from = append(m.from, sample{now, m.drained})
-	for len(m.from) > 2 && now.Sub(m.from[1].at) >= rateOver {
-		m.from = m.from[1:]
-	}
+	m.pace.add(now, m.drained)
 }
 
 // silence is for how long the far end has taken nothing although there was
@@ -57,13 +78,15 @@ func (m *meter) silence(now time.Time) time.Duration {
 	return 0
 }
 
-// kbps is what left this machine over the last seconds.
-func (m *meter) kbps() int {
-	first, last := m.from[0], m.from[len(m.from)-1]
-	if over := last.at.Sub(first.at); over > 0 {
-		return int(float64(last.bytes-first.bytes) * 8 / 1000 / over.Seconds())
+// late is one sentence about a far end that takes data, but too slowly; "" when it
+// keeps up.
+func (m *meter) late(who string, programKbps int) string {
+	behind := time.Duration(m.link.Lag.Load())
+	if behind < lateAfter {
+		return ""
 	}
-	return 0
+	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine", who, behind.Seconds(),
+		float64(m.pace.kbps())/1000, float64(programKbps)/1000)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -22,6 +22,7 @@ type Relay struct {
 	mu      sync.Mutex
 	list    []*destination  // in the order they were added
 	running context.Context // Run's; nil while it does not run
+	program pace
 	keepers sync.WaitGroup
 }
 
@@ -228,11 +229,13 @@ func (r *Relay) measure(now time.Time) bool {
 	for _, m := range meters {
 		m.link.Measure() // asks the system: not under the mutex
 	}
+	program, _ := r.hub.Stream(hub.Program)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.program.add(now, program.Bytes)
 	for _, d := range r.list {
 		if d.keeper != nil && d.keeper.meter != nil {
-			d.keeper.look(now)
+			d.keeper.look(now, r.program.kbps())
 		}
 	}
 	return started

@@ -1,0 +1,281 @@
+package edge_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/media/amf0"
+	"obvan/media/rtmp"
+	"obvan/media/rtmp/edge"
+	"obvan/media/rtmp/rtmptest"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// studio is a server that lets everyone in who asks for "cam".
+type studio struct {
+	addr string
+	stop context.CancelFunc
+	done chan error
+
+	mu     sync.Mutex
+	asked  []edge.Request
+	got    []rtmp.Message
+	closed int
+}
+
+func start(t *testing.T, timeout time.Duration) *studio {
+	t.Helper()
+	s := &studio{done: make(chan error, 1)}
+	srv, err := edge.Listen("127.0.0.1:0", edge.Doors{Publish: s.publish, Play: s.play},
+		edge.Options{PeerTimeout: timeout, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = srv.Addr()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go func() { s.done <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-s.done:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("Run goes on")
+		}
+	})
+	return s
+}
+
+func (s *studio) publish(r edge.Request) (edge.Sink, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r)
+	if r.Name != "cam" {
+		return nil, edge.Refusal{Code: "NetStream.Publish.BadName", Words: "no, not " + r.Name}
+	}
+	return s, nil
+}
+
+func (s *studio) play(r edge.Request) (edge.Player, error) {
+	if r.Name != "cam" {
+		return nil, errors.New("a secret of the house")
+	}
+	return func(ctx context.Context, out *edge.Out) error {
+		out.Begin().Add(rtmp.Header{Chunks: rtmp.ChunksVideo, Type: rtmp.TypeVideo, Stream: out.Stream()}, []byte("first"), nil)
+		if err := out.End(); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	}, nil
+}
+
+// Message and Close make the studio the sink of all publishers.
+func (s *studio) Message(m *rtmp.Message) {
+	s.mu.Lock()
+	s.got = append(s.got, *m)
+	s.mu.Unlock()
+}
+
+func (s *studio) Close() {
+	s.mu.Lock()
+	s.closed++
+	s.mu.Unlock()
+}
+
+func (s *studio) messages() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got)
+}
+
+func (s *studio) left() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// camera is a client that publishes.
+func (s *studio) camera(t *testing.T) *rtmptest.Client {
+	t.Helper()
+	c := rtmptest.Dial(t, s.addr)
+	c.Connect("live")
+	if code, words := c.Publish("cam"); code != "NetStream.Publish.Start" {
+		t.Fatalf("%s: %s", code, words)
+	}
+	return c
+}
+
+// works asserts that c's messages still arrive.
+func (s *studio) works(t *testing.T, c *rtmptest.Client, what string) {
+	t.Helper()
+	n := s.messages()
+	c.Media(rtmp.TypeVideo, 0, []byte("picture"))
+	testkit.Eventually(t, 3*time.Second, func() bool { return s.messages() > n }, "%s ended the connection", what)
+}
+
+func TestAppAndNameAreJoinedWhereverTheClientCutsThem(t *testing.T) {
+	s := start(t, time.Minute)
+	for _, c := range []struct{ app, name string }{
+		{"live", "cam?key=k&x=1"},
+		{"live/cam?key=k", ""},
+		{"live?key=k", "cam"},
+		{"/live/", "/cam/?key=k"},
+		{"live/cam", "?key=k"},
+	} {
+		cl := rtmptest.Dial(t, s.addr)
+		cl.Connect(c.app)
+		if code, words := cl.Publish(c.name); code != "NetStream.Publish.Start" {
+			t.Errorf("%+v: %s: %s", c, code, words)
+		}
+		s.mu.Lock()
+		if r := s.asked[len(s.asked)-1]; r.App != "live" || r.Name != "cam" || r.Query.Get("key") != "k" || !strings.HasPrefix(r.Remote, "127.0.0.1:") {
+			t.Errorf("%+v became %+v", c, r)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func TestARefusalArrivesInWords(t *testing.T) {
+	s := start(t, time.Minute)
+	c := rtmptest.Dial(t, s.addr)
+	c.Connect("live")
+	// Impatient encoders send before they are let in; that must not cut our words off.
+	c.Media(rtmp.TypeVideo, 0, make([]byte, 300<<10))
+	if code, words := c.Publish("other"); code != "NetStream.Publish.BadName" || words != "no, not other" {
+		t.Errorf("%s: %s", code, words)
+	}
+	if code, _ := c.Status(); code != "" {
+		t.Errorf("and then %s", code)
+	}
+	c = rtmptest.Dial(t, s.addr)
+	c.Connect("live")
+	if code, words := c.Play("other"); !strings.HasSuffix(code, "Failed") || strings.Contains(words, "secret") {
+		t.Errorf("%s: %s", code, words)
+	}
+}
+
+func TestAPublisherMayLeaveAndComeBackOnOneConnection(t *testing.T) {
+	s := start(t, time.Minute)
+	c := s.camera(t)
+	c.Say(0, "FCUnpublish", 4, nil, "cam")
+	c.Say(0, "deleteStream", 5, nil, 1)
+	testkit.Eventually(t, 3*time.Second, func() bool { return s.left() == 1 }, "it never left")
+	c.Say(0, "createStream", 6, nil)
+	c.Say(2, "publish", 7, nil, "cam", "live")
+	if code, words := c.Status(); code != "NetStream.Publish.Start" {
+		t.Fatalf("%s: %s", code, words)
+	}
+	s.works(t, c, "coming back")
+}
+
+func TestPlayersGetPlayStartFirstAndGoodbyeLast(t *testing.T) {
+	s := start(t, time.Minute)
+	c := rtmptest.Dial(t, s.addr)
+	c.Connect("live")
+	c.R.Media(true)
+	c.Say(rtmptest.Stream, "play", 3, nil, "cam")
+	for _, want := range []rtmp.Type{rtmp.TypeUserControl, rtmp.TypeCommand, rtmp.TypeVideo} {
+		if m, err := c.R.Read(); err != nil || m.Type != want {
+			t.Fatalf("%+v %v, not type %d", m, err, want)
+		}
+	}
+	s.stop()
+	if code, _ := c.Status(); code != "NetStream.Play.UnpublishNotify" {
+		t.Errorf("goodbye is %q", code)
+	}
+	if !c.Gone(3 * time.Second) {
+		t.Error("the connection stays")
+	}
+}
+
+func TestPingsAreAnsweredAndBytesAcknowledged(t *testing.T) {
+	s := start(t, time.Minute)
+	c := s.camera(t)
+	c.W.Event(rtmp.EventPingRequest, 77)
+	c.Flush()
+	for {
+		m, err := c.R.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if event, v, _ := m.Event(); m.Type == rtmp.TypeUserControl && event == rtmp.EventPingResponse && v == 77 {
+			break
+		}
+	}
+	c.Media(rtmp.TypeVideo, 0, make([]byte, 3<<20))
+	for {
+		m, err := c.R.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Type == rtmp.TypeAck && m.Uint32() > 2_500_000 {
+			return
+		}
+	}
+}
+
+func TestASilentPublisherIsLetGo(t *testing.T) {
+	s := start(t, 300*time.Millisecond)
+	c := s.camera(t)
+	s.works(t, c, "nothing")
+	for range 20 { // pings are no sign of a camera
+		c.W.Event(rtmp.EventPingRequest, 1)
+		c.Flush()
+		<-time.After(30 * time.Millisecond)
+	}
+	testkit.Eventually(t, time.Second, func() bool { return s.left() == 1 }, "it is still there")
+	if !c.Gone(time.Second) {
+		t.Error("and so is its connection")
+	}
+}
+
+func TestPeersThatNeverAskAreLetGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the login timeout")
+	}
+	s := start(t, time.Minute)
+	half := rtmptest.Dial(t, s.addr)
+	done := make(chan bool)
+	go func() { done <- half.Gone(15 * time.Second) }()
+	talks := rtmptest.Dial(t, s.addr)
+	talks.Connect("live")
+	go func() {
+		for range 60 { // as long as it is there, it is busy with nothing
+			talks.W.Event(rtmp.EventPingRequest, 1)
+			if _, err := talks.W.Flush(); err != nil {
+				break
+			}
+			<-time.After(200 * time.Millisecond)
+		}
+		done <- talks.Gone(3 * time.Second)
+	}()
+	for range 2 {
+		if !<-done {
+			t.Error("it is still there")
+		}
+	}
+}
+
+// memory is what the process holds for good.
+func memory() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
+
+func connectWith(body []byte) []byte {
+	return append(amf0.Append(nil, "connect", 1), body...)
+}

@@ -1,0 +1,149 @@
+// Package rtmptest is a small RTMP client for tests: it says what a test wants to
+// say, be it nonsense, and reads what comes back.
+package rtmptest
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"obvan/media/amf0"
+	"obvan/media/rtmp"
+)
+
+// Stream is the message stream that a server gives the first createStream.
+const Stream = 1
+
+// Client is a connection after its handshake.
+type Client struct {
+	t testing.TB
+	net.Conn
+	W *rtmp.Writer
+	R *rtmp.Reader
+}
+
+// Dial connects and shakes hands. The connection is closed when the test ends,
+// and breaks after a minute.
+func Dial(t testing.TB, addr string) *Client {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return Shake(t, conn)
+}
+
+// Shake is Dial on a connection that is there.
+func Shake(t testing.TB, conn net.Conn) *Client {
+	t.Helper()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	hello := make([]byte, 1+2*1536)
+	hello[0] = 3
+	if _, err := conn.Write(hello); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, hello); err != nil {
+		t.Fatalf("handshake: %v", err)
+	}
+	return &Client{t: t, Conn: conn, W: rtmp.NewWriter(conn), R: rtmp.NewReader(conn)}
+}
+
+// Say sends commands' values on a message stream.
+func (c *Client) Say(stream uint32, values ...any) {
+	c.W.Command(stream, values...)
+	c.Flush()
+}
+
+// Flush sends what was collected in W. That the server hung up is no failure: a
+// test sees it when it reads.
+func (c *Client) Flush() { c.W.Flush() }
+
+// Connect gets as far as a message stream.
+func (c *Client) Connect(app string) {
+	c.t.Helper()
+	c.W.SetChunkSize(rtmp.ChunkSize)
+	c.Say(0, "connect", 1, amf0.Object{{Name: "app", Value: app}, {Name: "tcUrl", Value: "rtmp://test/" + app}})
+	c.Say(0, "createStream", 2, nil)
+	for {
+		name, args, err := c.Command()
+		if err != nil {
+			c.t.Fatalf("no message stream: %v", err)
+		}
+		if name == "_result" && len(args) > 3 && args[1] == 2.0 {
+			if args[3] != float64(Stream) {
+				c.t.Fatalf("the first message stream is %v", args[3])
+			}
+			return
+		}
+	}
+}
+
+// Publish asks to publish name and returns the status that comes back.
+func (c *Client) Publish(name string) (code, words string) {
+	c.t.Helper()
+	c.Say(Stream, "publish", 3, nil, name, "live")
+	return c.Status()
+}
+
+// Play asks to play name and returns the status that comes back.
+func (c *Client) Play(name string) (code, words string) {
+	c.t.Helper()
+	c.Say(Stream, "play", 3, nil, name, -2000)
+	return c.Status()
+}
+
+// Status is the code and the words of the next onStatus; "" when the connection
+// ends first.
+func (c *Client) Status() (code, words string) {
+	for {
+		name, args, err := c.Command()
+		if err != nil {
+			return "", err.Error()
+		}
+		if name == "onStatus" && len(args) > 3 {
+			about, _ := args[3].(amf0.Object)
+			return about.String("code"), about.String("description")
+		}
+	}
+}
+
+// Command is the next command from the server.
+func (c *Client) Command() (name string, args []any, err error) {
+	for {
+		m, err := c.R.Read()
+		if err != nil {
+			return "", nil, err
+		}
+		if m.Type != rtmp.TypeCommand {
+			continue
+		}
+		args, err := amf0.Decode(m.Payload)
+		if len(args) > 0 {
+			name, _ = args[0].(string)
+		}
+		return name, args, err
+	}
+}
+
+// Media sends an audio or video message.
+func (c *Client) Media(t rtmp.Type, at uint32, body []byte) {
+	chunks := uint8(rtmp.ChunksVideo)
+	if t == rtmp.TypeAudio {
+		chunks = rtmp.ChunksAudio
+	}
+	c.W.Add(rtmp.Header{Chunks: chunks, Type: t, Stream: Stream, Timestamp: at}, nil, body)
+	c.Flush()
+}
+
+// Raw sends bytes.
+func (c *Client) Raw(b []byte) { c.Conn.Write(b) }
+
+// Gone reports whether the server hangs up within a time.
+func (c *Client) Gone(within time.Duration) bool {
+	c.SetReadDeadline(time.Now().Add(within))
+	_, err := io.Copy(io.Discard, c.Conn)
+	timeout, _ := err.(net.Error)
+	return timeout == nil || !timeout.Timeout()
+}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -19,7 +20,13 @@ import (
 	"obvan/relay/sink"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(farEndEnv) != "" {
+		serveFarEnds()
+		return
+	}
+	testkit.Main(m)
+}
 
 // farEnd runs a sink for a test.
 func farEnd(t testing.TB, config *tls.Config) *sink.Server {

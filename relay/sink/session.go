@@ -291,7 +291,31 @@ func (p *peer) publish(key string) error {
 	if after := p.how.CloseAfter; after > 0 {
 		time.AfterFunc(after, p.close)
 	}
+	if p.how.Discard {
+		return p.discard()
+	}
 	return nil
+}
+
+// discard reads until the publisher leaves, and acknowledges like a real server.
+func (p *peer) discard() error {
+	const every = 256 << 10
+	buf := make([]byte, every)
+	for total, acked := 0, 0; ; {
+		n, err := p.conn.Read(buf)
+		if err != nil {
+			return err
+		}
+		total += n
+		p.ses.count(func(t *Tally) { t.Bytes += uint64(n) })
+		if total-acked >= every && !p.how.NoAcks {
+			acked = total
+			p.w.Control(rtmp.TypeAck, uint32(total))
+			if err := p.flush(); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func (p *peer) close() {

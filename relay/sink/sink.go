@@ -25,6 +25,7 @@ type Behaviour struct {
 	NoAcks     bool          // does not acknowledge
 	Buffer     int           // the socket's receive buffer; 0 is the system's
 	CountOnly  bool          // keeps no units
+	Discard    bool          // does not even look at what comes: for measuring the sender
 }
 
 // Now is a CloseAfter or StallAfter of no time at all.

@@ -190,8 +190,10 @@ func (p fakePulls) State(feed string) (ingest.PullState, bool) {
 
 type fakeMonitor struct{}
 
-func (fakeMonitor) ServeHTTP(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusCreated) }
-func (fakeMonitor) Watch(string) (bool, string)                      { return true, "" }
+func (fakeMonitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusCreated)
+}
+func (fakeMonitor) Watch(string) (bool, string) { return true, "" }
 func (fakeMonitor) Clock(stream string) (uint32, time.Time, bool) {
 	return 7, time.UnixMilli(1000), stream == "cam1"
 }

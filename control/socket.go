@@ -25,6 +25,7 @@ const (
 	pingEvery     = 5 * time.Second
 	pongWithin    = 12 * time.Second
 	writeWithin   = 10 * time.Second
+	byeWithin     = time.Second
 	statePace     = 15 * time.Millisecond // between two states: a flood of changes is shown as one
 )
 
@@ -93,15 +94,21 @@ func (s *Studio) serveSocket(w http.ResponseWriter, r *http.Request) {
 
 // run serves until either end closes.
 func (k *socket) run() {
-	var writer sync.WaitGroup
-	writer.Go(k.write)
+	read := make(chan struct{})
+	var writers sync.WaitGroup
+	writers.Go(func() { k.write(read) })
+	writers.Go(func() {
+		<-k.gone // whoever is being written to has this long to take it
+		_ = k.conn.NetConn().SetWriteDeadline(time.Now().Add(byeWithin))
+	})
 	k.read()
 	k.end(websocket.CloseNormalClosure, "")
+	close(read)
 	for _, area := range k.areas {
 		close(area)
 	}
 	k.workers.Wait()
-	writer.Wait()
+	writers.Wait()
 }
 
 // end closes the socket once everything that waits is written; it never blocks.
@@ -121,16 +128,23 @@ func (k *socket) read() {
 		if err != nil {
 			return
 		}
-		if kind != websocket.TextMessage {
-			k.end(websocket.CloseUnsupportedData, "text only")
-			return
+		select {
+		case <-k.gone: // read on, or what is unread would reset the connection before it is all written
+			continue
+		default:
 		}
-		k.take(message)
+		switch {
+		case kind != websocket.TextMessage:
+			k.end(websocket.CloseUnsupportedData, "text only")
+		default:
+			k.take(message)
+		}
 	}
 }
 
-// write is the only one that writes messages.
-func (k *socket) write() {
+// write is the only one that writes messages, and closes the connection; read closes
+// when nothing is read any more.
+func (k *socket) write(read <-chan struct{}) {
 	defer k.conn.Close()
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
@@ -142,7 +156,7 @@ func (k *socket) write() {
 		var err error
 		select {
 		case answer := <-k.answers:
-			err = k.send(answer)
+			err = k.send(answer, writeWithin)
 		case <-next:
 			next = nil
 			pace.Reset(statePace)
@@ -151,7 +165,7 @@ func (k *socket) write() {
 		case <-ping.C:
 			err = k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin))
 		case <-k.gone:
-			k.farewell()
+			k.farewell(read)
 			return
 		}
 		if err != nil {
@@ -161,24 +175,31 @@ func (k *socket) write() {
 	}
 }
 
-// farewell writes the answers that wait, then the close frame.
-func (k *socket) farewell() {
-	for {
+// farewell writes the answers that wait and the close frame, and gives the other end
+// a moment to take them.
+func (k *socket) farewell(read <-chan struct{}) {
+	for waits := true; waits; {
 		select {
 		case answer := <-k.answers:
-			if k.send(answer) != nil {
+			if k.send(answer, byeWithin) != nil {
 				return
 			}
 		default:
-			// Best effort: the connection closes with or without it.
-			_ = k.conn.WriteControl(websocket.CloseMessage, k.bye, time.Now().Add(time.Second))
-			return
+			waits = false
 		}
+	}
+	// Best effort: the connection closes with or without it.
+	if k.conn.WriteControl(websocket.CloseMessage, k.bye, time.Now().Add(byeWithin)) != nil {
+		return
+	}
+	select {
+	case <-read:
+	case <-time.After(byeWithin):
 	}
 }
 
-func (k *socket) send(message []byte) error {
-	if err := k.conn.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+func (k *socket) send(message []byte, within time.Duration) error {
+	if err := k.conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	return k.conn.WriteMessage(websocket.TextMessage, message)
@@ -213,7 +234,7 @@ func (k *socket) sendState(rev uint64) (now uint64, next <-chan struct{}, err er
 		}
 	}
 	b.WriteString(`}}}`)
-	return now, next, k.send(b.Bytes())
+	return now, next, k.send(b.Bytes(), writeWithin)
 }
 
 // take handles one message of the client.

@@ -144,6 +144,9 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	var onAir map[string]Light
 	s.store.Read(func(st *State) { onAir = st.Tally })
 	feeds, prog, news := s.eyes.look(now, sample, feedsOf(&k, hasKey), onAir)
+	for i := range feeds {
+		feeds[i].Problem = s.scrub(feeds[i].Problem)
+	}
 	s.store.Update(func(st *State) {
 		st.Feeds = feeds
 		prog.State = st.Program.State

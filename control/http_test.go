@@ -1,0 +1,210 @@
+package control
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"obvan/hub"
+	"obvan/mixer"
+)
+
+// ask sends a request with the admin's token, unless header says otherwise.
+func (h *house) ask(t testing.TB, method, path, body string, header ...string) (int, string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, h.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Del(header[i])
+		if header[i+1] != "" {
+			req.Header.Set(header[i], header[i+1])
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b), resp.Header
+}
+
+func TestCommandsByPost(t *testing.T) {
+	h := open(t)
+	for _, c := range []struct {
+		path, body string
+		status     int
+		want       string
+	}{
+		{"mixer.cut", `{"source":"cam1"}`, 200, `{"result":null}`},
+		{"show.live", ``, 200, `{"result":{"started":[]}}`},
+		{"mixer.cut", `{"source":"cam9"}`, 404, `{"error":{"code":"not_found","message":"cut \"cam9\": cam9: the mixer has no such source"}}`},
+		{"mixer.take", `{}`, 409, `"code":"conflict"`},
+		{"mixer.cut", `{"source":1}`, 400, `{"error":{"code":"bad_request","message":"the argument source must be a string, not a number"}}`},
+		{"mixer.explode", `{}`, 404, `"code":"not_found"`},
+		{"mixer.cut/x", `{}`, 404, `"code":"not_found"`},
+		{"mixer.cut", strings.Repeat("x", mostBody+1), 400, "the body is too long"},
+		{"mixer.cut", strings.Repeat("[", mostBody), 400, "not JSON"},
+		{"token.list", ``, 200, `{"result":[]}`},
+	} {
+		status, body, header := h.ask(t, "POST", "/api/v1/"+c.path, c.body)
+		if status != c.status || !strings.Contains(body, c.want) || header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %.40s: %d %s", c.path, c.body, status, body)
+		}
+	}
+}
+
+func TestNobodyGetsInWithoutAToken(t *testing.T) {
+	h := open(t)
+	h.do(t, "token.create", `{"name":"V","role":"viewer"}`)
+	for _, c := range []struct{ method, path string }{
+		{"POST", "/api/v1/mixer.cut"}, {"GET", "/api/v1/state"}, {"GET", "/api/v1/me"}, {"GET", "/api/v1/commands"}, {"GET", "/api/v1/clock/cam1"},
+		{"GET", "/api/v1/platforms"}, {"POST", "/whep/cam1"}, {"GET", "/debug/pprof/"}, {"GET", "/debug/pprof/heap"}, {"GET", "/ws"},
+	} {
+		for _, authorization := range []string{"", "Bearer nonsense", "Basic " + adminToken, "Bearer " + strings.Repeat("a", 1000)} {
+			status, body, _ := h.ask(t, c.method, c.path+"?token="+strings.Repeat("x", 9), "", "Authorization", authorization)
+			if status != 401 && status != 429 {
+				t.Errorf("%s %s with %.20q: %d %s", c.method, c.path, authorization, status, body)
+			}
+		}
+		if c.path != "/ws" {
+			if status, _, _ := h.ask(t, c.method, c.path+"?token="+adminToken, "", "Authorization", ""); status != 401 && status != 429 {
+				t.Errorf("%s took the token from the address: %d", c.path, status)
+			}
+		}
+	}
+	if status, _, _ := h.ask(t, "GET", "/api/v1/me", ""); status != 200 {
+		t.Errorf("the right token: %d", status)
+	}
+}
+
+func TestAViewerSeesButDoesNotProfile(t *testing.T) {
+	h := open(t)
+	viewer := "Bearer " + h.do(t, "token.create", `{"name":"V","role":"viewer"}`).(TokenCreated).Token
+	for path, want := range map[string]int{"/api/v1/state": 200, "/debug/pprof/": 403, "/metrics": 200, "/api/v1/clock/cam1": 200, "/api/v1/clock/cam2": 404} {
+		if status, body, _ := h.ask(t, "GET", path, "", "Authorization", viewer); status != want {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, body, _ := h.ask(t, "POST", "/api/v1/mixer.cut", `{"source":"cam1"}`, "Authorization", viewer); status != 403 || !strings.Contains(body, `"forbidden"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, _, _ := h.ask(t, "POST", "/whep/cam1", "offer", "Authorization", viewer); status != 201 {
+		t.Errorf("whep: %d", status)
+	}
+	if status, _, _ := h.ask(t, "GET", "/debug/pprof/cmdline", ""); status != 404 {
+		t.Errorf("the command line is shown: %d", status)
+	}
+}
+
+func TestLoginGivesACookieThatPagesOfOthersCantUse(t *testing.T) {
+	h := open(t)
+	status, body, header := h.ask(t, "POST", "/api/v1/login", `{"token":"`+adminToken+`"}`, "Authorization", "")
+	if status != 200 || !strings.Contains(body, `{"name":"automation","role":"admin"}`) {
+		t.Fatalf("%d %s", status, body)
+	}
+	set := header.Get("Set-Cookie")
+	for _, want := range []string{"obvan=", "HttpOnly", "SameSite=Strict", "Path=/"} {
+		if !strings.Contains(set, want) {
+			t.Errorf("no %s in %s", want, set)
+		}
+	}
+	value, _, _ := strings.Cut(set, ";")
+	if status, body, _ := h.ask(t, "GET", "/api/v1/me", "", "Authorization", "", "Cookie", value); status != 200 || !strings.Contains(body, "automation") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, _, _ := h.ask(t, "POST", "/api/v1/mixer.cut", `{"source":"cam1"}`, "Authorization", "", "Cookie", value, "Origin", "https://evil.example"); status != 403 {
+		t.Errorf("a page of another site cut: %d", status)
+	}
+	if status, _, _ := h.ask(t, "POST", "/api/v1/mixer.cut", `{"source":"cam1"}`, "Authorization", "", "Cookie", value, "Origin", h.url); status != 200 {
+		t.Errorf("our own page: %d", status)
+	}
+	if status, _, _ := h.ask(t, "POST", "/api/v1/login", `{"token":"wrong"}`, "Authorization", ""); status != 401 {
+		t.Errorf("a wrong token: %d", status)
+	}
+}
+
+func TestStateIsWholeAndSaysWhoYouAre(t *testing.T) {
+	h := open(t)
+	h.MixerChanged(mixer.State{Kind: "cut", Connected: true, Program: "cam1", OnAir: []string{"cam1"}, OnPreview: []string{"cam2"}})
+	_, body, _ := h.ask(t, "GET", "/api/v1/state", "")
+	var got struct {
+		Rev      uint64
+		Sections State
+		You      You
+	}
+	if err := json.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	st := got.Sections
+	if got.Rev == 0 || st.Mixer.Program != "cam1" || st.Tally["cam1"] != LightProgram || st.Tally["cam2"] != LightPreview || got.You.Role != Admin {
+		t.Fatalf("%+v", got)
+	}
+}
+
+func TestPagesAreServedAndNothingElse(t *testing.T) {
+	h := open(t)
+	for path, want := range map[string]string{
+		"/": "panel", "/tally": "tally", "/tally/cam1": "tally", "/tally.html": "tally", "/assets/app.1.js": "1",
+		"/assets/": "404", "/assets": "404", "/nothing": "404", "/..%2f..%2fetc/passwd": "404", "/%2e%2e/%2e%2e/etc/passwd": "404", "/assets/..%5c..%5cgo.mod": "404",
+		"/tally/../../etc/passwd": "404", "/index.html/x": "404", "/%00": "404",
+	} {
+		status, body, header := h.ask(t, "GET", path, "", "Authorization", "")
+		if want == "404" && status != 404 && status != 400 || want != "404" && (status != 200 || !strings.Contains(body, want)) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+		if csp := header.Get("Content-Security-Policy"); status == 200 && (!strings.Contains(csp, "default-src 'self'") || !strings.Contains(csp, "ws://127.0.0.1:")) {
+			t.Errorf("%s: %s", path, csp)
+		}
+	}
+	if _, _, header := h.ask(t, "GET", "/assets/app.1.js", ""); !strings.Contains(header.Get("Cache-Control"), "immutable") {
+		t.Error("assets are not cached")
+	}
+}
+
+func TestHealthReadinessAndTheTable(t *testing.T) {
+	h := build(t, t.TempDir(), newDesk(), Options{Token: adminToken, Platforms: []string{"youtube"}}, quiet())
+	stop := h.start(t)
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/api/v1/platforms": "youtube", "/api/v1/commands": `"name":"mixer.cut","role":"operator"`} {
+		if status, body, _ := h.ask(t, "GET", path, ""); status != 200 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	stop()
+	if h.doors.serving.Load() {
+		t.Error("it is ready after it ended")
+	}
+}
+
+func TestMetricsCountStreamsAndDestinations(t *testing.T) {
+	h := open(t)
+	p, err := h.hub.Publish("cam1", hub.Origin{Proto: "test", Repairs: func() map[string]uint64 { return map[string]uint64{"jumps": 3} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	h.do(t, "destination.add", `{"id":"yt","name":"Y\"T","url":"rtmp://h.example/app","key":"k3y-planted"}`)
+	status, body, _ := h.ask(t, "GET", "/metrics", "", "Authorization", "")
+	if status != 200 {
+		t.Fatalf("from this machine: %d", status)
+	}
+	for _, want := range []string{
+		`obvan_stream_bytes_total{stream="cam1"} 0`, `obvan_destination_state{destination="yt",state="off"} 1`,
+		`obvan_show_live 0`, `obvan_program_rung{rung="none"}`, `go_goroutines`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	if status, _, _ := h.ask(t, "GET", "/metrics", "", "Authorization", "", "X-Forwarded-For", "1.2.3.4"); status != 401 {
+		t.Errorf("a proxy's client: %d", status)
+	}
+}

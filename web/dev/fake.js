@@ -51,7 +51,7 @@ export async function fake(page, state, role = 'admin') {
 	await page.route('http://panel.test/**', (route) => {
 		const path = new URL(route.request().url()).pathname;
 		if (!up && path.startsWith('/api')) return route.abort();
-		if (path.startsWith('/api/v1/platforms')) return route.fulfill({ status: 404 });
+		if (path === '/api/v1/platforms') return route.fulfill({ json: [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.rtmps.youtube.com/live2', hint: 'YouTube Studio > Create > Go live: the stream key.' }, { id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' }] });
 		if (path.startsWith('/api') || path === '/healthz') return route.fulfill({ json: {} });
 		const file = join(dist, path === '/' ? 'index.html' : path);
 		return route.fulfill({ body: readFileSync(file), contentType: types[extname(file)] });

@@ -25,6 +25,15 @@ test('the earliest arrival is believed, a restarted stream is learned anew', () 
 	expect(clock.arrived(900)).toBeCloseTo(9000);
 });
 
+test('a slow answer is not believed, and no picture is shown before it came in', () => {
+	const clock = new StreamClock();
+	clock.learn({ rtp: 0, arrivedMs: 0, nowMs: 0 }, 0, 900);
+	expect(clock.arrived(0)).toBeNull();
+	clock.learn({ rtp: 0, arrivedMs: 50, nowMs: 50 }, 50, 50);
+	clock.shown(0, 40);
+	expect(clock.arrived(900)).toBeCloseTo(50);
+});
+
 function gauge(clock = new StreamClock()) {
 	const seen: Measured[] = [];
 	const g = new Gauge({} as HTMLVideoElement, clock, (m) => seen.push(m));
@@ -55,7 +64,7 @@ test('a picture that stands still is told', () => {
 test('the age of a picture counts from its arrival in the server', () => {
 	const clock = new StreamClock();
 	const t = performance.now();
-	clock.learn({ rtp: 0, arrivedMs: 0, nowMs: 0 }, t, t);
+	for (let i = 0; i < 3; i++) clock.learn({ rtp: 0, arrivedMs: 0, nowMs: 0 }, t, t);
 	const { g, seen } = gauge(clock);
 	for (let i = 1; i <= 20; i++) g.frame(t + i * 33, { rtpTimestamp: i * 33 * 90, expectedDisplayTime: t + i * 33 + 24 });
 	vi.advanceTimersByTime(1000);

@@ -16,15 +16,24 @@ export interface ClockAnswer {
 
 const rtpPerMs = 90;
 const standsStill = 700;
+const slowAnswer = 150;
 
 /** Turns RTP times into times of arrival on this page's clock. */
 export class StreamClock {
 	#rtp = 0;
 	#localMs: number | null = null;
 	#at = 0;
+	#samples = 0;
+
+	/** Whether enough was learned to show a figure. */
+	get settled(): boolean {
+		return this.#samples >= 3;
+	}
 
 	/** sent and got are this page's times around the request. */
 	learn(a: ClockAnswer, sent: number, got: number) {
+		if (got - sent > slowAnswer) return; // it proves too little
+		this.#samples++;
 		const local = a.arrivedMs - a.nowMs + (sent + got) / 2;
 		// Units arrive in lumps: the earliest arrival is the truest, but not for ever, as clocks drift.
 		const before = this.arrived(a.rtp);
@@ -33,6 +42,11 @@ export class StreamClock {
 			this.#localMs = local;
 			this.#at = got;
 		}
+	}
+
+	/** A picture was shown: it can't have come in later than that. */
+	shown(rtp: number, at: number) {
+		if ((this.arrived(rtp) ?? 0) > at) [this.#rtp, this.#localMs] = [rtp, at];
 	}
 
 	/** When the unit with this RTP time came into the server, null when unknown. */
@@ -85,8 +99,11 @@ export class Gauge {
 	frame(now: number, frame: FrameInfo) {
 		this.#frames++;
 		this.#last = now;
-		const arrived = frame.rtpTimestamp === undefined ? null : this.#clock.arrived(frame.rtpTimestamp);
-		if (arrived !== null) this.#ages.push(Math.max(now, frame.expectedDisplayTime) - arrived);
+		if (frame.rtpTimestamp === undefined) return;
+		const shown = Math.max(now, frame.expectedDisplayTime);
+		this.#clock.shown(frame.rtpTimestamp, shown);
+		const arrived = this.#clock.arrived(frame.rtpTimestamp);
+		if (arrived !== null) this.#ages.push(shown - arrived);
 	}
 
 	#tell() {
@@ -100,7 +117,7 @@ export class Gauge {
 		this.#report({
 			fps: (this.#frames * 1000) / (now - this.#since),
 			frozenMs: still > standsStill ? still : 0,
-			latencyMs: middle === undefined ? null : Math.max(0, middle),
+			latencyMs: middle === undefined || !this.#clock.settled ? null : Math.max(0, middle),
 		});
 		this.#frames = 0;
 		this.#ages = [];

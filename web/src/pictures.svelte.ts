@@ -4,7 +4,7 @@ import { StreamClock, type ClockAnswer } from './gauge';
 import { WhepPlayer, off, type Playing } from './whep';
 
 const linger = 3000; // a picture that nobody shows is kept so long
-const askClock = 5000;
+const askClock = [500, 1000, 1000, 1000, 5000]; // often at first, then the last for ever
 
 export class Picture {
 	playing = $state.raw<Playing>(off);
@@ -13,7 +13,7 @@ export class Picture {
 	readonly #stream: string;
 	#users = 0;
 	#leaving: ReturnType<typeof setTimeout> | undefined;
-	#asking: ReturnType<typeof setInterval> | undefined;
+	#asking: ReturnType<typeof setTimeout> | undefined;
 
 	constructor(stream: string) {
 		this.#stream = stream;
@@ -24,21 +24,28 @@ export class Picture {
 		clearTimeout(this.#leaving);
 		if (this.#users++ > 0 || this.#asking) return;
 		this.player.start();
-		this.#asking = setInterval(() => void this.#askClock(), askClock);
-		setTimeout(() => void this.#askClock(), 500);
+		this.#askClock(0);
 	}
 
 	leave(gone: () => void) {
 		if (--this.#users > 0) return;
 		this.#leaving = setTimeout(() => {
-			clearInterval(this.#asking);
+			clearTimeout(this.#asking);
 			this.#asking = undefined;
 			this.player.stop();
 			gone();
 		}, linger);
 	}
 
-	async #askClock() {
+	#askClock(times: number) {
+		const wait = askClock[Math.min(times, askClock.length - 1)];
+		this.#asking = setTimeout(() => {
+			void this.#learn();
+			this.#askClock(times + 1);
+		}, wait);
+	}
+
+	async #learn() {
 		if (this.playing.state !== 'playing' || document.hidden) return;
 		try {
 			const sent = performance.now();

@@ -158,7 +158,11 @@ export class WhepPlayer {
 
 function refusal(status: number, text: string): string {
 	const said = text.trim();
-	if (said && said.length < 200 && !said.startsWith('<') && !said.startsWith('{')) return said;
+	if (said && said.length < 200 && !/^[<{]/.test(said)) return said;
+	if (said.startsWith('{')) {
+		const message = (JSON.parse(said) as { error?: { message?: string } }).error?.message;
+		if (message) return message;
+	}
 	if (status === 404) return 'There is no such picture now.';
 	if (status === 401 || status === 403) return 'You may not see this picture.';
 	if (status === 503) return 'The server has too many viewers.';

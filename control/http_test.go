@@ -46,7 +46,7 @@ func TestCommandsByPost(t *testing.T) {
 	}{
 		{"mixer.cut", `{"source":"cam1"}`, 200, `{"result":null}`},
 		{"show.live", ``, 200, `{"result":{"started":[]}}`},
-		{"mixer.cut", `{"source":"cam9"}`, 404, `{"error":{"code":"not_found","message":"cut \"cam9\": cam9: the mixer has no such source"}}`},
+		{"mixer.cut", `{"source":"cam9"}`, 404, `{"error":{"code":"not_found","message":"cam9: the mixer has no such source"}}`},
 		{"mixer.take", `{}`, 409, `"code":"conflict"`},
 		{"mixer.cut", `{"source":1}`, 400, `{"error":{"code":"bad_request","message":"the argument source must be a string, not a number"}}`},
 		{"mixer.explode", `{}`, 404, `"code":"not_found"`},

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"fmt"
 
 	"obvan/mixer"
 )
@@ -31,9 +30,9 @@ func mixerCommands() []Command {
 		command("mixer.preview", Operator, "Put a source in preview.",
 			func(ctx context.Context, s *Studio, args PreviewArgs) (nothing, error) {
 				if err := s.rooms.Mixer.Preview(ctx, args.Source); err != nil {
-					return nothing{}, fmt.Errorf("preview %s: %w", quote(args.Source), err)
+					return nothing{}, err
 				}
-				s.did(ctx, "put %s in preview", args.Source)
+				s.did(ctx, "put %s in preview", s.called(args.Source))
 				return nothing{}, nil
 			}, mixer.ErrNoSource, mixer.ErrOffline, mixer.ErrBusy),
 
@@ -43,9 +42,9 @@ func mixerCommands() []Command {
 					return nothing{}, badf("the argument when must be %q or left out", mixer.Keyframe)
 				}
 				if err := s.rooms.Mixer.Cut(ctx, args.Source, args.When); err != nil {
-					return nothing{}, fmt.Errorf("cut %s: %w", quote(args.Source), err)
+					return nothing{}, err
 				}
-				s.did(ctx, "cut to %s", or(args.Source, "preview"))
+				s.did(ctx, "cut to %s", or(s.called(args.Source), "preview"))
 				return nothing{}, nil
 			}, mixer.ErrNoSource, mixer.ErrNoPreview, mixer.ErrOffline, mixer.ErrBusy),
 
@@ -55,7 +54,7 @@ func mixerCommands() []Command {
 					return nothing{}, badf("the argument durationMs must be 0 to %d", longestTransition)
 				}
 				if err := s.rooms.Mixer.Take(ctx, mixer.Transition(args)); err != nil {
-					return nothing{}, fmt.Errorf("take: %w", err)
+					return nothing{}, err
 				}
 				s.did(ctx, "took preview with %s", or(args.Kind, "the current transition"))
 				return nothing{}, nil

@@ -43,12 +43,12 @@ func programCommands() []Command {
 		command("program.rung", Operator, "Put the program on a rung of its ladder and keep it there.",
 			func(ctx context.Context, s *Studio, args RungArgs) (nothing, error) {
 				if err := s.rooms.Program.Force(args.Rung); err != nil {
-					return nothing{}, fmt.Errorf("rung %s: %w", quote(args.Rung), err)
+					return nothing{}, err
 				}
 				if args.Rung == "" {
 					s.did(ctx, "lets the program choose its rung")
 				} else {
-					s.did(ctx, "put the program on %s", args.Rung)
+					s.did(ctx, "put the program on %s", s.called(args.Rung))
 				}
 				return nothing{}, nil
 			}, program.ErrNoRung),

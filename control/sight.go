@@ -64,8 +64,11 @@ func (s *sight) add(n sample) {
 	// Pictures are counted between the arrivals of two of them, else the rate would
 	// flutter by one picture.
 	s.fps = 0
-	if span := n.picture.Sub(first.picture).Seconds(); !first.picture.IsZero() && span > 0.2 && n.at.Sub(n.picture) < time.Second {
-		s.fps = math.Round(float64(n.pictures-first.pictures)/span*10) / 10
+	for _, first := range s.samples {
+		if span := n.picture.Sub(first.picture).Seconds(); !first.picture.IsZero() && span > 0.2 && n.at.Sub(n.picture) < time.Second {
+			s.fps = math.Round(float64(n.pictures-first.pictures)/span*10) / 10
+			return
+		}
 	}
 }
 

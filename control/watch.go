@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"obvan/ingest"
 	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/relay"
@@ -134,8 +135,9 @@ func (s *Studio) tellMixer(m mixer.State) {
 	case m.Problem != "" && m.Problem != was.Problem:
 		s.note(Warn, "The mixer (%s): %s", m.Kind, stop(m.Problem))
 	}
-	if m.Program != was.Program && m.Program != "" {
-		s.note(Info, "%s is on the mixer's program.", m.Program)
+	// A mixer whose output is the feed itself says nothing that the program does not.
+	if m.Program != was.Program && m.Program != "" && m.Output == ingest.Mixer {
+		s.note(Info, "%s is on the mixer's program.", s.called(m.Program))
 	}
 }
 
@@ -150,9 +152,9 @@ func (s *Studio) tellProgram(p program.State) {
 	}
 	switch p.Rung {
 	case "mixer":
-		s.note(Info, "%s is on air.", or(p.OnAir, "The mixer"))
+		s.note(Info, "%s is on air.", or(s.called(p.OnAir), "The mixer"))
 	case "backup":
-		s.note(Warn, "The backup %s is on air: %s", p.OnAir, stop(or(p.Why, "the mixer's output is gone")))
+		s.note(Warn, "The backup %s is on air: %s", s.called(p.OnAir), stop(or(p.Why, "the mixer's output is gone")))
 	case "held":
 		s.note(Warn, "The last picture is held on air: %s", stop(or(p.Why, "there is nothing else")))
 	}
@@ -175,14 +177,33 @@ func (t *told) relayNews(all []relay.Status) (news []LogEntry) {
 		case st.State == relay.Live:
 			say(Info, "%s is live.", st.Name)
 		case st.State == relay.Retrying:
-			say(Warn, "%s is not reached: %s", st.Name, stop(or(st.Reason, "it will be tried again")))
+			say(Warn, "%s", about(st.Name, or(st.Reason, "it is not reached and will be tried again")))
 		case st.State == relay.Refused:
-			say(Error, "%s refused: %s", st.Name, stop(or(st.Reason, "it gave no reason")))
+			say(Error, "%s", about(st.Name, or(st.Reason, "it refused the stream and gave no reason")))
 		case st.State == relay.Off && was != "":
 			say(Info, "%s is off.", st.Name)
 		}
 	}
 	return news
+}
+
+// about is a reason as a sentence that says whose it is; many do already.
+func about(name, reason string) string {
+	if strings.HasPrefix(reason, name) {
+		return stop(reason)
+	}
+	return name + ": " + stop(reason)
+}
+
+// called is what people call a feed; other names are their own.
+func (s *Studio) called(id string) (name string) {
+	name = id
+	s.book.read(func(k *kept, _ *secrets) {
+		if i := k.feed(id); i >= 0 {
+			name = k.Feeds[i].Name
+		}
+	})
+	return name
 }
 
 // stop ends a sentence with one full stop.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -24,8 +25,9 @@ const obsPassword = "secret"
 
 // realOBS is an OBS Studio under its own Xvfb.
 type realOBS struct {
-	addr string
-	pid  string
+	addr    string
+	pid     string
+	stopped sync.WaitGroup // of scripts/obs-headless
 }
 
 // startOBS starts OBS with options of scripts/obs-headless. Without OBS a test
@@ -43,6 +45,7 @@ func startOBS(t testing.TB, options ...string) *realOBS {
 		t.Skipf("OBS is not installed: %s", missing)
 	}
 	cmd := exec.Command(script, append([]string{"--port", "0", "--password", obsPassword, "--stdin"}, options...)...)
+	o := &realOBS{}
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe() // closes when this process dies, and OBS ends with it
 	if err != nil {
@@ -55,13 +58,14 @@ func startOBS(t testing.TB, options ...string) *realOBS {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	lines := bufio.NewScanner(out)
 	t.Cleanup(func() {
 		stdin.Close()
 		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
+		o.stopped.Wait()
 	})
-	o := &realOBS{}
-	for lines := bufio.NewScanner(out); o.addr == "" && lines.Scan(); {
+	defer o.stopped.Go(func() { cmd.Wait() })
+	for o.addr == "" && lines.Scan() {
 		if pid, ok := strings.CutPrefix(lines.Text(), "obs-pid "); ok {
 			o.pid = pid
 		}
@@ -117,4 +121,3 @@ func TestRealOBSPassesTheContract(t *testing.T) {
 		return o.mixer(t)
 	})
 }
-

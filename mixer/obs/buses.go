@@ -25,7 +25,7 @@ const (
 
 // Preview puts a scene on the preview bus, which there is in studio mode only.
 func (m *Mixer) Preview(ctx context.Context, source string) error {
-	v, _ := m.now()
+	v, _ := m.board.now()
 	switch {
 	case !v.Connected:
 		return mixer.ErrOffline
@@ -50,7 +50,7 @@ func (m *Mixer) Cut(ctx context.Context, source string, _ mixer.When) error {
 
 // Take brings preview on air with a transition; OBS' own choice of it stays as it is.
 func (m *Mixer) Take(ctx context.Context, t mixer.Transition) error {
-	v, _ := m.now()
+	v, _ := m.board.now()
 	if v.Connected && !v.StudioMode {
 		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNoPreview)
 	}
@@ -96,7 +96,7 @@ func (m *Mixer) bring(ctx context.Context, source string, how func(v *view) (*tr
 	}
 	defer release()
 	for {
-		if err := m.await(turn, func(v *view) bool { return !v.InTransition }); err != nil {
+		if err := m.board.await(turn, func(v *view) bool { return !v.InTransition }); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("%w: a transition is under way", mixer.ErrBusy)
 			}
@@ -111,11 +111,11 @@ func (m *Mixer) bring(ctx context.Context, source string, how func(v *view) (*tr
 
 // attempt sends the order once, and says whether OBS obeyed.
 func (m *Mixer) attempt(ctx context.Context, source string, how func(v *view) (*transition, error)) (bool, error) {
-	conn, err := m.online()
+	conn, err := m.board.online()
 	if err != nil {
 		return false, err
 	}
-	before, _ := m.now()
+	before, _ := m.board.now()
 	if source == "" {
 		if !before.StudioMode || before.Preview == "" {
 			return false, mixer.ErrNoPreview
@@ -126,15 +126,34 @@ func (m *Mixer) attempt(ctx context.Context, source string, how func(v *view) (*
 	if err != nil {
 		return false, err
 	}
-	if source == before.Program && before.shown {
-		return true, nil // it is on air: OBS would only lose its preview
-	}
-	if err := show(ctx, conn, source, t); err != nil {
+	own, err := ownTransition(ctx, conn, source)
+	if err != nil {
 		return false, outcome(err, mixer.ErrNoSource)
 	}
+	if err := m.heard(ctx, conn); err != nil {
+		return false, err
+	}
+	switch before, _ = m.board.now(); {
+	case before.InTransition: // it began meanwhile
+		return false, nil
+	case source == before.Program && before.shown:
+		return true, nil // it is on air: OBS would only lose its preview
+	}
+	if err := show(ctx, conn, source, t, own); err != nil {
+		return false, outcome(err, mixer.ErrNoSource)
+	}
+	return m.began(ctx, before.starts.count, t)
+}
+
+// began waits for OBS to say that the transition began.
+func (m *Mixer) began(ctx context.Context, count int, t *transition) (bool, error) {
 	wait, cancel := context.WithTimeout(ctx, forStart)
 	defer cancel()
-	err = m.await(wait, func(v *view) bool { return v.starts != before.starts })
+	name := ""
+	if t != nil {
+		name = t.Name
+	}
+	err := m.board.await(wait, func(v *view) bool { return v.starts.since(count, name) })
 	switch {
 	case err == nil:
 		return true, nil
@@ -146,22 +165,24 @@ func (m *Mixer) attempt(ctx context.Context, source string, how func(v *view) (*
 	return false, nil
 }
 
+// ownTransition is the transition that the operator gave a scene for itself.
+func ownTransition(ctx context.Context, conn *wire.Conn, scene string) (*override, error) {
+	var own scenes.GetSceneSceneTransitionOverrideResponse
+	err := conn.Call(ctx, scenes.NewGetSceneSceneTransitionOverrideParams().WithSceneName(scene), &own)
+	return newOverride(scene, own.TransitionName, int(own.TransitionDuration)), err
+}
+
 // show puts a scene on air with a transition of its own for this once: the scene's
 // override is set and put back in one batch, which OBS does to its end even if we
 // are gone. The operator's choice is never touched, and the dock shows nothing.
 // SetCurrentProgramScene reads the override before it answers; the take button's
 // request does not.
-func show(ctx context.Context, conn *wire.Conn, scene string, t *transition) error {
+func show(ctx context.Context, conn *wire.Conn, scene string, t *transition, own *override) error {
 	program := scenes.NewSetCurrentProgramSceneParams().WithSceneName(scene)
 	if t == nil {
 		return conn.Call(ctx, program, nil)
 	}
-	var own scenes.GetSceneSceneTransitionOverrideResponse
-	if err := conn.Call(ctx, scenes.NewGetSceneSceneTransitionOverrideParams().WithSceneName(scene), &own); err != nil {
-		return err
-	}
-	errs, err := conn.Batch(ctx,
-		newOverride(scene, t.Name, t.Ms), program, newOverride(scene, own.TransitionName, int(own.TransitionDuration)))
+	errs, err := conn.Batch(ctx, wire.AtOnce, newOverride(scene, t.Name, t.Ms), program, own)
 	if err != nil {
 		return err
 	}
@@ -211,7 +232,7 @@ func (m *Mixer) SetTransition(ctx context.Context, t mixer.Transition) error {
 
 // MoveTBar moves the transition lever. OBS follows it smoothed.
 func (m *Mixer) MoveTBar(ctx context.Context, position float64, done bool) error {
-	v, _ := m.now()
+	v, _ := m.board.now()
 	if v.Connected && !v.StudioMode {
 		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNotNow)
 	}

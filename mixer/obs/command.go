@@ -9,16 +9,6 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// online is the connection, once OBS told all about itself.
-func (m *Mixer) online() (*wire.Conn, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.conn == nil || !m.view.Connected {
-		return nil, mixer.ErrOffline
-	}
-	return m.conn, nil
-}
-
 // Call asks OBS for something that has no command of its own. Its errors are those
 // of commands.
 func (m *Mixer) Call(ctx context.Context, params wire.Params, response any) error {
@@ -27,7 +17,7 @@ func (m *Mixer) Call(ctx context.Context, params wire.Params, response any) erro
 
 // call asks OBS; missing is the error for what it does not have.
 func (m *Mixer) call(ctx context.Context, missing error, params wire.Params, response any) error {
-	conn, err := m.online()
+	conn, err := m.board.online()
 	if err != nil {
 		return err
 	}
@@ -62,5 +52,26 @@ func hold(ctx context.Context, turn chan struct{}) (release func(), err error) {
 		return func() { <-turn }, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", mixer.ErrBusy, ctx.Err())
+	}
+}
+
+// heard waits until everything that OBS said so far is in the view: an answer
+// comes to its command at once, but an event before it may still be in the queue.
+func (m *Mixer) heard(ctx context.Context, conn *wire.Conn) error {
+	mark := make(chan struct{})
+	select {
+	case m.marks <- mark:
+	case <-conn.Done():
+		return mixer.ErrOffline
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-mark:
+		return nil
+	case <-conn.Done():
+		return mixer.ErrOffline
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -60,9 +60,9 @@ func TestStartingAndStoppingIsSerialised(t *testing.T) {
 		t.Fatal("OBS would have crashed")
 	}
 	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
-	if s := d.now(); output(&s, "stream").State != "on" || output(&s, "stream").Since == nil {
-		t.Errorf("outputs: %+v", s.Outputs)
-	}
+	d.await("on", func(s *mixer.State) bool {
+		return output(s, "stream").State == "on" && output(s, "stream").Since != nil
+	})
 	ok(t, d.StopOutput(shortlyAfterLogin(t), "stream"))
 	if err := d.StartOutput(shortlyAfterLogin(t), "replay"); !errors.Is(err, mixer.ErrNoOutput) {
 		t.Errorf("replay: %v", err)
@@ -88,9 +88,7 @@ func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
 			t.Errorf("start: %v", err)
 		}
 	}
-	if s := d.now(); output(&s, "stream").Reason == "" {
-		t.Errorf("outputs: %+v", s.Outputs)
-	}
+	d.await("a reason", func(s *mixer.State) bool { return output(s, "stream").Reason != "" })
 }
 
 func TestTheSoundDeskFollowsOBS(t *testing.T) {

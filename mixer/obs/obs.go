@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"obvan/ingest"
@@ -51,28 +50,46 @@ type Mixer struct {
 	addr string
 	log  *slog.Logger
 
-	turn  chan struct{}       // held by the command that uses the buses
-	plate chan struct{}       // held by the command that uses the lower third
-	outs  map[string]*outlet  // by output
-	ears  ears                // who listens to the meters
-	past  memory              // of the last connection; Run's goroutine only
-	said  func(s mixer.State) // Run's
-
-	mu      sync.Mutex
-	conn    *wire.Conn // nil while offline
-	view    view
-	changed chan struct{} // closes when view changes
+	board  board
+	turn   chan struct{}            // held by the command that uses the buses
+	plate  chan struct{}            // held by the command that uses the lower third
+	outs   map[string]chan struct{} // held by the command that uses an output
+	doubts chan mirror.Part         // what the session shall ask anew
+	marks  chan chan struct{}       // closed by the session once it has heard all that came in before
+	ears   ears                     // who listens to the meters
+	past   memory                   // of the last connection; Run's goroutine only
 }
 
 // view is what commands know of OBS.
 type view struct {
 	mixer.State
 	since  time.Time         // of this connection
-	starts uint64            // transitions that started on it, cuts among them
+	starts starts            // of transitions on it
 	shown  bool              // what OBS names as program is what it shows
 	plate  int               // the number of the lower third's item in its layer
 	cut    string            // the transition that takes no time
 	words  map[string]uint64 // events about each output so far
+}
+
+// starts are the transitions that OBS said it started, cuts among them.
+type starts struct {
+	count  int
+	recent [8]string // by count, their names; "" is one that may have been missed
+}
+
+func (s *starts) add(name string) {
+	s.recent[s.count%len(s.recent)] = name
+	s.count++
+}
+
+// since says whether one of that name started after so many; "" is any.
+func (s *starts) since(count int, name string) bool {
+	for i := max(count, s.count-len(s.recent)); i < s.count; i++ {
+		if n := s.recent[i%len(s.recent)]; name == "" || n == "" || n == name {
+			return true
+		}
+	}
+	return false
 }
 
 // New makes a mixer of the OBS at cfg.URL, which need not be there yet.
@@ -89,20 +106,20 @@ func New(cfg Config, log *slog.Logger) *Mixer {
 	}
 	m := &Mixer{
 		cfg: cfg, addr: addr, log: log.With("mixer", "obs", "remote", addr),
-		turn: make(chan struct{}, 1), plate: make(chan struct{}, 1), outs: map[string]*outlet{},
-		changed: make(chan struct{}), ears: newEars(),
+		board: newBoard(), ears: newEars(), turn: make(chan struct{}, 1), plate: make(chan struct{}, 1),
+		outs: map[string]chan struct{}{}, doubts: make(chan mirror.Part, 1), marks: make(chan chan struct{}),
 	}
 	for _, name := range mirror.OutputNames {
-		m.outs[name] = &outlet{turn: make(chan struct{}, 1)}
+		m.outs[name] = make(chan struct{}, 1)
 	}
-	m.view.State = m.offline("OBS is not connected yet")
+	m.board.view.State = m.offline("OBS is not connected yet")
 	return m
 }
 
 // Run keeps OBS connected until ctx is done.
 func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
-	m.said = changed
-	changed(m.offline("OBS is not connected yet"))
+	m.board.say(changed)
+	m.board.publish(nil, view{State: m.offline("OBS is not connected yet")})
 	backoff := retry.Backoff{Min: soonest, Max: latest}
 	told := ""
 	for ctx.Err() == nil {
@@ -120,15 +137,15 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 			break
 		}
 		problem := m.problem(err)
-		m.publish(nil, view{State: m.offline(problem)})
+		m.board.publish(nil, view{State: m.offline(problem)})
 		if problem != told { // once for each reason, not once for each attempt
 			m.log.Warn("OBS is away", "err", err)
 			told = problem
 		}
 		m.pause(ctx, err, password, &backoff)
 	}
-	m.said = func(mixer.State) {}
-	m.publish(nil, view{State: m.offline("the studio is ending")})
+	m.board.say(func(mixer.State) {})
+	m.board.publish(nil, view{State: m.offline("the studio is ending")})
 	return nil
 }
 
@@ -165,9 +182,7 @@ func (m *Mixer) problem(err error) string {
 // offline is the state while OBS is away: the sources stay as they were last seen,
 // nothing is on air.
 func (m *Mixer) offline(problem string) mixer.State {
-	m.mu.Lock()
-	last := m.view.State
-	m.mu.Unlock()
+	last, _ := m.board.now()
 	s := mixer.State{
 		Kind: "obs", Version: last.Version, Problem: problem, Output: ingest.Mixer,
 		Sources: last.Sources, Transitions: last.Transitions, Transition: last.Transition,
@@ -177,41 +192,6 @@ func (m *Mixer) offline(problem string) mixer.State {
 		s.Sources = []mixer.Source{}
 	}
 	return s
-}
-
-// publish shows a new view to the commands and to the studio.
-func (m *Mixer) publish(conn *wire.Conn, v view) {
-	m.mu.Lock()
-	m.conn, m.view = conn, v
-	close(m.changed)
-	m.changed = make(chan struct{})
-	m.mu.Unlock()
-	m.said(v.State)
-}
-
-// now is what is known, and a channel that closes when that changes.
-func (m *Mixer) now() (view, <-chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.view, m.changed
-}
-
-// await waits until fact holds. It fails with ErrOffline when OBS goes meanwhile.
-func (m *Mixer) await(ctx context.Context, fact func(v *view) bool) error {
-	for {
-		v, changed := m.now()
-		switch {
-		case !v.Connected:
-			return mixer.ErrOffline
-		case fact(&v):
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // feedOf is the hub stream that a URL plays, "" for none of ours.

@@ -15,13 +15,6 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// outlet serialises the starting and stopping of one output. OBS crashes when it
-// is asked to start a stream that is starting, and ignores a stop right after a
-// start: so a command holds the turn until OBS reported what became of it.
-type outlet struct {
-	turn chan struct{}
-}
-
 // Times of starting and stopping.
 const (
 	settleTime = 20 * time.Second // a start or stop takes no longer on a good day
@@ -30,19 +23,19 @@ const (
 	afterLogin = 3 * time.Second
 )
 
-var starts = map[string]wire.Params{
+var starters = map[string]wire.Params{
 	mirror.Stream: &stream.StartStreamParams{}, mirror.Record: &record.StartRecordParams{},
 	mirror.Replay: &outputs.StartReplayBufferParams{}, mirror.VirtualCam: &outputs.StartVirtualCamParams{},
 }
 
-var stops = map[string]wire.Params{
+var stoppers = map[string]wire.Params{
 	mirror.Stream: &stream.StopStreamParams{}, mirror.Record: &record.StopRecordParams{},
 	mirror.Replay: &outputs.StopReplayBufferParams{}, mirror.VirtualCam: &outputs.StopVirtualCamParams{},
 }
 
 // StartOutput starts an output and returns once it runs, or why it does not.
 func (m *Mixer) StartOutput(ctx context.Context, output string) error {
-	return m.settle(ctx, output, starts[output], func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
+	return m.settle(ctx, output, starters[output], func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
 		if o.State != mirror.Off {
 			return nil
 		}
@@ -52,7 +45,7 @@ func (m *Mixer) StartOutput(ctx context.Context, output string) error {
 
 // StopOutput stops an output and returns once it is off.
 func (m *Mixer) StopOutput(ctx context.Context, output string) error {
-	return m.settle(ctx, output, stops[output], func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
+	return m.settle(ctx, output, stoppers[output], func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
 		if o.State == mirror.Off {
 			return nil
 		}
@@ -60,7 +53,9 @@ func (m *Mixer) StopOutput(ctx context.Context, output string) error {
 	})
 }
 
-// settle waits until the output neither starts nor stops, sends the request unless
+// settle serialises the starting and stopping of one output. OBS crashes when it
+// is asked to start a stream that is starting, and ignores a stop right after a
+// start: so a command holds its turn until OBS reported what became of it. It waits until the output neither starts nor stops, sends the request unless
 // the output is as wanted, and waits for its effect.
 func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, there func(state string) bool, verdict func(*mixer.Output) error) error {
 	lane := m.outs[name]
@@ -69,7 +64,7 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	release, err := hold(ctx, lane.turn)
+	release, err := hold(ctx, lane)
 	if err != nil {
 		return err
 	}
@@ -77,7 +72,7 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 	if err := m.quiet(ctx, name); err != nil {
 		return err
 	}
-	v, _ := m.now()
+	v, _ := m.board.now()
 	before := find(&v, name)
 	switch {
 	case before == nil:
@@ -88,13 +83,13 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 	if err := m.call(ctx, mixer.ErrNoOutput, request, nil); err != nil {
 		return err
 	}
-	if err := m.await(ctx, func(now *view) bool { return now.words[name] != v.words[name] }); err != nil {
+	if err := m.board.await(ctx, func(now *view) bool { return now.words[name] != v.words[name] }); err != nil {
 		return fmt.Errorf("%w: %w", mixer.ErrUnsure, err)
 	}
-	if err := m.await(ctx, func(v *view) bool { return still(find(v, name)) }); err != nil {
+	if err := m.board.await(ctx, func(v *view) bool { return still(find(v, name)) }); err != nil {
 		return fmt.Errorf("%w: %w", mixer.ErrUnsure, err)
 	}
-	v, _ = m.now()
+	v, _ = m.board.now()
 	if after := find(&v, name); after != nil {
 		return verdict(after)
 	}
@@ -103,7 +98,7 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 
 // quiet waits until the output neither starts nor stops, and until that is sure.
 func (m *Mixer) quiet(ctx context.Context, name string) error {
-	v, _ := m.now()
+	v, _ := m.board.now()
 	if o := find(&v, name); o != nil && o.State == mirror.Off {
 		if wait := time.Until(v.since.Add(afterLogin)); wait > 0 {
 			if err := retry.Sleep(ctx, wait); err != nil {
@@ -111,7 +106,7 @@ func (m *Mixer) quiet(ctx context.Context, name string) error {
 			}
 		}
 	}
-	err := m.await(ctx, func(v *view) bool { return still(find(v, name)) })
+	err := m.board.await(ctx, func(v *view) bool { return still(find(v, name)) })
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: OBS' %s is still busy: %w", mixer.ErrBusy, name, err)
 	}

@@ -50,9 +50,17 @@ func (s *session) recall(ctx context.Context) {
 			return
 		}
 		s.m.log.Warn("OBS restarted: bringing it back to where it was", "program", past.Program, "streaming", past.streaming)
+		if s.m.board.awaitOnline(ctx) != nil {
+			return
+		}
 		for _, p := range s.m.steps(ctx, s.conn, &past) {
 			if err := s.conn.Call(ctx, p, nil); err != nil {
 				s.m.log.Warn("OBS could not be brought back in full", "err", err)
+			}
+		}
+		if past.Graphic != nil && past.Graphic.Shown {
+			if err := s.m.ShowGraphic(ctx, past.Graphic.Text); err != nil {
+				s.m.log.Warn("the lower third could not be brought back", "err", err)
 			}
 		}
 		if past.streaming && s.m.sendsToUs(ctx, s.conn) {

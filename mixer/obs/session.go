@@ -40,17 +40,22 @@ type session struct {
 	mir  *mirror.Mirror
 
 	began  time.Time
-	starts uint64 // transitions
-	synced bool   // the first full answer came
+	starts starts
+	synced bool // the first full answer came
 
-	since    []any // events since the running fetch began
-	asking   bool
-	answers  chan answer
+	asking   asking
 	polling  bool
 	polled   chan mirror.Patch
 	helpers  sync.WaitGroup
 	lastSent time.Time
 	sent     view
+}
+
+// asking is a fetch that runs.
+type asking struct {
+	on      bool
+	since   []any // events since it began
+	answers chan answer
 }
 
 type answer struct {
@@ -63,7 +68,7 @@ type answer struct {
 func (m *Mixer) session(ctx context.Context, conn *wire.Conn) error {
 	s := &session{
 		m: m, conn: conn, began: time.Now(), mir: mirror.New(conn.Version(), m.feedOf),
-		answers: make(chan answer, 1), polled: make(chan mirror.Patch, 1),
+		asking: asking{answers: make(chan answer, 1)}, polled: make(chan mirror.Patch, 1),
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s.helpers.Go(func() { m.ears.pump(ctx, conn) })
@@ -100,11 +105,21 @@ func (s *session) follow(ctx context.Context) error {
 			}
 		case <-ask.C:
 			s.ask(ctx)
-		case a := <-s.answers:
+		case a := <-s.asking.answers:
 			s.answered(ctx, a)
 			ask.Reset(breathe)
 		case <-whole.C:
 			s.mir.Suspect(mirror.All)
+			ask.Reset(gather)
+		case mark := <-s.m.marks:
+			if s.hear(s.conn.Events()) {
+				ask.Reset(gather)
+			}
+			s.send()
+			close(mark)
+			continue
+		case p := <-s.m.doubts:
+			s.mir.Suspect(p)
 			ask.Reset(gather)
 		case p := <-s.polled:
 			s.polling = false
@@ -131,40 +146,40 @@ func (s *session) follow(ctx context.Context) error {
 // hear takes events, and says whether something must be asked because of them.
 func (s *session) hear(all []any) bool {
 	for _, ev := range all {
-		switch ev.(type) {
+		switch e := ev.(type) {
 		case wire.Lost:
 			s.mir.Suspect(mirror.All)
-			s.since = nil
-			s.starts++ // perhaps; a cut that waits for one must not wait for ever
+			s.asking.since = nil
+			s.starts.add("") // perhaps; a cut that waits for one must not wait for ever
 			continue
 		case *events.SceneTransitionStarted:
-			s.starts++
+			s.starts.add(e.TransitionName)
 		}
 		s.mir.Apply(ev)
-		if s.asking && len(s.since) < 4096 {
-			s.since = append(s.since, ev)
-		} else if s.asking {
+		if s.asking.on && len(s.asking.since) < 4096 {
+			s.asking.since = append(s.asking.since, ev)
+		} else if s.asking.on {
 			s.mir.Suspect(mirror.All)
 		}
 	}
-	return !s.asking
+	return !s.asking.on
 }
 
 // ask asks for what is doubtful, one fetch at a time.
 func (s *session) ask(ctx context.Context) {
-	if s.asking {
+	if s.asking.on {
 		return
 	}
 	part := s.mir.Doubt()
 	if part == 0 {
 		return
 	}
-	s.asking, s.since = true, nil
+	s.asking.on, s.asking.since = true, nil
 	fetch := s.mir.Fetcher(part)
 	s.helpers.Go(func() {
 		patch, err := fetch(ctx, s.conn)
 		select {
-		case s.answers <- answer{patch, part, err}:
+		case s.asking.answers <- answer{patch, part, err}:
 		case <-ctx.Done():
 		}
 	})
@@ -173,8 +188,8 @@ func (s *session) ask(ctx context.Context) {
 // answered puts the answers into the mirror, and over them the events that came
 // since they were asked for: so neither can undo the other.
 func (s *session) answered(ctx context.Context, a answer) {
-	since := s.since
-	s.asking, s.since = false, nil
+	since := s.asking.since
+	s.asking.on, s.asking.since = false, nil
 	if a.err != nil {
 		s.mir.Suspect(a.part)
 		if s.conn.Err() == nil {
@@ -220,5 +235,5 @@ func (s *session) send() {
 		return
 	}
 	s.sent, s.lastSent = v, time.Now()
-	s.m.publish(s.conn, v)
+	s.m.board.publish(s.conn, v)
 }

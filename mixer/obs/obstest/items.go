@@ -1,6 +1,7 @@
 package obstest
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/andreykaipov/goobs/api/events"
@@ -94,17 +95,30 @@ var itemHandlers = map[string]handler{
 		}
 		return &sceneitems.GetSceneItemTransformResponse{SceneItemTransform: &it.SceneItemTransform}, 0
 	}),
-	"SetSceneItemTransform": on(func(s *show, p *sceneitems.SetSceneItemTransformParams) (any, int) {
-		it := s.item(p.SceneName, p.SceneItemId)
-		switch {
-		case it == nil:
+	"SetSceneItemTransform": func(s *show, data json.RawMessage) (any, int) {
+		var p struct {
+			Scene     string          `json:"sceneName"`
+			Item      int             `json:"sceneItemId"`
+			Transform json.RawMessage `json:"sceneItemTransform"`
+		}
+		if json.Unmarshal(data, &p) != nil {
+			return nil, badField
+		}
+		it := s.item(&p.Scene, &p.Item)
+		if it == nil {
 			return nil, notFound
-		case p.SceneItemTransform == nil, p.SceneItemTransform.BoundsType == "":
+		}
+		var given typedefs.SceneItemTransform // what is not given stays, so zero can't be told from absent but here
+		var fields map[string]any
+		json.Unmarshal(p.Transform, &fields)
+		json.Unmarshal(p.Transform, &given)
+		switch _, bounds := fields["boundsType"]; {
+		case bounds && given.BoundsType == "":
 			return nil, 403
-		case p.SceneItemTransform.BoundsWidth < 1, p.SceneItemTransform.BoundsHeight < 1:
+		case fields["boundsWidth"] != nil && given.BoundsWidth < 1, fields["boundsHeight"] != nil && given.BoundsHeight < 1:
 			return nil, 402
 		}
-		it.SceneItemTransform = *p.SceneItemTransform
+		json.Unmarshal(p.Transform, &it.SceneItemTransform)
 		return nil, 0
-	}),
+	},
 }

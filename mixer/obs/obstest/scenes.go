@@ -63,6 +63,7 @@ var sceneHandlers = map[string]handler{
 	"GetVersion": on(func(s *show, _ *general.GetVersionParams) (any, int) {
 		return &general.GetVersionResponse{ObsVersion: "29.0.2", ObsWebSocketVersion: "5.1.0", RpcVersion: 1}, 0
 	}),
+	"Sleep": on(func(*show, *general.SleepParams) (any, int) { return nil, 0 }),
 	"GetStats": on(func(s *show, _ *general.GetStatsParams) (any, int) {
 		frames := float64(time.Since(s.began) / (time.Second / 60))
 		return &general.GetStatsResponse{ActiveFps: 60, CpuUsage: 3, MemoryUsage: 250, RenderTotalFrames: frames, AvailableDiskSpace: 50000}, 0

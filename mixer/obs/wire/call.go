@@ -82,12 +82,31 @@ func decode(name string, answer *opcodes.RequestResponse, response any) error {
 	return nil
 }
 
-// batch is operation 8. Serial execution in real time is what the zero type means;
-// the parallel one answers under the wrong ids in obs-websocket 5.1.
+// batch is operation 8.
 type batch struct {
 	ID       string            `json:"requestId"`
+	Pace     Pace              `json:"executionType"`
 	Requests []opcodes.Request `json:"requests"`
 }
+
+// Pace is how OBS does the requests of a batch. There is a parallel one, which
+// answers under the wrong ids in obs-websocket 5.1.
+type Pace int
+
+// AtOnce is one after the other; ByFrame keeps step with OBS' pictures, so that a
+// Sleep between two requests lets pictures pass.
+const (
+	AtOnce  Pace = 0
+	ByFrame Pace = 1
+)
+
+// Sleep lets pictures pass in a batch ByFrame.
+type Sleep struct {
+	Frames int `json:"sleepFrames"`
+}
+
+// GetRequestName makes it Params.
+func (Sleep) GetRequestName() string { return "Sleep" }
 
 type batchAnswer struct {
 	Results []opcodes.RequestResponse `json:"results"`
@@ -95,9 +114,9 @@ type batchAnswer struct {
 
 // Batch has OBS do several requests in order, all of them even if one is refused
 // or the connection ends meanwhile. errs is what became of each.
-func (c *Conn) Batch(ctx context.Context, all ...Params) (errs []error, err error) {
+func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []error, err error) {
 	raw, err := c.ask(ctx, func(id string) *opcodes.Message {
-		b := batch{ID: id}
+		b := batch{ID: id, Pace: pace}
 		for _, p := range all {
 			b.Requests = append(b.Requests, opcodes.Request{Type: p.GetRequestName(), Data: p})
 		}

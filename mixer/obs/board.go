@@ -1,0 +1,85 @@
+package obs
+
+import (
+	"context"
+	"sync"
+
+	"obvan/mixer"
+	"obvan/mixer/obs/wire"
+)
+
+// board is where the session writes what it knows and commands read it.
+type board struct {
+	mu      sync.Mutex
+	conn    *wire.Conn // nil while offline
+	view    view
+	changed chan struct{}     // closes when the view changes
+	said    func(mixer.State) // Run's
+}
+
+func newBoard() board {
+	return board{changed: make(chan struct{}), said: func(mixer.State) {}}
+}
+
+// say has states go to changed from now on; for the goroutine that publishes.
+func (b *board) say(changed func(mixer.State)) { b.said = changed }
+
+// publish shows a new view to the commands and to the studio.
+func (b *board) publish(conn *wire.Conn, v view) {
+	b.mu.Lock()
+	b.conn, b.view = conn, v
+	close(b.changed)
+	b.changed = make(chan struct{})
+	b.mu.Unlock()
+	b.said(v.State)
+}
+
+// online is the connection, once OBS told all about itself.
+func (b *board) online() (*wire.Conn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn == nil || !b.view.Connected {
+		return nil, mixer.ErrOffline
+	}
+	return b.conn, nil
+}
+
+// now is what is known, and a channel that closes when that changes.
+func (b *board) now() (view, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.view, b.changed
+}
+
+// await waits until fact holds. It fails with ErrOffline when OBS goes meanwhile.
+func (b *board) await(ctx context.Context, fact func(v *view) bool) error {
+	for {
+		v, changed := b.now()
+		switch {
+		case !v.Connected:
+			return mixer.ErrOffline
+		case fact(&v):
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// awaitOnline waits until commands are taken.
+func (b *board) awaitOnline(ctx context.Context) error {
+	for {
+		v, changed := b.now()
+		if v.Connected {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

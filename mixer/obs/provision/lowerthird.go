@@ -1,0 +1,46 @@
+package provision
+
+import "obvan/mixer/obs/ours"
+
+// Look of the lower third, in fractions of the picture and OBS' 0xAABBGGRR.
+const (
+	boxColour  = 0xD92A1A10
+	textColour = 0xFFFFFFFF
+	nameSize   = 0.052
+	titleSize  = 0.036
+)
+
+// lowerThird makes the layer that lies on top of our scenes: in it the plate, which
+// is switched and moved, and on the plate a box and two lines of text.
+func (p *planner) lowerThird() {
+	text := p.found.kind("text_ft2_source_v2", "text_gdiplus_v3", "text_gdiplus_v2", "text_ft2_source", "text_gdiplus")
+	box := p.found.kind("color_source_v3", "color_source_v2", "color_source")
+	if text == "" || box == "" {
+		p.note("This OBS has no text input: there will be no lower third in it.")
+		return
+	}
+	p.layer = true
+	p.scene(ours.Plate, "Make the plate of the lower third.")
+	c := p.canvas()
+	if !p.found.hasInput(ours.Box) {
+		size := p.part(0, 0, 0.6, 0.15)
+		p.input(ours.Plate, ours.Box, box, map[string]any{"color": boxColour, "width": int(size.w), "height": int(size.h)},
+			map[string]any{"positionX": 0.04 * c.w, "positionY": 0.78 * c.h, "alignment": topLeft}, "Put its box on it.")
+	}
+	lines := map[string]struct{ y, size float64 }{"name": {0.795, nameSize}, "title": {0.87, titleSize}}
+	for _, field := range ours.Fields {
+		if p.found.hasInput(ours.Text(field)) {
+			continue
+		}
+		line := lines[field]
+		// Text longer than the box is made smaller.
+		place := p.part(0.055, line.y, 0.57, line.size*1.2).fit(atMost)
+		place["boundsAlignment"] = left
+		p.input(ours.Plate, ours.Text(field), text, map[string]any{
+			"text": "", "antialiasing": true, "color1": textColour, "color2": textColour, "color": textColour & 0xFFFFFF,
+			"font": map[string]any{"face": "Sans Serif", "style": "Regular", "size": int(line.size * c.h), "flags": 0},
+		}, place, "Put the "+field+" on it.")
+	}
+	p.scene(ours.Layer, "Make the layer of the lower third.")
+	p.item(ours.Layer, ours.Plate, nil, false, "Put the plate into it, switched off.")
+}

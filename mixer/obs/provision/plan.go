@@ -1,0 +1,268 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/andreykaipov/goobs/api/typedefs"
+
+	"obvan/mixer/obs/ours"
+)
+
+// planner writes the plan.
+type planner struct {
+	found *found
+	wish  Wish
+	plan  *Plan
+	layer bool // there is a lower third to put on scenes
+}
+
+func (p *planner) add(text string, do func(ctx context.Context, c Caller) ([]Request, error)) {
+	p.plan.Steps = append(p.plan.Steps, Step{Text: text, do: do})
+}
+
+func (p *planner) note(format string, args ...any) {
+	p.plan.Notes = append(p.plan.Notes, fmt.Sprintf(format, args...))
+}
+
+// ask is a step of one request and the request that takes it back.
+func ask(do Request, back ...Request) func(ctx context.Context, c Caller) ([]Request, error) {
+	return func(ctx context.Context, c Caller) ([]Request, error) {
+		if err := c.Call(ctx, do, nil); err != nil {
+			return nil, err
+		}
+		return back, nil
+	}
+}
+
+func (p *planner) scene(name, text string) {
+	if p.found.hasScene(name) {
+		return
+	}
+	scene := map[string]any{"sceneName": name}
+	p.add(text, ask(request("CreateScene", scene), request("RemoveScene", scene)))
+	p.found.scenes[name] = nil
+}
+
+// area is a place in the picture, in pixels of the canvas.
+type area struct{ x, y, w, h float64 }
+
+// fit shows a source in an area, whatever its size is and becomes.
+func (a area) fit(bounds string) map[string]any {
+	return map[string]any{
+		"positionX": a.x, "positionY": a.y, "alignment": 5, // top left
+		"boundsType": bounds, "boundsWidth": max(1, a.w), "boundsHeight": max(1, a.h), "boundsAlignment": 0, // centre
+	}
+}
+
+const (
+	whole    = "OBS_BOUNDS_SCALE_INNER" // all of it, with bars
+	filled   = "OBS_BOUNDS_SCALE_OUTER" // no bars
+	atMost   = "OBS_BOUNDS_MAX_ONLY"    // only shrinks
+	topLeft  = 5
+	left     = 1
+	fontSize = 0.045 // of the picture's height
+)
+
+func (p *planner) canvas() area {
+	w, h := p.found.video.BaseWidth, p.found.video.BaseHeight
+	if w < 8 || h < 8 {
+		w, h = 1920, 1080
+	}
+	return area{0, 0, w, h}
+}
+
+// part is an area in fractions of the canvas.
+func (p *planner) part(x, y, w, h float64) area {
+	c := p.canvas()
+	return area{x * c.w, y * c.h, w * c.w, h * c.h}
+}
+
+// input makes an input in a scene.
+func (p *planner) input(scene, name, kind string, settings, transform map[string]any, text string) {
+	create := request("CreateInput", map[string]any{
+		"sceneName": scene, "inputName": name, "inputKind": kind, "inputSettings": settings, "sceneItemEnabled": true,
+	})
+	p.add(text, func(ctx context.Context, c Caller) ([]Request, error) {
+		return place(ctx, c, scene, create, transform, request("RemoveInput", map[string]any{"inputName": name}))
+	})
+	p.found.inputs[name] = settings
+	p.found.scenes[scene] = append(p.found.scenes[scene], &typedefs.SceneItem{SourceName: name})
+}
+
+// item puts a source that exists into a scene.
+func (p *planner) item(scene, source string, transform map[string]any, on bool, text string) {
+	if p.found.holds(scene, source) {
+		return
+	}
+	create := request("CreateSceneItem", map[string]any{"sceneName": scene, "sourceName": source, "sceneItemEnabled": on})
+	p.add(text, func(ctx context.Context, c Caller) ([]Request, error) {
+		return place(ctx, c, scene, create, transform)
+	})
+	p.found.scenes[scene] = append(p.found.scenes[scene], &typedefs.SceneItem{SourceName: source})
+}
+
+// place creates an item and puts it where it belongs. Without another way back
+// the item itself is removed.
+func place(ctx context.Context, c Caller, scene string, create Request, transform map[string]any, back ...Request) ([]Request, error) {
+	var made struct {
+		ID int `json:"sceneItemId"`
+	}
+	if err := c.Call(ctx, create, &made); err != nil {
+		return nil, err
+	}
+	if len(back) == 0 {
+		back = []Request{request("RemoveSceneItem", map[string]any{"sceneName": scene, "sceneItemId": made.ID})}
+	}
+	if transform == nil {
+		return back, nil
+	}
+	err := c.Call(ctx, request("SetSceneItemTransform", map[string]any{
+		"sceneName": scene, "sceneItemId": made.ID, "sceneItemTransform": transform,
+	}), nil)
+	return back, err
+}
+
+// settings changes what differs in an input of ours.
+func (p *planner) settings(name string, want map[string]any, text string) {
+	change, before := map[string]any{}, map[string]any{}
+	for key, value := range want {
+		if have, ok := p.found.inputs[name][key]; !same(have, value) {
+			change[key] = value
+			if ok {
+				before[key] = have
+			}
+		}
+	}
+	if len(change) == 0 {
+		return
+	}
+	var back []Request
+	if len(before) > 0 {
+		back = append(back, request("SetInputSettings", map[string]any{"inputName": name, "inputSettings": before}))
+	}
+	p.add(text, ask(request("SetInputSettings", map[string]any{"inputName": name, "inputSettings": change}), back...))
+}
+
+// same compares a decoded JSON value with one of ours.
+func same(have, want any) bool {
+	if n, ok := want.(int); ok {
+		want = float64(n)
+	}
+	return reflect.DeepEqual(have, want)
+}
+
+// player is how OBS plays a feed. Each value is measured: by default OBS reopens the
+// camera at each cut, which costs seconds of picture, and buffers two seconds.
+func (p *planner) player(feed string) map[string]any {
+	return map[string]any{
+		"is_local_file": false, "input": p.wish.Play + "/" + feed, "input_format": "",
+		"restart_on_activate": false, "close_when_inactive": false,
+		"reconnect_delay_sec": 1, "buffering_mb": 0, "hw_decode": false,
+		"ffmpeg_options": "rtsp_transport=tcp fflags=nobuffer flags=low_delay",
+	}
+}
+
+// feeds gives each feed its scene, or its scene the feed's new name.
+func (p *planner) feeds() {
+	for _, feed := range p.wish.Feeds {
+		scene, input := ours.Scene(feed.Name), ours.Input(feed.ID)
+		switch old := p.found.sceneOf(feed.ID); {
+		case old != "" && old != scene && !p.found.hasScene(scene):
+			p.rename(old, scene)
+		case old != "":
+			scene = old
+		}
+		p.scene(scene, fmt.Sprintf("Make the scene “%s”.", scene))
+		if !p.found.hasInput(input) {
+			p.input(scene, input, "ffmpeg_source", p.player(feed.ID), p.canvas().fit(whole),
+				fmt.Sprintf("Put a player of %s/%s into it.", p.wish.Play, feed.ID))
+		} else {
+			p.settings(input, p.player(feed.ID), fmt.Sprintf("Set the player of “%s” right.", feed.Name))
+			p.item(scene, input, p.canvas().fit(whole), true, fmt.Sprintf("Put its player into “%s”.", scene))
+		}
+		p.cover(scene)
+	}
+}
+
+func (p *planner) rename(old, name string) {
+	p.add(fmt.Sprintf("Rename the scene “%s” to “%s”.", old, name), ask(
+		request("SetSceneName", map[string]any{"sceneName": old, "newSceneName": name}),
+		request("SetSceneName", map[string]any{"sceneName": name, "newSceneName": old})))
+	p.found.scenes[name] = p.found.scenes[old]
+	delete(p.found.scenes, old)
+}
+
+// cover puts the lower third on top of a scene.
+func (p *planner) cover(scene string) {
+	if p.layer {
+		p.item(scene, ours.Layer, nil, true, fmt.Sprintf("Put the lower third on top of “%s”.", scene))
+	}
+}
+
+// multi makes the scenes of several cameras. One that is there keeps its
+// arrangement; a camera that came later takes the next free place.
+func (p *planner) multi() {
+	if len(p.wish.Feeds) < 2 {
+		return
+	}
+	for _, m := range []struct {
+		name   string
+		least  int
+		places []area
+		bounds string
+	}{
+		{ours.TwoUp, 2, []area{p.part(0, 0.25, 0.5, 0.5), p.part(0.5, 0.25, 0.5, 0.5)}, whole},
+		{ours.FourUp, 3, []area{p.part(0, 0, 0.5, 0.5), p.part(0.5, 0, 0.5, 0.5), p.part(0, 0.5, 0.5, 0.5), p.part(0.5, 0.5, 0.5, 0.5)}, whole},
+		{ours.PiP, 2, []area{p.canvas(), p.part(0.68, 0.06, 0.28, 0.28)}, filled},
+	} {
+		if len(p.wish.Feeds) < m.least {
+			continue
+		}
+		isNew := !p.found.hasScene(m.name)
+		p.scene(m.name, fmt.Sprintf("Make the scene “%s”.", m.name))
+		taken := p.players(m.name)
+		for _, feed := range p.wish.Feeds {
+			if taken >= len(m.places) || p.found.holds(m.name, ours.Input(feed.ID)) {
+				continue
+			}
+			p.item(m.name, ours.Input(feed.ID), m.places[taken].fit(m.bounds), true, fmt.Sprintf("Put “%s” into “%s”.", feed.Name, m.name))
+			taken++
+		}
+		if isNew {
+			p.cover(m.name)
+		}
+	}
+}
+
+func (p *planner) players(scene string) int {
+	n := 0
+	for _, item := range p.found.scenes[scene] {
+		if ours.FeedOfInput(item.SourceName) != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// gone names the feeds that are no more, and removes those it may.
+func (p *planner) gone() {
+	for _, name := range slices.Sorted(maps.Keys(p.found.inputs)) {
+		feed := ours.FeedOfInput(name)
+		if feed == "" || slices.ContainsFunc(p.wish.Feeds, func(f Feed) bool { return f.ID == feed }) {
+			continue
+		}
+		if !slices.Contains(p.wish.Remove, feed) {
+			p.plan.Orphan = append(p.plan.Orphan, feed)
+			continue
+		}
+		p.add(fmt.Sprintf("Remove the player of %s. Undoing does not bring it back, setting up does.", feed),
+			ask(request("RemoveInput", map[string]any{"inputName": name})))
+		if scene := p.found.sceneOf(feed); scene != "" {
+			p.add(fmt.Sprintf("Remove the scene “%s”.", scene), ask(request("RemoveScene", map[string]any{"sceneName": scene})))
+		}
+	}
+}

@@ -3,6 +3,7 @@ package program_test
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,8 @@ type camera struct {
 	rate    int           // of the sound; 0 for none
 	late    time.Duration // how much later than the picture the sound comes
 	start   time.Duration // of its clock
+	speed   float64       // of its clock against the wall's; 0 is right
+	jitter  time.Duration // the most that a picture is late
 	config  byte          // tells its coding from others'
 }
 
@@ -65,7 +68,14 @@ func (c camera) shoot(ctx context.Context, pub *hub.Publisher) {
 		if c.rate > 0 {
 			sound = time.Duration(sounds)*1024*time.Second/time.Duration(c.rate) + c.late
 		}
-		timer := time.NewTimer(time.Until(begin.Add(min(picture, sound))))
+		due := min(picture, sound)
+		if c.speed > 0 {
+			due = time.Duration(float64(due) / c.speed)
+		}
+		if c.jitter > 0 {
+			due += rand.N(c.jitter)
+		}
+		timer := time.NewTimer(time.Until(begin.Add(due)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -68,6 +68,7 @@ func (h *hold) picture(now time.Time) {
 	}
 	key := h.line.key
 	key.Arrived = now
+	key.Data, _ = opens(&(*h.line.pub.Tracks())[videoTrack], key.Data)
 	h.line.see(key.Data)
 	h.line.write(key, at, max(at+key.PTS-key.DTS, p.shown+tick))
 	h.every = repeatEvery

@@ -70,12 +70,9 @@ func (l *line) splice(pictures []media.AccessUnit) {
 	l.leave()
 	tracks := pictures[0].Tracks
 	pictures = worth(pictures)
-	times := make([]time.Duration, len(pictures))
-	for i := range pictures {
-		times[i] = pictures[i].DTS
-	}
+	times := moments(pictures)
 	newest := pictures[len(pictures)-1]
-	burst := time.Duration(len(pictures)-1) * tick
+	burst := time.Duration(len(times)-1) * tick
 	if !l.begun() {
 		l.zero = newest.Arrived.Add(-burst)
 	}

@@ -17,13 +17,13 @@ var (
 	cam1 = camera{name: "cam1", fps: 30, gop: 60, rate: 48000, start: 90 * time.Second, config: 1}
 	cam2 = camera{name: "cam2", fps: 30, gop: 30, rate: 48000, start: time.Hour, config: 2}
 	cam3 = camera{name: "cam3", fps: 25, gop: 50, config: 3} // no sound
+	cam5 = camera{name: "cam5", fps: 30, gop: 30, rate: 48000, jitter: 90 * time.Millisecond, config: 5}
 	cam4 = camera{name: "cam4", fps: 50, gop: 100, rate: 44100, reorder: true, start: time.Minute, config: 4}
 )
 
 // seam is what the checks found in what the program wrote.
 type seam struct {
 	maxGap   time.Duration // between two pictures
-	maxSkew  time.Duration // between picture and sound of one source
 	pictures int
 	sounds   int
 }
@@ -71,7 +71,7 @@ func check(t *testing.T, units []unit) (found seam) {
 func TestThousandsOfCutsLeaveNoSeam(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStudio(t)
-		cams := []camera{cam1, cam2, cam3, cam4}
+		cams := []camera{cam1, cam2, cam3, cam4, cam5}
 		for _, c := range cams {
 			c.on(t, s.hub)
 			time.Sleep(time.Duration(rand.IntN(700)) * time.Millisecond)
@@ -313,4 +313,30 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 			t.Fatalf("a gap of %v", found.maxGap)
 		}
 	})
+}
+
+func TestACameraWhoseClockRunsAwayLeavesNoGapBehind(t *testing.T) {
+	for _, speed := range []float64{1.01, 0.99} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStudio(t)
+			wrong := cam1
+			wrong.speed = speed
+			wrong.on(t, s.hub)
+			cam2.on(t, s.hub)
+			for range 3 {
+				s.Follow("cam1", mixer.Instant)
+				time.Sleep(100 * time.Second)
+				from, cut := len(s.written(0)), time.Now()
+				s.Follow("cam2", mixer.Instant)
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				if worst := skew(s.written(from), cut.Add(400*time.Millisecond)); worst > 40*time.Millisecond {
+					t.Errorf("at speed %v: %v apart", speed, worst)
+				}
+			}
+			if found := check(t, s.written(0)); found.maxGap > 45*time.Millisecond {
+				t.Errorf("at speed %v: a gap of %v", speed, found.maxGap)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -31,13 +32,29 @@ type warp struct {
 	offset time.Duration   // of the identity
 	excess time.Duration   // at the end of the squeeze
 
-	// What the source before has shown is not to be shown later than this source's
-	// pictures: presentation times run slowly from floor on until at catches up.
+	// The source before may have shown pictures later than this one's first should be
+	// (B pictures): presentation times run slowly from floor on until at catches up.
 	floor, first time.Duration
 }
 
-// squeeze makes a source's warp. Its pictures decode times are times, the newest
-// of which belongs at wall and comes on air at end.
+// moments is the times of pictures that the warp has to keep a tick apart, in order:
+// when they are decoded and shown, up to when the newest is decoded.
+func moments(pictures []media.AccessUnit) []time.Duration {
+	newest := pictures[len(pictures)-1].DTS
+	times := []time.Duration{newest}
+	for i := range pictures {
+		for _, t := range []time.Duration{pictures[i].DTS, pictures[i].PTS} {
+			if t < newest {
+				times = append(times, t)
+			}
+		}
+	}
+	slices.Sort(times)
+	return slices.Compact(times)
+}
+
+// squeeze makes a source's warp from its pictures' moments, the last of which
+// belongs at wall and comes on air at end.
 func squeeze(times []time.Duration, wall, end time.Duration) warp {
 	newest := times[len(times)-1]
 	w := warp{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
@@ -73,7 +90,13 @@ func (w *warp) left(since time.Duration) time.Duration {
 // shown is the program's presentation time of the source's presentation time t.
 func (w *warp) shown(t time.Duration) time.Duration {
 	at := w.at(t)
-	return max(at, w.floor+(at-w.first)/8)
+	return max(at, w.floor+w.slow(at)-w.slow(w.first))
+}
+
+// slow is the program's time running at an eighth after the squeeze.
+func (w *warp) slow(at time.Duration) time.Duration {
+	end := w.to[len(w.to)-1]
+	return min(at, end) + max(at-end, 0)/8
 }
 
 // after makes the source's pictures be shown after floor; first is the

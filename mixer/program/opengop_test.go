@@ -1,0 +1,121 @@
+package program_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/mixer"
+)
+
+// film265 makes eight seconds of H.265 with open groups of pictures, and its
+// parameter sets with start codes.
+func film265(t *testing.T, source string) (c clip, sets []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	mp4, raw := filepath.Join(dir, "clip.mp4"), filepath.Join(dir, "clip.h265")
+	ffmpeg, ffprobe := testkit.Tool(t, "ffmpeg"), testkit.Tool(t, "ffprobe")
+	for _, args := range [][]string{
+		{"-f", "lavfi", "-i", source, "-t", "8", "-pix_fmt", "yuv420p", "-c:v", "libx265", "-x265-params", "log-level=error:pools=2:open-gop=1:keyint=30:min-keyint=30:scenecut=0:bframes=3", mp4},
+		{"-i", mp4, "-c", "copy", raw},
+	} {
+		if out, err := exec.Command(ffmpeg, append([]string{"-v", "error"}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("ffmpeg: %v: %s", err, out)
+		}
+	}
+	times, err := exec.Command(ffprobe, "-v", "error", "-show_entries", "packet=pts_time,dts_time", "-of", "csv=p=0", mp4).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Fields(string(times)) {
+		pts, dts, _ := strings.Cut(line, ",")
+		c.units = append(c.units, media.AccessUnit{PTS: seconds(t, pts), DTS: seconds(t, dts)})
+	}
+	data, err := os.ReadFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := -1
+	for _, nal := range bytes.Split(data, []byte{0, 0, 1}) {
+		if nal = bytes.TrimRight(nal, "\x00"); len(nal) == 0 {
+			continue
+		}
+		switch kind := nal[0] >> 1 & 0x3f; {
+		case kind >= 32 && kind <= 34 && n < 0:
+			sets = append(append(sets, 0, 0, 0, 1), nal...)
+		case kind < 32:
+			if nal[2]&0x80 != 0 { // first_slice_segment_in_pic_flag
+				n++
+			}
+			au := &c.units[n]
+			au.Key = kind >= 16 && kind <= 21
+			au.Data = append(binary.BigEndian.AppendUint32(au.Data, uint32(len(nal))), nal...)
+		}
+	}
+	c.tracks = media.Tracks{{Codec: media.H265, Config: sets, FrameRate: 30}}
+	c.length = time.Duration(len(c.units)) * time.Second / 30
+	return c, sets
+}
+
+func seconds(t *testing.T, s string) time.Duration {
+	f, err := strconv.ParseFloat(strings.TrimRight(s, ","), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(f * float64(time.Second))
+}
+
+func TestFFmpegDecodesCutsBetweenOpenGroupsOfPicturesOfH265(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	one, _ := film265(t, "testsrc2=s=320x180:r=30")
+	two, _ := film265(t, "mandelbrot=s=320x180:r=30")
+	var units []unit
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		stop, other := make(chan struct{}), make(chan struct{})
+		go one.play(s.hub, "one", stop)
+		go two.play(s.hub, "two", other)
+		for n := range 20 {
+			s.Follow([]string{"one", "two"}[n%2], mixer.Instant)
+			time.Sleep(777 * time.Millisecond)
+		}
+		close(other)
+		time.Sleep(4 * time.Second) // held
+		close(stop)
+		synctest.Wait()
+		units = s.written(0)
+	})
+	found := check(t, units)
+	var out bytes.Buffer
+	for _, u := range units {
+		if !u.Video() {
+			continue
+		}
+		if u.Key {
+			out.Write((*u.Tracks)[0].Config)
+		}
+		for data := u.Data; len(data) > 4; {
+			n := 4 + binary.BigEndian.Uint32(data)
+			out.Write([]byte{0, 0, 0, 1})
+			out.Write(data[4:n])
+			data = data[n:]
+		}
+	}
+	file := filepath.Join(t.TempDir(), "program.h265")
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sums := decode(t, ffmpeg, "-i", file, "-fps_mode", "passthrough", "-f", "framemd5", "-")
+	if n := bytes.Count(sums, []byte("\n0, ")); n != found.pictures {
+		t.Fatalf("%d pictures decoded of %d", n, found.pictures)
+	}
+}

@@ -1,0 +1,148 @@
+package program_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/mixer"
+	"obvan/mixer/program"
+)
+
+// TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError cuts between streams of
+// different coding, size, rate and sound, kills the one on air a few times, and has
+// ffmpeg decode what the program wrote. The colours prove the cuts.
+func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	clips := map[string]clip{
+		"red":   film(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3", "-ar", "48000", "-ac", "2"),
+		"green": film(t, "lime", "s=320x180:r=25", "profile=baseline:cabac=0:bframes=0:keyint=50:ref=1", "-ar", "44100", "-ac", "1"),
+		"blue":  film(t, "blue", "s=640x360:r=30", "cabac=1:bframes=3:b-adapt=0:b-pyramid=normal:keyint=60:ref=4"),
+	}
+	var units []unit
+	synctest.Test(t, func(t *testing.T) { units = show(t, clips) })
+	found := check(t, units)
+	if found.maxGap > 45*time.Millisecond {
+		t.Errorf("a gap of %v", found.maxGap)
+	}
+	t.Logf("%+v", found)
+
+	file := filepath.Join(t.TempDir(), "program.flv")
+	if err := os.WriteFile(file, dump(units), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pixels := decode(t, ffmpeg, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-vf", "scale=16:16,setsar=1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+	const size = 16 * 16 * 3
+	if len(pixels) != size*found.pictures {
+		t.Fatalf("%d pictures decoded of %d", len(pixels)/size, found.pictures)
+	}
+	wrong := 0
+	shown := byDisplay(units)
+	for i, u := range shown {
+		if got, want := colour(pixels[size*i:]), cameraOf(clips, u); got != want {
+			wrong++
+			t.Logf("picture %d at %v is %s, not %s", i, u.PTS, got, want)
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d pictures of %d are of the wrong camera", wrong, len(shown))
+	}
+	sound := decode(t, ffmpeg, "-i", file, "-map", "0:a", "-ar", "48000", "-ac", "2", "-f", "s16le", "-")
+	length := time.Duration(len(sound)/4) * time.Second / 48000
+	if want := units[len(units)-1].DTS; (length - want).Abs() > 200*time.Millisecond {
+		t.Errorf("%v of sound for %v of program", length, want)
+	}
+}
+
+// show is a show of some minutes: cuts, and cameras that die and come back.
+func show(t *testing.T, clips map[string]clip) []unit {
+	s := newStudio(t)
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	dice := rand.New(rand.NewPCG(seed, 0))
+	stops := map[string]chan struct{}{}
+	start := func(name string) {
+		c, stop := clips[name], make(chan struct{})
+		stops[name] = stop
+		go c.play(s.hub, name, stop)
+		time.Sleep(time.Duration(dice.IntN(400)) * time.Millisecond)
+	}
+	names := []string{"red", "green", "blue"}
+	for _, name := range names {
+		start(name)
+	}
+	for n := range 60 {
+		name := names[dice.IntN(len(names))]
+		s.Follow(name, mixer.Instant)
+		time.Sleep(50*time.Millisecond + time.Duration(dice.IntN(1500))*time.Millisecond)
+		if n%10 != 9 {
+			continue
+		}
+		close(stops[name])
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if st := s.State(); st.Rung != program.RungHeld {
+			t.Fatalf("state = %+v", st)
+		}
+		start(name)
+		time.Sleep(time.Second)
+	}
+	for _, stop := range stops {
+		close(stop)
+	}
+	time.Sleep(2 * time.Second)
+	synctest.Wait()
+	return s.written(0)
+}
+
+// decode runs ffmpeg; a single word of complaint fails the test.
+func decode(t *testing.T, ffmpeg string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(ffmpeg, append([]string{"-v", "warning", "-err_detect", "explode", "-xerror"}, args...)...)
+	var words bytes.Buffer
+	cmd.Stderr = &words
+	out, err := cmd.Output()
+	if err != nil || words.Len() > 0 {
+		t.Fatalf("%v: %s", err, words.String())
+	}
+	return out
+}
+
+// byDisplay is the pictures in the order they are shown.
+func byDisplay(units []unit) []unit {
+	var shown []unit
+	for _, u := range units {
+		if u.Video() {
+			i := len(shown)
+			for i > 0 && shown[i-1].PTS > u.PTS {
+				i--
+			}
+			shown = append(shown[:i], append([]unit{u}, shown[i:]...)...)
+		}
+	}
+	return shown
+}
+
+func cameraOf(clips map[string]clip, u unit) string {
+	for name, c := range clips {
+		if bytes.Equal(c.tracks[0].Config, (*u.Tracks)[0].Config) {
+			return name
+		}
+	}
+	return "unknown"
+}
+
+func colour(rgb []byte) string {
+	for i, name := range []string{"red", "green", "blue"} {
+		if rgb[i] > 128 && rgb[(i+1)%3] < 100 && rgb[(i+2)%3] < 100 {
+			return name
+		}
+	}
+	return "none"
+}

@@ -16,6 +16,9 @@ import (
 	"obvan/internal/testkit"
 )
 
+// stepTimeout is for one thing asked of the browser; a watch is the longest.
+const stepTimeout = 90 * time.Second
+
 // browser is a real Chromium with one page open.
 type browser struct {
 	t   testing.TB
@@ -63,7 +66,13 @@ func newBrowser(t testing.TB, width, height int64, flags ...string) *browser {
 
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
+	// The browser starts in the first context it is used with, so that one has no deadline.
+	if err := chromedp.Do(b.ctx); err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -71,7 +80,9 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 // eval runs JavaScript, awaits its promise, and decodes what it returns.
 func (b *browser) eval(script string, result any) {
 	b.t.Helper()
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("(async () => JSON.stringify((await ("+script+")) ?? null))()", chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("(async () => JSON.stringify((await ("+script+")) ?? null))()", chromedp.EvalAwaitPromise))
 	if err == nil && result != nil {
 		err = json.Unmarshal([]byte(text), result)
 	}
@@ -93,7 +104,9 @@ func (b *browser) until(within time.Duration, expression string) {
 // screenshot writes what the page shows to e2e/out.
 func (b *browser) screenshot(name string) {
 	b.t.Helper()
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.MkdirAll("out", 0o755)
 	}

@@ -142,17 +142,32 @@ func (t *truck) run(ctx context.Context) error {
 		doors.run(name, server.Run)
 	}
 	if t.cfg.demo {
-		for _, camera := range demo.Cameras {
-			u := &url.URL{Scheme: "demo", Host: camera}
-			doors.run("demo", func(ctx context.Context) error {
-				return demo.Pull(ctx, u, ingest.Env{Hub: t.hub, Log: t.log}, camera, func() {})
-			})
-		}
+		t.runDemo(doors)
 	}
 	out.run("relay", func(ctx context.Context) error { return t.relay.Run(ctx, t.studio.RelayChanged) })
 	<-failed.Done()
 	err := errors.Join(out.stop(), doors.stop(), core.stop())
 	return err
+}
+
+// runDemo switches the demo cameras on one after the other, so that the first one
+// comes on air.
+func (t *truck) runDemo(doors *stage) {
+	ready := make(chan struct{})
+	close(ready)
+	for _, camera := range demo.Cameras {
+		u := &url.URL{Scheme: "demo", Host: camera}
+		before, on := ready, make(chan struct{})
+		ready = on
+		doors.run("demo", func(ctx context.Context) error {
+			select {
+			case <-before:
+			case <-ctx.Done():
+				return nil
+			}
+			return demo.Pull(ctx, u, ingest.Env{Hub: t.hub, Log: t.log}, camera, func() { close(on) })
+		})
+	}
 }
 
 // stage is rooms that end together.

@@ -24,8 +24,8 @@ func ways() ingest.Protocols {
 	return ingest.Protocols{
 		"rtmp":  {Listen: rtmp.Listen},
 		"rtmps": {Listen: rtmp.Listen},
-		"rtsp":  {Listen: rtsp.Listen},
-		"rtsps": {Listen: rtsp.Listen},
+		"rtsp":  {Listen: rtsp.Listen, Pull: rtsp.Pull},
+		"rtsps": {Listen: rtsp.Listen, Pull: rtsp.Pull},
 		"demo":  {Pull: demo.Pull},
 	}
 }

@@ -131,26 +131,16 @@ func (d *desk) now() mixer.State {
 	return d.state
 }
 
-// await polls the state; the last one is in the message.
+// await polls the state, so that the message can say what it was last.
 func (d *desk) await(what string, fact func(mixer.State) bool) {
 	d.t.Helper()
-	ok := func() bool { return fact(d.now()) }
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if ok() {
-			return
-		}
-		soon(d.t, ok)
-	}
-	d.t.Fatalf("the state never said: %s; it says %+v", what, d.now())
-}
-
-// soon waits a moment, or until ok.
-func soon(t *testing.T, ok func() bool) {
-	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end) && !ok(); {
+	for deadline := time.Now().Add(patience); !fact(d.now()); {
 		select {
-		case <-time.After(time.Millisecond):
-		case <-t.Context().Done():
-			return
+		case <-time.After(2 * time.Millisecond):
+		case <-d.t.Context().Done():
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatalf("the state never said: %s; it says %+v", what, d.now())
 		}
 	}
 }

@@ -109,11 +109,15 @@ func (w *warp) after(floor, first time.Duration) {
 func (w *warp) steady(t time.Duration) time.Duration { return t + w.offset }
 
 // worth is the pictures that have to be sent so that the newest can be decoded:
-// all but the disposable ones. The newest is always among them.
+// all but the disposable ones. The key frame and the newest are always among them.
+// They arrived, for what is downstream, when the newest did: that is when they began
+// to be late, and readers that shed load by age must not shed a squeeze.
 func worth(pictures []media.AccessUnit) []media.AccessUnit {
 	kept := make([]media.AccessUnit, 0, len(pictures))
+	last := len(pictures) - 1
 	for i, au := range pictures {
-		if !au.Disposable || i == len(pictures)-1 {
+		if !au.Disposable || i == 0 || i == last {
+			au.Arrived = pictures[last].Arrived
 			kept = append(kept, au)
 		}
 	}

@@ -7,8 +7,24 @@ const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 const dist = new URL('../dist/', import.meta.url).pathname;
 const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
 
+/** What OBS adds: scenes, transitions, troubles of its machine. */
+function obs(state) {
+	state.mixer = {
+		...state.mixer, kind: 'obs', version: '31.0.2', sources: [{ name: 'Welcome' }, { name: 'Two shot', feeds: ['cam1', 'cam2'] }, { name: 'Cam 3 scene', feeds: ['cam3'] }, { name: 'cam4', feeds: ['cam4'] }],
+		program: 'Cam 3 scene', preview: 'Two shot', transitions: ['Cut', 'Fade', 'Stinger with a long name'], transition: { kind: 'Fade', durationMs: 300 },
+		health: { words: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'] },
+	};
+	state.tally = { cam3: 'program', cam1: 'preview', cam2: 'preview' };
+	state.program = { ...state.program, rung: 'backup', onAir: 'cam4', target: 'mixer', why: 'OBS sends no pictures', backups: ['cam4'] };
+	return state;
+}
+
 /** A show with n cameras, at least two of them well. */
-export function show(n) {
+export function show(n, mixer = 'cut') {
+	return mixer === 'obs' ? obs(cuts(n)) : cuts(n);
+}
+
+function cuts(n) {
 	const video = { codec: 'H.264', profile: 'Main', width: 1280, height: 720, frameRate: 30 };
 	const audio = { codec: 'AAC', sampleRate: 48000, channels: 2 };
 	const names = ['Goal camera', 'Bench', 'Crane', 'Commentary box', 'Tunnel', 'Roof, very long name of a far camera', 'Drone', 'Phone Anna'];

@@ -11,12 +11,12 @@ const args = '--headless=new --no-sandbox --disable-gpu --disable-quic --no-firs
 mkdirSync(folder, { recursive: true });
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: args.split(' ') });
 
-async function shoot(name, size, cameras, act = async () => {}, role = 'admin') {
+async function shoot(name, size, cameras, act = async () => {}, role = 'admin', mixer = 'cut') {
 	const [width, height] = sizes[size];
 	const page = await browser.newPage({ viewport: { width, height } });
 	page.on('pageerror', (e) => console.log(name, 'page error:', e.message));
 	page.on('console', (m) => m.type() === 'error' && console.log(name, 'console:', m.text()));
-	const link = url ? null : await fake(page, show(cameras), role);
+	const link = url ? null : await fake(page, show(cameras, mixer), role);
 	await page.goto(url ?? 'http://panel.test/');
 	await page.waitForTimeout(url ? 5000 : 2500);
 	await act(page, link);
@@ -31,6 +31,9 @@ const plan = [
 	...Object.keys(sizes).map((size) => [`${size}-4`, size, 4]),
 	...(url ? [] : [
 		...Object.keys(sizes).map((size) => [`${size}-8`, size, 8]),
+		['desk-obs', 'desk', 5, undefined, 'director', 'obs'],
+		['tablet-obs', 'tablet', 5, undefined, 'director', 'obs'],
+		['phone-obs', 'phone', 5, undefined, 'director', 'obs'],
 		['desk-0', 'desk', 0],
 		['phone-0', 'phone', 0],
 		['desk-lost', 'desk', 8, async (page, link) => { link.cut(); await page.waitForTimeout(4200); }],

@@ -28,6 +28,11 @@ describe('the places on the desk', () => {
 		expect(list.map((p) => p.bus)).toEqual(['program', 'both']);
 	});
 
+	test('a backup on air is red too', () => {
+		const list = places(s({ sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }], program: 'cam1' }, { tally: { cam1: 'program', cam2: 'program' }, program: { ...empty.program, rung: 'backup', onAir: 'cam2' } }));
+		expect(list.map((p) => p.bus)).toEqual(['program', 'program']);
+	});
+
 	test('a mixer without sources shows the feeds', () => {
 		expect(places(s({ sources: null as never })).map((p) => p.title)).toEqual(['Bench', 'Crane']);
 	});

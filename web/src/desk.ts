@@ -17,10 +17,11 @@ export function title(state: State, name: string): string {
 	return state.feeds.find((f) => f.id === name)?.name || name;
 }
 
-/** Which bus a place is on: by the mixer's word for the source, and by its feed's tally. */
+/** Which bus a place is on: by the mixer's word for the source, and by its feed's tally
+ * where that says more: no source, both sides of a transition, a backup on air. */
 function busOf(state: State, source: string, feed: Feed | null): Bus {
 	const { program, preview } = state.mixer;
-	const tally = (source === '' || state.mixer.inTransition) && feed ? (state.tally[feed.id] ?? '') : '';
+	const tally = (source === '' || state.mixer.inTransition || state.program.rung === 'backup') && feed ? (state.tally[feed.id] ?? '') : '';
 	const onAir = (source !== '' && source === program) || tally === 'program' || tally === 'both';
 	const next = (source !== '' && source === preview) || tally === 'preview' || tally === 'both';
 	return onAir ? (next ? 'both' : 'program') : next ? 'preview' : '';

@@ -88,7 +88,11 @@ test('it plays once the connection stands and a picture is announced', async () 
 	await soon();
 	newest().connect();
 	expect(playing).toMatchObject({ state: 'playing', sound: false });
-	newest().ontrack?.({ track: { kind: 'audio' } });
+	const track = { kind: 'audio', muted: true, onunmute: () => {} };
+	newest().ontrack?.({ track });
+	expect(playing).toMatchObject({ state: 'playing', sound: false });
+	track.muted = false;
+	track.onunmute();
 	expect(playing).toMatchObject({ state: 'playing', sound: true });
 });
 

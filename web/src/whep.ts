@@ -112,11 +112,12 @@ export class WhepPlayer {
 			clearTimeout(this.#timer);
 			this.#attempt = 0;
 			this.#since ||= Date.now();
-			this.#changed({ state: 'playing', why: '', media, sound: media.getAudioTracks().length > 0 });
+			this.#changed({ state: 'playing', why: '', media, sound: media.getAudioTracks().some((t) => !t.muted) });
 		};
 		peer.ontrack = (e) => {
 			// The server may send each track in a stream of its own: one picture has them all.
 			media = media ? new MediaStream([...media.getTracks(), e.track]) : new MediaStream([e.track]);
+			e.track.onmute = e.track.onunmute = tell; // a sound that is agreed on need not come
 			tell();
 		};
 		peer.onconnectionstatechange = () => {

@@ -66,7 +66,7 @@ describe('the ladder in words', () => {
 	});
 	test('a held picture says who is silent', () => {
 		expect(ladder(p({ rung: 'held', onAir: '' }), name)).toBe('The last picture is held: Bench sends nothing.');
-		expect(ladder(p({ rung: 'held', onAir: '', why: 'cam1 sends nothing' }), name)).toBe('The last picture is held: cam1 sends nothing.');
+		expect(ladder(p({ rung: 'held', onAir: '', why: 'cam1 is gone' }), name)).toBe('The last picture is held: Bench is gone.');
 	});
 	test('a backup says which, and that an operator keeps it', () => {
 		expect(ladder(p({ rung: 'backup', onAir: 'cam2', hold: true }), name)).toBe('Backup on air (Crane): Bench sends nothing. An operator keeps it there.');

@@ -104,7 +104,7 @@ export function feed(f: Feed, now: number): Words {
 
 /** What the program shows when it is not what the mixer wants; empty when it is. */
 export function ladder(p: ProgramState, name: (stream: string) => string): string {
-	const why = sentence(p.why ?? '');
+	const why = sentence((p.why ?? '').replaceAll(p.target || '\0', name(p.target)));
 	const kept = p.hold ? ' An operator keeps it there.' : '';
 	switch (p.rung) {
 		case 'held':

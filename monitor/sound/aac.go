@@ -1,0 +1,81 @@
+package sound
+
+// This is the one file that touches go-aac, which is LGPL-2.1 (see NOTICE).
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/tphakala/go-aac/pcm"
+)
+
+// maxFrame is the longest AAC frame taken: 6144 bits for each of two channels
+// (ISO/IEC 14496-3, 4.5.3.1), with room for padding.
+const maxFrame = 4096
+
+// aacDecoder decodes raw AAC-LC frames. It is its own source: go-aac wants a
+// stream, of which it gets one frame at a time, behind a length.
+type aacDecoder struct {
+	dec      *pcm.Decoder
+	config   []byte
+	next     []byte // what is still to be read of the frame
+	framed   [maxFrame + 2]byte
+	raw      [2 * 2048 * 2]byte
+	out      []float32
+	rate     int
+	channels int
+}
+
+// newAACDecoder fails for all but AAC-LC in mono or stereo.
+func newAACDecoder(config []byte) (*aacDecoder, error) {
+	d := &aacDecoder{config: config}
+	dec, err := pcm.NewDecoder(d, pcm.WithRawStream(config))
+	if err != nil {
+		return nil, fmt.Errorf("make an AAC decoder: %w", err)
+	}
+	d.dec, d.rate, d.channels = dec, dec.Info().SampleRate, dec.Info().Channels
+	if d.rate <= 0 || d.channels < 1 || d.channels > 2 {
+		return nil, fmt.Errorf("make an AAC decoder: %d Hz, %d channels", d.rate, d.channels)
+	}
+	return d, nil
+}
+
+// Read gives the decoder its frame. A decoder that wants more than one has lost
+// its way.
+func (d *aacDecoder) Read(p []byte) (int, error) {
+	if len(d.next) == 0 {
+		return 0, io.ErrNoProgress
+	}
+	n := copy(p, d.next)
+	d.next = d.next[n:]
+	return n, nil
+}
+
+// decode returns the interleaved samples of one frame, valid until the next call.
+// After a bad frame it goes on afresh.
+func (d *aacDecoder) decode(frame []byte) (samples []float32, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			samples, err = nil, fmt.Errorf("decode AAC: %v", p)
+		}
+		if err != nil {
+			d.next = nil
+			_ = d.dec.Reset(d, pcm.WithRawStream(d.config)) // it took this configuration before
+		}
+	}()
+	if len(frame) == 0 || len(frame) > maxFrame {
+		return nil, fmt.Errorf("decode AAC: a frame of %d bytes", len(frame))
+	}
+	binary.BigEndian.PutUint16(d.framed[:], uint16(len(frame)))
+	d.next = d.framed[:2+copy(d.framed[2:], frame)]
+	n, err := d.dec.Read(d.raw[:])
+	if err != nil {
+		return nil, fmt.Errorf("decode AAC: %w", err)
+	}
+	d.out = d.out[:0]
+	for i := 0; i+1 < n; i += 2 {
+		d.out = append(d.out, float32(int16(binary.LittleEndian.Uint16(d.raw[i:])))/32768)
+	}
+	return d.out, nil
+}

@@ -1,0 +1,169 @@
+package sound
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"obvan/media"
+)
+
+// child decodes what this process can't, by ffmpeg: HE-AAC, surround, odd rates.
+// Frames go in behind ADTS headers, samples come back; the packets are made here,
+// as for direct, which keeps the delay low and the times ours.
+type child struct {
+	adts  adtsHeader
+	frame time.Duration // of one AAC frame
+	in    *os.File
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+
+	mu      sync.Mutex
+	started bool
+	due     time.Duration // when the next frame should begin
+	anchors []anchor      // where the timeline jumps: oldest first
+	written int64         // frames
+	failed  error
+}
+
+// anchor says which time a sample of ffmpeg's output has.
+type anchor struct {
+	sample int64
+	pts    time.Duration
+}
+
+const (
+	childStall = 2 * time.Second
+	maxAnchors = 64
+)
+
+func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*child, error) {
+	adts, err := newADTSHeader(track.Config)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPacker(adts.heard(), emit)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	// Not "-fflags nobuffer": with it, the frames that were probed are lost.
+	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
+		"-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", "aac", "-i", "pipe:0",
+		"-f", "s16le", "-ar", fmt.Sprint(Rate), "-ac", fmt.Sprint(p.channels), "-flush_packets", "1", "pipe:1")
+	cmd.WaitDelay = time.Second
+	in, out, err := startPiped(cmd)
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("%w: start ffmpeg: %w", ErrCoding, err)
+	}
+	c := &child{adts: adts, frame: 1024 * time.Second / time.Duration(adts.rate), in: in, stop: stop}
+	c.ended.Go(func() {
+		err := c.read(out, p)
+		stop()
+		c.fail(errors.Join(err, cmd.Wait()))
+		_ = out.Close()
+	})
+	return c, nil
+}
+
+// startPiped starts cmd. The pipes are files, so writing to one can time out.
+func startPiped(cmd *exec.Cmd) (in, out *os.File, err error) {
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stdin.Close()
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	defer stdout.Close()
+	cmd.Stdin, cmd.Stdout = stdin, stdout
+	if err := cmd.Start(); err != nil {
+		return nil, nil, errors.Join(err, in.Close(), out.Close())
+	}
+	return in, out, nil
+}
+
+func (c *child) Write(au *media.AccessUnit) error {
+	if len(au.Data) > 0 && len(au.Data) <= maxADTS && c.place(au.PTS) {
+		_ = c.in.SetWriteDeadline(time.Now().Add(childStall))
+		if _, err := c.in.Write(append(c.adts.header(len(au.Data)), au.Data...)); err != nil {
+			c.fail(fmt.Errorf("write to ffmpeg: %w", err))
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
+}
+
+// place notes where a frame lies in time, and says whether it is to be decoded:
+// ffmpeg's samples have no times of their own.
+func (c *child) place(pts time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	skew := pts - c.due
+	if c.started && skew < -maxSkew || len(c.anchors) >= maxAnchors {
+		return false
+	}
+	if !c.started || skew > maxSkew {
+		c.anchors = append(c.anchors, anchor{c.written * 1024 * Rate / int64(c.adts.rate), pts})
+		c.started, c.due = true, pts
+	}
+	c.due += c.frame
+	c.written++
+	return true
+}
+
+// read makes packets of the samples that come back.
+func (c *child) read(out io.Reader, p *packer) error {
+	r := bufio.NewReaderSize(out, 1<<16)
+	raw, pcm := make([]byte, 2*packetSamples*p.channels), make([]float32, packetSamples*p.channels)
+	for n := int64(0); ; n += packetSamples {
+		if _, err := io.ReadFull(r, raw); err != nil {
+			return fmt.Errorf("read from ffmpeg: %w", err)
+		}
+		for i := range pcm {
+			pcm[i] = float32(int16(binary.LittleEndian.Uint16(raw[2*i:]))) / 32768
+		}
+		if err := p.write(c.when(n), pcm, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// when is the time of the n-th sample.
+func (c *child) when(n int64) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.anchors) > 1 && c.anchors[1].sample <= n {
+		c.anchors = c.anchors[1:]
+	}
+	if len(c.anchors) == 0 {
+		return samples(n)
+	}
+	return c.anchors[0].pts + samples(n-c.anchors[0].sample)
+}
+
+func (c *child) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed == nil {
+		c.failed = fmt.Errorf("%w: %w", ErrCoding, err)
+	}
+}
+
+func (c *child) Close() error {
+	c.stop()
+	err := c.in.Close()
+	c.ended.Wait()
+	return err
+}

@@ -1,0 +1,53 @@
+package sound
+
+import (
+	"fmt"
+
+	"obvan/media"
+)
+
+// direct is AAC-LC to Opus in this process.
+type direct struct {
+	aac      *aacDecoder
+	resample *resampler // nil at 48 kHz
+	packer   *packer
+	bad      int // frames that could not be decoded, in a row
+}
+
+// maxBad is how many bad frames in a row, some 20 s, are the end.
+const maxBad = 1000
+
+func newDirect(track *media.Track, emit func(media.AccessUnit)) (*direct, error) {
+	aac, err := newAACDecoder(track.Config)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPacker(aac.channels, emit)
+	if err != nil {
+		return nil, err
+	}
+	d := &direct{aac: aac, packer: p}
+	if aac.rate != Rate {
+		d.resample = newResampler(aac.rate, Rate, aac.channels)
+	}
+	return d, nil
+}
+
+func (d *direct) Write(au *media.AccessUnit) error {
+	pcm, err := d.aac.decode(au.Data)
+	if err != nil {
+		if d.bad++; d.bad > maxBad {
+			return fmt.Errorf("%w: its frames are broken: %w", ErrCoding, err)
+		}
+		return nil
+	}
+	d.bad = 0
+	pts := au.PTS
+	if d.resample != nil {
+		pcm = d.resample.write(pcm)
+		pts -= d.resample.delay
+	}
+	return d.packer.write(pts, pcm, au.Arrived)
+}
+
+func (d *direct) Close() error { return nil }

@@ -1,0 +1,155 @@
+// Package sound turns the sound of a stream into what browsers play over WebRTC,
+// which is not AAC: Opus at 48 kHz, mono or stereo, 20 ms a packet, on the stream's
+// clock.
+//
+// Plain AAC-LC is decoded in this process. Everything else that ffmpeg knows goes
+// through a child of it, if there is one. Opus passes through as it is.
+package sound
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/thesyncim/gopus"
+
+	"obvan/media"
+)
+
+// Rate is the sample rate of all that comes out.
+const Rate = 48000
+
+// ErrCoding is for sound that can't be turned into Opus here.
+var ErrCoding = errors.New("this sound can't be played in a browser")
+
+// Transcoder takes the sound of one track, in order. What it makes goes to the
+// function it was made with, from one goroutine at a time.
+type Transcoder interface {
+	// Write takes one frame. Bad ones are left out; an error is for good.
+	Write(au *media.AccessUnit) error
+	// Close ends it; nothing is emitted after it returned.
+	Close() error
+}
+
+// New makes a transcoder for track. ffmpeg is the path of that program, or "". It
+// fails with ErrCoding, and says why in words.
+func New(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transcoder, error) {
+	switch track.Codec {
+	case media.Opus:
+		if track.Channels > 2 {
+			return nil, fmt.Errorf("%w: Opus with %d channels", ErrCoding, track.Channels)
+		}
+		return passing{emit}, nil
+	case media.AAC:
+		return newAAC(track, ffmpeg, emit)
+	}
+	return nil, fmt.Errorf("%w: %v", ErrCoding, track.Codec)
+}
+
+// Track is how the outcome is coded.
+func Track() media.Track {
+	// OpusHead without its magic (Opus in ISOBMFF, 4.3.2): version, channels,
+	// pre-skip, rate, gain, mapping family.
+	return media.Track{Codec: media.Opus, SampleRate: Rate, Channels: 2, Config: []byte{0, 2, 0, 0, 0, 0, 0xbb, 0x80, 0, 0, 0}}
+}
+
+func newAAC(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transcoder, error) {
+	direct, err := newDirect(track, emit)
+	if err == nil {
+		return direct, nil
+	}
+	if ffmpeg == "" {
+		return nil, fmt.Errorf("%w: it is not plain stereo AAC-LC, and ffmpeg is not installed", ErrCoding)
+	}
+	return newChild(track, ffmpeg, emit)
+}
+
+// passing hands Opus on.
+type passing struct{ emit func(media.AccessUnit) }
+
+func (p passing) Write(au *media.AccessUnit) error {
+	if len(au.Data) > 0 {
+		p.emit(media.AccessUnit{PTS: au.PTS, DTS: au.PTS, Key: true, Data: au.Data, Arrived: au.Arrived})
+	}
+	return nil
+}
+
+func (passing) Close() error { return nil }
+
+// Of a packet: 20 ms.
+const packetSamples = Rate / 50
+
+// maxSkew is how far the samples may be off the timestamps before they are set
+// right, with a click: timestamps of RTMP are in whole milliseconds.
+const maxSkew = 40 * time.Millisecond
+
+// packer cuts samples into packets and codes them. The time of each packet is
+// counted in samples from where the sound began, so it has no jitter.
+type packer struct {
+	enc      *gopus.Encoder
+	emit     func(media.AccessUnit)
+	channels int
+	early    time.Duration // what the encoder holds back
+
+	started bool
+	start   time.Duration
+	coded   int64 // samples since start
+	waiting []float32
+	buf     [4000]byte
+}
+
+func newPacker(channels int, emit func(media.AccessUnit)) (*packer, error) {
+	enc, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: Rate, Channels: channels, Application: gopus.ApplicationAudio})
+	if err != nil {
+		return nil, fmt.Errorf("make an Opus encoder: %w", err)
+	}
+	if err := errors.Join(enc.SetFrameSize(packetSamples), enc.SetBitrate(32000+32000*channels)); err != nil {
+		return nil, fmt.Errorf("set the Opus encoder up: %w", err)
+	}
+	return &packer{enc: enc, emit: emit, channels: channels, early: samples(int64(enc.Lookahead()))}, nil
+}
+
+func samples(n int64) time.Duration {
+	return time.Duration(n/Rate)*time.Second + time.Duration(n%Rate)*time.Second/Rate
+}
+
+// write takes interleaved samples at 48 kHz that begin at pts.
+func (p *packer) write(pts time.Duration, pcm []float32, arrived time.Time) error {
+	if p.started {
+		skew := pts - p.start - samples(p.coded+int64(len(p.waiting)/p.channels))
+		if skew < -maxSkew {
+			return nil // more sound than time: leave some out
+		}
+		if skew > maxSkew {
+			p.started = false // a hole: what waits is played out with silence behind it
+			if len(p.waiting) > 0 {
+				p.waiting = append(p.waiting, make([]float32, packetSamples*p.channels-len(p.waiting))...)
+			}
+		}
+	}
+	if err := p.code(arrived); err != nil {
+		return err
+	}
+	if !p.started {
+		p.started, p.start, p.coded = true, pts, 0
+	}
+	p.waiting = append(p.waiting, pcm...)
+	return p.code(arrived)
+}
+
+// code makes packets of what is enough for one.
+func (p *packer) code(arrived time.Time) error {
+	const size = packetSamples
+	done := 0
+	for ; len(p.waiting)-done >= size*p.channels; done += size * p.channels {
+		n, err := p.enc.Encode(p.waiting[done:done+size*p.channels], p.buf[:])
+		if err != nil {
+			return fmt.Errorf("code Opus: %w", err)
+		}
+		at := p.start + samples(p.coded) - p.early
+		p.coded += size
+		p.emit(media.AccessUnit{PTS: at, DTS: at, Key: true, Data: append([]byte(nil), p.buf[:n]...), Arrived: arrived})
+	}
+	p.waiting = append(p.waiting[:0], p.waiting[done:]...)
+	return nil
+}

@@ -1,0 +1,431 @@
+package sound
+
+import (
+	"errors"
+	"math"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/thesyncim/gopus"
+
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/media/silence"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// The clips in testdata are 1.2 s of silence with a tone of 1 kHz from 0.5 to 0.9 s,
+// coded by ffmpeg, whose encoder puts 1024 samples of its own in front.
+const toneAt, toneLength, toneHz = 0.5, 0.4, 1000.0
+
+// clip reads an ADTS file as a track and its frames.
+func clip(t testing.TB, name string) (media.Track, []media.AccessUnit) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var track media.Track
+	var units []media.AccessUnit
+	for len(data) > 7 {
+		index, channels := data[2]>>2&15, data[2]&1<<2|data[3]>>6
+		size := int(data[3]&3)<<11 | int(data[4])<<3 | int(data[5])>>5
+		rate := map[byte]int{3: 48000, 4: 44100, 7: 22050}[index]
+		track = media.Track{Codec: media.AAC, SampleRate: rate, Channels: int(channels), Config: []byte{2<<3 | index>>1, index<<7 | channels<<3}}
+		at := time.Duration(len(units)) * 1024 * time.Second / time.Duration(rate)
+		units = append(units, media.AccessUnit{PTS: at, DTS: at, Key: true, Data: data[7:size]})
+		data = data[size:]
+	}
+	return track, units
+}
+
+// ear collects what a transcoder emits.
+type ear struct {
+	mu    sync.Mutex
+	units []media.AccessUnit
+}
+
+func (e *ear) hear(au media.AccessUnit) {
+	e.mu.Lock()
+	e.units = append(e.units, au)
+	e.mu.Unlock()
+}
+
+func (e *ear) heard() []media.AccessUnit {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]media.AccessUnit(nil), e.units...)
+}
+
+// listen decodes packets to the left channel, laid out by their times from 0 on.
+func listen(t testing.TB, units []media.AccessUnit) []float64 {
+	t.Helper()
+	dec, err := gopus.NewDecoder(gopus.DefaultDecoderConfig(Rate, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pcm []float64
+	buf := make([]float32, 2*5760)
+	for _, au := range units {
+		n, err := dec.Decode(au.Data, buf)
+		if err != nil || n != packetSamples {
+			t.Fatalf("a packet of %d samples: %v", n, err)
+		}
+		at := int(math.Round((au.PTS).Seconds() * Rate))
+		for i := range n {
+			if k := at + i; k >= 0 {
+				for len(pcm) <= k {
+					pcm = append(pcm, 0)
+				}
+				pcm[k] = float64(buf[2*i])
+			}
+		}
+	}
+	return pcm
+}
+
+// level is how loud a frequency is in pcm: the amplitude of a sine.
+func level(pcm []float64, hz float64) float64 {
+	var re, im float64
+	for i, s := range pcm {
+		sin, cos := math.Sincos(2 * math.Pi * hz * float64(i) / Rate)
+		re, im = re+s*cos, im+s*sin
+	}
+	return 2 * math.Hypot(re, im) / float64(len(pcm))
+}
+
+// onset is when the tone begins, in seconds.
+func onset(pcm []float64) float64 {
+	const window = Rate / 500
+	for i := 0; i+window < len(pcm); i += window / 8 {
+		if level(pcm[i:i+window], toneHz) > 0.12 {
+			return float64(i+window/2) / Rate
+		}
+	}
+	return -1
+}
+
+func checkTone(t *testing.T, units []media.AccessUnit, track *media.Track, within float64) {
+	t.Helper()
+	pcm := listen(t, units)
+	begins := toneAt + 1024/float64(track.SampleRate)
+	if at := onset(pcm); math.Abs(at-begins) > within {
+		t.Errorf("the tone begins at %.4f s, want %.4f", at, begins)
+	}
+	tone := pcm[int((begins+0.05)*Rate):int((begins+toneLength-0.05)*Rate)]
+	want := map[int]float64{1: 0.5, 2: 0.5 / math.Sqrt2, 6: 0.5 / math.Sqrt2 / (1 + math.Sqrt2)}[track.Channels] // of it reaches the left
+	if l := level(tone, toneHz); math.Abs(l-want) > 0.15*want {
+		t.Errorf("the tone has %.3f, want %.3f", l, want)
+	}
+	for _, hz := range []float64{500, 2000, 3900, 12000} {
+		if l := level(tone, hz); l > 0.005 {
+			t.Errorf("%.3f at %v Hz beside the tone", l, hz)
+		}
+	}
+	if l := level(pcm[4800:int((begins-0.05)*Rate)], toneHz); l > 0.005 {
+		t.Errorf("%.3f before the tone", l)
+	}
+}
+
+func TestAACIsHeardAtItsTime(t *testing.T) {
+	for _, name := range []string{"lc48.aac", "lc44.aac", "lc44mono.aac"} {
+		t.Run(name, func(t *testing.T) {
+			track, frames := clip(t, name)
+			var e ear
+			tr, err := New(&track, "", e.hear)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tr.Close()
+			for i := range frames {
+				if err := tr.Write(&frames[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			units := e.heard()
+			for n := 1; n < len(units); n++ {
+				if d := units[n].PTS - units[n-1].PTS - 20*time.Millisecond; d.Abs() > time.Microsecond {
+					t.Fatalf("packet %d is %v off", n, d)
+				}
+			}
+			checkTone(t, units, &track, 0.003)
+		})
+	}
+}
+
+func TestTimesInWholeMillisecondsMakeNoHoles(t *testing.T) {
+	track, frames := clip(t, "lc44.aac")
+	var e ear
+	tr, err := New(&track, "", e.hear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for i := range frames {
+		frames[i].PTS = frames[i].PTS.Truncate(time.Millisecond)
+		if err := tr.Write(&frames[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkTone(t, e.heard(), &track, 0.003)
+}
+
+func TestAHoleStaysAHoleAndTheRestIsInTime(t *testing.T) {
+	track, frames := clip(t, "lc48.aac")
+	var e ear
+	tr, err := New(&track, "", e.hear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for i := range frames {
+		if i >= 5 && i < 15 { // 0.21 s are missing before the tone
+			continue
+		}
+		if err := tr.Write(&frames[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	units := e.heard()
+	last := time.Duration(-1 << 62)
+	for n, au := range units {
+		if au.PTS <= last {
+			t.Fatalf("packet %d goes back in time", n)
+		}
+		last = au.PTS
+	}
+	pcm := listen(t, units)
+	if at := onset(pcm); math.Abs(at-toneAt-1024./48000) > 0.003 {
+		t.Errorf("the tone begins at %.4f s", at)
+	}
+}
+
+func TestFramesThatOverlapAreLeftOut(t *testing.T) {
+	track, frames := clip(t, "lc48.aac")
+	var e ear
+	tr, err := New(&track, "", e.hear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for i := range frames {
+		for range 1 + i%2 { // each second frame twice, with the same time
+			if err := tr.Write(&frames[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := len(e.heard()); n < 55 || n > 63 { // 1.2 s, give or take what may be off
+		t.Errorf("%d packets", n)
+	}
+}
+
+func TestHandMadeSilenceIsDecoded(t *testing.T) {
+	for _, channels := range []byte{1, 2} {
+		track := media.Track{Codec: media.AAC, SampleRate: 48000, Channels: int(channels), Config: []byte{0x11, 0x80 | channels<<3}}
+		var e ear
+		tr, err := New(&track, "", e.hear)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		for n := range 30 {
+			at := time.Duration(n) * 1024 * time.Second / 48000
+			if err := tr.Write(&media.AccessUnit{PTS: at, Data: silence.Frame(&track)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pcm := listen(t, e.heard())
+		if len(pcm) < 28*1024 {
+			t.Errorf("%d channels: %d samples of 30 frames", channels, len(pcm))
+		}
+		for _, s := range pcm {
+			if math.Abs(s) > 1e-3 {
+				t.Fatalf("%d channels: silence of %v", channels, s)
+			}
+		}
+	}
+}
+
+func TestBrokenFramesAreLeftOut(t *testing.T) {
+	track, frames := clip(t, "lc48.aac")
+	var e ear
+	tr, err := New(&track, "", e.hear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	for i := range frames {
+		switch {
+		case i%10 == 3:
+			frames[i].Data = []byte{0xff, 0xff, 0xff, byte(i)}
+		case i%10 == 5:
+			frames[i].Data = nil
+		case i%10 == 7:
+			frames[i].Data = make([]byte, 100_000)
+		}
+		if err := tr.Write(&frames[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(e.heard()); n < 30 {
+		t.Errorf("%d packets", n)
+	}
+	bad := media.AccessUnit{Data: []byte{0xff}}
+	for range maxBad {
+		err = tr.Write(&bad)
+	}
+	if err = tr.Write(&bad); !errors.Is(err, ErrCoding) {
+		t.Errorf("nothing but broken frames: %v", err)
+	}
+}
+
+func TestOpusPassesThrough(t *testing.T) {
+	var e ear
+	tr, err := New(&media.Track{Codec: media.Opus, Channels: 2}, "", e.hear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Close()
+	data := []byte{0xf8, 0xff, 0xfe}
+	if err := errors.Join(tr.Write(&media.AccessUnit{PTS: time.Second, Data: data}), tr.Write(&media.AccessUnit{})); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.heard(); len(got) != 1 || got[0].PTS != time.Second || &got[0].Data[0] != &data[0] {
+		t.Errorf("%+v", got)
+	}
+	if _, err := New(&media.Track{Codec: media.Opus, Channels: 6}, "", e.hear); !errors.Is(err, ErrCoding) {
+		t.Errorf("surround: %v", err)
+	}
+}
+
+func TestWithoutFFmpegTheReasonIsSaid(t *testing.T) {
+	for _, config := range [][]byte{nil, {0x11}, {0x11, 0xb0} /* 5.1 */, {0x2b, 0x11, 0x88, 0x00} /* HE-AAC */, {0xff, 0xff}} {
+		_, err := New(&media.Track{Codec: media.AAC, Config: config}, "", func(media.AccessUnit) {})
+		if !errors.Is(err, ErrCoding) {
+			t.Errorf("%x: %v", config, err)
+		}
+	}
+}
+
+func TestSurroundAndOddRatesGoThroughFFmpeg(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	for _, name := range []string{"surround.aac", "lc22mono.aac", "lc44.aac"} {
+		t.Run(name, func(t *testing.T) {
+			track, frames := clip(t, name)
+			var e ear
+			tr, err := newChild(&track, ffmpeg, e.hear)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range frames {
+				if err := tr.Write(&frames[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := tr.in.Close(); err != nil { // ffmpeg plays out what it holds
+				t.Fatal(err)
+			}
+			tr.ended.Wait()
+			_ = tr.Close()
+			checkTone(t, e.heard(), &track, 0.003)
+		})
+	}
+}
+
+func TestAnFFmpegThatDiesIsNoticed(t *testing.T) {
+	dead := testkit.Tool(t, "false")
+	track, frames := clip(t, "surround.aac")
+	tr, err := New(&track, dead, func(media.AccessUnit) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, 5*time.Second, func() bool { return errors.Is(tr.Write(&frames[0]), ErrCoding) }, "Write fails")
+	_ = tr.Close()
+	if _, err := New(&track, "/nowhere/ffmpeg", func(media.AccessUnit) {}); !errors.Is(err, ErrCoding) {
+		t.Errorf("no ffmpeg where it should be: %v", err)
+	}
+}
+
+func TestResamplingKeepsAToneAndAddsNothing(t *testing.T) {
+	for _, from := range []int{44100, 32000, 22050, 8000, 96000, 88200} {
+		for _, channels := range []int{1, 2} {
+			r := newResampler(from, Rate, channels)
+			var out []float64
+			for n := 0; n < from; n += 1024 {
+				pcm := make([]float32, 0, 2*1024)
+				for i := range 1024 {
+					s := float32(math.Sin(2 * math.Pi * 997 * float64(n+i) / float64(from)))
+					for range channels {
+						pcm = append(pcm, s)
+					}
+				}
+				got := r.write(pcm)
+				for i := 0; i < len(got); i += channels {
+					out = append(out, float64(got[i]))
+				}
+			}
+			if want := Rate; math.Abs(float64(len(out)-want)) > 0.05*Rate {
+				t.Errorf("%d: %d samples of a second", from, len(out))
+			}
+			tone := out[4800 : 4800+Rate/2]
+			var power float64
+			for _, s := range tone {
+				power += s * s
+			}
+			noise := power/float64(len(tone)) - math.Pow(level(tone, 997), 2)/2
+			if l := level(tone, 997); math.Abs(l-1) > 0.01 || noise > 1e-4 {
+				t.Errorf("%d Hz, %d channels: tone %.4f, noise %.2g", from, channels, l, noise)
+			}
+		}
+	}
+}
+
+func FuzzAAC(f *testing.F) {
+	for _, name := range []string{"lc48.aac", "lc44mono.aac"} {
+		track, frames := clip(f, name)
+		f.Add(track.Config, frames[20].Data, frames[21].Data)
+	}
+	f.Add([]byte{0x2b, 0x11, 0x88, 0x00}, []byte{1}, []byte{})
+	f.Fuzz(func(t *testing.T, config, a, b []byte) {
+		tr, err := New(&media.Track{Codec: media.AAC, Config: config}, "", func(media.AccessUnit) {})
+		if err != nil {
+			return
+		}
+		defer tr.Close()
+		for n, data := range [][]byte{a, b, a, b, b} {
+			if err := tr.Write(&media.AccessUnit{PTS: time.Duration(n) * 21 * time.Millisecond, Data: data}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkTranscode(b *testing.B) {
+	for _, name := range []string{"lc48.aac", "lc44.aac"} {
+		b.Run(name, func(b *testing.B) {
+			track, frames := clip(b, name)
+			tr, err := New(&track, "", func(media.AccessUnit) {})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer tr.Close()
+			b.ReportAllocs()
+			began := time.Now()
+			n := 0
+			for b.Loop() {
+				au := frames[n%len(frames)]
+				au.PTS = time.Duration(n) * 1024 * time.Second / time.Duration(track.SampleRate)
+				if err := tr.Write(&au); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			played := time.Duration(n) * 1024 * time.Second / time.Duration(track.SampleRate)
+			b.ReportMetric(100*time.Since(began).Seconds()/played.Seconds(), "%core")
+		})
+	}
+}

@@ -30,6 +30,10 @@ func TestTheFirstStartGivesALoginLinkAndLaterOnesDoNot(t *testing.T) {
 	if link := again.LoginLink("h:1"); link != "http://h:1/" {
 		t.Fatalf("link = %s", link)
 	}
+	flagged := build(t, t.TempDir(), newDesk(), Options{Token: "from the command line", Secure: true}, quiet())
+	if link := flagged.LoginLink("h:1"); link != "https://h:1/" {
+		t.Fatalf("link = %s", link)
+	}
 	if _, err := again.access.who(token, "10.0.0.1:1"); err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,14 @@ import (
 // hidden stands where a secret was, and in an edit means: what it was before.
 const hidden = "***"
 
-// shown is an address fit for state and logs: without passwords and query values.
-func shown(raw string) string { return relay.RedactURL(raw) }
+// shown is an address fit for state and logs: without passwords and query values. A
+// plain word ("cut") is its own.
+func shown(raw string) string {
+	if !strings.ContainsAny(raw, ":/@?#") {
+		return raw
+	}
+	return relay.RedactURL(raw)
+}
 
 // restore puts the secrets of the address was back where edit says ***. They only go
 // to the host they were given for: else whoever may edit an address could have them

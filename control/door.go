@@ -119,8 +119,19 @@ func tokenIn(r *http.Request, inQuery bool) string {
 
 // callerIn is who sends a request. ErrUnauthorised, ErrTooMany.
 func (s *Studio) callerIn(r *http.Request, inQuery bool) (caller, error) {
-	you, err := s.access.who(tokenIn(r, inQuery), r.RemoteAddr)
+	token := tokenIn(r, inQuery)
+	you, err := s.access.who(token, r.RemoteAddr)
+	if err != nil && token != "" {
+		s.refused(r, err)
+	}
 	return caller{You: you, remote: r.RemoteAddr, kind: Script}, err
+}
+
+// refused logs a token that was not let in, but not as often as somebody can try.
+func (s *Studio) refused(r *http.Request, err error) {
+	if s.knocks.Allow() {
+		s.log.Warn("token refused", "remote", r.RemoteAddr, "path", quote(r.URL.Path), "err", err)
+	}
 }
 
 // atLeast lets only a role, or those above it, through to next.

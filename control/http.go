@@ -18,7 +18,8 @@ const (
 	mostHeaders   = 32 << 10
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 10 * time.Second
-	idleTimeout   = time.Minute
+	answerTimeout = time.Minute
+	idleTimeout   = 2 * time.Minute
 )
 
 // Server is an http.Server for the studio with its timeouts set; the caller listens,
@@ -66,6 +67,9 @@ var hostPattern = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,255}$`)
 // guard sets what browsers must know before they trust a page of ours.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Who does not take an answer does not hold it for ever. A deadline that can't
+		// be set (a recorder in tests) is no reason to refuse; a websocket clears it.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 		connect := "'self'"
 		if hostPattern.MatchString(r.Host) { // not every browser counts ws: as 'self'
 			connect += " ws://" + r.Host + " wss://" + r.Host
@@ -87,7 +91,6 @@ func guard(next http.Handler) http.Handler {
 
 // body reads a request's body, bounded in bytes and time.
 func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// A deadline that can't be set (a recorder in tests) is no reason to refuse.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
 	var long *http.MaxBytesError
@@ -152,7 +155,7 @@ func (s *Studio) login(w http.ResponseWriter, r *http.Request) {
 		you, err = s.access.who(args.Token, r.RemoteAddr)
 	}
 	if err != nil {
-		s.log.Warn("login refused", "remote", r.RemoteAddr)
+		s.refused(r, err)
 		s.fail(w, err)
 		return
 	}

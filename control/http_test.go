@@ -171,9 +171,9 @@ func TestPagesAreServedAndNothingElse(t *testing.T) {
 }
 
 func TestHealthReadinessAndTheTable(t *testing.T) {
-	h := build(t, t.TempDir(), newDesk(), Options{Token: adminToken, Platforms: []string{"youtube"}}, quiet())
+	h := build(t, t.TempDir(), newDesk(), Options{Token: adminToken, Platforms: []string{"youtube"}, MixerURL: "cut"}, quiet())
 	stop := h.start(t)
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/api/v1/platforms": "youtube", "/api/v1/commands": `"name":"mixer.cut","role":"operator"`} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ok", "/api/v1/platforms": "youtube", "/api/v1/state": `"mixerUrl":"cut"`, "/api/v1/commands": `"name":"mixer.cut","role":"operator"`} {
 		if status, body, _ := h.ask(t, "GET", path, ""); status != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}

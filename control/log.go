@@ -15,9 +15,9 @@ const (
 	longestLine = 300 // letters
 )
 
-// commandTimeout is how long a command may take; a mixer that hangs must not hold a
-// panel for ever.
-const commandTimeout = 10 * time.Second
+// commandTimeout is how long a command may take: shorter than a panel waits before it
+// calls the outcome unknown, so that it learns of a mixer that hangs.
+const commandTimeout = 5 * time.Second
 
 // caller is who gives a command, and from where.
 type caller struct {

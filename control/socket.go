@@ -89,7 +89,9 @@ func (s *Studio) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.access.who(tokenIn(r, true), r.RemoteAddr); err != nil {
 		k.end(closePolicy, "your access was taken away")
 	}
+	s.log.Info("connected", "who", who.Name, "role", who.Role, "kind", who.kind, "remote", who.remote)
 	k.run()
+	s.log.Info("disconnected", "who", who.Name, "remote", who.remote)
 }
 
 // run serves until either end closes.
@@ -152,6 +154,7 @@ func (k *socket) write(read <-chan struct{}) {
 	defer pace.Stop()
 	var rev uint64
 	var next <-chan struct{}
+	var sent time.Time
 	for {
 		var err error
 		select {
@@ -159,8 +162,9 @@ func (k *socket) write(read <-chan struct{}) {
 			err = k.send(answer, writeWithin)
 		case <-next:
 			next = nil
-			pace.Reset(statePace)
+			pace.Reset(statePace - time.Since(sent)) // after a quiet moment, at once
 		case <-pace.C:
+			sent = time.Now()
 			rev, next, err = k.sendState(rev)
 		case <-ping.C:
 			err = k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin))

@@ -277,6 +277,37 @@ func TestTheServersEndClosesPanelsEvenWithAMixerThatHangs(t *testing.T) {
 	}
 }
 
+// BenchmarkPanels is one change of the mixer until each of N panels has it, over real
+// sockets.
+func BenchmarkPanels(b *testing.B) {
+	for _, panels := range []int{1, 50} {
+		b.Run(fmt.Sprintf("%d panels", panels), func(b *testing.B) {
+			h := open(b)
+			h.store.Update(fullShow)
+			lines := make([]*line, panels)
+			for i := range lines {
+				lines[i] = h.connect(b, adminToken)
+			}
+			time.Sleep(10 * statePace) // the clients' own arrival is told to all
+			b.ReportAllocs()
+			var took time.Duration
+			for n := 0; b.Loop(); n++ {
+				time.Sleep(2 * statePace) // as cuts come: not in a flood
+				want := fmt.Sprintf(`"program":"cam%d"`, n)
+				began := time.Now()
+				h.store.Update(func(st *State) { st.Mixer.Program = fmt.Sprint("cam", n) })
+				for _, l := range lines {
+					for !strings.Contains(string(l.state["mixer"]), want) {
+						l.hear()
+					}
+				}
+				took += time.Since(began)
+			}
+			b.ReportMetric(float64(took.Microseconds())/1000/float64(b.N), "ms/all-have-it")
+		})
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{`{"jsonrpc":"2.0","id":1,"method":"ping"}`, `{"id":{}}`, `[]`, `{"id":null}`, "\x00", `{"jsonrpc":"2.0","id":"\u0000","method":"\ud800","params":[[]]}`} {
 		f.Add([]byte(seed))

@@ -24,6 +24,7 @@ type Store struct {
 	rev     uint64
 	encoded []section // in step with names
 	next    chan struct{}
+	buf     bytes.Buffer // where a section is marshalled before it is compared
 }
 
 // section is a part of the state as it was last marshalled.
@@ -92,8 +93,8 @@ func (s *Store) encode() {
 	v := reflect.ValueOf(&s.state).Elem()
 	for i := range s.encoded {
 		e := &s.encoded[i]
-		b, err := json.Marshal(v.Field(i).Addr().Interface())
-		if err != nil {
+		s.buf.Reset()
+		if err := json.NewEncoder(&s.buf).Encode(v.Field(i).Addr().Interface()); err != nil {
 			if !e.bad { // the section stays as it was: better old than no state at all
 				s.log.Error("a section of the state can't be marshalled", "section", s.names[i], "err", err)
 			}
@@ -101,8 +102,8 @@ func (s *Store) encode() {
 			continue
 		}
 		e.bad = false
-		if !bytes.Equal(b, e.json) {
-			e.json, e.rev, s.rev = b, rev, rev
+		if b := bytes.TrimRight(s.buf.Bytes(), "\n"); !bytes.Equal(b, e.json) {
+			e.json, e.rev, s.rev = bytes.Clone(b), rev, rev
 		}
 	}
 }

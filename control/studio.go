@@ -94,16 +94,16 @@ func (s *Studio) firstStart() error {
 	})
 }
 
-// LoginLink is the panel's address at host:port with a token in its fragment, which
-// browsers keep to themselves. Without a token that could be shown, it has none:
-// tokens are shown once, when they are made.
+// LoginLink is the panel's address at host:port. At the first start it has the admin's
+// token in its fragment, which browsers keep to themselves; a token is shown once, and
+// the one of the -token flag never.
 func (s *Studio) LoginLink(addr string) string {
 	u := url.URL{Scheme: "http", Host: addr, Path: "/"}
 	if s.opts.Secure {
 		u.Scheme = "https"
 	}
-	if token := or(s.told.firstToken, s.opts.Token); token != "" {
-		u.Fragment = "token=" + url.QueryEscape(token)
+	if s.told.firstToken != "" {
+		u.Fragment = "token=" + s.told.firstToken
 	}
 	return u.String()
 }

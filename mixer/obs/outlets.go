@@ -19,8 +19,9 @@ import (
 const (
 	settleTime = 20 * time.Second // a start or stop takes no longer on a good day
 	// afterLogin is how long an output that seems off right after connecting may be
-	// starting already: OBS does not say.
-	afterLogin = 3 * time.Second
+	// starting already: OBS does not say. A stream to the studio starts quickly.
+	afterLogin   = 3 * time.Second
+	afterRestart = 700 * time.Millisecond
 )
 
 var starters = map[string]wire.Params{
@@ -35,29 +36,42 @@ var stoppers = map[string]wire.Params{
 
 // StartOutput starts an output and returns once it runs, or why it does not.
 func (m *Mixer) StartOutput(ctx context.Context, output string) error {
-	return m.settle(ctx, output, starters[output], func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
+	return m.start(ctx, output, afterLogin)
+}
+
+func (m *Mixer) start(ctx context.Context, output string, unsure time.Duration) error {
+	return m.settle(ctx, output, change{starters[output], unsure, func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
 		if o.State != mirror.Off {
 			return nil
 		}
 		return fmt.Errorf("%w: OBS' %s did not start: %s", mixer.ErrNotNow, output, o.Reason)
-	})
+	}})
 }
 
 // StopOutput stops an output and returns once it is off.
 func (m *Mixer) StopOutput(ctx context.Context, output string) error {
-	return m.settle(ctx, output, stoppers[output], func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
+	return m.settle(ctx, output, change{stoppers[output], 0, func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
 		if o.State == mirror.Off {
 			return nil
 		}
 		return fmt.Errorf("%w: OBS' %s did not stop", mixer.ErrNotNow, output)
-	})
+	}})
+}
+
+// change is a start or a stop.
+type change struct {
+	request wire.Params
+	unsure  time.Duration                   // after connecting; an output may be starting then
+	there   func(state string) bool         // nothing needs to be done
+	verdict func(after *mixer.Output) error // once OBS is through with it
 }
 
 // settle serialises the starting and stopping of one output. OBS crashes when it
 // is asked to start a stream that is starting, and ignores a stop right after a
-// start: so a command holds its turn until OBS reported what became of it. It waits until the output neither starts nor stops, sends the request unless
-// the output is as wanted, and waits for its effect.
-func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, there func(state string) bool, verdict func(*mixer.Output) error) error {
+// start: so a command holds its turn until OBS reported what became of it. It waits
+// until the output neither starts nor stops, sends the request unless the output is
+// as wanted, and waits for its effect.
+func (m *Mixer) settle(ctx context.Context, name string, c change) error {
 	lane := m.outs[name]
 	if lane == nil {
 		return fmt.Errorf("%w: %q", mixer.ErrNoOutput, name)
@@ -69,7 +83,7 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 		return err
 	}
 	defer release()
-	if err := m.quiet(ctx, name); err != nil {
+	if err := m.quiet(ctx, name, c.unsure); err != nil {
 		return err
 	}
 	v, _ := m.board.now()
@@ -77,10 +91,10 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 	switch {
 	case before == nil:
 		return fmt.Errorf("%w: OBS has no %s", mixer.ErrNoOutput, name)
-	case there(before.State):
+	case c.there(before.State):
 		return nil
 	}
-	if err := m.call(ctx, mixer.ErrNoOutput, request, nil); err != nil {
+	if err := m.call(ctx, mixer.ErrNoOutput, c.request, nil); err != nil {
 		return err
 	}
 	if err := m.board.await(ctx, func(now *view) bool { return now.words[name] != v.words[name] }); err != nil {
@@ -91,16 +105,16 @@ func (m *Mixer) settle(ctx context.Context, name string, request wire.Params, th
 	}
 	v, _ = m.board.now()
 	if after := find(&v, name); after != nil {
-		return verdict(after)
+		return c.verdict(after)
 	}
 	return mixer.ErrNoOutput
 }
 
 // quiet waits until the output neither starts nor stops, and until that is sure.
-func (m *Mixer) quiet(ctx context.Context, name string) error {
+func (m *Mixer) quiet(ctx context.Context, name string, unsure time.Duration) error {
 	v, _ := m.board.now()
 	if o := find(&v, name); o != nil && o.State == mirror.Off {
-		if wait := time.Until(v.since.Add(afterLogin)); wait > 0 {
+		if wait := time.Until(v.since.Add(unsure)); wait > 0 {
 			if err := retry.Sleep(ctx, wait); err != nil {
 				return fmt.Errorf("%w: %w", mixer.ErrBusy, err)
 			}

@@ -54,17 +54,17 @@ func (s *session) recall(ctx context.Context) {
 			return
 		}
 		for _, p := range s.m.steps(ctx, s.conn, &past) {
-			if err := s.conn.Call(ctx, p, nil); err != nil {
+			if err := s.conn.Call(ctx, p, nil); err != nil && ctx.Err() == nil {
 				s.m.log.Warn("OBS could not be brought back in full", "err", err)
 			}
 		}
 		if past.Graphic != nil && past.Graphic.Shown {
-			if err := s.m.ShowGraphic(ctx, past.Graphic.Text); err != nil {
+			if err := s.m.ShowGraphic(ctx, past.Graphic.Text); err != nil && ctx.Err() == nil {
 				s.m.log.Warn("the lower third could not be brought back", "err", err)
 			}
 		}
 		if past.streaming && s.m.sendsToUs(ctx, s.conn) {
-			if err := s.m.StartOutput(ctx, mirror.Stream); err != nil {
+			if err := s.m.start(ctx, mirror.Stream, afterRestart); err != nil && ctx.Err() == nil {
 				s.m.log.Warn("OBS' stream could not be started again", "err", err)
 			}
 		}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"slices"
+	"time"
 
 	"github.com/andreykaipov/goobs/api/events"
 	"github.com/andreykaipov/goobs/api/typedefs"
@@ -30,9 +31,9 @@ func (m *Mirror) Apply(event any) {
 	case *events.SceneItemEnableStateChanged:
 		m.itemEnabled(e)
 	case *events.CurrentSceneCollectionChanging:
-		m.switching = true
+		m.choices.switching = true
 	case *events.CurrentSceneCollectionChanged:
-		m.switching, m.doubt = false, All
+		m.choices.switching, m.doubt = false, All
 	case *events.SceneCollectionListChanged, *events.ProfileListChanged:
 		m.doubt |= Choices
 	case *events.CurrentProfileChanged:
@@ -101,9 +102,16 @@ func (m *Mirror) applyBus(event any) bool {
 
 func (m *Mirror) applyInput(event any) bool {
 	switch e := event.(type) {
-	case *events.InputCreated, *events.InputRemoved, *events.InputSettingsChanged:
+	case *events.InputSettingsChanged:
 		m.doubt |= Inputs
+	case *events.InputCreated:
+		delete(m.gone, e.InputName)
+		m.doubt |= Inputs
+	case *events.InputRemoved:
+		delete(m.inputs, e.InputName)
+		m.gone[e.InputName] = time.Now()
 	case *events.InputNameChanged:
+		delete(m.gone, e.InputName)
 		m.doubt |= Inputs | Items
 	case *events.InputActiveStateChanged:
 		m.onInput(e.InputName, func(in *input) { in.active = e.VideoActive })

@@ -237,7 +237,7 @@ func fetchChoices(ctx context.Context, c Caller) (Patch, error) {
 	} else if err = optional(err); err != nil {
 		return nil, err
 	}
-	return func(m *Mirror) { m.collections, m.profiles = collections, profiles }, nil
+	return func(m *Mirror) { m.choices.collections, m.choices.profiles = collections, profiles }, nil
 }
 
 // since is when something began that has lasted so many milliseconds.

@@ -47,7 +47,18 @@ func fetchInputs(feedOf func(string) string) Fetch {
 	}
 }
 
+// stillListed is how long a removed input may be in OBS' list: until the last
+// picture with it is drawn.
+const stillListed = 5 * time.Second
+
 func (m *Mirror) putInputs(all map[string]*input) {
+	for name, at := range m.gone {
+		if time.Since(at) > stillListed {
+			delete(m.gone, name)
+		} else {
+			delete(all, name)
+		}
+	}
 	for name, in := range all {
 		if old := m.inputs[name]; old != nil {
 			in.moved = old.moved

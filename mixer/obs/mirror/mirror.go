@@ -34,15 +34,21 @@ type Mirror struct {
 	bus     buses
 	items   map[string][]typedefs.SceneItem // by scene or group, bottom first
 	inputs  map[string]*input
+	gone    map[string]time.Time // inputs that were removed; OBS goes on listing them for a while
 	outputs outlets
 	health  health
 
-	collections, profiles *mixer.Choice
-	switching             bool // between two scene collections
-	leaving               bool // OBS said that it is ending
+	choices choices
+	leaving bool // OBS said that it is ending
 
 	version string
 	doubt   Part
+}
+
+// choices are the other things that OBS has ready.
+type choices struct {
+	collections, profiles *mixer.Choice
+	switching             bool // between two scene collections
 }
 
 // buses are what is on air and how the next thing gets there.
@@ -75,7 +81,7 @@ type input struct {
 func New(version string, feedOf func(url string) string) *Mirror {
 	return &Mirror{
 		version: version, feedOf: feedOf, doubt: All,
-		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
+		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, gone: map[string]time.Time{}, outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
 	}
 }
 
@@ -106,7 +112,7 @@ func (m *Mirror) State() mixer.State {
 		Transitions: slices.Clone(m.bus.transitions), Transition: m.bus.current, InTransition: m.bus.running,
 		OnAir: m.onAir(), OnPreview: []string{},
 	}
-	if m.switching {
+	if m.choices.switching {
 		s.Problem = "OBS is changing its scene collection"
 	}
 	for _, name := range m.bus.scenes {
@@ -119,7 +125,7 @@ func (m *Mirror) State() mixer.State {
 	}
 	s.Audio, s.Media = m.desk()
 	s.Outputs = m.outputList()
-	s.Collections, s.Profiles = clone(m.collections), clone(m.profiles)
+	s.Collections, s.Profiles = clone(m.choices.collections), clone(m.choices.profiles)
 	s.Health = m.health.state(m.frozen())
 	s.Graphic = m.graphic()
 	return s

@@ -166,16 +166,20 @@ func (c *Conn) read() {
 			return
 		}
 		alive()
-		var msg opcodes.Message
-		if err := json.Unmarshal(raw, &msg); err != nil {
-			c.fail(fmt.Errorf("OBS sent what is not obs-websocket: %w", err))
+		if err := c.receive(raw); err != nil {
+			c.fail(err)
 			return
 		}
-		c.dispatch(&msg)
 	}
 }
 
-func (c *Conn) dispatch(msg *opcodes.Message) {
+// receive takes one message. What it does not know it leaves alone: newer servers
+// say more.
+func (c *Conn) receive(raw []byte) error {
+	var msg opcodes.Message
+	if err := json.Unmarshal(raw, &msg); err != nil {
+		return fmt.Errorf("OBS sent what is not obs-websocket: %w", err)
+	}
 	switch msg.Op {
 	case opIdentified:
 		select {
@@ -187,6 +191,7 @@ func (c *Conn) dispatch(msg *opcodes.Message) {
 	case opResponse, opBatchResponse:
 		c.answered(msg.D)
 	}
+	return nil
 }
 
 // write is the one goroutine that sends, and keeps the peer answering.

@@ -110,14 +110,15 @@ func (o *realOBS) coloured(t testing.TB, names ...string) {
 	conn.Close()
 }
 
-func (o *realOBS) mixer(t testing.TB) *obs.Mixer {
-	return obs.New(obs.Config{URL: "obs://" + o.addr, Password: func() string { return obsPassword }}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+func (o *realOBS) mixer(t testing.TB, cfg obs.Config) *obs.Mixer {
+	cfg.URL, cfg.Password = "obs://"+o.addr, func() string { return obsPassword }
+	return obs.New(cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
 }
 
 func TestRealOBSPassesTheContract(t *testing.T) {
 	mixertest.Test(t, func(t *testing.T) mixer.Mixer {
 		o := startOBS(t, "--studio-mode")
 		o.coloured(t, mixertest.Cam1, mixertest.Cam2)
-		return o.mixer(t)
+		return o.mixer(t, obs.Config{})
 	})
 }

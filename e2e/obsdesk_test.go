@@ -35,9 +35,11 @@ type obsDesk struct {
 	state mixer.State
 }
 
-func (o *realOBS) desk(t *testing.T) *obsDesk {
+func (o *realOBS) desk(t *testing.T) *obsDesk { return o.deskOf(t, obs.Config{}) }
+
+func (o *realOBS) deskOf(t *testing.T, cfg obs.Config) *obsDesk {
 	t.Helper()
-	d := &obsDesk{Mixer: o.mixer(t), t: t}
+	d := &obsDesk{Mixer: o.mixer(t, cfg), t: t}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {

@@ -391,6 +391,12 @@ func FuzzAAC(f *testing.F) {
 	}
 	f.Add([]byte{0x2b, 0x11, 0x88, 0x00}, []byte{1}, []byte{})
 	f.Fuzz(func(t *testing.T, config, a, b []byte) {
+		began := time.Now()
+		defer func() {
+			if d := time.Since(began); d > 5*time.Second {
+				t.Errorf("five frames take %v", d)
+			}
+		}()
 		tr, err := New(&media.Track{Codec: media.AAC, Config: config}, "", func(media.AccessUnit) {})
 		if err != nil {
 			return

@@ -110,14 +110,17 @@ func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
 	if err := src.refused(stats.Tracks); err != nil {
 		return nil, "", err
 	}
-	if _, err := checkOffer(offer); err != nil {
+	sound, err := checkOffer(offer)
+	if err != nil {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), stream: stream, remote: host(remote), hub: s.hub, source: src,
+		id: rand.Text(), stream: stream, remote: host(remote), hub: s.hub, source: src, sounds: s.sounds,
 		lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1),
-		connected: make(chan struct{}),
-		picture:   newSender(webrtc.RTPCodecTypeVideo, stream),
+		connected: make(chan struct{}), picture: newSender(webrtc.RTPCodecTypeVideo, stream),
+	}
+	if sound {
+		v.sound = newSender(webrtc.RTPCodecTypeAudio, stream)
 	}
 	ctx, end := context.WithCancelCause(context.Background())
 	v.end, v.done = end, ctx.Done()
@@ -185,11 +188,14 @@ func (v *viewer) negotiate(api *webrtc.API, offer string) (string, error) {
 	v.pc = pc
 	pc.OnConnectionStateChange(v.state)
 	only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}
-	transceiver, err := pc.AddTransceiverFromTrack(v.picture, only)
-	if err != nil {
+	if _, err := pc.AddTransceiverFromTrack(v.picture, only); err != nil {
 		return "", fmt.Errorf("%w: %w", errAnswer, err)
 	}
-	v.rtcp = transceiver.Sender()
+	if v.sound != nil {
+		if _, err := pc.AddTransceiverFromTrack(v.sound, only); err != nil {
+			return "", fmt.Errorf("%w: %w", errAnswer, err)
+		}
+	}
 	return answer(pc, offer)
 }
 

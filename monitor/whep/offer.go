@@ -47,7 +47,7 @@ func checkOffer(body string) (sound bool, err error) {
 			picture = true
 			h264 = h264 || hasH264(m)
 		case "audio":
-			sound = true
+			sound = sound || hasOpus(m)
 		default:
 			return false, errData
 		}
@@ -71,6 +71,15 @@ func hasH264(m *sdp.MediaDescription) bool {
 			if of, parameters, _ := strings.Cut(f.Value, " "); f.Key == "fmtp" && of == number && strings.Contains(parameters, "packetization-mode=1") {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+func hasOpus(m *sdp.MediaDescription) bool {
+	for _, a := range m.Attributes {
+		if a.Key == "rtpmap" && strings.HasSuffix(strings.ToLower(a.Value), " opus/48000/2") {
+			return true
 		}
 	}
 	return false

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"obvan/hub"
 	"obvan/internal/testkit"
 	"obvan/media"
@@ -173,7 +175,7 @@ func FuzzOffer(f *testing.F) {
 		if _, err := checkOffer(offer); err != nil {
 			return
 		}
-		v := &viewer{picture: newSender(1, "cam1"), end: func(error) {}, connected: make(chan struct{})}
+		v := &viewer{picture: newSender(webrtc.RTPCodecTypeVideo, "cam1"), end: func(error) {}, connected: make(chan struct{})}
 		began := time.Now()
 		_, _ = v.negotiate(api, offer)
 		if v.pc != nil {

@@ -15,7 +15,6 @@ type session struct {
 	tracks *media.Tracks
 
 	begun    time.Time // the last burst
-	epoch    time.Time // when the stream's time 0 was
 	reported time.Time
 
 	second   time.Time // of the repeat budget
@@ -42,23 +41,8 @@ func (s *session) unit(au *media.AccessUnit) error {
 	if err := out.send(payloads, rtpTime(au.PTS, videoRate)); err != nil {
 		return errLeft
 	}
-	s.report(au)
+	s.reported = s.viewer.report(out, au, s.reported)
 	return nil
-}
-
-// report tells the viewer now and then what time it is in the stream.
-func (s *session) report(au *media.AccessUnit) {
-	now := time.Now()
-	if now.Sub(s.reported) < reportEvery {
-		return
-	}
-	if s.epoch.IsZero() {
-		s.epoch = au.Arrived.Add(-au.PTS)
-	}
-	s.reported = now
-	if r := s.viewer.picture.report(now, s.epoch); r != nil {
-		_ = s.viewer.pc.WriteRTCP([]rtcp.Packet{r}) // a dead connection shows in the next picture
-	}
 }
 
 // repeat sends lost packets again, within the budget.

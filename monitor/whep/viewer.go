@@ -13,6 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/hub"
+	"obvan/media"
 )
 
 // How a viewer is treated.
@@ -45,7 +46,11 @@ type viewer struct {
 	hub     *hub.Hub
 	source  *source
 	picture *sender
-	rtcp    *webrtc.RTPSender // of the picture
+	sound   *sender // nil when the viewer wants none
+	sounds  *sounds
+
+	epochOnce sync.Once
+	epoch     time.Time // when the stream's time 0 was
 
 	// What listen heard, and that it heard something.
 	lost      chan []rtcp.NackPair
@@ -59,9 +64,11 @@ type viewer struct {
 
 // serve runs until the viewer leaves, the stream ends or ctx is done, and says why.
 func (v *viewer) serve(ctx context.Context) error {
-	var readers sync.WaitGroup
-	readers.Go(v.listen)
-	defer readers.Wait()
+	var parts sync.WaitGroup
+	for _, from := range v.pc.GetSenders() {
+		parts.Go(func() { v.listen(from) })
+	}
+	defer parts.Wait()
 	defer func() { _ = v.pc.GracefulClose() }()
 
 	v.source.join()
@@ -74,6 +81,11 @@ func (v *viewer) serve(ctx context.Context) error {
 		case <-connect.Done():
 			return context.Cause(connect)
 		}
+	}
+	if v.sound != nil {
+		hear, stop := context.WithCancel(ctx)
+		defer stop()
+		parts.Go(func() { v.play(hear) })
 	}
 	return v.show(ctx)
 }
@@ -128,15 +140,57 @@ func (v *viewer) pause(ctx context.Context, sub *hub.Subscriber) {
 	}
 }
 
-// listen reads what the viewer says until the connection is closed.
-func (v *viewer) listen() {
+// play sends the sound, from now on. The picture decides when the viewer ends.
+func (v *viewer) play(ctx context.Context) {
+	select {
+	case <-v.sound.bound:
+	case <-ctx.Done():
+		return
+	}
+	sub, leave, err := v.sounds.listen(v.stream)
+	if err != nil {
+		return
+	}
+	defer leave()
+	var reported time.Time
+	for {
+		au, err := sub.Next(ctx)
+		if err != nil {
+			return
+		}
+		if v.sound.send([][]byte{au.Data}, rtpTime(au.PTS, audioRate)) != nil {
+			return
+		}
+		reported = v.report(v.sound, &au, reported)
+		if sub.Lag() > tooLate {
+			sub.SkipToLive()
+		}
+	}
+}
+
+// report tells the viewer now and then what time it is in the stream. Sound and
+// picture report by the same clock, or they would not be played in sync.
+func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.Time {
+	now := time.Now()
+	if now.Sub(last) < reportEvery {
+		return last
+	}
+	v.epochOnce.Do(func() { v.epoch = au.Arrived.Add(-au.PTS) })
+	if r := of.report(now, v.epoch); r != nil {
+		_ = v.pc.WriteRTCP([]rtcp.Packet{r}) // a dead connection shows in the next picture
+	}
+	return now
+}
+
+// listen reads what the viewer says of one track until the connection is closed.
+func (v *viewer) listen(from *webrtc.RTPSender) {
 	defer func() {
 		if p := recover(); p != nil { // the parser's: this viewer only
 			v.end(fmt.Errorf("read RTCP: %v", p))
 		}
 	}()
 	for {
-		packets, _, err := v.rtcp.ReadRTCP()
+		packets, _, err := from.ReadRTCP()
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
 			return
 		}

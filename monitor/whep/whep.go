@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os/exec"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
+	"obvan/monitor/sound"
 )
 
 // How many may watch. A panel with sixteen tiles, preview and program is 18
@@ -68,6 +70,7 @@ type Server struct {
 	viewers map[string]*viewer
 	sources map[string]*source // by stream, as long as that is live
 	gone    sync.WaitGroup     // one for each viewer
+	sounds  *sounds
 	limits  limits
 }
 
@@ -77,8 +80,10 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bind the WebRTC port: %w", err)
 	}
+	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some sound is not heard
 	return &Server{
 		hub: h, log: log, udp: udp, tcp: tcp,
+		sounds:  &sounds{feeds: h, ffmpeg: ffmpeg, log: log, playing: map[string]*playing{}},
 		viewers: map[string]*viewer{}, sources: map[string]*source{},
 		limits: limits{maxViewers, maxByRemote, connectWithin},
 	}, nil
@@ -137,6 +142,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	s.gone.Wait()
+	s.sounds.ended.Wait()
 	return closePorts()
 }
 
@@ -208,6 +214,20 @@ func (s *Server) Watch(stream string) (ok bool, why string) {
 // not, why, in words.
 func Watchable(tracks *media.Tracks) (ok bool, why string) {
 	if err := watchable(tracks); err != nil {
+		return false, sentence(err)
+	}
+	return true, ""
+}
+
+// Hearable says whether browsers can play the sound of a live stream, and if not,
+// why, in words.
+func (s *Server) Hearable(stream string) (ok bool, why string) {
+	stats, live := s.hub.Stream(stream)
+	i := stats.Tracks.Audio()
+	if !live || i < 0 {
+		return false, "The stream has no sound."
+	}
+	if err := sound.Check(&(*stats.Tracks)[i], s.sounds.ffmpeg); err != nil {
 		return false, sentence(err)
 	}
 	return true, ""

@@ -73,6 +73,7 @@ func newDeskAt(t *testing.T, addr string) *desk {
 // camera publishes pictures of made-up slices, numbered in their last bytes.
 type camera struct {
 	*hub.Publisher
+	mu    sync.Mutex // a publisher has one writer: picture and sound take turns
 	at    time.Duration
 	step  time.Duration
 	count int
@@ -119,6 +120,19 @@ func (c *camera) shoot(key bool) media.AccessUnit {
 	au := c.unit(key)
 	c.Write(au)
 	return au
+}
+
+// Write and SetTracks are the publisher's, in turns.
+func (c *camera) Write(au media.AccessUnit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Publisher.Write(au)
+}
+
+func (c *camera) SetTracks(tracks media.Tracks) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Publisher.SetTracks(tracks)
 }
 
 func (c *camera) unit(key bool) media.AccessUnit {
@@ -168,6 +182,7 @@ type player struct {
 
 	mu       sync.Mutex
 	pictures []picture
+	sounds   []picture
 	seqs     []uint16
 	delays   map[string]int
 	ssrc     uint32
@@ -230,6 +245,10 @@ func (p *player) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 			delayID = uint8(ext.ID)
 		}
 	}
+	if track.Kind() == webrtc.RTPCodecTypeAudio {
+		p.hear(track)
+		return
+	}
 	var now picture
 	depacketise := h264.H264Packet{IsAVC: true}
 	for {
@@ -253,6 +272,24 @@ func (p *player) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 		}
 		p.mu.Unlock()
 	}
+}
+
+func (p *player) hear(track *webrtc.TrackRemote) {
+	for {
+		packet, _, err := track.ReadRTP()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.sounds = append(p.sounds, picture{packet.Payload, packet.Timestamp, time.Now()})
+		p.mu.Unlock()
+	}
+}
+
+func (p *player) heard() []picture {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]picture(nil), p.sounds...)
 }
 
 func (p *player) got() []picture {

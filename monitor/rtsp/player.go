@@ -1,0 +1,331 @@
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/pion/rtcp"
+
+	"obvan/hub"
+	"obvan/internal/door"
+	"obvan/media"
+	"obvan/media/rtp"
+)
+
+const (
+	maxLag      = time.Second     // behind the newest unit: then the next key frame
+	reportEvery = 5 * time.Second // sender reports
+	squeezed    = 100 * time.Millisecond
+	aPicture    = time.Millisecond // of the squeezed ones, at most
+	atOnce      = 10               // packets of the first pictures in a row over UDP, then a pause
+	udpPause    = time.Millisecond
+	fullPause   = 5 * time.Millisecond
+)
+
+// player is one reader. The library's stream is its own: so each reader starts at
+// a key frame and falls behind alone.
+type player struct {
+	server *Server
+	lib    *gortsplib.ServerSession
+	conn   *door.Conn
+	out    *gortsplib.ServerStream
+	sub    *hub.Subscriber
+	name   string
+	remote string
+	udp    bool
+
+	writer *rtp.Writer
+	tracks *media.Tracks // the generation that writer describes, or one that fits it
+	sends  []*reports    // by track
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	asked   bool // PLAY was answered
+	started bool
+	done    chan struct{}
+
+	pushed, taken uint64 // packets: given to the library, and sent by it
+	lost          uint64 // units, of sub
+	squeeze       squeeze
+}
+
+func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string, tracks *media.Tracks) (*player, error) {
+	writer, err := rtp.NewWriter(tracks)
+	if err != nil {
+		return nil, err
+	}
+	p := &player{
+		server: s, lib: ctx.Session, conn: door.Of(ctx.Conn.NetConn()), name: stream, remote: ctx.Conn.NetConn().RemoteAddr().String(),
+		udp: ctx.Transport == gortsplib.TransportUDP, writer: writer, tracks: tracks, done: make(chan struct{}),
+	}
+	p.out = &gortsplib.ServerStream{Server: s.lib, Desc: writer.Description()}
+	if err := p.out.Initialize(); err != nil {
+		return nil, err
+	}
+	p.sends = newReports(p.out, writer, len(*tracks))
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// close ends the reader; the library has ended its session.
+func (p *player) close() {
+	p.cancel()
+	if p.started {
+		<-p.done
+	}
+	p.out.Close()
+	if p.conn != nil {
+		p.conn.Expect()
+	}
+}
+
+// run sends the stream until the reader or the publisher leaves.
+func (p *player) run() {
+	defer close(p.done)
+	defer p.lib.Close()
+	sub, err := p.server.hub.Subscribe(p.name)
+	if err != nil {
+		return
+	}
+	defer sub.Close()
+	p.sub = sub
+	log := p.server.log.With("stream", p.name, "proto", "rtsp", "remote", p.remote)
+	log.Info("reader joined")
+	err = p.play()
+	switch {
+	case p.ctx.Err() != nil, errors.Is(err, io.EOF):
+		err = nil
+	}
+	log.Info("reader left", "lost", sub.Lost(), "err", err)
+}
+
+func (p *player) play() error {
+	if err := p.first(); err != nil {
+		return err
+	}
+	for {
+		au, err := p.sub.Next(p.ctx)
+		if err != nil {
+			return err
+		}
+		if p.sub.Lag() > maxLag && p.sub.SkipToKey() > 0 {
+			p.note()
+			continue
+		}
+		p.note()
+		if err := p.send(au, false); err != nil {
+			return err
+		}
+	}
+}
+
+// note counts what the hub says this reader lost.
+func (p *player) note() {
+	if lost := p.sub.Lost(); lost > p.lost {
+		p.server.skipped.Add(lost - p.lost)
+		p.lost = lost
+	}
+}
+
+// first sends what is there since the newest key frame. Its sound is left out, but
+// for what belongs to the moment that the pictures are squeezed into.
+func (p *player) first() error {
+	var units []media.AccessUnit
+	for {
+		au, err := p.sub.TryNext()
+		if errors.Is(err, hub.ErrNotYet) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		units = append(units, au)
+	}
+	p.squeeze = newSqueeze(units)
+	for _, au := range units {
+		if !au.Video() && au.PTS < p.squeeze.from() {
+			continue
+		}
+		if err := p.send(au, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errTracks = errors.New("the stream is another one now")
+
+func (p *player) send(au media.AccessUnit, burst bool) error {
+	if au.Tracks != p.tracks {
+		if !p.writer.Serves(p.tracks, au.Tracks) {
+			return errTracks // the description is wrong: let the reader ask anew
+		}
+		p.tracks = au.Tracks
+	}
+	packetiser, m := p.writer.Track(au.Track), p.writer.Media(au.Track)
+	if m == nil {
+		return nil
+	}
+	if au.Video() {
+		au.PTS = p.squeeze.at(au.PTS)
+	}
+	pkts, err := packetiser.Packets(&au)
+	if err != nil {
+		p.server.broken.Add(1)
+		return nil
+	}
+	report := p.sends[au.Track]
+	if sr := report.due(time.Now(), &au, packetiser.Timestamp(&au)); sr != nil {
+		_ = p.out.WritePacketRTCP(m, sr)
+	}
+	for i, pkt := range pkts {
+		if err := p.room(); err != nil {
+			return err
+		}
+		report.count(len(pkt.Payload))
+		if err := p.out.WritePacketRTP(m, pkt); err != nil {
+			return err
+		}
+		p.pushed++
+		if burst && p.udp && i%atOnce == atOnce-1 {
+			if err := p.pause(udpPause); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// room waits until the library's queue takes a packet: it drops what does not fit.
+// Meanwhile the hub goes on, and the reader is behind.
+func (p *player) room() error {
+	for p.pushed-p.taken >= queue-32 {
+		if p.taken = p.sent(); p.pushed-p.taken < queue-32 {
+			break
+		}
+		if err := p.pause(fullPause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sent is how many packets have left for the reader. Tracks that it did not set up
+// count as sent.
+func (p *player) sent() (n uint64) {
+	stats := p.lib.Stats()
+	n = p.pushed
+	var out, in uint64
+	for m := range stats.Medias {
+		for _, f := range stats.Medias[m].Formats {
+			out += f.RTPPacketsSent
+		}
+		for i := range p.sends {
+			if p.writer.Media(i) == m {
+				in += uint64(p.sends[i].packets)
+			}
+		}
+	}
+	return n - (in - min(in, out))
+}
+
+func (p *player) pause(d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}
+
+// squeeze maps the times of the pictures up to live into the moment before it, in
+// their order.
+type squeeze struct {
+	live  time.Duration
+	ratio float64
+	span  time.Duration
+}
+
+func newSqueeze(units []media.AccessUnit) squeeze {
+	var q squeeze
+	var first time.Duration
+	n := 0
+	for i := range units {
+		if !units[i].Video() {
+			continue
+		}
+		if n == 0 {
+			first, q.live = units[i].PTS, units[i].PTS
+		}
+		first, q.live = min(first, units[i].PTS), max(q.live, units[i].PTS)
+		n++
+	}
+	long := q.live - first
+	q.ratio, q.span = 1, min(long, squeezed, time.Duration(n)*aPicture)
+	if long > 0 {
+		q.ratio = float64(q.span) / float64(long)
+	}
+	return q
+}
+
+func (q *squeeze) from() time.Duration { return q.live - q.span }
+
+func (q *squeeze) at(pts time.Duration) time.Duration {
+	if pts >= q.live {
+		return pts
+	}
+	return q.live - time.Duration(float64(q.live-pts)*q.ratio)
+}
+
+// reports makes one track's sender reports (RFC 3550, 6.4.1). All tracks of a
+// reader relate the stream's time to the same clock, so it can put sound and
+// picture in step. The library's own carry nanoseconds where a fraction of 2^32
+// belongs, and readers that trust them are out of step by up to 0.8 s.
+type reports struct {
+	ssrc            uint32
+	zero            *time.Time // the wall clock at the stream's time 0, shared by the tracks
+	next            time.Time
+	packets, octets uint32
+}
+
+func newReports(out *gortsplib.ServerStream, w *rtp.Writer, tracks int) []*reports {
+	stats := out.Stats()
+	all := make([]*reports, tracks)
+	zero := new(time.Time)
+	for i := range all {
+		all[i] = &reports{zero: zero}
+		if m := w.Media(i); m != nil {
+			all[i].ssrc = stats.Medias[m].Formats[m.Formats[0]].LocalSSRC
+		}
+	}
+	return all
+}
+
+// due is the report that goes before a unit, nil when it is not time yet.
+func (r *reports) due(now time.Time, au *media.AccessUnit, ts uint32) rtcp.Packet {
+	if now.Before(r.next) {
+		return nil
+	}
+	r.next = now.Add(reportEvery)
+	if r.zero.IsZero() {
+		*r.zero = now.Add(-au.PTS)
+	}
+	return &rtcp.SenderReport{SSRC: r.ssrc, NTPTime: ntp(r.zero.Add(au.PTS)), RTPTime: ts, PacketCount: r.packets, OctetCount: r.octets}
+}
+
+func (r *reports) count(size int) {
+	r.packets++
+	r.octets += uint32(size)
+}
+
+// ntp is a time in seconds since 1900 and a fraction of 2^32 (RFC 5905, 6).
+func ntp(t time.Time) uint64 {
+	const since1900 = 2208988800
+	ns := uint64(t.UnixNano())
+	return (ns/1e9+since1900)<<32 | (ns%1e9)<<32/1e9
+}

@@ -1,0 +1,288 @@
+// Package rtsp plays any stream of the hub over RTSP 1.0 (RFC 2326), read-only:
+// rtsp://HOST/<stream>. OBS pulls the cameras from here.
+//
+// A reader gets the pictures since the newest key frame at once, squeezed into a
+// moment, and then what comes: it shows a picture as soon as it can decode one, and
+// it is not behind by the age of that key frame for as long as it watches.
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/auth"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/headers"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+
+	"obvan/hub"
+	"obvan/internal/door"
+	"obvan/media"
+	"obvan/media/rtp"
+)
+
+const (
+	maxConns     = 256
+	patience     = 10 * time.Second // from the first byte to PLAY
+	readTimeout  = 10 * time.Second
+	writeTimeout = 5 * time.Second // of a reader that takes nothing
+	defaultPort  = "8554"
+	describeWait = 2 * time.Second // for a stream that is there but not yet known
+	queue        = 1024            // packets to a reader; a power of two
+)
+
+var errReadOnly = errors.New("this stream can't be played")
+
+// Server is a bound listener.
+type Server struct {
+	hub *hub.Hub
+	may func(stream, token, remote string) error
+	log *slog.Logger
+	lib *gortsplib.Server
+	ln  *door.Listener
+
+	mu      sync.Mutex
+	players map[*gortsplib.ServerSession]*player
+
+	skipped, overflowed, broken atomic.Uint64 // since the last line in the log
+}
+
+// Listen binds u. authorise says whether somebody may play a stream: the token is
+// from ?token= or the password of any user. With tls, media goes over the
+// connection only; without, also over UDP.
+func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string) error, tls *tls.Config, log *slog.Logger) (*Server, error) {
+	s := &Server{hub: h, may: authorise, log: log, players: map[*gortsplib.ServerSession]*player{}}
+	port := u.Port()
+	if port == "" {
+		port = defaultPort
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return nil, fmt.Errorf("listen rtsp: %w", err)
+	}
+	s.ln = &door.Listener{Listener: ln, Max: maxConns, Patience: patience}
+	s.lib = &gortsplib.Server{
+		Handler: s, RTSPAddress: ln.Addr().String(), TLSConfig: tls,
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, WriteQueueSize: queue,
+		AuthMethods:              []auth.VerifyMethod{auth.VerifyMethodBasic}, // only a password that we see can be asked about
+		DisableRTCPSenderReports: true,                                        // they are wrong by up to 0.8 s: see reports
+		Listen:                   func(string, string) (net.Listener, error) { return s.ln, nil },
+	}
+	if tls != nil {
+		return s, nil
+	}
+	if err := s.listenUDP(u.Hostname(), port); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("listen rtsp: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Server) listenUDP(host, port string) error {
+	from, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	if from != 0 {
+		from += 2
+	}
+	data, control, err := door.UDPPair(host, from)
+	if err != nil {
+		return err
+	}
+	s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress = data.LocalAddr().String(), control.LocalAddr().String()
+	s.lib.ListenPacket = func(_, address string) (net.PacketConn, error) {
+		if address == s.lib.UDPRTPAddress {
+			return data, nil
+		}
+		return control, nil
+	}
+	return nil
+}
+
+// Addr is where readers connect to.
+func (s *Server) Addr() string { return s.ln.Addr().String() }
+
+// Run serves until ctx is done and all readers are gone.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.lib.Start(); err != nil {
+		return fmt.Errorf("rtsp: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.lib.Wait() }()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-second.C:
+			if skipped, overflowed, broken := s.skipped.Swap(0), s.overflowed.Swap(0), s.broken.Swap(0); skipped+overflowed+broken > 0 {
+				s.log.Debug("slow readers", "proto", "rtsp", "skipped", skipped, "overflowed", overflowed, "broken", broken)
+			}
+		case <-ctx.Done():
+			s.lib.Close()
+			<-ended
+			return nil
+		case err := <-ended:
+			s.lib.Close() // its goroutines end with its context
+			return fmt.Errorf("rtsp: %w", err)
+		}
+	}
+}
+
+func answer(code base.StatusCode, why string) *base.Response {
+	return &base.Response{StatusCode: code, StatusMessage: why}
+}
+
+// admit says whether the peer may play the stream, and what the stream is. resp is
+// nil when it may.
+func (s *Server) admit(conn *gortsplib.ServerConn, req *base.Request, path, query string) (stream string, tracks *media.Tracks, resp *base.Response, err error) {
+	stream = strings.Trim(path, "/")
+	remote := conn.NetConn().RemoteAddr().String()
+	if err := s.may(stream, token(query, req), remote); err != nil {
+		s.log.Info("reader refused", "stream", stream, "proto", "rtsp", "remote", remote)
+		return "", nil, answer(base.StatusUnauthorized, "Unauthorized"), liberrors.ErrServerAuth{}
+	}
+	if tracks = s.tracks(stream); tracks == nil {
+		return "", nil, answer(base.StatusNotFound, "There is no such stream now"), nil
+	}
+	return stream, tracks, nil, nil
+}
+
+// tracks is a stream's tracks, which may be a moment away.
+func (s *Server) tracks(stream string) *media.Tracks {
+	late := time.NewTimer(describeWait)
+	defer late.Stop()
+	for {
+		changed := s.hub.Changed()
+		st, ok := s.hub.Stream(stream)
+		if !ok || st.Tracks != nil {
+			return st.Tracks
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return nil
+		}
+	}
+}
+
+func token(query string, req *base.Request) string {
+	if q, err := url.ParseQuery(query); err == nil && q.Get("token") != "" {
+		return q.Get("token")
+	}
+	var h headers.Authorization
+	if h.Unmarshal(req.Header["Authorization"]) == nil && h.Method == headers.AuthMethodBasic {
+		return h.BasicPass
+	}
+	return ""
+}
+
+// OnDescribe says what a stream is. There is no library's stream yet: each reader
+// gets its own, at SETUP.
+func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	_, tracks, resp, err := s.admit(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
+	if resp != nil {
+		return resp, nil, err
+	}
+	writer, err := rtp.NewWriter(tracks)
+	if err != nil {
+		return answer(base.StatusUnsupportedMediaType, "This stream can't be sent over RTP"), nil, err
+	}
+	body, err := writer.Description().Marshal(false)
+	if err != nil {
+		return answer(base.StatusInternalServerError, ""), nil, err
+	}
+	return &base.Response{StatusCode: base.StatusOK, Body: body}, nil, nil
+}
+
+// OnSetup makes the reader at its first track; the library wants the same stream
+// for the others.
+func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	p := s.player(ctx.Session)
+	if p != nil {
+		return answer(base.StatusOK, "OK"), p.out, nil
+	}
+	stream, tracks, resp, err := s.admit(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
+	if resp != nil {
+		return resp, nil, err
+	}
+	if p, err = s.newPlayer(ctx, stream, tracks); err != nil {
+		return answer(base.StatusUnsupportedMediaType, "This stream can't be sent over RTP"), nil, err
+	}
+	s.mu.Lock()
+	s.players[ctx.Session] = p
+	s.mu.Unlock()
+	return answer(base.StatusOK, "OK"), p.out, nil
+}
+
+// OnPlay lets the connection take its time. Media starts after the answer.
+func (s *Server) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+	p := s.player(ctx.Session)
+	if p == nil {
+		return answer(base.StatusBadRequest, "Bad Request"), errReadOnly
+	}
+	if p.conn != nil {
+		p.conn.Admit()
+	}
+	p.asked = true
+	return answer(base.StatusOK, "OK"), nil
+}
+
+// OnResponse starts the media: the library takes packets for a reader only once it
+// has worked through PLAY, and this is the first it says after that.
+func (s *Server) OnResponse(conn *gortsplib.ServerConn, res *base.Response) {
+	lib := conn.Session()
+	if lib == nil || res.StatusCode != base.StatusOK {
+		return
+	}
+	if p := s.player(lib); p != nil && p.asked && !p.started {
+		p.started = true
+		go p.run()
+	}
+}
+
+func (s *Server) player(lib *gortsplib.ServerSession) *player {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.players[lib]
+}
+
+// OnSessionClose ends the reader.
+func (s *Server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
+	s.mu.Lock()
+	p := s.players[ctx.Session]
+	delete(s.players, ctx.Session)
+	s.mu.Unlock()
+	if p != nil {
+		p.close()
+	}
+}
+
+// OnConnClose ends the session with its connection, also one over UDP.
+func (s *Server) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
+	if lib := ctx.Conn.Session(); lib != nil {
+		lib.Close()
+	}
+}
+
+// OnPacketsLost counts; the library would write to the standard log.
+func (s *Server) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) { s.broken.Add(ctx.Lost) }
+
+// OnDecodeError counts; the library would write to the standard log.
+func (s *Server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) { s.broken.Add(1) }
+
+// OnStreamWriteError counts; the library would write to the standard log.
+func (s *Server) OnStreamWriteError(*gortsplib.ServerHandlerOnStreamWriteErrorCtx) {
+	s.overflowed.Add(1)
+}

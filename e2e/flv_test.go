@@ -79,7 +79,7 @@ func decodePictures(t testing.TB, path string) []seen {
 	t.Helper()
 	raw := ffmpegDecode(t, path, "-an", "-vf",
 		"split[a][b];[a]crop=8:8:iw*3/4:ih*3/4,scale=1:1,format=rgb24[x];[b]crop=8:8:iw/16:ih/16,scale=1:1,format=rgb24[y];[x][y]hstack",
-		"-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+		"-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
 	units := pick(readFLV(t, path), true)
 	var pictures []seen
 	for n := 0; 6*n+6 <= len(raw) && n < len(units); n++ {

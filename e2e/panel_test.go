@@ -28,7 +28,7 @@ func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
 		b.do(chromedp.KeyEvent(" "))
 		s.await(3*time.Second, source+" on air by space", func(st control.State) bool { return st.Program.OnAir == source && st.Tally[source] == "program" })
 	}
-	b.do(chromedp.Click(chromedp.CSS(`[data-source="cam4"]`)))
+	b.do(chromedp.Click(chromedp.CSS(`[data-source="cam4"] button`)))
 	s.await(2*time.Second, "cam4 in preview by mouse", func(st control.State) bool { return st.Mixer.Preview == "cam4" })
 	b.do(chromedp.Click(chromedp.CSS(`[data-command="mixer.cut"]`)))
 	s.await(3*time.Second, "cam4 on air by mouse", func(st control.State) bool { return st.Program.OnAir == "cam4" })

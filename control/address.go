@@ -38,7 +38,10 @@ func restore(edit, was string) (string, error) {
 		return "", badf("the address goes to another host: write its password and secrets again instead of %s", hidden)
 	}
 	if password, ok := now.User.Password(); ok && password == hidden {
-		now.User = old.User
+		if password, ok = old.User.Password(); !ok {
+			return "", badf("%s stands where nothing was before", hidden)
+		}
+		now.User = url.UserPassword(now.User.Username(), password)
 	}
 	pairs := strings.Split(now.RawQuery, "&")
 	for i, pair := range pairs {
@@ -51,6 +54,14 @@ func restore(edit, was string) (string, error) {
 		return whole, nil
 	}
 	return "", badf("%s stands where nothing was before", hidden)
+}
+
+// elsewhere reports whether an address goes to another host than was. A secret is not
+// sent there because an address was edited: it must be given again.
+func elsewhere(now, was string) bool {
+	a, errA := url.Parse(now)
+	b, errB := url.Parse(was)
+	return errA != nil || errB != nil || a.Host != b.Host
 }
 
 func rawValue(query, name string) string {

@@ -26,7 +26,7 @@ type DestinationAdded struct {
 type DestinationUpdateArgs struct {
 	ID        string  `json:"id" example:"main-channel"`
 	Name      *string `json:"name,omitempty"`
-	URL       *string `json:"url,omitempty"`                                        // secrets written as *** stay what they were
+	URL       *string `json:"url,omitempty"`                                        // secrets written as *** stay what they were; another host needs the key again
 	Key       *string `json:"key,omitempty" secret:"true" example:"mnop-qrst-uvwx"` // "" takes it away
 	BackupURL *string `json:"backupUrl,omitempty"`
 	Platform  *string `json:"platform,omitempty"`

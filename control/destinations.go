@@ -100,22 +100,8 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 			return badf("the argument key must be at most %d characters without spaces", longestKey)
 		}
 	}
-	if args.URL != nil {
-		if secret.URL, err = restore(strings.TrimSpace(*args.URL), secret.URL); err != nil {
-			return err
-		}
-		if _, err := addressOf(secret.URL); err != nil {
-			return badf("the argument url must look like rtmp://host/app")
-		}
-		secret.URL, secret.Key = apart(secret.URL, secret.Key)
-	}
-	if args.BackupURL != nil {
-		if secret.BackupURL, err = restore(strings.TrimSpace(*args.BackupURL), secret.BackupURL); err != nil {
-			return err
-		}
-		if _, err := addressOf(secret.BackupURL); err != nil && secret.BackupURL != "" {
-			return badf("the argument backupUrl must look like rtmp://host/app")
-		}
+	if err := changeAddresses(args, secret); err != nil {
+		return err
 	}
 	if args.Platform != nil {
 		if d.Platform = *args.Platform; d.Platform != "" && !idPattern.MatchString(d.Platform) {
@@ -126,6 +112,39 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 		d.Enabled = *args.Enabled
 	}
 	d.URL, d.BackupURL, d.HasKey = shown(secret.URL), shown(secret.BackupURL), secret.Key != ""
+	return nil
+}
+
+// changeAddresses puts the addresses of args into secret. The key goes with them: one
+// that leads to another host needs it again.
+func changeAddresses(args DestinationUpdateArgs, secret *destinationSecret) (err error) {
+	was := *secret
+	if args.URL != nil {
+		if secret.URL, err = restore(strings.TrimSpace(*args.URL), was.URL); err != nil {
+			return err
+		}
+		if _, err := addressOf(secret.URL); err != nil {
+			return badf("the argument url must look like rtmp://host/app")
+		}
+	}
+	if args.BackupURL != nil {
+		if secret.BackupURL, err = restore(strings.TrimSpace(*args.BackupURL), was.BackupURL); err != nil {
+			return err
+		}
+		if _, err := addressOf(secret.BackupURL); err != nil && secret.BackupURL != "" {
+			return badf("the argument backupUrl must look like rtmp://host/app")
+		}
+	}
+	if args.Key == nil && was.Key != "" {
+		moved := elsewhere(secret.URL, was.URL) && elsewhere(secret.URL, was.BackupURL)
+		backupMoved := secret.BackupURL != "" && elsewhere(secret.BackupURL, was.URL) && elsewhere(secret.BackupURL, was.BackupURL)
+		if moved || backupMoved {
+			return badf("the address goes to another host: give the stream key again")
+		}
+	}
+	if args.URL != nil {
+		secret.URL, secret.Key = apart(secret.URL, secret.Key)
+	}
 	return nil
 }
 

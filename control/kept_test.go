@@ -166,6 +166,38 @@ func TestCredentialsOfAPulledCameraAreKeptWhenTheyAreWrittenAsStars(t *testing.T
 	}
 }
 
+func TestAStreamKeyIsNotSentToAnotherHostByAnEditOfTheAddress(t *testing.T) {
+	h := open(t)
+	h.do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app","key":"kkkk-kkkk"}`)
+	for _, args := range []string{`"url":"rtmp://evil.example/app"`, `"backupUrl":"rtmp://evil.example/app"`, `"url":"rtmp://h.example:1936/app"`} {
+		_, err := h.run(t.Context(), as(Director), "destination.update", []byte(`{"id":"a",`+args+`}`))
+		if word, _ := Code(err); word != BadRequest || !strings.Contains(err.Error(), "give the stream key again") {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+	h.do(t, "destination.update", `{"id":"a","url":"rtmps://h.example/other","backupUrl":"rtmp://h.example/b"}`)
+	h.do(t, "destination.update", `{"id":"a","url":"rtmp://new.example/app","key":"nnnn-nnnn"}`)
+	if h.desk.keys["a"] != "nnnn-nnnn" || h.desk.dests[0].URL != "rtmp://new.example/app" {
+		t.Fatalf("%+v %v", h.desk.dests, h.desk.keys)
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	f.Add("rtsp://joe:***@cam/s?token=***", "rtsp://joe:pa55word@cam/s?token=t0ken123")
+	f.Add("rtsp://***@cam/", "rtsp://cam")
+	f.Add("rtsp://joe:***@cam:9/%zz", "rtsp://joe:a%40b@cam:9/?a=b&a=c")
+	f.Add("?a=***", "?a")
+	f.Fuzz(func(t *testing.T, edit, was string) {
+		whole, err := restore(edit, was)
+		if err != nil || whole == edit || whole == was {
+			return
+		}
+		if strings.Contains(whole, hidden) || elsewhere(whole, was) {
+			t.Fatalf("%q over %q became %q", edit, was, whole)
+		}
+	})
+}
+
 func TestAKeyThatWasPastedWithItsAddressIsTakenApart(t *testing.T) {
 	h := open(t)
 	for _, c := range []struct{ args, url, key string }{

@@ -122,7 +122,7 @@ export interface DestinationStatus {
 export interface DestinationUpdateArgs {
   id: string;
   name?: string;
-  /** secrets written as *** stay what they were */
+  /** secrets written as *** stay what they were; another host needs the key again */
   url?: string;
   /** "" takes it away */
   key?: string;

@@ -188,3 +188,19 @@ func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
 		}
 	})
 }
+
+func TestASlowSourceIsNoDeadSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		slides := camera{name: "slides", fps: 2, gop: 2}
+		off := slides.on(t, s.hub)
+		s.Follow("slides", mixer.Instant)
+		time.Sleep(30 * time.Second)
+		s.expect("slides", program.RungMixer, "")
+		if st := s.State(); st.Splices != 1 {
+			t.Fatalf("state = %+v", st)
+		}
+		off()
+		s.expect("", program.RungHeld, "slides is gone")
+	})
+}

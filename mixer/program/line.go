@@ -19,6 +19,9 @@ const (
 // more than jitter: the two clocks do not run at the same speed.
 const strayed = 150 * time.Millisecond
 
+// maxPeriod is the slowest a source's pictures may come: slides, not a stall.
+const maxPeriod = time.Second
+
 // defaultAudio is the program's sound when its first source has none: AAC-LC,
 // 48 kHz, stereo.
 func defaultAudio() media.Track {
@@ -187,7 +190,7 @@ func (l *line) picture(au media.AccessUnit) {
 		l.warp = squeeze([]time.Duration{au.DTS}, wall, max(p.last+p.period, wall))
 		l.warp.after(p.shown, au.PTS)
 		p.lead = 0
-	} else if step > tick && step < 250*time.Millisecond {
+	} else if step > tick && step <= maxPeriod {
 		p.period += (step - p.period) / 8
 	}
 	// The least delayed picture of the last seconds tells how the clocks compare: the
@@ -234,11 +237,11 @@ func (l *line) write(au media.AccessUnit, dts, pts time.Duration) {
 // period is how long a picture lasts: what the source's pictures say, or its
 // track, or a thirtieth of a second.
 func period(t *media.Track, pictures []media.AccessUnit) time.Duration {
-	if d := t.FrameDuration(); d > 0 && d < time.Second {
+	if d := t.FrameDuration(); d > 0 && d <= maxPeriod {
 		return d
 	}
 	if n := len(pictures) - 1; n > 0 {
-		if d := (pictures[n].DTS - pictures[0].DTS) / time.Duration(n); d > tick && d < time.Second {
+		if d := (pictures[n].DTS - pictures[0].DTS) / time.Duration(n); d > tick && d <= maxPeriod {
 			return d
 		}
 	}

@@ -28,7 +28,7 @@ func opens(t *media.Track, data []byte) (out []byte, orphans bool) {
 		if out[at+4]>>1&0x3f == cra {
 			out[at+4] = out[at+4]&0x81 | blaRADL<<1
 		}
-		at += 4 + int(binary.BigEndian.Uint32(out[at:]))
+		at += length(out[at:])
 	}
 	return out, true
 }
@@ -42,7 +42,10 @@ func kind(data []byte) int {
 		if k := int(data[at+4] >> 1 & 0x3f); k < notCoded {
 			return k
 		}
-		at += 4 + int(binary.BigEndian.Uint32(data[at:]))
+		at += length(data[at:])
 	}
 	return -1
 }
+
+// length is how long the first NAL unit is, with its length.
+func length(data []byte) int { return 4 + int(min(binary.BigEndian.Uint32(data), 1<<30)) }

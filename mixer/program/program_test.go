@@ -67,7 +67,7 @@ func check(t *testing.T, units []unit) (found seam) {
 	return found
 }
 
-func TestThousandsOfCutsLeaveNoSeam(t *testing.T) {
+func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStudio(t)
 		cams := []camera{cam1, cam2, cam3, cam4, cam5}

@@ -108,7 +108,7 @@ func (r *run) relay(now time.Time) (more bool) {
 			return false
 		}
 		if err != nil {
-			if now.Sub(r.air.seen) >= budget {
+			if now.Sub(r.air.seen) >= r.budget() {
 				r.fall("silent")
 			}
 			return false
@@ -120,6 +120,9 @@ func (r *run) relay(now time.Time) (more bool) {
 	}
 	return true
 }
+
+// budget is how long the source on air may send no picture; slow ones have more.
+func (r *run) budget() time.Duration { return max(budget, 3*r.line.pictures.period) }
 
 // fall takes the source off air.
 func (r *run) fall(how string) {
@@ -196,7 +199,7 @@ func (r *run) open(name string) {
 func (r *run) rest(now time.Time) time.Duration {
 	wait := time.Hour
 	if r.air != nil {
-		wait = r.air.seen.Add(budget).Sub(now)
+		wait = r.air.seen.Add(r.budget()).Sub(now)
 	} else if r.line.begun() {
 		wait = r.hold.due(now)
 	}

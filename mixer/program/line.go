@@ -191,7 +191,7 @@ func (l *line) picture(au media.AccessUnit) {
 		l.warp.after(p.shown, au.PTS)
 		p.lead = 0
 	} else if step > tick && step <= maxPeriod {
-		p.period += (step - p.period) / 8
+		p.period += min((step-p.period)/8, p.period/16) // one gap says little
 	}
 	// The least delayed picture of the last seconds tells how the clocks compare: the
 	// lead leaks, so that one late picture does not count.

@@ -43,5 +43,6 @@ func duration(ticks, rate int64) time.Duration {
 }
 
 func ticks(d time.Duration, rate int64) int64 {
-	return int64(d/time.Second)*rate + int64(d%time.Second)*rate/int64(time.Second)
+	half := int64(time.Second) / 2 // rounded: samples stay on their grid
+	return int64(d/time.Second)*rate + (int64(d%time.Second)*rate+half)/int64(time.Second)
 }

@@ -54,10 +54,10 @@ func (r *reports) take(t *timeline, sr *rtcp.SenderReport) {
 	r.fraction = r.fraction || uint32(sr.NTPTime) >= uint32(time.Second)
 }
 
-// wall is the sender's clock at a report.
-func (r *reports) wall(sr *rtcp.SenderReport) time.Duration {
+// wall is the sender's clock at a report, by either way to read it.
+func wall(sr *rtcp.SenderReport, fraction bool) time.Duration {
 	whole := time.Duration(sr.NTPTime>>32) * time.Second
-	if r.fraction {
+	if fraction {
 		return whole + time.Duration(uint64(uint32(sr.NTPTime))*uint64(time.Second)>>32)
 	}
 	return whole + time.Duration(uint32(sr.NTPTime))
@@ -66,16 +66,24 @@ func (r *reports) wall(sr *rtcp.SenderReport) time.Duration {
 // offset is how much later b's units belong to be in step with a's; 0 while that
 // is not known.
 func (r *reports) offset(a, b *timeline) time.Duration {
-	if !a.started || !b.started || !a.reported || !b.reported || (!r.fraction && r.seen < enoughReports) {
+	if !a.started || !b.started || !a.reported || !b.reported {
 		return 0
 	}
-	ahead := func(t *timeline) time.Duration { // the sender's clock minus the stream's
-		ticks := t.ticks + int64(int32(t.report.RTPTime-t.prev))
-		return r.wall(&t.report) - t.origin - duration(ticks, t.rate)
+	off := b.ahead(r.fraction) - a.ahead(r.fraction)
+	if !r.fraction && r.seen < enoughReports {
+		// Reports of the same moment say the same either way: most do at the start.
+		if other := b.ahead(true) - a.ahead(true); (off - other).Abs() > minOffset {
+			return 0
+		}
 	}
-	off := ahead(b) - ahead(a)
 	if off.Abs() < minOffset || off.Abs() > maxOffset {
 		return 0
 	}
 	return off
+}
+
+// ahead is the sender's clock minus the stream's.
+func (t *timeline) ahead(fraction bool) time.Duration {
+	ticks := t.ticks + int64(int32(t.report.RTPTime-t.prev))
+	return wall(&t.report, fraction) - t.origin - duration(ticks, t.rate)
 }

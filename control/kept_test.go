@@ -129,13 +129,13 @@ func TestTheAsRunLogSaysWhoDidWhat(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	var last [2]AsRun
+	var last [3]AsRun
 	for i := range last {
-		if err := json.Unmarshal([]byte(lines[len(lines)-2+i]), &last[i]); err != nil {
+		if err := json.Unmarshal([]byte(lines[len(lines)-3+i]), &last[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if last[0].Command != "mixer.cut" || last[0].Who != "test" || last[0].Role != "admin" || last[0].Text != "cut to cam1" || last[1].Text != "called the show Gala" {
+	if last[0].Command != "mixer.cut" || last[0].Who != "test" || last[0].Role != "admin" || last[0].Text != "cut to cam1" || last[1].Text != "called the show Gala" || last[2].Text != "The studio ends." {
 		t.Fatalf("last = %+v", last)
 	}
 }

@@ -115,6 +115,7 @@ func (s *Studio) Run(ctx context.Context) error {
 	all.Go(func() { s.asRun.run(ctx) })
 	defer all.Wait()
 	defer s.doors.close()
+	s.note(Info, "The studio starts.")
 	s.restore()
 	s.doors.serving.Store(true)
 	tick := time.NewTicker(sampleEvery)
@@ -128,6 +129,7 @@ func (s *Studio) Run(ctx context.Context) error {
 		case <-tick.C:
 			s.refresh(time.Now(), true)
 		case <-ctx.Done():
+			s.note(Info, "The studio ends.")
 			return nil
 		}
 	}

@@ -34,7 +34,6 @@ type desk struct {
 	pulls    map[string]string
 	backups  []string
 	setFeeds []string
-	changed  func()
 }
 
 func (d *desk) ask(format string, args ...any) {

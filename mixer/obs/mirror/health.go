@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/andreykaipov/goobs/api/requests/general"
@@ -11,24 +10,31 @@ import (
 	"obvan/mixer"
 )
 
-// health keeps the last two answers, because OBS' counters are since its start.
+// health keeps the answers of the last seconds, because OBS' counters are since its
+// start, and a single picture late is no trouble.
 type health struct {
-	now, before   *general.GetStatsResponse
-	sent, sentOld stream.GetStreamStatusResponse
+	samples []sample // oldest first
 }
+
+type sample struct {
+	stats *general.GetStatsResponse
+	sent  stream.GetStreamStatusResponse
+}
+
+const window = 6 // samples, at one a second
 
 // Limits beyond which words are said.
 const (
-	lagShare   = 0.05 // of the pictures since the last answer
-	smallDisk  = 2048 // MB
-	fewPicture = 1    // a second
+	lagShare    = 0.05 // of the pictures in the window
+	smallDisk   = 2048 // MB
+	fewPictures = 3    // in the window
 )
 
 func (h *health) state(frozen []string) *mixer.Health {
-	if h.now == nil {
+	if len(h.samples) == 0 {
 		return nil
 	}
-	s := h.now
+	s := h.samples[len(h.samples)-1].stats
 	return &mixer.Health{
 		Words:      h.words(frozen),
 		CPUPercent: s.CpuUsage, MemoryMB: s.MemoryUsage, FPS: s.ActiveFps, RenderMs: s.AverageFrameRenderTime,
@@ -42,40 +48,44 @@ func (h *health) words(frozen []string) []string {
 	if len(frozen) > 0 {
 		words = append(words, "OBS gets no pictures from "+strings.Join(frozen, ", "))
 	}
-	if h.now.AvailableDiskSpace > 0 && h.now.AvailableDiskSpace < smallDisk {
-		words = append(words, fmt.Sprintf("the disk OBS records to has only %.0f MB left", h.now.AvailableDiskSpace))
+	last, first := &h.samples[len(h.samples)-1], &h.samples[0]
+	now, before := last.stats, first.stats
+	if now.AvailableDiskSpace > 0 && now.AvailableDiskSpace < smallDisk {
+		words = append(words, fmt.Sprintf("the disk OBS records to has only %.0f MB left", now.AvailableDiskSpace))
 	}
-	if h.before == nil {
-		return words
+	if len(h.samples) < window/2 {
+		return words // too short a time to judge
 	}
-	rendered := h.now.RenderTotalFrames - h.before.RenderTotalFrames
+	rendered := now.RenderTotalFrames - before.RenderTotalFrames
 	switch {
-	case rendered < fewPicture:
+	case rendered < fewPictures:
 		words = append(words, "OBS has stopped making pictures")
-	case h.now.RenderSkippedFrames-h.before.RenderSkippedFrames > rendered*lagShare:
+	case now.RenderSkippedFrames-before.RenderSkippedFrames > rendered*lagShare:
 		words = append(words, "OBS can't draw all pictures in time: the computer or its graphics card is overloaded")
 	}
-	encoded := h.now.OutputTotalFrames - h.before.OutputTotalFrames
-	if encoded > 0 && h.now.OutputSkippedFrames-h.before.OutputSkippedFrames > encoded*lagShare {
+	encoded := now.OutputTotalFrames - before.OutputTotalFrames
+	if encoded > 0 && now.OutputSkippedFrames-before.OutputSkippedFrames > encoded*lagShare {
 		words = append(words, "the encoder can't keep up: choose a faster preset or a smaller picture")
 	}
-	sent := h.sent.OutputTotalFrames - h.sentOld.OutputTotalFrames
-	if sent > 0 && h.sent.OutputSkippedFrames-h.sentOld.OutputSkippedFrames > sent*lagShare {
+	sent := last.sent.OutputTotalFrames - first.sent.OutputTotalFrames
+	if sent > 0 && last.sent.OutputSkippedFrames-first.sent.OutputSkippedFrames > sent*lagShare {
 		words = append(words, "OBS leaves pictures out because its stream does not get away fast enough")
 	}
-	return slices.Clip(words)
+	return words
 }
 
 func (h *health) add(s *general.GetStatsResponse, sent stream.GetStreamStatusResponse) {
-	h.before, h.sentOld = h.now, h.sent
-	h.now, h.sent = s, sent
+	h.samples = append(h.samples, sample{s, sent})
+	if len(h.samples) > window {
+		h.samples = append(h.samples[:0:0], h.samples[1:]...)
+	}
 }
 
 // Rendered is how many pictures OBS made since it started: when there were more
 // before, it is not the same process.
 func (m *Mirror) Rendered() float64 {
-	if m.health.now == nil {
-		return 0
+	if n := len(m.health.samples); n > 0 {
+		return m.health.samples[n-1].stats.RenderTotalFrames
 	}
-	return m.health.now.RenderTotalFrames
+	return 0
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/andreykaipov/goobs/api/events"
@@ -264,4 +267,34 @@ func (s *Server) Hearing(intent int) int {
 		}
 	}
 	return n
+}
+
+// Preview is what is in preview.
+func (s *Server) Preview() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.show.preview
+}
+
+// Dump is everything that a set-up may change, as text to compare.
+func (s *Server) Dump() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, sc := range s.show.scenes {
+		fmt.Fprintf(&b, "scene %q\n", sc.name)
+		for _, it := range sc.items {
+			fmt.Fprintf(&b, "\t%q %v\n", it.SourceName, it.SceneItemEnabled)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.show.inputs)) {
+		fmt.Fprintf(&b, "input %q %v\n", name, s.show.inputs[name].settings)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.show.parameters)) {
+		if value := s.show.parameters[name]; value != "" {
+			fmt.Fprintf(&b, "parameter %q %q\n", name, value)
+		}
+	}
+	fmt.Fprintf(&b, "stream %q %q\n", s.show.service.Server, s.show.service.Key)
+	return b.String()
 }

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"context"
+	"image"
+	"log/slog"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/demo"
+	"obvan/ingest/rtmp"
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/mixer"
+	"obvan/mixer/obs"
+	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/provision"
+	"obvan/monitor/rtsp"
+)
+
+// stage is what stands round OBS: demo cameras in a hub, the port OBS plays them
+// from, and the ingest it sends its program to.
+type stage struct {
+	hub           *hub.Hub
+	play, program string
+}
+
+func newStage(t *testing.T, cameras ...string) *stage {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	s := &stage{hub: hub.New()}
+	env := ingest.Env{Hub: s.hub, Log: log, Authorise: func(ingest.Request) error { return nil }}
+	play, err := rtsp.Listen(&url.URL{Host: "127.0.0.1:0"}, s.hub, func(string, string, string) error { return nil }, nil, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := rtmp.Listen(&url.URL{Host: "127.0.0.1:0"}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.play, s.program = "rtsp://"+play.Addr(), "rtmp://"+in.Addr()+"/"+ingest.Mixer
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { play.Run(ctx) })
+	all.Go(func() { in.Run(ctx) })
+	for i, name := range cameras {
+		u := &url.URL{Scheme: "demo", Host: demo.Cameras[i%len(demo.Cameras)]}
+		all.Go(func() { demo.Pull(ctx, u, env, name, func() {}) })
+	}
+	t.Cleanup(func() { cancel(); all.Wait() })
+	for _, name := range cameras {
+		testkit.Eventually(t, 10*time.Second, func() bool {
+			st, ok := s.hub.Stream(name)
+			return ok && st.KeyFrames > 0
+		}, "camera %s", name)
+	}
+	return s
+}
+
+// mean is the average colour of a picture.
+func mean(img image.Image) (r, g, b int) {
+	n := 0
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y += 4 {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x += 4 {
+			cr, cg, cb, _ := img.At(x, y).RGBA()
+			r, g, b, n = r+int(cr>>8), g+int(cg>>8), b+int(cb>>8), n+1
+		}
+	}
+	return r / n, g / n, b / n
+}
+
+func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
+	cameras := []string{"cam1", "cam2", "cam3"}
+	st := newStage(t, cameras...)
+	o := startOBS(t, "--studio-mode", "--stock")
+	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
+	wish := provision.Wish{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500}
+	for _, cam := range cameras {
+		wish.Feeds = append(wish.Feeds, provision.Feed{ID: cam})
+	}
+	begin := time.Now()
+	plan, err := provision.Make(d.soon(), d, wish)
+	d.do("plan", err)
+	_, err = plan.Apply(d.soon(), d)
+	d.do("apply", err)
+	for _, cam := range cameras {
+		testkit.Eventually(t, 15*time.Second, func() bool {
+			r, g, b := mean(o.picture(t, ours.Scene(cam)))
+			return r+g+b > 60
+		}, "%s in OBS", cam)
+		t.Logf("%s in OBS after %v", cam, time.Since(begin))
+	}
+	d.do("start", d.StartOutput(d.soon(), "stream"))
+	testkit.Eventually(t, 10*time.Second, func() bool {
+		s, ok := st.hub.Stream(ingest.Mixer)
+		return ok && s.KeyFrames > 2
+	}, "OBS' program in the hub")
+	s, _ := st.hub.Stream(ingest.Mixer)
+	if s.KeyInterval < 900*time.Millisecond || s.KeyInterval > 1100*time.Millisecond {
+		t.Errorf("key frames are %v apart", s.KeyInterval)
+	}
+	noBFrames(t, st.hub)
+	for range 2 {
+		for _, cam := range cameras {
+			d.do("cut", d.Cut(d.soon(), ours.Scene(cam), mixer.Instant))
+			d.await(cam+" on air", func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
+		}
+	}
+	d.do("2-up", d.Cut(d.soon(), ours.TwoUp, mixer.Instant))
+	d.await("two on air", func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
+	d.await("nothing is wrong", func(s *mixer.State) bool { return s.Health != nil && s.Problem == "" })
+	t.Logf("health: %+v", d.now().Health)
+}
+
+// noBFrames reads OBS' program for two seconds.
+func noBFrames(t *testing.T, h *hub.Hub) {
+	t.Helper()
+	sub, err := h.Subscribe(ingest.Mixer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	for pictures := 0; pictures < 60; {
+		var au media.AccessUnit
+		if au, err = sub.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !au.Video() {
+			continue
+		}
+		pictures++
+		if au.PTS != au.DTS {
+			t.Fatalf("a picture is shown %v after it is decoded: there are B-frames", au.PTS-au.DTS)
+		}
+	}
+}

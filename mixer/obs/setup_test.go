@@ -1,0 +1,243 @@
+package obs_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/requests/scenes"
+
+	"obvan/internal/testkit"
+	"obvan/mixer"
+	"obvan/mixer/obs/obstest"
+	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/provision"
+)
+
+var _ mixer.Graphics = (*desk)(nil)
+
+var wish = provision.Wish{
+	Feeds: []provision.Feed{{ID: "cam1", Name: "Main"}, {ID: "cam2"}, {ID: "cam3"}},
+	Play:  "rtsp://127.0.0.1:8555", Program: "rtmp://127.0.0.1:1935/mixer", Key: "private",
+}
+
+func setUp(t *testing.T, d *desk, w provision.Wish) (*provision.Plan, *provision.Undo) {
+	t.Helper()
+	plan, err := provision.Make(shortly(t), d, w)
+	ok(t, err)
+	undo, err := plan.Apply(shortly(t), d)
+	ok(t, err)
+	return plan, undo
+}
+
+func texts(p *provision.Plan) string {
+	var all []string
+	for _, s := range p.Steps {
+		all = append(all, s.Text)
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestASetUpIsPlannedDoneOnceAndUndone(t *testing.T) {
+	srv := obstest.Start(t, "user's own")
+	d := sit(t, srv, true)
+	before := srv.Dump()
+	plan, undo := setUp(t, d, wish)
+	if strings.Contains(texts(plan), "private") {
+		t.Error("the plan shows the stream key")
+	}
+	d.await("three feeds and a lower third", func(s *mixer.State) bool {
+		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool {
+			return src.Name == ours.FourUp && slices.Equal(src.Feeds, []string{"cam1", "cam2", "cam3"})
+		}) && s.Graphic != nil && !s.Graphic.Shown
+	})
+	again, err := provision.Make(shortly(t), d, wish)
+	ok(t, err)
+	if len(again.Steps) != 0 {
+		t.Errorf("the second set-up would do:\n%s", texts(again))
+	}
+	ok(t, undo.Apply(shortly(t), d))
+	if after := srv.Dump(); after != before {
+		t.Errorf("undone, OBS is\n%s\nand was\n%s", after, before)
+	}
+	if !undo.Empty() {
+		t.Error("there is still something to undo")
+	}
+}
+
+func TestAFeedThatIsRenamedComesOrGoesIsFollowed(t *testing.T) {
+	srv := obstest.Start(t, "user's own")
+	d := sit(t, srv, true)
+	setUp(t, d, wish)
+	w := wish
+	w.Feeds = []provision.Feed{{ID: "cam1", Name: "Centre \"stage\"\n🎥"}, {ID: "cam2"}, {ID: "cam4"}}
+	plan, _ := setUp(t, d, w)
+	if !slices.Equal(plan.Orphan, []string{"cam3"}) || strings.Contains(texts(plan), "emove") {
+		t.Errorf("orphans %v, steps\n%s", plan.Orphan, texts(plan))
+	}
+	d.await("renamed, and the new one in the 4-up", func(s *mixer.State) bool {
+		has := func(name string, feeds ...string) bool {
+			return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == name && slices.Equal(src.Feeds, feeds) })
+		}
+		return has(ours.Scene("Centre \"stage\"\n🎥"), "cam1") && has(ours.Scene("cam4"), "cam4") && has(ours.FourUp, "cam1", "cam2", "cam3", "cam4") &&
+			!slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == ours.Scene("Main") })
+	})
+	w.Remove = []string{"cam3"}
+	setUp(t, d, w)
+	d.await("cam3 is gone, the user's own is not", func(s *mixer.State) bool {
+		gone, own := true, false
+		for _, src := range s.Sources {
+			gone = gone && src.Name != ours.Scene("cam3") && !slices.Contains(src.Feeds, "cam3")
+			own = own || src.Name == "user's own"
+		}
+		return gone && own
+	})
+}
+
+func TestASetUpThatFailsHalfWayCanBeUndone(t *testing.T) {
+	srv := obstest.Start(t, "user's own")
+	d := sit(t, srv, true)
+	before := srv.Dump()
+	plan, err := provision.Make(shortly(t), d, wish)
+	ok(t, err)
+	srv.Refuse("SetStreamServiceSettings", 500)
+	undo, err := plan.Apply(shortly(t), d)
+	if !errors.Is(err, mixer.ErrNotNow) || strings.Contains(err.Error(), "private") {
+		t.Errorf("apply: %v", err)
+	}
+	ok(t, undo.Apply(shortly(t), d))
+	if after := srv.Dump(); after != before {
+		t.Errorf("undone, OBS is\n%s\nand was\n%s", after, before)
+	}
+}
+
+func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
+	srv := obstest.Start(t, "cam9")
+	d := sit(t, srv, true)
+	if err := d.ShowGraphic(shortly(t), nil); !errors.Is(err, mixer.ErrNotNow) {
+		t.Errorf("before it is set up: %v", err)
+	}
+	setUp(t, d, wish)
+	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
+	ok(t, d.Cut(shortly(t), ours.Scene("Main"), mixer.Instant))
+	ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Grace\nHopper \xff", "title": strings.Repeat("å", 200)}))
+	d.await("on air", func(s *mixer.State) bool {
+		return s.Graphic.OnAir && s.Graphic.Text["name"] == "Grace Hopper" && s.Graphic.Text["title"] == strings.Repeat("å", 79)+"…"
+	})
+	ok(t, d.UpdateGraphic(shortly(t), map[string]string{"name": "Ada"}))
+	d.await("updated", func(s *mixer.State) bool {
+		return s.Graphic.OnAir && s.Graphic.Text["name"] == "Ada" && s.Graphic.Text["title"] == ""
+	})
+	ok(t, d.Cut(shortly(t), "cam9", mixer.Instant)) // a scene of the user's own, without the layer
+	d.await("shown, but not here", func(s *mixer.State) bool { return s.Graphic.Shown && !s.Graphic.OnAir })
+	ok(t, d.HideGraphic(shortly(t)))
+	d.await("out", func(s *mixer.State) bool { return !s.Graphic.Shown && !s.Graphic.OnAir })
+}
+
+// A connection that is cut again and again while commands are given: each command
+// comes back once, and the state at the end is OBS' own.
+func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	d := sit(t, srv, true)
+	var answered, given atomic.Int64
+	stop := make(chan struct{})
+	var cutting sync.WaitGroup
+	cutting.Go(func() {
+		for n := range 20 {
+			select {
+			case <-time.After(time.Duration(50+rand.IntN(150)) * time.Millisecond):
+			case <-stop:
+				return
+			}
+			if n%2 == 0 {
+				srv.Drop()
+			} else {
+				srv.Reset()
+			}
+		}
+	})
+	var giving sync.WaitGroup
+	for operator := range 4 {
+		giving.Go(func() {
+			for n := range 50 {
+				given.Add(1)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				cam := []string{"cam1", "cam2", "cam3"}[rand.IntN(3)]
+				var err error
+				if (n+operator)%2 == 0 {
+					err = d.Cut(ctx, cam, mixer.Instant)
+				} else {
+					err = d.Preview(ctx, cam)
+				}
+				cancel()
+				answered.Add(1)
+				for _, fair := range []error{nil, mixer.ErrOffline, mixer.ErrUnsure, mixer.ErrBusy, mixer.ErrNotNow} {
+					if errors.Is(err, fair) {
+						err = nil
+					}
+				}
+				if err != nil {
+					t.Errorf("command: %v", err)
+				}
+				<-time.After(time.Duration(rand.IntN(40)) * time.Millisecond)
+			}
+		})
+	}
+	giving.Wait()
+	close(stop)
+	cutting.Wait()
+	if answered.Load() != given.Load() {
+		t.Errorf("%d commands, %d answers", given.Load(), answered.Load())
+	}
+	d.await("what OBS says", func(s *mixer.State) bool {
+		named, shown := srv.Program()
+		return s.Connected && !s.InTransition && s.Program == named && named == shown && s.Preview == srv.Preview()
+	})
+}
+
+func TestACollectionThatChangesUnderACommand(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	srv.Refuse("SetCurrentPreviewScene", 207)
+	if err := d.Preview(shortly(t), "cam1"); !errors.Is(err, mixer.ErrBusy) {
+		t.Errorf("preview: %v", err)
+	}
+	srv.Refuse("GetSceneList", 207)
+	srv.Do(scenes.NewCreateSceneParams().WithSceneName("new"))
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("GetSceneList") > 4 }, "asked again")
+	srv.Refuse("GetSceneList", 0)
+	d.await("the new scene", func(s *mixer.State) bool {
+		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == "new" })
+	})
+}
+
+func TestAnOBSThatAnswersAfterTenSecondsIsUsedAllTheSame(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	srv.Slow(10 * time.Second)
+	asked := srv.Asked("SetCurrentPreviewScene")
+	result := make(chan error, 1)
+	go func() { result <- d.Preview(t.Context(), "cam2") }()
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("SetCurrentPreviewScene") > asked }, "asked")
+	srv.Do(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam1")) // somebody cuts in OBS meanwhile
+	begin := time.Now()
+	d.onAir("cam1", "cam1") // events do not wait for answers
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("the cut was seen after %v", took)
+	}
+	if err := <-result; err != nil {
+		t.Errorf("preview: %v", err)
+	}
+	srv.Slow(0)
+}

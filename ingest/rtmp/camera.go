@@ -15,8 +15,9 @@ const (
 	// A stream waits this long, in its own time, for its other track to show up before
 	// it goes on air without.
 	waitForOther = time.Second
-	// And keeps at most this many units meanwhile.
-	maxWaiting = 256
+	// And keeps at most this many units and bytes meanwhile.
+	maxWaiting      = 256
+	maxWaitingBytes = 16 << 20
 )
 
 // camera is a device that publishes: messages in, units out.
@@ -30,6 +31,7 @@ type camera struct {
 	since        time.Duration // of the first configuration
 	live         bool          // the feed has its tracks
 	waiting      []waiting     // units that came before it had
+	waitingBytes int
 	said         map[string]bool
 }
 
@@ -105,8 +107,9 @@ func (c *camera) configured(at time.Duration, video bool, t *media.Track) {
 // hold keeps a unit until the tracks are known.
 func (c *camera) hold(at time.Duration, video bool, au media.AccessUnit) {
 	c.waiting = append(c.waiting, waiting{video, au})
+	c.waitingBytes += len(au.Data)
 	// A clock that steps back has waited long enough too.
-	if d := at - c.since; d >= waitForOther || d < -waitForOther || len(c.waiting) >= maxWaiting {
+	if d := at - c.since; d >= waitForOther || d < -waitForOther || len(c.waiting) >= maxWaiting || c.waitingBytes >= maxWaitingBytes {
 		c.announce()
 	}
 }

@@ -31,6 +31,13 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // listen runs a play-out port that wants "watch".
 func listen(t *testing.T) (h *hub.Hub, addr string) {
 	t.Helper()
+	h, addr, _ = run(t)
+	return h, addr
+}
+
+// run is listen whose server can be stopped, and waited for, before the test ends.
+func run(t *testing.T) (h *hub.Hub, addr string, stop func()) {
+	t.Helper()
 	h = hub.New()
 	srv, err := rtmp.Listen(&url.URL{Scheme: "rtmp", Host: "127.0.0.1:0"}, h, func(stream, token, remote string) error {
 		if token != "watch" {
@@ -42,15 +49,16 @@ func listen(t *testing.T) (h *hub.Hub, addr string) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { done <- srv.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return h, srv.Addr()
+	t.Cleanup(stop)
+	return h, srv.Addr(), stop
 }
 
 var tracks = ingesttest.Tracks()
@@ -279,6 +287,22 @@ func TestASlowPlayerGoesOnAtAKeyFrameAndNobodyWaits(t *testing.T) {
 	<-done
 	if n := got.Load(); n != pictures {
 		t.Errorf("the fast one got %d of %d", n, pictures)
+	}
+}
+
+func TestAStuckPlayerDoesNotHoldUpTheEnd(t *testing.T) {
+	h, addr, stop := run(t)
+	p := feed(t, h, "cam1")
+	player(t, addr, "cam1")
+	au := media.AccessUnit{Key: true, Data: make([]byte, 4<<20)}
+	for range 8 { // more than the sockets hold
+		au.DTS, au.PTS = au.DTS+time.Second, au.PTS+time.Second
+		p.Write(au)
+	}
+	from := time.Now()
+	stop()
+	if d := time.Since(from); d > 4*time.Second {
+		t.Errorf("it took %v", d)
 	}
 }
 

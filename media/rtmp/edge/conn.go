@@ -52,9 +52,10 @@ type incoming struct {
 	shook  int    // bytes of the handshake handed to go-rtmp
 	start  []byte // of the handshake, read before go-rtmp was involved
 	r      *rtmp.Reader
-	login  time.Time // when the peer must have asked for something
-	sink   Sink      // nil while it does not publish
-	toTalk []byte    // commands on their way to go-rtmp
+	m      rtmp.Message // the one at hand; here, so that handing it on takes no memory
+	login  time.Time    // when the peer must have asked for something
+	sink   Sink         // nil while it does not publish
+	toTalk []byte       // commands on their way to go-rtmp
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -148,8 +149,9 @@ func (c *conn) await() {
 
 // next reads one message and deals with it.
 func (c *conn) next() error {
-	m, err := c.in.r.Read()
-	if err != nil {
+	var err error
+	m := &c.in.m
+	if *m, err = c.in.r.Read(); err != nil {
 		return err
 	}
 	if seq, due := c.in.r.AckDue(); due {
@@ -162,7 +164,7 @@ func (c *conn) next() error {
 	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
 		if c.in.sink != nil {
 			c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout))
-			c.in.sink.Message(&m)
+			c.in.sink.Message(m)
 		}
 	case rtmp.TypeUserControl:
 		if event, value, ok := m.Event(); ok && event == rtmp.EventPingRequest {
@@ -170,7 +172,7 @@ func (c *conn) next() error {
 			return c.out.End()
 		}
 	case rtmp.TypeCommand:
-		return c.command(&m)
+		return c.command(m)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ const (
 	handshakeTime = 5 * time.Second
 	loginTime     = 10 * time.Second // from the handshake to publish or play
 	writeTime     = 10 * time.Second
-	lingerTime    = time.Second // for a refusal to reach the peer before the connection ends
+	lingerTime    = time.Second // for the last words to reach the peer before the connection ends
 )
 
 // Limits of one server.
@@ -64,7 +64,7 @@ func (r Refusal) Error() string { return r.Words }
 // Sink takes what a publisher sends. Its methods are called by one goroutine;
 // Close comes last, and as soon as the publisher is gone.
 type Sink interface {
-	Message(m *rtmp.Message) // audio, video or data, its own to keep
+	Message(m *rtmp.Message) // audio, video or data; the payload is its own to keep
 	Close()
 }
 

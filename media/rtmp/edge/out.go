@@ -32,7 +32,11 @@ func (o *Out) Begin() *rtmp.Writer {
 // connection is closed.
 func (o *Out) End() error {
 	defer o.mu.Unlock()
-	o.c.net.SetWriteDeadline(time.Now().Add(writeTime))
+	patience := writeTime
+	if o.c.ctx.Err() != nil {
+		patience = lingerTime
+	}
+	o.c.net.SetWriteDeadline(time.Now().Add(patience))
 	_, err := o.w.Flush()
 	if err != nil {
 		o.c.raw.Close()

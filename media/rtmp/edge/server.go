@@ -165,7 +165,9 @@ func (s *Server) end() {
 	s.mu.Unlock()
 	for _, c := range all {
 		c.cancel()
-		if !c.playing.Load() {
+		if c.playing.Load() {
+			c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // one may be stuck in a write
+		} else {
 			c.raw.Close()
 		}
 	}

@@ -24,9 +24,10 @@ type talk struct {
 	made  int    // streams
 
 	// From it; its writing goroutine only, after the handshake.
-	shook []byte
-	from  *rtmp.Reader
-	pipe  pipe
+	shook  []byte
+	shaken bool
+	from   *rtmp.Reader
+	pipe   pipe
 }
 
 // command passes a command on to go-rtmp when it is one of those that matter.
@@ -95,13 +96,14 @@ func (c *conn) toTalk(stream uint32, values ...any) {
 // Write is where go-rtmp writes: its half of the handshake, then a chunk in each
 // call, since its chunks are larger than what it has to say.
 func (c *conn) Write(p []byte) (int, error) {
-	if len(c.talk.shook) < handshakeAll {
+	if !c.talk.shaken {
 		c.talk.shook = append(c.talk.shook, p...)
 		if len(c.talk.shook) < handshakeAll {
 			return len(p), nil
 		}
 		c.net.SetWriteDeadline(time.Now().Add(writeTime))
 		_, err := c.net.Write(c.talk.shook) // nobody else writes yet
+		c.talk.shaken, c.talk.shook = true, nil
 		return len(p), err
 	}
 	if c.talk.from == nil {

@@ -1,0 +1,436 @@
+package rtsp_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+	"github.com/pion/rtcp"
+	pion "github.com/pion/rtp"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/media/rtp"
+	"obvan/monitor/rtsp"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const rate = 25
+
+var avcc, _ = hex.DecodeString("0142c00cffe100176742c00cda05067e7c0440000003004000000c83c50aa801000468ce0fc8")
+
+func tracks() media.Tracks {
+	return media.Tracks{
+		{Codec: media.H264, Config: avcc, Width: 320, Height: 180, FrameRate: rate},
+		{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2},
+	}
+}
+
+// rig is a hub with a play port that wants the token "sesame" for "locked".
+type rig struct {
+	hub  *hub.Hub
+	addr string
+	stop context.CancelFunc
+	end  chan error
+}
+
+func start(t testing.TB) *rig {
+	t.Helper()
+	r := &rig{hub: hub.New(), end: make(chan error, 1)}
+	may := func(stream, token, remote string) error {
+		if stream == "locked" && token != "sesame" {
+			return errors.New("no")
+		}
+		return nil
+	}
+	s, err := rtsp.Listen(&url.URL{Scheme: "rtsp", Host: "127.0.0.1:0"}, r.hub, may, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addr = s.Addr()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	go func() { r.end <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-r.end; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// feed is a publisher that counts its pictures.
+type feed struct {
+	*hub.Publisher
+	n, gop, size int
+}
+
+func (r *rig) publish(t testing.TB, name string) *feed {
+	t.Helper()
+	p, err := r.hub.Publish(name, hub.Origin{Proto: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetTracks(tracks())
+	t.Cleanup(p.Close)
+	return &feed{Publisher: p, gop: 50, size: 2000}
+}
+
+// more writes the next n pictures, each with its number in it, and their sound.
+func (f *feed) more(n int) {
+	for range n {
+		at := time.Duration(f.n) * time.Second / rate
+		f.Write(media.AccessUnit{PTS: at, DTS: at, Key: f.n%f.gop == 0, Data: picture(f.n, f.n%f.gop == 0, f.size)})
+		f.Write(media.AccessUnit{Track: 1, PTS: at, DTS: at, Key: true, Data: bytes.Repeat([]byte{byte(f.n) | 1}, 100)})
+		f.n++
+	}
+}
+
+func picture(n int, key bool, size int) []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(size))
+	head := byte(0x41)
+	if key {
+		head = 0x65
+	}
+	b = append(b, head, 1, byte(n>>8)|0x80, byte(n)|1, byte(n)&1|2)
+	return append(b, bytes.Repeat([]byte{0xa5}, size-5)...)
+}
+
+func number(au *media.AccessUnit) int {
+	n := int(au.Data[6]&0x7f)<<8 | int(au.Data[7])&^1
+	return n | int(au.Data[8])&1
+}
+
+// viewer is a reader built on the library's client. It keeps what it gets.
+type viewer struct {
+	client *gortsplib.Client
+	mu     sync.Mutex
+	units  []media.AccessUnit
+	srs    map[int]rtcp.SenderReport
+	hold   chan struct{} // nil, or closed to let packets be taken
+	ended  chan error
+}
+
+func (v *viewer) SetTracks(media.Tracks) {}
+func (v *viewer) Write(au media.AccessUnit) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.units = append(v.units, au)
+}
+
+func (v *viewer) pictures() (got []media.AccessUnit) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, au := range v.units {
+		if au.Track == 0 {
+			got = append(got, au)
+		}
+	}
+	return got
+}
+
+func watch(t *testing.T, v *viewer, address string, transport gortsplib.Transport) error {
+	t.Helper()
+	u, err := base.ParseURL(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.srs, v.ended = map[int]rtcp.SenderReport{}, make(chan error, 1)
+	v.client = &gortsplib.Client{
+		Scheme: u.Scheme, Host: u.Host, Transport: &transport, TLSConfig: &tls.Config{},
+		OnPacketsLost: func(uint64) {}, OnDecodeError: func(error) {}, OnTransportSwitch: func(error) {},
+	}
+	if err := v.client.Start2(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.client.Close)
+	desc, _, err := v.client.Describe(u)
+	if err != nil {
+		return err
+	}
+	if err := v.client.SetupAll(desc.BaseURL, desc.Medias); err != nil {
+		return err
+	}
+	reader, err := rtp.NewReader(desc, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range reader.Formats() {
+		v.client.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) {
+			if v.hold != nil {
+				<-v.hold
+			}
+			if err := reader.Packet(i, pkt, time.Now()); err != nil {
+				t.Log(err)
+			}
+		})
+		v.client.OnPacketRTCP(f.Media, func(pkt rtcp.Packet) {
+			if sr, ok := pkt.(*rtcp.SenderReport); ok {
+				v.mu.Lock()
+				v.srs[i] = *sr
+				v.mu.Unlock()
+				reader.SenderReport(i, sr)
+			}
+		})
+	}
+	if _, err := v.client.Play(nil); err != nil {
+		return err
+	}
+	go func() { v.ended <- v.client.Wait() }()
+	return nil
+}
+
+func (r *rig) watch(t *testing.T, path string, transport gortsplib.Transport) *viewer {
+	t.Helper()
+	v := &viewer{}
+	if err := watch(t, v, "rtsp://"+r.addr+path, transport); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (v *viewer) has(t *testing.T, n int) {
+	t.Helper()
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(v.pictures()) >= n }, "%d pictures arrived", len(v.pictures()))
+}
+
+func TestAReaderStartsWithTheNewestKeyFrameAtOnce(t *testing.T) {
+	for _, transport := range []gortsplib.Transport{gortsplib.TransportTCP, gortsplib.TransportUDP} {
+		t.Run(transport.String(), func(t *testing.T) {
+			r := start(t)
+			f := r.publish(t, "cam1")
+			f.more(90) // key frames 0 and 50
+			v := r.watch(t, "/cam1", transport)
+			v.has(t, 40)
+			f.more(10)
+			v.has(t, 50)
+			got := v.pictures()
+			for i := range got {
+				if n := number(&got[i]); n != 50+i || got[i].Key != (n == 50) {
+					t.Fatalf("picture %d is number %d", i, n)
+				}
+				if i > 0 && got[i].PTS <= got[i-1].PTS {
+					t.Fatalf("picture %d at %v, after %v", i, got[i].PTS, got[i-1].PTS)
+				}
+			}
+			if behind := got[39].PTS - got[0].PTS; behind > 110*time.Millisecond {
+				t.Errorf("the reader starts %v behind", behind)
+			}
+			if step := got[49].PTS - got[39].PTS; (step - 400*time.Millisecond).Abs() > time.Millisecond {
+				t.Errorf("ten pictures take %v", step)
+			}
+		})
+	}
+}
+
+func TestSoundAndPictureKeepStep(t *testing.T) {
+	r := start(t)
+	f := r.publish(t, "cam1")
+	f.more(60)
+	v := r.watch(t, "/cam1", gortsplib.TransportTCP)
+	v.has(t, 10)
+	f.more(40)
+	v.has(t, 50)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.srs) != 2 {
+		t.Fatalf("%d sender reports", len(v.srs))
+	}
+	var picture, sound time.Duration
+	for _, au := range v.units {
+		if au.Track == 0 {
+			picture = au.PTS
+		} else {
+			sound = au.PTS
+		}
+	}
+	if off := (sound - picture).Abs(); off > 15*time.Millisecond {
+		t.Fatalf("sound is %v off", off)
+	}
+}
+
+func TestNobodyGetsInWithoutTheToken(t *testing.T) {
+	r := start(t)
+	r.publish(t, "locked").more(1)
+	for _, tc := range []struct {
+		address string
+		code    base.StatusCode
+	}{
+		{"rtsp://" + r.addr + "/locked", 401},
+		{"rtsp://" + r.addr + "/locked?token=wrong", 401},
+		{"rtsp://me:wrong@" + r.addr + "/locked", 401},
+		{"rtsp://me:sesame@" + r.addr + "/locked", 0},
+		{"rtsp://" + r.addr + "/locked?token=sesame", 0},
+		{"rtsp://" + r.addr + "/other", 404},
+		{"rtsp://" + r.addr + "/", 404},
+	} {
+		err := watch(t, &viewer{}, tc.address, gortsplib.TransportTCP)
+		var status liberrors.ErrClientBadStatusCode
+		if tc.code == 0 && err != nil || tc.code != 0 && (!errors.As(err, &status) || status.Code != tc.code) {
+			t.Errorf("%s: %v", tc.address, err)
+		}
+	}
+}
+
+func TestNobodyCanPublish(t *testing.T) {
+	r := start(t)
+	ts := tracks()
+	w, err := rtp.NewWriter(&ts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &gortsplib.Client{}
+	err = c.StartRecording("rtsp://"+r.addr+"/cam1", w.Description())
+	var status liberrors.ErrClientBadStatusCode
+	if !errors.As(err, &status) || status.Code != base.StatusNotImplemented {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestAReaderLeavesWithItsFeed(t *testing.T) {
+	for _, transport := range []gortsplib.Transport{gortsplib.TransportTCP, gortsplib.TransportUDP} {
+		r := start(t)
+		f := r.publish(t, "cam1")
+		f.more(3)
+		v := r.watch(t, "/cam1", transport)
+		v.has(t, 3)
+		f.Close()
+		select {
+		case <-v.ended:
+		case <-time.After(3 * time.Second):
+			t.Fatalf("%v: the session goes on", transport)
+		}
+	}
+}
+
+func TestNewParameterSetsGoOnAndAnotherCodecDoesNot(t *testing.T) {
+	r := start(t)
+	f := r.publish(t, "cam1")
+	f.more(3)
+	v := r.watch(t, "/cam1", gortsplib.TransportTCP)
+	v.has(t, 3)
+	next := tracks()
+	next[0].Config = append(bytes.Clone(avcc[:len(avcc)-1]), 0xc9)
+	f.SetTracks(next)
+	f.n = 50
+	f.more(3)
+	v.has(t, 6)
+	next = tracks()
+	next[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
+	f.SetTracks(next)
+	f.n = 100
+	f.more(1)
+	select {
+	case <-v.ended:
+	case <-time.After(3 * time.Second):
+		t.Fatal("the session goes on")
+	}
+}
+
+func TestASlowReaderGoesOnAtAKeyFrameAndDisturbsNobody(t *testing.T) {
+	r := start(t)
+	f := r.publish(t, "cam1")
+	f.gop, f.size = 10, 400<<10
+	f.more(1)
+	slow := &viewer{hold: make(chan struct{})}
+	if err := watch(t, slow, "rtsp://"+r.addr+"/cam1", gortsplib.TransportTCP); err != nil {
+		t.Fatal(err)
+	}
+	fast := r.watch(t, "/cam1", gortsplib.TransportTCP)
+	tick := time.NewTicker(time.Second / rate)
+	defer tick.Stop()
+	for range 75 {
+		<-tick.C
+		f.more(1)
+	}
+	fast.has(t, 76)
+	close(slow.hold)
+	for range 15 {
+		<-tick.C
+		f.more(1)
+	}
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		got := slow.pictures()
+		return len(got) > 0 && number(&got[len(got)-1]) == f.n-1
+	}, "the slow reader is not back")
+	got := slow.pictures()
+	jumps := 0
+	for i := 1; i < len(got); i++ {
+		if number(&got[i]) != number(&got[i-1])+1 {
+			jumps++
+			if !got[i].Key {
+				t.Fatalf("it goes on at picture %d", number(&got[i]))
+			}
+		}
+	}
+	st, _ := r.hub.Stream("cam1")
+	if jumps == 0 || st.Lost == 0 {
+		t.Fatalf("%d jumps, %d lost of %d", jumps, st.Lost, f.n)
+	}
+	if got := fast.pictures(); len(got) != f.n {
+		t.Fatalf("the fast reader has %d of %d", len(got), f.n)
+	}
+}
+
+func TestTheTracksMayBeAMomentAway(t *testing.T) {
+	r := start(t)
+	p, err := r.hub.Publish("cam1", hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	var camera sync.WaitGroup
+	camera.Go(func() {
+		<-time.After(200 * time.Millisecond)
+		p.SetTracks(tracks())
+		p.Write(media.AccessUnit{Key: true, Data: picture(0, true, 100)})
+	})
+	v := r.watch(t, "/cam1", gortsplib.TransportTCP)
+	camera.Wait()
+	v.has(t, 1)
+}
+
+// talk sends raw text and waits for the other end to close or to fall silent.
+func talk(t testing.TB, addr string, data []byte, patience time.Duration) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = conn.Write(data)
+	var all bytes.Buffer
+	_, _ = all.ReadFrom(conn)
+	return all.String()
+}
+
+func FuzzRequests(f *testing.F) {
+	r := start(f)
+	p := r.publish(f, "cam1")
+	p.more(3)
+	line := func(method, path, more string) string {
+		return method + " rtsp://" + r.addr + path + " RTSP/1.0\r\nCSeq: 1\r\n" + more + "\r\n"
+	}
+	tcp := "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+	f.Add([]byte(line("DESCRIBE", "/cam1", "") + line("SETUP", "/cam1/trackID=0", tcp) + line("PLAY", "/cam1", "")))
+	f.Add([]byte(line("SETUP", "/cam1/trackID=0", tcp) + line("SETUP", "/cam1/trackID=1", "Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n") + line("TEARDOWN", "/cam1", "")))
+	f.Add([]byte(line("SETUP", "/cam1/trackID=9", tcp) + line("SETUP", "/other/trackID=0", tcp)))
+	f.Add([]byte(line("SETUP", "/cam1/trackID=0", "Transport: RTP/AVP;unicast;client_port=0-0\r\n") + line("PAUSE", "/cam1", "") + line("RECORD", "/cam1", "")))
+	f.Fuzz(func(t *testing.T, data []byte) { talk(t, r.addr, data, 20*time.Millisecond) })
+}

@@ -28,23 +28,31 @@ type conn struct {
 	net.Conn // for what go-rtmp wants of a net.Conn and never calls
 
 	server *Server
+	line
+	life
+	in   incoming
+	talk talk
+	out  Out
+}
+
+// line is the connection itself.
+type line struct {
 	net    net.Conn // raw, or TLS over it
 	raw    net.Conn
 	host   string
-	remote string
+	remote string // host:port
 	since  time.Time
-	ctx    context.Context
-	cancel context.CancelFunc
+}
 
+// life is how far it got and how it ends.
+type life struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
 	busy    atomic.Bool // it publishes or plays
 	playing atomic.Bool
 	polite  atomic.Bool // the peer is owed time to read our last words
 	once    sync.Once
 	players sync.WaitGroup
-
-	in   incoming
-	talk talk
-	out  Out
 }
 
 // incoming is the reading side.
@@ -59,7 +67,7 @@ type incoming struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{server: s, net: nc, raw: nc, remote: nc.RemoteAddr().String(), since: time.Now()}
+	c := &conn{server: s, line: line{net: nc, raw: nc, remote: nc.RemoteAddr().String(), since: time.Now()}}
 	c.host, _, _ = net.SplitHostPort(c.remote)
 	if s.opts.TLS != nil {
 		c.net = tls.Server(nc, s.opts.TLS)

@@ -52,7 +52,12 @@ func (c *ipCamera) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.
 }
 
 func (c *ipCamera) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
-	ctx.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, pkt *rtp.Packet) { c.stream.WritePacketRTP(m, pkt) })
+	ctx.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, pkt *rtp.Packet) {
+		// With its own clock, as cameras send it: the sender reports keep sound and picture together.
+		if at, ok := ctx.Session.PacketNTP(m, pkt); ok {
+			c.stream.WritePacketRTPWithNTP(m, pkt, at)
+		}
+	})
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 

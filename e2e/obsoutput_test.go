@@ -5,13 +5,16 @@ import (
 	"errors"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/andreykaipov/goobs/api/requests/config"
 	"github.com/andreykaipov/goobs/api/requests/general"
+	"github.com/andreykaipov/goobs/api/requests/inputs"
 
 	"obvan/internal/testkit"
 	"obvan/mixer"
@@ -172,4 +175,107 @@ func TestRealOBSMetersComeTwentyTimesASecond(t *testing.T) {
 	if took := time.Since(first); took > 3*time.Second {
 		t.Errorf("20 levels took %v", took)
 	}
+}
+
+func TestRealOBSChangesItsCollectionUnderTheDesk(t *testing.T) {
+	o := startOBS(t, "--studio-mode")
+	o.coloured(t, "cam1", "cam2")
+	d := o.desk(t)
+	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 3 })
+	first := d.now().Collections.Current
+	d.do("a second collection", d.Call(d.soon(), config.NewCreateSceneCollectionParams().WithSceneCollectionName("Second"), nil))
+	d.await("in it", func(s *mixer.State) bool {
+		return s.Collections.Current == "Second" && len(s.Sources) == 1 && s.Problem == "" && len(s.Audio) == 0
+	})
+	for range 3 {
+		d.do("back", d.SetCollection(d.soon(), first))
+		_ = d.Preview(d.soon(), "cam2") // in the middle of it: done or refused
+		d.await("back", func(s *mixer.State) bool {
+			return s.Collections.Current == first && len(s.Sources) == 3 && s.Problem == ""
+		})
+		d.do("cut", d.Cut(d.soon(), "cam1", mixer.Instant))
+		d.await("cam1", func(s *mixer.State) bool { return s.Program == "cam1" && !s.InTransition })
+		d.do("there", d.SetCollection(d.soon(), "Second"))
+		d.await("there", func(s *mixer.State) bool { return s.Collections.Current == "Second" && len(s.Sources) == 1 })
+	}
+}
+
+func TestRealOBSPlaysAClip(t *testing.T) {
+	clip := filepath.Join(t.TempDir(), "clip.mp4")
+	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:r=30", "-f", "lavfi", "-i", "sine=f=440",
+		"-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", clip).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	o := startOBS(t)
+	d := o.desk(t)
+	d.do("clip", d.Call(d.soon(), inputs.NewCreateInputParams().WithSceneName("Scene").WithInputName("clip").WithInputKind("ffmpeg_source").
+		WithInputSettings(map[string]any{"is_local_file": true, "local_file": clip}), nil))
+	is := func(state string, more func(m *mixer.MediaInput) bool) {
+		t.Helper()
+		d.await("the clip is "+state, func(s *mixer.State) bool {
+			return len(s.Media) == 1 && s.Media[0].State == state && more(&s.Media[0])
+		})
+	}
+	is("playing", func(m *mixer.MediaInput) bool { return m.LengthMs > 19000 && m.CursorMs > 1000 })
+	levels := make(chan float64, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		d.Meters(ctx, func(all []mixer.Meter) {
+			for _, m := range all {
+				if m.Name == "clip" && len(m.Peak) > 0 {
+					select {
+					case levels <- m.Peak[0]:
+					default:
+					}
+				}
+			}
+		})
+	})
+	testkit.Eventually(t, 10*time.Second, func() bool {
+		select {
+		case db := <-levels:
+			return db > -40 && db < 0
+		default:
+			return false
+		}
+	}, "its sound on the meters")
+	cancel()
+	looking.Wait()
+	d.do("pause", d.PauseMedia(d.soon(), "clip"))
+	is("paused", func(m *mixer.MediaInput) bool { return true })
+	d.do("play", d.PlayMedia(d.soon(), "clip"))
+	is("playing", func(m *mixer.MediaInput) bool { return true })
+	d.do("restart", d.RestartMedia(d.soon(), "clip"))
+	is("playing", func(m *mixer.MediaInput) bool { return m.CursorMs < 3000 })
+	d.do("stop", d.StopMedia(d.soon(), "clip"))
+	is("stopped", func(m *mixer.MediaInput) bool { return true })
+	d.do("mute", d.Mute(d.soon(), "clip", true))
+	d.do("volume", d.Volume(d.soon(), "clip", -20))
+	d.await("muted at -20", func(s *mixer.State) bool {
+		return len(s.Audio) == 1 && s.Audio[0].Muted && s.Audio[0].DB > -20.1 && s.Audio[0].DB < -19.9
+	})
+}
+
+// A frozen OBS keeps its connection and says nothing.
+func TestRealOBSThatFreezesIsNoticed(t *testing.T) {
+	o := startOBS(t, "--studio-mode")
+	o.coloured(t, "cam1")
+	d := o.desk(t)
+	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 2 })
+	pid, err := strconv.Atoi(o.pid)
+	d.do("pid", err)
+	begin := time.Now()
+	d.do("freeze", syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
+	if err := d.Cut(d.soon(), "cam1", mixer.Instant); err == nil {
+		t.Error("a frozen OBS cut")
+	}
+	d.await("away", func(s *mixer.State) bool { return !s.Connected && s.Problem != "" })
+	t.Logf("noticed after %v", time.Since(begin))
+	d.do("go on", syscall.Kill(pid, syscall.SIGCONT))
+	d.await("back", func(s *mixer.State) bool { return s.Connected })
+	d.do("cut", d.Cut(d.soon(), "cam1", mixer.Instant))
+	d.await("cam1", func(s *mixer.State) bool { return s.Program == "cam1" && !s.InTransition })
 }

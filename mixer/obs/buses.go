@@ -1,6 +1,7 @@
 package obs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,35 +41,37 @@ func (m *Mixer) Preview(ctx context.Context, source string) error {
 // Cut puts a scene on air without a transition. OBS knows key frames of its own
 // only, so when is of no account.
 func (m *Mixer) Cut(ctx context.Context, source string, _ mixer.When) error {
-	return m.bring(ctx, source, func(v *view) (*transition, error) {
-		if v.cut == "" {
-			return nil, fmt.Errorf("%w: this OBS has no cut", mixer.ErrNoTransition)
-		}
-		return &transition{Name: v.cut}, nil
-	})
+	v, _ := m.board.now()
+	switch {
+	case !v.Connected:
+		return mixer.ErrOffline
+	case v.cut == "":
+		return fmt.Errorf("%w: this OBS has no cut", mixer.ErrNoTransition)
+	case source != "":
+		return m.bring(ctx, order{source: source, by: &transition{Name: v.cut}, keep: true})
+	case !v.StudioMode || v.Preview == "":
+		return mixer.ErrNoPreview
+	}
+	return m.bring(ctx, order{source: v.Preview, by: &transition{Name: v.cut}})
 }
 
-// Take brings preview on air with a transition; OBS' own choice of it stays as it is.
+// Take brings preview on air with a transition; OBS' own choice of it stays as it
+// is. What is in preview is looked up now, not when the turn comes: of two operators
+// who take the same scene the second finds it on air.
 func (m *Mixer) Take(ctx context.Context, t mixer.Transition) error {
 	v, _ := m.board.now()
-	if v.Connected && !v.StudioMode {
+	switch {
+	case !v.Connected:
+		return mixer.ErrOffline
+	case t.Kind != "" && !slices.Contains(v.Transitions, t.Kind):
+		return fmt.Errorf("%w: %q", mixer.ErrNoTransition, t.Kind)
+	case !v.StudioMode || v.Preview == "":
 		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNoPreview)
+	case t == mixer.Transition{}:
+		return m.bring(ctx, order{source: v.Preview})
 	}
-	return m.bring(ctx, "", func(v *view) (*transition, error) {
-		if t == (mixer.Transition{}) {
-			return nil, nil
-		}
-		if t.Kind != "" && !slices.Contains(v.Transitions, t.Kind) {
-			return nil, fmt.Errorf("%w: %q", mixer.ErrNoTransition, t.Kind)
-		}
-		if t.Kind == "" {
-			t.Kind = v.Transition.Kind
-		}
-		if t.DurationMs == 0 {
-			t.DurationMs = v.Transition.DurationMs
-		}
-		return &transition{Name: t.Kind, Ms: clampMs(t.DurationMs)}, nil
-	})
+	by := transition{Name: cmp.Or(t.Kind, v.Transition.Kind), Ms: clampMs(cmp.Or(t.DurationMs, v.Transition.DurationMs))}
+	return m.bring(ctx, order{source: v.Preview, by: &by})
 }
 
 func clampMs(ms int) int {
@@ -84,10 +87,17 @@ type transition struct {
 	Ms   int
 }
 
-// bring puts source on air, or what is in preview. While a transition runs OBS
-// takes the order, names the new scene as program, and does not show it: so the
-// end is waited for, and it is seen to that a transition began.
-func (m *Mixer) bring(ctx context.Context, source string, how func(v *view) (*transition, error)) error {
+// order is a change of what is on air.
+type order struct {
+	source string
+	by     *transition // nil is OBS' own choice
+	keep   bool        // preview stays as it is; OBS would put the old program there
+}
+
+// bring carries an order out. While a transition runs OBS takes the order, names
+// the new scene as program, and does not show it: so the end is waited for, and it
+// is seen to that a transition began.
+func (m *Mixer) bring(ctx context.Context, o order) error {
 	turn, cancel := context.WithTimeout(ctx, forTurn)
 	defer cancel()
 	release, err := hold(turn, m.turn)
@@ -96,13 +106,14 @@ func (m *Mixer) bring(ctx context.Context, source string, how func(v *view) (*tr
 	}
 	defer release()
 	for {
-		if err := m.board.await(turn, func(v *view) bool { return !v.InTransition }); err != nil {
-			if errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("%w: a transition is under way", mixer.ErrBusy)
-			}
+		err := m.board.await(turn, func(v *view) bool { return !v.InTransition })
+		if errors.Is(err, mixer.ErrOffline) {
 			return err
 		}
-		began, err := m.attempt(ctx, source, how)
+		if err != nil || turn.Err() != nil {
+			return fmt.Errorf("%w: a transition is under way", mixer.ErrBusy)
+		}
+		began, err := m.attempt(ctx, o)
 		if began || err != nil {
 			return err
 		}
@@ -110,39 +121,51 @@ func (m *Mixer) bring(ctx context.Context, source string, how func(v *view) (*tr
 }
 
 // attempt sends the order once, and says whether OBS obeyed.
-func (m *Mixer) attempt(ctx context.Context, source string, how func(v *view) (*transition, error)) (bool, error) {
+func (m *Mixer) attempt(ctx context.Context, o order) (bool, error) {
 	conn, err := m.board.online()
 	if err != nil {
 		return false, err
 	}
-	before, _ := m.board.now()
-	if source == "" {
-		if !before.StudioMode || before.Preview == "" {
-			return false, mixer.ErrNoPreview
-		}
-		source = before.Preview
-	}
-	t, err := how(&before)
-	if err != nil {
-		return false, err
-	}
-	own, err := ownTransition(ctx, conn, source)
+	own, err := ownTransition(ctx, conn, o.source)
 	if err != nil {
 		return false, outcome(err, mixer.ErrNoSource)
 	}
 	if err := m.heard(ctx, conn); err != nil {
 		return false, err
 	}
-	switch before, _ = m.board.now(); {
+	before, _ := m.board.now()
+	switch {
 	case before.InTransition: // it began meanwhile
 		return false, nil
-	case source == before.Program && before.shown:
+	case o.source == before.Program && before.shown:
 		return true, nil // it is on air: OBS would only lose its preview
 	}
-	if err := show(ctx, conn, source, t, own); err != nil {
+	if err := show(ctx, conn, o.source, o.by, own); err != nil {
 		return false, outcome(err, mixer.ErrNoSource)
 	}
-	return m.began(ctx, before.starts.count, t)
+	began, err := m.began(ctx, before.starts.count, o.by)
+	if began && o.keep && before.StudioMode {
+		m.keepPreview(ctx, conn, &before)
+	}
+	return began, err
+}
+
+// keepPreview takes OBS' swap back after a cut past the preview bus, unless
+// somebody put something else there meanwhile.
+func (m *Mixer) keepPreview(ctx context.Context, conn *wire.Conn, before *view) {
+	ctx, cancel := context.WithTimeout(ctx, forStart)
+	defer cancel()
+	if m.board.await(ctx, func(v *view) bool { return !v.InTransition }) != nil {
+		return
+	}
+	v, _ := m.board.now()
+	if v.Preview != before.Program || before.Preview == before.Program || before.Preview == v.Program {
+		return
+	}
+	err := conn.Call(ctx, scenes.NewSetCurrentPreviewSceneParams().WithSceneName(before.Preview), nil)
+	if err != nil && ctx.Err() == nil {
+		m.log.Debug("the preview was not put back", "err", err)
+	}
 }
 
 // began waits for OBS to say that the transition began.

@@ -23,12 +23,17 @@ func (m *Mirror) graphic() *mixer.Graphic {
 		}
 		g.Fields = append(g.Fields, field)
 		g.Text[field] = in.text
-		g.OnAir = g.OnAir || in.active
+		g.OnAir = g.OnAir || in.active || in.blind && m.inProgram(in)
 	}
 	if len(g.Fields) == 0 {
 		return nil
 	}
 	return g
+}
+
+func (m *Mirror) inProgram(in *input) (found bool) {
+	m.walk(m.bus.program, 0, func(seen *input) { found = found || seen == in })
+	return found
 }
 
 // plate is the one item of the lower third's layer that is switched.

@@ -37,8 +37,8 @@ const (
 
 	loginTime  = 5 * time.Second
 	writeTime  = 5 * time.Second
-	pingEvery  = 2 * time.Second
-	silentFor  = 7 * time.Second // three pings without an answer
+	pingEvery  = 1500 * time.Millisecond
+	silentFor  = 5 * time.Second // three pings without an answer
 	maxWaiting = 20 * time.Second
 )
 

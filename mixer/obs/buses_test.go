@@ -1,0 +1,182 @@
+package obs_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/andreykaipov/goobs/api/requests/sceneitems"
+	"github.com/andreykaipov/goobs/api/requests/scenes"
+
+	"obvan/mixer"
+	"obvan/mixer/obs/obstest"
+)
+
+func TestBothSidesAreRedDuringATransition(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && slices.Equal(s.OnPreview, []string{"cam2"}) })
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 400}))
+	d.await("both on air", func(s *mixer.State) bool { return s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
+	d.onAir("cam2", "cam2")
+	if s := d.now(); s.Transition.Kind != "Fade" || s.Transition.DurationMs != 60 {
+		t.Errorf("the operator's own transition changed to %+v", s.Transition)
+	}
+}
+
+func TestTallyFollowsNestingGroupsAndVisibility(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Group("Scene", "corner", "cam2 input")
+	srv.Do(sceneitems.NewCreateSceneItemParams().WithSceneName("Scene").WithSourceName("cam1"))
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "Scene", mixer.Instant))
+	d.onAir("Scene", "cam1", "cam2")
+	srv.Show("Scene", "cam1", false)
+	d.onAir("Scene", "cam2")
+	srv.Show("Scene", "corner", false)
+	d.onAir("Scene")
+	srv.Show("Scene", "cam1", true)
+	d.onAir("Scene", "cam1")
+	for _, src := range d.now().Sources {
+		if src.Name == "Scene" && !slices.Equal(src.Feeds, []string{"cam1"}) {
+			t.Errorf("feeds of the scene: %v", src.Feeds)
+		}
+	}
+}
+
+// A cut asked for while OBS runs a transition is ignored by OBS, which still names
+// the scene as its program.
+func TestACutDuringATransitionComesAfterIt(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 300}))
+	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	d.onAir("cam3", "cam3")
+	if named, shown := srv.Program(); named != "cam3" || shown != "cam3" {
+		t.Errorf("OBS names %s and shows %s", named, shown)
+	}
+}
+
+func TestACutPastThePreviewBusLeavesItAlone(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
+	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	d.onAir("cam3", "cam3")
+	d.await("preview as it was", func(s *mixer.State) bool { return s.Preview == "cam2" })
+}
+
+func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && s.Program == "cam1" && !s.InTransition })
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if err := d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 100}); err != nil {
+				t.Errorf("take: %v", err)
+			}
+		})
+	}
+	both.Wait()
+	d.onAir("cam2", "cam2")
+}
+
+func TestACutThatAnotherTransitionSwallowedIsDoneAgain(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	d.onAir("cam1", "cam1")
+	srv.Quietly(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam2")) // a fade that nobody told of
+	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	d.onAir("cam3", "cam3")
+	if _, shown := srv.Program(); shown != "cam3" {
+		t.Errorf("OBS shows %s", shown)
+	}
+}
+
+func TestALongTransitionMakesTheMixerBusy(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Preview(shortly(t), "cam2"))
+	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 2500}))
+	if err := d.Cut(shortly(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrBusy) {
+		t.Errorf("cut: %v", err)
+	}
+	d.onAir("cam2", "cam2")
+}
+
+func TestTheOperatorsOwnOverrideIsPutBack(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Override("cam2", "Swipe", 700)
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d.onAir("cam2", "cam2")
+	if name, ms := srv.OverrideOf("cam2"); name != "Swipe" || ms != 700 {
+		t.Errorf("the override is %s %d", name, ms)
+	}
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	if name, _ := srv.OverrideOf("cam1"); name != "" {
+		t.Errorf("an override stayed behind: %s", name)
+	}
+}
+
+func TestNamesMayBeAnything(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	for i, name := range []string{"🎥 \"main\"\ncamera", strings.Repeat("ü", 300), "' OR 1=1 --", "\u202eright to left"} {
+		srv.Do(scenes.NewCreateSceneParams().WithSceneName(name))
+		d.await(fmt.Sprint("scene ", i), func(s *mixer.State) bool {
+			return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == name })
+		})
+		ok(t, d.Cut(shortly(t), name, mixer.Instant))
+		d.onAir(name)
+		srv.Do(scenes.NewSetSceneNameParams().WithSceneName(name).WithNewSceneName(name + "!"))
+		d.onAir(name + "!")
+	}
+}
+
+func TestWithoutStudioModeThereIsNoPreview(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.SetStudioMode(shortly(t), false))
+	d.await("no preview bus", func(s *mixer.State) bool {
+		return !s.StudioMode && s.Preview == "" && s.TBar == nil && len(s.OnPreview) == 0
+	})
+	if err := d.Take(shortly(t), mixer.Transition{}); !errors.Is(err, mixer.ErrNoPreview) {
+		t.Errorf("take: %v", err)
+	}
+	if err := d.Preview(shortly(t), "cam1"); !errors.Is(err, mixer.ErrNotNow) {
+		t.Errorf("preview: %v", err)
+	}
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d.onAir("cam2", "cam2")
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	ok(t, d.SetStudioMode(shortly(t), true))
+	d.await("a preview bus", func(s *mixer.State) bool { return s.StudioMode && s.Preview == "cam2" })
+}
+
+func TestTheTBarIsPulled(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	for i := range 11 {
+		ok(t, d.MoveTBar(shortly(t), float64(i)/10, i == 10))
+	}
+	d.onAir("cam2", "cam2")
+}

@@ -68,7 +68,7 @@ export class Gauge {
 	#clock: StreamClock;
 	#frames = 0;
 	#last: number;
-	#since: number;
+	#counted: number; // when the last picture of the second before was shown
 	#ages: number[] = [];
 	#handle = 0;
 	#timer: ReturnType<typeof setInterval>;
@@ -77,7 +77,7 @@ export class Gauge {
 		this.#video = video;
 		this.#clock = clock;
 		this.#report = report;
-		this.#last = this.#since = performance.now();
+		this.#last = this.#counted = performance.now();
 		this.#timer = setInterval(() => this.#tell(), 1000);
 		this.#ask();
 	}
@@ -109,18 +109,19 @@ export class Gauge {
 	#tell() {
 		const now = performance.now();
 		if (document.hidden) {
-			this.#last = now; // a hidden page is shown no pictures: that proves nothing
+			this.#last = this.#counted = now; // a hidden page is shown no pictures: that proves nothing
+			this.#frames = 0;
 		}
 		const still = now - this.#last;
 		const ages = this.#ages.sort((a, b) => a - b);
 		const middle = ages[ages.length >> 1];
 		this.#report({
-			fps: (this.#frames * 1000) / (now - this.#since),
+			fps: this.#frames > 0 && this.#last > this.#counted ? (this.#frames * 1000) / (this.#last - this.#counted) : 0,
 			frozenMs: still > standsStill ? still : 0,
 			latencyMs: middle === undefined || !this.#clock.settled ? null : Math.max(0, middle),
 		});
-		this.#frames = 0;
 		this.#ages = [];
-		this.#since = now;
+		if (this.#frames > 0) this.#counted = this.#last;
+		this.#frames = 0;
 	}
 }

@@ -11,7 +11,8 @@ export class Picture {
 	readonly clock = new StreamClock();
 	readonly player: WhepPlayer;
 	readonly #stream: string;
-	#users = 0;
+	/** Who shows it, the first of them with its sound: two would echo. */
+	#users = $state.raw<symbol[]>([]);
 	#leaving: ReturnType<typeof setTimeout> | undefined;
 	#asking: ReturnType<typeof setTimeout> | undefined;
 
@@ -20,15 +21,22 @@ export class Picture {
 		this.player = new WhepPlayer(`/whep/${encodeURIComponent(stream)}`, (p) => (this.playing = p));
 	}
 
-	use() {
+	/** Whether this user's picture is the one to be heard. */
+	sounds(user: symbol): boolean {
+		return this.#users[0] === user;
+	}
+
+	use(user: symbol) {
 		clearTimeout(this.#leaving);
-		if (this.#users++ > 0 || this.#asking) return;
+		this.#users = [...this.#users, user];
+		if (this.#asking) return;
 		this.player.start();
 		this.#askClock(0);
 	}
 
-	leave(gone: () => void) {
-		if (--this.#users > 0) return;
+	leave(user: symbol, gone: () => void) {
+		this.#users = this.#users.filter((u) => u !== user);
+		if (this.#users.length > 0) return;
 		this.#leaving = setTimeout(() => {
 			clearTimeout(this.#asking);
 			this.#asking = undefined;
@@ -63,13 +71,13 @@ class Pictures {
 	listening = $state('');
 	#all = new Map<string, Picture>();
 
-	/** The picture of a stream. Call the second value when it is not shown any more. */
-	show(stream: string): [Picture, () => void] {
+	/** The picture of a stream for a user, who says leave when done. */
+	show(stream: string, user: symbol): { picture: Picture; leave: () => void } {
 		let picture = this.#all.get(stream);
 		if (!picture) this.#all.set(stream, (picture = new Picture(stream)));
 		const shown = picture;
-		shown.use();
-		return [shown, () => shown.leave(() => this.#all.delete(stream))];
+		shown.use(user);
+		return { picture: shown, leave: () => shown.leave(user, () => this.#all.delete(stream)) };
 	}
 }
 

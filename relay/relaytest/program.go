@@ -80,6 +80,7 @@ func (p *Program) Picture() {
 }
 
 func (p *Program) write(au media.AccessUnit) {
+	au.Arrived = time.Now()
 	p.Write(au)
 	p.Sent = append(p.Sent, au)
 }

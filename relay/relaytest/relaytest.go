@@ -54,6 +54,10 @@ func Test(t *testing.T, start func(t *testing.T) Output) {
 			test(t, start(t))
 		})
 	}
+	t.Run("a stalled far end does not slow another", func(t *testing.T) {
+		t.Parallel()
+		others(t, start(t), start(t))
+	})
 }
 
 // push is a Push under way.
@@ -66,16 +70,21 @@ type push struct {
 	ended  chan error
 }
 
-// begin pushes a program of pictures of so many bytes; with every, a picture is
-// written that often.
+// begin pushes a program of pictures of so many bytes.
 func begin(t *testing.T, out Output, size int) *push {
-	p := &push{Program: NewProgram(t, size), t: t, out: out, link: relay.NewLink(nil), ended: make(chan error, 1)}
+	program := NewProgram(t, size)
+	program.Pictures(2*FrameRate + 5) // it starts within the third second
+	return follow(t, out, program)
+}
+
+// follow pushes a program that is there already.
+func follow(t *testing.T, out Output, program *Program) *push {
+	p := &push{Program: program, t: t, out: out, link: relay.NewLink(nil), ended: make(chan error, 1)}
 	u, err := url.Parse(out.FarEnd.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.Fragment = Key
-	p.Pictures(2*FrameRate + 5) // it starts within the third second
 	sub, err := p.Hub.Subscribe("program")
 	if err != nil {
 		t.Fatal(err)

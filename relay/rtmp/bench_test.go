@@ -43,6 +43,7 @@ func BenchmarkDestinations(b *testing.B) {
 	for _, n := range []int{1, 10, 50, 200} {
 		bare := 0.0
 		b.Run(fmt.Sprintf("%d/bare", n), func(b *testing.B) { bare = measured(b, 0, func() cost { return bareLoop(b, farEnd, n) }) })
+		b.Run(fmt.Sprintf("%d/floor", n), func(b *testing.B) { measured(b, bare, func() cost { return floorLoop(b, farEnd, n) }) })
 		for name, merge := range map[string]time.Duration{"merged": rtmp.DefaultMerge, "unmerged": 0} {
 			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
 				measured(b, bare, func() cost { return destinations(b, farEnd, n, merge) })
@@ -144,6 +145,46 @@ func bareLoop(b *testing.B, far *farEnds, n int) (c cost) {
 			c.bytes += uint64(m)
 			c.units++
 		}
+	})
+	cpu2, mallocs2 := usage(b)
+	c.cpu, c.mallocs = cpu2-cpu, mallocs2-mallocs
+	return c
+}
+
+func floorLoop(b *testing.B, far *farEnds, n int) (c cost) {
+	conns := make([]*net.TCPConn, n)
+	for i := range conns {
+		conn, err := net.Dial("tcp", far.raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer conn.Close()
+		conns[i] = conn.(*net.TCPConn)
+	}
+	stop := make(chan struct{})
+	time.AfterFunc(benchFor, func() { close(stop) })
+	cpu, mallocs := usage(b)
+	var batch [][]byte
+	last := time.Now()
+	var bufs net.Buffers
+	tmp := make([][]byte, 0, 100)
+	benchProgram(stop, func(au media.AccessUnit) {
+		batch = append(batch, au.Data)
+		if time.Since(last) < 45*time.Millisecond {
+			return
+		}
+		last = time.Now()
+		for _, conn := range conns {
+			tmp = append(tmp[:0], batch...)
+			bufs = tmp
+			m, err := bufs.WriteTo(conn)
+			if err != nil {
+				b.Error(err)
+			}
+			c.bytes += uint64(m)
+			c.units += len(batch)
+		}
+		batch = batch[:0]
 	})
 	cpu2, mallocs2 := usage(b)
 	c.cpu, c.mallocs = cpu2-cpu, mallocs2-mallocs

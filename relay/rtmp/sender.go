@@ -3,7 +3,6 @@ package rtmp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -106,7 +105,6 @@ func (s *sender) unpublish(whole bool, listened <-chan error) {
 
 // send is the loop. It returns nil when ctx is done or the program ended.
 func (s *sender) send(ctx context.Context) error {
-	var wait *time.Timer
 	for ctx.Err() == nil {
 		n, more, err := s.fill()
 		if err != nil && err != io.EOF {
@@ -123,16 +121,7 @@ func (s *sender) send(ctx context.Context) error {
 		case more:
 		case n > 0 && s.merge > 0:
 			// The next ones come soon: sleep through them instead of waking for each.
-			if wait == nil {
-				wait = time.NewTimer(s.merge)
-				defer wait.Stop()
-			} else {
-				wait.Reset(s.merge)
-			}
-			select {
-			case <-wait.C:
-			case <-ctx.Done():
-			}
+			time.Sleep(s.merge - time.Duration(time.Now().UnixNano())%s.merge)
 		default:
 			select {
 			case <-s.sub.Ready():
@@ -234,9 +223,10 @@ func (s *sender) configure() {
 	}
 }
 
-// prove says live as soon as the far end proved that it takes the stream.
+// prove says live as soon as the far end proved that it takes the stream. The
+// supervisor's goroutine comes here too.
 func (s *sender) prove() {
-	if s.link.IsLive() || !s.started {
+	if s.link.IsLive() || s.acks.sent.Load() <= s.acks.mark.Load() {
 		return
 	}
 	if s.acks.proven() {
@@ -272,6 +262,7 @@ func (s *sender) measure() {
 		lag = max(0, time.Now().UnixNano()-oldest)
 	}
 	s.link.Lag.Store(lag)
+	s.prove()
 }
 
 var _ relay.Push = (&Output{}).Push
@@ -319,5 +310,3 @@ func (b *backlog) keeps(au *media.AccessUnit, video bool, age time.Duration) boo
 	}
 	return !au.Disposable || age <= b.limit/2
 }
-
-var _ = fmt.Sprint

@@ -78,12 +78,13 @@ func (c camera) send(t testing.TB, format, url string) *process {
 	if c.gop == 0 {
 		c.gop = 30
 	}
-	args := []string{"-v", "error", "-re", "-f", "lavfi", "-i",
-		fmt.Sprintf("color=%s:s=%s:r=30,drawbox=x=0:y=0:w=iw/4:h=ih/4:c=white:t=fill:enable='lt(mod(t,1),0.1)'", c.colour, c.size)}
+	// One graph for both, so that one clock paces them: with an input each, ffmpeg's
+	// sound would run ahead by as long as the second one took to start.
+	graph := fmt.Sprintf("color=%s:s=%s:r=30,drawbox=x=0:y=0:w=iw/4:h=ih/4:c=white:t=fill:enable='lt(mod(t,1),0.1)'[out0]", c.colour, c.size)
 	if c.tone > 0 {
-		args = append(args, "-re", "-f", "lavfi", "-i", fmt.Sprintf("aevalsrc='0.5*sin(2*PI*%d*t)*lt(mod(t,1),0.1)':s=48000:c=stereo", c.tone),
-			"-c:a", "aac", "-b:a", "96k")
+		graph += fmt.Sprintf(";aevalsrc='0.5*sin(2*PI*%d*t)*lt(mod(t,1),0.1)':s=48000:c=stereo[out1]", c.tone)
 	}
+	args := []string{"-v", "error", "-re", "-f", "lavfi", "-i", graph, "-c:a", "aac", "-b:a", "96k"}
 	args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
 		"-g", fmt.Sprint(c.gop), "-keyint_min", fmt.Sprint(c.gop), "-sc_threshold", "0", "-threads", "1")
 	args = append(args, c.extra...)

@@ -25,11 +25,12 @@ type Writer struct {
 	direct bool     // dst takes vectored writes
 	size   int
 
-	own     []byte   // chunk headers and heads of this batch
-	parts   [][]byte // this batch: slices of own and of callers' data
-	batch   net.Buffers
-	flat    []byte // for destinations without vectored writes
-	pending int
+	own    []byte   // chunk headers and heads of this batch
+	from   int      // where the part of it begins that is in no part yet
+	shared int      // bytes of callers' data
+	parts  [][]byte // this batch: slices of own and of callers' data
+	batch  net.Buffers
+	flat   []byte // for destinations without vectored writes
 
 	streams [64]struct {
 		used      bool
@@ -67,7 +68,6 @@ func (w *Writer) SetChunkSize(n int) {
 // Add collects a message that consists of head and data. head is copied; data is
 // shared and must stay as it is until Flush.
 func (w *Writer) Add(h Header, head, data []byte) {
-	from := len(w.own)
 	ext, extended := w.appendHeader(h, len(head)+len(data))
 	room := w.size
 	for {
@@ -75,12 +75,12 @@ func (w *Writer) Add(h Header, head, data []byte) {
 		w.own = append(w.own, head[:n]...)
 		head, room = head[n:], room-n
 		if n = min(room, len(data)); n > 0 {
-			w.parts = append(w.parts, w.own[from:len(w.own):len(w.own)], data[:n:n])
-			w.pending += len(w.own) - from + n
-			from, data = len(w.own), data[n:]
+			w.cut()
+			w.parts = append(w.parts, data[:n:n])
+			w.shared, data = w.shared+n, data[n:]
 		}
 		if len(head)+len(data) == 0 {
-			break
+			return
 		}
 		// 5.3.1.2.4; the extended timestamp comes again on each further chunk (5.3.1.3).
 		w.own, room = append(w.own, 3<<6|h.Chunks), w.size
@@ -88,9 +88,14 @@ func (w *Writer) Add(h Header, head, data []byte) {
 			w.own = binary.BigEndian.AppendUint32(w.own, ext)
 		}
 	}
-	if len(w.own) > from {
-		w.parts = append(w.parts, w.own[from:len(w.own):len(w.own)])
-		w.pending += len(w.own) - from
+}
+
+// cut makes a part of what was copied since the last one: small messages in a row
+// are one part, each costs the system a look.
+func (w *Writer) cut() {
+	if len(w.own) > w.from {
+		w.parts = append(w.parts, w.own[w.from:len(w.own):len(w.own)])
+		w.from = len(w.own)
 	}
 }
 
@@ -154,11 +159,12 @@ func (w *Writer) Command(stream uint32, values ...any) {
 }
 
 // Pending is how many bytes wait for Flush.
-func (w *Writer) Pending() int { return w.pending }
+func (w *Writer) Pending() int { return len(w.own) + w.shared }
 
 // Flush writes what was collected. After an error the connection is of no more
 // use.
 func (w *Writer) Flush() (n int64, err error) {
+	w.cut()
 	if len(w.parts) == 0 {
 		return 0, nil
 	}
@@ -179,7 +185,7 @@ func (w *Writer) Flush() (n int64, err error) {
 		w.flat = reuse(w.flat)
 	}
 	clear(w.parts) // do not keep the media alive
-	w.parts, w.own, w.pending = w.parts[:0], reuse(w.own), 0
+	w.parts, w.own, w.from, w.shared = w.parts[:0], reuse(w.own), 0, 0
 	return n, err
 }
 

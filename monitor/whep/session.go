@@ -37,7 +37,14 @@ func (s *session) unit(au *media.AccessUnit) error {
 		return err
 	}
 	out := s.viewer.picture
-	out.smooth(smooth)
+	switch {
+	case smooth:
+		out.delay = playSmooth
+	case s.viewer.sound != nil && au.Tracks.Audio() >= 0:
+		out.delay = playInSync
+	default:
+		out.delay = playAtOnce
+	}
 	if err := out.send(payloads, rtpTime(au.PTS, videoRate)); err != nil {
 		return errLeft
 	}

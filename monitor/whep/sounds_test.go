@@ -68,6 +68,11 @@ func TestAACIsHeardAsOpusMadeOnceForAll(t *testing.T) {
 	if n := d.transcoding(); n != 1 || same < 10 {
 		t.Errorf("%d sounds are made, %d packets are the same", n, same)
 	}
+	p1.mu.Lock()
+	if p1.delays["000005"] == 0 || len(p1.delays) != 1 {
+		t.Errorf("pictures with sound have playout delays %v", p1.delays)
+	}
+	p1.mu.Unlock()
 	p1.leave()
 	p2.leave()
 	testkit.Eventually(t, 5*time.Second, func() bool { return d.transcoding() == 0 }, "the transcoder ends with its last listener")

@@ -10,10 +10,16 @@
 //
 // Post the offer at once, without gathering: the answer holds the server's
 // addresses, and the server learns the browser's from its first check. Ask for
-// video and audio as recvonly and put stereo=1 into the offer's Opus fmtp. An
-// answer other than 201 is a plain sentence to show: 404 the stream is not live,
-// 409 browsers can't show it, 503 not now (see Retry-After). When the connection
-// closes or fails, ask again: the answer says whether the stream is still there.
+// video as recvonly, and for audio only where it is heard: AAC is transcoded while
+// somebody asks for it, and pictures with sound are shown some 30 ms later, for
+// the two to be in sync. Put stereo=1 into the offer's Opus fmtp. An answer other
+// than 201 is a plain sentence to show: 404 the stream is not live, 409 browsers
+// can't show it, 503 not now (see Retry-After).
+//
+// When the stream ends, or can't be shown any more, the server closes. Chromium's
+// connectionState says so 6 s later, but the DTLS transport at once: listen to
+// receiver.transport.onstatechange for "closed", and ask again; the answer says
+// what became of the stream.
 //
 // Latency on the picture: a picture's RTP timestamp is its PTS in 90 kHz, the
 // same for all viewers, and requestVideoFrameCallback reports it (rtpTimestamp).

@@ -369,6 +369,11 @@ func TestAViewerStartsWithAllSinceTheNewestKeyPicture(t *testing.T) {
 	if got := p.await(9); !bytes.Equal(got[8].data, last.Data) {
 		t.Fatalf("the next picture has %d bytes", len(got[8].data))
 	}
+	p.mu.Lock()
+	if n := len(p.seqs); p.delays["000000"] != n {
+		t.Errorf("of %d packets, playout delays are %v", n, p.delays)
+	}
+	p.mu.Unlock()
 	rtp, arrived, ok := d.whep.Clock("cam1")
 	if !ok || rtp != rtpTime(last.PTS, videoRate) || time.Since(arrived) > 5*time.Second {
 		t.Fatalf("clock = %d %v %v", rtp, arrived, ok)

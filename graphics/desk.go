@@ -3,6 +3,7 @@ package graphics
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,7 @@ type Desk struct {
 	onAir   *OnAir
 	last    string // the item taken last: next is the one behind it
 	report  Report
+	met     bool // a renderer was ready once
 	problem string
 	changed chan struct{} // closes at the next change
 }
@@ -53,6 +55,9 @@ func (d *Desk) State() State {
 	}
 	if s.Problem == "" {
 		s.Problem = d.report.Problem
+	}
+	if s.Problem == "" && s.OnAir != nil && !d.report.Ready {
+		s.Problem = "nothing draws it: set the mixer up for lower thirds, or open the overlay page"
 	}
 	return s
 }
@@ -90,7 +95,7 @@ func (d *Desk) find(id string) (*Item, error) {
 // ErrNoTemplate, ErrText, ErrFull.
 func (d *Desk) Add(it Item) (id string, err error) {
 	if it.ID == "" {
-		it.ID = strings.ToLower(rand.Text()[:8])
+		it.ID = newID()
 	}
 	if it.Template == "" {
 		it.Template = Templates()[0].ID
@@ -145,6 +150,32 @@ func (d *Desk) Update(ctx context.Context, it Item) error {
 	return d.draw(ctx, func(ctx context.Context) error { return d.renderer.UpdateGraphic(ctx, it.Text) })
 }
 
+// Import prepares many lower thirds at the end of the list, or none. ErrNoTemplate,
+// ErrText, ErrFull.
+func (d *Desk) Import(items []Item) error {
+	items = slices.Clone(items)
+	for i := range items {
+		it := &items[i]
+		if it.Template == "" {
+			it.Template = Templates()[0].ID
+		}
+		if err := check(it.Template, it.Text); err != nil {
+			return fmt.Errorf("number %d: %w", i+1, err)
+		}
+		*it = it.clone()
+		it.ID, it.AutoOutMs = newID(), autoOut(it.AutoOutMs)
+	}
+	return d.edit(func() error {
+		if len(d.items)+len(items) > MaxItems {
+			return fmt.Errorf("%w: it has %d of %d", ErrFull, len(d.items), MaxItems)
+		}
+		d.items = append(d.items, items...)
+		return nil
+	})
+}
+
+func newID() string { return strings.ToLower(rand.Text()[:8]) }
+
 // Remove takes an item off the list; one that is on air stays there.
 func (d *Desk) Remove(id string) error {
 	return d.edit(func() error {
@@ -196,18 +227,16 @@ func (d *Desk) Next(ctx context.Context) error {
 
 func (d *Desk) take(ctx context.Context, id string) error {
 	var text map[string]string
+	var before *OnAir
 	err := d.edit(func() error {
 		it, err := d.find(id)
 		if err != nil {
 			return err
 		}
-		text = maps.Clone(it.Text)
+		text, before = maps.Clone(it.Text), d.onAir
 		d.last = id
 		d.onAir = &OnAir{Item: it.clone(), Since: time.Now()}
-		if it.AutoOutMs > 0 {
-			at := d.onAir.Since.Add(time.Duration(it.AutoOutMs) * time.Millisecond)
-			d.onAir.OutAt = &at
-		}
+		d.onAir.leave()
 		return nil
 	})
 	if err != nil {
@@ -215,9 +244,22 @@ func (d *Desk) take(ctx context.Context, id string) error {
 	}
 	err = d.draw(ctx, func(ctx context.Context) error { return d.renderer.ShowGraphic(ctx, text) })
 	if err != nil {
-		d.edit(func() error { d.onAir = nil; return nil })
+		d.edit(func() error { d.failed(err, before); return nil })
 	}
 	return err
+}
+
+// failed is what is on air after a take that did not work: what was there before,
+// unless that is gone. Without an answer nobody knows: the renderer's next report
+// says it. d.mu is held.
+func (d *Desk) failed(err error, before *OnAir) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	d.onAir = nil
+	if before != nil && (!d.report.Ready || d.report.Shown && sameText(before.Text, d.report.Text)) {
+		d.onAir, before.Confirmed = before, d.report.Ready && !d.report.Hidden
+	}
 }
 
 // Out takes the lower third off. ErrNothing.

@@ -86,6 +86,12 @@ type State struct {
 	Problem   string     `json:"problem,omitempty"` // in words
 }
 
+// How a lower third comes into the picture.
+const (
+	ViaMixer   = "mixer"   // the mixer's own text
+	ViaOverlay = "overlay" // the overlay page
+)
+
 // Renderer draws lower thirds. Each call returns once the renderer accepted or
 // refused it; what is really shown comes back by Desk.Report.
 type Renderer interface {
@@ -99,6 +105,7 @@ type Report struct {
 	Via     string // "mixer" or "overlay"
 	Ready   bool   // it can draw
 	Shown   bool
+	Hidden  bool // it is switched on, but what is on air does not have it
 	Text    map[string]string
 	Problem string
 }

@@ -226,3 +226,101 @@ func FuzzParseCSV(f *testing.F) {
 		}
 	})
 }
+
+func TestATakeThatFailsLeavesWhatWasOnAir(t *testing.T) {
+	s := &screen{}
+	d := newDesk(t, s, person("a", "Ada"), person("b", "Bea"))
+	d.Take(t.Context(), "a")
+	d.Report(t.Context(), s.report())
+	s.err = errors.New("the mixer is busy")
+	if err := d.Take(t.Context(), "b"); err == nil || d.State().OnAir.ID != "a" || !d.State().OnAir.Confirmed {
+		t.Fatalf("%v, on air %+v", err, d.State().OnAir)
+	}
+	s.err = context.DeadlineExceeded // perhaps it did
+	if err := d.Take(t.Context(), "b"); err == nil || d.State().OnAir.ID != "b" || d.State().OnAir.Confirmed {
+		t.Fatalf("%v, on air %+v", err, d.State().OnAir)
+	}
+	d.Report(t.Context(), graphics.Report{Via: "mixer", Ready: true, Shown: true, Text: map[string]string{"name": "Bea"}})
+	if !d.State().OnAir.Confirmed {
+		t.Fatal("the report does not confirm it")
+	}
+}
+
+func TestWhatIsShownWhenTheStudioStartsIsOnAir(t *testing.T) {
+	ada := person("a", "Ada")
+	ada.AutoOutMs = 60_000
+	for name, id := range map[string]string{"Ada": "a", "Somebody else": ""} {
+		s := &screen{shown: true, text: map[string]string{"name": name, "title": ""}}
+		d := graphics.New(s, []graphics.Item{ada})
+		d.Report(t.Context(), s.report())
+		on := d.State().OnAir
+		if on == nil || on.ID != id || on.Text["name"] != name || !on.Confirmed || (on.OutAt != nil) != (id == "a") || s.calls > 0 {
+			t.Errorf("%s: on air %+v after %d calls", name, on, s.calls)
+		}
+		if err := d.Out(t.Context()); err != nil || s.shown {
+			t.Errorf("%s: %v, shown %v", name, err, s.shown)
+		}
+	}
+}
+
+func TestAReportConfirmsWhatFitsAndIsSeen(t *testing.T) {
+	long := strings.Repeat("very long ", 12)
+	s := &screen{}
+	d := newDesk(t, s, person("a", long+"name\nof two lines"))
+	d.Take(t.Context(), "a")
+	for _, c := range []struct {
+		what string
+		r    graphics.Report
+		want bool
+	}{
+		{"cut short", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": ""}}, true},
+		{"on one line", graphics.Report{Shown: true, Text: map[string]string{"name": long + "name of two lines"}}, true},
+		{"something else cut short", graphics.Report{Shown: true, Text: map[string]string{"name": "other…"}}, false},
+		{"not in what is on air", graphics.Report{Shown: true, Hidden: true, Text: map[string]string{"name": long + "na…"}}, false},
+		{"nothing but an ellipsis", graphics.Report{Shown: true, Text: map[string]string{"name": "…"}}, false},
+		{"a title that is left over", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": "Mayor"}}, false},
+	} {
+		c.r.Via, c.r.Ready = graphics.ViaMixer, true
+		d.Report(t.Context(), c.r)
+		if got := d.State().OnAir.Confirmed; got != c.want {
+			t.Errorf("%s: confirmed %v", c.what, got)
+		}
+	}
+}
+
+func TestAnOverlayPageThatIsReloadedTakesNothingOffAir(t *testing.T) {
+	d := newDesk(t, &screen{}, person("a", "Ada"))
+	page := graphics.Report{Via: graphics.ViaOverlay, Ready: true, Shown: true, Text: map[string]string{"name": "Ada"}}
+	d.Take(t.Context(), "a")
+	d.Report(t.Context(), page)
+	if !d.State().OnAir.Confirmed {
+		t.Fatal("not confirmed")
+	}
+	page.Shown = false
+	d.Report(t.Context(), page)
+	if on := d.State().OnAir; on == nil || on.Confirmed {
+		t.Fatalf("on air %+v", on)
+	}
+	d.Report(t.Context(), graphics.Report{})
+	if st := d.State(); st.OnAir == nil || st.Via != "" || !strings.Contains(st.Problem, "nothing draws it") {
+		t.Fatalf("%+v", st)
+	}
+}
+
+func TestAnImportIsTakenWholeOrNotAtAll(t *testing.T) {
+	d := newDesk(t, &screen{}, person("a", "Ada"))
+	many := make([]graphics.Item, graphics.MaxItems)
+	for i := range many {
+		many[i] = person("", "Somebody")
+	}
+	if err := d.Import(many); !errors.Is(err, graphics.ErrFull) || len(d.State().Items) != 1 {
+		t.Fatalf("%v, %d items", err, len(d.State().Items))
+	}
+	many[3] = person("", "")
+	if err := d.Import(many[:5]); !errors.Is(err, graphics.ErrText) || !strings.Contains(err.Error(), "number 4") || len(d.State().Items) != 1 {
+		t.Fatalf("%v, %d items", err, len(d.State().Items))
+	}
+	if err := d.Import(many[:3]); err != nil || len(d.State().Items) != 4 || d.State().Items[1].ID == d.State().Items[2].ID {
+		t.Fatalf("%v, %+v", err, d.State().Items)
+	}
+}

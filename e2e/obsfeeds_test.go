@@ -3,10 +3,13 @@ package e2e
 import (
 	"context"
 	"image"
+	"io"
 	"log/slog"
 	"net/url"
+	"os/exec"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -138,4 +141,116 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 			t.Fatalf("a picture is shown %v after it is decoded: there are B-frames", au.PTS-au.DTS)
 		}
 	}
+}
+
+// From the command to the changed picture, decoded from the stream that OBS sends
+// to the studio.
+func TestRealOBSCutReachesThePicture(t *testing.T) {
+	cameras := []string{"cam1", "cam2"}
+	st := newStage(t, cameras...)
+	o := startOBS(t, "--studio-mode")
+	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
+	wish := provision.Wish{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500, Feeds: []provision.Feed{{ID: "cam1"}, {ID: "cam2"}}}
+	plan, err := provision.Make(d.soon(), d, wish)
+	d.do("plan", err)
+	_, err = plan.Apply(d.soon(), d)
+	d.do("apply", err)
+	for _, cam := range cameras {
+		testkit.Eventually(t, 15*time.Second, func() bool {
+			r, g, b := mean(o.picture(t, ours.Scene(cam)))
+			return r+g+b > 60
+		}, "%s in OBS", cam)
+	}
+	d.do("start", d.StartOutput(d.soon(), "stream"))
+	testkit.Eventually(t, 10*time.Second, func() bool {
+		s, ok := st.hub.Stream(ingest.Mixer)
+		return ok && s.KeyFrames > 1
+	}, "OBS' program in the hub")
+	seen := watchColour(t, st.play+"/"+ingest.Mixer)
+	looks := map[string][3]byte{}
+	for _, cam := range cameras {
+		d.do("cut", d.Cut(d.soon(), ours.Scene(cam), mixer.Instant))
+		d.await(cam, func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
+		for range 30 {
+			looks[cam] = (<-seen).colour
+		}
+	}
+	if distance(looks["cam1"], looks["cam2"]) < 20 {
+		t.Fatalf("the cameras look the same: %v", looks)
+	}
+	var confirmed, shown []time.Duration
+	for n := range 30 {
+		cam := cameras[n%2]
+		for range 3 + n%4 { // not in step with anything
+			<-seen
+		}
+		begin := time.Now()
+		d.do("cut", d.Cut(d.soon(), ours.Scene(cam), mixer.Instant))
+		confirmed = append(confirmed, time.Since(begin))
+		for {
+			if s := <-seen; distance(s.colour, looks[cam]) < 10 {
+				if after := s.at.Sub(begin); after > 0 {
+					shown = append(shown, after)
+				}
+				break
+			}
+		}
+	}
+	slices.Sort(confirmed)
+	slices.Sort(shown)
+	t.Logf("%d cuts: answered after %v, decoded picture changed after %v (medians), at worst %v and %v", len(shown),
+		confirmed[len(confirmed)/2], shown[len(shown)/2], confirmed[len(confirmed)-1], shown[len(shown)-1])
+	if shown[len(shown)/2] > time.Second {
+		t.Error("that is too slow")
+	}
+}
+
+type look struct {
+	at     time.Time
+	colour [3]byte
+}
+
+func distance(a, b [3]byte) (d int) {
+	for i := range a {
+		d += max(int(a[i])-int(b[i]), int(b[i])-int(a[i]))
+	}
+	return d
+}
+
+// watchColour decodes a stream and tells the mean colour of each picture.
+func watchColour(t *testing.T, url string) <-chan look {
+	t.Helper()
+	cmd := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-threads", "1", "-rtsp_transport", "tcp", "-fflags", "nobuffer", "-flags", "low_delay",
+		"-probesize", "100000", "-analyzeduration", "500000", "-i", url, "-an", "-vsync", "0", "-vf", "scale=1:1:flags=area", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan look, 1000)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(seen)
+		for {
+			var l look
+			if _, err := io.ReadFull(out, l.colour[:]); err != nil {
+				return
+			}
+			l.at = time.Now()
+			select {
+			case seen <- l:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		reading.Wait()
+		cmd.Wait()
+	})
+	return seen
 }

@@ -81,7 +81,8 @@ type input struct {
 func New(version string, feedOf func(url string) string) *Mirror {
 	return &Mirror{
 		version: version, feedOf: feedOf, doubt: All,
-		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, gone: map[string]time.Time{}, outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
+		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, gone: map[string]time.Time{},
+		outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
 	}
 }
 

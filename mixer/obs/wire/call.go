@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/andreykaipov/goobs/api/opcodes"
 	"github.com/andreykaipov/goobs/api/requests"
@@ -146,33 +147,20 @@ func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []erro
 func (c *Conn) ask(ctx context.Context, message func(id string) *opcodes.Message) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxWaiting)
 	defer cancel()
-	waiting := &call{answer: make(chan json.RawMessage, 1)}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return nil, ErrClosed
+	id, answer, err := c.pending.add()
+	if err != nil {
+		return nil, err
 	}
-	if len(c.pending) >= maxPending {
-		c.mu.Unlock()
-		return nil, errors.New("too many requests wait for OBS")
-	}
-	id := c.nextID()
-	c.pending[id] = waiting
-	c.mu.Unlock()
-	defer func() { // an answer that comes later finds nobody, and is dropped
-		c.mu.Lock()
-		delete(c.pending, id)
-		c.mu.Unlock()
-	}()
+	defer c.pending.take(id) // an answer that comes later finds nobody, and is dropped
 	if err := c.send(ctx, message(id).Bytes()); err != nil {
 		return nil, err
 	}
 	select {
-	case raw := <-waiting.answer:
+	case raw := <-answer:
 		return raw, nil
-	case <-c.done:
+	case <-c.end.done:
 		select { // it may have come together with the end
-		case raw := <-waiting.answer:
+		case raw := <-answer:
 			return raw, nil
 		default:
 		}
@@ -190,11 +178,27 @@ func (c *Conn) answered(raw json.RawMessage) {
 	if json.Unmarshal(raw, &head) != nil {
 		return
 	}
-	c.mu.Lock()
-	waiting := c.pending[head.ID]
-	delete(c.pending, head.ID)
-	c.mu.Unlock()
-	if waiting != nil {
-		waiting.answer <- raw
+	if answer := c.pending.take(head.ID); answer != nil {
+		answer <- raw
 	}
+}
+
+func (p *pending) add() (id string, answer chan json.RawMessage, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.all) >= maxPending {
+		return "", nil, errors.New("too many requests wait for OBS")
+	}
+	p.last++
+	id, answer = strconv.FormatUint(p.last, 10), make(chan json.RawMessage, 1)
+	p.all[id] = answer
+	return id, answer, nil
+}
+
+func (p *pending) take(id string) chan json.RawMessage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	answer := p.all[id]
+	delete(p.all, id)
+	return answer
 }

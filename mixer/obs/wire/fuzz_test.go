@@ -22,17 +22,19 @@ func FuzzReceive(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		c := &Conn{
-			meters: make(chan json.RawMessage, 1), identified: make(chan struct{}, 1), pending: map[string]*call{},
+			meters: make(chan json.RawMessage, 1), identified: make(chan struct{}, 1), pending: pending{all: map[string]chan json.RawMessage{}},
 			inbox: inbox{ready: make(chan struct{}, 1)},
 		}
-		waiting := &call{answer: make(chan json.RawMessage, 1)}
-		c.pending["1"] = waiting
+		_, waiting, err := c.pending.add()
+		if err != nil {
+			t.Fatal(err)
+		}
 		_ = c.receive(raw)
 		_ = c.Events()
 		select {
 		case levels := <-c.meters:
 			_, _ = DecodeMeters(levels)
-		case answer := <-waiting.answer:
+		case answer := <-waiting:
 			var r opcodes.RequestResponse
 			if json.Unmarshal(answer, &r) == nil {
 				var into map[string]any

@@ -78,11 +78,7 @@ func Proof(password, salt, challenge string) string {
 
 // Hear changes what events are sent, and waits until that is so.
 func (c *Conn) Hear(ctx context.Context, subscriptions int) error {
-	c.mu.Lock()
-	same := c.subs == subscriptions
-	c.subs = subscriptions
-	c.mu.Unlock()
-	if same {
+	if c.subs.Swap(int64(subscriptions)) == int64(subscriptions) {
 		return nil
 	}
 	select { // the answer to one that gave up
@@ -95,7 +91,7 @@ func (c *Conn) Hear(ctx context.Context, subscriptions int) error {
 	select {
 	case <-c.identified:
 		return nil
-	case <-c.done:
+	case <-c.end.done:
 		return c.Err()
 	case <-ctx.Done():
 		return ctx.Err()

@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/andreykaipov/goobs/api/opcodes"
@@ -57,25 +57,30 @@ type Conn struct {
 	opts    Options
 	version string
 
-	out    chan []byte
-	meters chan json.RawMessage // the newest volume meters
-	inbox  inbox
-
-	mu      sync.Mutex
-	pending map[string]*call // by request id
-	lastID  uint64
-	subs    int
-	closed  bool
-	err     error
-
-	done       chan struct{} // closes with the connection
-	wg         sync.WaitGroup
+	out        chan []byte
+	meters     chan json.RawMessage // the newest volume meters
+	inbox      inbox
+	pending    pending
 	identified chan struct{} // gets a token for each Identified after the first
+	subs       atomic.Int64  // what was asked for last
+
+	end end
+	wg  sync.WaitGroup
 }
 
-// call is a request that waits for its answer.
-type call struct {
-	answer chan json.RawMessage // takes one; the reader never waits
+// end is how the connection ended.
+type end struct {
+	mu   sync.Mutex
+	why  error         // nil while it has not
+	done chan struct{} // closes with it
+}
+
+// pending are the requests that wait for their answers, by id. The reader never
+// waits: each channel takes the one answer.
+type pending struct {
+	mu   sync.Mutex
+	all  map[string]chan json.RawMessage
+	last uint64
 }
 
 // Dial connects and logs in. Its errors wrap ErrPassword when that is wrong.
@@ -96,10 +101,12 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 	}
 	ws.SetReadLimit(maxMessage)
 	c := &Conn{
-		ws: ws, opts: opts, subs: opts.Subscriptions,
+		ws: ws, opts: opts,
 		out: make(chan []byte, 64), meters: make(chan json.RawMessage, 1), inbox: inbox{ready: make(chan struct{}, 1)},
-		pending: map[string]*call{}, done: make(chan struct{}), identified: make(chan struct{}, 1),
+		pending: pending{all: map[string]chan json.RawMessage{}}, identified: make(chan struct{}, 1),
+		end: end{done: make(chan struct{})},
 	}
+	c.subs.Store(int64(opts.Subscriptions))
 	// The login reads without a context: closing the socket is what stops it.
 	stop := context.AfterFunc(ctx, func() { ws.Close() })
 	err = c.login()
@@ -120,13 +127,13 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 func (c *Conn) Version() string { return c.version }
 
 // Done closes when the connection is gone; Err says why then.
-func (c *Conn) Done() <-chan struct{} { return c.done }
+func (c *Conn) Done() <-chan struct{} { return c.end.done }
 
 // Err is why the connection is gone; nil while it is not.
 func (c *Conn) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
+	c.end.mu.Lock()
+	defer c.end.mu.Unlock()
+	return c.end.why
 }
 
 // Close ends the connection and waits for its goroutines. Calls that wait fail.
@@ -137,12 +144,12 @@ func (c *Conn) Close() {
 
 // fail closes the connection for the first reason given.
 func (c *Conn) fail(why error) {
-	c.mu.Lock()
-	first := !c.closed
+	c.end.mu.Lock()
+	first := c.end.why == nil
 	if first {
-		c.closed, c.err = true, why
+		c.end.why = why
 	}
-	c.mu.Unlock()
+	c.end.mu.Unlock()
 	if !first {
 		return
 	}
@@ -150,7 +157,7 @@ func (c *Conn) fail(why error) {
 	c.ws.WriteControl(websocket.CloseMessage,
 		websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(100*time.Millisecond))
 	c.ws.Close()
-	close(c.done)
+	close(c.end.done)
 }
 
 // read takes everything that comes in until the connection ends.
@@ -207,7 +214,7 @@ func (c *Conn) write() {
 			err = c.ws.WriteMessage(websocket.TextMessage, raw)
 		case <-ping.C:
 			err = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTime))
-		case <-c.done:
+		case <-c.end.done:
 			return
 		}
 		if err != nil {
@@ -219,17 +226,15 @@ func (c *Conn) write() {
 
 // send queues a message for the writer.
 func (c *Conn) send(ctx context.Context, raw []byte) error {
+	if err := c.Err(); err != nil {
+		return err // it certainly did not go out
+	}
 	select {
 	case c.out <- raw:
 		return nil
-	case <-c.done:
+	case <-c.end.done:
 		return c.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func (c *Conn) nextID() string { // c.mu is held
-	c.lastID++
-	return strconv.FormatUint(c.lastID, 10)
 }

@@ -124,7 +124,7 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 	const clear = 600 * time.Millisecond
 	beeps := decodeBeeps(t, path)
 	pictures := decodePictures(t, path)
-	cuts := []time.Duration{pictures[0].at}
+	cuts := []time.Duration{pictures[0].at, pictures[len(pictures)-1].at} // the ends of the file are cuts, too
 	for i := 1; i < len(pictures); i++ {
 		if pictures[i].colour != pictures[i-1].colour {
 			cuts = append(cuts, pictures[i].at)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +30,7 @@ type eyes struct {
 	mu    sync.Mutex
 	seen  map[string]*sight    // by stream
 	shown map[string]Feed      // as last looked at, by feed
+	order []string             // of the feeds, as they came
 	told  map[string]FeedState // what the event log said last, by feed
 }
 
@@ -53,7 +55,7 @@ func feedsOf(k *kept, hasKey map[string]bool) []Feed {
 	return all
 }
 
-// look is all feeds, the added ones first, and the program; news is what an operator
+// look is all feeds, in the order they came, and the program; news is what an operator
 // should be told of what changed since the last look. onAir keeps a feed that nobody
 // added from being forgotten.
 func (e *eyes) look(now time.Time, sample bool, added []Feed, onAir map[string]Light) (feeds []Feed, prog ProgramState, news []LogEntry) {
@@ -71,6 +73,7 @@ func (e *eyes) look(now time.Time, sample bool, added []Feed, onAir map[string]L
 		known[f.ID] = true
 	}
 	feeds = append(feeds, e.strays(now, live, known, onAir)...)
+	e.sort(feeds)
 	shown := map[string]Feed{}
 	for i := range feeds {
 		f := &feeds[i]
@@ -103,8 +106,24 @@ func (e *eyes) strays(now time.Time, live map[string]hub.Stats, known map[string
 			all = append(all, Feed{ID: id, Name: id})
 		}
 	}
-	slices.SortFunc(all, func(a, b Feed) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b Feed) int {
+		return cmp.Or(live[a.ID].Since.Compare(live[b.ID].Since), strings.Compare(a.ID, b.ID))
+	})
 	return all
+}
+
+// sort puts the newest feeds last. A camera keeps its place on the desk, whoever comes
+// or goes, also when an operator adds one that was there already.
+func (e *eyes) sort(feeds []Feed) {
+	here := map[string]bool{}
+	for _, f := range feeds {
+		here[f.ID] = true
+		if !slices.Contains(e.order, f.ID) {
+			e.order = append(e.order, f.ID)
+		}
+	}
+	e.order = slices.DeleteFunc(e.order, func(id string) bool { return !here[id] })
+	slices.SortStableFunc(feeds, func(a, b Feed) int { return slices.Index(e.order, a.ID) - slices.Index(e.order, b.ID) })
 }
 
 // fill completes a feed with what is seen of it.

@@ -142,6 +142,34 @@ func TestAStrayFeedIsShownAndForgottenAMinuteAfterItLeft(t *testing.T) {
 	})
 }
 
+func TestACameraKeepsItsPlaceWhoeverComesOrGoes(t *testing.T) {
+	watched(t, func(t *testing.T, h *house) {
+		order := func() (ids []string) {
+			synctest.Wait()
+			for _, f := range h.now().Feeds {
+				ids = append(ids, f.ID)
+			}
+			return ids
+		}
+		for _, id := range []string{"zoo", "bench", "crane"} {
+			defer film(t, h.hub, id, coded, 30).Close()
+			time.Sleep(time.Second)
+		}
+		first := film(t, h.hub, "alps", coded, 30)
+		want := []string{"zoo", "bench", "crane", "alps"}
+		if got := order(); !slices.Equal(got, want) {
+			t.Fatalf("feeds = %v, want the newest last: %v", got, want)
+		}
+		first.Close()
+		if _, err := h.addFeed(t.Context(), FeedAddArgs{ID: "crane", Name: "Crane"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := order(); !slices.Equal(got, want) {
+			t.Errorf("feeds = %v once one was added and one is lost, want %v", got, want)
+		}
+	})
+}
+
 func TestTheProgramAndTheMixerAreNoFeeds(t *testing.T) {
 	watched(t, func(t *testing.T, h *house) {
 		prog, mix := film(t, h.hub, hub.Program, coded, 30), film(t, h.hub, "mixer", coded, 30)

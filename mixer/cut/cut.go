@@ -32,6 +32,7 @@ type Mixer struct {
 
 	mu    sync.Mutex
 	feeds []string // known ones, which may be away
+	met   []string // every source there was, in the order they came
 	buses buses
 }
 
@@ -50,8 +51,9 @@ func New(h *hub.Hub, p Program, log *slog.Logger) *Mixer {
 	return &Mixer{hub: h, program: p, log: log, wake: make(chan struct{}, 1)}
 }
 
-// SetFeeds names the known feeds. They are sources also while they are away, in
-// this order, before the feeds that just arrived.
+// SetFeeds names the known feeds. They are sources also while they are away. A source
+// keeps its place among the others, whoever comes or goes: its number is a key of the
+// desk.
 func (m *Mixer) SetFeeds(feeds []string) {
 	m.mu.Lock()
 	m.feeds = slices.Clone(feeds)
@@ -184,14 +186,28 @@ func (m *Mixer) tell() {
 	}
 }
 
-// sources is the known feeds in their order, then the others by name; m.mu is held.
+// mostMet bounds what is remembered of feeds that are gone.
+const mostMet = 1024
+
+// sources is the known feeds and those that are here, the newest last; m.mu is held.
 func (m *Mixer) sources() []string {
 	names := slices.Clone(m.feeds)
-	for _, st := range m.hub.Streams() {
+	streams := m.hub.Streams()
+	slices.SortStableFunc(streams, func(a, b hub.Stats) int { return a.Since.Compare(b.Since) })
+	for _, st := range streams {
 		if st.Name != hub.Program && st.Name != ingest.Mixer && !slices.Contains(names, st.Name) {
 			names = append(names, st.Name)
 		}
 	}
+	if len(m.met) > mostMet {
+		m.met = nil
+	}
+	for _, name := range names {
+		if !slices.Contains(m.met, name) {
+			m.met = append(m.met, name)
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return slices.Index(m.met, a) - slices.Index(m.met, b) })
 	return names
 }
 

@@ -127,6 +127,24 @@ func TestTheFirstFeedsFillTheBusesUntilSomebodyCuts(t *testing.T) {
 	}, "cam0 known, cam2 on air")
 }
 
+func TestASourceKeepsItsPlaceWhoeverComesOrGoes(t *testing.T) {
+	h, _, m := studio(t)
+	m.SetFeeds([]string{"cam2"})
+	state := watch(t, m)
+	order := func(want ...string) {
+		t.Helper()
+		testkit.Eventually(t, 5*time.Second, func() bool {
+			return slices.EqualFunc(state().Sources, want, func(s mixer.Source, name string) bool { return s.Name == name })
+		}, "the sources %v", want)
+	}
+	camera(t, h, "zoo")
+	order("cam2", "zoo")
+	camera(t, h, "alps")
+	order("cam2", "zoo", "alps")
+	m.SetFeeds([]string{"cam2", "alps", "crane"})
+	order("cam2", "zoo", "alps", "crane")
+}
+
 func TestACutToAFeedThatIsAwayIsPendingAndTallyStaysTrue(t *testing.T) {
 	h, _, m := studio(t)
 	m.SetFeeds([]string{"cam1", "away"})

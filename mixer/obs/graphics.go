@@ -15,6 +15,7 @@ import (
 	"obvan/mixer"
 	"obvan/mixer/obs/mirror"
 	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/visual"
 	"obvan/mixer/obs/wire"
 )
 
@@ -71,7 +72,7 @@ func (m *Mixer) graphic(
 	want := v.Graphic.Text
 	if text != nil {
 		want = lines(v.Graphic.Fields, text)
-		if err := m.write(ctx, conn, v.Graphic.Text, want); err != nil {
+		if err := m.write(ctx, conn, &v, want); err != nil {
 			return err
 		}
 	}
@@ -110,13 +111,17 @@ func line(text string) string {
 	return text
 }
 
-func (m *Mixer) write(ctx context.Context, conn *wire.Conn, have, want map[string]string) error {
+func (m *Mixer) write(ctx context.Context, conn *wire.Conn, v *view, want map[string]string) error {
 	for field, text := range want {
-		if have[field] == text {
+		if v.Graphic.Text[field] == text {
 			continue
 		}
+		drawn := text
+		if v.plain {
+			drawn = visual.Line(text)
+		}
 		err := conn.Call(ctx, inputs.NewSetInputSettingsParams().WithInputName(ours.Text(field)).
-			WithInputSettings(map[string]any{"text": text}), nil)
+			WithInputSettings(map[string]any{"text": drawn, ours.TextKey: text}), nil)
 		if err != nil {
 			return outcome(err, mixer.ErrNotNow)
 		}

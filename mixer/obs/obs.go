@@ -67,6 +67,7 @@ type view struct {
 	starts starts            // of transitions on it
 	shown  bool              // what OBS names as program is what it shows
 	plate  int               // the number of the lower third's item in its layer
+	plain  bool              // the lower third's text is drawn letter by letter
 	cut    string            // the transition that takes no time
 	words  map[string]uint64 // events about each output so far
 }

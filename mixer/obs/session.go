@@ -228,7 +228,7 @@ func (s *session) send() {
 	if !s.synced {
 		return
 	}
-	v := view{State: s.mir.State(), since: s.began, starts: s.starts, plate: s.mir.PlateItem(), cut: s.mir.Cut(), words: s.mir.Words()}
+	v := view{State: s.mir.State(), since: s.began, starts: s.starts, plate: s.mir.PlateItem(), plain: s.mir.LetterByLetter(), cut: s.mir.Cut(), words: s.mir.Words()}
 	v.Output = ingest.Mixer
 	v.shown = v.InTransition || s.mir.Shown(v.Program)
 	if reflect.DeepEqual(v, s.sent) {

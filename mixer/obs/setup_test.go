@@ -134,6 +134,11 @@ func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
 	d.await("updated", func(s *mixer.State) bool {
 		return s.Graphic.OnAir && s.Graphic.Text["name"] == "Ada" && s.Graphic.Text["title"] == ""
 	})
+	ok(t, d.UpdateGraphic(shortly(t), map[string]string{"name": "שלום"}))
+	d.await("right to left", func(s *mixer.State) bool { return s.Graphic.Text["name"] == "שלום" })
+	if dump := srv.Dump(); !strings.Contains(dump, "text:םולש") {
+		t.Errorf("it is drawn backwards: %s", dump)
+	}
 	ok(t, d.Cut(shortly(t), "cam9", mixer.Instant)) // a scene of the user's own, without the layer
 	d.await("shown, but not here", func(s *mixer.State) bool { return s.Graphic.Shown && !s.Graphic.OnAir })
 	ok(t, d.HideGraphic(shortly(t)))

@@ -14,6 +14,7 @@ import (
 
 	"obvan/mixer"
 	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/visual"
 	"obvan/mixer/obs/wire"
 )
 
@@ -91,9 +92,18 @@ func ask(ctx context.Context, c Caller, in *input, feedOf func(string) string) e
 		if err := optional(c.Call(ctx, inputs.NewGetInputSettingsParams().WithInputName(in.name), &s)); err != nil {
 			return err
 		}
-		in.text, _ = s.InputSettings["text"].(string)
+		in.text = given(s.InputSettings)
 	}
 	return nil
+}
+
+// given is the text that an input was given, unless somebody wrote over it.
+func given(settings map[string]any) string {
+	drawn, _ := settings["text"].(string)
+	if text, ok := settings[ours.TextKey].(string); ok && (drawn == text || drawn == visual.Line(text)) {
+		return text
+	}
+	return drawn
 }
 
 // askFeed finds the feed an input plays: by its address, else by our own name.

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/andreykaipov/goobs/api/typedefs"
 
@@ -52,4 +53,10 @@ func (m *Mirror) PlateItem() int {
 		return p.SceneItemID
 	}
 	return 0
+}
+
+// LetterByLetter says whether the lower third's text is drawn so, by FreeType.
+func (m *Mirror) LetterByLetter() bool {
+	in := m.inputs[ours.Text(ours.Fields[0])]
+	return in != nil && strings.HasPrefix(in.kind, "text_ft2")
 }

@@ -22,6 +22,10 @@ const (
 // Fields of the lower third, the upper line first.
 var Fields = [...]string{"name", "title"}
 
+// TextKey is where a text input keeps its text as it was given, beside the text as
+// it is drawn.
+const TextKey = "obvan_text"
+
 // Multi-camera scenes.
 const (
 	TwoUp  = "2-up" + Mark

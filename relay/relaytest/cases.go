@@ -21,9 +21,11 @@ func wholeProgram(t *testing.T, out Output) {
 	if first := units[0]; !first.Video || !first.Key || first.DTS > time.Second {
 		t.Fatalf("the first unit is video %v, key %v, at %v", first.Video, first.Key, first.DTS)
 	}
-	compare(t, p.Sent, units, 0)
-	compare(t, p.Sent, units, 1)
-	if tally := s.Tally(); tally.Metadata == 0 || tally.Backwards > 0 {
+	compare(t, p.Sent, units, 0, out.Lacks)
+	if !out.Lacks.Sound {
+		compare(t, p.Sent, units, 1, out.Lacks)
+	}
+	if tally := s.Tally(); tally.Metadata == 0 && !out.Lacks.Metadata || tally.Backwards > 0 {
 		t.Fatalf("tally %+v", tally)
 	}
 	if n := p.link.Dropped.Load(); n != 0 {
@@ -164,7 +166,7 @@ func change(t *testing.T, out Output) {
 			t.Fatalf("picture %d came with another coding's parameter sets", Number(u.Data))
 		}
 	}
-	if !heard[1] || !heard[2] {
+	if !out.Lacks.Sound && (!heard[1] || !heard[2]) {
 		t.Fatalf("sound came with %v channels", heard)
 	}
 }

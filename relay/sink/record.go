@@ -1,0 +1,44 @@
+package sink
+
+// NewSession is the record of a publisher who came by another protocol than RTMP:
+// far ends of such keep theirs in it.
+func NewSession(app, key string) *Session { return &Session{App: app, Key: key} }
+
+// Take adds what arrived.
+func (s *Session) Take(u Unit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &s.tally
+	last := &t.audio
+	if u.Video {
+		last = &t.video
+		t.Pictures++
+		if u.Key {
+			t.KeyFrames++
+		}
+	} else {
+		t.Sounds++
+	}
+	if t.Bytes += uint64(len(u.Data)); u.DTS < *last {
+		t.Backwards++
+	}
+	if *last > 0 {
+		t.LongestGap = max(t.LongestGap, u.DTS-*last)
+	}
+	*last = u.DTS
+	s.units = append(s.units, u)
+}
+
+// Leave notes that the publisher is gone; said, that it said goodbye.
+func (s *Session) Leave(said bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.unpublished = true, s.unpublished || said
+}
+
+// Return notes that the publisher is back, on another connection.
+func (s *Session) Return() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.unpublished = false, false
+}

@@ -115,7 +115,7 @@ func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), stream: stream, remote: host(remote), hub: s.hub, source: src, sounds: s.sounds,
+		id: rand.Text(), stream: stream, remote: host(remote), hub: s.hub, source: src, sounds: s.sounds, udp: s.udp,
 		lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 		connected: make(chan struct{}), picture: newSender(webrtc.RTPCodecTypeVideo, stream),
 	}
@@ -191,6 +191,7 @@ func (v *viewer) negotiate(api *webrtc.API, offer string) (string, error) {
 	if _, err := pc.AddTransceiverFromTrack(v.picture, only); err != nil {
 		return "", fmt.Errorf("%w: %w", errAnswer, err)
 	}
+	pc.GetSenders()[0].Transport().ICETransport().OnSelectedCandidatePairChange(v.reached)
 	if v.sound != nil {
 		if _, err := pc.AddTransceiverFromTrack(v.sound, only); err != nil {
 			return "", fmt.Errorf("%w: %w", errAnswer, err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -24,11 +23,10 @@ const (
 )
 
 // newAPI makes the one pion API, with all media on the two ports.
-func newAPI(udp *net.UDPConn, tcp *net.TCPListener) (api *webrtc.API, closePorts func() error, err error) {
+func newAPI(udp *udpPort, tcp *net.TCPListener) (api *webrtc.API, closePorts func() error, err error) {
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	packets := &udpPort{UDPConn: udp}
 	segments := &tcpPort{TCPListener: tcp, open: map[*tcpConn]struct{}{}}
-	udpMux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: packets, Logger: quiet.NewLogger("ice")})
+	udpMux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp, Logger: quiet.NewLogger("ice")})
 	tcpMux := ice.NewTCPMuxDefault(ice.TCPMuxParams{
 		Listener: segments, Logger: quiet.NewLogger("ice"), ReadBufferSize: 64,
 		FirstStunBindTimeout: 5 * time.Second, AliveDurationForConnFromStun: 5 * time.Second,
@@ -89,24 +87,6 @@ func codecs() (*webrtc.MediaEngine, error) {
 		return nil, err
 	}
 	return m, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo)
-}
-
-// udpPort is the UDP port as pion's mux uses it.
-type udpPort struct{ *net.UDPConn }
-
-// ReadFromAddrPort reads on after errors that concern one peer only: the mux would
-// stop for all of them. Windows reports unreachable peers here.
-func (p *udpPort) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	for {
-		n, from, err := p.ReadFromUDPAddrPort(b)
-		if err == nil || errors.Is(err, net.ErrClosed) {
-			return n, from, err
-		}
-	}
-}
-
-func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	return p.WriteToUDPAddrPort(b, to)
 }
 
 // Limits of the TCP port. Whoever connects to it need not have posted an offer.

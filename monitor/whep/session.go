@@ -1,6 +1,7 @@
 package whep
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -16,6 +17,9 @@ type session struct {
 
 	begun    time.Time // the last burst
 	reported time.Time
+
+	path  *netip.AddrPort
+	burst *burst // of the packets to path, nil for TCP
 
 	second   time.Time // of the repeat budget
 	repeated int
@@ -45,11 +49,30 @@ func (s *session) unit(au *media.AccessUnit) error {
 	default:
 		out.delay = playAtOnce
 	}
-	if err := out.send(payloads, rtpTime(au.PTS, videoRate)); err != nil {
+	s.gather()
+	s.burst.begin()
+	err = out.send(payloads, rtpTime(au.PTS, videoRate))
+	s.burst.end()
+	if err != nil {
 		return errLeft
 	}
 	s.reported = s.viewer.report(out, au, s.reported)
 	return nil
+}
+
+// gather follows the path to the viewer, which may change at any time.
+func (s *session) gather() {
+	if path := s.viewer.path.Load(); path != s.path {
+		s.close()
+		if s.path = path; path != nil {
+			s.burst = s.viewer.udp.gather(*path)
+		}
+	}
+}
+
+func (s *session) close() {
+	s.burst.close()
+	s.burst = nil
 }
 
 // repeat sends lost packets again, within the budget.
@@ -57,7 +80,10 @@ func (s *session) repeat(lost []rtcp.NackPair) {
 	if now := time.Now(); now.Sub(s.second) > time.Second {
 		s.second, s.repeated = now, 0
 	}
+	s.gather()
+	s.burst.begin()
 	s.repeated += s.viewer.picture.repeat(lost, repeatBudget-s.repeated)
+	s.burst.end()
 }
 
 // restart goes back to the newest key picture for a viewer that has lost the

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -48,6 +50,8 @@ type viewer struct {
 	picture *sender
 	sound   *sender // nil when the viewer wants none
 	sounds  *sounds
+	udp     *udpPort
+	path    atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
 
 	epochOnce sync.Once
 	epoch     time.Time // when the stream's time 0 was
@@ -98,6 +102,7 @@ func (v *viewer) show(ctx context.Context) error {
 	}
 	defer func() { sub.Close() }()
 	session := session{viewer: v, begun: time.Now()}
+	defer session.close()
 	for {
 		// Also a viewer who is always behind is heard.
 		select {
@@ -221,6 +226,18 @@ func offer[T any](to chan<- T, what T) {
 	case to <- what:
 	default:
 	}
+}
+
+// reached is told by which path the viewer is reached.
+func (v *viewer) reached(pair *webrtc.ICECandidatePair) {
+	var path *netip.AddrPort
+	if pair != nil && pair.Remote.Protocol == webrtc.ICEProtocolUDP {
+		if ip, err := netip.ParseAddr(pair.Remote.Address); err == nil {
+			to := netip.AddrPortFrom(ip, pair.Remote.Port)
+			path = &to
+		}
+	}
+	v.path.Store(path)
 }
 
 // state is told how the connection fares.

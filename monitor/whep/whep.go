@@ -68,7 +68,7 @@ type limits struct {
 type Server struct {
 	hub *hub.Hub
 	log *slog.Logger
-	udp *net.UDPConn
+	udp *udpPort
 	tcp *net.TCPListener
 
 	mu      sync.Mutex
@@ -88,7 +88,7 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	}
 	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some sound is not heard
 	return &Server{
-		hub: h, log: log, udp: udp, tcp: tcp,
+		hub: h, log: log, udp: &udpPort{UDPConn: udp}, tcp: tcp,
 		sounds:  &sounds{feeds: h, ffmpeg: ffmpeg, log: log, playing: map[string]*playing{}},
 		viewers: map[string]*viewer{}, sources: map[string]*source{},
 		limits: limits{maxViewers, maxByRemote, connectWithin},

@@ -1,0 +1,163 @@
+package whep
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+// The benchmarks send 6 Mbit/s, 30 pictures a second in real time, to many viewers
+// in another process, so that only the sending side's CPU is counted. One run takes
+// some seconds whatever b.N says: use -benchtime 1x.
+const (
+	benchPicture = 6_000_000 / 8 / 30
+	benchFor     = 5 * time.Second
+)
+
+// BenchmarkViewers is the whole way: hub, packets, pion, socket.
+func BenchmarkViewers(b *testing.B) {
+	for b.Loop() {
+		h := hub.New()
+		s, err := New(h, "127.0.0.1:0", slog.New(slog.DiscardHandler))
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(b.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		s.limits.byRemote = benchViewers
+		p, err := h.Publish("program", hub.Origin{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.SetTracks(media.Tracks{small})
+		web := httptest.NewServer(s)
+		shoot := func(n int) {
+			at := time.Duration(n) * time.Second / 30
+			p.Write(media.AccessUnit{PTS: at, DTS: at, Key: n%60 == 0, Data: prefixed(nal(0x41, sliceP, benchPicture, n))})
+		}
+		shoot(0)
+		child, _ := otherSide(b, web.URL+"/whep/program")
+		measure(b, func(n int) { shoot(n + 1) })
+		child()
+		web.Close()
+		p.Close()
+		stop()
+		if err := <-ended; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBareLoop only encrypts the same packets and writes each to a socket: what
+// a viewer costs at least, at one system call a packet.
+func BenchmarkBareLoop(b *testing.B) {
+	for b.Loop() {
+		child, addrs := otherSide(b, "sockets")
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var contexts []*srtp.Context
+		for range addrs {
+			c, err := srtp.CreateContext(make([]byte, 16), make([]byte, 12), srtp.ProtectionProfileAeadAes128Gcm)
+			if err != nil {
+				b.Fatal(err)
+			}
+			contexts = append(contexts, c)
+		}
+		seq, plain, sealed := uint16(0), make([]byte, 1500), make([]byte, 1500)
+		tracks := &media.Tracks{small}
+		measure(b, func(n int) {
+			payloads := packetise(&media.AccessUnit{Tracks: tracks, Data: prefixed(nal(0x41, sliceP, benchPicture, n))})
+			for i, to := range addrs {
+				header := rtp.Header{Version: 2, PayloadType: 102, Timestamp: uint32(n) * 3000, SSRC: 1}
+				_ = header.SetExtension(5, []byte{0, 0, 0})
+				for k, payload := range payloads {
+					header.SequenceNumber = seq + uint16(k)
+					size, err := header.MarshalTo(plain)
+					if err != nil {
+						b.Fatal(err)
+					}
+					size += copy(plain[size:], payload)
+					out, err := contexts[i].EncryptRTP(sealed, plain[:size], &header)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := conn.WriteToUDPAddrPort(out, to); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			seq += uint16(len(payloads))
+		})
+		child()
+		conn.Close()
+	}
+}
+
+// measure sends pictures in real time and reports the CPU of a delivered gigabit.
+func measure(b *testing.B, shoot func(n int)) {
+	b.Helper()
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	start := time.Now()
+	pictures := int(benchFor * 30 / time.Second)
+	for n := range pictures {
+		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / 30))) // the camera's own pace
+		shoot(n)
+	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+	gigabits := float64(pictures) * benchPicture * 8 * benchViewers / 1e9
+	b.ReportMetric(cpu.Seconds()*1000/gigabits, "cpu-ms/Gbit")
+	b.ReportMetric(100*cpu.Seconds()/time.Since(start).Seconds(), "%core")
+}
+
+// otherSide starts the process that receives. It returns when all viewers are
+// there; the function ends it and reports what arrived.
+func otherSide(b *testing.B, watch string) (end func(), addrs []netip.AddrPort) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), viewersOf+"="+watch)
+	cmd.Stderr = os.Stderr
+	in, _ := cmd.StdinPipe()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for len(addrs) < benchViewers && lines.Scan() {
+		addr, err := netip.ParseAddrPort(lines.Text())
+		if err != nil {
+			b.Fatalf("%q", lines.Text())
+		}
+		addrs = append(addrs, addr)
+	}
+	return func() {
+		_ = in.Close()
+		if lines.Scan() {
+			packets, _ := strconv.Atoi(lines.Text())
+			b.ReportMetric(float64(packets)/benchViewers/benchFor.Seconds(), "packets/s/viewer")
+		}
+		_ = cmd.Wait()
+	}, addrs
+}

@@ -1,0 +1,166 @@
+package whep
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+)
+
+func newPort(t testing.TB) (*udpPort, *net.UDPConn, netip.AddrPort) {
+	return newPortAt(t, "127.0.0.1:0")
+}
+
+func newPortAt(t testing.TB, addr string) (*udpPort, *net.UDPConn, netip.AddrPort) {
+	t.Helper()
+	loopback := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	at, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := net.ListenUDP("udp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := net.ListenUDP("udp4", loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { from.Close(); to.Close() })
+	_ = to.SetReadBuffer(4 << 20)
+	return &udpPort{UDPConn: from}, to, to.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+func rtpPacket(size, number int) []byte {
+	p := bytes.Repeat([]byte{byte(number)}, size)
+	p[0] = 0x80
+	return p
+}
+
+// arrived reads n packets, or fails.
+func arrived(t *testing.T, conn *net.UDPConn, n int) (packets [][]byte) {
+	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	buf := make([]byte, 2000)
+	for range n {
+		size, err := conn.Read(buf)
+		if err != nil {
+			t.Fatalf("after %d of %d packets: %v", len(packets), n, err)
+		}
+		packets = append(packets, bytes.Clone(buf[:size]))
+	}
+	return packets
+}
+
+func TestGatheredPacketsArriveOneByOneAndInOrder(t *testing.T) {
+	for _, single := range []bool{false, true} {
+		t.Run(fmt.Sprintf("single=%v", single), func(t *testing.T) {
+			port, conn, to := newPort(t)
+			port.single.Store(single)
+			b := port.gather(to)
+			defer b.close()
+			var sent [][]byte
+			for n, size := range []int{50, 1200, 1200, 1200, 300, 1200, 300, 400, 400, 12, 1200, 1201} {
+				sent = append(sent, rtpPacket(size, n))
+			}
+			for n := range 150 { // more than the kernel takes at once
+				sent = append(sent, rtpPacket(1100, n))
+			}
+			b.begin()
+			for _, p := range sent {
+				if n, err := port.WriteToAddrPort(p, to); n != len(p) || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			b.end()
+			for n, p := range arrived(t, conn, len(sent)) {
+				if !bytes.Equal(p, sent[n]) {
+					t.Fatalf("packet %d has %d bytes, want %d", n, len(p), len(sent[n]))
+				}
+			}
+			if !single && port.single.Load() {
+				t.Log("this kernel sends packets one by one")
+			}
+		})
+	}
+}
+
+func TestAPortForBothIPsGathersToo(t *testing.T) {
+	port, conn, to := newPortAt(t, ":0")
+	b := port.gather(to)
+	defer b.close()
+	b.begin()
+	for n := range 3 {
+		if _, err := port.WriteToAddrPort(rtpPacket(1000, n), netip.AddrPortFrom(netip.AddrFrom16(to.Addr().As16()), to.Port())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b.n != 3 {
+		t.Errorf("%d packets are gathered", b.n)
+	}
+	b.end()
+	arrived(t, conn, 3)
+}
+
+func TestWhatIsNotMediaDoesNotWait(t *testing.T) {
+	port, conn, to := newPort(t)
+	b := port.gather(to)
+	defer b.close()
+	b.begin()
+	_, _ = port.WriteToAddrPort(rtpPacket(100, 1), to)
+	stun := []byte{0, 1, 0, 0}
+	_, _ = port.WriteToAddrPort(stun, to)
+	if got := arrived(t, conn, 1); !bytes.Equal(got[0], stun) {
+		t.Fatalf("%x came first", got[0])
+	}
+	b.end()
+	arrived(t, conn, 1)
+	_, _ = port.WriteToAddrPort(rtpPacket(100, 2), to) // it is not open now
+	arrived(t, conn, 1)
+}
+
+func TestOneAddressIsGatheredForOneViewer(t *testing.T) {
+	port, conn, to := newPort(t)
+	first := port.gather(to)
+	if port.gather(to) != nil {
+		t.Fatal("two viewers gather for one address")
+	}
+	first.begin()
+	_, _ = port.WriteToAddrPort(rtpPacket(100, 1), to)
+	first.close() // what was gathered is not lost
+	arrived(t, conn, 1)
+	second := port.gather(to)
+	if second == nil {
+		t.Fatal("the address stays taken")
+	}
+	second.close()
+	var none *burst // a viewer by TCP
+	none.begin()
+	none.end()
+	none.close()
+}
+
+func TestWritersFromAllSidesLoseNothing(t *testing.T) {
+	port, conn, to := newPort(t)
+	b := port.gather(to)
+	defer b.close()
+	var all sync.WaitGroup
+	const each = 100
+	all.Go(func() {
+		for n := range each {
+			b.begin()
+			_, _ = port.WriteToAddrPort(rtpPacket(500, n), to)
+			b.end()
+		}
+	})
+	all.Go(func() {
+		for n := range each {
+			_, _ = port.WriteToAddrPort(rtpPacket(60+n, n), to)
+		}
+	})
+	arrived(t, conn, 2*each)
+	all.Wait()
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"sync"
@@ -56,7 +55,7 @@ func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live fun
 	if ctx.Err() != nil || err == nil {
 		return nil
 	}
-	return fmt.Errorf("pull %s: %w", feed, inWords(err, target))
+	return inWords(err, target) // what an operator reads
 }
 
 // ours takes from the address what is meant for us and not for the camera.

@@ -40,7 +40,7 @@ func inWords(err error, u *url.URL) error {
 	var noTLS tls.RecordHeaderError
 	switch {
 	case isOne[liberrors.ErrClientAuthSetup](err):
-		return fmt.Errorf("the camera wants a kind of login that is not known here: %w", ingest.ErrCredentials)
+		return plainly{ingest.ErrCredentials, "the camera wants a kind of login that is not known here"}
 	case isOne[liberrors.ErrClientTCPTimeout](err), isOne[liberrors.ErrClientUDPTimeout](err):
 		return errSilent
 	case isOne[liberrors.ErrClientSDPInvalid](err):
@@ -75,9 +75,9 @@ func statusInWords(code base.StatusCode, u *url.URL) error {
 	switch code {
 	case base.StatusUnauthorized, base.StatusForbidden:
 		if u.User == nil {
-			return fmt.Errorf("the camera asks for a user name and a password: %w", ingest.ErrCredentials)
+			return plainly{ingest.ErrCredentials, "the camera asks for a user name and a password"}
 		}
-		return fmt.Errorf("the camera refused the user name or the password: %w", ingest.ErrCredentials)
+		return plainly{ingest.ErrCredentials, "the camera refused the user name or the password"}
 	case base.StatusNotFound:
 		return fmt.Errorf("the camera has no stream %q", u.Path)
 	case base.StatusUnsupportedTransport:
@@ -88,14 +88,14 @@ func statusInWords(code base.StatusCode, u *url.URL) error {
 	return fmt.Errorf("the camera answers %d %s", code, base.StatusMessages[code])
 }
 
-// clean is an error without a secret; what it wraps can still be asked for.
-type clean struct {
+// plainly is an error in other words; what it wraps can still be asked for.
+type plainly struct {
 	error
 	words string
 }
 
-func (c clean) Error() string { return c.words }
-func (c clean) Unwrap() error { return c.error }
+func (p plainly) Error() string { return p.words }
+func (p plainly) Unwrap() error { return p.error }
 
 func withoutPassword(err error, u *url.URL) error {
 	password, ok := u.User.Password()
@@ -103,5 +103,5 @@ func withoutPassword(err error, u *url.URL) error {
 		return err
 	}
 	words := strings.ReplaceAll(err.Error(), password, "***")
-	return clean{err, strings.ReplaceAll(words, url.QueryEscape(password), "***")}
+	return plainly{err, strings.ReplaceAll(words, url.QueryEscape(password), "***")}
 }

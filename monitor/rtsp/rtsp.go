@@ -42,7 +42,10 @@ const (
 	queue        = 1024            // packets to a reader; a power of two
 )
 
-var errReadOnly = errors.New("this stream can't be played")
+var (
+	errReadOnly = errors.New("this stream can't be played")
+	errPorts    = errors.New("no such UDP ports")
+)
 
 // Server is a bound listener.
 type Server struct {
@@ -209,6 +212,9 @@ func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Re
 // OnSetup makes the reader at its first track; the library wants the same stream
 // for the others.
 func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	if ctx.Transport == gortsplib.TransportUDP && !portsUsable(ctx.Request) {
+		return answer(base.StatusUnsupportedTransport, "These ports can't be used"), nil, errPorts
+	}
 	p := s.player(ctx.Session)
 	if p != nil {
 		return answer(base.StatusOK, "OK"), p.out, nil
@@ -224,6 +230,21 @@ func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 	s.players[ctx.Session] = p
 	s.mu.Unlock()
 	return answer(base.StatusOK, "OK"), p.out, nil
+}
+
+// portsUsable says whether the UDP ports that the peer names exist: the library
+// does not look.
+func portsUsable(req *base.Request) bool {
+	var offered headers.Transports
+	if offered.Unmarshal(req.Header["Transport"]) != nil {
+		return false
+	}
+	for _, th := range offered {
+		if th.ClientPorts != nil && (min(th.ClientPorts[0], th.ClientPorts[1]) < 1 || max(th.ClientPorts[0], th.ClientPorts[1]) > 65535) {
+			return false
+		}
+	}
+	return true
 }
 
 // OnPlay lets the connection take its time. Media starts after the answer.

@@ -1,0 +1,149 @@
+package rtp_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/bluenviron/gortsplib/v4/pkg/sdp"
+	"github.com/pion/rtcp"
+
+	"obvan/media"
+	"obvan/media/rtp"
+)
+
+func report(at time.Duration, ts uint32, nanoseconds bool) *rtcp.SenderReport {
+	sec, ns := uint64(at/time.Second)+3976214400, uint64(at%time.Second)
+	if !nanoseconds {
+		ns = ns << 32 / uint64(time.Second)
+	}
+	return &rtcp.SenderReport{NTPTime: sec<<32 | ns, RTPTime: ts}
+}
+
+func TestSenderReportsPutSoundAndPictureInStep(t *testing.T) {
+	for _, wrong := range []bool{false, true} {
+		f, a := h264Format(), aacFormat()
+		r, s := reader(t, session(f, a))
+		var seq, seqA uint16
+		// Both start at 700 ms of the sender's time, but the sound's packets are late.
+		for i := range 100 {
+			at := time.Duration(i) * 40 * time.Millisecond
+			feed(t, r, 0, at, packets(t, f, 5000+uint32(i)*3600, &seq, nalu(0x65, 50))...)
+			feed(t, r, 1, at+200*time.Millisecond, packets(t, a, 9000+uint32(i)*1920, &seqA, nalu(1, 50))...)
+			if i%10 == 5 {
+				r.SenderReport(0, report(700*time.Millisecond+at, 5000+uint32(i)*3600, wrong))
+				r.SenderReport(1, report(700*time.Millisecond+at, 9000+uint32(i)*1920, wrong))
+			}
+		}
+		n := len(s.units)
+		if off := s.units[n-1].PTS - s.units[n-2].PTS; off.Abs() > 10*time.Millisecond {
+			t.Fatalf("nanoseconds %v: sound is %v off", wrong, off)
+		}
+	}
+}
+
+func TestWhatIsWrittenCanBeRead(t *testing.T) {
+	d := session(h264Format(), aacFormat())
+	r, s := reader(t, d)
+	r.Ready()
+	tracks := &s.generations[0]
+	w, err := rtp.NewWriter(tracks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := w.Description().Marshal(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed sdp.SessionDescription
+	var again description.Session
+	if err := parsed.Unmarshal(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Unmarshal(&parsed); err != nil {
+		t.Fatal(err)
+	}
+	r2, got := reader(t, &again)
+	r2.Ready()
+	var sent []media.AccessUnit
+	for i := range 50 {
+		at := time.Duration(i) * 40 * time.Millisecond
+		head := byte(0x41)
+		if i%10 == 0 {
+			head = 0x65
+		}
+		sent = append(sent,
+			media.AccessUnit{Tracks: tracks, Track: 0, PTS: at, DTS: at, Key: head == 0x65, Data: avcc(nalu(head, 40+i*997), nalu(head, 20))},
+			media.AccessUnit{Tracks: tracks, Track: 1, PTS: at, DTS: at, Key: true, Data: nalu(byte(i), 10+i*31)})
+	}
+	sets := 0
+	for _, au := range sent {
+		pkts, err := w.Track(au.Track).Packets(&au)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range pkts {
+			if p.MarshalSize() > 1412 {
+				t.Fatalf("a packet of %d bytes", p.MarshalSize())
+			}
+			if bytes.Contains(p.Payload, sps) {
+				sets++
+			}
+		}
+		feed(t, r2, au.Track, au.PTS, pkts...)
+	}
+	if sets != 5 || len(got.units) != len(sent) {
+		t.Fatalf("parameter sets %d times; %d units of %d", sets, len(got.units), len(sent))
+	}
+	for i := range sent {
+		a, b := sent[i], got.units[i]
+		if !bytes.Equal(a.Data, b.Data) || a.Key != b.Key || a.Track != b.Track || (b.PTS-a.PTS-500*time.Millisecond).Abs() > 25*time.Microsecond {
+			t.Fatalf("unit %d: %v %v, %d and %d bytes", i, a.PTS, b.PTS, len(a.Data), len(b.Data))
+		}
+	}
+}
+
+func TestH265AndOpusAreWrittenToo(t *testing.T) {
+	r, s := reader(t, session(&format.H265{PayloadTyp: 96, VPS: vps265, SPS: sps265, PPS: pps265}, &format.Opus{PayloadTyp: 97, ChannelCount: 2}))
+	r.Ready()
+	w, err := rtp.NewWriter(&s.generations[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r2, got := reader(t, w.Description())
+	idr, packet := nalu(19<<1, 4000), []byte{0xfc, 1, 2, 3}
+	for _, au := range []media.AccessUnit{{Track: 0, Key: true, Data: avcc(idr)}, {Track: 1, Key: true, Data: packet}} {
+		au.Tracks = &s.generations[0]
+		pkts, err := w.Track(au.Track).Packets(&au)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed(t, r2, au.Track, 0, pkts...)
+	}
+	if len(got.units) != 2 || !bytes.Equal(got.units[0].Data, avcc(idr)) || !bytes.Equal(got.units[1].Data, packet) {
+		t.Fatalf("%d units", len(got.units))
+	}
+	if !bytes.Equal(got.generations[0][0].Config, s.generations[0][0].Config) || !bytes.Equal(got.generations[0][1].Config, s.generations[0][1].Config) {
+		t.Fatal("another configuration came back")
+	}
+}
+
+func TestBrokenUnitsAreNotSent(t *testing.T) {
+	_, s := reader(t, session(h264Format()))
+	r, _ := rtp.NewReader(session(h264Format()), s)
+	r.Ready()
+	w, err := rtp.NewWriter(&s.generations[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range [][]byte{nil, {0}, {0, 0, 0, 9, 1}, {0xff, 0xff, 0xff, 0xff, 1}, {0, 0, 0, 0}} {
+		if _, err := w.Track(0).Packets(&media.AccessUnit{Tracks: &s.generations[0], Data: data}); err == nil {
+			t.Fatalf("%x was sent", data)
+		}
+	}
+	if _, err := rtp.NewWriter(&media.Tracks{{Codec: media.CodecUnknown}, {Codec: media.H264, Config: []byte{1}}}); err == nil {
+		t.Fatal("no error")
+	}
+}

@@ -35,7 +35,16 @@ func (m *Mixer) Preview(ctx context.Context, source string) error {
 	case !v.StudioMode:
 		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNotNow)
 	}
-	return m.call(ctx, mixer.ErrNoSource, scenes.NewSetCurrentPreviewSceneParams().WithSceneName(source), nil)
+	err := m.call(ctx, mixer.ErrNoSource, scenes.NewSetCurrentPreviewSceneParams().WithSceneName(source), nil)
+	if err != nil {
+		return err
+	}
+	// OBS answers before it has done it. A take that follows takes what it sees there.
+	// Somebody else may have put another scene there at once: that is no failure.
+	wait, cancel := context.WithTimeout(ctx, forStart)
+	defer cancel()
+	_ = m.board.await(wait, func(v *view) bool { return v.Preview == source })
+	return nil
 }
 
 // Cut puts a scene on air without a transition. OBS knows key frames of its own

@@ -24,6 +24,9 @@ const (
 	wrongAtOnce   = 10
 	wrongEvery    = time.Second
 	addressGroups = 1024
+
+	refusalsEvery  = 5 * time.Second
+	refusalsAtOnce = 5
 )
 
 // newSecret is a secret of 256 random bits that fits in a URL.
@@ -57,10 +60,12 @@ type access struct {
 	flag  string // hash of the -token flag; "" without one
 	weak  bool   // the flag's token could be guessed
 	wrong wrong
+
+	knocks *rate.Limiter // of refusals that are told
 }
 
 func newAccess(b *book, token string) *access {
-	a := &access{book: b, weak: len(token) < 32}
+	a := &access{book: b, weak: len(token) < 32, knocks: rate.NewLimiter(rate.Every(refusalsEvery), refusalsAtOnce)}
 	if token != "" {
 		a.flag = hashOf(token)
 	}

@@ -34,9 +34,9 @@ func (s *Studio) Authorise(r ingest.Request) error {
 }
 
 // AuthorisePlay answers whoever wants to play a stream from the read-only ports: on
-// this machine anybody may, from elsewhere whoever has a token.
+// this machine anybody may, from elsewhere whoever has a token. The mixer has its key.
 func (s *Studio) AuthorisePlay(stream, token, remote string) error {
-	if loopback(remote) {
+	if loopback(remote) || same(token, s.MixerKey()) {
 		return nil
 	}
 	if _, err := s.access.who(token, remote); err != nil {
@@ -64,9 +64,10 @@ func (s *Studio) MixerKey() string {
 	return key
 }
 
-// OBSPassword is the password of OBS that the data directory keeps; "" for none.
+// OBSPassword is OBS' password: the one that the data directory keeps, else that of
+// the environment; "" for none.
 func (s *Studio) OBSPassword() (password string) {
-	s.book.read(func(_ *kept, sec *secrets) { password = sec.OBSPassword })
+	s.book.read(func(_ *kept, sec *secrets) { password = or(sec.OBSPassword, s.opts.OBSPassword) })
 	return password
 }
 
@@ -74,7 +75,7 @@ func (s *Studio) OBSPassword() (password string) {
 // can knock.
 func (s *Studio) turnAway(r ingest.Request, why string) error {
 	s.log.Warn("publisher refused", "feed", r.Stream, "proto", r.Proto, "remote", r.Remote, "why", why)
-	if s.knocks.Allow() {
+	if s.access.knocks.Allow() {
 		s.note(Warn, "%s from %s tried to publish %s: %s.", r.Proto, address(r.Remote), r.Stream, why)
 	}
 	return fmt.Errorf("%s: %w", why, ingest.ErrUnauthorised)

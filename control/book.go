@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"obvan/graphics"
+	"obvan/mixer/obs/provision"
 	"obvan/relay"
 )
 
@@ -25,6 +27,9 @@ type kept struct {
 	Backups      []string          `json:"backups,omitempty"`
 	Feeds        []keptFeed        `json:"feeds"`
 	Destinations []keptDestination `json:"destinations"`
+	Graphics     []graphics.Item   `json:"graphics,omitempty"`
+
+	OBS map[string]keptSetup `json:"obs,omitempty"` // by scene collection
 }
 
 type keptFeed struct {
@@ -45,6 +50,7 @@ type secrets struct {
 	Destinations map[string]destinationSecret `json:"destinations"`
 	MixerKey     string                       `json:"mixerKey"`
 	OBSPassword  string                       `json:"obsPassword,omitempty"`
+	OBSUndo      map[string]*provision.Undo   `json:"obsUndo,omitempty"` // by scene collection; it has the stream key that OBS had before
 }
 
 type keptToken struct {
@@ -76,11 +82,13 @@ func (k *kept) destination(id string) int {
 
 func (k kept) clone() kept {
 	k.Backups, k.Feeds, k.Destinations = slices.Clone(k.Backups), slices.Clone(k.Feeds), slices.Clone(k.Destinations)
+	k.Graphics, k.OBS = slices.Clone(k.Graphics), maps.Clone(k.OBS)
 	return k
 }
 
 func (s secrets) clone() secrets {
 	s.Tokens, s.Feeds, s.Destinations = slices.Clone(s.Tokens), maps.Clone(s.Feeds), maps.Clone(s.Destinations)
+	s.OBSUndo = maps.Clone(s.OBSUndo)
 	return s
 }
 
@@ -132,6 +140,12 @@ func openBook(dir string, log *slog.Logger) (b *book, told []string, err error) 
 	}
 	if b.secrets.Destinations == nil {
 		b.secrets.Destinations = map[string]destinationSecret{}
+	}
+	if b.secrets.OBSUndo == nil {
+		b.secrets.OBSUndo = map[string]*provision.Undo{}
+	}
+	if b.kept.OBS == nil {
+		b.kept.OBS = map[string]keptSetup{}
 	}
 	return b, told, nil
 }

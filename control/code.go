@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/mixer"
@@ -21,6 +22,7 @@ var (
 	ErrUnauthorised = errors.New("a valid token is needed")
 	ErrTooMany      = errors.New("too many requests; slow down")
 	ErrRefused      = errors.New("this can't be done now")
+	ErrUnsupported  = errors.New("this studio's equipment can't do this")
 )
 
 // Word is an error's word in the protocol.
@@ -35,6 +37,7 @@ const (
 	Conflict     Word = "conflict"     // the name is taken, or the show is not in a state for it
 	Refused      Word = "refused"      // this mixer, program or far end does not do it
 	TooMany      Word = "too_many"     // slow down
+	Unsupported  Word = "unsupported"  // this mixer never does it
 	Offline      Word = "offline"      // the mixer is not connected
 	Timeout      Word = "timeout"      // no answer in time; what became of the command shows in the state
 	Internal     Word = "internal"     // a defect of ours; the server's log says more
@@ -65,7 +68,19 @@ func verdicts() []verdict {
 		{hub.ErrPublishing, Conflict, http.StatusConflict},
 		{mixer.ErrNoPreview, Conflict, http.StatusConflict},
 		{mixer.ErrBusy, Conflict, http.StatusConflict},
+		{mixer.ErrUnsure, Timeout, http.StatusGatewayTimeout}, // before what it wraps
 		{mixer.ErrOffline, Offline, http.StatusServiceUnavailable},
+		{mixer.ErrNoInput, NotFound, http.StatusNotFound},
+		{mixer.ErrNoOutput, NotFound, http.StatusNotFound},
+		{mixer.ErrNoChoice, NotFound, http.StatusNotFound},
+		{mixer.ErrNotNow, Conflict, http.StatusConflict},
+		{graphics.ErrNoItem, NotFound, http.StatusNotFound},
+		{graphics.ErrNoTemplate, NotFound, http.StatusNotFound},
+		{graphics.ErrNothing, Conflict, http.StatusConflict},
+		{graphics.ErrEnd, Conflict, http.StatusConflict},
+		{graphics.ErrText, BadRequest, http.StatusBadRequest},
+		{graphics.ErrFull, Conflict, http.StatusConflict},
+		{ErrUnsupported, Unsupported, http.StatusNotImplemented},
 		{relay.ErrUnsupported, BadRequest, http.StatusBadRequest},
 		{relay.ErrAddress, BadRequest, http.StatusBadRequest},
 		{ingest.ErrBadName, BadRequest, http.StatusBadRequest},

@@ -45,7 +45,10 @@ func command[A, R any](name string, least Role, doc string, do func(context.Cont
 // Commands is the whole table, area by area.
 func Commands() []Command {
 	var all []Command
-	for _, area := range [][]Command{mixerCommands(), programCommands(), feedCommands(), destinationCommands(), showCommands(), tokenCommands()} {
+	for _, area := range [][]Command{
+		mixerCommands(), audioCommands(), mediaCommands(), outputCommands(), graphicsCommands(), overlayCommands(), obsCommands(),
+		programCommands(), feedCommands(), destinationCommands(), showCommands(), tokenCommands(),
+	} {
 		all = append(all, area...)
 	}
 	return all

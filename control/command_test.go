@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,8 +65,10 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 func TestARoleThatIsTooLowIsRefusedForEveryCommand(t *testing.T) {
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
 	for _, c := range Commands() {
-		if c.Role == Viewer {
+		if c.Role == Viewer && !slices.Contains([]string{"audio.meters", "overlay.beat"}, c.Name) { // who only looks
 			t.Errorf("%s: a viewer may change nothing", c.Name)
+		}
+		if c.Role == Viewer {
 			continue
 		}
 		_, err := h.run(t.Context(), as(c.Role-1), c.Name, []byte(`{"nonsense":1}`))

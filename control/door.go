@@ -129,7 +129,7 @@ func (s *Studio) callerIn(r *http.Request, inQuery bool) (caller, error) {
 
 // refused logs a token that was not let in, but not as often as somebody can try.
 func (s *Studio) refused(r *http.Request, err error) {
-	if s.knocks.Allow() {
+	if s.access.knocks.Allow() {
 		s.log.Warn("token refused", "remote", r.RemoteAddr, "path", quote(r.URL.Path), "err", err)
 	}
 }

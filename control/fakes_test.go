@@ -215,6 +215,12 @@ func newDesk() *desk {
 // build makes a studio on dir that does not run yet.
 func build(t testing.TB, dir string, d *desk, opts Options, log *slog.Logger) *house {
 	t.Helper()
+	return buildOn(t, dir, d, fakeMixer{d}, opts, log)
+}
+
+// buildOn is build on another mixer.
+func buildOn(t testing.TB, dir string, d *desk, m mixer.Mixer, opts Options, log *slog.Logger) *house {
+	t.Helper()
 	h := &house{desk: d, hub: hub.New(), dir: dir}
 	opts.DataDir = dir
 	panel := fstest.MapFS{
@@ -224,7 +230,7 @@ func build(t testing.TB, dir string, d *desk, opts Options, log *slog.Logger) *h
 	}
 	var err error
 	h.Studio, err = New(Rooms{
-		Hub: h.hub, Mixer: fakeMixer{d}, Program: fakeProgram{d}, Relay: fakeRelay{d}, Pulls: fakePulls{d}, Monitor: fakeMonitor{}, Panel: panel,
+		Hub: h.hub, Mixer: m, Program: fakeProgram{d}, Relay: fakeRelay{d}, Pulls: fakePulls{d}, Monitor: fakeMonitor{}, Panel: panel,
 	}, opts, log)
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,7 @@ func (s *Studio) addFeed(ctx context.Context, args FeedAddArgs) (added FeedAdded
 	if err != nil {
 		return added, err
 	}
+	s.desks.setup.look()
 	s.did(ctx, "added the camera %s (%s)", args.Name, args.ID)
 	added.ID = args.ID
 	if !secret.Everywhere {
@@ -108,6 +109,7 @@ func (s *Studio) updateFeed(ctx context.Context, args FeedUpdateArgs) (changed F
 	if err != nil {
 		return FeedAdded{}, err
 	}
+	s.desks.setup.look()
 	s.did(ctx, "changed the camera %s (%s)", name, args.ID)
 	changed.ID = args.ID
 	return changed, nil
@@ -160,6 +162,7 @@ func (s *Studio) removeFeed(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	s.desks.setup.look()
 	s.did(ctx, "removed the camera %s (%s)", name, id)
 	return nil
 }

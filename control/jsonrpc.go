@@ -26,6 +26,13 @@ type request struct {
 	Params  json.RawMessage `json:"params"`
 }
 
+// notification is what a client is told without having asked.
+type notification struct {
+	Version string `json:"jsonrpc"`
+	Method  string `json:"method"`
+	Params  any    `json:"params"`
+}
+
 // fault is the error of a JSON-RPC answer.
 type fault struct {
 	Code    int        `json:"code"`

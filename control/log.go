@@ -25,6 +25,7 @@ type caller struct {
 	remote  string
 	kind    Kind
 	command string
+	socket  *socket // nil for a command that came another way
 }
 
 type callerKey struct{}
@@ -105,6 +106,7 @@ func (s *Studio) scrub(text string) string {
 		}
 	})
 	strike(s.opts.Token)
+	strike(s.opts.OBSPassword)
 	return text
 }
 

@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"obvan/mixer"
 )
@@ -21,6 +23,23 @@ type CutArgs struct {
 type TakeArgs struct {
 	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; left out: the current one
 	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: the current duration
+}
+
+// StudioArgs is what mixer.studio takes.
+type StudioArgs struct {
+	On bool `json:"on" example:"true"`
+}
+
+// TransitionArgs is what mixer.transition takes.
+type TransitionArgs struct {
+	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; left out: it stays
+	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: it stays
+}
+
+// TBarArgs is what mixer.tbar takes.
+type TBarArgs struct {
+	Position float64 `json:"position" example:"0.5"` // 0 to 1
+	Done     bool    `json:"done,omitempty"`         // the last move of a pull: the transition goes on, or back, by itself
 }
 
 const longestTransition = 60_000 // ms
@@ -59,7 +78,75 @@ func mixerCommands() []Command {
 				s.did(ctx, "took preview with %s", or(args.Kind, "the current transition"))
 				return nothing{}, nil
 			}, mixer.ErrNoPreview, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrBusy),
+
+		command("mixer.studio", Operator, "Switch the mixer's preview bus on or off.",
+			func(ctx context.Context, s *Studio, args StudioArgs) (nothing, error) {
+				return nothing{}, s.studioMode(ctx, args.On)
+			}, mixer.ErrOffline, mixer.ErrNotNow, ErrUnsupported),
+		command("mixer.transition", Operator, "Choose the transition that a take without a kind uses.",
+			func(ctx context.Context, s *Studio, args TransitionArgs) (nothing, error) {
+				return nothing{}, s.chooseTransition(ctx, mixer.Transition(args))
+			}, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrNotNow, ErrUnsupported),
+		command("mixer.tbar", Operator, "Pull the transition lever by hand.",
+			func(ctx context.Context, s *Studio, args TBarArgs) (nothing, error) {
+				return nothing{}, s.pullTBar(ctx, args)
+			},
+			mixer.ErrOffline, mixer.ErrNotNow, ErrUnsupported),
 	}
+}
+
+func (s *Studio) studioMode(ctx context.Context, on bool) error {
+	m, err := able[mixer.StudioModer](s, "switch its preview bus")
+	if err != nil {
+		return err
+	}
+	if err := m.SetStudioMode(ctx, on); err != nil {
+		return err
+	}
+	s.did(ctx, "switched studio mode %s", map[bool]string{true: "on", false: "off"}[on])
+	return nil
+}
+
+func (s *Studio) chooseTransition(ctx context.Context, t mixer.Transition) error {
+	if t.DurationMs < 0 || t.DurationMs > longestTransition {
+		return badf("the argument durationMs must be 0 to %d", longestTransition)
+	}
+	if t == (mixer.Transition{}) {
+		return badf("give the argument kind, durationMs, or both")
+	}
+	m, err := able[mixer.StudioModer](s, "keep a transition")
+	if err != nil {
+		return err
+	}
+	if err := m.SetTransition(ctx, t); err != nil {
+		return err
+	}
+	s.did(ctx, "chose the transition %s", strings.TrimSpace(t.Kind+" "+duration(t.DurationMs)))
+	return nil
+}
+
+func duration(ms int) string {
+	if ms == 0 {
+		return ""
+	}
+	return fmt.Sprintf("of %d ms", ms)
+}
+
+func (s *Studio) pullTBar(ctx context.Context, args TBarArgs) error {
+	if args.Position < 0 || args.Position > 1 {
+		return badf("the argument position must be 0 to 1")
+	}
+	m, err := able[mixer.TBarMover](s, "have a transition lever")
+	if err != nil {
+		return err
+	}
+	if err := m.MoveTBar(ctx, args.Position, args.Done); err != nil {
+		return err
+	}
+	if args.Done { // a pull is a hundred moves, and one deed
+		s.did(ctx, "pulled the transition lever")
+	}
+	return nil
 }
 
 func or(s, otherwise string) string {

@@ -68,4 +68,8 @@ type Options struct {
 	RTSPPort  int
 	Secure    bool // panels come by https: the cookie stays there
 	Platforms any  // what /api/v1/platforms answers
+
+	OBSPassword string // of the environment; the one that is kept comes first
+	OBSPlays    string // host:port where OBS reaches the read-only RTSP port
+	OBSSends    string // and where it reaches the RTMP ingest
 }

@@ -47,6 +47,7 @@ type socket struct {
 	since   time.Time
 	answers chan []byte
 	flood   *rate.Limiter
+	levels  levels
 	areas   map[string]chan request // of the reader
 	workers sync.WaitGroup
 
@@ -76,7 +77,9 @@ func (s *Studio) serveSocket(w http.ResponseWriter, r *http.Request) {
 	k := &socket{
 		studio: s, who: who, since: time.Now().UTC(), answers: make(chan []byte, mostAnswers),
 		flood: rate.NewLimiter(commandsAfter, commandsBurst), areas: map[string]chan request{}, gone: make(chan struct{}),
+		levels: levels{newest: make(chan []byte, 1)},
 	}
+	k.who.socket = k
 	if err := s.doors.enter(k); err != nil {
 		s.fail(w, err)
 		return
@@ -160,6 +163,8 @@ func (k *socket) write(read <-chan struct{}) {
 		select {
 		case answer := <-k.answers:
 			err = k.send(answer, writeWithin)
+		case levels := <-k.levels.newest:
+			err = k.send(levels, writeWithin)
 		case <-next:
 			next = nil
 			pace.Reset(statePace - time.Since(sent)) // after a quiet moment, at once

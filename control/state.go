@@ -3,6 +3,7 @@ package control
 import (
 	"time"
 
+	"obvan/graphics"
 	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/relay"
@@ -17,6 +18,8 @@ type State struct {
 	Program      ProgramState     `json:"program"`
 	Destinations []relay.Status   `json:"destinations"`
 	Tally        map[string]Light `json:"tally"` // by feed id; absent is dark
+	Graphics     graphics.State   `json:"graphics"`
+	OBS          OBSSetup         `json:"obs"`
 	Clients      []Client         `json:"clients"`
 	Log          []LogEntry       `json:"log"` // the newest last, at most 200
 }
@@ -30,6 +33,14 @@ type Show struct {
 	MixerURL string     `json:"mixerUrl"` // the -mixer flag without secrets
 	RTMPPort int        `json:"rtmpPort"` // where devices push to, for the add-camera dialog
 	RTSPPort int        `json:"rtspPort"`
+}
+
+// OBSSetup is what obs.provision did in OBS' present scene collection.
+type OBSSetup struct {
+	Can     bool       `json:"can"`               // the mixer is one that can be set up
+	Since   *time.Time `json:"since,omitempty"`   // of the last set-up; absent before the first
+	Undo    bool       `json:"undo"`              // there is something to take back
+	Orphans []string   `json:"orphans,omitempty"` // cameras that are no more and whose scenes are still there
 }
 
 // Feed is what a camera sends, or should.

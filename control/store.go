@@ -114,6 +114,8 @@ func (st *State) fill() {
 	empty(&st.Destinations)
 	empty(&st.Clients)
 	empty(&st.Log)
+	empty(&st.Graphics.Templates)
+	empty(&st.Graphics.Items)
 	empty(&st.Mixer.Sources)
 	empty(&st.Mixer.OnAir)
 	empty(&st.Mixer.OnPreview)

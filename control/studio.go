@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
+	"obvan/graphics"
 	"obvan/mixer"
+	"obvan/mixer/obs/provision"
 	"obvan/mixer/program"
 	"obvan/relay"
 )
@@ -27,7 +28,7 @@ type Studio struct {
 	eyes   *eyes
 	doors  *doors
 	table  map[string]Command
-	knocks *rate.Limiter // of refused publishers that the event log tells
+	desks  desks
 	told   told
 }
 
@@ -43,11 +44,7 @@ type told struct {
 	firstToken   string // made at the first start, for the login link
 }
 
-const (
-	sampleEvery    = time.Second
-	refusalsEvery  = 5 * time.Second
-	refusalsAtOnce = 5
-)
+const sampleEvery = time.Second
 
 // New reads the data directory and makes the studio of rooms. They need not run yet.
 func New(rooms Rooms, opts Options, log *slog.Logger) (*Studio, error) {
@@ -61,8 +58,11 @@ func New(rooms Rooms, opts Options, log *slog.Logger) (*Studio, error) {
 	}
 	s := &Studio{
 		rooms: rooms, opts: opts, log: log, store: NewStore(log), book: book, access: newAccess(book, opts.Token),
-		asRun: asRun, table: map[string]Command{}, knocks: rate.NewLimiter(rate.Every(refusalsEvery), refusalsAtOnce),
+		asRun: asRun, table: map[string]Command{},
 	}
+	var prepared []graphics.Item
+	book.read(func(k *kept, _ *secrets) { prepared = k.Graphics })
+	s.desks.open(drawing{s}, prepared)
 	s.eyes = newEyes(rooms)
 	s.doors = newDoors(s)
 	s.told.destinations, s.told.unfit, s.told.began = map[string]relay.State{}, map[string]string{}, time.Now().UTC()
@@ -113,6 +113,8 @@ func (s *Studio) LoginLink(addr string) string {
 func (s *Studio) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { s.asRun.run(ctx) })
+	all.Go(func() { s.runGraphics(ctx) })
+	all.Go(func() { s.runSetup(ctx) })
 	defer all.Wait()
 	defer s.doors.close()
 	s.note(Info, "The studio starts.")
@@ -128,6 +130,7 @@ func (s *Studio) Run(ctx context.Context) error {
 		case <-s.eyes.poked:
 		case <-tick.C:
 			s.refresh(time.Now(), true)
+			s.desks.look() // an overlay page may have fallen silent
 		case <-ctx.Done():
 			s.note(Info, "The studio ends.")
 			return nil
@@ -142,7 +145,9 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	defer s.eyes.turn.Unlock()
 	var k kept
 	var hasKey map[string]bool
-	s.book.read(func(kept *kept, sec *secrets) { k, hasKey = kept.clone(), sec.withKey() })
+	var undo map[string]*provision.Undo
+	s.book.read(func(kept *kept, sec *secrets) { k, hasKey, undo = kept.clone(), sec.withKey(), maps.Clone(sec.OBSUndo) })
+	obs := s.set(&k, undo)
 	var onAir map[string]Light
 	s.store.Read(func(st *State) { onAir = st.Tally })
 	feeds, prog, news := s.eyes.look(now, sample, feedsOf(&k, hasKey), onAir)
@@ -153,6 +158,7 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 		st.Feeds = feeds
 		prog.State = st.Program.State
 		st.Program = prog
+		st.OBS = obs
 		st.Show = Show{
 			Name: k.Name, Live: k.Live, Since: k.Since, Version: s.opts.Version, MixerURL: shown(s.opts.MixerURL),
 			RTMPPort: s.opts.RTMPPort, RTSPPort: s.opts.RTSPPort,

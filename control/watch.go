@@ -15,7 +15,7 @@ import (
 // MixerChanged takes the mixer's whole new state: hand it to mixer.Mixer.Run.
 func (s *Studio) MixerChanged(m mixer.State) {
 	m.Problem = s.scrub(m.Problem)
-	s.tellMixer(m)
+	news := s.tellMixer(m)
 	if h := m.Health; h != nil { // JSON has no word for NaN
 		fixed := *h
 		for _, f := range []*float64{&fixed.CPUPercent, &fixed.MemoryMB, &fixed.FPS, &fixed.RenderMs, &fixed.DiskFreeMB} {
@@ -31,6 +31,11 @@ func (s *Studio) MixerChanged(m mixer.State) {
 		st.Mixer = m
 		st.Tally = tally(&st.Mixer, &st.Program.State)
 	})
+	s.desks.look()
+	if news {
+		s.desks.setup.look()
+		s.eyes.poke() // what is set up there is another matter
+	}
 }
 
 func finite(f float64) float64 {
@@ -121,8 +126,9 @@ func tally(m *mixer.State, p *program.State) map[string]Light {
 	return lights
 }
 
-// tellMixer logs what changed in the mixer.
-func (s *Studio) tellMixer(m mixer.State) {
+// tellMixer logs what changed in the mixer. It reports whether it is another one in a
+// way: just connected, or with another scene collection.
+func (s *Studio) tellMixer(m mixer.State) (another bool) {
 	s.told.mu.Lock()
 	was := s.told.mixer
 	s.told.mixer = m
@@ -139,6 +145,14 @@ func (s *Studio) tellMixer(m mixer.State) {
 	if m.Program != was.Program && m.Program != "" && m.Output == ingest.Mixer {
 		s.note(Info, "%s is on the mixer's program.", s.called(m.Program))
 	}
+	return m.Connected && (!was.Connected || current(m.Collections) != current(was.Collections))
+}
+
+func current(c *mixer.Choice) string {
+	if c == nil {
+		return ""
+	}
+	return c.Current
 }
 
 // tellProgram logs what changed on air.

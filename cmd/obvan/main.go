@@ -44,6 +44,8 @@ type config struct {
 	mixer  string
 	log    string
 	demo   bool
+
+	obsPassword string // of the environment only: others on the machine can read flags
 }
 
 // listen is where each door is.
@@ -90,6 +92,7 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	if err := fromEnv(f, env); err != nil {
 		return config{}, err
 	}
+	cfg.obsPassword, _ = env("OBVAN_OBS_PASSWORD")
 	switch {
 	case cfg.log != "text" && cfg.log != "json":
 		return config{}, fmt.Errorf("-log %s: use text or json", cfg.log)

@@ -22,6 +22,8 @@ import (
 	"obvan/ingest/demo"
 	"obvan/mixer"
 	"obvan/mixer/program"
+	playrtmp "obvan/monitor/rtmp"
+	playrtsp "obvan/monitor/rtsp"
 	"obvan/monitor/whep"
 	"obvan/relay"
 	"obvan/relay/platform"
@@ -65,9 +67,6 @@ func (t *truck) build() (err error) {
 	if t.program, err = program.New(t.hub, t.log); err != nil {
 		return err
 	}
-	if t.mixer, err = newMixer(t.cfg.mixer, desk{t.hub, t.program, t.log}); err != nil {
-		return err
-	}
 	t.relay = relay.New(t.hub, outputs(), t.log)
 	if t.monitor, err = whep.New(t.hub, t.cfg.listen.webrtc, t.log); err != nil {
 		return fmt.Errorf("-webrtc: %w", err)
@@ -78,6 +77,11 @@ func (t *truck) build() (err error) {
 		return err
 	}
 	t.pulls = ingest.NewPulls(env, ways())
+	d := desk{hub: t.hub, program: t.program, password: func() string { return t.studio.OBSPassword() }, log: t.log}
+	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
+	if t.mixer, err = newMixer(t.cfg.mixer, d); err != nil {
+		return err
+	}
 	if t.panel, err = net.Listen("tcp", t.cfg.listen.http); err != nil {
 		return fmt.Errorf("-http: %w", err)
 	}
@@ -89,6 +93,7 @@ func (t *truck) build() (err error) {
 	}, control.Options{
 		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: cert != nil,
 		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
+		OBSPassword: t.cfg.obsPassword, OBSPlays: d.play, OBSSends: d.send,
 	}, t.log)
 	return err
 }
@@ -107,6 +112,16 @@ func (t *truck) bind(env ingest.Env, secure bool) error {
 		}
 		t.ingests[door.flag] = server
 	}
+	may := func(stream, token, remote string) error { return t.studio.AuthorisePlay(stream, token, remote) }
+	rtspPort, err := playrtsp.Listen(&url.URL{Scheme: "rtsp", Host: l.playRTSP}, t.hub, may, nil, t.log)
+	if err != nil {
+		return fmt.Errorf("-play-rtsp: %w", err)
+	}
+	rtmpPort, err := playrtmp.Listen(&url.URL{Scheme: "rtmp", Host: l.playRTMP}, t.hub, may, nil, t.log)
+	if err != nil {
+		return fmt.Errorf("-play-rtmp: %w", err)
+	}
+	t.ingests["play-rtsp"], t.ingests["play-rtmp"] = rtspPort, rtmpPort
 	return nil
 }
 

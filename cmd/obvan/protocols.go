@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
+	"time"
 
 	"obvan/hub"
 	"obvan/ingest"
@@ -12,6 +15,7 @@ import (
 	"obvan/ingest/rtsp"
 	"obvan/mixer"
 	"obvan/mixer/cut"
+	"obvan/mixer/obs"
 	"obvan/mixer/program"
 	"obvan/relay"
 	rtmppush "obvan/relay/rtmp"
@@ -37,15 +41,33 @@ func outputs() relay.Protocols {
 
 // desk is what a mixer may need of the studio.
 type desk struct {
-	hub     *hub.Hub
-	program *program.Program
-	log     *slog.Logger
+	hub        *hub.Hub
+	program    *program.Program
+	password   func() string // of OBS
+	play, send string        // the ports, host:port, where OBS plays feeds from and sends its program to
+	log        *slog.Logger
 }
 
 func mixers() map[string]func(u *url.URL, d desk) (mixer.Mixer, error) {
 	return map[string]func(*url.URL, desk) (mixer.Mixer, error){
 		"cut": func(_ *url.URL, d desk) (mixer.Mixer, error) { return cut.New(d.hub, d.program, d.log), nil },
+		"obs": newOBS,
 	}
+}
+
+// newOBS makes a mixer of the OBS at obs://HOST:4455. Its output is one stream, which
+// the program follows for good.
+func newOBS(u *url.URL, d desk) (mixer.Mixer, error) {
+	if u.Host == "" {
+		return nil, errors.New("-mixer obs: where is it? Use obs://HOST:4455")
+	}
+	if u.User != nil {
+		return nil, errors.New("-mixer: put OBS' password in OBVAN_OBS_PASSWORD, not in the address, which everybody on this machine can read")
+	}
+	d.program.Follow(ingest.Mixer, mixer.Instant)
+	return obs.New(obs.Config{
+		URL: u.String(), Password: d.password, Play: "rtsp://" + d.play, Program: "rtmp://" + d.send + "/" + ingest.Mixer,
+	}, d.log), nil
 }
 
 // newMixer makes the mixer that -mixer names: "cut", or a URL.
@@ -63,4 +85,21 @@ func newMixer(flag string, d desk) (mixer.Mixer, error) {
 		return nil, fmt.Errorf("-mixer %s: no such mixer; use cut or obs://HOST:4455", scheme)
 	}
 	return make(u, d)
+}
+
+// near is how the mixer reaches a port of ours that listens at addr: one that listens
+// everywhere has many addresses, and only the one on the way to the mixer will do.
+func near(addr, mixerFlag string) string {
+	host, number, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return addr
+	}
+	host = "127.0.0.1"
+	if u, err := url.Parse(mixerFlag); err == nil && u.Hostname() != "" {
+		if way, err := net.DialTimeout("udp", net.JoinHostPort(u.Hostname(), "9"), time.Second); err == nil { // sends nothing
+			host, _, _ = net.SplitHostPort(way.LocalAddr().String())
+			way.Close()
+		}
+	}
+	return net.JoinHostPort(host, number)
 }

@@ -97,6 +97,12 @@ func name(t reflect.Type) string {
 		return "MixerOutput"
 	case "control.Word":
 		return "ErrorCode"
+	case "graphics.Item":
+		return "LowerThird"
+	case "graphics.OnAir":
+		return "LowerThirdOnAir"
+	case "graphics.Template", "graphics.Field":
+		return "LowerThird" + t.Name()
 	}
 	if t.Name() == "State" && room != "control" {
 		return strings.ToUpper(room[:1]) + room[1:] + "State"

@@ -18,10 +18,26 @@ export interface BackupsArgs {
   feeds: string[];
 }
 
+/** BeatArgs is what overlay.beat takes. */
+export interface BeatArgs {
+  /** which page it is; each makes itself a name when it loads */
+  page: string;
+  shown: boolean;
+  text?: Record<string, string>;
+  /** it is being closed */
+  bye?: boolean;
+}
+
 /** Choice is one of several named things. */
 export interface Choice {
   current: string;
   all: string[];
+}
+
+/** ChoiceArgs is what obs.collection and obs.profile take. */
+export interface ChoiceArgs {
+  /** one of those the mixer's state lists */
+  name: string;
 }
 
 /** Client is somebody who is connected to the control. */
@@ -132,7 +148,7 @@ export interface DestinationUpdateArgs {
 }
 
 /** ErrorCode is an error's word in the protocol. */
-export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'offline' | 'timeout' | 'internal';
+export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'unsupported' | 'offline' | 'timeout' | 'internal';
 
 /** Feed is what a camera sends, or should. */
 export interface Feed {
@@ -220,6 +236,66 @@ export interface Graphic {
   problem?: string;
 }
 
+/** GraphicAddArgs is what graphics.add takes. */
+export interface GraphicAddArgs {
+  /** left out: name and title */
+  template?: string;
+  text: Record<string, string>;
+  /** it leaves by itself after so long; left out: it stays */
+  autoOutMs?: number;
+}
+
+/** GraphicAdded is what graphics.add answers. */
+export interface GraphicAdded {
+  id: string;
+}
+
+/** GraphicArgs names a lower third. */
+export interface GraphicArgs {
+  id: string;
+}
+
+/** GraphicImportArgs is what graphics.import takes. */
+export interface GraphicImportArgs {
+  /** a name a line, with its title; a first line may name the columns */
+  csv: string;
+}
+
+/** GraphicImported is what graphics.import answers. */
+export interface GraphicImported {
+  added: number;
+}
+
+/** GraphicMoveArgs is what graphics.move takes. */
+export interface GraphicMoveArgs {
+  id: string;
+  /** its new place in the list; 0 is the first */
+  to: number;
+}
+
+/** GraphicUpdateArgs is what graphics.update takes; what is left out stays. */
+export interface GraphicUpdateArgs {
+  id: string;
+  template?: string;
+  /** all of it */
+  text?: Record<string, string>;
+  /** 0: it stays */
+  autoOutMs?: number;
+}
+
+/** GraphicsState is the section a panel shows. */
+export interface GraphicsState {
+  templates: LowerThirdTemplate[];
+  items: LowerThird[];
+  onAir?: LowerThirdOnAir;
+  /** the item that next takes */
+  next?: string;
+  /** "mixer" or "overlay"; "" while nothing can draw */
+  via?: string;
+  /** in words */
+  problem?: string;
+}
+
 /** Health is how well the mixer's machine keeps up. */
 export interface Health {
   /** what is wrong; empty when all is well */
@@ -258,6 +334,50 @@ export interface LogEntry {
   text: string;
 }
 
+/** LowerThird is a prepared lower third. */
+export interface LowerThird {
+  id: string;
+  template: string;
+  /** by field name */
+  text: Record<string, string>;
+  /** leaves by itself after this; 0 stays */
+  autoOutMs?: number;
+}
+
+/** LowerThirdField is one line of a template. */
+export interface LowerThirdField {
+  name: string;
+  label: string;
+  optional?: boolean;
+}
+
+/** LowerThirdOnAir is the lower third that is shown, or should be. */
+export interface LowerThirdOnAir {
+  id: string;
+  template: string;
+  /** by field name */
+  text: Record<string, string>;
+  /** leaves by itself after this; 0 stays */
+  autoOutMs?: number;
+  since: string;
+  outAt?: string;
+  /** the renderer reports just this */
+  confirmed: boolean;
+}
+
+/** LowerThirdTemplate is a kind of lower third. */
+export interface LowerThirdTemplate {
+  id: string;
+  name: string;
+  fields: LowerThirdField[];
+}
+
+/** MediaArgs names a clip player of the mixer. */
+export interface MediaArgs {
+  /** a name of the mixer's media inputs */
+  input: string;
+}
+
 /** MediaInput is a clip player. */
 export interface MediaInput {
   name: string;
@@ -266,6 +386,11 @@ export interface MediaInput {
   cursorMs: number;
   /** 0 for live */
   lengthMs: number;
+}
+
+/** MetersArgs is what audio.meters takes. */
+export interface MetersArgs {
+  on: boolean;
 }
 
 /** MixerOutput is something the mixer sends or writes by itself: "stream", "record", "replay", "virtualcam". */
@@ -315,6 +440,37 @@ export interface MixerState {
   graphic?: Graphic;
 }
 
+/** MuteArgs is what audio.mute takes. */
+export interface MuteArgs {
+  /** a name of the mixer's audio inputs */
+  input: string;
+  muted: boolean;
+}
+
+/** OBSSetup is what obs.provision did in OBS' present scene collection. */
+export interface OBSSetup {
+  /** the mixer is one that can be set up */
+  can: boolean;
+  /** of the last set-up; absent before the first */
+  since?: string;
+  /** there is something to take back */
+  undo: boolean;
+  /** cameras that are no more and whose scenes are still there */
+  orphans?: string[];
+}
+
+/** OutputArgs names what the mixer sends or writes by itself. */
+export interface OutputArgs {
+  /** a name of the mixer's outputs: stream, record, replay, virtualcam */
+  output: string;
+}
+
+/** PasswordArgs is what obs.password takes. */
+export interface PasswordArgs {
+  /** of OBS' websocket server; "" for the one of OBVAN_OBS_PASSWORD */
+  password: string;
+}
+
 /** PreviewArgs is what mixer.preview takes. */
 export interface PreviewArgs {
   /** a name of the mixer's sources */
@@ -348,6 +504,31 @@ export interface ProgramState {
   kbps: number;
   fps: number;
   watch: Watch;
+}
+
+/** ProvisionArgs is what obs.provision takes. */
+export interface ProvisionArgs {
+  /** only say what would be done */
+  preview?: boolean;
+  /** cameras that are no more and whose scenes may go; without this they stay */
+  remove?: string[];
+  /** of OBS' stream to the studio; left out: as before, at first 6000 */
+  videoKbps?: number;
+  /** left out: as before, at first 160 */
+  audioKbps?: number;
+  /** between key frames; left out: as before, at first 1 */
+  keySeconds?: number;
+}
+
+/** Provisioned is what obs.provision and obs.undo answer. */
+export interface Provisioned {
+  /** false for a preview */
+  done: boolean;
+  steps: string[];
+  /** what to know about it */
+  notes?: string[];
+  /** cameras that are no more and whose scenes are still there */
+  orphans?: string[];
 }
 
 /** RenameArgs is what show.rename takes. */
@@ -393,14 +574,29 @@ export interface State {
   destinations: DestinationStatus[];
   /** by feed id; absent is dark */
   tally: Record<string, Light>;
+  graphics: GraphicsState;
+  obs: OBSSetup;
   clients: Client[];
   /** the newest last, at most 200 */
   log: LogEntry[];
 }
 
+/** StudioArgs is what mixer.studio takes. */
+export interface StudioArgs {
+  on: boolean;
+}
+
 /** TBar is the position of the transition lever, 0 to 1. */
 export interface TBar {
   position: number;
+}
+
+/** TBarArgs is what mixer.tbar takes. */
+export interface TBarArgs {
+  /** 0 to 1 */
+  position: number;
+  /** the last move of a pull: the transition goes on, or back, by itself */
+  done?: boolean;
 }
 
 /** TakeArgs is what mixer.take takes. */
@@ -445,6 +641,23 @@ export interface Transition {
   durationMs?: number;
 }
 
+/** TransitionArgs is what mixer.transition takes. */
+export interface TransitionArgs {
+  /** a name of the mixer's transitions; left out: it stays */
+  kind?: string;
+  /** left out: it stays */
+  durationMs?: number;
+}
+
+/** VolumeArgs is what audio.volume takes. */
+export interface VolumeArgs {
+  input: string;
+  /** -100 (off) to +26 */
+  db: number;
+  /** the fader is still being pulled: it is not noted in the log yet */
+  moving?: boolean;
+}
+
 /** Watch says whether the panel can show the stream. */
 export interface Watch {
   ok: boolean;
@@ -469,7 +682,7 @@ export interface You {
 }
 
 // The sections of the state: each is sent whole when something in it changed.
-export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'clients', 'log'] as const;
+export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'graphics', 'obs', 'clients', 'log'] as const;
 export type Section = keyof State;
 
 // StateMessage is the params of the notification "state"; the first one has all sections.
@@ -495,6 +708,58 @@ export interface Commands {
   'mixer.cut': { args: CutArgs; result: null };
   /** Bring preview on air with a transition. (operator) */
   'mixer.take': { args: TakeArgs; result: null };
+  /** Switch the mixer's preview bus on or off. (operator) */
+  'mixer.studio': { args: StudioArgs; result: null };
+  /** Choose the transition that a take without a kind uses. (operator) */
+  'mixer.transition': { args: TransitionArgs; result: null };
+  /** Pull the transition lever by hand. (operator) */
+  'mixer.tbar': { args: TBarArgs; result: null };
+  /** Mute an input of the mixer's sound desk, or not any more. (operator) */
+  'audio.mute': { args: MuteArgs; result: null };
+  /** Move a fader of the mixer's sound desk. (operator) */
+  'audio.volume': { args: VolumeArgs; result: null };
+  /** Send this websocket the mixer's levels as notifications "meters", 20 times a second, until it is switched off. (viewer) */
+  'audio.meters': { args: MetersArgs; result: null };
+  /** Let a clip play on. (operator) */
+  'media.play': { args: MediaArgs; result: null };
+  /** Hold a clip. (operator) */
+  'media.pause': { args: MediaArgs; result: null };
+  /** Play a clip from its start. (operator) */
+  'media.restart': { args: MediaArgs; result: null };
+  /** End a clip. (operator) */
+  'media.stop': { args: MediaArgs; result: null };
+  /** Start what the mixer sends or writes by itself. One that is on stays on. (director) */
+  'output.start': { args: OutputArgs; result: null };
+  /** Stop what the mixer sends or writes by itself. (director) */
+  'output.stop': { args: OutputArgs; result: null };
+  /** Prepare a lower third, at the end of the list. (operator) */
+  'graphics.add': { args: GraphicAddArgs; result: GraphicAdded };
+  /** Change a lower third; one that is on air changes there. (operator) */
+  'graphics.update': { args: GraphicUpdateArgs; result: null };
+  /** Take a lower third off the list; one that is on air stays there. (operator) */
+  'graphics.remove': { args: GraphicArgs; result: null };
+  /** Put a lower third at another place of the list. (operator) */
+  'graphics.move': { args: GraphicMoveArgs; result: null };
+  /** Prepare many lower thirds from a table of names, or none when a line does not fit. (operator) */
+  'graphics.import': { args: GraphicImportArgs; result: GraphicImported };
+  /** Bring a lower third on air, in place of what is there. (operator) */
+  'graphics.take': { args: GraphicArgs; result: null };
+  /** Bring the lower third behind the last one on air. (operator) */
+  'graphics.next': { args: Record<string, never>; result: null };
+  /** Take the lower third off air. (operator) */
+  'graphics.out': { args: Record<string, never>; result: null };
+  /** Of the overlay page, once a second: it is alive, and shows this. (viewer) */
+  'overlay.beat': { args: BeatArgs; result: null };
+  /** Change OBS to another scene collection. (director) */
+  'obs.collection': { args: ChoiceArgs; result: null };
+  /** Change OBS to another profile; not while it sends or records. (director) */
+  'obs.profile': { args: ChoiceArgs; result: null };
+  /** Set OBS up for the studio: a scene for each camera, scenes of several, the lower third, and its stream to the program. Only what is missing is done; the operator's own scenes stay as they are. (director) */
+  'obs.provision': { args: ProvisionArgs; result: Provisioned };
+  /** Take back all that was set up in OBS' present scene collection. (director) */
+  'obs.undo': { args: Record<string, never>; result: null };
+  /** Keep the password of OBS' websocket server; it is tried at once. (admin) */
+  'obs.password': { args: PasswordArgs; result: null };
   /** Keep the program on its rung of the ladder, or let it climb and fall by itself again. (operator) */
   'program.hold': { args: HoldArgs; result: null };
   /** Put the program on a rung of its ladder and keep it there. (operator) */
@@ -542,6 +807,32 @@ export const least: Record<Command, Role> = {
   'mixer.preview': 'operator',
   'mixer.cut': 'operator',
   'mixer.take': 'operator',
+  'mixer.studio': 'operator',
+  'mixer.transition': 'operator',
+  'mixer.tbar': 'operator',
+  'audio.mute': 'operator',
+  'audio.volume': 'operator',
+  'audio.meters': 'viewer',
+  'media.play': 'operator',
+  'media.pause': 'operator',
+  'media.restart': 'operator',
+  'media.stop': 'operator',
+  'output.start': 'director',
+  'output.stop': 'director',
+  'graphics.add': 'operator',
+  'graphics.update': 'operator',
+  'graphics.remove': 'operator',
+  'graphics.move': 'operator',
+  'graphics.import': 'operator',
+  'graphics.take': 'operator',
+  'graphics.next': 'operator',
+  'graphics.out': 'operator',
+  'overlay.beat': 'viewer',
+  'obs.collection': 'director',
+  'obs.profile': 'director',
+  'obs.provision': 'director',
+  'obs.undo': 'director',
+  'obs.password': 'admin',
   'program.hold': 'operator',
   'program.rung': 'operator',
   'program.backups': 'director',

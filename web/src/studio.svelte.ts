@@ -57,6 +57,8 @@ export const empty: State = {
 	program: { onAir: '', target: '', since: '', rung: 'none', splices: 0, kbps: 0, fps: 0, watch: { ok: false } },
 	destinations: [],
 	tally: {},
+	graphics: { templates: [], items: [] },
+	obs: { can: false, undo: false },
 	clients: [],
 	log: [],
 };

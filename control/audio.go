@@ -1,0 +1,92 @@
+package control
+
+import (
+	"context"
+
+	"obvan/mixer"
+)
+
+// MuteArgs is what audio.mute takes.
+type MuteArgs struct {
+	Input string `json:"input" example:"Mic"` // a name of the mixer's audio inputs
+	Muted bool   `json:"muted" example:"true"`
+}
+
+// VolumeArgs is what audio.volume takes.
+type VolumeArgs struct {
+	Input  string  `json:"input" example:"Mic"`
+	DB     float64 `json:"db" example:"-6"`  // -100 (off) to +26
+	Moving bool    `json:"moving,omitempty"` // the fader is still being pulled: it is not noted in the log yet
+}
+
+// MetersArgs is what audio.meters takes.
+type MetersArgs struct {
+	On bool `json:"on" example:"true"`
+}
+
+// Bounds of a fader.
+const (
+	faderOff = -100
+	faderTop = 26
+)
+
+func audioCommands() []Command {
+	fails := []error{mixer.ErrNoInput, mixer.ErrOffline, mixer.ErrNotNow, ErrUnsupported}
+	return []Command{
+		command("audio.mute", Operator, "Mute an input of the mixer's sound desk, or not any more.",
+			func(ctx context.Context, s *Studio, args MuteArgs) (nothing, error) {
+				return nothing{}, s.mute(ctx, args)
+			}, fails...),
+		command("audio.volume", Operator, "Move a fader of the mixer's sound desk.",
+			func(ctx context.Context, s *Studio, args VolumeArgs) (nothing, error) {
+				return nothing{}, s.volume(ctx, args)
+			}, fails...),
+		command("audio.meters", Viewer, "Send this websocket the mixer's levels as notifications \"meters\", 20 times a second, until it is switched off.",
+			func(ctx context.Context, s *Studio, args MetersArgs) (nothing, error) {
+				return nothing{}, s.meters(ctx, args.On)
+			}, ErrUnsupported),
+	}
+}
+
+func (s *Studio) mute(ctx context.Context, args MuteArgs) error {
+	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	if err != nil {
+		return err
+	}
+	if err := desk.Mute(ctx, args.Input, args.Muted); err != nil {
+		return err
+	}
+	s.did(ctx, "%s %s", map[bool]string{true: "muted", false: "opened"}[args.Muted], args.Input)
+	return nil
+}
+
+func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
+	if args.DB < faderOff || args.DB > faderTop {
+		return badf("the argument db must be %d to %d", faderOff, faderTop)
+	}
+	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	if err != nil {
+		return err
+	}
+	if err := desk.Volume(ctx, args.Input, args.DB); err != nil {
+		return err
+	}
+	if !args.Moving {
+		s.did(ctx, "set the fader of %s to %.1f dB", args.Input, args.DB)
+	}
+	return nil
+}
+
+// meters has the levels sent to the websocket that asks, as long as it looks.
+func (s *Studio) meters(ctx context.Context, on bool) error {
+	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	if err != nil {
+		return err
+	}
+	k := callerOf(ctx).socket
+	if k == nil {
+		return badf("levels come by websocket only: ask for them there")
+	}
+	k.listen(desk, on)
+	return nil
+}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -115,6 +116,8 @@ func BenchmarkBareLoop(b *testing.B) {
 func measure(b *testing.B, shoot func(n int)) {
 	b.Helper()
 	var before, after syscall.Rusage
+	var memBefore, memAfter runtime.MemStats
+	runtime.ReadMemStats(&memBefore)
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 	start := time.Now()
 	pictures := int(benchFor * 30 / time.Second)
@@ -123,9 +126,11 @@ func measure(b *testing.B, shoot func(n int)) {
 		shoot(n)
 	}
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	runtime.ReadMemStats(&memAfter)
 	cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
 	gigabits := float64(pictures) * benchPicture * 8 * benchViewers / 1e9
 	b.ReportMetric(cpu.Seconds()*1000/gigabits, "cpu-ms/Gbit")
+	b.ReportMetric(float64(memAfter.Mallocs-memBefore.Mallocs)/gigabits, "allocs/Gbit")
 	b.ReportMetric(100*cpu.Seconds()/time.Since(start).Seconds(), "%core")
 }
 

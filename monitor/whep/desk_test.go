@@ -197,6 +197,12 @@ type player struct {
 
 func (d *desk) watch(stream string, networks ...webrtc.NetworkType) *player {
 	d.t.Helper()
+	return d.watchBy(stream, func(answer string) string { return answer }, networks...)
+}
+
+// watchBy is watch by other addresses than those in the answer.
+func (d *desk) watchBy(stream string, reroute func(answer string) string, networks ...webrtc.NetworkType) *player {
+	d.t.Helper()
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		d.t.Fatal(err)
@@ -236,7 +242,7 @@ func (d *desk) watch(stream string, networks ...webrtc.NetworkType) *player {
 		d.t.Fatalf("POST: %d %s", resp.code, resp.body)
 	}
 	p.location, p.answer = resp.location, resp.body
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: resp.body}); err != nil {
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: reroute(resp.body)}); err != nil {
 		d.t.Fatal(err)
 	}
 	return p

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -124,6 +126,81 @@ func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
 	if err == nil && pair != nil && pair.Remote.Protocol != webrtc.ICEProtocolTCP {
 		t.Errorf("served by %v", pair)
 	}
+}
+
+// frozen is a TCP relay to the server that stops taking its bytes once it is told.
+func frozen(t *testing.T, to string) (port int, freeze func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	relay := func(from, to net.Conn, stop <-chan struct{}) {
+		buf := make([]byte, 2000)
+		for {
+			n, err := from.Read(buf)
+			select {
+			case <-stop:
+				<-t.Context().Done()
+				return
+			default:
+			}
+			if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+				_ = to.Close()
+				return
+			}
+		}
+	}
+	all.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { near.Close(); far.Close() })
+			all.Go(func() { relay(near, far, nil) })
+			all.Go(func() { relay(far, near, stop) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	return l.Addr().(*net.TCPAddr).Port, func() { close(stop) }
+}
+
+func TestATCPViewerThatStopsReadingIsGivenUpAndDelaysNobody(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	port, freeze := frozen(t, d.whep.Addr())
+	_, own, _ := net.SplitHostPort(d.whep.Addr())
+	cam.shoot(true)
+	stuck := d.watchBy("cam1", func(answer string) string {
+		return strings.ReplaceAll(answer, " 127.0.0.1 "+own+" ", fmt.Sprintf(" 127.0.0.1 %d ", port))
+	}, webrtc.NetworkTypeTCP4)
+	well := d.watch("cam1")
+	stuck.await(1)
+	well.await(1)
+	freeze()
+	tick := time.NewTicker(10 * time.Millisecond) // 100 KB each fill the socket soon
+	defer tick.Stop()
+	n := 1
+	testkit.Eventually(t, 20*time.Second, func() bool {
+		<-tick.C
+		au := cam.unit(true)
+		au.Data = prefixed(nal(0x65, sliceI, 100_000, n))
+		cam.Write(au)
+		n++
+		return d.whep.Viewers() == 1
+	}, "the viewer that takes nothing is given up")
+	last := cam.shoot(true)
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		got := well.got()
+		return got[len(got)-1].time == rtpTime(last.PTS, videoRate)
+	}, "the other one is up to date")
 }
 
 func TestAllInterfacesAreServedIncludingLoopback(t *testing.T) {

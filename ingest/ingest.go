@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"obvan/hub"
@@ -100,7 +101,7 @@ func (e Env) Publish(r Request) (*Feed, error) {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
 	f := &Feed{}
-	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, Repairs: f.clock.Counts.Map})
+	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, Repairs: f.repairs})
 	if err != nil {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
@@ -112,7 +113,17 @@ func (e Env) Publish(r Request) (*Feed, error) {
 // one goroutine.
 type Feed struct {
 	*hub.Publisher
+	Lost  atomic.Uint64 // packets that never came, for protocols that can tell
 	clock clock.Repairer
+}
+
+// repairs is what was mended, and what could not be.
+func (f *Feed) repairs() map[string]uint64 {
+	counts := f.clock.Counts.Map()
+	if lost := f.Lost.Load(); lost > 0 {
+		counts["lost"] = lost
+	}
+	return counts
 }
 
 // SetTracks starts a new generation of tracks.

@@ -22,8 +22,8 @@ const (
 	keepAlive = 2 * time.Second
 )
 
-// newAPI makes the one pion API, with all media on the two ports.
-func newAPI(udp *udpPort, tcp *net.TCPListener) (api *webrtc.API, closePorts func() error, err error) {
+// settings has all media on the two ports.
+func settings(udp *udpPort, tcp *net.TCPListener) (set webrtc.SettingEngine, closePorts func() error, err error) {
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	segments := &tcpPort{TCPListener: tcp, open: map[*tcpConn]struct{}{}}
 	udpMux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: udp, Logger: quiet.NewLogger("ice")})
@@ -33,7 +33,7 @@ func newAPI(udp *udpPort, tcp *net.TCPListener) (api *webrtc.API, closePorts fun
 	})
 	closePorts = func() error { return errors.Join(udpMux.Close(), tcpMux.Close()) }
 
-	set := webrtc.SettingEngine{LoggerFactory: quiet}
+	set.LoggerFactory = quiet
 	set.SetICEUDPMux(udpMux)
 	set.SetICETCPMux(tcpMux)
 	set.SetIncludeLoopbackCandidate(true)
@@ -45,18 +45,23 @@ func newAPI(udp *udpPort, tcp *net.TCPListener) (api *webrtc.API, closePorts fun
 	set.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	set.SetDTLSInsecureSkipHelloVerify(true)
 	if err := set.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
-		return nil, nil, errors.Join(err, closePorts())
+		return set, nil, errors.Join(err, closePorts())
 	}
 	if at := udp.LocalAddr().(*net.UDPAddr).IP; !at.IsUnspecified() {
 		set.SetIPFilter(at.Equal) // the TCP mux would offer the addresses of all interfaces
 	}
+	return set, closePorts, nil
+}
+
+// newAPI makes the viewers' pion API.
+func newAPI(set webrtc.SettingEngine) (*webrtc.API, error) {
 	engine, err := codecs()
 	if err != nil {
-		return nil, nil, errors.Join(err, closePorts())
+		return nil, err
 	}
 	// No interceptors: a sender repeats and reports by itself, at a tenth of the cost.
 	none := &interceptor.Registry{}
-	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(none)), closePorts, nil
+	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(none)), nil
 }
 
 // codecs is what is offered. High profile is sent under the number of whatever

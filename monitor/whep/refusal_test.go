@@ -163,11 +163,15 @@ func FuzzOffer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	api, closePorts, err := newAPI(s.udp, s.tcp)
+	set, closePorts, err := settings(s.udp, s.tcp)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = closePorts() })
+	api, err := newAPI(set)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, offer string) {
 		if len(offer) > maxOffer {
 			return

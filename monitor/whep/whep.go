@@ -73,6 +73,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	api     *webrtc.API // nil while Run is not running
+	set     webrtc.SettingEngine
 	viewers map[string]*viewer
 	sources map[string]*source // by stream, as long as that is live
 	gone    sync.WaitGroup     // one for each viewer
@@ -126,12 +127,16 @@ func (s *Server) Addr() string { return s.udp.LocalAddr().String() }
 
 // Run serves viewers until ctx is done and all are gone.
 func (s *Server) Run(ctx context.Context) error {
-	api, closePorts, err := newAPI(s.udp, s.tcp)
+	set, closePorts, err := settings(s.udp, s.tcp)
 	if err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)
 	}
+	api, err := newAPI(set)
+	if err != nil {
+		return errors.Join(fmt.Errorf("set WebRTC up: %w", err), closePorts())
+	}
 	s.mu.Lock()
-	s.api = api
+	s.api, s.set = api, set
 	s.mu.Unlock()
 	for ctx.Err() == nil {
 		changed := s.hub.Changed()

@@ -1,0 +1,191 @@
+package whip
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+
+	"obvan/hub"
+	"obvan/ingest"
+)
+
+const (
+	maxOffer = 64 << 10
+	path     = "/whip/"
+)
+
+// ServeHTTP is WHIP: POST /whip/<feed>, DELETE on the Location it answers with.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	feed, id, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, path), "/")
+	switch {
+	case r.Method == http.MethodPost && id == "":
+		s.post(w, r, feed)
+	case r.Method == http.MethodDelete && id != "":
+		s.delete(w, feed, id)
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
+		w.Header().Set("Accept-Post", "application/sdp")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		// PATCH too (RFC 9725, 4.3): the answer has all candidates, and the camera's
+		// are learnt from its checks, so there is nothing to trickle.
+		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
+		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not for cameras", r.Method))
+	}
+}
+
+func (s *Server) post(w http.ResponseWriter, r *http.Request, feed string) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/sdp" {
+		w.Header().Set("Accept-Post", "application/sdp")
+		refuse(w, http.StatusUnsupportedMediaType, errors.New("the body must be an SDP offer (Content-Type application/sdp)"))
+		return
+	}
+	ask := ingest.Request{Stream: feed, Key: key(r), Proto: "whip", Remote: r.RemoteAddr}
+	// Before anything is read: a stranger costs no memory.
+	if err := s.admissible(ask); err != nil {
+		s.turnAway(w, ask, err)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		refuse(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the offer is longer than %d KB", maxOffer>>10))
+		return
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, errNoOffer)
+		return
+	}
+	se, answer, err := s.admit(r.Context(), ask, string(body))
+	if err != nil {
+		s.turnAway(w, ask, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/sdp")
+	w.Header().Set("Location", path+feed+"/"+se.id)
+	w.WriteHeader(http.StatusCreated)
+	_, _ = io.WriteString(w, answer) // if it never arrives, the camera never connects
+}
+
+// admissible says early what publishing would say.
+func (s *Server) admissible(ask ingest.Request) error {
+	if err := ingest.CheckName(ask.Stream); err != nil && ask.Stream != ingest.Mixer {
+		return err
+	}
+	return s.env.Authorise(ask)
+}
+
+// admit makes a session of an offer, and the answer to it.
+func (s *Server) admit(ctx context.Context, ask ingest.Request, body string) (*session, string, error) {
+	offer, err := readOffer(body)
+	if err != nil {
+		return nil, "", err
+	}
+	feed, err := s.env.Publish(ask)
+	if errors.Is(err, hub.ErrPublishing) && s.evict(ctx, ask.Stream) {
+		feed, err = s.env.Publish(ask)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	se := newSession(rand.Text(), ask, feed, s.log)
+	if err := s.enter(se); err != nil {
+		feed.Close()
+		return nil, "", err
+	}
+	answer, err := se.negotiate(s.ports, offer)
+	if err != nil {
+		se.end(err)
+		se.close()
+		s.leave(se)
+		return nil, "", err
+	}
+	go func() {
+		defer s.leave(se)
+		se.log.Info("publisher connected")
+		err := se.run()
+		se.close()
+		se.log.Info("publisher left", "why", err)
+	}()
+	return se, answer, nil
+}
+
+func (s *Server) delete(w http.ResponseWriter, feed, id string) {
+	se := s.session(feed, id)
+	if se == nil {
+		refuse(w, http.StatusNotFound, errors.New("there is no such session"))
+		return
+	}
+	se.end(errLeft)
+	<-se.left // so that the camera may come back at once under the same name
+	w.WriteHeader(http.StatusOK)
+}
+
+// key is what the peer showed: the feed's key, or an operator's token.
+func key(r *http.Request) string {
+	if kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	if k := r.URL.Query().Get("key"); k != "" {
+		return k
+	}
+	return r.URL.Query().Get("token")
+}
+
+// host leaves the port out, which differs with each connection.
+func host(remote string) string {
+	if h, _, err := net.SplitHostPort(remote); err == nil {
+		return h
+	}
+	return remote
+}
+
+// turnAway says no, and why.
+func (s *Server) turnAway(w http.ResponseWriter, ask ingest.Request, err error) {
+	s.log.Info("publisher refused", "feed", ask.Stream, "remote", ask.Remote, "err", err)
+	for _, known := range []struct {
+		is     error
+		status int
+	}{
+		{ingest.ErrUnauthorised, http.StatusUnauthorized},
+		{ingest.ErrBadName, http.StatusNotFound},
+		{ingest.ErrReserved, http.StatusNotFound},
+		{hub.ErrPublishing, http.StatusConflict},
+		{errFull, http.StatusServiceUnavailable},
+		{errNotNow, http.StatusServiceUnavailable},
+		{errNoH264, http.StatusNotAcceptable},
+		{errNothing, http.StatusNotAcceptable},
+		{errAnswer, http.StatusBadRequest}, // the rest of it is pion's, about its own inside
+	} {
+		if errors.Is(err, known.is) {
+			refuse(w, known.status, known.is)
+			return
+		}
+	}
+	if errors.Is(err, errOffer) {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	s.log.Error("publish", "feed", ask.Stream, "remote", ask.Remote, "err", err)
+	refuse(w, http.StatusInternalServerError, errors.New("something went wrong in the server; its log says more"))
+}
+
+// refuse answers in plain words, which people read.
+func refuse(w http.ResponseWriter, code int, err error) {
+	switch code {
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="obvan"`)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "2")
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	words := err.Error()
+	_, _ = io.WriteString(w, strings.ToUpper(words[:1])+words[1:]+".\n")
+}

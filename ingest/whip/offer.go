@@ -1,0 +1,205 @@
+package whip
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/logging"
+	"github.com/pion/sdp/v3"
+	"github.com/pion/webrtc/v4"
+)
+
+// Reasons for refusing an offer. Those about its form wrap errOffer.
+var (
+	errOffer   = errors.New("the offer can't be used")
+	errNoOffer = fmt.Errorf("%w: it is not SDP", errOffer)
+	errTooMuch = fmt.Errorf("%w: it has too many media sections", errOffer)
+	errData    = fmt.Errorf("%w: this server has no data channels", errOffer)
+	errWatches = fmt.Errorf("%w: it asks to receive; a camera sends", errOffer)
+	errNothing = errors.New("the offer has neither H.264 nor Opus to send")
+	errNoH264  = errors.New("this server takes H.264 (packetization-mode=1) from cameras, and the offer has only other codecs")
+	errAnswer  = errors.New("the offer can't be answered")
+)
+
+const (
+	maxSections  = 8
+	maxLines     = 2000
+	gatherWithin = 5 * time.Second
+)
+
+// offer is what was found in a camera's offer.
+type offer struct {
+	text    string
+	h264    string // the fmtp of the H.264 to take; "" without a picture
+	sound   bool
+	passive bool // the peer insists on being the DTLS server
+}
+
+// readOffer refuses what can't be used, before pion takes memory for it.
+func readOffer(body string) (offer, error) {
+	o := offer{text: body}
+	var desc sdp.SessionDescription
+	if strings.Count(body, "\n") > maxLines || desc.UnmarshalString(body) != nil || len(desc.MediaDescriptions) == 0 {
+		return o, errNoOffer
+	}
+	if len(desc.MediaDescriptions) > maxSections {
+		return o, errTooMuch
+	}
+	setup, _ := desc.Attribute("setup")
+	picture := false
+	for _, m := range desc.MediaDescriptions {
+		if _, receives := m.Attribute(sdp.AttrKeyRecvOnly); receives {
+			return o, errWatches
+		}
+		if own, ok := m.Attribute("setup"); ok {
+			setup = own
+		}
+		switch m.MediaName.Media {
+		case "video":
+			picture = true
+			if o.h264 == "" {
+				o.h264 = h264Of(m)
+			}
+		case "audio":
+			o.sound = o.sound || opusOf(m)
+		default:
+			return o, errData
+		}
+	}
+	o.passive = setup == "passive"
+	switch {
+	case picture && o.h264 == "":
+		return o, errNoH264
+	case !picture && !o.sound:
+		return o, errNothing
+	}
+	return o, nil
+}
+
+// wanted is the profile every decoder has: Constrained Baseline. Others are taken
+// when there is nothing else.
+const wanted = "profile-level-id=42e0"
+
+// h264Of is the parameters of the H.264 to answer with; "" when there is none.
+func h264Of(m *sdp.MediaDescription) (found string) {
+	for _, a := range m.Attributes {
+		if a.Key != "rtpmap" || !strings.Contains(strings.ToUpper(a.Value), " H264/90000") {
+			continue
+		}
+		number, _, _ := strings.Cut(a.Value, " ")
+		for _, f := range m.Attributes {
+			of, parameters, _ := strings.Cut(f.Value, " ")
+			parameters = strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
+			if f.Key != "fmtp" || of != number || !strings.Contains(parameters, "packetization-mode=1") || !profilePattern.MatchString(parameters) {
+				continue
+			}
+			if strings.Contains(parameters, wanted) {
+				return parameters
+			}
+			if found == "" {
+				found = parameters
+			}
+		}
+	}
+	return found
+}
+
+var profilePattern = regexp.MustCompile(`(^|;)profile-level-id=[0-9a-f]{6}(;|$)`)
+
+func opusOf(m *sdp.MediaDescription) bool {
+	for _, a := range m.Attributes {
+		if a.Key == "rtpmap" && strings.HasSuffix(strings.ToLower(a.Value), " opus/48000/2") {
+			return true
+		}
+	}
+	return false
+}
+
+// How a camera is asked to send. Without a start bit rate a browser begins at 300
+// kbit/s and a quarter of the picture, and takes half a minute to trust the network.
+const (
+	startKbps = 2500
+	opusKbps  = 96
+)
+
+// nackEvery is how soon a lost packet is asked for: pion's own 100 ms would be as
+// long as the whole way from camera to screen.
+const nackEvery = 20 * time.Millisecond
+
+// engine knows exactly the codecs to take from this offer.
+func engine(o offer) (*webrtc.MediaEngine, *interceptor.Registry, error) {
+	m, r := &webrtc.MediaEngine{}, &interceptor.Registry{}
+	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
+	var errs []error
+	if o.h264 != "" {
+		errs = append(errs, m.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: 96, RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeH264, ClockRate: 90000, RTCPFeedback: feedback, SDPFmtpLine: o.h264,
+		}}, webrtc.RTPCodecTypeVideo))
+	}
+	if o.sound {
+		errs = append(errs, m.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2,
+			SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;maxaveragebitrate=" + strconv.Itoa(opusKbps*1000),
+		}}, webrtc.RTPCodecTypeAudio))
+	}
+	quiet := &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled}
+	lost, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackEvery), nack.GeneratorSize(1024), nack.WithGeneratorLoggerFactory(quiet))
+	errs = append(errs, err)
+	reports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(quiet))
+	errs = append(errs, err)
+	// Browsers judge the network by transport-wide feedback.
+	errs = append(errs, webrtc.ConfigureTWCCSender(m, r))
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, fmt.Errorf("set WebRTC up: %w", err)
+	}
+	r.Add(lost)
+	r.Add(reports)
+	return m, r, nil
+}
+
+// answer negotiates pc against an offer that was read. pion parses the offer too, so
+// a panic of its ends here.
+func answer(pc *webrtc.PeerConnection, o offer) (text string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errAnswer, p)
+		}
+	}()
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.text}); err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	reply, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	// Only our own addresses are gathered: milliseconds.
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(reply); err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	select {
+	case <-gathered:
+	case <-time.After(gatherWithin):
+		return "", errAnswer
+	}
+	text = pc.LocalDescription().SDP
+	if o.h264 != "" && !strings.Contains(text, " H264/90000") {
+		return "", errAnswer
+	}
+	return startFast(text), nil
+}
+
+var h264Line = regexp.MustCompile(`(?m)^(a=fmtp:\d+ [^\r\n]*profile-level-id=[^\r\n]*)`)
+
+// startFast asks a browser to begin at a good bit rate. It is for the answer's
+// reader only: pion has no use for it.
+func startFast(text string) string {
+	return h264Line.ReplaceAllString(text, fmt.Sprintf("${1};x-google-start-bitrate=%d", startKbps))
+}

@@ -1,0 +1,213 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/ingest"
+	"obvan/media/rtp"
+)
+
+// Why a session ended.
+var (
+	errLeft      = errors.New("the camera left")
+	errPathDead  = errors.New("the connection failed")
+	errSilent    = errors.New("nothing came from it any more")
+	errTakenOver = errors.New("the camera came back on another connection")
+)
+
+// How key pictures are asked for. A browser makes none by itself; one every two
+// seconds is what viewers and cuts start from.
+const (
+	lookEvery = 100 * time.Millisecond
+	keyEvery  = 2 * time.Second
+	askEvery  = 500 * time.Millisecond // also when it was lost: the network may be full
+)
+
+// session is one camera that publishes.
+type session struct {
+	id, feed, host string
+	log            *slog.Logger
+
+	pc     *webrtc.PeerConnection
+	reader *rtp.Reader
+	gate   *gate
+
+	ctx   context.Context
+	end   context.CancelCauseFunc
+	heard atomic.Int64 // when the last packet came, UnixNano
+	left  chan struct{}
+}
+
+func newSession(id string, ask ingest.Request, feed *ingest.Feed, log *slog.Logger) *session {
+	se := &session{id: id, feed: ask.Stream, host: host(ask.Remote), gate: newGate(feed), left: make(chan struct{})}
+	se.log = log.With("feed", ask.Stream, "remote", ask.Remote)
+	se.ctx, se.end = context.WithCancelCause(context.Background())
+	se.heard.Store(time.Now().UnixNano())
+	return se
+}
+
+// silent is how long nothing came.
+func (se *session) silent(now time.Time) time.Duration {
+	return now.Sub(time.Unix(0, se.heard.Load()))
+}
+
+// negotiate makes the peer connection and answers the offer.
+func (se *session) negotiate(ports Ports, o offer) (string, error) {
+	reader, err := rtp.NewBrowserReader(o.h264 != "", o.sound, se.gate)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	se.reader = reader
+	m, r, err := engine(o)
+	if err != nil {
+		return "", err
+	}
+	api, err := ports.API(m, r, func(set *webrtc.SettingEngine) {
+		set.SetSRTPReplayProtectionWindow(1024) // what is sent again comes late
+		role := webrtc.DTLSRoleServer
+		if o.passive {
+			role = webrtc.DTLSRoleClient
+		}
+		_ = set.SetAnsweringDTLSRole(role) // both are roles
+	})
+	if err != nil {
+		return "", errNotNow
+	}
+	if se.pc, err = api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}); err != nil {
+		return "", fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	se.pc.OnConnectionStateChange(se.state)
+	se.pc.OnTrack(se.track)
+	return answer(se.pc, o)
+}
+
+// state is told how the connection fares. "disconnected" often heals.
+func (se *session) state(s webrtc.PeerConnectionState) {
+	switch s {
+	case webrtc.PeerConnectionStateFailed:
+		se.end(errPathDead)
+	case webrtc.PeerConnectionStateClosed:
+		se.end(errLeft)
+	}
+}
+
+// run looks after the session until it ends, and says why it did.
+func (se *session) run() error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	var asked time.Time
+	for {
+		select {
+		case now := <-look.C:
+			if se.silent(now) > ingest.PeerTimeout {
+				se.end(errSilent)
+			}
+			if ssrc, want := se.gate.wantsKey(now); want && now.Sub(asked) >= askEvery {
+				asked = now
+				_ = se.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}}) // asked again soon
+			}
+		case <-se.ctx.Done():
+			return context.Cause(se.ctx)
+		}
+	}
+}
+
+// close ends the connection and frees the feed's name.
+func (se *session) close() {
+	if se.pc != nil {
+		_ = se.pc.GracefulClose()
+	}
+	se.gate.close()
+	close(se.left)
+}
+
+// track is called for each track that comes, on a goroutine of its own.
+func (se *session) track(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
+	picture := t.Kind() == webrtc.RTPCodecTypeVideo
+	if !se.gate.claim(picture, uint32(t.SSRC())) {
+		return // a second picture or sound: nobody reads it
+	}
+	defer se.gate.readers.Done()
+	defer func() {
+		if p := recover(); p != nil { // a broken peer costs its own session only
+			se.log.Error("read RTP", "err", p)
+			se.end(fmt.Errorf("read RTP: %v", p))
+		}
+	}()
+	input, wait := 0, pictureWait
+	if !picture {
+		input, wait = len(se.reader.Formats())-1, soundWait
+	}
+	var reports sync.WaitGroup
+	reports.Go(func() { se.readReports(input, from) })
+	defer reports.Wait()
+	se.log.Info("coding", "codec", t.Codec().MimeType, "fmtp", t.Codec().SDPFmtpLine)
+	se.read(input, t, newLine(wait))
+}
+
+// maxBad is how many packets in a row may be unreadable.
+const maxBad = 1000
+
+// read takes a track's packets in order until the connection is closed.
+func (se *session) read(input int, t *webrtc.TrackRemote, line *line) {
+	for bad := 0; bad < maxBad; {
+		_ = t.SetReadDeadline(line.deadline(time.Now())) // an open connection has deadlines
+		pkt, _, err := t.ReadRTP()
+		now := time.Now()
+		switch {
+		case err == nil:
+			bad = 0
+			se.heard.Store(now.UnixNano())
+			line.push(pkt, now)
+		case se.ctx.Err() != nil || done(err):
+			return
+		case !isTimeout(err):
+			bad++
+			continue
+		}
+		for {
+			pkt, lost := line.pop(now)
+			if lost {
+				se.gate.lost(input == 0 && se.reader.Video())
+			}
+			if pkt == nil {
+				break
+			}
+			_ = se.reader.Packet(input, pkt, now) // the next packet may be well again
+		}
+	}
+}
+
+// readReports reads what the sender says of its clocks.
+func (se *session) readReports(input int, from *webrtc.RTPReceiver) {
+	defer func() {
+		if p := recover(); p != nil {
+			se.end(fmt.Errorf("read RTCP: %v", p))
+		}
+	}()
+	for bad := 0; bad < maxBad; {
+		packets, _, err := from.ReadRTCP()
+		if err != nil {
+			if done(err) || se.ctx.Err() != nil {
+				return
+			}
+			bad++
+			continue
+		}
+		bad = 0
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok {
+				se.reader.SenderReport(input, sr)
+			}
+		}
+	}
+}

@@ -7,9 +7,11 @@ import (
 
 // How often links are measured, and what is concluded from it.
 const (
-	measureEvery = 500 * time.Millisecond
+	measureEvery = 250 * time.Millisecond
+	looksASecond = int(time.Second / measureEvery)
 	rateOver     = 3 * time.Second
-	proofLasts   = 1500 * time.Millisecond // and half a second until it is noticed
+	proofLasts   = 1500 * time.Millisecond // and up to two looks until it is noticed
+	owedLasts    = 500 * time.Millisecond  // a burst may be ahead of its acknowledgement for so long
 	lateAfter    = time.Second
 	settledAfter = 30 * time.Second // live for so long: the next failure starts anew
 )
@@ -23,6 +25,7 @@ type meter struct {
 	drained, acked uint64 // the newest, to see them move
 	drainedAt      time.Time
 	ackedAt        time.Time
+	owedSince      time.Time // zero while nothing is owed
 }
 
 // pace is a bitrate over the last seconds.
@@ -63,8 +66,13 @@ func (m *meter) take(now time.Time) {
 	if left > m.drained || unsent <= 0 {
 		m.drained, m.drainedAt = max(left, m.drained), now
 	}
-	if acked := m.link.Acked.Load(); acked != m.acked || m.link.Owed.Load() <= 0 {
+	if acked := m.link.Acked.Load(); acked != m.acked {
 		m.acked, m.ackedAt = acked, now
+	}
+	if m.link.Owed.Load() <= 0 {
+		m.owedSince = time.Time{}
+	} else if m.owedSince.IsZero() {
+		m.owedSince = now
 	}
 	m.pace.add(now, m.drained)
 }
@@ -72,7 +80,11 @@ func (m *meter) take(now time.Time) {
 // silence is for how long the far end has taken nothing although there was
 // something to take; 0 when it takes what it gets.
 func (m *meter) silence(now time.Time) time.Duration {
-	if since := now.Sub(earlier(m.drainedAt, m.ackedAt)); since >= proofLasts {
+	last := m.drainedAt
+	if !m.owedSince.IsZero() && now.Sub(m.owedSince) >= owedLasts && m.ackedAt.Before(last) {
+		last = m.ackedAt
+	}
+	if since := now.Sub(last); since >= proofLasts {
 		return since
 	}
 	return 0
@@ -87,11 +99,4 @@ func (m *meter) late(who string, programKbps int) string {
 	}
 	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine", who, behind.Seconds(),
 		float64(m.pace.kbps())/1000, float64(programKbps)/1000)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

@@ -38,7 +38,7 @@ func (r *Relay) Run(ctx context.Context, changed func([]Status)) error {
 	r.begin(ctx)
 	measure := time.NewTicker(measureEvery)
 	defer measure.Stop()
-	for odd := false; ; {
+	for looks := 1; ; {
 		select {
 		case <-ctx.Done():
 			r.end()
@@ -47,10 +47,10 @@ func (r *Relay) Run(ctx context.Context, changed func([]Status)) error {
 		case <-r.dirty:
 			changed(r.Statuses())
 		case <-measure.C:
-			if started := r.measure(time.Now()); started && odd {
+			if started := r.measure(time.Now()); started && looks%looksASecond == 0 {
 				changed(r.Statuses())
 			}
-			odd = !odd
+			looks++
 		}
 	}
 }

@@ -139,6 +139,9 @@ func (p *push) play(within time.Duration, done func() bool, what string) {
 	tick := time.NewTicker(frame)
 	defer tick.Stop()
 	for deadline := time.Now().Add(within); !done(); <-tick.C {
+		if p.over() {
+			p.t.Fatalf("%s: Push ended before that: %v", what, <-p.ended)
+		}
 		if time.Now().After(deadline) {
 			p.t.Fatalf("not within %v: %s", within, what)
 		}

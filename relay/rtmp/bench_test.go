@@ -1,17 +1,15 @@
+//go:build unix
+
 package rtmp_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,7 +20,6 @@ import (
 	"obvan/relay"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
-	"obvan/relay/sink"
 )
 
 // Shape of the benchmark: 6 Mbit/s at 30 pictures a second, AAC at 128 kbit/s.
@@ -31,25 +28,30 @@ const (
 	benchSize  = 23_300 // of an ordinary picture; the key frame each two seconds is 4 times as large
 	benchFrame = time.Second / 30
 	benchSound = 1024 * time.Second / 48000
-	stampAt    = 12 // where a picture carries the time it was written
 )
 
-// BenchmarkDestinations is N destinations on loopback for four seconds of real
-// time, beside a bare loop that writes the same messages to as many sockets. The far ends are another
-// process, so that what is measured is the sender's. cpu-ms/Gbit is the sender's
+// BenchmarkDestinations is N destinations on loopback for four seconds of real time,
+// beside a bare loop that writes the same messages to as many sockets. The far ends
+// are another process, so that what is measured is the sender's. cpu-ms/Gbit is the sender's
 // processor time for each delivered gigabit, x-bare its ratio to the bare loop.
 func BenchmarkDestinations(b *testing.B) {
-	farEnd := startFarEnds(b)
+	far := startFarEnds(b)
 	for _, n := range []int{1, 10, 50, 200} {
 		bare := 0.0
-		b.Run(fmt.Sprintf("%d/bare", n), func(b *testing.B) { bare = measured(b, 0, func() cost { return bareLoop(b, farEnd, n) }) })
-		b.Run(fmt.Sprintf("%d/floor", n), func(b *testing.B) { measured(b, bare, func() cost { return floorLoop(b, farEnd, n) }) })
-		for name, merge := range map[string]time.Duration{"merged": rtmp.DefaultMerge, "unmerged": 0} {
+		run := func(name string, span func() cost, after func(b *testing.B)) {
 			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
-				measured(b, bare, func() cost { return destinations(b, farEnd, n, merge) })
-				farEnd.latencies(b)
+				per := measured(b, bare, span)
+				if bare == 0 {
+					bare = per
+				}
+				after(b)
 			})
 		}
+		nothing := func(*testing.B) {}
+		run("bare", func() cost { return bareLoop(b, far, n, 0) }, nothing)
+		run("bare-merged", func() cost { return bareLoop(b, far, n, rtmp.DefaultMerge) }, nothing)
+		run("unmerged", func() cost { return destinations(b, far, n, 0) }, far.latencies)
+		run("merged", func() cost { return destinations(b, far, n, rtmp.DefaultMerge) }, far.latencies)
 	}
 }
 
@@ -122,8 +124,9 @@ func benchProgram(stop <-chan struct{}, write func(au media.AccessUnit)) {
 	}
 }
 
-// bareLoop writes each message to each socket, one after the other.
-func bareLoop(b *testing.B, far *farEnds, n int) (c cost) {
+// bareLoop writes each message to each socket, one after the other; with merge,
+// the messages of so long at once: what merging can save at most.
+func bareLoop(b *testing.B, far *farEnds, n int, merge time.Duration) (c cost) {
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		conn, err := net.Dial("tcp", far.raw)
@@ -135,48 +138,17 @@ func bareLoop(b *testing.B, far *farEnds, n int) (c cost) {
 	}
 	stop := make(chan struct{})
 	time.AfterFunc(benchFor, func() { close(stop) })
-	cpu, mallocs := usage(b)
-	benchProgram(stop, func(au media.AccessUnit) {
-		for _, conn := range conns {
-			m, err := conn.Write(au.Data)
-			if err != nil {
-				b.Error(err)
-			}
-			c.bytes += uint64(m)
-			c.units++
-		}
-	})
-	cpu2, mallocs2 := usage(b)
-	c.cpu, c.mallocs = cpu2-cpu, mallocs2-mallocs
-	return c
-}
-
-func floorLoop(b *testing.B, far *farEnds, n int) (c cost) {
-	conns := make([]*net.TCPConn, n)
-	for i := range conns {
-		conn, err := net.Dial("tcp", far.raw)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer conn.Close()
-		conns[i] = conn.(*net.TCPConn)
-	}
-	stop := make(chan struct{})
-	time.AfterFunc(benchFor, func() { close(stop) })
-	cpu, mallocs := usage(b)
-	var batch [][]byte
+	var batch, parts [][]byte
 	last := time.Now()
-	var bufs net.Buffers
-	tmp := make([][]byte, 0, 100)
+	cpu, mallocs := usage(b)
 	benchProgram(stop, func(au media.AccessUnit) {
-		batch = append(batch, au.Data)
-		if time.Since(last) < 45*time.Millisecond {
+		if batch = append(batch, au.Data); time.Since(last) < merge {
 			return
 		}
 		last = time.Now()
 		for _, conn := range conns {
-			tmp = append(tmp[:0], batch...)
-			bufs = tmp
+			parts = append(parts[:0], batch...)
+			bufs := net.Buffers(parts)
 			m, err := bufs.WriteTo(conn)
 			if err != nil {
 				b.Error(err)
@@ -260,111 +232,4 @@ func resident(b *testing.B) uint64 {
 	var total, pages uint64
 	_, _ = fmt.Sscan(string(text), &total, &pages)
 	return pages * uint64(os.Getpagesize())
-}
-
-// farEnds is the other process.
-type farEnds struct {
-	rtmp, raw string
-	in        *bufio.Writer
-	out       *bufio.Scanner
-}
-
-func startFarEnds(b *testing.B) *farEnds {
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), farEndEnv+"=1")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { in.Close(); _ = cmd.Wait() })
-	f := &farEnds{in: bufio.NewWriter(in), out: bufio.NewScanner(out)}
-	f.out.Scan()
-	f.rtmp, f.raw, _ = strings.Cut(f.out.Text(), " ")
-	return f
-}
-
-func (f *farEnds) ask(what string) string {
-	_, _ = f.in.WriteString(what + "\n")
-	_ = f.in.Flush()
-	f.out.Scan()
-	return f.out.Text()
-}
-
-func (f *farEnds) forget(*testing.B) { f.ask("forget") }
-
-func (f *farEnds) latencies(b *testing.B) {
-	var p50, p99 float64
-	if _, err := fmt.Sscan(f.ask("latencies"), &p50, &p99); err == nil {
-		b.ReportMetric(p50, "p50-ms")
-		b.ReportMetric(p99, "p99-ms")
-	}
-}
-
-const farEndEnv = "OBVAN_BENCH_FAR_ENDS"
-
-// serveFarEnds is the other process: an RTMP server and a bare one, until stdin
-// closes.
-func serveFarEnds() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	s, err := sink.Listen("127.0.0.1:0", nil)
-	if err != nil {
-		panic(err)
-	}
-	s.Behave(func(key string) sink.Behaviour { return sink.Behaviour{Discard: !strings.HasPrefix(key, "probe")} })
-	go func() { _ = s.Run(ctx) }()
-	raw, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	go func() {
-		for {
-			conn, err := raw.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				buf := make([]byte, 256<<10)
-				for err := error(nil); err == nil; _, err = conn.Read(buf) {
-				}
-				conn.Close()
-			}()
-		}
-	}()
-	fmt.Println(s.Addr(), raw.Addr())
-	since := time.Now()
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		if in.Text() == "forget" {
-			since = time.Now()
-			fmt.Println("ok")
-			continue
-		}
-		fmt.Println(latencies(s, since))
-	}
-}
-
-// latencies is how late pictures came since then, in ms.
-func latencies(s *sink.Server, since time.Time) (p50, p99 float64) {
-	var all []time.Duration
-	for _, ses := range s.Sessions() {
-		for _, u := range ses.Units() {
-			if u.Video && u.Arrived.After(since) {
-				all = append(all, u.Arrived.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(u.Data[stampAt:])))))
-			}
-		}
-	}
-	if len(all) == 0 {
-		return 0, 0
-	}
-	slices.Sort(all)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return ms(all[len(all)/2]), ms(all[len(all)*99/100])
 }

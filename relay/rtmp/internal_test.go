@@ -88,7 +88,7 @@ func TestOwedAcknowledgementsAreJudgedByTheServersHabit(t *testing.T) {
 		a.sent.Store((n + 1) * 100_000)
 		a.take(uint32((n + 1) * 100_000))
 	}
-	a.sent.Add(150_000)
+	a.sent.Add(100_000)
 	if owed := a.owed(a.sent.Load()); owed != 0 {
 		t.Errorf("%d owed, within its habit", owed)
 	}
@@ -102,6 +102,27 @@ func TestOwedAcknowledgementsAreJudgedByTheServersHabit(t *testing.T) {
 	}
 	if a.sent.Add(1); a.owed(0) != 0 {
 		t.Error("its habit counts again")
+	}
+}
+
+func TestAcknowledgementsAreAskedForByTime(t *testing.T) {
+	var a acks
+	a.asked = firstWindow
+	now := time.Unix(1000, 0)
+	if _, changed := a.window(now); changed {
+		t.Fatal("asked before anything was sent")
+	}
+	a.sent.Add(3_000_000) // 6 Mbit/s
+	if size, changed := a.window(now.Add(4 * time.Second)); !changed || size != 525_000 {
+		t.Fatalf("asked for %d, %v", size, changed)
+	}
+	a.sent.Add(2_700_000) // nearly the same
+	if size, changed := a.window(now.Add(8 * time.Second)); changed {
+		t.Fatalf("asked again, for %d", size)
+	}
+	a.sent.Add(25_000) // a held picture
+	if size, changed := a.window(now.Add(12 * time.Second)); !changed || size != 64<<10 {
+		t.Fatalf("asked for %d, %v", size, changed)
 	}
 }
 

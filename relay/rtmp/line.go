@@ -34,10 +34,13 @@ type line struct {
 	stall  time.Duration
 
 	writing atomic.Bool
+	eager   bool    // a write takes what fits and keeps the rest
+	now     *prompt // for that; nil where the system has none
 
 	mu       sync.Mutex
 	deadline time.Time // final, once set: everything ends by then
 	armed    time.Time // when the running deadline was set
+	queued   int       // what the socket held then
 }
 
 // dial connects, with TLS where the target asks for it.
@@ -103,6 +106,9 @@ func (l *line) Write(p []byte) (int, error) {
 
 // WriteBuffers is one vectored write, continued where the socket was full.
 func (l *line) WriteBuffers(b *net.Buffers) (n int64, err error) {
+	if l.eager {
+		return l.now.write(l, *b)
+	}
 	l.writing.Store(true)
 	defer l.writing.Store(false)
 	for {
@@ -119,7 +125,7 @@ func (l *line) WriteBuffers(b *net.Buffers) (n int64, err error) {
 			return n, fmt.Errorf("send: %w", err)
 		case l.ending():
 			return n, fmt.Errorf("send: %w", err)
-		case m == 0:
+		case m == 0 && !l.drains():
 			return n, fmt.Errorf("%w for %v", relay.ErrStalled, l.stall)
 		}
 	}
@@ -135,7 +141,28 @@ func (l *line) arm() error {
 		return nil
 	}
 	l.armed = now
+	l.queued, _, _ = inspect(l.TCPConn)
 	return l.SetWriteDeadline(now.Add(l.stall))
+}
+
+// drains reports whether the far end took something although there was no room for
+// more: a socket asks for more only once much of what it holds has left.
+func (l *line) drains() bool {
+	queued, _, ok := inspect(l.TCPConn)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return ok && queued < l.queued
+}
+
+// setEager changes between writes that wait and writes that do not. The latter need
+// no deadline, and one left from before would fail them.
+func (l *line) setEager(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.eager = on; on && l.deadline.IsZero() {
+		l.armed = time.Time{}
+		_ = l.SetWriteDeadline(time.Time{})
+	}
 }
 
 // finishBy is the last deadline: reads and writes fail from then on.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"sync"
 	"time"
 
 	"obvan/hub"
@@ -44,13 +45,21 @@ type Output struct {
 	Backlog time.Duration
 	Stall   time.Duration
 
-	tls *tls.Config
+	tls    *tls.Config
+	once   sync.Once
+	shared pump
 }
 
 // New makes an output; config, which may be nil, is for RTMPS: the server's name is
 // added to it.
 func New(config *tls.Config) *Output {
 	return &Output{Merge: DefaultMerge, Backlog: DefaultBacklog, Stall: DefaultStall, tls: config}
+}
+
+// pump is what this output's destinations share.
+func (o *Output) pump() *pump {
+	o.once.Do(func() { o.shared.every = o.Merge })
+	return &o.shared
 }
 
 // Push is relay.Push for rtmp:// and rtmps://.

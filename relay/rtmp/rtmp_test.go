@@ -80,7 +80,7 @@ func TestContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			relaytest.Test(t, func(t *testing.T) relaytest.Output {
 				out := rtmp.New(nil)
-				out.Merge, out.Stall, out.Backlog = merge, time.Second, 2*time.Second
+				out.Merge, out.Stall, out.Backlog = merge, time.Second, time.Second
 				return relaytest.Output{Push: out.Push, FarEnd: farEnd(t, nil)}
 			})
 		})

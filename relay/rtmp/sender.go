@@ -32,6 +32,9 @@ type sender struct {
 	*session
 	sub   *hub.Subscriber
 	merge time.Duration
+	pump  *pump // nil where it can't be used
+	lent  context.Context
+	back  chan error // from the pump
 
 	tracks   *media.Tracks // generation that was announced
 	video    []byte        // configurations that were announced
@@ -49,7 +52,12 @@ type sender struct {
 func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
 	sub.SkipToKey() // it grew old while we dialled
 	s.acks.mark.Store(s.acks.sent.Load())
-	return &sender{session: s, sub: sub, merge: o.Merge, backlog: backlog{limit: o.Backlog}, accepted: time.Now()}
+	s.acks.asked = firstWindow
+	sd := &sender{session: s, sub: sub, merge: o.Merge, backlog: backlog{limit: o.Backlog}, accepted: time.Now()}
+	if o.Merge > 0 && s.line.prepare() {
+		sd.pump, sd.back = o.pump(), make(chan error, 1)
+	}
+	return sd
 }
 
 // run sends until ctx is done or the program ends (nil), or the far end fails.
@@ -119,9 +127,11 @@ func (s *sender) send(ctx context.Context) error {
 		case err == io.EOF:
 			return nil
 		case more:
+		case s.pump != nil:
+			err = s.pumped(ctx)
 		case n > 0 && s.merge > 0:
 			// The next ones come soon: sleep through them instead of waking for each.
-			time.Sleep(s.merge - time.Duration(time.Now().UnixNano())%s.merge)
+			sleepToTick(s.merge)
 		default:
 			select {
 			case <-s.sub.Ready():
@@ -129,14 +139,34 @@ func (s *sender) send(ctx context.Context) error {
 			case <-ctx.Done():
 			}
 		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// pumped lets the pump send, and finishes the write it could not.
+func (s *sender) pumped(ctx context.Context) error {
+	s.line.setEager(true)
+	err := s.pump.lend(ctx, s)
+	s.line.setEager(false)
+	if e := s.line.drain(); e != nil {
+		return e
+	}
+	if err == io.EOF {
+		return nil // the loop comes to it again
+	}
+	return err
 }
 
 // fill collects what there is to send: n units, and more when there was no room
 // for all.
 func (s *sender) fill() (n int, more bool, err error) {
 	now := time.Now()
+	if size, changed := s.acks.window(now); changed {
+		s.w.Control(chunks.TypeWindowAck, size)
+	}
 	for s.w.Pending() < maxBatch {
 		au, err := s.sub.TryNext()
 		if err != nil {

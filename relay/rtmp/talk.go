@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/yutopp/go-rtmp/handshake"
@@ -23,9 +22,9 @@ const (
 	answerTimeout    = 10 * time.Second // servers ask their key database meanwhile
 	talkMessages     = 200              // before the stream is accepted
 
-	// ackEvery is how often we ask the server to acknowledge, in bytes: three times a
-	// second at 6 Mbit/s. It is the only proof that not just its kernel is alive.
-	ackEvery = 256 << 10
+	// firstWindow is after how many bytes we ask the server to acknowledge at first; see
+	// acks.window.
+	firstWindow = 256 << 10
 )
 
 // Transactions of our commands.
@@ -79,7 +78,7 @@ func (s *session) talk(tracks *media.Tracks) error {
 	}
 	// From here on as large as possible; not before, some servers are surprised.
 	s.w.SetChunkSize(chunks.ChunkSize)
-	s.w.Control(chunks.TypeWindowAck, ackEvery)
+	s.w.Control(chunks.TypeWindowAck, firstWindow)
 	s.w.Command(0, "releaseStream", txRelease, nil, s.to.name)
 	s.w.Command(0, "FCPublish", txFCPublish, nil, s.to.name)
 	s.w.Command(0, "createStream", txCreate, nil)
@@ -320,47 +319,3 @@ func (p *pieces) Read(b []byte) (int, error) {
 	}
 	return p.r.Read(b)
 }
-
-// acks follows how much the server acknowledged.
-type acks struct {
-	sent  atomic.Uint64 // bytes of RTMP, as the server counts them
-	acked atomic.Uint64
-	gap   atomic.Uint64 // the largest step so far
-	count atomic.Uint64
-	mark  atomic.Uint64 // sent when publishing was accepted
-	moot  atomic.Bool   // its acknowledgements are no measure
-}
-
-// take notes a sequence number, which is 32 bits of a count that goes on.
-func (a *acks) take(seq uint32) {
-	sent, last := a.sent.Load(), a.acked.Load()
-	back := uint32(sent) - seq
-	if back >= 1<<31 || uint64(back) > sent { // ahead of us: some count the handshake
-		back = 0
-	}
-	now := max(last, sent-uint64(back))
-	if a.count.Add(1) > 1 {
-		a.gap.Store(max(a.gap.Load(), now-last))
-	}
-	a.acked.Store(now)
-}
-
-// proven reports whether media was acknowledged.
-func (a *acks) proven() bool { return a.acked.Load() > a.mark.Load() && a.mark.Load() > 0 }
-
-// owed is how much should have been acknowledged by now, judged by the server's
-// own habit. drained is what its kernel took: when that runs far ahead, more than
-// any socket buffer holds, the server reads and just does not say so.
-func (a *acks) owed(drained uint64) int64 {
-	if a.count.Load() < 4 || a.moot.Load() {
-		return 0
-	}
-	acked := a.acked.Load()
-	if drained > acked+maxKernel {
-		a.moot.Store(true)
-		return 0
-	}
-	return max(0, int64(a.sent.Load())-int64(acked+2*a.gap.Load()))
-}
-
-const maxKernel = 16 << 20

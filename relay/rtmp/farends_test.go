@@ -1,0 +1,127 @@
+package rtmp_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/relay/sink"
+)
+
+// farEndEnv makes this test binary serve as the far ends.
+const farEndEnv = "OBVAN_BENCH_FAR_ENDS"
+
+const stampAt = 12 // where a picture carries the time it was written
+
+// farEnds is the other process.
+type farEnds struct {
+	rtmp, raw string
+	in        *bufio.Writer
+	out       *bufio.Scanner
+}
+
+func startFarEnds(b *testing.B) *farEnds {
+	cmd := exec.Command(os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), farEndEnv+"=1")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { in.Close(); _ = cmd.Wait() })
+	f := &farEnds{in: bufio.NewWriter(in), out: bufio.NewScanner(out)}
+	f.out.Scan()
+	f.rtmp, f.raw, _ = strings.Cut(f.out.Text(), " ")
+	return f
+}
+
+func (f *farEnds) ask(what string) string {
+	_, _ = f.in.WriteString(what + "\n")
+	_ = f.in.Flush()
+	f.out.Scan()
+	return f.out.Text()
+}
+
+func (f *farEnds) forget(*testing.B) { f.ask("forget") }
+
+func (f *farEnds) latencies(b *testing.B) {
+	var p50, p99 float64
+	if _, err := fmt.Sscan(f.ask("latencies"), &p50, &p99); err == nil {
+		b.ReportMetric(p50, "p50-ms")
+		b.ReportMetric(p99, "p99-ms")
+	}
+}
+
+// serveFarEnds is the other process: an RTMP server and a bare one, until stdin
+// closes.
+func serveFarEnds() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s, err := sink.Listen("127.0.0.1:0", nil)
+	if err != nil {
+		panic(err)
+	}
+	s.Behave(func(key string) sink.Behaviour { return sink.Behaviour{Discard: !strings.HasPrefix(key, "probe")} })
+	go func() { _ = s.Run(ctx) }()
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for {
+			conn, err := raw.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				buf := make([]byte, 256<<10)
+				for err := error(nil); err == nil; _, err = conn.Read(buf) {
+				}
+				conn.Close()
+			}()
+		}
+	}()
+	fmt.Println(s.Addr(), raw.Addr())
+	since := time.Now()
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		if in.Text() == "forget" {
+			since = time.Now()
+			fmt.Println("ok")
+			continue
+		}
+		fmt.Println(latencies(s, since))
+	}
+}
+
+// latencies is how late pictures came since then, in ms.
+func latencies(s *sink.Server, since time.Time) (p50, p99 float64) {
+	var all []time.Duration
+	for _, ses := range s.Sessions() {
+		for _, u := range ses.Units() {
+			if u.Video && u.Arrived.After(since) {
+				all = append(all, u.Arrived.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(u.Data[stampAt:])))))
+			}
+		}
+	}
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return ms(all[len(all)/2]), ms(all[len(all)*99/100])
+}

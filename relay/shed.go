@@ -1,0 +1,60 @@
+package relay
+
+import (
+	"time"
+
+	"obvan/media"
+)
+
+// Shed decides what a destination that is behind leaves out, so that what arrives
+// can be decoded: disposable pictures first, then everything up to a key frame that
+// is not late itself, sound last. It measures on the program's own clock: what a
+// unit's decode time says about when it could have been sent, seen from the last
+// moment when everything had been. It is for one goroutine.
+type Shed struct {
+	Limit time.Duration // how far behind is too far
+
+	wall   time.Time     // then
+	at     time.Duration // the decode time that was due then
+	last   time.Duration
+	broken bool // a picture that others refer to was left out
+}
+
+// Start begins with a unit that is sent now.
+func (s *Shed) Start(dts time.Duration, now time.Time) { s.wall, s.at, s.last = now, dts, dts }
+
+// CaughtUp is told when nothing waits any more.
+func (s *Shed) CaughtUp(now time.Time) {
+	if !s.wall.IsZero() {
+		s.wall, s.at = now, s.last
+	}
+}
+
+// Lost is told when a picture that was sent did not arrive.
+func (s *Shed) Lost() { s.broken = true }
+
+// Age is how long the unit with this decode time has been waiting.
+func (s *Shed) Age(dts time.Duration, now time.Time) time.Duration {
+	s.last = max(s.last, dts)
+	return max(0, now.Sub(s.wall)-(dts-s.at))
+}
+
+// soundLonger is how much later than a picture a sound may come.
+const soundLonger = 3 * time.Second
+
+// Keeps says whether to send a unit of that age.
+func (s *Shed) Keeps(au *media.AccessUnit, age time.Duration) bool {
+	switch {
+	case !au.Video():
+		return age <= s.Limit+soundLonger
+	case au.Key:
+		s.broken = age > s.Limit/2 && (s.broken || age > s.Limit)
+		return !s.broken
+	case s.broken:
+		return false
+	case age > s.Limit:
+		s.broken = true
+		return false
+	}
+	return !au.Disposable || age <= s.Limit/2
+}

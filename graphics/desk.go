@@ -176,6 +176,16 @@ func (d *Desk) Import(items []Item) error {
 
 func newID() string { return strings.ToLower(rand.Text()[:8]) }
 
+// AutoOut is after how long, in milliseconds, an item leaves by itself; 0 for never.
+func (d *Desk) AutoOut(id string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if it, err := d.find(id); err == nil {
+		return it.AutoOutMs
+	}
+	return 0
+}
+
 // Remove takes an item off the list; one that is on air stays there.
 func (d *Desk) Remove(id string) error {
 	return d.edit(func() error {

@@ -21,14 +21,17 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 func TestContractOverTCP(t *testing.T) {
+	t.Parallel()
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "rtsp", Listen: rtsp.Listen, Publish: publisher("rtsp", gortsplib.TransportTCP)})
 }
 
 func TestContractOverUDP(t *testing.T) {
+	t.Parallel()
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "rtsp", Listen: rtsp.Listen, Publish: publisher("rtsp", gortsplib.TransportUDP)})
 }
 
 func TestContractOverTLS(t *testing.T) {
+	t.Parallel()
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "rtsps", Listen: rtsp.Listen, Publish: publisher("rtsps", gortsplib.TransportTCP), TLS: certificate(t)})
 }
 

@@ -86,6 +86,7 @@ func talk(t *testing.T, addr, text string) (codes []string, closed bool) {
 }
 
 func TestHostilePeersCostThemselvesOnly(t *testing.T) {
+	t.Parallel()
 	addr, h := serve(t)
 	announce := request("ANNOUNCE", "/evil", video)
 	setup := request("SETUP", "/evil/streamid=0", "", overTCP)
@@ -156,6 +157,7 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 }
 
 func TestOneAddressCannotTakeAnothersPorts(t *testing.T) {
+	t.Parallel()
 	addr, _ := serve(t)
 	first, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -106,7 +106,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, UserAgent: "obvan",
 		DialContext:       p.dial,
 		OnResponse:        func(*base.Response) { p.answered() },
-		OnPacketsLost:     func(n uint64) { p.lost.Add(n) },
+		OnPacketsLost:     p.missed,
 		OnDecodeError:     func(error) { p.broken.Add(1) },
 		OnTransportSwitch: func(error) {},
 	}
@@ -229,6 +229,12 @@ func (p *puller) packet(reader *rtp.Reader, i int, pkt *pion.Packet) {
 	if err := reader.Packet(i, pkt, now); err != nil {
 		p.broken.Add(1)
 	}
+}
+
+// missed comes with the media, so from when there is a feed to when it is closed.
+func (p *puller) missed(n uint64) {
+	p.lost.Add(n)
+	p.feed.Lost.Add(n)
 }
 
 // watch waits for the end.

@@ -276,7 +276,7 @@ func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 		},
 		{name: "too many viewers", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusNotEnoughBandwidth}}, words: "busy"},
 		{name: "a certificate nobody vouches for", tls: certificate(t), words: "nobody vouches"},
-		{name: "no TLS there", change: func(u *url.URL) { u.Scheme = "rtsps" }, words: "or does not speak TLS"},
+		{name: "no TLS there", change: func(u *url.URL) { u.Scheme = "rtsps" }, words: "may not speak TLS"},
 		{name: "nothing is sent", camera: &ipCamera{frozen: true}, words: "stopped sending"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -275,7 +275,12 @@ func (s *server) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 }
 
 // OnPacketsLost counts; the library would write to the standard log.
-func (s *server) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) { s.lost.Add(ctx.Lost) }
+func (s *server) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) {
+	s.lost.Add(ctx.Lost)
+	if se := s.session(ctx.Session); se != nil && se.feed != nil {
+		se.feed.Lost.Add(ctx.Lost)
+	}
+}
 
 // OnDecodeError counts; the library would write to the standard log.
 func (s *server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) { s.broken.Add(1) }

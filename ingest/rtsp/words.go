@@ -54,13 +54,16 @@ func inWords(err error, u *url.URL) error {
 	case errors.As(err, &unknown), errors.As(err, &wrongName), errors.As(err, &invalid):
 		return errors.New("nobody vouches for the camera's certificate; ?insecure=1 in its address does without")
 	case errors.As(err, &noTLS):
-		return fmt.Errorf("%s does not speak TLS", u.Host)
+		return fmt.Errorf("%s answers, but may not speak TLS", u.Host)
 	case isOne[liberrors.ErrClientRequestTimedOut](err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		if u.Scheme == "rtsps" {
-			return fmt.Errorf("%s does not answer, or does not speak TLS", u.Host)
+			return fmt.Errorf("%s does not answer; it may not speak TLS", u.Host)
 		}
 		return fmt.Errorf("%s does not answer", u.Host)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
+		if u.Scheme == "rtsps" {
+			return errors.New("the camera hung up; it may not speak TLS")
+		}
 		return errors.New("the camera hung up")
 	}
 	return withoutPassword(err, u)

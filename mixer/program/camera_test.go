@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +17,21 @@ import (
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
+
+// newDice makes chance that can be had again: PROGRAM_SEED is a seed that a failed
+// test logged.
+func newDice(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv("PROGRAM_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("PROGRAM_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
 
 // camera is a fake feed: it writes pictures and sound to the hub in real time (of
 // the bubble it runs in).
@@ -28,6 +45,7 @@ type camera struct {
 	start   time.Duration // of its clock
 	speed   float64       // of its clock against the wall's; 0 is right
 	jitter  time.Duration // the most that a picture is late
+	seed    uint64        // of the jitter
 	config  byte          // tells its coding from others'
 }
 
@@ -61,6 +79,7 @@ func (c camera) on(t *testing.T, h *hub.Hub) (off func()) {
 
 func (c camera) shoot(ctx context.Context, pub *hub.Publisher) {
 	begin := time.Now()
+	dice := rand.New(rand.NewPCG(c.seed, 0))
 	pictures, sounds := 0, 0
 	for {
 		picture := time.Duration(pictures) * time.Second / time.Duration(c.fps)
@@ -73,7 +92,7 @@ func (c camera) shoot(ctx context.Context, pub *hub.Publisher) {
 			due = time.Duration(float64(due) / c.speed)
 		}
 		if c.jitter > 0 {
-			due += rand.N(c.jitter)
+			due += time.Duration(dice.Int64N(int64(c.jitter)))
 		}
 		timer := time.NewTimer(time.Until(begin.Add(due)))
 		select {

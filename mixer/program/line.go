@@ -19,6 +19,11 @@ const (
 // more than jitter: the two clocks do not run at the same speed.
 const strayed = 150 * time.Millisecond
 
+// closable is how late a splice may come after the last picture without a gap: the
+// last one may have been late itself. It says nothing about frame rates: a fast
+// camera that follows one over a shaky network comes as late as a slow one.
+const closable = 120 * time.Millisecond
+
 // maxPeriod is the slowest a source's pictures may come: slides, not a stall.
 const maxPeriod = time.Second
 
@@ -87,7 +92,7 @@ func (l *line) splice(pictures []media.AccessUnit) {
 		end = max(wall, p.last+tick+burst)
 		// A little late is closed up, a real gap stays one: sound and picture would
 		// part otherwise.
-		if late := end - (p.last + p.period + burst); late > 0 && late < 2*p.period {
+		if late := end - (p.last + p.period + burst); late > 0 && late < closable {
 			end -= late
 		}
 	}

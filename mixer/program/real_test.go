@@ -2,7 +2,6 @@ package program_test
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,9 +62,7 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 // show is a show of some minutes: cuts, and cameras that die and come back.
 func show(t *testing.T, clips map[string]clip) []unit {
 	s := newStudio(t)
-	seed := rand.Uint64()
-	t.Log("seed", seed)
-	dice := rand.New(rand.NewPCG(seed, 0))
+	dice := newDice(t)
 	stops := map[string]chan struct{}{}
 	start := func(name string) {
 		c, stop := clips[name], make(chan struct{})

@@ -85,17 +85,18 @@ func talk(t *testing.T, addr, text string) (codes []string, closed bool) {
 	return codes, !timeout || !ne.Timeout()
 }
 
-func TestHostilePeersCostThemselvesOnly(t *testing.T) {
-	t.Parallel()
-	addr, h := serve(t)
+// hostile is what a peer sends, and what it gets.
+type hostile struct {
+	name, text string
+	codes      string // of all answers
+	closed     bool   // it is hung up on, whatever else it wants to say
+}
+
+func hostilePeers() []hostile {
 	announce := request("ANNOUNCE", "/evil", video)
 	setup := request("SETUP", "/evil/streamid=0", "", overTCP)
 	record := request("RECORD", "/evil", "")
-	var cases = []struct {
-		name, text string
-		codes      string // the last ones
-		closed     bool
-	}{
+	return []hostile{
 		{"double SETUP", announce + setup + setup, "200 200 400", true},
 		{"UDP port 0", announce + request("SETUP", "/evil/streamid=0", "", fmt.Sprintf(overUDP, 0, 1)), "200 461", true},
 		{"UDP port 70000", announce + request("SETUP", "/evil/streamid=0", "", fmt.Sprintf(overUDP, 70000, 70001)), "200 461", true},
@@ -126,6 +127,11 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 		{"the program", request("ANNOUNCE", "/program", video), "404", true},
 		{"somebody else's session", announce + request("SETUP", "/evil/streamid=0", "", overTCP, "Session: 0123456789"), "200 400", true},
 	}
+}
+
+func TestHostilePeersCostThemselvesOnly(t *testing.T) {
+	t.Parallel()
+	addr, h := serve(t)
 	good, err := publisher("rtsp", gortsplib.TransportTCP)(t.Context(), ingesttest.Publication{Addr: addr, Stream: "good", Tracks: ingesttest.Tracks()})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +139,7 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 	defer good.Leave()
 	units := ingesttest.Units(ingesttest.Tracks(), 500)
 	sent := 0
-	for i, tc := range cases {
+	for i, tc := range hostilePeers() {
 		t.Run(tc.name, func(t *testing.T) {
 			codes, closed := talk(t, addr, tc.text)
 			if got := strings.Join(codes, " "); got != tc.codes || (tc.closed && !closed) {

@@ -83,10 +83,15 @@ type puller struct {
 	mu    sync.Mutex
 	conns []net.Conn
 
-	feed         *ingest.Feed
-	told         bool
-	heard        atomic.Int64
-	lost, broken atomic.Uint64
+	feed *ingest.Feed
+	told bool
+	health
+}
+
+// health is how the packets of an attempt are.
+type health struct {
+	heard        atomic.Int64  // when the last one came, UnixNano
+	lost, broken atomic.Uint64 // since the last line in the log
 	panicked     atomic.Bool
 }
 

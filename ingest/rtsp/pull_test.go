@@ -190,24 +190,7 @@ func TestACameraIsPulled(t *testing.T) {
 			case <-time.After(5 * time.Second):
 				t.Fatal("not live")
 			}
-			sub, err := env.Hub.Subscribe("cam1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			sent := ingesttest.Units(camera.tracks, 20)
-			for seen := 0; seen < 20; {
-				au, err := sub.Next(ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if au.Track == 0 {
-					seen++
-				}
-				if !had(sent, au) && seen < 15 {
-					t.Fatalf("a unit of %d bytes was never sent", len(au.Data))
-				}
-			}
-			sub.Close()
+			sees(t, env.Hub, camera)
 			camera.mu.Lock()
 			via := camera.via
 			camera.mu.Unlock()
@@ -227,6 +210,29 @@ func TestACameraIsPulled(t *testing.T) {
 				return camera.left > 0
 			}, "nobody said goodbye to the camera")
 		})
+	}
+}
+
+// sees wants the camera's first units in the hub.
+func sees(t *testing.T, h *hub.Hub, camera *ipCamera) {
+	t.Helper()
+	sub, err := h.Subscribe("cam1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	sent := ingesttest.Units(camera.tracks, 20)
+	for seen := 0; seen < 20; {
+		au, err := sub.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if au.Track == 0 {
+			seen++
+		}
+		if !had(sent, au) && seen < 15 {
+			t.Fatalf("a unit of %d bytes was never sent", len(au.Data))
+		}
 	}
 }
 

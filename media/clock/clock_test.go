@@ -61,15 +61,17 @@ func jumped(after, by time.Duration) func(int, time.Duration) time.Duration {
 	}
 }
 
-func TestClocks(t *testing.T) {
-	for _, tc := range []struct {
-		name   string
-		units  []unit
-		counts map[string]uint64
-		// how far the repaired times may be from the arrival clock, and the tracks from
-		// each other, at any unit
-		off, apart time.Duration
-	}{
+type clockCase struct {
+	name   string
+	units  []unit
+	counts map[string]uint64
+	// how far the repaired times may be from the arrival clock, and the tracks from
+	// each other, at any unit
+	off, apart time.Duration
+}
+
+func clocks() []clockCase {
+	return []clockCase{
 		{"a clean clock is left alone", both(5, func(_ int, at time.Duration) time.Duration { return at }), nil, 0, 0},
 		{"a clock that starts anywhere is left alone", both(1, func(_ int, at time.Duration) time.Duration { return at + 1000*time.Hour }), nil, 1000 * time.Hour, 0},
 		{"a clock that starts below zero starts at zero", both(1, func(_ int, at time.Duration) time.Duration { return at - 7*second }), nil, 0, 0},
@@ -100,7 +102,11 @@ func TestClocks(t *testing.T) {
 			both(4, func(track int, at time.Duration) time.Duration { return at + time.Duration(track)*time.Hour }),
 			map[string]uint64{"jumps": 1}, 0, 0,
 		},
-	} {
+	}
+}
+
+func TestClocks(t *testing.T) {
+	for _, tc := range clocks() {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRepairer()
 			var first [2]time.Duration

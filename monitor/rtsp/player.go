@@ -29,27 +29,36 @@ const (
 // a key frame and falls behind alone.
 type player struct {
 	server *Server
-	lib    *gortsplib.ServerSession
-	conn   *door.Conn
-	out    *gortsplib.ServerStream
-	sub    *hub.Subscriber
-	name   string
-	remote string
-	udp    bool
+	peer
+	life
+	out *gortsplib.ServerStream
+	sub *hub.Subscriber
 
 	writer *rtp.Writer
 	tracks *media.Tracks // the generation that writer describes, or one that fits it
 	sends  []*reports    // by track
 
+	pushed, taken uint64 // packets: given to the library, and sent by it
+	lost          uint64 // units, of sub
+	squeeze       squeeze
+}
+
+// peer is who reads what.
+type peer struct {
+	lib    *gortsplib.ServerSession
+	conn   *door.Conn
+	stream string
+	remote string
+	udp    bool
+}
+
+// life is how far a reader is.
+type life struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	asked   bool // PLAY was answered
 	started bool
-	done    chan struct{}
-
-	pushed, taken uint64 // packets: given to the library, and sent by it
-	lost          uint64 // units, of sub
-	squeeze       squeeze
+	done    chan struct{} // closed at the end of run
 }
 
 func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string, tracks *media.Tracks) (*player, error) {
@@ -58,8 +67,8 @@ func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string
 		return nil, err
 	}
 	p := &player{
-		server: s, lib: ctx.Session, conn: door.Of(ctx.Conn.NetConn()), name: stream, remote: ctx.Conn.NetConn().RemoteAddr().String(),
-		udp: ctx.Transport == gortsplib.TransportUDP, writer: writer, tracks: tracks, done: make(chan struct{}),
+		server: s, writer: writer, tracks: tracks, life: life{done: make(chan struct{})},
+		peer: peer{ctx.Session, door.Of(ctx.Conn.NetConn()), stream, ctx.Conn.NetConn().RemoteAddr().String(), ctx.Transport == gortsplib.TransportUDP},
 	}
 	p.out = &gortsplib.ServerStream{Server: s.lib, Desc: writer.Description()}
 	if err := p.out.Initialize(); err != nil {
@@ -86,13 +95,13 @@ func (p *player) close() {
 func (p *player) run() {
 	defer close(p.done)
 	defer p.lib.Close()
-	sub, err := p.server.hub.Subscribe(p.name)
+	sub, err := p.server.hub.Subscribe(p.stream)
 	if err != nil {
 		return
 	}
 	defer sub.Close()
 	p.sub = sub
-	log := p.server.log.With("stream", p.name, "proto", "rtsp", "remote", p.remote)
+	log := p.server.log.With("stream", p.stream, "proto", "rtsp", "remote", p.remote)
 	log.Info("reader joined")
 	err = p.play()
 	switch {

@@ -16,6 +16,8 @@ type Unit struct {
 	PTS, DTS time.Duration
 	Random   bool
 	Data     []byte
+
+	done, broken bool
 }
 
 // Reader takes a transport stream apart.
@@ -25,9 +27,14 @@ type Reader struct {
 	Tables int             // programme map tables
 	Types  map[uint16]byte
 
+	// Lenient is for a path that loses packets: a hole ends the unit it is in.
+	Lenient bool
+	Holes   int
+
 	rest     []byte
 	counters map[uint16]byte
 	open     map[uint16]*Unit
+	queue    []*Unit // as they began; a picture ends when the next begins
 	pmt      uint16
 }
 
@@ -68,17 +75,28 @@ func (r *Reader) packet(p []byte) error {
 		return nil
 	}
 	if last, ok := r.counters[pid]; ok && p[3]&0x0f != (last+1)&0x0f {
-		return fmt.Errorf("PID %#x goes from %d to %d", pid, last, p[3]&0x0f)
+		if !r.Lenient {
+			return fmt.Errorf("PID %#x goes from %d to %d", pid, last, p[3]&0x0f)
+		}
+		r.Holes++
+		if u := r.open[pid]; u != nil {
+			u.broken = true
+			r.finish(pid)
+		}
 	}
 	r.counters[pid] = p[3] & 0x0f
 	switch _, known := r.Types[pid]; {
 	case pid == 0 || pid == r.pmt && pid != 0:
 		return r.table(pid, body)
+	case !known && r.Lenient:
+		return nil
 	case !known:
 		return fmt.Errorf("PID %#x is in no table", pid)
 	case start:
 		r.finish(pid)
 		return r.begin(pid, body, random)
+	case r.open[pid] == nil && r.Lenient:
+		return nil
 	case r.open[pid] == nil:
 		return fmt.Errorf("PID %#x goes on without a beginning", pid)
 	}
@@ -146,6 +164,7 @@ func (r *Reader) begin(pid uint16, b []byte, random bool) error {
 	}
 	u.Data = append(u.Data, b[9+int(b[8]):]...)
 	r.open[pid] = u
+	r.queue = append(r.queue, u)
 	return nil
 }
 
@@ -159,8 +178,14 @@ func fromTicks(v uint64) time.Duration {
 
 func (r *Reader) finish(pid uint16) {
 	if u := r.open[pid]; u != nil {
-		r.Units = append(r.Units, *u)
+		u.done = true
 		delete(r.open, pid)
+	}
+	for len(r.queue) > 0 && r.queue[0].done {
+		if !r.queue[0].broken {
+			r.Units = append(r.Units, *r.queue[0])
+		}
+		r.queue = r.queue[1:]
 	}
 }
 

@@ -1,0 +1,351 @@
+package srt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/datarhei/gosrt/crypto"
+	srtpacket "github.com/datarhei/gosrt/packet"
+
+	"obvan/relay"
+)
+
+const (
+	keepAlive   = time.Second            // we say something that often (4.3.3)
+	leastTooOld = time.Second            // see tooOld
+	tooOldSlack = 20 * time.Millisecond  // the same
+	repeatAgain = 15 * time.Millisecond  // the least time between two repeats of a packet
+	slackRTT    = 100 * time.Millisecond // assumed before the first measurement (4.10)
+	maxNAKs     = 4096                   // spans noted at once
+	writeWithin = 2 * time.Second
+)
+
+var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
+
+// conn is a connection to a listener. The sender's goroutine owns it; another one
+// reads and leaves what it read in the inbox.
+type conn struct {
+	udp     *net.UDPConn
+	began   time.Time // of the connection's clock
+	peer    uint32
+	own     uint32
+	crypt   crypto.Crypto // nil without a passphrase
+	latency time.Duration // for which the receiver holds packets back
+	payload int           // bytes of a packet
+	link    *relay.Link
+	inbox   inbox
+
+	isn     uint32   // sequence number of packet 0
+	flight  []flying // sent and not acknowledged, oldest first
+	oldest  uint64   // the number of flight's first
+	lost    int      // of flight, to be repeated
+	spare   [][]byte // buffers
+	message uint32
+	window  int // packets the receiver takes at most
+
+	said   time.Time // when we sent anything
+	newest time.Time // when we sent anything for the first time
+	armed  time.Time // when the write deadline was set
+	owed   time.Time // since when the receiver owes an acknowledgement; zero when it owes none
+
+	unsent atomic.Int64 // bytes of flight
+	acked  atomic.Uint64
+	rtt    atomic.Int64
+	lag    atomic.Int64
+}
+
+// flying is a packet that may have to be sent again.
+type flying struct {
+	buf   []byte
+	first time.Time // sent
+	last  time.Time // sent again
+	lost  bool
+}
+
+func newConn(k *caller, answer handshake, link *relay.Link) *conn {
+	now := time.Now()
+	c := &conn{
+		udp: k.udp, began: k.began, peer: answer.socket, own: k.hs.socket, crypt: k.crypt, link: link, isn: k.hs.isn,
+		latency: max(k.to.latency, time.Duration(answer.latency)*time.Millisecond), payload: maxPayload,
+		window: ourWindow, said: now,
+	}
+	if room := (int(answer.mtu) - 28 - headerSize) / 188 * 188; answer.mtu < ourMTU && room >= 188 {
+		c.payload = min(c.payload, room)
+	}
+	if answer.window >= 32 && answer.window < ourWindow {
+		c.window = int(answer.window)
+	}
+	c.inbox.wake = make(chan struct{}, 1)
+	c.rtt.Store(int64(slackRTT))
+	_ = c.udp.SetDeadline(time.Time{})
+	return c
+}
+
+// inbox is what the receiver said and the sender has not seen.
+type inbox struct {
+	mu    sync.Mutex
+	ack   uint32
+	acked bool
+	free  int
+	naks  []span
+	wake  chan struct{}
+}
+
+func (in *inbox) note(do func(*inbox)) {
+	in.mu.Lock()
+	do(in)
+	in.mu.Unlock()
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+}
+
+// listen reads until the connection ends.
+func (c *conn) listen() error {
+	var buf [maxPacket]byte
+	for {
+		n, err := c.udp.Read(buf[:])
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		p, ok := readPacket(buf[:n])
+		if !ok || !p.control || p.to != c.own {
+			continue
+		}
+		switch p.kind {
+		case ctrlACK:
+			c.takeACK(p)
+		case ctrlNAK:
+			c.inbox.note(func(in *inbox) {
+				if len(in.naks) < maxNAKs {
+					in.naks = readNAK(in.naks, p.body)
+				}
+			})
+		case ctrlShutdown:
+			return errClosed
+		}
+	}
+}
+
+func (c *conn) takeACK(p packet) {
+	a, ok := readACK(p.body)
+	if !ok {
+		return
+	}
+	if a.full { // it measures the round trip by our answer (3.2.5)
+		b := append(control(make([]byte, 0, headerSize+4), ctrlACKACK, p.specific, c.now(time.Now()), c.peer), 0, 0, 0, 0)
+		_, _ = c.udp.Write(b) // when the connection is broken the next read says so
+		if a.rtt > 0 && a.rtt < 60e6 {
+			c.rtt.Store(int64(time.Duration(a.rtt) * time.Microsecond))
+		}
+	}
+	c.inbox.note(func(in *inbox) {
+		// Sequence numbers wrap; the later of two is less than half a circle ahead.
+		if !in.acked || (a.seq-in.ack)&seqMask < 1<<30 {
+			in.ack, in.acked = a.seq, true
+		}
+		if a.full {
+			in.free = int(a.free)
+		}
+	})
+}
+
+// take looks into the inbox.
+func (c *conn) take(now time.Time) {
+	c.inbox.mu.Lock()
+	ack, acked, free, naks := c.inbox.ack, c.inbox.acked, c.inbox.free, c.inbox.naks
+	c.inbox.naks = nil
+	c.inbox.mu.Unlock()
+	if acked {
+		c.release(ack, now)
+		// What the receiver has room for; some say 0 and mean that they don't count.
+		if free > 0 {
+			c.window = min(max(free, 2), ourWindow)
+		}
+	}
+	for _, s := range naks {
+		c.miss(s, now)
+	}
+}
+
+// release forgets what was acknowledged: all before seq.
+func (c *conn) release(seq uint32, now time.Time) {
+	n := int((seq - c.isn - uint32(c.oldest)) & seqMask)
+	if n == 0 || n > len(c.flight) {
+		return // old news, or nonsense
+	}
+	bytes := c.forget(n)
+	if c.owed = now; len(c.flight) == 0 {
+		c.owed = time.Time{}
+	}
+	c.acked.Add(uint64(bytes))
+}
+
+// forget drops the n oldest packets of the flight.
+func (c *conn) forget(n int) (bytes int) {
+	for i := range c.flight[:n] {
+		f := &c.flight[i]
+		bytes += len(f.buf)
+		if f.lost {
+			c.lost--
+		}
+		if len(c.spare) < 256 {
+			c.spare = append(c.spare, f.buf[:0])
+		}
+		f.buf = nil
+	}
+	c.flight = c.flight[n:]
+	c.oldest += uint64(n)
+	c.unsent.Add(-int64(bytes))
+	return bytes
+}
+
+// miss marks what the receiver misses. It reports a loss again and again, also while
+// the repeat is on its way.
+func (c *conn) miss(s span, now time.Time) {
+	from := int((s.from - c.isn - uint32(c.oldest)) & seqMask)
+	to := int((s.to - c.isn - uint32(c.oldest)) & seqMask)
+	if to >= 1<<30 {
+		return // before what we still have
+	}
+	if from > to {
+		from = 0
+	}
+	again := max(repeatAgain, time.Duration(c.rtt.Load()))
+	for i := from; i <= to && i < len(c.flight); i++ {
+		if f := &c.flight[i]; !f.lost && now.Sub(f.last) >= again {
+			f.lost = true
+			c.lost++
+		}
+	}
+}
+
+// tooOld is how long a packet is worth repeating: later the receiver has gone on
+// without it (4.6).
+func (c *conn) tooOld() time.Duration { return max(c.latency*5/4, leastTooOld) + tooOldSlack }
+
+// dropTooOld gives up what can't arrive in time any more, and says how many packets
+// that were.
+func (c *conn) dropTooOld(now time.Time) int {
+	n := 0
+	for n < len(c.flight) && now.Sub(c.flight[n].first) > c.tooOld() {
+		n++
+	}
+	c.forget(n)
+	return n
+}
+
+// waiting is how long the oldest packet in flight has been on its way.
+func (c *conn) waiting(now time.Time) time.Duration {
+	if len(c.flight) == 0 {
+		return 0
+	}
+	return now.Sub(c.flight[0].first)
+}
+
+// silent is how long the receiver has owed us an acknowledgement.
+func (c *conn) silent(now time.Time) time.Duration {
+	if c.owed.IsZero() {
+		return 0
+	}
+	return now.Sub(c.owed)
+}
+
+// send sends a payload.
+func (c *conn) send(payload []byte, now time.Time) error {
+	var buf []byte
+	if n := len(c.spare); n > 0 {
+		buf, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		buf = make([]byte, 0, headerSize+c.payload)
+	}
+	if c.message = c.message%maxMessage + 1; c.owed.IsZero() {
+		c.owed = now
+	}
+	seq, flags := c.isn+uint32(c.oldest)+uint32(len(c.flight)), uint32(flagSolo)|c.message
+	if c.crypt != nil {
+		flags |= flagEven
+	}
+	buf = append(data(buf, seq, flags, c.now(now), c.peer), payload...)
+	if c.crypt != nil {
+		if err := c.crypt.EncryptOrDecryptPayload(buf[headerSize:], srtpacket.EvenKeyEncrypted, seq&seqMask); err != nil {
+			return fmt.Errorf("encrypt: %w", err)
+		}
+	}
+	c.newest = now
+	c.flight = append(c.flight, flying{buf: buf, first: now, last: now})
+	c.unsent.Add(int64(len(buf)))
+	return c.write(buf, now)
+}
+
+// repeat sends lost packets again, as long as may allows their bytes.
+func (c *conn) repeat(now time.Time, may func(bytes int) bool) error {
+	for i := 0; c.lost > 0 && i < len(c.flight); i++ {
+		f := &c.flight[i]
+		if !f.lost {
+			continue
+		}
+		if !may(len(f.buf)) {
+			return nil
+		}
+		f.lost, f.last = false, now
+		c.lost--
+		f.buf[4] |= flagRepeat >> 24
+		if err := c.write(f.buf, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) write(b []byte, now time.Time) error {
+	if now.Sub(c.armed) > writeWithin/2 { // a timer's cost for each packet is too much
+		c.armed = now
+		_ = c.udp.SetWriteDeadline(now.Add(writeWithin))
+	}
+	n, err := c.udp.Write(b)
+	c.link.Sent.Add(uint64(n))
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // that one is a lost packet
+		return fmt.Errorf("send: %w", err)
+	}
+	c.said = now
+	return nil
+}
+
+// stayAlive tells the receiver that we are here when nothing else did.
+func (c *conn) stayAlive(now time.Time) error {
+	if now.Sub(c.said) < keepAlive {
+		return nil
+	}
+	return c.write(append(control(nil, ctrlKeepAlive, 0, c.now(now), c.peer), 0, 0, 0, 0), now)
+}
+
+// shutdown says goodbye. It may get lost; twice seldom does.
+func (c *conn) shutdown() {
+	b := append(control(nil, ctrlShutdown, 0, c.now(time.Now()), c.peer), 0, 0, 0, 0)
+	_ = c.udp.SetWriteDeadline(time.Now().Add(writeWithin))
+	for range 2 {
+		_, _ = c.udp.Write(b)
+	}
+}
+
+// now is the connection's clock: microseconds that wrap after 71 minutes.
+func (c *conn) now(t time.Time) uint32 { return uint32(t.Sub(c.began).Microseconds()) }
+
+// Close frees the port.
+func (c *conn) Close() { _ = c.udp.Close() }
+
+// measure brings the link's counters up to date, from the supervisor's goroutine.
+func (c *conn) measure() {
+	c.link.Unsent.Store(c.unsent.Load())
+	c.link.Acked.Store(c.acked.Load())
+	c.link.RTT.Store(c.rtt.Load())
+	c.link.Lag.Store(c.lag.Load())
+}

@@ -1,0 +1,286 @@
+package srt_test
+
+import (
+	"encoding/binary"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	gosrt "github.com/datarhei/gosrt"
+
+	"obvan/media"
+	"obvan/media/mpegts/mpegtstest"
+	"obvan/relay/sink"
+)
+
+// farEnd is gosrt's listener behind a path that can be bad.
+type farEnd struct {
+	t    testing.TB
+	ln   gosrt.Listener
+	path *path
+	open sync.WaitGroup
+
+	passphrase string
+
+	mu       sync.Mutex
+	behave   func(key string) sink.Behaviour
+	sessions []*sink.Session
+}
+
+func startFarEnd(t testing.TB) *farEnd {
+	config := gosrt.DefaultConfig()
+	config.ReceiverLatency, config.PeerIdleTimeout = 20*time.Millisecond, 3*time.Second
+	ln, err := gosrt.Listen("srt", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &farEnd{t: t, ln: ln, path: newPath(t, ln.Addr()), behave: func(string) sink.Behaviour { return sink.Behaviour{} }}
+	f.open.Go(f.serve)
+	t.Cleanup(func() { ln.Close(); f.path.close(); f.open.Wait() })
+	return f
+}
+
+func (f *farEnd) URL() string { return "srt://" + f.path.in.LocalAddr().String() }
+
+func (f *farEnd) Behave(how func(key string) sink.Behaviour) {
+	f.mu.Lock()
+	f.behave = how
+	f.mu.Unlock()
+}
+
+func (f *farEnd) Last(key string) *sink.Session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := len(f.sessions) - 1; i >= 0; i-- {
+		if f.sessions[i].Key == key {
+			return f.sessions[i]
+		}
+	}
+	return nil
+}
+
+func (f *farEnd) serve() {
+	for {
+		req, err := f.ln.Accept2()
+		if err != nil {
+			return
+		}
+		ses := sink.NewSession("", req.StreamId())
+		f.mu.Lock()
+		how := f.behave(ses.Key)
+		f.sessions = append(f.sessions, ses)
+		f.mu.Unlock()
+		if f.passphrase != "" && req.SetPassphrase(f.passphrase) != nil {
+			req.Reject(gosrt.REJ_BADSECRET)
+			continue
+		}
+		switch {
+		case how.NoAnswer:
+			continue
+		case how.Refuse != "":
+			req.Reject(gosrt.REJX_FORBIDDEN)
+			continue
+		}
+		conn, err := req.Accept()
+		if err != nil {
+			continue
+		}
+		f.path.behave(how)
+		f.open.Go(func() { f.receive(conn, ses, how) })
+	}
+}
+
+func (f *farEnd) receive(conn gosrt.Conn, ses *sink.Session, how sink.Behaviour) {
+	defer conn.Close()
+	if how.CloseAfter > 0 {
+		stop := time.AfterFunc(how.CloseAfter, func() { conn.Close() })
+		defer stop.Stop()
+	}
+	r := mpegtstest.New()
+	r.Lenient = how.Rate > 0
+	k := keeper{ses: ses}
+	var buf [1500]byte
+	for {
+		n, err := conn.Read(buf[:])
+		if err != nil {
+			break
+		}
+		if _, err := r.Write(buf[:n]); err != nil {
+			f.t.Errorf("far end: %v", err)
+			break
+		}
+		for _, u := range r.Units {
+			k.keep(&u)
+		}
+		r.Units = r.Units[:0]
+	}
+	ses.Leave(true)
+}
+
+// keeper turns what a transport stream carries into units.
+type keeper struct {
+	ses          *sink.Session
+	video, audio *media.Track
+}
+
+func (k *keeper) keep(u *mpegtstest.Unit) {
+	unit := sink.Unit{Video: u.Type != 0x0f, Key: true, PTS: u.PTS, DTS: u.DTS, Arrived: time.Now()}
+	if !unit.Video {
+		rate := [...]int{96000, 88200, 64000, 48000, 44100}[u.Data[2]>>2&0xf]
+		channels := int(u.Data[2]&1)<<2 | int(u.Data[3]>>6)
+		if k.audio == nil || k.audio.Channels != channels {
+			k.audio = &media.Track{Codec: media.AAC, SampleRate: rate, Channels: channels}
+		}
+		unit.Data, unit.Track = u.Data[7:], k.audio
+		k.ses.Take(unit)
+		return
+	}
+	var sps, pps []byte
+	for _, nal := range mpegtstest.NALUnits(u.Data) {
+		switch nal[0] & 0x1f {
+		case 9:
+		case 7:
+			sps = nal
+		case 8:
+			pps = nal
+		default:
+			unit.Data = append(binary.BigEndian.AppendUint32(unit.Data, uint32(len(nal))), nal...)
+		}
+	}
+	if unit.Key = u.Random; unit.Key {
+		if track, err := media.H264Track(sps, pps); err == nil {
+			k.video = &track
+		}
+	}
+	unit.Track = k.video
+	k.ses.Take(unit)
+}
+
+// path is what lies between: it hands datagrams on, at a rate, without some, or none.
+type path struct {
+	t      testing.TB
+	in     *net.UDPConn
+	target net.Addr
+	open   sync.WaitGroup
+
+	mu      sync.Mutex
+	how     sink.Behaviour
+	since   time.Time
+	free    time.Time // when the line has sent all that it was given
+	lose    int       // one in so many
+	count   int
+	clients map[string]*net.UDPConn
+	closed  bool
+}
+
+// queue is what a router holds before it drops.
+const queue = 150 * time.Millisecond
+
+func newPath(t testing.TB, target net.Addr) *path {
+	in, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &path{t: t, in: in, target: target, clients: map[string]*net.UDPConn{}}
+	p.open.Go(p.forward)
+	return p
+}
+
+func (p *path) behave(how sink.Behaviour) {
+	p.mu.Lock()
+	p.how, p.since = how, time.Now().Add(50*time.Millisecond) // the answer is still on its way back
+	p.mu.Unlock()
+}
+
+func (p *path) close() {
+	p.mu.Lock()
+	p.closed = true
+	for _, c := range p.clients {
+		c.Close()
+	}
+	p.mu.Unlock()
+	p.in.Close()
+	p.open.Wait()
+}
+
+func (p *path) forward() {
+	var buf [2000]byte
+	for {
+		n, from, err := p.in.ReadFromUDP(buf[:])
+		if err != nil {
+			return
+		}
+		out := p.client(from)
+		if out == nil {
+			return
+		}
+		wait, ok := p.passes(n)
+		if !ok {
+			continue
+		}
+		if wait <= 0 {
+			out.Write(buf[:n])
+			continue
+		}
+		data := append([]byte(nil), buf[:n]...)
+		time.AfterFunc(wait, func() { out.Write(data) })
+	}
+}
+
+// passes says whether a datagram of n bytes arrives, and how much later.
+func (p *path) passes(n int) (time.Duration, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if p.how.StallAfter > 0 && now.Sub(p.since) >= p.how.StallAfter {
+		return 0, false
+	}
+	if p.count++; p.lose > 0 && p.count%p.lose == 0 && p.count > 10 {
+		return 0, false
+	}
+	if p.how.Rate == 0 {
+		return 0, true
+	}
+	if p.free.Before(now) {
+		p.free = now
+	}
+	if p.free.Sub(now) > queue {
+		return 0, false
+	}
+	p.free = p.free.Add(time.Duration(n) * time.Second / time.Duration(p.how.Rate))
+	return p.free.Sub(now), true
+}
+
+func (p *path) client(from *net.UDPAddr) *net.UDPConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if out := p.clients[from.String()]; out != nil || p.closed {
+		return out
+	}
+	out, err := net.DialUDP("udp", nil, p.target.(*net.UDPAddr))
+	if err != nil {
+		p.t.Error(err)
+		return nil
+	}
+	p.clients[from.String()] = out
+	p.open.Go(func() { p.back(out, from) })
+	return out
+}
+
+// back is the way back. A stalled far end says nothing either.
+func (p *path) back(out *net.UDPConn, to *net.UDPAddr) {
+	var buf [2000]byte
+	for {
+		n, err := out.Read(buf[:])
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		stalled := p.how.StallAfter > 0 && time.Since(p.since) >= p.how.StallAfter
+		p.mu.Unlock()
+		if !stalled {
+			p.in.WriteToUDP(buf[:n], to)
+		}
+	}
+}

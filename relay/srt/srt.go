@@ -1,0 +1,105 @@
+// Package srt sends the program to SRT listeners as an MPEG transport stream
+// (draft-sharabayko-srt-01, live mode, caller).
+//
+// The address is srt://host:port?streamid=...&passphrase=...&latency=ms. The stream
+// key of a destination is its stream id, since that is what platforms hand out; when
+// the address names a stream id, the key is the passphrase.
+//
+// The conversation is ours, the cryptography gosrt's. UDP hides nothing and holds
+// nothing back, so what TCP does for other outputs is done here: what was sent is kept
+// until it is acknowledged, repeated when it was lost, and nothing new is sent while
+// the path is full. A backlog therefore is a cursor into the program that is behind,
+// as everywhere, and pictures are left out by what refers to them, not by chance.
+package srt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/media/mpegts"
+	"obvan/relay"
+)
+
+const (
+	// DefaultLatency is how long a receiver holds packets back so that lost ones can be
+	// repeated, unless it or the address asks for more. Four round trips across an
+	// ocean: platforms are seconds away in any case.
+	DefaultLatency = 500 * time.Millisecond
+
+	// DefaultBacklog is how far a destination may fall behind before pictures are left
+	// out up to a key frame.
+	DefaultBacklog = 5 * time.Second
+
+	// DefaultStall is for how long a far end may acknowledge nothing before the
+	// connection is given up.
+	DefaultStall = 10 * time.Second
+)
+
+// Output sends to SRT listeners. Change its fields before the first Push only.
+type Output struct {
+	Latency time.Duration
+	Backlog time.Duration
+	Stall   time.Duration
+}
+
+// New makes an output.
+func New() *Output {
+	return &Output{Latency: DefaultLatency, Backlog: DefaultBacklog, Stall: DefaultStall}
+}
+
+// Push is relay.Push for srt://.
+func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	to, err := parse(u, o.Latency)
+	if err != nil {
+		return err
+	}
+	if tracks := sub.Tracks(); tracks != nil {
+		if err := canCarry(tracks); err != nil {
+			return err
+		}
+	}
+	var held *media.AccessUnit
+	for {
+		s, err := o.session(ctx, to, sub, link, held)
+		if !errors.Is(err, errTracks) || ctx.Err() != nil {
+			return err
+		}
+		held = s.held
+	}
+}
+
+// session is one connection.
+func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, held *media.AccessUnit) (*sender, error) {
+	c, err := dial(ctx, to, link)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = nil
+		}
+		return nil, err
+	}
+	defer c.Close()
+	link.Accepted()
+	s := newSender(c, sub, o, held)
+	link.Gauge(c.measure)
+	return s, s.run(ctx)
+}
+
+// canCarry says whether a transport stream has a form for all tracks.
+func canCarry(tracks *media.Tracks) error {
+	if _, err := mpegts.NewWriter(tracks); err != nil {
+		for i := range *tracks {
+			if c := (*tracks)[i].Codec; c != media.H264 && c != media.H265 && c != media.AAC && c != media.Opus {
+				return relay.Say(relay.ErrUnsupported, fmt.Sprintf("SRT can't carry %v", c))
+			}
+		}
+		return relay.Say(relay.ErrUnsupported, "the program's decoder configuration is broken")
+	}
+	return nil
+}
+
+var _ relay.Push = (&Output{}).Push

@@ -1,0 +1,24 @@
+package srt_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/relay/relaytest"
+	"obvan/relay/srt"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+func TestContract(t *testing.T) {
+	relaytest.Test(t, func(t *testing.T) relaytest.Output {
+		out := srt.New()
+		out.Latency, out.Backlog, out.Stall = 20*time.Millisecond, 2*time.Second, time.Second
+		if strings.Contains(t.Name(), "slow_far_end") {
+			out.Latency = time.Second // a path that is full needs time for repeats
+		}
+		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t), Lacks: relaytest.Lacks{Metadata: true}}
+	})
+}

@@ -1,0 +1,100 @@
+package srt
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"obvan/relay"
+)
+
+// Bounds of what the handshake can say.
+const (
+	maxStreamID   = 512 // bytes
+	minPassphrase = 10
+	maxPassphrase = 80
+	maxLatency    = 30 * time.Second
+)
+
+// target is whom to call, and what to say.
+type target struct {
+	addr       string
+	streamID   string
+	passphrase string
+	keyLength  int // bytes of the AES key
+	latency    time.Duration
+}
+
+// parse takes an address apart. What it says of its errors is without secrets.
+func parse(u *url.URL, latency time.Duration) (target, error) {
+	t := target{addr: u.Host, keyLength: 16, latency: latency}
+	if u.User != nil {
+		return t, refused("a user name in an SRT address is not supported")
+	}
+	if u.Port() == "" {
+		return t, refused("the address needs a port: srt://host:port")
+	}
+	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
+		return t, refused("the port is not a number")
+	}
+	t.addr = net.JoinHostPort(u.Hostname(), u.Port())
+	named, err := t.query(u.RawQuery)
+	if err != nil {
+		return t, err
+	}
+	key := u.Fragment
+	switch {
+	case key == "":
+	case named && t.streamID == "" && strings.HasPrefix(key, "!::"):
+		t.streamID = "#" + key // streamid=#!::r=... was pasted as ffmpeg takes it
+	case t.streamID == "":
+		t.streamID = key
+	case t.passphrase == "":
+		t.passphrase = key
+	default:
+		return t, refused("the address has a stream id and a passphrase: there is no place for the key")
+	}
+	switch n := len(t.passphrase); {
+	case len(t.streamID) > maxStreamID:
+		return t, refused("the stream id is longer than 512 characters")
+	case n > 0 && (n < minPassphrase || n >= maxPassphrase):
+		return t, refused("an SRT passphrase has 10 to 79 characters")
+	}
+	return t, nil
+}
+
+// query takes what the address asks for; named says that it has a stream id, if an
+// empty one. What other programs understand besides is left alone.
+func (t *target) query(raw string) (named bool, err error) {
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		// Not QueryUnescape: a '+' is a character of stream ids and passphrases.
+		if plain, err := url.PathUnescape(value); err == nil {
+			value = plain
+		}
+		switch strings.ToLower(name) {
+		case "streamid":
+			t.streamID, named = value, true
+		case "passphrase":
+			t.passphrase = value
+		case "pbkeylen":
+			if t.keyLength, err = strconv.Atoi(value); err != nil || t.keyLength != 16 && t.keyLength != 24 && t.keyLength != 32 {
+				return named, refused("pbkeylen is 16, 24 or 32")
+			}
+		case "latency":
+			ms, err := strconv.ParseUint(value, 10, 32)
+			if t.latency = time.Duration(ms) * time.Millisecond; err != nil || t.latency > maxLatency {
+				return named, refused("latency is a number of milliseconds, at most 30000")
+			}
+		case "mode":
+			if value != "" && value != "caller" {
+				return named, refused("only mode=caller is supported: the far end listens")
+			}
+		}
+	}
+	return named, nil
+}
+
+func refused(why string) error { return relay.Say(relay.ErrRefused, why) }

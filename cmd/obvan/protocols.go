@@ -19,6 +19,7 @@ import (
 	"obvan/mixer/program"
 	"obvan/relay"
 	rtmppush "obvan/relay/rtmp"
+	srtpush "obvan/relay/srt"
 )
 
 // The tables: the scheme of a URL picks the code. A new protocol adds its line
@@ -36,7 +37,10 @@ func ways() ingest.Protocols {
 
 func outputs() relay.Protocols {
 	push := rtmppush.New(nil)
-	return relay.Protocols{"rtmp": push.Push, "rtmps": push.Push}
+	return relay.Protocols{
+		"rtmp": push.Push, "rtmps": push.Push,
+		"srt": srtpush.New().Push,
+	}
 }
 
 // desk is what a mixer may need of the studio.

@@ -48,7 +48,8 @@ func (p pace) kbps() int {
 		return 0
 	}
 	first, last := p[0], p[len(p)-1]
-	if over := last.at.Sub(first.at); over > 0 && last.bytes > first.bytes {
+	// The burst at a session's beginning is not a bitrate.
+	if over := max(last.at.Sub(first.at), time.Second); last.bytes > first.bytes {
 		return int(float64(last.bytes-first.bytes) * 8 / 1000 / over.Seconds())
 	}
 	return 0

@@ -104,6 +104,14 @@ func serveFarEnds() {
 			fmt.Println("ok")
 			continue
 		}
+		if in.Text() == "bytes" {
+			total := uint64(0)
+			for _, ses := range s.Sessions() {
+				total += ses.Tally().Bytes
+			}
+			fmt.Println(total)
+			continue
+		}
 		fmt.Println(latencies(s, since))
 	}
 }

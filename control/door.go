@@ -19,7 +19,8 @@ type doors struct {
 	ctx    context.Context // of the commands that sockets give
 	cancel context.CancelFunc
 
-	serving atomic.Bool // the show is restored, and nothing ends yet
+	serving atomic.Bool  // the show is restored, and nothing ends yet
+	phones  atomic.Int32 // that are told their light
 
 	mu     sync.Mutex
 	open   map[*socket]bool

@@ -39,11 +39,16 @@ func (s *Studio) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/commands", s.atLeast(Viewer, s.commands))
 	mux.HandleFunc("GET /api/v1/platforms", s.atLeast(Viewer, s.platforms))
 	mux.HandleFunc("GET /api/v1/clock/{stream}", s.atLeast(Viewer, s.clock))
+	mux.HandleFunc("GET /api/v1/addresses", s.atLeast(Viewer, s.addresses))
+	mux.HandleFunc("GET /api/v1/camera/{feed}", s.camera)
+	mux.HandleFunc("GET /api/v1/qr", s.atLeast(Operator, s.qrCode))
+	mux.HandleFunc("POST /api/v1/qr", s.atLeast(Operator, s.qrCode))
 	mux.HandleFunc("POST /api/v1/{command}", s.atLeast(Viewer, s.command))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("there is no %s %s: %w", r.Method, quote(r.URL.Path), ErrNotFound))
 	})
 	mux.HandleFunc("/whep/", s.atLeast(Viewer, s.whep))
+	mux.HandleFunc("/whip/", s.whip)
 	mux.Handle("GET /metrics", s.metrics())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -210,6 +215,22 @@ func (s *Studio) whep(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.rooms.Monitor.ServeHTTP(w, r)
+}
+
+// whip lets cameras in. Who may publish is decided there, by Authorise; an operator's
+// page shows its cookie, which only we know how to read.
+func (s *Studio) whip(w http.ResponseWriter, r *http.Request) {
+	if s.rooms.Whip == nil {
+		s.fail(w, fmt.Errorf("this server takes no cameras by WHIP: %w", ErrNotFound))
+		return
+	}
+	if r.Header.Get("Authorization") == "" && !r.URL.Query().Has("key") {
+		if token := tokenIn(r, false); token != "" {
+			r = r.Clone(r.Context())
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+	}
+	s.rooms.Whip.ServeHTTP(w, r)
 }
 
 func (s *Studio) ready(w http.ResponseWriter, _ *http.Request) {

@@ -12,7 +12,7 @@ import (
 	"obvan/relay"
 )
 
-// Rooms is what the studio is made of. A nil Monitor or Panel is a room that is not
+// Rooms is what the studio is made of. A nil Monitor, Whip or Panel is a room that is not
 // there; the others must be.
 type Rooms struct {
 	Hub     *hub.Hub
@@ -20,8 +20,9 @@ type Rooms struct {
 	Program Program
 	Relay   Relay
 	Pulls   Pulls
-	Monitor Monitor // answers /whep/
-	Panel   fs.FS   // the pages under /
+	Monitor Monitor      // answers /whep/
+	Whip    http.Handler // answers /whip/; it asks Authorise by itself
+	Panel   fs.FS        // the pages under /
 }
 
 // Relay is what the studio needs of relay.Relay.

@@ -20,6 +20,7 @@ import (
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/ingest/demo"
+	"obvan/ingest/whip"
 	"obvan/mixer"
 	"obvan/mixer/program"
 	playrtmp "obvan/monitor/rtmp"
@@ -42,6 +43,7 @@ type truck struct {
 	mixer   mixer.Mixer
 	relay   *relay.Relay
 	monitor *whep.Server
+	whip    *whip.Server
 	studio  *control.Studio
 	panel   net.Listener
 }
@@ -76,6 +78,7 @@ func (t *truck) build() (err error) {
 	if err := t.bind(env, cert != nil); err != nil {
 		return err
 	}
+	t.whip = whip.New(env, t.monitor)
 	t.pulls = ingest.NewPulls(env, ways())
 	d := desk{hub: t.hub, program: t.program, password: func() string { return t.studio.OBSPassword() }, log: t.log}
 	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
@@ -89,7 +92,7 @@ func (t *truck) build() (err error) {
 		t.panel = tls.NewListener(t.panel, cert)
 	}
 	t.studio, err = control.New(control.Rooms{
-		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Monitor: t.monitor, Panel: web.Files(),
+		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Monitor: t.monitor, Whip: t.whip, Panel: web.Files(),
 	}, control.Options{
 		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: cert != nil,
 		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
@@ -152,6 +155,7 @@ func (t *truck) run(ctx context.Context) error {
 	core.run("mixer", func(ctx context.Context) error { return t.mixer.Run(ctx, t.studio.MixerChanged) })
 	core.run("pulls", func(ctx context.Context) error { return t.pulls.Run(ctx, t.studio.PullsChanged) })
 	doors.run("monitor", t.monitor.Run)
+	doors.run("whip", t.whip.Run)
 	doors.run("panel", t.servePanel)
 	for name, server := range t.ingests {
 		doors.run(name, server.Run)

@@ -29,9 +29,21 @@ func newAAC(f *format.MPEG4Audio) (*aacInput, error) {
 		return nil, fmt.Errorf("AAC: %w", err)
 	}
 	in := &aacInput{newStart: f.CreateDecoder}
-	in.track = media.Track{Codec: media.AAC, Config: config, SampleRate: f.Config.SampleRate, Channels: f.Config.ChannelCount}
+	in.track = media.Track{Codec: media.AAC, Config: config, SampleRate: f.Config.SampleRate, Channels: channels(f.Config.ChannelConfig)}
 	in.decoder, err = f.CreateDecoder()
 	return in, err
+}
+
+// channels is how many a channel configuration has (ISO/IEC 14496-3, table 1.19);
+// 0 is defined in the stream, which in practice is stereo.
+func channels(config uint8) int {
+	switch {
+	case config == 0:
+		return 2
+	case config == 7:
+		return 8
+	}
+	return int(config)
 }
 
 func (in *aacInput) current() (media.Track, int, bool) { return in.track, 0, true }

@@ -196,27 +196,6 @@ func (s *studio) written(n int) []unit {
 	return s.units[min(n, len(s.units)):len(s.units):len(s.units)]
 }
 
-// onAir is the camera of the newest picture.
-func (s *studio) onAir() string {
-	for units := s.written(0); len(units) > 0; units = units[:len(units)-1] {
-		if u := units[len(units)-1]; u.Video() {
-			return string(u.Data)
-		}
-	}
-	return ""
-}
-
-// until waits for a state; in a bubble that costs no time.
-func (s *studio) until(what string, fact func(program.State) bool) {
-	s.t.Helper()
-	testkit.Eventually(s.t, 15*time.Second, func() bool { return fact(s.State()) }, "%s", what)
-}
-
-func (s *studio) untilOnAir(name string) {
-	s.t.Helper()
-	s.until(name+" on air", func(st program.State) bool { return st.OnAir == name })
-}
-
 // publish makes a feed that is written by hand.
 func (s *studio) publish(name string) *hub.Publisher {
 	s.t.Helper()

@@ -39,12 +39,19 @@ type keeper struct {
 	meter *meter // of the attempt that runs; guarded by relay.mu
 	mute  bool   // it was live, and the far end stopped taking data; guarded by relay.mu
 
+	past record
+}
+
+// record is what judging a failure needs to know of those before it.
+type record struct {
 	backoff  retry.Backoff
 	failures int       // in a row
 	closes   int       // right after agreeing, in a row
 	began    time.Time // the first attempt
 	lastLive time.Time // zero when it never was
 }
+
+func newRecord() record { return record{backoff: retry.Backoff{Min: firstRetry, Max: lastRetry}} }
 
 // retryNow ends a wait.
 func (k *keeper) retryNow() {
@@ -60,7 +67,7 @@ func (k *keeper) run(ctx context.Context) {
 		<-k.before.ended // it was cancelled, so it ends within two seconds
 		k.before = nil
 	}
-	k.backoff = retry.Backoff{Min: firstRetry, Max: lastRetry}
+	k.past = newRecord()
 	for ctx.Err() == nil {
 		sub, err := k.await(ctx)
 		if err != nil {
@@ -163,8 +170,8 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	if u == nil || err != nil {
 		return link, "", err // stopped meanwhile, or Put checked badly
 	}
-	if k.began.IsZero() {
-		k.began = time.Now()
+	if k.past.began.IsZero() {
+		k.past.began = time.Now()
 	}
 	err = k.relay.outputs[u.Scheme](ctx, u, sub, link)
 	k.relay.mu.Lock()
@@ -218,7 +225,7 @@ func (k *keeper) judge(ctx context.Context, link *Link, host string, err error) 
 		k.refuse(sentence)
 		select {
 		case <-k.again:
-			k.pardon()
+			k.past = newRecord() // the operator says try again
 		case <-ctx.Done():
 		}
 	default:
@@ -229,19 +236,19 @@ func (k *keeper) judge(ctx context.Context, link *Link, host string, err error) 
 // count keeps the books on which patience and the backup address depend.
 func (k *keeper) count(what class, link *Link, now time.Time) {
 	if link.IsLive() {
-		k.lastLive = now
+		k.past.lastLive = now
 		if at := link.acceptedAt(); now.Sub(at) >= settledAfter {
-			k.backoff.Reset()
-			k.failures = 0
+			k.past.backoff.Reset()
+			k.past.failures = 0
 		}
 	}
-	k.failures++
+	k.past.failures++
 	if what == hungUp {
-		k.closes++
+		k.past.closes++
 	} else {
-		k.closes = 0
+		k.past.closes = 0
 	}
-	if k.failures%triesPerURL == 0 {
+	if k.past.failures%triesPerURL == 0 {
 		k.tell(func(d *destination) { d.backup = !d.backup && d.spec.BackupURL != "" })
 	}
 }
@@ -250,20 +257,14 @@ func (k *keeper) count(what class, link *Link, now time.Time) {
 // still take an old session of ours for alive: one of this run that was live, or,
 // when it says that somebody is publishing already, one of a process before us.
 func (k *keeper) givesUp(what class, now time.Time) bool {
-	since := k.lastLive
+	since := k.past.lastLive
 	if what == busy && since.IsZero() {
-		since = k.began
+		since = k.past.began
 	}
 	if !since.IsZero() && now.Sub(since) < ghostLasts {
 		return false
 	}
-	return what == refused || what == busy || what == hungUp && k.closes >= hangUps
-}
-
-// pardon forgets the failures: the operator says try again.
-func (k *keeper) pardon() {
-	k.backoff.Reset()
-	k.failures, k.closes, k.began, k.lastLive = 0, 0, time.Time{}, time.Time{}
+	return what == refused || what == busy || what == hungUp && k.past.closes >= hangUps
 }
 
 func (k *keeper) sentence(d *destination, host string, what class, err error) string {
@@ -288,7 +289,7 @@ func (k *keeper) refuse(sentence string) {
 
 // pause waits for the back-off, or until the operator says now.
 func (k *keeper) pause(ctx context.Context, sentence string) {
-	wait := k.backoff.Next()
+	wait := k.past.backoff.Next()
 	who := k.tell(func(d *destination) {
 		d.become(Retrying, sentence)
 		d.nextTry = time.Now().Add(wait)

@@ -33,9 +33,9 @@ func BenchmarkNginxPush(b *testing.B) {
 		b.Skip("nginx has no rtmp module")
 	}
 	far := startFarEnds(b)
-	for _, n := range []int{10, 50} {
+	for _, n := range []int{10, 50, 200} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			measured(b, 0, func() cost { return nginxPush(b, nginx, far, n) })
+			measured(b, 0, 0, func() cost { return nginxPush(b, nginx, far, n) })
 		})
 	}
 }

@@ -19,10 +19,17 @@ type pump struct {
 	running bool
 }
 
+// loan is a sender's side of it.
+type loan struct {
+	pump *pump // nil where there is none
+	ctx  context.Context
+	back chan error // s is needed by its own goroutine
+}
+
 // lend has the pump send for s until s is needed by its own goroutine again: the
 // socket is full, the program ended, or ctx is done.
 func (p *pump) lend(ctx context.Context, s *sender) error {
-	s.lent = ctx
+	s.loan.ctx = ctx
 	p.mu.Lock()
 	p.joining = append(p.joining, s)
 	if !p.running {
@@ -30,7 +37,7 @@ func (p *pump) lend(ctx context.Context, s *sender) error {
 		go p.run()
 	}
 	p.mu.Unlock()
-	return <-s.back
+	return <-s.loan.back
 }
 
 // run ends when nobody is left.
@@ -51,7 +58,7 @@ func (p *pump) run() {
 			if ok, err := s.step(); ok {
 				stay = append(stay, s)
 			} else {
-				s.back <- err
+				s.loan.back <- err
 			}
 		}
 		clear(members[len(stay):])
@@ -68,7 +75,7 @@ func sleepToTick(every time.Duration) {
 // step sends what there is without waiting. It is not ok when s has to go on by
 // itself.
 func (s *sender) step() (ok bool, err error) {
-	if s.lent.Err() != nil {
+	if s.loan.ctx.Err() != nil {
 		return false, nil
 	}
 	_, more, err := s.fill()

@@ -27,26 +27,29 @@ const (
 	linger  = 400 * time.Millisecond // of it, to let the server close first
 )
 
-// sender writes the program to an accepted session.
+// sender writes the program to an accepted session. One goroutine at a time: its
+// own, or the pump's while it is on loan.
 type sender struct {
 	*session
-	sub   *hub.Subscriber
-	merge time.Duration
-	pump  *pump // nil where it can't be used
-	lent  context.Context
-	back  chan error // from the pump
-
-	tracks   *media.Tracks // generation that was announced
-	video    []byte        // configurations that were announced
-	audio    []byte
-	started  bool
-	base     time.Duration // decode time of the session's first unit
-	now      uint32        // timestamp of the newest unit
+	sub      *hub.Subscriber
+	merge    time.Duration
+	loan     loan
+	told     told
 	backlog  backlog
 	accepted time.Time
 	head     [flv.MaxHeader]byte
 
 	oldest atomic.Int64 // when the oldest unit that is being written could have gone, UnixNano; 0 when none waits
+}
+
+// told is what the far end knows.
+type told struct {
+	tracks  *media.Tracks // generation that was announced
+	video   []byte        // configurations that were sent
+	audio   []byte
+	started bool
+	base    time.Duration // decode time of the session's first unit
+	now     uint32        // timestamp of the newest unit
 }
 
 func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
@@ -55,7 +58,7 @@ func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
 	s.acks.asked = firstWindow
 	sd := &sender{session: s, sub: sub, merge: o.Merge, backlog: backlog{limit: o.Backlog}, accepted: time.Now()}
 	if o.Merge > 0 && s.line.prepare() {
-		sd.pump, sd.back = o.pump(), make(chan error, 1)
+		sd.loan = loan{pump: o.pump(), back: make(chan error, 1)}
 	}
 	return sd
 }
@@ -127,7 +130,7 @@ func (s *sender) send(ctx context.Context) error {
 		case err == io.EOF:
 			return nil
 		case more:
-		case s.pump != nil:
+		case s.loan.pump != nil:
 			err = s.pumped(ctx)
 		case n > 0 && s.merge > 0:
 			// The next ones come soon: sleep through them instead of waking for each.
@@ -149,7 +152,7 @@ func (s *sender) send(ctx context.Context) error {
 // pumped lets the pump send, and finishes the write it could not.
 func (s *sender) pumped(ctx context.Context) error {
 	s.line.setEager(true)
-	err := s.pump.lend(ctx, s)
+	err := s.loan.pump.lend(ctx, s)
 	s.line.setEager(false)
 	if e := s.line.drain(); e != nil {
 		return e
@@ -186,21 +189,21 @@ func (s *sender) fill() (n int, more bool, err error) {
 
 // add collects one unit, unless it is left out.
 func (s *sender) add(au *media.AccessUnit, now time.Time) error {
-	if au.Tracks != s.tracks {
+	if au.Tracks != s.told.tracks {
 		if err := s.announce(au.Tracks); err != nil {
 			return err
 		}
 	}
 	video := au.Video()
-	if !s.started {
-		if !au.Key || !video && s.tracks.Video() >= 0 {
+	if !s.told.started {
+		if !au.Key || !video && s.told.tracks.Video() >= 0 {
 			return nil // a session starts with a key frame
 		}
-		s.started, s.base = true, au.DTS
+		s.told.started, s.told.base = true, au.DTS
 		s.backlog.start(au.DTS, now)
 		s.configure()
 	}
-	if au.DTS < s.base {
+	if au.DTS < s.told.base {
 		return nil // sound from before the first picture
 	}
 	age := s.backlog.see(au.DTS, now)
@@ -217,8 +220,8 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 	if video {
 		h.Chunks, h.Type = chunks.ChunksVideo, chunks.TypeVideo
 	}
-	h.Timestamp = uint32((au.DTS - s.base) / time.Millisecond)
-	s.now = h.Timestamp
+	h.Timestamp = uint32((au.DTS - s.told.base) / time.Millisecond)
+	s.told.now = h.Timestamp
 	s.w.Add(h, flv.AppendHeader(s.head[:0], au), au.Data)
 	return nil
 }
@@ -228,8 +231,8 @@ func (s *sender) announce(tracks *media.Tracks) error {
 	if err := canCarry(tracks); err != nil {
 		return err
 	}
-	s.tracks = tracks
-	if s.started {
+	s.told.tracks = tracks
+	if s.told.started {
 		s.configure()
 	}
 	return nil
@@ -238,17 +241,17 @@ func (s *sender) announce(tracks *media.Tracks) error {
 // configure sends what decoders must know before the next unit, as far as it
 // changed.
 func (s *sender) configure() {
-	s.w.Add(chunks.Header{Chunks: chunks.ChunksData, Type: chunks.TypeData, Stream: s.stream, Timestamp: s.now}, flv.Metadata(*s.tracks), nil)
-	if i := s.tracks.Video(); i >= 0 {
-		if c := flv.VideoConfig(&(*s.tracks)[i]); string(c) != string(s.video) {
-			s.video = c
-			s.w.Add(chunks.Header{Chunks: chunks.ChunksVideo, Type: chunks.TypeVideo, Stream: s.stream, Timestamp: s.now}, c, nil)
+	s.w.Add(chunks.Header{Chunks: chunks.ChunksData, Type: chunks.TypeData, Stream: s.stream, Timestamp: s.told.now}, flv.Metadata(*s.told.tracks), nil)
+	if i := s.told.tracks.Video(); i >= 0 {
+		if c := flv.VideoConfig(&(*s.told.tracks)[i]); string(c) != string(s.told.video) {
+			s.told.video = c
+			s.w.Add(chunks.Header{Chunks: chunks.ChunksVideo, Type: chunks.TypeVideo, Stream: s.stream, Timestamp: s.told.now}, c, nil)
 		}
 	}
-	if i := s.tracks.Audio(); i >= 0 {
-		if c := flv.AudioConfig(&(*s.tracks)[i]); string(c) != string(s.audio) {
-			s.audio = c
-			s.w.Add(chunks.Header{Chunks: chunks.ChunksAudio, Type: chunks.TypeAudio, Stream: s.stream, Timestamp: s.now}, c, nil)
+	if i := s.told.tracks.Audio(); i >= 0 {
+		if c := flv.AudioConfig(&(*s.told.tracks)[i]); string(c) != string(s.told.audio) {
+			s.told.audio = c
+			s.w.Add(chunks.Header{Chunks: chunks.ChunksAudio, Type: chunks.TypeAudio, Stream: s.stream, Timestamp: s.told.now}, c, nil)
 		}
 	}
 }

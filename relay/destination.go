@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -55,6 +56,16 @@ func (d *destination) sameFarEnd(spec Destination, key string) bool {
 	return d.spec.URL == spec.URL && d.spec.BackupURL == spec.BackupURL && d.key == key
 }
 
+// shown is an address without its secrets, also where the key was pasted at its end.
+func (d *destination) shown(raw string) string {
+	if d.key != "" {
+		if short, ok := strings.CutSuffix(raw, "/"+d.key); ok {
+			raw = short + "/" + hidden
+		}
+	}
+	return RedactURL(raw)
+}
+
 // status is how it fares. Addresses may hold passwords and tokens: they leave here
 // redacted, whatever becomes of the status.
 func (d *destination) status() Status {
@@ -62,7 +73,7 @@ func (d *destination) status() Status {
 		Destination: d.spec, State: d.state, Reason: d.reason, Since: d.since,
 		Attempt: d.attempt, Backup: d.backup, Dropped: d.past.dropped, Sent: d.past.sent,
 	}
-	st.URL, st.BackupURL = Redact(RedactURL(d.spec.URL), d.key), Redact(RedactURL(d.spec.BackupURL), d.key)
+	st.URL, st.BackupURL = d.shown(d.spec.URL), d.shown(d.spec.BackupURL)
 	if !d.nextTry.IsZero() {
 		next := d.nextTry
 		st.NextTry = &next

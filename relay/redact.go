@@ -14,6 +14,10 @@ const hidden = "***"
 // maxWords bounds what a far end may say into our state.
 const maxWords = 200
 
+// leastValue is how long a query's value must be to be taken for a secret: "backup=1"
+// is none, and striking each 1 would make nonsense of a sentence.
+const leastValue = 4
+
 // Redact is the one place where secrets leave a text. Besides each secret it looks
 // for the spellings a server or a library may echo: the part before the query, the
 // query's values, the URL-escaped forms.
@@ -39,7 +43,7 @@ func spellings(secret string) []string {
 	if name, query, ok := strings.Cut(secret, "?"); ok {
 		all = append(all, name)
 		for pair := range strings.SplitSeq(query, "&") {
-			if _, value, ok := strings.Cut(pair, "="); ok {
+			if _, value, ok := strings.Cut(pair, "="); ok && len(value) >= leastValue {
 				all = append(all, value)
 			}
 		}
@@ -95,10 +99,12 @@ func Secrets(u *url.URL) []string {
 		secrets = append(secrets, password)
 	}
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
-		if _, value, ok := strings.Cut(pair, "="); ok {
+		_, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			value = pair
+		}
+		if len(value) >= leastValue {
 			secrets = append(secrets, value)
-		} else {
-			secrets = append(secrets, pair)
 		}
 	}
 	if elements := strings.Split(strings.Trim(u.Path, "/"), "/"); u.Fragment == "" && len(elements) > 1 {

@@ -23,6 +23,9 @@ func TestSecretsLeaveATextInEverySpelling(t *testing.T) {
 	if got := relay.Redact("a key of a letter: a", "a"); got != "*** key of *** letter: ***" {
 		t.Errorf("short key: %q", got)
 	}
+	if got := relay.Redact("127.0.0.1 closed", "ab?backup=1"); got != "127.0.0.1 closed" {
+		t.Errorf("a value that is no secret: %q", got)
+	}
 	if got := relay.Redact("nothing to hide"); got != "nothing to hide" {
 		t.Errorf("got %q", got)
 	}
@@ -33,7 +36,7 @@ func TestTheSecretsOfAnAddressAreFoundWhereverTheyAre(t *testing.T) {
 		"rtmp://h/app#thekey":       "thekey",
 		"rtmp://h/app/thekey":       "thekey",
 		"rtmp://u:passwd@h/app#k":   "passwd",
-		"rtmp://h/app?sign=tok#k":   "tok",
+		"rtmp://h/app?sign=toks#k":  "toks",
 		"rtmp://h/live/inst/thekey": "thekey",
 	} {
 		u, err := url.Parse(raw)

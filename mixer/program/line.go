@@ -100,9 +100,12 @@ func (l *line) splice(pictures []media.AccessUnit) {
 	if l.begun() {
 		l.warp.after(p.shown, pictures[0].PTS)
 	}
-	l.retrack(tracks)
+	video := &(*tracks)[tracks.Video()]
+	pictures[0].Data, l.orphans = opens(video, pictures[0].Data)
+	if l.retrack(tracks) {
+		pictures[0].Data = announced(video, pictures[0].Data)
+	}
 	l.sound.take(tracks.Audio() >= 0)
-	pictures[0].Data, l.orphans = opens(&(*tracks)[tracks.Video()], pictures[0].Data)
 	for _, au := range pictures {
 		l.place(au)
 	}
@@ -124,8 +127,9 @@ func (l *line) leave() {
 }
 
 // retrack starts a new generation of tracks when the source is coded in another
-// way than the program is. A source without sound leaves the program's as it is.
-func (l *line) retrack(of *media.Tracks) {
+// way than the program is. A source without sound leaves the program's as it is. It
+// reports whether pictures are coded in another way from here on.
+func (l *line) retrack(of *media.Tracks) bool {
 	next := media.Tracks{{}, defaultAudio()}
 	if now := l.pub.Tracks(); now != nil {
 		copy(next, *now)
@@ -136,13 +140,13 @@ func (l *line) retrack(of *media.Tracks) {
 	if i := of.Audio(); i >= 0 {
 		next[audioTrack] = (*of)[i]
 	}
-	l.set(next)
+	return l.set(next)
 }
 
-func (l *line) set(next media.Tracks) {
+func (l *line) set(next media.Tracks) (recoded bool) {
 	now := l.pub.Tracks()
 	if now != nil && same(&(*now)[videoTrack], &next[videoTrack]) && same(&(*now)[audioTrack], &next[audioTrack]) {
-		return
+		return false
 	}
 	if now == nil || !same(&(*now)[videoTrack], &next[videoTrack]) {
 		l.follower = nil
@@ -157,6 +161,7 @@ func (l *line) set(next media.Tracks) {
 	}
 	l.sound.format(&next[audioTrack], begin)
 	l.pub.SetTracks(next)
+	return now != nil && !bytes.Equal((*now)[videoTrack].Config, next[videoTrack].Config)
 }
 
 func same(a, b *media.Track) bool {
@@ -171,7 +176,9 @@ func (l *line) unit(au media.AccessUnit) {
 		return
 	}
 	if now := l.pub.Tracks(); au.Key && !same(&(*now)[videoTrack], au.Info()) {
-		l.set(media.Tracks{*au.Info(), (*now)[audioTrack]})
+		if l.set(media.Tracks{*au.Info(), (*now)[audioTrack]}) {
+			au.Data = announced(au.Info(), au.Data)
+		}
 	}
 	l.orphans = l.orphans && !au.Key
 	l.picture(au)

@@ -31,6 +31,20 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 		t.Errorf("a gap of %v", found.maxGap)
 	}
 	t.Logf("%+v", found)
+	recoded := 0
+	for i := 1; i < len(units); i++ {
+		u := units[i]
+		if !u.Video() || bytes.Equal(u.Info().Config, (*units[i-1].Tracks)[u.Track].Config) {
+			continue
+		}
+		recoded++
+		if u.Data[4]&0x1f != 7 {
+			t.Errorf("at %v the coding changes, and the picture does not say so", u.DTS)
+		}
+	}
+	if recoded == 0 {
+		t.Error("the coding never changed")
+	}
 
 	file := filepath.Join(t.TempDir(), "program.flv")
 	if err := os.WriteFile(file, dump(units), 0o600); err != nil {

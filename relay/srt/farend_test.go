@@ -28,14 +28,16 @@ type farEnd struct {
 	sessions []*sink.Session
 }
 
-func startFarEnd(t testing.TB) *farEnd {
+// startFarEnd starts one that wants a passphrase, or none, and loses one datagram in
+// so many, or none.
+func startFarEnd(t testing.TB, passphrase string, lose int) *farEnd {
 	config := gosrt.DefaultConfig()
 	config.ReceiverLatency, config.PeerIdleTimeout = 20*time.Millisecond, 3*time.Second
 	ln, err := gosrt.Listen("srt", "127.0.0.1:0", config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &farEnd{t: t, ln: ln, path: newPath(t, ln.Addr()), behave: func(string) sink.Behaviour { return sink.Behaviour{} }}
+	f := &farEnd{t: t, ln: ln, passphrase: passphrase, path: newPath(t, ln.Addr(), lose), behave: func(string) sink.Behaviour { return sink.Behaviour{} }}
 	f.open.Go(f.serve)
 	t.Cleanup(func() { ln.Close(); f.path.close(); f.open.Wait() })
 	return f
@@ -177,12 +179,12 @@ type path struct {
 // queue is what a router holds before it drops.
 const queue = 150 * time.Millisecond
 
-func newPath(t testing.TB, target net.Addr) *path {
+func newPath(t testing.TB, target net.Addr, lose int) *path {
 	in, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &path{t: t, in: in, target: target, clients: map[string]*net.UDPConn{}}
+	p := &path{t: t, in: in, target: target, lose: lose, clients: map[string]*net.UDPConn{}}
 	p.open.Go(p.forward)
 	return p
 }

@@ -20,7 +20,8 @@ const (
 
 	// goodbye is how long leaving may take in all: what is in flight arrives, and the
 	// receiver plays what it holds back before it is told to hang up.
-	goodbye = 1500 * time.Millisecond
+	goodbye   = 1500 * time.Millisecond
+	playSlack = 100 * time.Millisecond // receivers do not play to the millisecond
 
 	// proof is for how long a receiver must have taken data to count as live. Those
 	// that agree first and look at the stream id then hang up within it.
@@ -263,7 +264,7 @@ func (s *sender) announce(au *media.AccessUnit) error {
 // leave says goodbye, once what is in flight has arrived and was played.
 func (s *sender) leave(gone <-chan struct{}) {
 	end := time.Now().Add(goodbye)
-	played := s.newest.Add(s.latency)
+	played := s.newest.Add(s.latency + playSlack)
 	for now := time.Now(); now.Before(end) && (len(s.flight) > 0 || now.Before(played)); now = time.Now() {
 		s.take(now)
 		s.pace.earn(now)

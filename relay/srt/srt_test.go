@@ -19,6 +19,6 @@ func TestContract(t *testing.T) {
 		if strings.Contains(t.Name(), "slow_far_end") {
 			out.Latency = time.Second // a path that is full needs time for repeats
 		}
-		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t), Lacks: relaytest.Lacks{Metadata: true}}
+		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t, "", 0), Lacks: relaytest.Lacks{Metadata: true}}
 	})
 }

@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"obvan/control"
+	"obvan/internal/testkit"
+	"obvan/relay"
+)
+
+// received checks what a far end that is not ours made of six seconds of a red and
+// six of a green camera: decoded without a complaint, in order, in sync.
+func received(t *testing.T, path string) {
+	t.Helper()
+	var colours []string
+	for _, p := range decodePictures(t, path) {
+		if len(colours) == 0 || colours[len(colours)-1] != p.colour {
+			colours = append(colours, p.colour)
+		}
+	}
+	if strings.Join(colours, " ") != "red green" {
+		t.Errorf("colours received: %v", colours)
+	}
+	line := checkTimeline(t, readFLV(t, path), period+2*time.Millisecond)
+	if len(line.gaps) > 0 || line.pictures < 300 {
+		t.Errorf("%d pictures, gaps: %v", line.pictures, line.gaps)
+	}
+	t.Logf("%v; picture and sound at most %v apart", line, checkSync(t, path))
+}
+
+// twoCameras sends the two cameras to a destination and stops it.
+func twoCameras(t *testing.T, s *studio, to map[string]any) {
+	t.Helper()
+	camera{colour: "red", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
+	camera{colour: "green", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")
+	s.live(20*time.Second, "red", "green")
+	s.cut("red")
+	to["id"], to["name"] = "far", "Far"
+	s.do("destination.add", to)
+	s.do("destination.start", map[string]any{"id": "far"})
+	s.destinationLive(15*time.Second, "far")
+	pause(t, 5*time.Second)
+	s.cut("green")
+	pause(t, 6*time.Second)
+	if d := destination(s.state(), "far"); d.Attempt != 1 || d.Dropped != 0 || d.State != relay.Live {
+		t.Errorf("the destination: %+v", d)
+	}
+	s.do("destination.stop", map[string]any{"id": "far"})
+	s.await(5*time.Second, "stopped", func(st control.State) bool { return destination(st, "far").State == relay.Off })
+}
+
+func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
+	s := start(t)
+	addr := freePort(t)
+	_, port, _ := net.SplitHostPort(addr)
+	path := filepath.Join(t.TempDir(), "received.flv")
+	const passphrase = "correct_horse_battery"
+	listener := run(t, "ffmpeg", "-v", "warning", "-y", "-i", "srt://127.0.0.1:"+port+"?mode=listener&passphrase="+passphrase+"&latency=200000",
+		"-map", "0", "-c", "copy", "-f", "flv", path)
+	twoCameras(t, s, map[string]any{"url": "srt://" + addr + "?streamid=publish:cam&latency=200", "key": passphrase})
+	select {
+	case <-listener.ended: // by itself, as we said goodbye
+	case <-time.After(5 * time.Second):
+		t.Error("ffmpeg still waits after the goodbye")
+		listener.signal(syscall.SIGINT)
+		<-listener.ended
+	}
+	if log := listener.log.String(); strings.Contains(log, "corrupt") || strings.Contains(log, "discontinuity") {
+		t.Errorf("ffmpeg complains:\n%s", log)
+	}
+	received(t, path)
+	if log := s.log.String(); strings.Contains(log, passphrase) {
+		t.Error("the passphrase is in the log")
+	}
+}
+
+func TestAWrongPassphraseIsRefusedInWords(t *testing.T) {
+	s := start(t, "-demo")
+	addr := freePort(t)
+	_, port, _ := net.SplitHostPort(addr)
+	run(t, "ffmpeg", "-v", "warning", "-i", "srt://127.0.0.1:"+port+"?mode=listener&passphrase=correct_horse_battery", "-f", "null", "-")
+	s.live(10*time.Second, "cam1")
+	s.cut("cam1")
+	s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": "srt://" + addr + "?streamid=x", "key": "wrong_horse_battery"})
+	s.do("destination.start", map[string]any{"id": "far"})
+	st := s.await(15*time.Second, "refused", func(st control.State) bool { return destination(st, "far").State == relay.Refused })
+	if why := destination(st, "far").Reason; !strings.Contains(why, "passphrase is wrong") {
+		t.Errorf("reason %q", why)
+	}
+}
+
+// startNginxTLS puts TLS in front of an nginx-rtmp, as platforms have it, and returns
+// the file of the certificate that it shows.
+func startNginxTLS(t *testing.T, behind *nginx) (addr, certificate string) {
+	t.Helper()
+	addr, dir := freePort(t), t.TempDir()
+	certificate = filepath.Join(dir, "cert.pem")
+	key := filepath.Join(dir, "key.pem")
+	selfSigned(t, "localhost", certificate, key)
+	const module = "/usr/lib/nginx/modules/ngx_stream_module.so"
+	load := ""
+	if _, err := os.Stat(module); err == nil {
+		load = "load_module " + module + ";"
+	}
+	conf := fmt.Sprintf(`
+%s
+daemon off; master_process off; pid %[2]s/pid; error_log stderr warn;
+events {}
+stream { server { listen %[3]s ssl; ssl_certificate %[4]s; ssl_certificate_key %[5]s; proxy_pass %[6]s; } }`,
+		load, dir, addr, certificate, key, behind.addr)
+	path := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := run(t, "nginx", "-p", dir, "-c", path, "-e", "stderr")
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		select {
+		case <-p.ended:
+			if strings.Contains(p.log.String(), `unknown directive "stream"`) && os.Getenv("OBVAN_E2E") == "" {
+				t.Skip("nginx has no stream module")
+			}
+			t.Fatalf("nginx: %s", p.log)
+		default:
+		}
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}, "nginx listens on %s", addr)
+	return addr, certificate
+}
+
+func selfSigned(t *testing.T, host, certificate, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e"}, DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestNginxReceivesTheProgramOverRTMPS(t *testing.T) {
+	far := startNginx(t, "")
+	addr, certificate := startNginxTLS(t, far)
+	_, port, _ := net.SplitHostPort(addr)
+	t.Setenv("SSL_CERT_FILE", certificate) // of the server under test: the one CA it trusts
+	s := start(t)
+	twoCameras(t, s, map[string]any{"url": "rtmps://localhost:" + port + "/live", "key": "key-far"})
+	received(t, far.onlyRecording(t))
+
+	// The same server by an address that its certificate is not for.
+	s.do("destination.update", map[string]any{"id": "far", "url": "rtmps://127.0.0.1:" + port + "/live", "key": "key-far"})
+	s.do("destination.start", map[string]any{"id": "far"})
+	st := s.await(15*time.Second, "refused", func(st control.State) bool { return destination(st, "far").State == relay.Refused })
+	if why := destination(st, "far").Reason; !strings.Contains(why, "certificate") {
+		t.Errorf("reason %q", why)
+	}
+}

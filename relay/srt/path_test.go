@@ -1,0 +1,121 @@
+package srt_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/relay"
+	"obvan/relay/relaytest"
+	"obvan/relay/sink"
+	"obvan/relay/srt"
+)
+
+// pushed is a Push of a program under way.
+func pushed(t *testing.T, out *srt.Output, address string, p *relaytest.Program) (*relay.Link, chan error) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := p.Hub.Subscribe("program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, ended, done := relay.NewLink(nil), make(chan error, 1), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(done)
+		defer sub.Close()
+		ended <- out.Push(ctx, u, sub, link)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return link, ended
+}
+
+// play writes pictures in real time until done.
+func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Second / relaytest.FrameRate)
+	defer tick.Stop()
+	for end := time.Now().Add(within); !done(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v", within)
+		}
+		p.Picture()
+	}
+}
+
+func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
+	f := startFarEnd(t, "", 20)
+	p := relaytest.NewProgram(t, 20_000)
+	p.Pictures(5)
+	link, _ := pushed(t, srt.New(), f.URL()+"?latency=300#cam", p)
+	testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
+	s := f.Last("cam")
+	play(t, p, 15*time.Second, func() bool { return s.Tally().Pictures >= 100 })
+	last := -1
+	for _, u := range s.Units() {
+		if !u.Video {
+			continue
+		}
+		if n := relaytest.Number(u.Data); last >= 0 && n != last+1 {
+			t.Fatalf("picture %d follows %d", n, last)
+		}
+		last = relaytest.Number(u.Data)
+	}
+	if link.Dropped.Load() > 0 {
+		t.Fatalf("%d pictures left out", link.Dropped.Load())
+	}
+}
+
+func TestThePassphraseIsTheKeyWhenTheAddressHasAStreamID(t *testing.T) {
+	const passphrase = "0123456789abcdef"
+	f := startFarEnd(t, passphrase, 0)
+	p := relaytest.NewProgram(t, 3000)
+	p.Pictures(5)
+	link, _ := pushed(t, srt.New(), f.URL()+"?streamid=cam%2F1&latency=50&pbkeylen=32#"+passphrase, p)
+	play(t, p, 10*time.Second, link.IsLive)
+	s := f.Last("cam/1")
+	if s == nil || s.Tally().Pictures == 0 {
+		t.Fatal("no pictures under the stream id")
+	}
+	_, ended := pushed(t, srt.New(), f.URL()+"?streamid=cam&passphrase=another-passphrase", p)
+	if err := <-ended; !errors.Is(err, relay.ErrRefused) || strings.Contains(err.Error(), "another") {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestAddressesThatMakeNoSenseAreRefused(t *testing.T) {
+	p := relaytest.NewProgram(t, 3000)
+	for address, want := range map[string]string{
+		"srt://127.0.0.1":                                                "port",
+		"srt://u:secret-word@127.0.0.1:1":                                "user name",
+		"srt://127.0.0.1:1?latency=soon":                                 "milliseconds",
+		"srt://127.0.0.1:1?mode=listener":                                "caller",
+		"srt://127.0.0.1:1?pbkeylen=8":                                   "16, 24 or 32",
+		"srt://127.0.0.1:1?passphrase=short":                             "10 to 79",
+		"srt://127.0.0.1:1?streamid=a&passphrase=0123456789#secret-word": "no place for the key",
+		"srt://127.0.0.1:1#" + strings.Repeat("secret-word", 60):         "512",
+	} {
+		_, ended := pushed(t, srt.New(), address, p)
+		if err := <-ended; !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret-word") {
+			t.Errorf("%s: err = %v", address, err)
+		}
+	}
+}
+
+func TestRefusalsSayWhy(t *testing.T) {
+	f := startFarEnd(t, "", 0)
+	f.Behave(func(string) sink.Behaviour { return sink.Behaviour{Refuse: "no"} })
+	p := relaytest.NewProgram(t, 3000)
+	p.Pictures(5)
+	_, ended := pushed(t, srt.New(), f.URL()+"#cam", p)
+	if err := <-ended; !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "does not allow") {
+		t.Fatalf("err = %v", err)
+	}
+}

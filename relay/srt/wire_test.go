@@ -1,0 +1,70 @@
+package srt
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"obvan/relay"
+)
+
+func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
+	c := &conn{isn: seqMask - 2, link: relay.NewLink(nil)}
+	now := time.Now()
+	for range 6 {
+		c.flight = append(c.flight, flying{buf: make([]byte, 100), first: now, last: now.Add(-time.Second)})
+	}
+	c.miss(span{seqMask - 1, 1}, now) // packets 1 to 4
+	if c.lost != 4 || c.flight[0].lost || !c.flight[4].lost || c.flight[5].lost {
+		t.Fatalf("%d lost", c.lost)
+	}
+	c.release(0, now) // the first three
+	if len(c.flight) != 3 || c.lost != 2 || c.acked.Load() != 300 {
+		t.Fatalf("%d in flight, %d lost", len(c.flight), c.lost)
+	}
+	for _, old := range []uint32{seqMask, 0, 1 << 20} { // old news, and what was never sent
+		c.release(old, now)
+	}
+	c.miss(span{seqMask - 2, seqMask}, now)
+	if len(c.flight) != 3 || c.lost != 2 {
+		t.Fatalf("%d in flight, %d lost", len(c.flight), c.lost)
+	}
+}
+
+func FuzzWhatAListenerSays(f *testing.F) {
+	h := handshake{version: 5, extension: hsMagic, kind: hsInduction}
+	f.Add(h.append(control(nil, ctrlHandshake, 0, 0, 1)))
+	h.kind = hsConclusion
+	f.Add(extend(extend(h.append(control(nil, ctrlHandshake, 0, 0, 1)), extHSRSP, make([]byte, 12)), extKMRSP, []byte{4, 0, 0, 0}))
+	f.Add(append(control(nil, ctrlACK, 1, 0, 1), make([]byte, 28)...))
+	f.Add(binary.BigEndian.AppendUint64(control(nil, ctrlNAK, 0, 0, 1), 0x8000000000000005))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, ok := readPacket(b)
+		if !ok {
+			return
+		}
+		_, _ = readHandshake(p.body)
+		c := &conn{link: relay.NewLink(nil), flight: make([]flying, 8), isn: seqMask - 3}
+		c.inbox.wake = make(chan struct{}, 1)
+		if a, ok := readACK(p.body); ok {
+			c.inbox.note(func(in *inbox) { in.ack, in.acked, in.free = a.seq, true, int(a.free) })
+		}
+		c.inbox.note(func(in *inbox) { in.naks = readNAK(nil, p.body) })
+		c.take(time.Now())
+		if c.window < 0 || c.lost < 0 || c.lost > len(c.flight) {
+			t.Fatalf("window %d, lost %d of %d", c.window, c.lost, len(c.flight))
+		}
+	})
+}
+
+func FuzzAddress(f *testing.F) {
+	f.Add("streamid=%23!::r=x,m=publish&latency=120", "key")
+	f.Add("passphrase=0123456789&pbkeylen=16", "")
+	f.Fuzz(func(t *testing.T, query, key string) {
+		to := target{keyLength: 16}
+		if _, err := to.query(query); err == nil && (to.latency < 0 || to.latency > maxLatency) {
+			t.Fatalf("latency %v", to.latency)
+		}
+		_ = swapped(key)
+	})
+}

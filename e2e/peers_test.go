@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -20,7 +19,6 @@ type process struct {
 	cmd   *exec.Cmd
 	log   *syncBuffer
 	ended chan struct{}
-	stdin io.Closer
 }
 
 func run(t testing.TB, name string, args ...string) *process {

@@ -173,7 +173,7 @@ func TestRealOBSTBarIsPulled(t *testing.T) {
 }
 
 // picture is a screenshot of a source, 640 pixels wide.
-func (o *realOBS) picture(t *testing.T, source string) image.Image {
+func (o *realOBS) picture(t testing.TB, source string) image.Image {
 	t.Helper()
 	conn := o.dial(t)
 	defer conn.Close()

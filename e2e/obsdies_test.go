@@ -1,0 +1,287 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/andreykaipov/goobs/api/events"
+	"github.com/andreykaipov/goobs/api/events/subscriptions"
+	"github.com/andreykaipov/goobs/api/requests/scenes"
+
+	"obvan/control"
+	"obvan/mixer/obs/wire"
+	"obvan/relay"
+)
+
+// kill pulls OBS' plug.
+func (o *realOBS) kill(t *testing.T) { t.Helper(); o.signal(t, syscall.SIGKILL) }
+
+func (o *realOBS) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	pid, err := strconv.Atoi(o.pid)
+	if err == nil {
+		err = syscall.Kill(pid, sig)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
+	dir := t.TempDir()
+	o := startOBS(t, "--stock", "--dir", dir)
+	_, port, _ := net.SplitHostPort(o.addr)
+	s := atOBS(t, o)
+	s.cameras("red", "green")
+	s.setUp(o, "red", "green")
+	s.do("program.backups", map[string]any{"feeds": []string{"green"}})
+	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
+	s.do("mixer.preview", map[string]any{"source": sceneOf("green")})
+	s.prepare("Ada Lovelace", "Engineer")
+	s.do("graphics.next", nil)
+	asBefore := func(st *control.State) bool {
+		return st.Program.OnAir == "mixer" && st.Mixer.Program == sceneOf("red") && st.Mixer.Preview == sceneOf("green") && st.Mixer.StudioMode &&
+			st.Tally["red"] == control.LightProgram && st.Tally["green"] == control.LightPreview &&
+			st.Graphics.OnAir != nil && st.Graphics.OnAir.Confirmed && st.Graphics.OnAir.Text["name"] == "Ada Lovelace"
+	}
+	panel := s.connect()
+	panel.until(5*time.Second, "red and a lower third on air", asBefore)
+	far := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, ""), "c": startNginx(t, "")}
+	s.sendTo(far)
+	viewer := far["a"].watch(t, "key-a")
+	viewer.sees(15*time.Second, "red", time.Time{})
+	pause(t, 2*time.Second)
+
+	freezes(t, o, panel, viewer)
+	killed := time.Now()
+	o.kill(t)
+	at := panel.until(3*time.Second, "the backup is on air", func(st *control.State) bool {
+		return st.Program.Rung == "backup" && st.Program.OnAir == "green" && st.Program.Why != "" && (st.Tally["green"] == control.LightProgram || st.Tally["green"] == control.LightBoth)
+	})
+	picture := viewer.sees(3*time.Second, "green", killed)
+	t.Logf("OBS killed: the backup on air after %v, seen at the destination after %v (goal: under 1 s after the budget of 500 ms)",
+		at.Sub(killed).Round(time.Millisecond), picture.Sub(killed).Round(time.Millisecond))
+	if picture.Sub(killed) > 1500*time.Millisecond {
+		t.Error("the backup comes late")
+	}
+	panel.until(5*time.Second, "the loss is said", func(st *control.State) bool {
+		return !st.Mixer.Connected && st.Mixer.Problem != "" && st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed
+	})
+	if _, err := s.try("mixer.cut", map[string]any{"source": sceneOf("green")}); err == nil || !strings.Contains(err.Error(), "offline") {
+		t.Errorf("a cut without OBS: %v", err)
+	}
+	o.stopped.Wait()
+	startOBS(t, "--stock", "--dir", dir, "--port", port)
+	started := time.Now()
+	at = panel.until(30*time.Second, "all is as before", asBefore)
+	t.Logf("all as before %v after OBS was there again", at.Sub(started).Round(time.Millisecond))
+	viewer.sees(5*time.Second, "red", killed)
+	pause(t, 2*time.Second)
+	if text := far["b"].lowerThird(t, "key-b"); white(text) < 100 {
+		t.Error("the lower third is not in the picture again")
+	}
+	for _, d := range s.state().Destinations {
+		if d.Attempt > 1 || d.State != relay.Live {
+			t.Errorf("destination %s: %s, attempt %d: %s", d.ID, d.State, d.Attempt, d.Reason)
+		}
+		s.do("destination.stop", map[string]any{"id": d.ID})
+	}
+	for id, n := range far {
+		path := n.onlyRecording(t)
+		line := checkTimeline(t, readFLV(t, path), time.Second)
+		if len(line.gaps) > 0 {
+			t.Errorf("%s: gaps %v", id, line.gaps)
+		}
+		got := coloursOf(decodePictures(t, path), 1)
+		if got = got[slices.Index(got, "red"):]; !slices.Equal(got, []string{"red", "green", "red", "green", "red"}) {
+			t.Errorf("%s: colours %v", id, got)
+		}
+		t.Logf("%s: %v", id, line)
+	}
+}
+
+// freezes stops OBS for a while: its connections stay, its pictures do not.
+func freezes(t *testing.T, o *realOBS, panel *socket, viewer *eye) {
+	t.Helper()
+	frozen := time.Now()
+	o.signal(t, syscall.SIGSTOP)
+	viewer.sees(3*time.Second, "green", frozen)
+	at := panel.until(time.Second, "the backup is on air", func(st *control.State) bool { return st.Program.Rung == "backup" && st.Program.OnAir == "green" })
+	t.Logf("OBS frozen: the backup on air after %v", at.Sub(frozen).Round(time.Millisecond))
+	pause(t, time.Second)
+	thawed := time.Now()
+	o.signal(t, syscall.SIGCONT)
+	viewer.sees(10*time.Second, "red", thawed)
+	at = panel.until(time.Second, "OBS is on air again", func(st *control.State) bool { return st.Program.Rung == "mixer" && st.Mixer.Connected })
+	t.Logf("OBS goes on: on air again after %v", at.Sub(thawed).Round(time.Millisecond))
+	pause(t, time.Second)
+}
+
+// prepare adds a lower third.
+func (s *studio) prepare(name, title string) {
+	s.t.Helper()
+	s.do("graphics.add", map[string]any{"text": map[string]string{"name": name, "title": title}})
+}
+
+// cutter is a TCP proxy that pulls the cable when it is told to.
+type cutter struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+	all   sync.WaitGroup
+}
+
+func startCutter(t *testing.T, to string) *cutter {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{Listener: l}
+	c.all.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			c.mu.Lock()
+			c.conns = append(c.conns, in, out)
+			c.mu.Unlock()
+			for a, b := range map[net.Conn]net.Conn{in: out, out: in} {
+				c.all.Go(func() {
+					buf := make([]byte, 4096)
+					for {
+						n, err := a.Read(buf)
+						if _, werr := b.Write(buf[:n]); err != nil || werr != nil {
+							a.Close()
+							b.Close()
+							return
+						}
+					}
+				})
+			}
+		}
+	})
+	t.Cleanup(func() { l.Close(); c.cut(); c.all.Wait() })
+	return c
+}
+
+func (c *cutter) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns {
+		if rand.IntN(2) == 0 {
+			conn.(*net.TCPConn).SetLinger(0) // a reset, not a good-bye
+		}
+		conn.Close()
+	}
+	c.conns = nil
+}
+
+// goroutines is how many the server has.
+func (s *studio) goroutines() (n int) {
+	s.t.Helper()
+	body, _ := s.get("/debug/pprof/goroutine?debug=1")
+	fmt.Sscanf(string(body), "goroutine profile: total %d", &n)
+	return n
+}
+
+func TestTheWayToOBSIsCutTwentyTimesDuringTwoHundredCommands(t *testing.T) {
+	o := startOBS(t, "--studio-mode")
+	cams := []string{"cam1", "cam2", "cam3"}
+	o.coloured(t, cams...)
+	way := startCutter(t, o.addr)
+	s := atOBS(t, &realOBS{addr: way.Addr().String()})
+	s.await(5*time.Second, "the scenes", func(st control.State) bool { return len(st.Mixer.Sources) == 4 })
+	panel := s.connect()
+	s.do("mixer.cut", map[string]any{"source": "cam1"})
+	before := s.goroutines()
+	changes := o.countChanges(t)
+	const commands = 200
+	cuts := rand.Perm(commands)[:20]
+	outcome := map[string]int{}
+	for id := 1; id <= commands; id++ {
+		if slices.Contains(cuts, id-1) {
+			after := time.Duration(rand.IntN(15)) * time.Millisecond
+			go func() { <-time.After(after); way.cut() }()
+		}
+		switch cam := cams[rand.IntN(3)]; id % 3 {
+		case 0:
+			panel.ask(id, "mixer.cut", map[string]any{"source": cam})
+		case 1:
+			panel.ask(id, "mixer.preview", map[string]any{"source": cam})
+		case 2:
+			panel.ask(id, "mixer.take", map[string]any{"kind": "Fade", "durationMs": 50})
+		}
+		a := panel.answered(id)
+		outcome[a.word]++
+		if a.word != "" && a.word != "offline" && a.word != "timeout" && a.word != "conflict" {
+			t.Errorf("command %d: %s: %s", id, a.word, a.message)
+		}
+		if a.word == "offline" || a.word == "timeout" {
+			s.await(15*time.Second, "OBS is back", func(st control.State) bool { return st.Mixer.Connected })
+		}
+	}
+	t.Logf("%d commands: %d done, %d while away, %d without an answer, %d refused", commands, outcome[""], outcome["offline"], outcome["timeout"], outcome["conflict"])
+	s.await(15*time.Second, "OBS is back", func(st control.State) bool { return st.Mixer.Connected })
+	s.do("mixer.cut", map[string]any{"source": "cam3"})
+	s.do("mixer.preview", map[string]any{"source": "cam2"})
+	s.await(5*time.Second, "the right state", func(st control.State) bool {
+		var now scenes.GetSceneListResponse
+		if err := changes.conn.Call(t.Context(), &scenes.GetSceneListParams{}, &now); err != nil {
+			t.Fatal(err)
+		}
+		return st.Mixer.Program == "cam3" && st.Mixer.Preview == "cam2" && now.CurrentProgramSceneName == "cam3" && now.CurrentPreviewSceneName == "cam2"
+	})
+	panel.mu.Lock()
+	for id := 1; id <= commands; id++ {
+		if n := len(panel.answers[id]); n != 1 {
+			t.Errorf("command %d was answered %d times", id, n)
+		}
+	}
+	panel.mu.Unlock()
+	// Each cut and take changes the program at most once: nothing was sent again.
+	if n, most := changes.count(), outcome[""]+outcome["timeout"]; n > most {
+		t.Errorf("the program changed %d times by at most %d commands", n, most)
+	}
+	s.await(10*time.Second, "no goroutine is left over", func(control.State) bool { return s.goroutines() <= before+1 })
+	t.Logf("goroutines: %d before, %d after", before, s.goroutines())
+}
+
+// changeCount counts how often OBS changed its program.
+type changeCount struct {
+	conn *wire.Conn
+	n    int
+}
+
+func (o *realOBS) countChanges(t *testing.T) *changeCount {
+	t.Helper()
+	conn, err := wire.Dial(t.Context(), wire.Options{Addr: o.addr, Password: obsPassword, Subscriptions: subscriptions.Scenes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return &changeCount{conn: conn}
+}
+
+func (c *changeCount) count() int {
+	for _, ev := range c.conn.Events() {
+		if _, ok := ev.(*events.CurrentProgramSceneChanged); ok {
+			c.n++
+		}
+	}
+	return c.n
+}

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"encoding/json"
+	"image"
+	"testing"
+	"time"
+
+	"obvan/control"
+)
+
+// The part of a picture of 640x360 that has the lower third's text.
+var thirdAt = image.Rect(30, 280, 430, 345)
+
+// lowerThird is that part of a decoded picture at the destination, in grey.
+func (n *nginx) lowerThird(t testing.TB, key string) []float64 {
+	t.Helper()
+	const w, h = 640, 360
+	raw := n.frame(t, key, w, h)
+	var grey []float64
+	for y := thirdAt.Min.Y; y < thirdAt.Max.Y; y++ {
+		for x := thirdAt.Min.X; x < thirdAt.Max.X; x++ {
+			i := 3 * (y*w + x)
+			grey = append(grey, 0.299*float64(raw[i])+0.587*float64(raw[i+1])+0.114*float64(raw[i+2]))
+		}
+	}
+	return grey
+}
+
+// reference is the same part of what OBS itself renders.
+func (o *realOBS) reference(t testing.TB, scene string) (grey []float64) {
+	t.Helper()
+	img := o.picture(t, scene)
+	for y := thirdAt.Min.Y; y < thirdAt.Max.Y; y++ {
+		for x := thirdAt.Min.X; x < thirdAt.Max.X; x++ {
+			r, g, b, _ := img.At(x, y).RGBA()
+			grey = append(grey, (0.299*float64(r)+0.587*float64(g)+0.114*float64(b))/257)
+		}
+	}
+	return grey
+}
+
+// white counts the pixels of a lower third's letters.
+func white(grey []float64) (n int) {
+	for _, v := range grey {
+		if v > 190 {
+			n++
+		}
+	}
+	return n
+}
+
+func TestALowerThirdIsReadAtTheDestination(t *testing.T) {
+	o := startOBS(t, "--stock")
+	s := atOBS(t, o)
+	s.cameras("red")
+	s.setUp(o, "red")
+	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
+	far := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"far": far})
+	var added control.GraphicAdded
+	if err := json.Unmarshal(s.do("graphics.add", map[string]any{"text": map[string]string{"name": "Ada Lovelace", "title": "Engineer"}}), &added); err != nil {
+		t.Fatal(err)
+	}
+	if n := white(far.lowerThird(t, "key-far")); n != 0 {
+		t.Errorf("%d white pixels before", n)
+	}
+	read := func(name string) []float64 {
+		t.Helper()
+		s.await(5*time.Second, name+" is confirmed", func(st control.State) bool {
+			return st.Graphics.OnAir != nil && st.Graphics.OnAir.Confirmed && st.Graphics.OnAir.Text["name"] == name &&
+				st.Mixer.Graphic.OnAir && st.Mixer.Graphic.Text["name"] == name && st.Graphics.Via == "mixer"
+		})
+		pause(t, time.Second) // the way to the destination
+		return far.lowerThird(t, "key-far")
+	}
+	began := time.Now()
+	s.do("graphics.take", map[string]any{"id": added.ID})
+	t.Logf("take to confirmed: %v", time.Since(began).Round(time.Millisecond))
+	ada, wantAda := read("Ada Lovelace"), o.reference(t, sceneOf("red"))
+	s.do("graphics.update", map[string]any{"id": added.ID, "text": map[string]string{"name": "Grace Hopper", "title": "Rear admiral"}})
+	grace, wantGrace := read("Grace Hopper"), o.reference(t, sceneOf("red"))
+	t.Logf("Ada at the destination: %.3f like Ada, %.3f like Grace; Grace: %.3f like Grace, %.3f like Ada; %d and %d white pixels",
+		alike(ada, wantAda), alike(ada, wantGrace), alike(grace, wantGrace), alike(grace, wantAda), white(ada), white(grace))
+	if alike(ada, wantAda) < 0.95 || alike(grace, wantGrace) < 0.95 || alike(ada, wantGrace) > 0.9 || alike(grace, wantAda) > 0.9 {
+		t.Error("what is read at the destination is not what was taken")
+	}
+	s.do("graphics.out", nil)
+	s.await(5*time.Second, "it is off", func(st control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
+	pause(t, time.Second)
+	if n := white(far.lowerThird(t, "key-far")); n != 0 {
+		t.Errorf("%d white pixels after", n)
+	}
+	s.do("graphics.update", map[string]any{"id": added.ID, "autoOutMs": 1500})
+	s.do("graphics.take", map[string]any{"id": added.ID})
+	s.await(5*time.Second, "on air", func(st control.State) bool { return st.Graphics.OnAir != nil && st.Graphics.OnAir.Confirmed })
+	s.await(5*time.Second, "it left by itself", func(st control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
+}

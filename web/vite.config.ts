@@ -11,13 +11,15 @@ export default defineConfig({
 		emptyOutDir: false, // dist/.gitkeep stays, so that the Go package compiles from a fresh clone
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
-		rollupOptions: { input: { panel: 'index.html' } },
+		rollupOptions: { input: { panel: 'index.html', camera: 'camera.html' } },
 	},
 	server: {
 		proxy: {
 			'/ws': { target: server, ws: true },
 			'/api': server,
 			'/whep': server,
+			'/whip': server,
+			'/watch': { target: server, ws: true },
 		},
 	},
 	resolve: process.env.VITEST ? { conditions: ['browser'] } : undefined,

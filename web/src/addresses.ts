@@ -23,8 +23,20 @@ export function addresses(id: string, key: string, host: string, show: Pick<Show
 		rtsp: `rtsp://${at}${port(show.rtspPort, 554)}/${streamKey}`,
 		user: id,
 		ffmpeg: `ffmpeg -re -i film.mp4 -c:v libx264 -preset veryfast -bf 0 -g 30 -c:a aac -f flv '${server}/${streamKey}'`,
-		local: host === 'localhost' || host === '::1' || host.startsWith('127.'),
+		local: isLocal(host),
 	};
+}
+
+/** Whether a host's name means nothing on other machines. */
+export function isLocal(host: string): boolean {
+	return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.');
+}
+
+/** The page that makes a browser this camera. What stands behind the # is sent to nobody. */
+export function cameraLink(id: string, key: string, host: string, page: { protocol: string; port: string }): string {
+	const at = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+	const secret = key ? `&key=${encodeURIComponent(key)}` : '';
+	return `${page.protocol}//${at}${page.port ? `:${page.port}` : ''}/camera#feed=${encodeURIComponent(id)}${secret}`;
 }
 
 /** A feed's id from the name people give it; never one that is taken. */

@@ -157,7 +157,7 @@ export class WhepPlayer {
 	}
 }
 
-function refusal(status: number, text: string): string {
+export function refusal(status: number, text: string): string {
 	const said = text.trim();
 	if (said && said.length < 200 && !/^[<{]/.test(said)) return said;
 	if (said.startsWith('{')) {

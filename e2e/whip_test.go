@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"obvan/control"
+	"obvan/internal/testkit"
+)
+
+// fakeCamera is a browser whose camera and microphone are Chromium's own test ones.
+func fakeCamera(t testing.TB) *browser {
+	t.Helper()
+	return newBrowser(t, 420, 800, "use-fake-device-for-media-stream=device-count=1,fps=30", "use-fake-ui-for-media-stream")
+}
+
+func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
+	s := start(t, "-demo")
+	s.live(10*time.Second, "cam1") // it comes on air as the first
+	s.do("feed.add", map[string]any{"id": "phone", "name": "Anna's phone", "key": "sesame-1"})
+	b := fakeCamera(t)
+	b.do(chromedp.Navigate(s.url("/camera#feed=phone&key=sesame-1")))
+	b.until(5*time.Second, `document.querySelector('main')?.dataset.tally === 'dark'`)
+	b.do(chromedp.Click(chromedp.CSS("button.go")))
+	began := time.Now()
+	s.live(10*time.Second, "phone")
+	t.Logf("live %v after the tap", time.Since(began))
+	st := s.await(10*time.Second, "720p at a good rate", func(st control.State) bool {
+		f := feedOf(st, "phone")
+		return f.Video != nil && f.Video.Width == 1280 && f.Video.Height == 720 && f.FPS > 20
+	})
+	f := feedOf(st, "phone")
+	t.Logf("after %v: %s %s %dx%d, %.1f pictures a second, %d kbit/s, sound %+v, key frames each %d ms", time.Since(began), f.Video.Codec, f.Video.Profile, f.Video.Width, f.Video.Height, f.FPS, f.Kbps, f.Audio, f.KeyIntervalMs)
+	if f.Proto != "whip" || f.Video.Codec != "H264" || f.Audio == nil || f.Audio.Codec != "Opus" {
+		t.Errorf("the feed is %+v", f)
+	}
+	b.screenshot("camera-standby")
+
+	s.do("mixer.preview", map[string]any{"source": "phone"})
+	b.until(3*time.Second, `document.querySelector('main').dataset.tally === 'preview'`)
+	s.cut("phone")
+	b.until(3*time.Second, `document.querySelector('main').dataset.tally === 'program' && /PROGRAM/.test(document.body.innerText)`)
+	b.screenshot("camera-program")
+
+	far := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"nginx": far})
+	pause(t, 6*time.Second)
+	if f := feedOf(s.state(), "phone"); f.KeyIntervalMs < 1000 || f.KeyIntervalMs > 2600 {
+		t.Errorf("key frames come each %d ms", f.KeyIntervalMs)
+	}
+	s.do("destination.remove", map[string]any{"id": "nginx"})
+	path := far.onlyRecording(t)
+	probe, err := exec.Command(testkit.Tool(t, "ffprobe"), "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "compact", path).CombinedOutput()
+	t.Logf("at the far end:\n%s", probe)
+	if err != nil || !strings.Contains(string(probe), "codec_name=h264|width=1280|height=720") {
+		t.Errorf("ffprobe: %v", err)
+	}
+
+	// The page is closed: the feed is gone at once, and its name is free.
+	b.do(chromedp.Navigate("about:blank"))
+	s.await(3*time.Second, "the phone is lost", func(st control.State) bool { return feedOf(st, "phone").State == control.FeedLost })
+	b.do(chromedp.Navigate(s.url("/camera#feed=phone&key=sesame-1")), chromedp.Click(chromedp.CSS("button.go")))
+	s.live(10*time.Second, "phone")
+}
+
+func feedOf(st control.State, id string) control.Feed {
+	for _, f := range st.Feeds {
+		if f.ID == id {
+			return f
+		}
+	}
+	return control.Feed{}
+}
+
+func TestThePhoneSaysWhenNothingIsKnown(t *testing.T) {
+	s := start(t)
+	b := fakeCamera(t)
+	b.do(chromedp.Navigate(s.url("/camera#feed=phone")))
+	b.until(5*time.Second, `document.querySelector('main')?.dataset.tally === 'dark'`)
+	b.do(chromedp.Click(chromedp.CSS("button.go")))
+	s.live(10*time.Second, "phone")
+	s.cmd.Process.Kill()
+	<-s.ended
+	b.until(8*time.Second, `document.querySelector('main').dataset.tally === 'unknown' && /NO DATA/.test(document.body.innerText)`)
+	b.until(15*time.Second, `/NOT SENDING/.test(document.body.innerText)`)
+	b.screenshot("camera-lost")
+}

@@ -1,0 +1,99 @@
+// This camera's tally light: lines of JSON from the server, without an end. A light
+// that is not heard of is not shown: it might be red.
+
+export interface TallyLight {
+	known: boolean;
+	name: string;
+	tally: '' | 'preview' | 'program' | 'both';
+	live: boolean; // the show is
+	notes: string[];
+}
+
+export const noLight: TallyLight = { known: false, name: '', tally: '', live: false, notes: [] };
+
+const silentFor = 5000; // the server says something every two seconds
+const retryAfter = 1000;
+
+export interface Net {
+	fetch(path: string, init: RequestInit): Promise<Response>;
+}
+
+export class LightReader {
+	#path: string;
+	#key: string;
+	#changed: (l: TallyLight) => void;
+	#net: Net;
+	#abort: AbortController | null = null;
+	#deadline: ReturnType<typeof setTimeout> | undefined;
+	#retry: ReturnType<typeof setTimeout> | undefined;
+	#light = noLight;
+
+	constructor(path: string, key: string, changed: (l: TallyLight) => void, net: Net) {
+		this.#path = path;
+		this.#key = key;
+		this.#changed = changed;
+		this.#net = net;
+	}
+
+	start() {
+		this.stop();
+		void this.#listen();
+	}
+
+	stop() {
+		clearTimeout(this.#retry);
+		clearTimeout(this.#deadline);
+		this.#abort?.abort();
+		this.#abort = null;
+	}
+
+	async #listen() {
+		const abort = new AbortController();
+		this.#abort = abort;
+		this.#expect(abort);
+		try {
+			const headers: Record<string, string> = this.#key ? { Authorization: `Bearer ${this.#key}` } : {};
+			const answer = await this.#net.fetch(this.#path, { headers, signal: abort.signal, cache: 'no-store' });
+			if (answer.ok && answer.body) await this.#read(answer.body, abort);
+		} catch {
+			// tried again below
+		}
+		if (abort !== this.#abort) return;
+		clearTimeout(this.#deadline);
+		this.#dark();
+		this.#retry = setTimeout(() => void this.#listen(), retryAfter);
+	}
+
+	async #read(body: ReadableStream<Uint8Array>, abort: AbortController) {
+		const reader = body.getReader();
+		const text = new TextDecoder();
+		for (let rest = ''; ; ) {
+			const { value, done } = await reader.read();
+			if (done || abort !== this.#abort) return;
+			const lines = (rest + text.decode(value, { stream: true })).split('\n');
+			rest = lines.pop() ?? '';
+			for (const line of lines) this.#hear(line);
+			this.#expect(abort);
+		}
+	}
+
+	#hear(line: string) {
+		const said = JSON.parse(line) as Partial<TallyLight>;
+		this.#light = { ...noLight, notes: [], ...said, known: true };
+		this.#changed(this.#light);
+	}
+
+	#expect(abort: AbortController) {
+		clearTimeout(this.#deadline);
+		this.#deadline = setTimeout(() => {
+			this.#dark();
+			abort.abort();
+		}, silentFor);
+	}
+
+	#dark() {
+		if (!this.#light.known) return;
+		this.#light = { ...this.#light, known: false };
+		this.#changed(this.#light);
+	}
+}

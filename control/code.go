@@ -8,6 +8,7 @@ import (
 	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
+	"obvan/ingest/clip"
 	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/relay"
@@ -83,6 +84,12 @@ func verdicts() []verdict {
 		{ErrUnsupported, Unsupported, http.StatusNotImplemented},
 		{relay.ErrUnsupported, BadRequest, http.StatusBadRequest},
 		{relay.ErrAddress, BadRequest, http.StatusBadRequest},
+		{clip.ErrNoClip, NotFound, http.StatusNotFound},
+		{clip.ErrNotAClip, BadRequest, http.StatusBadRequest},
+		{clip.ErrTooBig, BadRequest, http.StatusRequestEntityTooLarge},
+		{clip.ErrTooMany, Conflict, http.StatusConflict},
+		{clip.ErrNoFFmpeg, Refused, http.StatusConflict},
+		{clip.ErrConverter, Refused, http.StatusConflict},
 		{ingest.ErrBadName, BadRequest, http.StatusBadRequest},
 		{ingest.ErrReserved, BadRequest, http.StatusBadRequest},
 		{ingest.ErrUnauthorised, Unauthorised, http.StatusUnauthorized},

@@ -38,6 +38,7 @@ func (s *Studio) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/state", s.atLeast(Viewer, s.state))
 	mux.HandleFunc("GET /api/v1/commands", s.atLeast(Viewer, s.commands))
 	mux.HandleFunc("GET /api/v1/platforms", s.atLeast(Viewer, s.platforms))
+	mux.HandleFunc("PUT /api/v1/clips/{name}", s.atLeast(Director, s.putClip))
 	mux.HandleFunc("GET /api/v1/clock/{stream}", s.atLeast(Viewer, s.clock))
 	mux.HandleFunc("GET /api/v1/addresses", s.atLeast(Viewer, s.addresses))
 	mux.HandleFunc("GET /api/v1/camera/{feed}", s.camera)

@@ -20,6 +20,7 @@ type Rooms struct {
 	Program Program
 	Relay   Relay
 	Pulls   Pulls
+	Clips   Clips        // nil: this studio keeps none
 	Monitor Monitor      // answers /whep/
 	Whip    http.Handler // answers /whip/; it asks Authorise by itself
 	Panel   fs.FS        // the pages under /

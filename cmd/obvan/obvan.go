@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"obvan/control"
 	"obvan/hub"
 	"obvan/ingest"
+	"obvan/ingest/clip"
 	"obvan/ingest/demo"
 	"obvan/ingest/whip"
 	"obvan/mixer"
@@ -39,6 +41,7 @@ type truck struct {
 	hub     *hub.Hub
 	ingests map[string]ingest.Server // by flag name; the play-only ports among them
 	pulls   *ingest.Pulls
+	clips   *clip.Clips
 	program *program.Program
 	mixer   mixer.Mixer
 	relay   *relay.Relay
@@ -50,7 +53,7 @@ type truck struct {
 
 // run builds the studio, tells where it listens, and runs it until ctx is done.
 func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) error {
-	t := &truck{cfg: cfg, log: log, hub: hub.New(), ingests: map[string]ingest.Server{}}
+	t := &truck{cfg: cfg, log: log, hub: hub.New(), clips: clip.New(filepath.Join(cfg.data, "clips")), ingests: map[string]ingest.Server{}}
 	if err := t.build(); err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func (t *truck) build() (err error) {
 		return err
 	}
 	t.whip = whip.New(env, t.monitor)
-	t.pulls = ingest.NewPulls(env, ways())
+	t.pulls = ingest.NewPulls(env, ways(t.clips))
 	d := desk{hub: t.hub, program: t.program, password: func() string { return t.studio.OBSPassword() }, log: t.log}
 	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
 	if t.mixer, err = newMixer(t.cfg.mixer, d); err != nil {
@@ -92,7 +95,7 @@ func (t *truck) build() (err error) {
 		t.panel = tls.NewListener(t.panel, cert)
 	}
 	t.studio, err = control.New(control.Rooms{
-		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Monitor: t.monitor, Whip: t.whip, Panel: web.Files(),
+		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Monitor: t.monitor, Whip: t.whip, Panel: web.Files(),
 	}, control.Options{
 		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: cert != nil,
 		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
@@ -109,7 +112,7 @@ func (t *truck) bind(env ingest.Env, secure bool) error {
 		doors = append(doors, struct{ flag, addr string }{"rtmps", l.rtmps}, struct{ flag, addr string }{"rtsps", l.rtsps})
 	}
 	for _, door := range doors {
-		server, err := ways()[door.flag].Listen(&url.URL{Scheme: door.flag, Host: door.addr}, env)
+		server, err := ways(t.clips)[door.flag].Listen(&url.URL{Scheme: door.flag, Host: door.addr}, env)
 		if err != nil {
 			return fmt.Errorf("-%s: %w", door.flag, err)
 		}

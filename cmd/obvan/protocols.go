@@ -10,6 +10,7 @@ import (
 
 	"obvan/hub"
 	"obvan/ingest"
+	"obvan/ingest/clip"
 	"obvan/ingest/demo"
 	"obvan/ingest/rtmp"
 	"obvan/ingest/rtsp"
@@ -25,13 +26,14 @@ import (
 // The tables: the scheme of a URL picks the code. A new protocol adds its line
 // here and nothing else outside its folder.
 
-func ways() ingest.Protocols {
+func ways(clips *clip.Clips) ingest.Protocols {
 	return ingest.Protocols{
 		"rtmp":  {Listen: rtmp.Listen},
 		"rtmps": {Listen: rtmp.Listen},
 		"rtsp":  {Listen: rtsp.Listen, Pull: rtsp.Pull},
 		"rtsps": {Listen: rtsp.Listen, Pull: rtsp.Pull},
 		"demo":  {Pull: demo.Pull},
+		"clip":  {Pull: clips.Pull},
 	}
 }
 

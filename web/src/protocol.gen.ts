@@ -50,6 +50,16 @@ export interface Client {
   since: string;
 }
 
+/** ClipArgs names a clip. */
+export interface ClipArgs {
+  name: string;
+}
+
+/** ClipList is what clip.list answers. */
+export interface ClipList {
+  clips: Info[];
+}
+
 /** Coding is how a picture or sound is coded, in words a panel shows. */
 export interface Coding {
   codec: string;
@@ -314,6 +324,13 @@ export interface Health {
 export interface HoldArgs {
   /** true keeps what is on air, false lets the ladder climb again */
   on: boolean;
+}
+
+/** Info is a clip as operators know it. */
+export interface Info {
+  name: string;
+  bytes: number;
+  changed: string;
 }
 
 /** Kind is what a client is. */
@@ -774,6 +791,10 @@ export interface Commands {
   'feed.remove': { args: FeedArgs; result: null };
   /** Show the key a camera publishes with. (operator) */
   'feed.key': { args: FeedArgs; result: FeedKey };
+  /** List the clips. A feed of the address clip://NAME plays one; PUT /api/v1/clips/NAME with an MP4, PNG or JPEG brings one in. (operator) */
+  'clip.list': { args: Record<string, never>; result: ClipList };
+  /** Delete a clip. A feed that plays it ends with its present loop. (director) */
+  'clip.remove': { args: ClipArgs; result: null };
   /** Add a destination. It is not started. (director) */
   'destination.add': { args: DestinationAddArgs; result: DestinationAdded };
   /** Change a destination. One that is on air reconnects when its address or key changed. (director) */
@@ -840,6 +861,8 @@ export const least: Record<Command, Role> = {
   'feed.update': 'operator',
   'feed.remove': 'operator',
   'feed.key': 'operator',
+  'clip.list': 'operator',
+  'clip.remove': 'director',
   'destination.add': 'director',
   'destination.update': 'director',
   'destination.remove': 'director',

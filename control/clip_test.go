@@ -1,0 +1,67 @@
+package control
+
+import (
+	"bytes"
+	"image"
+	"image/png"
+	"net/http"
+	"strings"
+	"testing"
+
+	"obvan/ingest/clip"
+)
+
+// put uploads a clip and returns the status and the answer.
+func (h *house) put(t *testing.T, name, token string, content []byte) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", h.url+"/api/v1/clips/"+name, bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, b.String()
+}
+
+func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
+	t.Setenv("PATH", "") // no ffmpeg
+	h := build(t, t.TempDir(), newDesk(), Options{Token: adminToken}, quiet())
+	h.rooms.Clips = clip.New(t.TempDir())
+	h.start(t)
+	var still bytes.Buffer
+	if err := png.Encode(&still, image.NewGray(image.Rect(0, 0, 32, 32))); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, token string
+		content     []byte
+		status      int
+		says        string
+	}{
+		{"slate", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
+		{"slate", adminToken, []byte("hello"), http.StatusBadRequest, "neither an MP4 nor a PNG nor a JPEG"},
+		{"..%2Fslate", adminToken, still.Bytes(), http.StatusBadRequest, "a feed name is"},
+		{"slate", adminToken, still.Bytes(), http.StatusConflict, "install ffmpeg, or upload an MP4 with H.264 1280x720"},
+	} {
+		if status, answer := h.put(t, c.name, c.token, c.content); status != c.status || !strings.Contains(answer, c.says) {
+			t.Errorf("%s: %d %s", c.name, status, answer)
+		}
+	}
+	if list := h.do(t, "clip.list", `{}`).(ClipList); len(list.Clips) != 0 {
+		t.Errorf("%+v", list)
+	}
+	if _, err := h.run(t.Context(), as(Director), "clip.remove", []byte(`{"name":"slate"}`)); err == nil {
+		t.Error("a clip that is not there is removed")
+	}
+	if _, err := h.run(t.Context(), as(Operator), "clip.remove", []byte(`{"name":"slate"}`)); err == nil || !strings.Contains(err.Error(), "needs the role director") {
+		t.Error(err)
+	}
+}

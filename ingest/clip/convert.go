@@ -1,0 +1,128 @@
+package clip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"obvan/media"
+)
+
+const (
+	convertTimeout = 5 * time.Minute
+	stillLength    = "4" // seconds of a loop made of one picture
+	mostSaid       = 300 // of ffmpeg's words
+)
+
+// whole is the shape with what the program does not say yet.
+func (s Shape) whole() Shape {
+	if s.Picture.Width < 16 || s.Picture.Height < 16 {
+		s.Picture.Width, s.Picture.Height = 1280, 720
+	}
+	if s.Picture.FrameRate < 1 || s.Picture.FrameRate > 120 {
+		s.Picture.FrameRate = 30
+	}
+	if s.Sound.Codec != media.AAC || s.Sound.SampleRate < 8000 {
+		s.Sound.SampleRate = 48000
+	}
+	if s.Sound.Codec != media.AAC || s.Sound.Channels < 1 {
+		s.Sound.Channels = 2
+	}
+	return s
+}
+
+// words is the shape as somebody who makes a clip by hand needs it.
+func (s Shape) words() string {
+	return fmt.Sprintf("an MP4 with H.264 %dx%d at %.4g pictures a second, a key frame a second, no B-frames, and AAC at %d Hz in %d channels",
+		s.Picture.Width, s.Picture.Height, s.Picture.FrameRate, s.Sound.SampleRate, s.Sound.Channels)
+}
+
+// shape makes a clip of the upload from: in the program's size and rates, with a key
+// frame each second. One at a time: it takes a while, and the show goes on beside it.
+func (c *Clips) shape(ctx context.Context, is kind, from, to string, like Shape, unfit string) error {
+	like = like.whole()
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return fmt.Errorf("%w (%s): install ffmpeg, or upload %s", ErrNoFFmpeg, unfit, like.words())
+	}
+	ctx, cancel := context.WithTimeout(ctx, convertTimeout)
+	defer cancel()
+	select {
+	case c.convert <- struct{}{}:
+		defer func() { <-c.convert }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another conversion: %w", ctx.Err())
+	}
+	said := &short{}
+	cmd := exec.CommandContext(ctx, ffmpeg, like.arguments(is, from, to)...)
+	cmd.Stderr, cmd.WaitDelay = said, time.Second
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("convert the clip: %w", ctx.Err())
+		}
+		return fmt.Errorf("%w: %s", ErrConverter, said.words(from, to))
+	}
+	unfit, err = c.fit(to, like)
+	if err == nil && unfit != "" {
+		err = errors.New(unfit)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConverter, err)
+	}
+	return nil
+}
+
+// arguments is ffmpeg's command line.
+func (s Shape) arguments(is kind, from, to string) []string {
+	args := []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"}
+	rate := fmt.Sprintf("%.6g", s.Picture.FrameRate)
+	if is == movie {
+		args = append(args, "-f", string(is), "-i", from)
+	} else {
+		args = append(args, "-f", string(is), "-loop", "1", "-framerate", rate, "-t", stillLength, "-i", from)
+	}
+	size := fmt.Sprintf("%d:%d", s.Picture.Width, s.Picture.Height)
+	return append(args,
+		"-map", "0:v:0", "-map", "0:a:0?", "-af", "apad", "-shortest", "-t", fmt.Sprint(maxDuration.Seconds()),
+		"-vf", "scale="+size+":force_original_aspect_ratio=decrease,pad="+size+":(ow-iw)/2:(oh-ih)/2,setsar=1,fps="+rate+",format=yuv420p",
+		"-c:v", "libx264", "-preset", "veryfast", "-profile:v", s.profile(), "-threads", "2", "-crf", "20", "-maxrate", "6M", "-bufsize", "6M",
+		"-bf", "0", "-force_key_frames", "expr:gte(t,n_forced)", "-sc_threshold", "0",
+		"-c:a", "aac", "-b:a", "128k", "-ar", fmt.Sprint(s.Sound.SampleRate), "-ac", fmt.Sprint(s.Sound.Channels),
+		"-movflags", "+faststart", "-f", "mp4", to)
+}
+
+// profile is the picture's, as x264 calls it (H.264, A.2).
+func (s Shape) profile() string {
+	if c := s.Picture.Config; s.Picture.Codec == media.H264 && len(c) > 1 {
+		switch c[1] {
+		case 66:
+			return "baseline"
+		case 77:
+			return "main"
+		}
+	}
+	return "high"
+}
+
+// short keeps the beginning of what ffmpeg says.
+type short struct{ text []byte }
+
+func (s *short) Write(p []byte) (int, error) {
+	s.text = append(s.text, p[:min(len(p), mostSaid-len(s.text))]...)
+	return len(p), nil
+}
+
+// words is what it said, without the paths of this machine.
+func (s *short) words(paths ...string) string {
+	text := strings.Join(strings.Fields(string(s.text)), " ")
+	for _, path := range paths {
+		text = strings.ReplaceAll(text, path, "the upload")
+	}
+	if text == "" {
+		return "it did not say why"
+	}
+	return strings.ToValidUTF8(text, "")
+}

@@ -1,0 +1,273 @@
+package clip
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/abema/go-mp4"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/pmp4"
+
+	"obvan/media"
+	"obvan/media/silence"
+)
+
+// Bounds of what a file may say of itself: it is believed only so far.
+const (
+	maxSamples = 200_000 // of all tracks: ten minutes at 120 pictures, and of sound
+	maxTracks  = 8
+	maxSample  = 8 << 20
+)
+
+// file is an open clip. Its samples are read when they are due, so that a long clip
+// takes no memory. Its methods are for one goroutine.
+type file struct {
+	f        *os.File
+	tracks   media.Tracks // the picture, and the sound when there is one
+	pictures []shot
+	frames   []*pmp4.Sample
+	quiet    []byte // a silent frame; nil when there is none for this sound
+	length   time.Duration
+}
+
+// shot is a picture and its times.
+type shot struct {
+	sample   *pmp4.Sample
+	dts, pts time.Duration
+}
+
+// open reads what a clip has. Errors are ErrNoClip, ErrTooBig and ErrNotAClip, and
+// say what is wrong with the file.
+func open(path string) (*file, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoClip
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &file{f: f}
+	if err := c.read(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *file) close() { c.f.Close() }
+
+// replaced reports whether another file lies at path by now.
+func (c *file) replaced(path string) bool {
+	now, err := os.Stat(path)
+	was, err2 := c.f.Stat()
+	return err != nil || err2 != nil || !os.SameFile(now, was)
+}
+
+// sound reports whether the clip has sound.
+func (c *file) sound() bool { return len(c.tracks) > 1 }
+
+func (c *file) read() error {
+	info, err := c.f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: it is not a file", ErrNotAClip)
+	}
+	if info.Size() > MaxBytes {
+		return fmt.Errorf("%w: %d MB at most", ErrTooBig, MaxBytes>>20)
+	}
+	if err := modest(c.f); err != nil {
+		return err
+	}
+	if _, err := c.f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	var p pmp4.Presentation
+	if err := p.Unmarshal(c.f); err != nil {
+		return fmt.Errorf("%w: not an MP4 that can be read: %w", ErrNotAClip, err)
+	}
+	for _, t := range p.Tracks {
+		if err := c.add(t, info.Size()); err != nil {
+			return err
+		}
+	}
+	return c.whole()
+}
+
+// modest checks that the file's tables are of a size that a clip can have, before
+// they are unfolded: a table of ten bytes can promise millions of samples.
+func modest(r io.ReadSeeker) error {
+	stbl := mp4.BoxPath{mp4.BoxTypeMoov(), mp4.BoxTypeTrak(), mp4.BoxTypeMdia(), mp4.BoxTypeMinf(), mp4.BoxTypeStbl(), mp4.BoxTypeStts()}
+	tables, err := mp4.ExtractBoxWithPayload(r, nil, stbl)
+	if err != nil {
+		return fmt.Errorf("%w: not an MP4 that can be read: %w", ErrNotAClip, err)
+	}
+	if len(tables) > maxTracks {
+		return fmt.Errorf("%w: it has %d tracks", ErrNotAClip, len(tables))
+	}
+	total := uint64(0)
+	for _, t := range tables {
+		for _, e := range t.Payload.(*mp4.Stts).Entries {
+			total += uint64(e.SampleCount)
+		}
+	}
+	if total > maxSamples {
+		return fmt.Errorf("%w: %v at most", ErrTooBig, maxDuration)
+	}
+	return nil
+}
+
+// add takes a track that is of use: the first picture, the first sound.
+func (c *file) add(t *pmp4.Track, size int64) error {
+	sum := int64(0)
+	for _, s := range t.Samples {
+		sum += int64(s.PayloadSize)
+		if s.PayloadSize > maxSample || sum > size || s.GetPayload == nil {
+			return fmt.Errorf("%w: its samples are larger than itself", ErrNotAClip)
+		}
+	}
+	switch codec := t.Codec.(type) {
+	case *codecs.H264:
+		if c.pictures == nil {
+			return c.addPictures(t, codec)
+		}
+	case *codecs.MPEG4Audio:
+		if c.frames == nil {
+			return c.addSound(t, codec)
+		}
+	}
+	return nil
+}
+
+func (c *file) addPictures(t *pmp4.Track, codec *codecs.H264) error {
+	track, err := media.H264Track(codec.SPS, codec.PPS)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotAClip, err)
+	}
+	if len(t.Samples) == 0 || t.Samples[0].IsNonSyncSample {
+		return fmt.Errorf("%w: it does not begin with a key frame", ErrNotAClip)
+	}
+	at, scale := int64(0), int64(t.TimeScale)
+	early := int32(0) // how much earlier than decoded a picture would be shown
+	for _, s := range t.Samples {
+		early = min(early, s.PTSOffset)
+	}
+	for _, s := range t.Samples {
+		dts := span(at, scale)
+		c.pictures = append(c.pictures, shot{s, dts, dts + span(int64(s.PTSOffset)-int64(early), scale)})
+		at += max(int64(s.Duration), 1)
+		if c.length = span(at, scale); c.length > maxDuration {
+			return fmt.Errorf("%w: %v at most", ErrTooBig, maxDuration)
+		}
+	}
+	if track.FrameRate == 0 && c.length > 0 {
+		track.FrameRate = float64(len(t.Samples)) / c.length.Seconds()
+	}
+	c.tracks = append(media.Tracks{track}, c.tracks...)
+	return nil
+}
+
+// span is a time of a file that counts in scale.
+func span(at, scale int64) time.Duration {
+	return time.Duration(at/scale)*time.Second + time.Duration(at%scale)*time.Second/time.Duration(scale)
+}
+
+func (c *file) addSound(t *pmp4.Track, codec *codecs.MPEG4Audio) error {
+	asc, err := codec.Config.Marshal()
+	if err != nil {
+		return fmt.Errorf("%w: its sound: %w", ErrNotAClip, err)
+	}
+	if codec.Config.SampleRate <= 0 {
+		return fmt.Errorf("%w: its sound has no rate", ErrNotAClip)
+	}
+	track := media.Track{Codec: media.AAC, Config: asc, SampleRate: codec.Config.SampleRate, Channels: channels(codec.Config.ChannelConfig)}
+	c.frames, c.quiet = t.Samples, silence.Frame(&track)
+	c.tracks = append(c.tracks, track)
+	return nil
+}
+
+// channels is how many a channelConfiguration has (ISO/IEC 14496-3, table 1.19).
+func channels(config uint8) int {
+	if config == 7 {
+		return 8
+	}
+	return int(config)
+}
+
+func (c *file) whole() error {
+	if len(c.pictures) == 0 {
+		return fmt.Errorf("%w: it has no H.264 picture", ErrNotAClip)
+	}
+	if c.sound() && len(c.frames) == 0 {
+		c.tracks = c.tracks[:1]
+	}
+	return nil
+}
+
+// picture reads the n-th picture; its PTS is within the clip.
+func (c *file) picture(n int) (media.AccessUnit, error) {
+	s := &c.pictures[n]
+	data, err := s.sample.GetPayload()
+	if err != nil {
+		return media.AccessUnit{}, fmt.Errorf("read a picture: %w", err)
+	}
+	au := media.AccessUnit{PTS: s.pts, Disposable: true}
+	if au.Data, err = strip(data, &au); err != nil {
+		return media.AccessUnit{}, err
+	}
+	return au, nil
+}
+
+// frame reads the n-th frame of sound since the loop began.
+func (c *file) frame(n int) (media.AccessUnit, error) {
+	au := media.AccessUnit{Track: 1, Key: true, Data: c.quiet}
+	if n >= len(c.frames) && c.quiet != nil {
+		return au, nil
+	}
+	data, err := c.frames[n%len(c.frames)].GetPayload()
+	if err != nil {
+		return au, fmt.Errorf("read sound: %w", err)
+	}
+	au.Data = data
+	return au, nil
+}
+
+// H.264 NAL unit types (H.264, table 7-1).
+const (
+	nalSlice = 1
+	nalIDR   = 5
+	nalSPS   = 7
+	nalPPS   = 8
+	nalAUD   = 9
+)
+
+// strip leaves out what an access unit has no place for: parameter sets, which are
+// the track's, and delimiters. It works in place, and notes what the picture is.
+func strip(data []byte, au *media.AccessUnit) ([]byte, error) {
+	kept := data[:0]
+	for rest := data; len(rest) > 0; {
+		if len(rest) < 5 || binary.BigEndian.Uint32(rest) > uint32(len(rest)-4) {
+			return nil, fmt.Errorf("%w: a picture that is cut short", ErrNotAClip)
+		}
+		end := 4 + int(binary.BigEndian.Uint32(rest))
+		if end < 5 {
+			return nil, fmt.Errorf("%w: a picture with an empty part", ErrNotAClip)
+		}
+		kind := rest[4] & 0x1f
+		if kind >= nalSlice && kind <= nalIDR {
+			au.Key = au.Key || kind == nalIDR
+			au.Disposable = au.Disposable && rest[4]&0x60 == 0 // nal_ref_idc (H.264, 7.4.1)
+		}
+		if kind != nalSPS && kind != nalPPS && kind != nalAUD {
+			kept = append(kept, rest[:end]...)
+		}
+		rest = rest[end:]
+	}
+	return kept, nil
+}

@@ -51,11 +51,12 @@ var fences = []struct {
 	folders []string
 	why     string
 }{
-	{"github.com/bluenviron/gortsplib/v4", []string{"ingest/rtsp", "monitor/rtsp", "media/rtp"}, "a move to v5 must stay a change of import paths"},
+	{"github.com/bluenviron/gortsplib/v4", []string{"ingest/rtsp", "monitor/rtsp", "relay/rtsp", "media/rtp"}, "a move to v5 must stay a change of import paths"},
 	{"github.com/andreykaipov/goobs", []string{"mixer/obs", "control/obsws"}, "obs-websocket is one mixer's matter"},
 	{"github.com/gorilla/websocket", []string{"control", "mixer/obs"}, "one websocket library, two doors"},
 	{"github.com/prometheus/client_golang", []string{"control"}, "rooms count; control tells"},
 	{"github.com/pion/webrtc/v4", []string{"monitor/whep", "ingest/whip", "relay/whip"}, "WebRTC stays at its doors"},
+	{"github.com/datarhei/gosrt", []string{"relay/srt"}, "each call that fails leaks a goroutine, and handshakes can panic: only its cryptography is used"},
 	{"github.com/tphakala/go-aac", []string{"monitor/sound", "monitor/whep", "media/aac"}, "it is LGPL: the code that touches it is one file"},
 }
 

@@ -20,6 +20,7 @@ import (
 	"obvan/mixer/program"
 	"obvan/relay"
 	rtmppush "obvan/relay/rtmp"
+	rtsppush "obvan/relay/rtsp"
 	srtpush "obvan/relay/srt"
 )
 
@@ -41,6 +42,7 @@ func outputs() relay.Protocols {
 	push := rtmppush.New(nil)
 	return relay.Protocols{
 		"rtmp": push.Push, "rtmps": push.Push,
+		"rtsp": rtsppush.New(nil).Push, "rtsps": rtsppush.New(nil).Push,
 		"srt": srtpush.New().Push,
 	}
 }

@@ -1,0 +1,41 @@
+package sock
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Limit keeps a backlog out of the kernel: a write waits once so many bytes were not
+// even sent. What is sent and not yet acknowledged may be as much as the path holds.
+func Limit(c *net.TCPConn, unsent int) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	// Without it everything works as well, only later: nothing to report.
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
+	})
+}
+
+// Inspect asks how much the far end's kernel has not taken yet, and how far away it
+// is. ok is false when the system does not say.
+func Inspect(c *net.TCPConn) (unsent int, rtt time.Duration, ok bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, 0, false
+	}
+	err = raw.Control(func(fd uintptr) {
+		n, e := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+		if e != nil {
+			return
+		}
+		unsent, ok = n, true
+		if info, e := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); e == nil {
+			rtt = time.Duration(info.Rtt) * time.Microsecond
+		}
+	})
+	return unsent, rtt, ok && err == nil
+}

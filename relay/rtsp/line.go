@@ -1,0 +1,161 @@
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"obvan/internal/sock"
+	"obvan/relay"
+)
+
+const (
+	dialTimeout = 8 * time.Second
+
+	// unsentLimit is how much the kernel may hold that was not sent yet: 170 ms at
+	// 6 Mbit/s. More would hide a backlog from us.
+	unsentLimit = 128 << 10
+
+	linger = 400 * time.Millisecond // for the server to read the goodbye
+)
+
+// line is the connection: it counts what leaves, and gives a far end up that takes
+// nothing. As long as it takes something, however little, a write goes on.
+type line struct {
+	*net.TCPConn
+	link  *relay.Link
+	stall time.Duration
+
+	writing atomic.Bool
+
+	mu       sync.Mutex
+	deadline time.Time // final, once set: everything ends by then
+}
+
+// dial connects, with TLS where the target asks for it.
+func (l *line) dial(ctx context.Context, to target, config *tls.Config) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	conn, err := d.DialContext(ctx, "tcp", to.addr)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.TCPConn = conn.(*net.TCPConn)
+	l.mu.Unlock()
+	sock.Limit(l.TCPConn, unsentLimit)
+	if !to.secure {
+		return l, nil
+	}
+	if config == nil {
+		config = &tls.Config{}
+	}
+	config = config.Clone()
+	if config.ServerName == "" {
+		config.ServerName = to.host
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	secure := tls.Client(l, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("TLS: %w", err)
+	}
+	return secure, nil
+}
+
+// Write is one write of all of p.
+func (l *line) Write(p []byte) (n int, err error) {
+	l.writing.Store(true)
+	defer l.writing.Store(false)
+	for {
+		if err := l.arm(); err != nil {
+			return n, err
+		}
+		m, err := l.TCPConn.Write(p[n:])
+		n += m
+		l.link.Sent.Add(uint64(m))
+		switch {
+		case err == nil:
+			return n, nil
+		case !errors.Is(err, os.ErrDeadlineExceeded) || l.ending():
+			return n, fmt.Errorf("send: %w", err)
+		case m == 0:
+			return n, fmt.Errorf("%w for %v", relay.ErrStalled, l.stall)
+		}
+	}
+}
+
+func (l *line) arm() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.deadline.IsZero() {
+		return nil
+	}
+	return l.TCPConn.SetWriteDeadline(time.Now().Add(l.stall))
+}
+
+// finishBy is the last deadline: reads and writes fail from then on.
+func (l *line) finishBy(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.TCPConn != nil && (l.deadline.IsZero() || at.Before(l.deadline)) {
+		l.deadline = at
+		_ = l.TCPConn.SetDeadline(at)
+	}
+}
+
+func (l *line) ending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.deadline.IsZero()
+}
+
+// SetDeadline and its kin do nothing: gortsplib would set what Write knows better.
+func (l *line) SetDeadline(time.Time) error      { return nil }
+func (l *line) SetReadDeadline(time.Time) error  { return nil }
+func (l *line) SetWriteDeadline(time.Time) error { return nil }
+
+// voice is the connection as gortsplib and the sender share it: whole messages.
+type voice struct {
+	net.Conn
+	line *line
+
+	mu   sync.Mutex
+	over chan struct{} // closed when the far end said its last
+	once sync.Once
+}
+
+func (v *voice) Write(p []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.Conn.Write(p)
+}
+
+func (v *voice) Read(p []byte) (int, error) {
+	n, err := v.Conn.Read(p)
+	if err != nil {
+		v.once.Do(func() { close(v.over) })
+	}
+	return n, err
+}
+
+// Close gives the server a moment to read it all: closing at once could throw away
+// what it has not read yet.
+func (v *voice) Close() error {
+	v.line.finishBy(time.Now().Add(linger))
+	if s, ok := v.Conn.(*tls.Conn); ok {
+		_ = s.CloseWrite()
+	}
+	_ = v.line.CloseWrite()
+	select {
+	case <-v.over:
+	case <-time.After(linger):
+	}
+	return v.line.Close()
+}

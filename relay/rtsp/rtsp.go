@@ -1,0 +1,121 @@
+// Package rtsp sends the program to RTSP servers: ANNOUNCE and RECORD (RFC 2326),
+// RTP interleaved on the one TCP connection.
+//
+// The stream key of a destination is the end of its address: rtsp://host/live and the
+// key "cam" are rtsp://host/live/cam. An address that ends in "=" is completed by the
+// key as it is: rtsp://host/live/cam?key= is what another studio of this make wants.
+// A server's user name and password stand in the address.
+//
+// gortsplib does the talk. The media is written by us, a picture at a time and straight
+// to the socket: its queue would hide a backlog, and drop packets when it is full.
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/media/rtp"
+	"obvan/relay"
+)
+
+const (
+	// DefaultBacklog is how far a destination may fall behind before pictures are left
+	// out up to a key frame.
+	DefaultBacklog = 5 * time.Second
+
+	// DefaultStall is for how long a far end may take nothing before the connection is
+	// given up.
+	DefaultStall = 10 * time.Second
+)
+
+// Output sends to RTSP servers. Change its fields before the first Push only.
+type Output struct {
+	Backlog time.Duration
+	Stall   time.Duration
+
+	tls *tls.Config
+}
+
+// New makes an output; config, which may be nil, is for rtsps: the server's name is
+// added to it.
+func New(config *tls.Config) *Output {
+	return &Output{Backlog: DefaultBacklog, Stall: DefaultStall, tls: config}
+}
+
+// Push is relay.Push for rtsp:// and rtsps://.
+func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	to, err := parse(u)
+	if err != nil {
+		return err
+	}
+	var held *media.AccessUnit
+	for {
+		if held == nil { // a description needs the tracks as they will be sent
+			au, err := first(ctx, sub)
+			if au == nil {
+				return err
+			}
+			held = au
+		}
+		s, err := o.session(ctx, to, sub, link, held)
+		if !errors.Is(err, errTracks) || ctx.Err() != nil {
+			return to.redacted(err)
+		}
+		held = s.held
+	}
+}
+
+// first is the unit to start with; nil when there will be none.
+func first(ctx context.Context, sub *hub.Subscriber) (*media.AccessUnit, error) {
+	for {
+		au, err := sub.Next(ctx)
+		if err != nil {
+			return nil, nil // cancelled, or the program ended
+		}
+		if au.Key && (au.Video() || au.Tracks.Video() < 0) {
+			return &au, nil
+		}
+	}
+}
+
+// session is one connection, which starts with the unit held.
+func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, held *media.AccessUnit) (*sender, error) {
+	out, err := rtp.NewWriter(held.Tracks)
+	if err != nil {
+		return nil, relay.Say(relay.ErrUnsupported, "RTSP can't carry the program as it is coded")
+	}
+	c, err := record(ctx, to, out.Description(), &line{link: link, stall: o.Stall}, o.tls)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = nil
+		}
+		return nil, err
+	}
+	link.Accepted()
+	s := newSender(c, out, sub, o, held)
+	link.Gauge(s.measure)
+	return s, s.run(ctx)
+}
+
+// redacted is err without secrets, for errors whose text a server had a part in.
+func (t target) redacted(err error) error {
+	if err == nil {
+		return nil
+	}
+	var said *relay.Said
+	if errors.As(err, &said) {
+		return relay.Say(said.Class, relay.Redact(said.Text, t.secrets...))
+	}
+	if text := err.Error(); relay.Redact(text, t.secrets...) != text {
+		return fmt.Errorf("%s", relay.Redact(text, t.secrets...))
+	}
+	return err
+}
+
+var _ relay.Push = (&Output{}).Push

@@ -1,0 +1,275 @@
+package rtsp_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+	"github.com/pion/rtcp"
+	pion "github.com/pion/rtp"
+
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/media/rtp"
+	"obvan/relay"
+	"obvan/relay/relaytest"
+	"obvan/relay/rtsp"
+	"obvan/relay/sink"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// farEnd is the library's server behind a path that can be bad.
+type farEnd struct {
+	server *gortsplib.Server
+	path   *relaytest.Path
+	scheme string
+	over   chan struct{}
+
+	mu       sync.Mutex
+	behave   func(key string) sink.Behaviour
+	sessions []*sink.Session
+	open     map[*gortsplib.ServerSession]*publisher
+}
+
+// publisher is one session of a server.
+type publisher struct {
+	ses    *sink.Session
+	how    sink.Behaviour
+	reader *rtp.Reader
+	tracks media.Tracks
+}
+
+func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
+
+func (p *publisher) Write(au media.AccessUnit) {
+	p.ses.Take(sink.Unit{
+		Video: p.tracks[au.Track].Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: &p.tracks[au.Track], Arrived: au.Arrived,
+	})
+}
+
+func startFarEnd(t testing.TB) *farEnd {
+	f := &farEnd{
+		scheme: "rtsp", over: make(chan struct{}), open: map[*gortsplib.ServerSession]*publisher{},
+		behave: func(string) sink.Behaviour { return sink.Behaviour{} },
+	}
+	var ln net.Listener
+	f.server = &gortsplib.Server{Handler: f, RTSPAddress: "127.0.0.1:0", Listen: func(network, addr string) (_ net.Listener, err error) {
+		ln, err = net.Listen(network, addr)
+		return ln, err
+	}}
+	if err := f.server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.path = relaytest.NewPath(t, ln.Addr().String())
+	t.Cleanup(func() { close(f.over); f.server.Close() })
+	return f
+}
+
+func (f *farEnd) URL() string { return f.scheme + "://" + f.path.Addr() + "/live/cam?key=" }
+
+func (f *farEnd) Behave(how func(key string) sink.Behaviour) {
+	f.mu.Lock()
+	f.behave = how
+	f.mu.Unlock()
+}
+
+func (f *farEnd) Last(key string) *sink.Session {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last(key)
+}
+
+func (f *farEnd) last(key string) *sink.Session {
+	for i := len(f.sessions) - 1; i >= 0; i-- {
+		if f.sessions[i].Key == key {
+			return f.sessions[i]
+		}
+	}
+	return nil
+}
+
+func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
+	u := (*url.URL)(ctx.Request.URL)
+	key := strings.TrimPrefix(u.RawQuery, "key=")
+	if u.RawQuery == "" {
+		key = strings.TrimPrefix(u.EscapedPath(), "/live/")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := &publisher{ses: f.last(key), how: f.behave(key)}
+	if p.ses != nil && p.ses.Ended() {
+		p.ses.Return() // it connects anew for another coding
+	} else {
+		p.ses = sink.NewSession("live", key)
+		f.sessions = append(f.sessions, p.ses)
+	}
+	if p.how.Refuse != "" {
+		return &base.Response{StatusCode: base.StatusForbidden, StatusMessage: p.how.Refuse}, nil
+	}
+	var err error
+	if p.reader, err = rtp.NewReader(ctx.Description, p); err != nil {
+		return &base.Response{StatusCode: base.StatusBadRequest}, err
+	}
+	f.open[ctx.Session] = p
+	return &base.Response{StatusCode: base.StatusOK}, nil
+}
+
+func (f *farEnd) OnSetup(*gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	return &base.Response{StatusCode: base.StatusOK}, nil, nil
+}
+
+func (f *farEnd) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
+	f.mu.Lock()
+	p := f.open[ctx.Session]
+	f.mu.Unlock()
+	if p.how.NoAnswer {
+		<-f.over
+	}
+	p.reader.Ready()
+	for i, format := range p.reader.Formats() {
+		ctx.Session.OnPacketRTP(format.Media, format.Format, func(pkt *pion.Packet) { _ = p.reader.Packet(i, pkt, time.Now()) })
+		ctx.Session.OnPacketRTCP(format.Media, func(pkt rtcp.Packet) {
+			if sr, ok := pkt.(*rtcp.SenderReport); ok {
+				p.reader.SenderReport(i, sr)
+			}
+		})
+	}
+	f.path.Accepted(p.how)
+	return &base.Response{StatusCode: base.StatusOK}, nil
+}
+
+func (f *farEnd) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
+	f.mu.Lock()
+	p := f.open[ctx.Session]
+	f.mu.Unlock()
+	if p != nil {
+		var torn liberrors.ErrServerSessionTornDown
+		p.ses.Leave(errors.As(ctx.Error, &torn))
+	}
+}
+
+func (f *farEnd) OnPacketsLost(*gortsplib.ServerHandlerOnPacketsLostCtx) {}
+func (f *farEnd) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) {}
+
+func TestContract(t *testing.T) {
+	relaytest.Test(t, func(t *testing.T) relaytest.Output {
+		out := rtsp.New(nil)
+		out.Stall, out.Backlog = time.Second, 2*time.Second
+		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t), Lacks: relaytest.Lacks{Metadata: true, DecodeTimes: true}}
+	})
+}
+
+// push sends a program to address until live, and returns the far end's last session
+// with that key.
+func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*sink.Session, error) {
+	t.Helper()
+	p := relaytest.NewProgram(t, 3000)
+	p.Pictures(5)
+	sub, err := p.Hub.Subscribe("program")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	link, ended := relay.NewLink(nil), make(chan error, 1)
+	go func() { defer sub.Close(); ended <- out.Push(ctx, u, sub, link) }()
+	testkit.Eventually(t, 5*time.Second, func() bool { p.Picture(); return link.IsLive() || len(ended) > 0 }, "live or over")
+	cancel()
+	return f.Last(key), <-ended
+}
+
+func TestTheKeyEndsThePath(t *testing.T) {
+	f := startFarEnd(t)
+	s, err := push(t, rtsp.New(nil), f, "rtsp://"+f.path.Addr()+"/live#camera-1", "camera-1")
+	if err != nil || s == nil || s.Tally().Pictures == 0 || !s.Unpublished() {
+		t.Fatalf("session %v, err = %v", s, err)
+	}
+}
+
+func TestServersOverTLSAreChecked(t *testing.T) {
+	f := startFarEnd(t)
+	server, roots := certificate(t)
+	tlsAddr := wrapTLS(t, server, f.path.Addr())
+	s, err := push(t, rtsp.New(&tls.Config{RootCAs: roots}), f, "rtsps://"+tlsAddr+"/live#secret", "secret")
+	if err != nil || s == nil || s.Tally().Pictures == 0 {
+		t.Fatalf("session %v, err = %v", s, err)
+	}
+	var unknown *tls.CertificateVerificationError
+	if _, err := push(t, rtsp.New(nil), f, "rtsps://"+tlsAddr+"/live#secret", "secret"); !errors.As(err, &unknown) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestAddressesWithoutAPlaceForTheKeyAreRefused(t *testing.T) {
+	f := startFarEnd(t)
+	for _, address := range []string{"rtsp://" + f.path.Addr(), "rtsp://" + f.path.Addr() + "/live?a=b#secret"} {
+		if _, err := push(t, rtsp.New(nil), f, address, ""); !errors.Is(err, relay.ErrRefused) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: err = %v", address, err)
+		}
+	}
+}
+
+// wrapTLS puts TLS in front of addr.
+func wrapTLS(t *testing.T, config *tls.Config, addr string) string {
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", addr)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			open.Go(func() { _, _ = io.Copy(in, out); in.Close() })
+			open.Go(func() { _, _ = io.Copy(out, in); out.Close() })
+		}
+	})
+	t.Cleanup(func() { ln.Close(); open.Wait() })
+	return ln.Addr().String()
+}
+
+// certificate is one for this machine, and a pool that trusts it.
+func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
+}

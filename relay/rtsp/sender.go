@@ -1,0 +1,253 @@
+package rtsp
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"obvan/hub"
+	"obvan/internal/sock"
+	"obvan/media"
+	"obvan/media/rtp"
+	"obvan/relay"
+)
+
+const (
+	reportEvery = 5 * time.Second // RFC 3550, 6.2
+	goodbye     = 1500 * time.Millisecond
+
+	// drainProof is for how long a server must have taken data, and kept the connection,
+	// to count as live: RTSP acknowledges nothing.
+	drainProof = time.Second
+
+	batch = 64 << 10 // of one write
+)
+
+// errTracks ends a session whose description does not fit the program's new coding;
+// another one is made.
+var errTracks = errors.New("the program is coded in another way now: connecting anew")
+
+// sender writes the program to a session.
+type sender struct {
+	*connection
+	out    *rtp.Writer
+	sub    *hub.Subscriber
+	link   *relay.Link
+	held   *media.AccessUnit // to be sent first
+	tracks *media.Tracks
+
+	shed     relay.Shed
+	accepted time.Time
+	base     time.Duration // decode time of the first unit
+	reports  []report      // by track
+	buf      []byte
+
+	lag atomic.Int64
+}
+
+// report is what a receiver is told to keep sound and picture together.
+type report struct {
+	packets, octets uint32
+	sent            time.Time // when it was told last
+}
+
+func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {
+	tracks := held.Tracks
+	if sub.SkipToKey() > 0 { // it grew old while we dialled
+		held = nil
+	}
+	s := &sender{connection: c, out: out, sub: sub, link: c.line.link, held: held, tracks: tracks, accepted: time.Now(), base: -1}
+	s.shed.Limit, s.reports = o.Backlog, make([]report, len(*tracks))
+	return s
+}
+
+// run sends until ctx is done or the program ends (nil), or the far end fails.
+func (s *sender) run(ctx context.Context) error {
+	within, lost := context.WithCancel(ctx)
+	defer lost()
+	var heard error
+	gone := make(chan struct{})
+	go func() {
+		heard = s.client.Wait()
+		lost()
+		s.line.finishBy(time.Now()) // a write that is under way may be stuck
+		close(gone)
+	}()
+	// A write that is under way ends soon enough for the goodbye.
+	defer context.AfterFunc(ctx, func() { s.line.finishBy(time.Now().Add(goodbye / 2)) })()
+	err := s.loop(within)
+	ended := within.Err() != nil && ctx.Err() == nil // by the far end
+	if err != nil && !errors.Is(err, errTracks) {
+		s.line.finishBy(time.Now()) // it takes no goodbye either
+	}
+	s.client.Close() // with a TEARDOWN
+	<-gone
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case ended && !errors.Is(err, relay.ErrStalled):
+		return fmt.Errorf("the server ended the session: %w", heard)
+	}
+	return err
+}
+
+// loop returns nil when ctx is done or the program ended.
+func (s *sender) loop(ctx context.Context) error {
+	for ctx.Err() == nil {
+		now := time.Now()
+		au, err := s.next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err == hub.ErrNotYet:
+			s.shed.CaughtUp(now)
+			s.lag.Store(0)
+			s.prove(now)
+			select {
+			case <-s.sub.Ready():
+			case <-ctx.Done():
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		if err := s.send(&au, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next is the next unit.
+func (s *sender) next() (au media.AccessUnit, err error) {
+	if s.held != nil {
+		au, s.held = *s.held, nil
+		return au, nil
+	}
+	return s.sub.TryNext()
+}
+
+// send writes one unit, unless it is left out.
+func (s *sender) send(au *media.AccessUnit, now time.Time) error {
+	if au.Tracks != s.tracks {
+		if !s.out.Serves(s.tracks, au.Tracks) {
+			s.held = au
+			return errTracks
+		}
+		s.tracks = au.Tracks
+	}
+	if s.base < 0 {
+		if !au.Key || !au.Video() && s.tracks.Video() >= 0 {
+			return nil // a session starts with a key frame
+		}
+		s.base = au.DTS
+		s.shed.Start(au.DTS, now)
+	}
+	p := s.out.Track(au.Track)
+	if p == nil || au.DTS < s.base {
+		return nil // sound from before the first picture, or a track that can't be sent
+	}
+	age := s.shed.Age(au.DTS, now)
+	s.lag.Store(int64(age))
+	if !s.shed.Keeps(au, age) {
+		if au.Video() {
+			s.link.Dropped.Add(1)
+		}
+		return nil
+	}
+	return s.write(au, p, now)
+}
+
+// write sends a unit's packets, in as few writes as is reasonable.
+func (s *sender) write(au *media.AccessUnit, p *rtp.Packetiser, now time.Time) error {
+	packets, err := p.Packets(au)
+	if err != nil || len(packets) == 0 {
+		return nil //nolint:nilerr // a unit that is broken: the next may be well
+	}
+	r, channel := &s.reports[au.Track], s.channels[s.media(au.Track)]
+	s.buf = s.buf[:0]
+	if now.Sub(r.sent) >= reportEvery {
+		r.sent = now
+		sr := rtcp.SenderReport{
+			SSRC: packets[0].SSRC, NTPTime: ntp(s.accepted.Add(au.PTS - s.base)), RTPTime: packets[0].Timestamp,
+			PacketCount: r.packets, OctetCount: r.octets,
+		}
+		if b, err := sr.Marshal(); err == nil {
+			s.frame(channel+1, len(b))
+			s.buf = append(s.buf, b...)
+		}
+	}
+	for _, pkt := range packets {
+		size := pkt.MarshalSize()
+		s.frame(channel, size)
+		at := len(s.buf)
+		s.buf = append(s.buf, make([]byte, size)...)
+		if _, err := pkt.MarshalTo(s.buf[at:]); err != nil {
+			return fmt.Errorf("RTP: %w", err)
+		}
+		r.packets++
+		r.octets += uint32(len(pkt.Payload))
+		if len(s.buf) >= batch {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return s.flush()
+}
+
+// frame adds what stands before a packet on a TCP connection (RFC 2326, 10.12).
+func (s *sender) frame(channel, size int) {
+	s.buf = append(s.buf, '$', byte(channel))
+	s.buf = binary.BigEndian.AppendUint16(s.buf, uint16(size))
+}
+
+func (s *sender) flush() error {
+	_, err := s.voice.Write(s.buf)
+	s.buf = s.buf[:0]
+	return err
+}
+
+// media is the place of a track's media in the description.
+func (s *sender) media(track int) int {
+	for i, m := range s.out.Description().Medias {
+		if m == s.out.Media(track) {
+			return i
+		}
+	}
+	return 0
+}
+
+// prove says live once the server has taken data for a while.
+func (s *sender) prove(now time.Time) {
+	if s.link.IsLive() || s.base < 0 || now.Sub(s.accepted) < drainProof {
+		return
+	}
+	if unsent, _, ok := sock.Inspect(s.line.TCPConn); !ok || s.link.Sent.Load() > uint64(unsent) {
+		s.link.Live()
+	}
+}
+
+// measure brings the link's counters up to date, from the supervisor's goroutine.
+func (s *sender) measure() {
+	unsent, rtt, ok := sock.Inspect(s.line.TCPConn)
+	if !ok && s.line.writing.Load() {
+		unsent = 1 // something waits: that is all there is to know
+	}
+	s.link.Unsent.Store(int64(unsent))
+	s.link.RTT.Store(int64(rtt))
+	s.link.Acked.Store(s.link.Sent.Load() - min(s.link.Sent.Load(), uint64(unsent)))
+	s.link.Lag.Store(s.lag.Load())
+}
+
+// ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).
+func ntp(t time.Time) uint64 {
+	const from1900to1970 = 2208988800
+	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
+}

@@ -1,0 +1,99 @@
+package rtsp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/bluenviron/gortsplib/v4/pkg/headers"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+
+	"obvan/relay"
+)
+
+const answerTimeout = 8 * time.Second
+
+// connection is an accepted session.
+type connection struct {
+	client   *gortsplib.Client
+	voice    *voice
+	line     *line
+	channels []int // by media: where its RTP goes (RFC 2326, 10.12)
+}
+
+// record asks the server to take the stream, up to its agreement.
+func record(ctx context.Context, to target, desc *description.Session, l *line, config *tls.Config) (*connection, error) {
+	c := &connection{line: l}
+	var dialled error
+	var mu sync.Mutex // OnResponse comes on the library's goroutine
+	tcp := gortsplib.TransportTCP
+	c.client = &gortsplib.Client{
+		Transport: &tcp, UserAgent: "obvan", ReadTimeout: answerTimeout, WriteTimeout: answerTimeout, WriteQueueSize: 8,
+		DisableRTCPSenderReports: true,
+		DialContext: func(within context.Context, _, _ string) (net.Conn, error) {
+			within, cancel := context.WithCancel(within)
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			conn, err := l.dial(within, to, config)
+			if err != nil {
+				dialled = err
+				return nil, err
+			}
+			c.voice = &voice{Conn: conn, line: l, over: make(chan struct{})}
+			return c.voice, nil
+		},
+		OnResponse: func(res *base.Response) {
+			var t headers.Transport
+			if v, ok := res.Header["Transport"]; ok && t.Unmarshal(v) == nil && t.InterleavedIDs != nil {
+				mu.Lock()
+				c.channels = append(c.channels, t.InterleavedIDs[0])
+				mu.Unlock()
+			}
+		},
+		// Left out, these would write to the standard logger.
+		OnTransportSwitch: func(error) {}, OnPacketsLost: func(uint64) {}, OnDecodeError: func(error) {},
+	}
+	stop := context.AfterFunc(ctx, func() { l.finishBy(time.Now()) })
+	err := c.client.StartRecording(to.url, desc)
+	if !stop() && err == nil {
+		c.client.Close()
+		err = ctx.Err()
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	switch {
+	case dialled != nil:
+		return nil, fmt.Errorf("connect: %w", dialled)
+	case err != nil:
+		return nil, judged(err)
+	case len(c.channels) != len(desc.Medias):
+		c.client.Close()
+		return nil, errors.New("the server did not say where it wants the stream")
+	}
+	return c, nil
+}
+
+// judged gives a refusal its class. A server that is busy or broken may take the
+// stream later.
+func judged(err error) error {
+	var status liberrors.ErrClientBadStatusCode
+	var slow liberrors.ErrClientRequestTimedOut
+	switch {
+	case errors.As(err, &status):
+		text := fmt.Sprintf("%s (%d)", status.Message, status.Code)
+		if status.Code >= 500 && status.Code != base.StatusNotImplemented || status.Code == base.StatusNotEnoughBandwidth {
+			return errors.New("the server says: " + relay.Words(text))
+		}
+		return relay.Say(relay.ErrRefused, text)
+	case errors.As(err, &slow):
+		return fmt.Errorf("talk: %w", context.DeadlineExceeded)
+	}
+	return fmt.Errorf("talk: %w", err)
+}

@@ -103,6 +103,40 @@ func TestAWrongPassphraseIsRefusedInWords(t *testing.T) {
 	}
 }
 
+func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
+	s := start(t)
+	addr := freePort(t)
+	path := filepath.Join(t.TempDir(), "received.flv")
+	listener := run(t, "ffmpeg", "-v", "warning", "-y", "-rtsp_flags", "listen", "-i", "rtsp://"+addr+"/live/far-key", "-map", "0", "-c", "copy", "-f", "flv", path)
+	twoCameras(t, s, map[string]any{"url": "rtsp://" + addr + "/live", "key": "far-key"})
+	select {
+	case <-listener.ended: // by itself, as we said goodbye
+	case <-time.After(5 * time.Second):
+		t.Error("ffmpeg still waits after the goodbye")
+		listener.signal(syscall.SIGINT)
+		<-listener.ended
+	}
+	received(t, path)
+}
+
+func TestAnotherStudioReceivesTheProgramOverRTSP(t *testing.T) {
+	far, s := start(t), start(t, "-demo")
+	far.do("feed.add", map[string]any{"id": "truck", "name": "Truck", "key": "far-key"})
+	s.live(10*time.Second, "cam1")
+	s.cut("cam1")
+	s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": "rtsp://" + far.listen["rtsp"] + "/live/truck?key=", "key": "far-key"})
+	s.do("destination.start", map[string]any{"id": "far"})
+	s.destinationLive(10*time.Second, "far")
+	st := far.await(10*time.Second, "the whole feed", func(st control.State) bool {
+		return len(st.Feeds) == 1 && st.Feeds[0].State == control.FeedLive && st.Feeds[0].FPS > 29 && st.Feeds[0].Audio != nil
+	})
+	if f := st.Feeds[0]; f.Proto != "rtsp" || len(f.Repairs) > 0 {
+		t.Errorf("the feed: %+v", f)
+	}
+	s.do("destination.stop", map[string]any{"id": "far"})
+	far.await(5*time.Second, "the feed left", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
+}
+
 // startNginxTLS puts TLS in front of an nginx-rtmp, as platforms have it, and returns
 // the file of the certificate that it shows.
 func startNginxTLS(t *testing.T, behind *nginx) (addr, certificate string) {

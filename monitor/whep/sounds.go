@@ -11,7 +11,7 @@ import (
 	"obvan/hub"
 	"obvan/internal/retry"
 	"obvan/media"
-	"obvan/monitor/sound"
+	"obvan/media/sound"
 )
 
 // sounds are the streams' sounds as Opus. Each is made once, whoever listens, and

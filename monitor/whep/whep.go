@@ -47,7 +47,7 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
-	"obvan/monitor/sound"
+	"obvan/media/sound"
 )
 
 // How many may watch. A panel with sixteen tiles, preview and program is 18

@@ -150,7 +150,7 @@ func answer(code base.StatusCode, why string) *base.Response {
 // admit says whether the peer may play the stream, and what the stream is. resp is
 // nil when it may.
 func (s *Server) admit(conn *gortsplib.ServerConn, req *base.Request, path, query string) (stream string, tracks *media.Tracks, resp *base.Response, err error) {
-	stream = strings.Trim(path, "/")
+	stream = strings.TrimPrefix(strings.Trim(path, "/"), "live/") // as cameras publish it, too
 	remote := conn.NetConn().RemoteAddr().String()
 	if err := s.may(stream, token(query, req), remote); err != nil {
 		s.log.Info("reader refused", "stream", stream, "proto", "rtsp", "remote", remote)

@@ -86,6 +86,7 @@ func (m meters) Collect(out chan<- prometheus.Metric) {
 	for _, rung := range []string{"none", "mixer", "backup", "held"} {
 		gauge("program_rung", "1 for the rung of the ladder the program is on.", one(st.Program.Rung == rung), label{"rung", rung})
 	}
+	gauge("mixer_connected", "1 while the mixer answers.", one(st.Mixer.Connected), nil)
 	gauge("show_live", "1 while the show is live.", one(st.Show.Live), nil)
 }
 

@@ -207,6 +207,17 @@ type removeScene struct {
 
 func (removeScene) GetRequestName() string { return "RemoveScene" }
 
+func TestOBSThatCannotReachTheCamerasIsTold(t *testing.T) {
+	srv := obstest.Start(t)
+	for at, want := range map[string]bool{"obs://192.0.2.9:4455": true, "obs://localhost:4455": false, srv.URL: false} {
+		h, _ := onOBS(t, srv, t.TempDir(), Options{MixerURL: at})
+		plan := h.do(t, "obs.provision", `{"preview":true}`).(Provisioned)
+		if got := strings.Contains(strings.Join(plan.Notes, " "), "another machine"); got != want {
+			t.Errorf("%s: %v", at, plan.Notes)
+		}
+	}
+}
+
 func TestOBSOnAnotherMachineShowsTheMixersKey(t *testing.T) {
 	srv := obstest.Start(t)
 	h, _ := onOBS(t, srv, t.TempDir(), Options{OBSPlays: "192.0.2.7:8555"})

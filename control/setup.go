@@ -128,6 +128,9 @@ func (s *Studio) provisioned(plan *provision.Plan, done bool) Provisioned {
 	for _, note := range plan.Notes {
 		p.Notes = append(p.Notes, s.scrub(note))
 	}
+	if u, err := url.Parse(s.opts.MixerURL); err == nil && !loopback(u.Host) && u.Hostname() != "localhost" && loopback(s.opts.OBSPlays) {
+		p.Notes = append(p.Notes, "OBS is on another machine and can't play the cameras from "+s.opts.OBSPlays+": start the studio with -play-rtsp :8555.")
+	}
 	return p
 }
 

@@ -116,6 +116,7 @@ func (o *realOBS) mixer(t testing.TB, cfg obs.Config) *obs.Mixer {
 }
 
 func TestRealOBSPassesTheContract(t *testing.T) {
+	t.Parallel()
 	mixertest.Test(t, func(t *testing.T) mixer.Mixer {
 		o := startOBS(t, "--studio-mode")
 		o.coloured(t, mixertest.Cam1, mixertest.Cam2)

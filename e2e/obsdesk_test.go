@@ -132,6 +132,7 @@ func TestRealOBSCutsAtOnceAndKeepsItsTransition(t *testing.T) {
 // A cut in the middle of somebody else's transition is named as program by OBS,
 // but never shown: what is shown must be what is named.
 func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode")
 	o.coloured(t, "cam1", "cam2", "cam3")
 	d := o.desk(t)
@@ -154,6 +155,7 @@ func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
 }
 
 func TestRealOBSTBarIsPulled(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode")
 	o.coloured(t, "cam1", "cam2")
 	d := o.desk(t)
@@ -213,6 +215,7 @@ var show = provision.Wish{
 }
 
 func TestRealOBSIsSetUpAndUndone(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode", "--stock")
 	d := o.desk(t)
 	before := len(d.now().Sources)
@@ -261,6 +264,7 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 }
 
 func TestRealOBSShowsTheLowerThird(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode")
 	d := o.desk(t)
 	if err := d.ShowGraphic(d.soon(), nil); !errors.Is(err, mixer.ErrNotNow) {
@@ -293,6 +297,7 @@ func TestRealOBSShowsTheLowerThird(t *testing.T) {
 }
 
 func TestRealOBSIsKilledAndComesBack(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := strings.Cut(o.addr, ":")

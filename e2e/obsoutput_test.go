@@ -67,6 +67,7 @@ func stream(s *mixer.State) mixer.Output {
 }
 
 func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
+	t.Parallel()
 	url := takers(t, "mixer")
 	o := startOBS(t, "--studio-mode")
 	d := o.desk(t)
@@ -103,6 +104,7 @@ func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
 }
 
 func TestRealOBSStreamToNowhereSaysSo(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t)
 	d := o.desk(t)
 	plan, err := provision.Make(d.soon(), d, provision.Wish{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
@@ -120,6 +122,7 @@ func TestRealOBSStreamToNowhereSaysSo(t *testing.T) {
 }
 
 func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
+	t.Parallel()
 	url := takers(t, "mixer")
 	dir := t.TempDir()
 	o := startOBS(t, "--studio-mode", "--dir", dir)
@@ -142,6 +145,7 @@ func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
 }
 
 func TestRealOBSMetersComeTwentyTimesASecond(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t)
 	d := o.desk(t)
 	plan, err := provision.Make(d.soon(), d, show)
@@ -178,6 +182,7 @@ func TestRealOBSMetersComeTwentyTimesASecond(t *testing.T) {
 }
 
 func TestRealOBSChangesItsCollectionUnderTheDesk(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode")
 	o.coloured(t, "cam1", "cam2")
 	d := o.desk(t)
@@ -201,6 +206,7 @@ func TestRealOBSChangesItsCollectionUnderTheDesk(t *testing.T) {
 }
 
 func TestRealOBSPlaysAClip(t *testing.T) {
+	t.Parallel()
 	clip := filepath.Join(t.TempDir(), "clip.mp4")
 	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:r=30", "-f", "lavfi", "-i", "sine=f=440",
 		"-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", clip).CombinedOutput()
@@ -260,6 +266,7 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 
 // A frozen OBS keeps its connection and says nothing.
 func TestRealOBSThatFreezesIsNoticed(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode")
 	o.coloured(t, "cam1")
 	d := o.desk(t)

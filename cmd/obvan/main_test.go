@@ -35,3 +35,26 @@ func TestBadFlagsSayWhatToDo(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestOBSIsGivenAnAddressThatItReaches(t *testing.T) {
+	for _, c := range []struct{ addr, mixer, want string }{
+		{"127.0.0.1:8555", "obs://192.0.2.1:4455", "127.0.0.1:8555"},
+		{"[::]:1935", "obs://127.0.0.1:4455", "127.0.0.1:1935"},
+		{"0.0.0.0:1935", "obs://127.0.0.1", "127.0.0.1:1935"},
+		{"[::]:1935", "cut", "127.0.0.1:1935"},
+	} {
+		if got := near(c.addr, c.mixer); got != c.want {
+			t.Errorf("%s for %s: %s, want %s", c.addr, c.mixer, got, c.want)
+		}
+	}
+}
+
+func TestAMixerThatCannotBeSaysWhatToDo(t *testing.T) {
+	for flag, want := range map[string]string{
+		"vmix": "no such mixer", "obs:": "obs://HOST:4455", "obs://:pass@127.0.0.1": "OBVAN_OBS_PASSWORD", "obs://a b": "not an address",
+	} {
+		if _, err := newMixer(flag, desk{}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pass@") {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}

@@ -190,7 +190,8 @@ func TestOnlySourcesWhosePicturesComeInClumpsAreSmoothed(t *testing.T) {
 		for n := range 100 {
 			at := time.Duration(n) * c.step
 			au := &media.AccessUnit{Tracks: tracks, PTS: at, DTS: at, Data: prefixed(nal(0x41, sliceP, 30, n)), Arrived: start.Add(at + c.delay(n))}
-			_, smooth, _ = s.picture(au)
+			_, show, _ := s.picture(au)
+			smooth = show.smooth
 		}
 		if smooth != c.want {
 			t.Errorf("%s: smooth = %v", c.what, smooth)

@@ -100,14 +100,25 @@ func (s *sender) extend(negotiated []webrtc.RTPHeaderExtensionParameter) {
 // packet as browsers keep the last they saw.
 type playout [3]byte
 
-// Measured in Chromium: shown at once, a picture is out 5 ms after it came, 90 ms
-// before its sound; with 50 ms to spend, browsers bring them within 50 ms of each
-// other. 10 s is what browsers have without the extension.
+// Without sound, pictures are shown at once. 10 s is what browsers have to spend
+// without the extension.
 var (
 	playAtOnce = playout{}
-	playInSync = playout{0, 0, 5}
 	playSmooth = playout{0, 0x03, 0xe8}
 )
+
+// What browsers need for sound beyond for pictures: a packet's length, a buffer of
+// two or three packets, the sound card. Measured in Chromium.
+const soundTakes = 110 * time.Millisecond
+
+// playInSync holds pictures back for sound that comes so much later. Browsers would
+// find it out by themselves, but slowly (20 s for a camera that sends its sound in
+// lumps) and not at all where they are to show pictures at once.
+func playInSync(late time.Duration, most playout) playout {
+	steps := min((late+soundTakes)/(10*time.Millisecond), 0xff0)
+	room := max(steps+10, time.Duration(most[1]&0xf)<<8|time.Duration(most[2]))
+	return playout{byte(steps >> 4), byte(steps<<4) | byte(room>>8), byte(room)}
+}
 
 // send writes the packets of one unit. The timestamp is the unit's own, unless the
 // viewer was sent back to a key picture: then time goes on by the least step,

@@ -34,21 +34,15 @@ func (s *session) unit(au *media.AccessUnit) error {
 		s.tracks = au.Tracks
 	}
 	if !au.Video() {
+		s.viewer.source.heard(au)
 		return nil
 	}
-	payloads, smooth, err := s.viewer.source.picture(au)
+	payloads, show, err := s.viewer.source.picture(au)
 	if err != nil || payloads == nil {
 		return err
 	}
 	out := s.viewer.picture
-	switch {
-	case smooth:
-		out.delay = playSmooth
-	case s.viewer.sound != nil && au.Tracks.Audio() >= 0:
-		out.delay = playInSync
-	default:
-		out.delay = playAtOnce
-	}
+	out.delay = s.delay(au, show)
 	s.gather()
 	s.burst.begin()
 	err = out.send(payloads, rtpTime(au.PTS, videoRate))
@@ -58,6 +52,19 @@ func (s *session) unit(au *media.AccessUnit) error {
 	}
 	s.reported = s.viewer.report(out, au, s.reported)
 	return nil
+}
+
+// delay is how long a picture may be held back. Those that a viewer begins with are
+// old already.
+func (s *session) delay(au *media.AccessUnit, show hints) playout {
+	most := playAtOnce
+	if show.smooth {
+		most = playSmooth
+	}
+	if s.viewer.sound == nil || au.Tracks.Audio() < 0 || time.Since(au.Arrived) > catchingUp {
+		return most
+	}
+	return playInSync(show.late, most)
 }
 
 // gather follows the path to the viewer, which may change at any time.

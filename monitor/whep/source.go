@@ -31,6 +31,7 @@ type source struct {
 	shown   shownPicture  // the newest that was not left out
 	reorder reorder
 	pace    pace
+	lag     lag
 }
 
 // unitKey tells coded pictures apart. The data of a picture that is kept is not
@@ -94,12 +95,24 @@ func (s *source) refused(tracks *media.Tracks) error {
 	return nil
 }
 
-// picture makes au ready to be sent: nil payloads mean it is left out. smooth says
-// that the source is bursty, so browsers should smooth it. It fails when browsers
-// can't show the stream.
-func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, smooth bool, err error) {
+// heard looks at a frame of the stream's sound.
+func (s *source) heard(au *media.AccessUnit) {
+	s.mu.Lock()
+	s.lag.sound(au)
+	s.mu.Unlock()
+}
+
+// hints are how a source's pictures are best shown.
+type hints struct {
+	smooth bool          // they come in clumps
+	late   time.Duration // the sound, after its picture
+}
+
+// picture makes au ready to be sent: nil payloads mean it is left out. It fails
+// when browsers can't show the stream.
+func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, show hints, err error) {
 	if len(au.Data) == 0 {
-		return nil, false, nil
+		return nil, show, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,6 +121,7 @@ func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, smooth bool, 
 	if !s.seen || au.DTS >= s.newest.dts {
 		s.reorder.observe(au, p)
 		s.pace.observe(au, s.newest)
+		s.lag.picture(au)
 		s.newest.dts, s.newest.arrived = au.DTS, au.Arrived
 		if leaveOut := p.b && s.reorder.in(au.Tracks); !leaveOut {
 			s.shown = shownPicture{rtpTime(au.PTS, videoRate), au.Arrived}
@@ -115,12 +129,12 @@ func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, smooth bool, 
 		s.seen = true
 	}
 	if s.reorder.references && s.reorder.tracks == au.Tracks {
-		return nil, false, errBPictures
+		return nil, show, errBPictures
 	}
 	if p.b && !p.reference && s.reorder.in(au.Tracks) {
-		return nil, false, nil
+		return nil, show, nil
 	}
-	return p.payloads, s.pace.bursty, nil
+	return p.payloads, hints{s.pace.bursty, s.lag.late}, nil
 }
 
 func (s *source) packets(au *media.AccessUnit) *packets {

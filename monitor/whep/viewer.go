@@ -27,6 +27,7 @@ const (
 	repeatBudget = 4000 // packets sent again in a second, at most
 	// Browsers ask for a key picture again and again until they have one.
 	restartEvery = 500 * time.Millisecond
+	catchingUp   = 100 * time.Millisecond // behind the stream by more
 )
 
 // Why a viewer ended, beside the reasons for not showing a stream.

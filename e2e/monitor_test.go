@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+//go:embed testdata/monitor.js
+var viewersScript string
+
+// viewers opens a page of the studio that has nothing of the panel, logged in, with
+// the script of the viewers.
+func (s *studio) viewers() *browser {
+	s.t.Helper()
+	b := newBrowser(s.t, 1280, 800)
+	// The ear is a script of its own, which the studio's pages would refuse.
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
+		return err
+	}), chromedp.Navigate(s.url("/healthz")))
+	b.eval(`fetch('/api/v1/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token: '`+token+`'})}).then(r => r.status)`, nil)
+	b.eval("(() => {"+viewersScript+"})()", nil)
+	return b
+}
+
+// call runs a function of the viewers' script.
+func (b *browser) call(result any, function string, args ...any) {
+	b.t.Helper()
+	words := make([]string, len(args))
+	for i, arg := range args {
+		text, err := json.Marshal(arg)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		words[i] = string(text)
+	}
+	b.eval("viewers."+function+"("+strings.Join(words, ", ")+")", result)
+}
+
+// shown is a stream to be watched, and the pictures a second that it must be shown at.
+type shown struct {
+	stream string
+	fps    float64
+}
+
+// watchLength is how long pictures are watched: a minute when there is time.
+func watchLength() int {
+	if os.Getenv("OBVAN_SOAK") != "" {
+		return 60
+	}
+	return 30
+}
+
+func TestTheMonitorPlaysWhateverArrives(t *testing.T) {
+	s := start(t, "-demo")
+	rtmp := "rtmp://" + s.listen["rtmp"] + "/live/"
+	camera{colour: "red", tone: 1000}.send(t, "flv", rtmp+"red")
+	camera{colour: "green", tone: 800}.send(t, "rtsp", "rtsp://"+s.listen["rtsp"]+"/live/green")
+	camera{colour: "blue", tone: 600, extra: []string{"-profile:v", "main", "-bf", "2", "-b_strategy", "0", "-x264-params", "b-pyramid=none"}}.send(t, "flv", rtmp+"blue")
+	s.live(20*time.Second, "cam1", "red", "green", "blue")
+	b := s.viewers()
+	// Of a GOP of 30, 19 of blue's are B pictures, which browsers can't show.
+	all := []shown{{"cam1", 30}, {"red", 30}, {"green", 30}, {"blue", 11}}
+	t.Run("smoothly, with sound", func(t *testing.T) { b.plays(t, watchLength(), true, all...) })
+	t.Run("at once, without sound", func(t *testing.T) { b.plays(t, 10, false, all...) })
+	t.Run("soon after it is asked to", func(t *testing.T) {
+		var took []float64
+		b.call(&took, "joins", "red", 12)
+		t.Logf("offer to first picture: median %.0f ms, longest %.0f ms", quantile(took, 0.5), quantile(took, 1))
+		if quantile(took, 0.5) > 150 {
+			t.Errorf("joins took %.0f ms", took)
+		}
+	})
+	t.Run("with the sound in sync", func(t *testing.T) { b.inSync(t, "red", "green") })
+}
+
+// plays watches streams side by side and fails where one does not play as it should.
+func (b *browser) plays(t *testing.T, seconds int, sound bool, all ...shown) {
+	t.Helper()
+	var names []string
+	for _, w := range all {
+		names = append(names, w.stream)
+	}
+	got := map[string]struct {
+		watched
+		PageStillMs float64
+	}{}
+	b.call(&got, "watch", names, seconds, sound)
+	for _, want := range all {
+		w := got[want.stream]
+		w.Rate = float64(w.Decoded) / w.Seconds
+		median := quantile(w.LatencyMs, 0.5)
+		t.Logf("%s: %.1f of %.0f pictures a second, %d dropped, %d key frames asked for; arrival to display: median %.0f ms, p95 %.0f ms; longest still %.0f ms (the page itself: %.0f ms); %d samples, %d of them made up; joined in %.0f ms",
+			want.stream, w.Rate, want.fps, w.Dropped, w.PLI, median, quantile(w.LatencyMs, 0.95), w.LongestStillMs, w.PageStillMs, w.Samples, w.Concealed, w.JoinMs)
+		if math.Abs(w.Rate-want.fps) > want.fps/15 {
+			t.Errorf("%s: %.1f pictures a second are decoded, want %.0f", want.stream, w.Rate, want.fps)
+		}
+		if w.PLI > 0 {
+			t.Errorf("%s: the browser asked for %d key frames", want.stream, w.PLI)
+		}
+		// When the page itself stood still, that much is not the picture's doing.
+		if w.LongestStillMs > 200+max(0, w.PageStillMs-20) {
+			t.Errorf("%s: the picture stood still for %.0f ms", want.stream, w.LongestStillMs)
+		}
+		if !sound && (median > 100 || median < -5) {
+			t.Errorf("%s: median latency %.0f ms", want.stream, median)
+		}
+		if heard := float64(w.Samples) / w.Seconds; sound && (heard < 45000 || float64(w.Concealed) > 0.02*float64(w.Samples)) {
+			t.Errorf("%s: %.0f samples a second are heard, %d of %d made up", want.stream, heard, w.Concealed, w.Samples)
+		}
+	}
+}
+
+// inSync fails when beeps are not heard when their flashes are seen.
+func (b *browser) inSync(t *testing.T, streams ...string) {
+	t.Helper()
+	got := map[string]struct {
+		OffMs                                                         []float64
+		Flashes, Beeps                                                int
+		OutputMs, BaseMs, BrowsersOwnMs, VideoBufferMs, AudioBufferMs float64
+	}{}
+	b.call(&got, "sync", streams, 15)
+	for _, stream := range streams {
+		g := got[stream]
+		median := quantile(g.OffMs, 0.5)
+		t.Logf("%s: sound behind the picture by %.0f ms (median; %.0f to %.0f ms), %d flashes, %d beeps; %+v", stream, median, quantile(g.OffMs, 0), quantile(g.OffMs, 1), g.Flashes, g.Beeps, g)
+		if len(g.OffMs) < 8 {
+			t.Errorf("%s: only %d flashes with their beep", stream, len(g.OffMs))
+		}
+		if math.Abs(median) > 60 {
+			t.Errorf("%s: the sound is %.0f ms behind the picture", stream, median)
+		}
+	}
+}

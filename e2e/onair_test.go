@@ -218,7 +218,11 @@ func TestADestinationThatDiesOrStallsTouchesNoOther(t *testing.T) {
 	bad.signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	s.await(20*time.Second, "the stalled one is not called live", func(st control.State) bool { return destination(st, "bad").State != relay.Live })
-	t.Logf("not live any more %v after it stopped reading: %s", time.Since(stopped), destination(s.state(), "bad").Reason)
+	late := time.Since(stopped)
+	t.Logf("not live any more %v after it stopped reading: %s", late, destination(s.state(), "bad").Reason)
+	if late > 2300*time.Millisecond { // two seconds, and what asking takes
+		t.Error("called live without proof")
+	}
 	most := before
 	for time.Since(stopped) < time.Minute {
 		pause(t, time.Second)

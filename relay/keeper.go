@@ -192,13 +192,13 @@ func (k *keeper) live() {
 func (k *keeper) look(now time.Time, programKbps int) {
 	d := k.dest
 	k.meter.take(now)
-	switch silent := k.meter.silence(now); {
+	switch silent, stopped := k.meter.silence(now); {
 	case silent > 0 && (d.state == Live || k.mute):
 		if !k.mute {
 			defer k.relay.note()
 		}
 		k.mute = true
-		d.become(Retrying, fmt.Sprintf("%s stopped taking data %d s ago", d.who(), int(silent.Seconds())))
+		d.become(Retrying, fmt.Sprintf("%s stopped %s %d s ago", d.who(), stopped, int(silent.Seconds())))
 	case silent == 0 && k.mute:
 		k.mute = false
 		d.become(Live, "")

@@ -12,6 +12,7 @@ type Link struct {
 	Acked   atomic.Uint64 // bytes the far end proved to have, where the protocol says; else drained ones
 	Unsent  atomic.Int64  // bytes in the socket that the far end did not take yet
 	Owed    atomic.Int64  // bytes the far end should have acknowledged by now, where the protocol has that
+	Mute    atomic.Int64  // nanoseconds since the far end's last word, where it was asked for one and should have answered; else 0
 	RTT     atomic.Int64  // nanoseconds, 0 where the system does not say
 	Dropped atomic.Uint64 // pictures left out
 	Lag     atomic.Int64  // nanoseconds behind the program's newest unit
@@ -40,7 +41,7 @@ func (l *Link) Live() {
 // IsLive reports whether Live was called.
 func (l *Link) IsLive() bool { return l.live.Load() }
 
-// Gauge hands the supervisor a function that brings Unsent, Owed, RTT and Lag up
+// Gauge hands the supervisor a function that brings Unsent, Owed, Mute, RTT and Lag up
 // to date, so that an output which is stuck in a write needs no goroutine to say
 // so. It is called about twice a second from another goroutine, and once more may
 // come after Push returned.

@@ -78,17 +78,21 @@ func (m *meter) take(now time.Time) {
 	m.pace.add(now, m.drained)
 }
 
-// silence is for how long the far end has taken nothing although there was
-// something to take; 0 when it takes what it gets.
-func (m *meter) silence(now time.Time) time.Duration {
+// silence is for how long the far end has proved nothing, and what it does not do:
+// it takes nothing although there is something to take, or does not answer. It is 0
+// when all is well.
+func (m *meter) silence(now time.Time) (since time.Duration, stopped string) {
 	last := m.drainedAt
 	if !m.owedSince.IsZero() && now.Sub(m.owedSince) >= owedLasts && m.ackedAt.Before(last) {
 		last = m.ackedAt
 	}
-	if since := now.Sub(last); since >= proofLasts {
-		return since
+	if since = now.Sub(last); since >= proofLasts {
+		return since, "taking data"
 	}
-	return 0
+	if since = time.Duration(m.link.Mute.Load()); since >= proofLasts {
+		return since, "answering"
+	}
+	return 0, ""
 }
 
 // late is one sentence about a far end that takes data, but too slowly; "" when it

@@ -325,6 +325,13 @@ func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 		link.Owed.Store(1) // a server that acknowledges, and stops
 		time.Sleep(2*time.Second + time.Millisecond)
 		b.is(relay.Retrying, "stopped taking data")
+		link.Owed.Store(0)
+		link.Unsent.Store(0)
+		time.Sleep(501 * time.Millisecond)
+		b.is(relay.Live, "")
+		link.Mute.Store(int64(1600 * time.Millisecond)) // one that was asked, and says nothing
+		time.Sleep(251 * time.Millisecond)
+		b.is(relay.Retrying, "Twitch stopped answering 1 s ago")
 	})
 }
 

@@ -48,6 +48,7 @@ type Output struct {
 	tls    *tls.Config
 	once   sync.Once
 	shared pump
+	shy    shy
 }
 
 // New makes an output; config, which may be nil, is for RTMPS: the server's name is
@@ -86,8 +87,13 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	}
 	link.Accepted()
 	sd := newSender(s, sub, o)
+	s.pings.never = o.shy.has(to.addr)
 	link.Gauge(sd.measure)
-	return s.redacted(sd.run(ctx))
+	err = sd.run(ctx)
+	if err != nil && s.pings.offended(time.Now()) {
+		o.shy.add(to.addr)
+	}
+	return s.redacted(err)
 }
 
 // unlessDone is err, or nil when it is only the consequence of cancelling.

@@ -170,6 +170,10 @@ func (s *sender) fill() (n int, more bool, err error) {
 	if size, changed := s.acks.window(now); changed {
 		s.w.Control(chunks.TypeWindowAck, size)
 	}
+	if s.pings.due(now) {
+		s.w.Event(chunks.EventPingRequest, uint32(now.UnixMilli()))
+		s.pings.asked(now, s.link.Sent.Load()+uint64(s.w.Pending()))
+	}
 	for s.w.Pending() < maxBatch {
 		au, err := s.sub.TryNext()
 		if err != nil {
@@ -285,6 +289,7 @@ func (s *sender) measure() {
 	s.link.RTT.Store(int64(rtt))
 	drained := s.link.Sent.Load() - min(s.link.Sent.Load(), uint64(unsent))
 	s.link.Owed.Store(s.acks.owed(drained))
+	s.link.Mute.Store(int64(s.pings.mute(time.Now(), drained, rtt)))
 	if s.acks.count.Load() > 0 {
 		s.link.Acked.Store(s.acks.acked.Load())
 	} else {

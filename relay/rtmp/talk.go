@@ -47,6 +47,7 @@ type session struct {
 	w      *chunks.Writer // the sender's
 	stream uint32
 	acks   acks
+	pings  pings
 	due    answers
 }
 
@@ -177,6 +178,7 @@ func (s *session) read() (*chunks.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.pings.heard.Store(time.Now().UnixNano())
 	if seq, due := s.r.AckDue(); due {
 		s.due.note(func(a *answers) { a.ack, a.acks = seq, true })
 	}
@@ -184,8 +186,11 @@ func (s *session) read() (*chunks.Message, error) {
 	case chunks.TypeAck:
 		s.acks.take(m.Uint32())
 	case chunks.TypeUserControl:
-		if event, v, ok := m.Event(); ok && event == chunks.EventPingRequest {
+		switch event, v, ok := m.Event(); {
+		case ok && event == chunks.EventPingRequest:
 			s.due.note(func(a *answers) { a.pong, a.ping = v, true })
+		case ok && event == chunks.EventPingResponse:
+			s.pings.answered()
 		}
 	}
 	return &m, nil

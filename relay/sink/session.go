@@ -147,6 +147,16 @@ func (p *peer) take(m *rtmp.Message) error {
 		}
 	}
 	switch m.Type {
+	case rtmp.TypeUserControl:
+		event, v, ok := m.Event()
+		switch {
+		case !ok || event != rtmp.EventPingRequest || p.how.Pinged == Ignores:
+		case p.how.Pinged == HangsUp:
+			return errDone
+		default:
+			p.w.Event(rtmp.EventPingResponse, v)
+			return p.flush()
+		}
 	case rtmp.TypeCommand:
 		values, err := amf0.Decode(m.Payload)
 		if err != nil {

@@ -23,10 +23,21 @@ type Behaviour struct {
 	StallAfter time.Duration // stops reading so long after it accepted; 0 does not
 	Rate       int           // reads no faster than so many bytes a second; 0 is at will
 	NoAcks     bool          // does not acknowledge
+	Pinged     Pinged        // what it does at a ping
 	Buffer     int           // the socket's receive buffer; 0 is the system's
 	CountOnly  bool          // keeps no units
 	Discard    bool          // does not even look at what comes: for measuring the sender
 }
+
+// Pinged is what a server does when a publisher pings it.
+type Pinged uint8
+
+// All of these exist.
+const (
+	Answers Pinged = iota
+	Ignores
+	HangsUp
+)
 
 // Now is a CloseAfter or StallAfter of no time at all.
 const Now = time.Nanosecond

@@ -1,0 +1,95 @@
+package rtmp
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A far end's kernel goes on taking data for many seconds after its server froze,
+// and servers acknowledge as rarely as they like. So the server itself is asked, by
+// the protocol's ping (RTMP 1.0, 7.1.7). The specification has servers ask and
+// clients answer; many servers answer, too. One that does not is asked once.
+const (
+	pingEvery = 700 * time.Millisecond
+	pongSoon  = 500 * time.Millisecond // and two round trips: an answer may take so long
+
+	// shyWithin is how soon after its first ping a server closes that can't bear one.
+	shyWithin = 3 * time.Second
+)
+
+// pings is the questions of one session. At most one is open.
+type pings struct {
+	next    time.Time     // the sender's: when to ask
+	first   atomic.Int64  // when the first was asked, UnixNano; 0 before it
+	behind  atomic.Uint64 // bytes that leave the machine before the open one has; 0 when none is open
+	reached atomic.Int64  // since when the open one is known to have left, UnixNano
+	heard   atomic.Int64  // the server's last word of any kind, UnixNano
+	knows   atomic.Bool   // it has answered one
+	never   bool          // this server is not asked
+}
+
+// due reports whether to ask now.
+func (p *pings) due(now time.Time) bool {
+	if p.never || p.behind.Load() != 0 || now.Before(p.next) {
+		return false
+	}
+	first := p.next.IsZero() // a session begins with better things to do
+	p.next = now.Add(pingEvery)
+	return !first
+}
+
+// asked notes a question that has left once so many bytes have.
+func (p *pings) asked(now time.Time, behind uint64) {
+	p.first.CompareAndSwap(0, now.UnixNano())
+	p.reached.Store(0)
+	p.behind.Store(behind)
+}
+
+func (p *pings) answered() {
+	p.knows.Store(true)
+	p.behind.Store(0)
+}
+
+// mute is for how long a server that knows pings has not said a word, although one
+// has reached its machine; 0 when nothing is due from it.
+func (p *pings) mute(now time.Time, left uint64, rtt time.Duration) time.Duration {
+	behind := p.behind.Load()
+	if behind == 0 || left < behind || !p.knows.Load() {
+		p.reached.Store(0)
+		return 0
+	}
+	p.reached.CompareAndSwap(0, now.UnixNano())
+	if now.UnixNano()-p.reached.Load() < int64(pongSoon+2*rtt) {
+		return 0
+	}
+	return time.Duration(now.UnixNano() - p.heard.Load())
+}
+
+// offended reports whether the session, which ended now, may have ended because of
+// the first ping.
+func (p *pings) offended(now time.Time) bool {
+	first := p.first.Load()
+	return first != 0 && !p.knows.Load() && now.UnixNano()-first < int64(shyWithin)
+}
+
+// shy is the servers that are not asked again.
+type shy struct {
+	mu    sync.Mutex
+	hosts map[string]bool
+}
+
+func (s *shy) has(host string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hosts[host]
+}
+
+func (s *shy) add(host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hosts == nil {
+		s.hosts = map[string]bool{}
+	}
+	s.hosts[host] = true
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/bluenviron/gortsplib/v4/pkg/headers"
 	"github.com/pion/rtcp"
 	pion "github.com/pion/rtp"
 
@@ -209,8 +210,27 @@ func (p *puller) setup(client *gortsplib.Client) error {
 		})
 	}
 	p.heard.Store(time.Now().UnixNano())
-	_, err = client.Play(nil)
+	playing, err := client.Play(nil)
+	if err == nil {
+		begin(reader, desc, playing.Header["RTP-Info"])
+	}
 	return err
+}
+
+// begin hands on which timestamps belong together, when the camera says so.
+func begin(reader *rtp.Reader, desc *description.Session, header base.HeaderValue) {
+	var info headers.RTPInfo
+	if info.Unmarshal(header) != nil {
+		return // many cameras send none, or one of their own making
+	}
+	for i, f := range reader.Formats() {
+		at, err := f.Media.URL(desc.BaseURL)
+		for _, entry := range info {
+			if err == nil && at != nil && entry.Timestamp != nil && entry.URL == at.String() {
+				reader.Begins(i, *entry.Timestamp)
+			}
+		}
+	}
 }
 
 func setupTrack(client *gortsplib.Client, desc *description.Session, m *description.Media) error {

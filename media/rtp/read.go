@@ -164,6 +164,16 @@ func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport) {
 	r.align()
 }
 
+// Begins takes what a server said about the start of playing: the RTP timestamps
+// that belong to one moment (RFC 2326, 12.33: RTP-Info). The first sender reports
+// may be ten seconds away; until then this is all there is.
+func (r *Reader) Begins(i int, timestamp uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reports.begin(&r.times[i], timestamp)
+	r.align()
+}
+
 // align moves the sound to the picture.
 func (r *Reader) align() {
 	if len(r.times) == 2 {

@@ -54,6 +54,11 @@ func (r *reports) take(t *timeline, sr *rtcp.SenderReport) {
 	r.fraction = r.fraction || uint32(sr.NTPTime) >= uint32(time.Second)
 }
 
+// begin takes a timestamp of the moment the sender calls zero.
+func (r *reports) begin(t *timeline, timestamp uint32) {
+	t.reported, t.report = true, rtcp.SenderReport{RTPTime: timestamp}
+}
+
 // wall is the sender's clock at a report, by either way to read it.
 func wall(sr *rtcp.SenderReport, fraction bool) time.Duration {
 	whole := time.Duration(sr.NTPTime>>32) * time.Second

@@ -88,6 +88,12 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 	if text := far["b"].lowerThird(t, "key-b"); white(text) < 100 {
 		t.Error("the lower third is not in the picture again")
 	}
+	unbroken(t, s, far, []string{"red", "green", "red", "green", "red"})
+}
+
+// unbroken looks at what each destination got, on one connection.
+func unbroken(t *testing.T, s *studio, far map[string]*nginx, colours []string) {
+	t.Helper()
 	for _, d := range s.state().Destinations {
 		if d.Attempt > 1 || d.State != relay.Live {
 			t.Errorf("destination %s: %s, attempt %d: %s", d.ID, d.State, d.Attempt, d.Reason)
@@ -101,7 +107,7 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 			t.Errorf("%s: gaps %v", id, line.gaps)
 		}
 		got := coloursOf(decodePictures(t, path), 1)
-		if got = got[slices.Index(got, "red"):]; !slices.Equal(got, []string{"red", "green", "red", "green", "red"}) {
+		if got = got[slices.Index(got, "red"):]; !slices.Equal(got, colours) {
 			t.Errorf("%s: colours %v", id, got)
 		}
 		t.Logf("%s: %v", id, line)
@@ -246,19 +252,25 @@ func TestTheWayToOBSIsCutTwentyTimesDuringTwoHundredCommands(t *testing.T) {
 		}
 		return st.Mixer.Program == "cam3" && st.Mixer.Preview == "cam2" && now.CurrentProgramSceneName == "cam3" && now.CurrentPreviewSceneName == "cam2"
 	})
-	panel.mu.Lock()
-	for id := 1; id <= commands; id++ {
-		if n := len(panel.answers[id]); n != 1 {
-			t.Errorf("command %d was answered %d times", id, n)
-		}
-	}
-	panel.mu.Unlock()
+	panel.answeredOnce(commands)
 	// Each cut and take changes the program at most once: nothing was sent again.
 	if n, most := changes.count(), outcome[""]+outcome["timeout"]; n > most {
 		t.Errorf("the program changed %d times by at most %d commands", n, most)
 	}
 	s.await(10*time.Second, "no goroutine is left over", func(control.State) bool { return s.goroutines() <= before+1 })
 	t.Logf("goroutines: %d before, %d after", before, s.goroutines())
+}
+
+// answeredOnce looks at how often each command so far was answered.
+func (k *socket) answeredOnce(commands int) {
+	k.t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id := 1; id <= commands; id++ {
+		if n := len(k.answers[id]); n != 1 {
+			k.t.Errorf("command %d was answered %d times", id, n)
+		}
+	}
 }
 
 // changeCount counts how often OBS changed its program.

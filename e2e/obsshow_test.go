@@ -82,14 +82,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	s.do("obs.password", map[string]any{"password": obsPassword})
 	s.await(10*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected && st.OBS.Can })
 	s.cameras("red", "green")
-	before := len(s.state().Mixer.Sources)
-	var plan control.Provisioned
-	if err := json.Unmarshal(s.do("obs.provision", map[string]any{"preview": true}), &plan); err != nil || plan.Done || len(plan.Steps) < 10 {
-		t.Fatalf("%v: %+v", err, plan)
-	}
-	if n := len(s.state().Mixer.Sources); n != before {
-		t.Errorf("a preview made %d scenes", n-before)
-	}
+	s.plans()
 	s.setUp(o, "red", "green")
 	s.cameras("blue") // later: it gets its scene by itself
 	s.showsIn(o, "blue")
@@ -133,6 +126,19 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	}
 	t.Log(checkTimeline(t, readFLV(t, path), 3*period))
 	autos(t, s, panel)
+}
+
+// plans asks what a set-up would do.
+func (s *studio) plans() {
+	s.t.Helper()
+	before := len(s.state().Mixer.Sources)
+	var plan control.Provisioned
+	if err := json.Unmarshal(s.do("obs.provision", map[string]any{"preview": true}), &plan); err != nil || plan.Done || len(plan.Steps) < 10 {
+		s.t.Fatalf("%v: %+v", err, plan)
+	}
+	if n := len(s.state().Mixer.Sources); n != before {
+		s.t.Errorf("a preview made %d scenes", n-before)
+	}
 }
 
 // autos brings each camera on air with a fade and looks at the lights.

@@ -65,6 +65,12 @@ A command is a request with named params. Its answer says that it was accepted o
 {"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"…","data":{"code":"not_found"}}}
 ` + "```" + `
 
+After ` + "`audio.meters`" + ` the mixer's levels come 20 times a second, in dBFS by channel, until it is switched off; a slow client misses some.
+
+` + "```json" + `
+{"jsonrpc":"2.0","method":"meters","params":{"inputs":[{"name":"Mic","rms":[-31.5],"peak":[-18.2]}]}}
+` + "```" + `
+
 Commands of one area (the word before the dot) are run in order, areas beside each other. ` + "`ping`" + ` is answered with null. One request a message, at most 64 KB; about 100 a second, 200 at once: more is answered with an error and closed. The server pings each 5 s and gives up after 12 s of silence.
 
 ## Errors

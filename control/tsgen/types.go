@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"obvan/control"
+	"obvan/mixer"
 )
 
 // types is every type of the protocol, found by walking from the state and the
@@ -34,6 +35,7 @@ func collect(src *source) *types {
 	ts.walk(state)
 	ts.walk(reflect.TypeFor[control.Word]())
 	ts.walk(reflect.TypeFor[control.You]())
+	ts.walk(reflect.TypeFor[mixer.Meter]())
 	ts.sections = ts.members(state)
 	for _, c := range ts.commands {
 		ts.walk(c.Args)

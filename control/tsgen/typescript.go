@@ -50,6 +50,11 @@ export interface StateMessage {
   you?: You;
 }
 
+// MetersMessage is the params of the notification "meters", which audio.meters switches on.
+export interface MetersMessage {
+  inputs: Meter[];
+}
+
 // CommandError is the error of a command: over HTTP it is {"error": CommandError}; over the
 // websocket the code is in error.data.code, because JSON-RPC wants a number in error.code.
 export interface CommandError {

@@ -405,6 +405,13 @@ export interface MediaInput {
   lengthMs: number;
 }
 
+/** Meter is how loud an input is, in dBFS, by channel; -100 is silence. */
+export interface Meter {
+  name: string;
+  rms: number[];
+  peak: number[];
+}
+
 /** MetersArgs is what audio.meters takes. */
 export interface MetersArgs {
   on: boolean;
@@ -708,6 +715,11 @@ export interface StateMessage {
   sections: Partial<State>;
   /** who you are to the server; in the first message only */
   you?: You;
+}
+
+// MetersMessage is the params of the notification "meters", which audio.meters switches on.
+export interface MetersMessage {
+  inputs: Meter[];
 }
 
 // CommandError is the error of a command: over HTTP it is {"error": CommandError}; over the

@@ -16,6 +16,7 @@ import (
 
 	"obvan/graphics"
 	"obvan/mixer/obs/provision"
+	"obvan/mixer/program"
 	"obvan/relay"
 )
 
@@ -25,6 +26,8 @@ type kept struct {
 	Live         bool              `json:"live"`
 	Since        *time.Time        `json:"since,omitempty"`
 	Backups      []string          `json:"backups,omitempty"`
+	Falls        []program.Ill     `json:"falls,omitempty"`
+	BudgetMs     int               `json:"budgetMs,omitempty"`
 	Feeds        []keptFeed        `json:"feeds"`
 	Destinations []keptDestination `json:"destinations"`
 	Graphics     []graphics.Item   `json:"graphics,omitempty"`

@@ -63,6 +63,8 @@ func verdicts() []verdict {
 		{mixer.ErrNoSource, NotFound, http.StatusNotFound},
 		{mixer.ErrNoTransition, NotFound, http.StatusNotFound},
 		{program.ErrNoRung, NotFound, http.StatusNotFound},
+		{program.ErrNoIll, BadRequest, http.StatusBadRequest},
+		{program.ErrBudget, BadRequest, http.StatusBadRequest},
 		{relay.ErrUnknown, NotFound, http.StatusNotFound},
 		{ErrExists, Conflict, http.StatusConflict},
 		{relay.ErrExists, Conflict, http.StatusConflict},

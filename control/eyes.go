@@ -11,6 +11,7 @@ import (
 
 	"obvan/hub"
 	"obvan/ingest"
+	"obvan/mixer/program"
 )
 
 const (
@@ -163,6 +164,11 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 		f.Repairs = st.Origin.Repairs()
 	}
 	f.Notes = notes(f, st, now)
+	for _, ill := range s.vitals.Ills(now) {
+		if ill != program.NoKey { // the notes say so already
+			f.Notes = append(f.Notes, ill.Words())
+		}
+	}
 	f.Watch = e.watch(f.ID)
 	last, what := st.LastPicture, "picture"
 	if f.Video == nil {

@@ -102,6 +102,16 @@ func (p fakeProgram) SetBackups(feeds []string) {
 	p.mu.Unlock()
 }
 
+func (p fakeProgram) SetFalls(ills []program.Ill) error {
+	p.ask("falls %v", ills)
+	return nil
+}
+
+func (p fakeProgram) SetBudget(budget time.Duration) error {
+	p.ask("budget %v", budget)
+	return nil
+}
+
 type fakeRelay struct{ *desk }
 
 func (r fakeRelay) Put(d relay.Destination, key string) error {

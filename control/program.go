@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"obvan/ingest"
 	"obvan/mixer/program"
@@ -23,6 +24,16 @@ type RungArgs struct {
 // BackupsArgs is what program.backups takes.
 type BackupsArgs struct {
 	Feeds []string `json:"feeds" example:"[\"cam3\"]"` // feeds' ids, the first choice first; empty for none
+}
+
+// FallsArgs is what program.falls takes.
+type FallsArgs struct {
+	On []program.Ill `json:"on" example:"[\"freeze\"]"` // "freeze", "black", "mute", "bitrate", "keys"; empty: only for silence
+}
+
+// BudgetArgs is what program.budget takes.
+type BudgetArgs struct {
+	Ms int `json:"ms" example:"500"` // 250 to 10000
 }
 
 const mostBackups = 16
@@ -57,6 +68,16 @@ func programCommands() []Command {
 			func(ctx context.Context, s *Studio, args BackupsArgs) (nothing, error) {
 				return nothing{}, s.setBackups(ctx, args.Feeds)
 			}, ingest.ErrBadName),
+
+		command("program.falls", Director, "Choose what a stream falls for beside silence, where a backup is well. All of it is guessed from coded sizes, and warns in any case.",
+			func(ctx context.Context, s *Studio, args FallsArgs) (nothing, error) {
+				return nothing{}, s.setFalls(ctx, args.On)
+			}, program.ErrNoIll),
+
+		command("program.budget", Director, "Say how many milliseconds a stream may send no picture before it falls.",
+			func(ctx context.Context, s *Studio, args BudgetArgs) (nothing, error) {
+				return nothing{}, s.setBudget(ctx, args.Ms)
+			}, program.ErrBudget),
 	}
 }
 
@@ -79,4 +100,50 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 	}
 	s.did(ctx, "set the program's backups to %s", or(strings.Join(feeds, ", "), "none"))
 	return nil
+}
+
+func (s *Studio) setFalls(ctx context.Context, on []program.Ill) error {
+	on = slices.Compact(slices.Sorted(slices.Values(on)))
+	if err := s.rooms.Program.SetFalls(on); err != nil {
+		return err
+	}
+	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.Falls = on; return nil }); err != nil {
+		return err
+	}
+	words := []string{"silence"}
+	for _, ill := range on {
+		words = append(words, string(ill))
+	}
+	s.did(ctx, "has streams fall for %s", strings.Join(words, ", "))
+	return nil
+}
+
+func (s *Studio) setBudget(ctx context.Context, ms int) error {
+	if ms < 0 || ms > int(program.MaxBudget.Milliseconds()) { // before it is multiplied
+		return fmt.Errorf("budget: %w", program.ErrBudget)
+	}
+	if err := s.rooms.Program.SetBudget(time.Duration(ms) * time.Millisecond); err != nil {
+		return err
+	}
+	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.BudgetMs = ms; return nil }); err != nil {
+		return err
+	}
+	s.did(ctx, "has streams fall after %d ms without a picture", ms)
+	return nil
+}
+
+// restoreLadder hands the program what was kept of its ladder. What a newer studio kept
+// and this one does not know is left out.
+func (s *Studio) restoreLadder(k *kept) {
+	s.rooms.Program.SetBackups(k.Backups)
+	if len(k.Falls) > 0 {
+		if err := s.rooms.Program.SetFalls(k.Falls); err != nil {
+			s.note(Error, "What streams fall for is not restored: %v.", err)
+		}
+	}
+	if k.BudgetMs > 0 {
+		if err := s.rooms.Program.SetBudget(time.Duration(k.BudgetMs) * time.Millisecond); err != nil {
+			s.note(Error, "The program's budget is not restored: %v.", err)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/mixer"
+	"obvan/mixer/program"
 	"obvan/relay"
 )
 
@@ -53,6 +54,8 @@ type Program interface {
 	Hold(on bool)
 	Force(rung string) error // program.ErrNoRung
 	SetBackups(feeds []string)
+	SetFalls(ills []program.Ill) error    // program.ErrNoIll
+	SetBudget(budget time.Duration) error // program.ErrBudget
 }
 
 // FeedSetter is a mixer that is told which feeds there are, also those that are away.

@@ -6,6 +6,7 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
+	"obvan/mixer/program"
 )
 
 // measured is over how long rates are measured.
@@ -21,6 +22,7 @@ type sight struct {
 	kbps    int
 	fps     float64
 	bFrames bool
+	vitals  program.Vitals
 }
 
 // sample is a stream's counters at one moment.
@@ -44,6 +46,9 @@ func (e *eyes) sight(st hub.Stats, now time.Time, sampled bool) *sight {
 		return s
 	}
 	s.add(sample{now, st.Pictures, st.Bytes, st.LastPicture})
+	if st.Name != hub.Program { // which warns by itself
+		s.vitals.Look(e.rooms.Hub, st.Name, now)
+	}
 	if !s.bFrames { // once seen they stay: an encoder does not lose them by itself
 		s.bFrames = e.reordered(st.Name)
 	}

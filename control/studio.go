@@ -181,7 +181,7 @@ func (s *Studio) restore() {
 		}
 	}
 	s.tellFeeds(&k)
-	s.rooms.Program.SetBackups(k.Backups)
+	s.restoreLadder(&k)
 	for i := range k.Destinations {
 		d := &k.Destinations[i]
 		err := s.put(d, sec.Destinations[d.ID])

@@ -12,9 +12,11 @@ type pulse struct {
 	picture  bool // it has a picture track
 	pictures uint64
 	keys     uint64
-	moved    time.Time // when a picture last came; zero when none ever did
-	since    time.Time // it is well since then; zero when it is not
-	waits    bool      // it has to send a key frame before it can come on air
+	moved    time.Time     // when a picture last came; zero when none ever did
+	since    time.Time     // it is well since then; zero when it is not
+	budget   time.Duration // how long it may send no picture
+	ill      Ill           // what it would fall for
+	waits    bool          // it has to send a key frame before it can come on air
 }
 
 // look takes the pulse anew. The counters, not their time stamps, say whether
@@ -22,11 +24,11 @@ type pulse struct {
 func (p *pulse) look(h *hub.Hub, name string, now time.Time) {
 	st, ok := h.Stream(name)
 	if !ok {
-		*p = pulse{moved: p.moved}
+		*p = pulse{moved: p.moved, budget: p.budget}
 		return
 	}
 	if st.Pictures != p.pictures || st.KeyFrames != p.keys {
-		if !p.here && !st.LastPicture.IsZero() && now.Sub(st.LastPicture) >= budget {
+		if !p.here && !st.LastPicture.IsZero() && now.Sub(st.LastPicture) >= p.budget {
 			p.moved = st.LastPicture // the first look, and it is silent already
 		} else if st.Pictures > 0 {
 			p.moved = now
@@ -44,7 +46,7 @@ func (p *pulse) look(h *hub.Hub, name string, now time.Time) {
 }
 
 func (p *pulse) well(now time.Time) bool {
-	return p.here && p.picture && !p.moved.IsZero() && now.Sub(p.moved) < budget
+	return p.here && p.picture && !p.moved.IsZero() && now.Sub(p.moved) < p.budget && p.ill == ""
 }
 
 // words says what is wrong with the stream called name.
@@ -58,6 +60,8 @@ func (p *pulse) words(name string) string {
 		return name + " has no picture"
 	case p.moved.IsZero():
 		return name + " has sent no picture yet"
+	case p.ill != "":
+		return name + ": " + p.ill.Words()
 	}
 	return name + " sends no picture"
 }

@@ -60,6 +60,7 @@ func (r *run) look(now time.Time) {
 		if r.pulses[name] == nil {
 			r.pulses[name] = &pulse{}
 		}
+		r.pulses[name].budget = r.wish.budget
 		r.pulses[name].look(r.hub, name, now)
 	}
 }
@@ -111,7 +112,7 @@ func (r *run) tell(now time.Time) {
 	w := &r.wish
 	s := State{
 		Target: w.target, Rung: RungNone, Hold: w.kept != "", Force: w.force,
-		Backups: w.backups, Splices: r.splices,
+		Backups: w.backups, Splices: r.splices, Falls: w.falls, BudgetMs: int(w.budget.Milliseconds()),
 	}
 	switch {
 	case r.air != nil:
@@ -125,6 +126,7 @@ func (r *run) tell(now time.Time) {
 		s.Pending = r.next.name
 	}
 	s.Why = r.why(&s, now)
+	s.Warnings = r.warnings(now)
 	if r.show(s) {
 		r.changed(r.State())
 	}

@@ -20,8 +20,12 @@ import (
 	"obvan/mixer"
 )
 
-// ErrNoRung is of Force.
-var ErrNoRung = errors.New("the ladder has no such rung")
+// Errors a caller can act on.
+var (
+	ErrNoRung = errors.New("the ladder has no such rung")
+	ErrNoIll  = errors.New("a stream can fall for freeze, black, mute, bitrate and keys")
+	ErrBudget = errors.New("the budget is out of bounds")
+)
 
 // The rungs of the ladder. A backup may also be called by its feed's name.
 const (
@@ -43,6 +47,10 @@ type State struct {
 	Force   string    `json:"force,omitempty"`   // the rung the operator forced: "mixer", "held" or a feed
 	Backups []string  `json:"backups,omitempty"` // feeds to fall to, in order
 	Splices uint64    `json:"splices"`           // changes of source so far
+
+	Warnings []string `json:"warnings,omitempty"` // what seems to be wrong with what is on air, in words
+	Falls    []Ill    `json:"falls,omitempty"`    // what a stream falls for, beside silence: "freeze", "black", "mute", "bitrate", "keys"
+	BudgetMs int      `json:"budgetMs"`           // how long a stream may send no picture before it falls
 }
 
 // Program writes the program. Its methods are safe for concurrent use.
@@ -67,6 +75,8 @@ type wish struct {
 	backups []string
 	force   string // a rung, "" for automatic
 	kept    string // the rung that Hold keeps, "" for none
+	falls   []Ill
+	budget  time.Duration
 }
 
 // pinned is the only rung allowed, "" when all are.
@@ -87,7 +97,8 @@ func New(h *hub.Hub, log *slog.Logger) (*Program, error) {
 		hub: h, log: log, pub: pub,
 		wake:  make(chan struct{}, 1),
 		moved: make(chan struct{}),
-		state: State{Rung: RungNone, Since: time.Now()},
+		wish:  wish{budget: DefaultBudget},
+		state: State{Rung: RungNone, Since: time.Now(), BudgetMs: int(DefaultBudget.Milliseconds())},
 	}, nil
 }
 
@@ -112,6 +123,36 @@ func (p *Program) SetBackups(feeds []string) {
 		}
 	}
 	p.ask(func(w *wish) { w.backups = backups })
+}
+
+// The bounds of how long a stream may send no picture before it falls.
+const (
+	MinBudget     = 250 * time.Millisecond
+	MaxBudget     = 10 * time.Second
+	DefaultBudget = 500 * time.Millisecond
+)
+
+// SetBudget says how long a stream may send no picture before it falls. It fails with
+// ErrBudget outside the bounds.
+func (p *Program) SetBudget(d time.Duration) error {
+	if d < MinBudget || d > MaxBudget {
+		return fmt.Errorf("%w: %v to %v", ErrBudget, MinBudget, MaxBudget)
+	}
+	p.ask(func(w *wish) { w.budget = d })
+	return nil
+}
+
+// SetFalls says what a stream falls for beside silence, where a rung below it is well;
+// the rest only warns. It fails with ErrNoIll.
+func (p *Program) SetFalls(ills []Ill) error {
+	for _, ill := range ills {
+		if !slices.Contains(Ills(), ill) {
+			return fmt.Errorf("%q: %w", string(ill), ErrNoIll)
+		}
+	}
+	falls := slices.Clone(ills)
+	p.ask(func(w *wish) { w.falls = falls })
+	return nil
 }
 
 // Hold keeps the present rung: no fall, no climb, until it is switched off. While
@@ -186,7 +227,8 @@ func (p *Program) show(s State) bool {
 	defer p.mu.Unlock()
 	old := p.state
 	if s.OnAir == old.OnAir && s.Target == old.Target && s.Pending == old.Pending && s.Rung == old.Rung &&
-		s.Why == old.Why && s.Hold == old.Hold && s.Force == old.Force && s.Splices == old.Splices && slices.Equal(s.Backups, old.Backups) {
+		s.Why == old.Why && s.Hold == old.Hold && s.Force == old.Force && s.Splices == old.Splices && slices.Equal(s.Backups, old.Backups) &&
+		slices.Equal(s.Warnings, old.Warnings) && slices.Equal(s.Falls, old.Falls) && s.BudgetMs == old.BudgetMs {
 		return false
 	}
 	s.Since = old.Since

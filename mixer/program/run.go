@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// budget is how long the source on air may send no picture before it falls.
-	budget = 500 * time.Millisecond
 	// climbAfter is how long a fallen source has to be well before it comes back
 	// from a backup: going back and forth looks worse than the backup.
 	climbAfter = time.Second
@@ -27,19 +25,26 @@ type run struct {
 	line    *line
 	hold    hold
 
-	wish   wish
-	fresh  bool // the last Follow has not been on air yet
-	air    *source
-	next   *source
-	pulses map[string]*pulse
-	looked time.Time
+	wish  wish
+	fresh bool // the last Follow has not been on air yet
+	air   *source
+	next  *source
+	ward
 
 	splices uint64
 	timer   *time.Timer
 }
 
+// ward is what the program knows of the health of the streams it may show.
+type ward struct {
+	pulses   map[string]*pulse
+	looked   time.Time
+	vitals   map[string]*Vitals
+	examined time.Time
+}
+
 func newRun(p *Program, changed func(State)) *run {
-	r := &run{Program: p, changed: changed, pulses: map[string]*pulse{}, timer: time.NewTimer(0)}
+	r := &run{Program: p, changed: changed, ward: ward{pulses: map[string]*pulse{}, vitals: map[string]*Vitals{}}, timer: time.NewTimer(0)}
 	r.line = newLine(p.pub)
 	r.hold = hold{line: r.line, log: p.log}
 	return r
@@ -58,6 +63,7 @@ func (r *run) turn(ctx context.Context) {
 	r.listen()
 	more := r.relay(now)
 	r.look(now)
+	r.examine(now)
 	r.choose(now)
 	r.gather()
 	if r.air == nil && r.line.begun() {
@@ -122,13 +128,13 @@ func (r *run) relay(now time.Time) (more bool) {
 }
 
 // budget is how long the source on air may send no picture; slow ones have more.
-func (r *run) budget() time.Duration { return max(budget, 3*r.line.pictures.period) }
+func (r *run) budget() time.Duration { return max(r.wish.budget, 3*r.line.pictures.period) }
 
 // fall takes the source off air.
 func (r *run) fall(how string) {
 	r.log.Warn("program source fell", "feed", r.air.name, "reason", how)
 	if r.pulses[r.air.name] == nil {
-		r.pulses[r.air.name] = &pulse{moved: r.air.seen}
+		r.pulses[r.air.name] = &pulse{moved: r.air.seen, budget: r.wish.budget}
 	}
 	r.air.close()
 	r.air = nil
@@ -151,7 +157,7 @@ func (r *run) gather() {
 	if p := r.pulses[s.name]; p != nil && s.tooLong {
 		p.waits = true
 	}
-	if !s.fit(time.Now()) {
+	if !s.fit(time.Now(), r.wish.budget) {
 		return
 	}
 	r.line.splice(s.pictures)
@@ -202,6 +208,9 @@ func (r *run) rest(now time.Time) time.Duration {
 		wait = r.air.seen.Add(r.budget()).Sub(now)
 	} else if r.line.begun() {
 		wait = r.hold.due(now)
+	}
+	if r.air != nil {
+		wait = min(wait, r.examined.Add(examineEvery).Sub(now))
 	}
 	if len(r.pulses) > 0 {
 		wait = min(wait, r.looked.Add(lookEvery).Sub(now))

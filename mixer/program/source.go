@@ -99,7 +99,7 @@ func (s *source) addPicture(au media.AccessUnit) {
 
 // fit reports whether the source may come on air now: it has its key frame, and it
 // is alive.
-func (s *source) fit(now time.Time) bool {
+func (s *source) fit(now time.Time, budget time.Duration) bool {
 	n := len(s.pictures)
 	return n > 0 && now.Sub(s.pictures[n-1].Arrived) < budget
 }

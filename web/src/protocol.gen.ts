@@ -28,6 +28,12 @@ export interface BeatArgs {
   bye?: boolean;
 }
 
+/** BudgetArgs is what program.budget takes. */
+export interface BudgetArgs {
+  /** 250 to 10000 */
+  ms: number;
+}
+
 /** Choice is one of several named things. */
 export interface Choice {
   current: string;
@@ -159,6 +165,12 @@ export interface DestinationUpdateArgs {
 
 /** ErrorCode is an error's word in the protocol. */
 export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'unsupported' | 'offline' | 'timeout' | 'internal';
+
+/** FallsArgs is what program.falls takes. */
+export interface FallsArgs {
+  /** "freeze", "black", "mute", "bitrate", "keys"; empty: only for silence */
+  on: Ill[];
+}
 
 /** Feed is what a camera sends, or should. */
 export interface Feed {
@@ -325,6 +337,9 @@ export interface HoldArgs {
   /** true keeps what is on air, false lets the ladder climb again */
   on: boolean;
 }
+
+/** Ill is something that is wrong with a stream though its pictures come. */
+export type Ill = 'freeze' | 'black' | 'mute' | 'bitrate' | 'keys';
 
 /** Info is a clip as operators know it. */
 export interface Info {
@@ -523,6 +538,12 @@ export interface ProgramState {
   backups?: string[];
   /** changes of source so far */
   splices: number;
+  /** what seems to be wrong with what is on air, in words */
+  warnings?: string[];
+  /** what a stream falls for, beside silence: "freeze", "black", "mute", "bitrate", "keys" */
+  falls?: Ill[];
+  /** how long a stream may send no picture before it falls */
+  budgetMs: number;
   video?: Coding;
   audio?: Coding;
   kbps: number;
@@ -795,6 +816,10 @@ export interface Commands {
   'program.rung': { args: RungArgs; result: null };
   /** Choose the feeds that take over when the mixer's output dies. (director) */
   'program.backups': { args: BackupsArgs; result: null };
+  /** Choose what a stream falls for beside silence, where a backup is well. All of it is guessed from coded sizes, and warns in any case. (director) */
+  'program.falls': { args: FallsArgs; result: null };
+  /** Say how many milliseconds a stream may send no picture before it falls. (director) */
+  'program.budget': { args: BudgetArgs; result: null };
   /** Add a camera: one that pushes to us, or one that we pull. (operator) */
   'feed.add': { args: FeedAddArgs; result: FeedAdded };
   /** Change a camera's name, address or key. (operator) */
@@ -869,6 +894,8 @@ export const least: Record<Command, Role> = {
   'program.hold': 'operator',
   'program.rung': 'operator',
   'program.backups': 'director',
+  'program.falls': 'director',
+  'program.budget': 'director',
   'feed.add': 'operator',
   'feed.update': 'operator',
   'feed.remove': 'operator',

@@ -1,0 +1,22 @@
+package control
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestWhatTheLadderWasToldOutlivesARestart(t *testing.T) {
+	h := open(t)
+	h.do(t, "program.falls", `{"on":["freeze","black","freeze"]}`)
+	h.do(t, "program.budget", `{"ms":800}`)
+	for _, bad := range []string{`{"ms":-1}`, `{"ms":99999999999}`} {
+		if _, err := h.run(t.Context(), as(Director), "program.budget", []byte(bad)); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+	again := build(t, h.dir, newDesk(), Options{}, quiet())
+	again.start(t)
+	if asked := again.desk.list(); !slices.Equal(asked, []string{"falls [black freeze]", "budget 800ms"}) {
+		t.Errorf("%v", asked)
+	}
+}

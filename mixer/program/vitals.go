@@ -1,0 +1,205 @@
+package program
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+// Ill is something that is wrong with a stream though its pictures come.
+type Ill string
+
+// What can be wrong. All of it is guessed from coded sizes: nothing is decoded.
+const (
+	Frozen  Ill = "freeze"  // the picture does not change
+	Black   Ill = "black"   // nor has it anything in it
+	Mute    Ill = "mute"    // the sound is silence, or does not come
+	Starved Ill = "bitrate" // far less comes than a while ago
+	NoKey   Ill = "keys"    // its key frames do not come any more
+)
+
+// Ills is all that a stream can be told to fall for.
+func Ills() []Ill { return []Ill{Frozen, Black, Mute, Starved, NoKey} }
+
+const (
+	// illAfter is how long something has to be wrong: a still moment is none.
+	illAfter = 5 * time.Second
+	// examineEvery is how often a stream is looked at.
+	// It is no divisor of usual key frame intervals: each look would see the same
+	// few pictures after a key frame.
+	examineEvery = 900 * time.Millisecond
+	// enough is how many pictures, or frames of sound, a look has to see to say much.
+	enough = 5
+	// mostExamined bounds one look.
+	mostExamined = 1024
+	// keysLate is how late a key frame may be, on top of twice the usual time.
+	keysLate = 4 * time.Second
+	// usual is over how long the usual bitrate is averaged; below little it says
+	// nothing.
+	usual  = 30 * time.Second
+	little = 200_000
+)
+
+// Vitals is what a stream's coded sizes say of its health. It is for one goroutine.
+type Vitals struct {
+	since map[Ill]time.Time // what looks wrong, and since when
+
+	looked time.Time
+	stream time.Time // when it was published: another one starts anew
+	bytes  uint64
+	rate   float64 // bits a second, as usual
+	tested time.Duration
+}
+
+// look is what was found in a stream's newest group of pictures.
+type look struct {
+	pictures, sounds int
+	delta, key       int // bytes of the largest picture that is no key frame, and of the key frame
+	sound            int // of the largest frame of sound
+	blocks           int // macroblocks a picture has, 0 when its size is not known
+}
+
+// Look examines the stream, once a second however often it is called. Units are only
+// looked at: it is no reader that stays.
+func (v *Vitals) Look(h *hub.Hub, stream string, now time.Time) {
+	passed := now.Sub(v.looked)
+	if passed < examineEvery {
+		return
+	}
+	st, ok := h.Stream(stream)
+	if !ok || !st.Since.Equal(v.stream) {
+		*v = Vitals{since: map[Ill]time.Time{}, looked: now, stream: st.Since, bytes: st.Bytes}
+		return
+	}
+	l := peek(h, stream)
+	meant := st.Origin.Proto == "clip" // a slate is still on purpose
+	still := !meant && l.blocks > 0 && l.key > 0 && l.delta > 0 && l.delta <= max(64, l.blocks/40)
+	if l.pictures >= enough {
+		empty := still && l.key <= l.blocks
+		v.mark(Black, empty, now)
+		v.mark(Frozen, still && !empty, now)
+	}
+	if gone := now.Sub(st.LastAudio) > time.Second; gone || l.sounds >= enough {
+		v.mark(Mute, !meant && st.AudioFrames > 0 && (gone || l.sound <= silent), now)
+	}
+	v.mark(NoKey, st.KeyFrames > 1 && now.Sub(st.LastKey) > 2*st.KeyInterval+keysLate-illAfter, now)
+	v.weigh(st.Bytes, passed, still, now)
+	v.looked, v.bytes = now, st.Bytes
+}
+
+// silent is the most that a frame of silence takes. A frame of quiet room takes more.
+const silent = 24
+
+func (v *Vitals) mark(ill Ill, is bool, now time.Time) {
+	if !is {
+		delete(v.since, ill)
+	} else if v.since[ill].IsZero() {
+		v.since[ill] = now
+	}
+}
+
+// weigh compares what came since the last look with what usually comes. A still
+// picture needs little, so that is no sign then.
+func (v *Vitals) weigh(bytes uint64, passed time.Duration, still bool, now time.Time) {
+	rate := float64(bytes-v.bytes) * 8 / passed.Seconds()
+	low := v.tested >= usual/2 && v.rate > little && rate < v.rate/6
+	v.mark(Starved, low && !still, now)
+	if low {
+		return // else the collapse would become the usual
+	}
+	share := min(1, passed.Seconds()/max(1, min(v.tested, usual).Seconds()))
+	v.rate += (rate - v.rate) * share
+	v.tested += passed
+}
+
+// Ills is what has been wrong for a while, the gravest first.
+func (v *Vitals) Ills(now time.Time) (ills []Ill) {
+	for _, ill := range []Ill{Black, Frozen, Mute, Starved, NoKey} {
+		if since, is := v.since[ill]; is && now.Sub(since) >= illAfter {
+			ills = append(ills, ill)
+		}
+	}
+	return ills
+}
+
+// ill reports whether one of those is wrong.
+func (v *Vitals) ill(of []Ill, now time.Time) (Ill, bool) {
+	if v == nil || len(of) == 0 {
+		return "", false
+	}
+	for _, ill := range v.Ills(now) {
+		if slices.Contains(of, ill) {
+			return ill, true
+		}
+	}
+	return "", false
+}
+
+// suspect reports whether one of those looks wrong, if only for a moment.
+func (v *Vitals) suspect(of []Ill) bool {
+	return v != nil && slices.ContainsFunc(of, func(ill Ill) bool { return !v.since[ill].IsZero() })
+}
+
+// Words says it of a stream.
+func (i Ill) Words() string {
+	switch i {
+	case Black:
+		return "the picture seems to be black, or of one colour"
+	case Frozen:
+		return "the picture seems to be frozen"
+	case Mute:
+		return "the sound seems to be silent"
+	case Starved:
+		return "the bitrate has collapsed"
+	case NoKey:
+		return "key frames do not come any more"
+	}
+	return string(i)
+}
+
+// peek looks at the units since the newest key frame.
+func peek(h *hub.Hub, stream string) (l look) {
+	sub, err := h.Subscribe(stream)
+	if err != nil {
+		return l
+	}
+	defer sub.Close()
+	for range mostExamined {
+		au, err := sub.TryNext()
+		if err != nil {
+			break
+		}
+		switch {
+		case !au.Video():
+			l.sounds++
+			l.sound = max(l.sound, len(au.Data))
+		case au.Key:
+			l.pictures++
+			l.key = coded(au.Info(), au.Data)
+			l.blocks = au.Info().Width * au.Info().Height / 256
+		default:
+			l.pictures++
+			l.delta = max(l.delta, coded(au.Info(), au.Data))
+		}
+	}
+	return l
+}
+
+// coded is how many bytes of a picture are picture: encoders of constant bitrate fill
+// up what they do not need (H.264, 7.3.2.7).
+func coded(t *media.Track, data []byte) (n int) {
+	if t.Codec != media.H264 {
+		return len(data)
+	}
+	for at := 0; at+5 <= len(data); {
+		size := 4 + int(min(binary.BigEndian.Uint32(data[at:]), 1<<30))
+		if kind := data[at+4] & 0x1f; kind >= 1 && kind <= 5 {
+			n += size
+		}
+		at += size
+	}
+	return n
+}

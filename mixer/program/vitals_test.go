@@ -1,0 +1,180 @@
+package program_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/mixer"
+	"obvan/mixer/program"
+)
+
+// sizes is a feed of 720p, 30 pictures a second, that codes its units in so many bytes.
+type sizes struct {
+	key, delta, sound int
+	fill              int // of a picture, that is no picture
+	noKeys            bool
+}
+
+// good is a camera's, at some 2 Mbit/s.
+var good = sizes{key: 60_000, delta: 8_000, sound: 300}
+
+// feed is one that is written by hand.
+type feed struct {
+	pub      *hub.Publisher
+	pictures int
+	frames   int
+}
+
+func newFeed(t *testing.T, h *hub.Hub, name string) *feed {
+	t.Helper()
+	pub, err := h.Publish(name, hub.Origin{Proto: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracks := cam1.tracks()
+	tracks[0].Width, tracks[0].Height = 1280, 720
+	pub.SetTracks(tracks)
+	t.Cleanup(pub.Close)
+	return &feed{pub: pub}
+}
+
+// shoot sends so much of a feed in real time.
+func shootAll(d time.Duration, feeds map[*feed]sizes) {
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		for f, s := range feeds {
+			f.shoot(s)
+		}
+		time.Sleep(time.Second / 30)
+	}
+}
+
+func (f *feed) shoot(s sizes) {
+	at := time.Duration(f.pictures) * time.Second / 30
+	au := media.AccessUnit{PTS: at, DTS: at, Key: f.pictures%60 == 0 && (!s.noKeys || f.pictures == 0), Data: nal(1, s.delta)}
+	if au.Key {
+		au.Data = nal(5, s.key)
+	}
+	if s.fill > 0 {
+		au.Data = append(au.Data, nal(12, s.fill)...)
+	}
+	f.pub.Write(au)
+	f.pictures++
+	for s.sound > 0 && time.Duration(f.frames)*1024*time.Second/48000 <= at {
+		heard := time.Duration(f.frames) * 1024 * time.Second / 48000
+		f.pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: heard, DTS: heard, Data: make([]byte, s.sound)})
+		f.frames++
+	}
+}
+
+func nal(kind byte, size int) []byte {
+	b := make([]byte, 4+max(size, 1))
+	binary.BigEndian.PutUint32(b, uint32(max(size, 1)))
+	b[4] = kind
+	return b
+}
+
+func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		bad  sizes
+		says []string
+	}{
+		"well":                      {good, nil},
+		"frozen":                    {sizes{key: 60_000, delta: 40, sound: 300}, []string{"the picture seems to be frozen"}},
+		"frozen, filled up":         {sizes{key: 60_000, delta: 40, fill: 8000, sound: 300}, []string{"the picture seems to be frozen"}},
+		"black":                     {sizes{key: 900, delta: 30, sound: 300}, []string{"the picture seems to be black, or of one colour"}},
+		"silent":                    {sizes{key: 60_000, delta: 8_000, sound: 8}, []string{"the sound seems to be silent"}},
+		"without sound all at once": {sizes{key: 60_000, delta: 8_000}, []string{"the sound seems to be silent"}},
+		"starved":                   {sizes{key: 6_000, delta: 700, sound: 300}, []string{"the bitrate has collapsed"}},
+		"without key frames":        {sizes{key: 60_000, delta: 8_000, sound: 300, noKeys: true}, []string{"key frames do not come any more"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStudio(t)
+				f := newFeed(t, s.hub, "cam1")
+				s.Follow("cam1", mixer.Instant)
+				shootAll(40*time.Second, map[*feed]sizes{f: good})
+				synctest.Wait()
+				if st := s.State(); len(st.Warnings) > 0 {
+					t.Fatalf("a good camera: %v", st.Warnings)
+				}
+				shootAll(3*time.Second, map[*feed]sizes{f: c.bad})
+				synctest.Wait()
+				if st := s.State(); len(st.Warnings) > 0 {
+					t.Fatalf("after a moment: %v", st.Warnings)
+				}
+				shootAll(12*time.Second, map[*feed]sizes{f: c.bad})
+				synctest.Wait()
+				if st := s.State(); !slices.Equal(st.Warnings, c.says) || st.OnAir != "cam1" {
+					t.Fatalf("%v, on air %q", st.Warnings, st.OnAir)
+				}
+				shootAll(5*time.Second, map[*feed]sizes{f: good})
+				synctest.Wait()
+				if st := s.State(); len(st.Warnings) > 0 {
+					t.Fatalf("well again: %v", st.Warnings)
+				}
+			})
+		})
+	}
+}
+
+func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
+		frozen := sizes{key: 60_000, delta: 40, sound: 300}
+		s.Follow("cam1", mixer.Instant)
+		s.SetBackups([]string{"cam2"})
+		both := func(d time.Duration, one, two sizes) { shootAll(d, map[*feed]sizes{a: one, b: two}) }
+		both(5*time.Second, good, good)
+		both(15*time.Second, frozen, good)
+		s.expect("cam1", program.RungMixer, "")
+		if err := s.SetFalls([]program.Ill{program.Frozen}); err != nil {
+			t.Fatal(err)
+		}
+		both(3*time.Second, frozen, good)
+		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be frozen")
+		both(20*time.Second, frozen, good)
+		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be frozen")
+		both(6*time.Second, good, good)
+		s.expect("cam1", program.RungMixer, "")
+		both(20*time.Second, frozen, frozen) // nothing is better: no fall, and no going back and forth
+		s.expect("cam1", program.RungMixer, "")
+		if n := s.State().Splices; n != 3 {
+			t.Errorf("%d splices", n)
+		}
+		check(t, s.written(0))
+	})
+}
+
+func TestTheBudgetIsTheDirectors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		f := newFeed(t, s.hub, "cam1")
+		s.Follow("cam1", mixer.Instant)
+		if err := s.SetBudget(2 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		time.Sleep(1900 * time.Millisecond)
+		s.expect("cam1", program.RungMixer, "")
+		time.Sleep(200 * time.Millisecond)
+		s.expect("", program.RungHeld, "cam1 sends no picture")
+		if st := s.State(); st.BudgetMs != 2000 {
+			t.Errorf("%+v", st)
+		}
+		for _, d := range []time.Duration{0, -time.Second, 200 * time.Millisecond, 11 * time.Second} {
+			if err := s.SetBudget(d); !errors.Is(err, program.ErrBudget) {
+				t.Errorf("%v: %v", d, err)
+			}
+		}
+		if err := s.SetFalls([]program.Ill{"boredom"}); !errors.Is(err, program.ErrNoIll) {
+			t.Error(err)
+		}
+	})
+}

@@ -30,6 +30,7 @@ type Packetiser struct {
 	sets     [][]byte
 	first    uint32
 	payload  uint8
+	size     int // of a packet's payload, at most
 	sequence uint16
 	ssrc     uint32
 }
@@ -37,7 +38,12 @@ type Packetiser struct {
 // NewPacketiser makes packets for track with an RTP payload type. ErrNotSent for
 // what can't be sent, and a bad configuration record.
 func NewPacketiser(track *media.Track, payloadType uint8) (*Packetiser, error) {
-	p := &Packetiser{first: rand.Uint32(), payload: payloadType, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32()}
+	return NewPacketiserOf(track, payloadType, maxPayload)
+}
+
+// NewPacketiserOf is NewPacketiser for paths whose packets must be smaller.
+func NewPacketiserOf(track *media.Track, payloadType uint8, size int) (*Packetiser, error) {
+	p := &Packetiser{first: rand.Uint32(), payload: payloadType, size: size, sequence: uint16(rand.Uint32()), ssrc: rand.Uint32()}
 	var err error
 	switch track.Codec {
 	case media.H264:
@@ -65,7 +71,7 @@ func (p *Packetiser) h264(track *media.Track) error {
 		return err
 	}
 	p.format = &format.H264{PayloadTyp: p.payload, SPS: sps[0], PPS: pps[0], PacketizationMode: 1}
-	e := &rtph264.Encoder{PayloadType: p.payload, PayloadMaxSize: maxPayload, PacketizationMode: 1, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence}
+	e := &rtph264.Encoder{PayloadType: p.payload, PayloadMaxSize: p.size, PacketizationMode: 1, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence}
 	p.encode = e.Encode
 	return e.Init()
 }
@@ -76,14 +82,14 @@ func (p *Packetiser) h265(track *media.Track) error {
 		return err
 	}
 	p.format = &format.H265{PayloadTyp: p.payload, VPS: vps, SPS: sps, PPS: pps}
-	e := &rtph265.Encoder{PayloadType: p.payload, PayloadMaxSize: maxPayload, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence}
+	e := &rtph265.Encoder{PayloadType: p.payload, PayloadMaxSize: p.size, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence}
 	p.encode = e.Encode
 	return e.Init()
 }
 
 func (p *Packetiser) av1() error {
 	p.format = &format.AV1{PayloadTyp: p.payload}
-	e := &rtpav1.Encoder{PayloadType: p.payload, PayloadMaxSize: maxPayload, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence}
+	e := &rtpav1.Encoder{PayloadType: p.payload, PayloadMaxSize: p.size, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence}
 	p.encode = e.Encode
 	return e.Init()
 }
@@ -97,7 +103,7 @@ func (p *Packetiser) aac(track *media.Track) error {
 	p.format = f
 	e := &rtpmpeg4audio.Encoder{
 		PayloadType: p.payload, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3,
-		PayloadMaxSize: maxPayload, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence,
+		PayloadMaxSize: p.size, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence,
 	}
 	p.encode = e.Encode
 	return e.Init()

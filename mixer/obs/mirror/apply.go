@@ -130,7 +130,12 @@ func (m *Mirror) applyInput(event any) bool {
 	case *events.MediaInputPlaybackStarted:
 		m.mediaIs(e.InputName, "playing")
 	case *events.MediaInputPlaybackEnded:
-		m.mediaIs(e.InputName, "ended")
+		m.onInput(e.InputName, func(in *input) {
+			// A stop by hand also ends the playback, and says so in either order.
+			if in.media != nil && in.media.State != "stopped" {
+				in.media.State = "ended"
+			}
+		})
 	case *events.MediaInputActionTriggered:
 		m.mediaIs(e.InputName, afterAction[e.MediaAction])
 	default:

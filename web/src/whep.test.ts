@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { WhepPlayer, type Net, type Playing } from './whep';
+import { WhepPlayer, stereo, type Net, type Playing } from './whep';
 
 class FakePeer {
 	connectionState = 'new';
@@ -21,6 +21,10 @@ class FakePeer {
 	async setRemoteDescription(d: { sdp: string }) {
 		this.remote = d.sdp;
 	}
+	transport = { state: 'connected', onstatechange: null as (() => void) | null };
+	getReceivers() {
+		return [{ transport: this.transport }];
+	}
 	close() {
 		this.closed = true;
 	}
@@ -35,6 +39,7 @@ class FakePeer {
 }
 
 let peers: FakePeer[];
+let servers: RTCIceServer[][];
 let asked: { path: string; method?: string; body?: unknown }[];
 let answer: () => Response | Promise<Response>;
 let playing: Playing;
@@ -49,16 +54,20 @@ beforeEach(() => {
 	vi.stubGlobal(
 		'MediaStream',
 		class {
-			constructor(public tracks: { kind: string }[]) {}
+			tracks: { kind: string }[] = [];
+			addTrack = (t: { kind: string }) => this.tracks.includes(t) || this.tracks.push(t);
+			removeTrack = (t: { kind: string }) => (this.tracks = this.tracks.filter((x) => x !== t));
 			getTracks = () => this.tracks;
 			getAudioTracks = () => this.tracks.filter((t) => t.kind === 'audio');
 		},
 	);
 	peers = [];
+	servers = [];
 	asked = [];
 	answer = created;
 	const net: Net = {
-		peer: () => (peers.push(new FakePeer()), newest() as unknown as RTCPeerConnection),
+		servers: async () => [{ urls: 'stun:a.example' }],
+		peer: (ice) => (servers.push(ice), peers.push(new FakePeer()), newest() as unknown as RTCPeerConnection),
 		fetch: async (path, init) => {
 			asked.push({ path, method: init.method, body: init.body });
 			return init.method === 'DELETE' ? new Response() : answer();
@@ -74,7 +83,8 @@ afterEach(() => {
 	vi.unstubAllGlobals();
 });
 
-test('the offer is posted at once, for picture and sound', async () => {
+test('the offer is posted at once, for picture and sound where that is heard', async () => {
+	player.listen(true);
 	player.start();
 	await soon();
 	expect(asked).toEqual([{ path: '/whep/cam1', method: 'POST', body: 'offer' }]);
@@ -84,6 +94,7 @@ test('the offer is posted at once, for picture and sound', async () => {
 });
 
 test('it plays once the connection stands and a picture is announced', async () => {
+	player.listen(true);
 	player.start();
 	await soon();
 	newest().connect();
@@ -196,4 +207,68 @@ test('a picture that stands still is dialled anew, but not while it dials', asyn
 	player.stuck();
 	await vi.advanceTimersByTimeAsync(400);
 	expect(peers.length).toBe(2);
+});
+
+test('what the server ends is noticed at once', async () => {
+	player.start();
+	await soon();
+	newest().connect();
+	newest().transport.state = 'closed';
+	newest().transport.onstatechange?.();
+	expect(playing).toMatchObject({ state: 'waiting', why: 'The picture ended.' });
+	await vi.advanceTimersByTimeAsync(400);
+	expect(peers.length).toBe(2);
+});
+
+test('listening changes over to a session with sound once that plays; the picture stays', async () => {
+	player.start();
+	await soon();
+	newest().connect();
+	const media = playing.media;
+	player.listen(true);
+	await soon();
+	expect(peers.map((p) => p.kinds)).toEqual([['video'], ['video', 'audio']]);
+	expect(playing.state).toBe('playing');
+	const track = { kind: 'video', muted: true, onunmute: () => {} };
+	newest().ontrack?.({ track });
+	newest().ontrack?.({ track: { kind: 'audio', muted: false } });
+	newest().become('connected');
+	expect(peers[0]!.closed).toBe(false);
+	track.muted = false;
+	track.onunmute();
+	expect(playing).toMatchObject({ state: 'playing', sound: true });
+	expect(playing.media).toBe(media);
+	expect(playing.media!.getTracks().length).toBe(2);
+	expect(peers[0]!.closed).toBe(true);
+	expect(asked.filter((a) => a.method === 'DELETE').length).toBe(1);
+	player.listen(false);
+	await soon();
+	player.listen(true); // changed their mind
+	await soon();
+	expect(peers.at(-1)!.closed).toBe(true);
+	expect(playing).toMatchObject({ state: 'playing', sound: true });
+});
+
+test('a change to sound that fails begins anew', async () => {
+	player.start();
+	await soon();
+	newest().connect();
+	answer = () => new Response('', { status: 503 });
+	player.listen(true);
+	await soon();
+	expect(playing.state).toBe('waiting');
+	expect(peers.every((p) => p.closed)).toBe(true);
+});
+
+test('Opus is asked for in stereo', () => {
+	const sdp = 'a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:96 x=1\r\n';
+	expect(stereo(sdp)).toBe(sdp.replace('useinbandfec=1', 'useinbandfec=1;stereo=1'));
+	expect(stereo(stereo(sdp))).toBe(stereo(sdp));
+	expect(stereo('offer')).toBe('offer');
+});
+
+test('the studio’s STUN and TURN servers are used', async () => {
+	player.start();
+	await soon();
+	expect(servers).toEqual([[{ urls: 'stun:a.example' }]]);
 });

@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"obvan/ingest"
 	"obvan/internal/testkit"
 	"obvan/mixer"
 	"obvan/mixer/obs"
 	"obvan/mixer/obs/obstest"
 	"obvan/mixer/obs/ours"
+	"obvan/mixer/program"
 )
 
 // obsHouse is a studio that runs on a fake OBS.
@@ -145,7 +147,7 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	h.await(t, "two cameras", func(st *State) bool {
-		return hasScene(st, ours.Scene("Main"), "cam1") && hasScene(st, ours.TwoUp, "cam1", "cam2") && st.OBS.Can && st.OBS.Undo && st.OBS.Since != nil
+		return hasScene(st, ours.Scene("Main"), "cam1") && hasScene(st, ours.TwoUp, "cam1", "cam2") && !hasScene(st, ours.Plate) && st.OBS.Can && st.OBS.Undo && st.OBS.Since != nil
 	})
 	if again := h.do(t, "obs.provision", `{}`).(Provisioned); len(again.Steps) != 0 {
 		t.Errorf("the second time: %+v", again)
@@ -277,4 +279,16 @@ func TestLevelsComeOnlyWhileAPanelLooks(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 1 }, "OBS is asked for levels")
 	l.Close()
 	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 0 }, "nobody looks any more")
+}
+
+func TestTheMixersStreamIsCalledWhatItIs(t *testing.T) {
+	h := open(t)
+	h.ProgramChanged(program.State{Rung: "mixer", OnAir: ingest.Mixer, Target: ingest.Mixer})
+	h.ProgramChanged(program.State{Rung: "backup", OnAir: "cam1", Target: ingest.Mixer, Why: "mixer is gone"})
+	if why := h.now().Program.Why; why != "the mixer's output is gone" {
+		t.Error(why)
+	}
+	if !h.logged("The mixer is on air.") || !h.logged("The backup cam1 is on air: the mixer's output is gone.") {
+		t.Error(h.now().Log)
+	}
 }

@@ -52,6 +52,9 @@ func finite(f float64) float64 {
 
 // ProgramChanged takes the program's whole new state: hand it to Program.Run.
 func (s *Studio) ProgramChanged(p program.State) {
+	if p.Target == ingest.Mixer { // a stream that nobody gave a name
+		p.Why = strings.Replace(p.Why, ingest.Mixer, "the mixer's output", 1)
+	}
 	p.Why = s.scrub(p.Why)
 	s.tellProgram(p)
 	s.store.Update(func(st *State) {
@@ -166,7 +169,11 @@ func (s *Studio) tellProgram(p program.State) {
 	}
 	switch p.Rung {
 	case "mixer":
-		s.note(Info, "%s is on air.", or(s.called(p.OnAir), "The mixer"))
+		name := s.called(p.OnAir)
+		if p.OnAir == ingest.Mixer {
+			name = "The mixer"
+		}
+		s.note(Info, "%s is on air.", or(name, "The mixer"))
 	case "backup":
 		s.note(Warn, "The backup %s is on air: %s", s.called(p.OnAir), stop(or(p.Why, "the mixer's output is gone")))
 	case "held":

@@ -11,6 +11,7 @@ import (
 	"github.com/andreykaipov/goobs/api/typedefs"
 
 	"obvan/mixer"
+	"obvan/mixer/obs/ours"
 )
 
 // Part is a section of the mirror that is asked for as a whole.
@@ -117,6 +118,9 @@ func (m *Mirror) State() mixer.State {
 		s.Problem = "OBS is changing its scene collection"
 	}
 	for _, name := range m.bus.scenes {
+		if name == ours.Layer || name == ours.Plate { // parts of other scenes: nobody wants them on air
+			continue
+		}
 		s.Sources = append(s.Sources, mixer.Source{Name: name, Feeds: m.feedsIn(name)})
 	}
 	if m.bus.studio {

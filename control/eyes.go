@@ -33,6 +33,8 @@ type eyes struct {
 	shown map[string]Feed      // as last looked at, by feed
 	order []string             // of the feeds, as they came
 	told  map[string]FeedState // what the event log said last, by feed
+
+	flight preflight // of the one whose turn it is
 }
 
 func newEyes(rooms Rooms) *eyes {
@@ -88,6 +90,15 @@ func (e *eyes) look(now time.Time, sample bool, added []Feed, onAir map[string]L
 	e.shown = shown
 	maps.DeleteFunc(e.told, func(id string, _ FeedState) bool { _, ok := shown[id]; return !ok })
 	return feeds, e.program(live), news
+}
+
+// preflight is what the destinations' platforms will not like of the program, by
+// destination; e.turn is held.
+func (e *eyes) preflight(now time.Time, to []keptDestination, rung string) map[string][]string {
+	e.mu.Lock()
+	s := e.seen[hub.Program]
+	e.mu.Unlock()
+	return e.flight.look(now, e.rooms.Hub, s, to, rung)
 }
 
 // strays is the feeds that just arrived, and those that were here a moment ago.

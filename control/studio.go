@@ -40,6 +40,7 @@ type told struct {
 	destinations map[string]relay.State
 	statuses     []relay.Status    // as the relay told them last
 	unfit        map[string]string // why the relay would not take a destination
+	warnings     map[string][]string
 	began        time.Time
 	firstToken   string // made at the first start, for the login link
 }
@@ -149,7 +150,8 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	s.book.read(func(kept *kept, sec *secrets) { k, hasKey, undo = kept.clone(), sec.withKey(), maps.Clone(sec.OBSUndo) })
 	obs := s.set(&k, undo)
 	var onAir map[string]Light
-	s.store.Read(func(st *State) { onAir = st.Tally })
+	var rung string
+	s.store.Read(func(st *State) { onAir, rung = st.Tally, st.Program.Rung })
 	feeds, prog, news := s.eyes.look(now, sample, feedsOf(&k, hasKey), onAir)
 	for i := range feeds {
 		feeds[i].Problem = s.scrub(feeds[i].Problem)
@@ -166,6 +168,9 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	})
 	for _, n := range news {
 		s.note(n.Level, "%s", n.Text)
+	}
+	if sample {
+		s.warn(s.eyes.preflight(now, k.Destinations, rung))
 	}
 }
 

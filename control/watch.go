@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -75,6 +76,17 @@ func (s *Studio) RelayChanged(all []relay.Status) {
 	s.listDestinations()
 }
 
+// warn takes what destinations will not like of the program, by destination.
+func (s *Studio) warn(warnings map[string][]string) {
+	s.told.mu.Lock()
+	same := maps.EqualFunc(s.told.warnings, warnings, slices.Equal[[]string])
+	s.told.warnings = warnings
+	s.told.mu.Unlock()
+	if !same {
+		s.listDestinations()
+	}
+}
+
 // listDestinations joins what is kept of the destinations with how they fare. What is
 // kept decides: one that the relay would not take must not vanish for that.
 func (s *Studio) listDestinations() {
@@ -100,6 +112,7 @@ func (t *told) fares(d *keptDestination) relay.Status {
 		st = t.statuses[i]
 	}
 	st.Destination = d.Destination
+	st.Warnings = t.warnings[d.ID]
 	return st
 }
 

@@ -135,6 +135,7 @@ type Stats struct {
 	Tracks *media.Tracks // nil until known
 
 	Pictures, KeyFrames, AudioFrames, Bytes uint64
+	AudioBytes                              uint64 // of Bytes
 
 	KeyInterval time.Duration // between the last two key frames; 0 until there were two
 	LastPicture time.Time     // when it arrived; zero when there was none

@@ -37,6 +37,7 @@ type stream struct {
 	spare  []*Subscriber // the other half of the swap in wake; the writer's own
 
 	pictures, keys, audio, bytes      atomic.Uint64
+	audioBytes                        atomic.Uint64
 	lost, waited                      atomic.Uint64
 	keyInterval                       atomic.Int64
 	lastPicture, lastAudio, lastKeyAt atomic.Int64 // UnixNano
@@ -46,7 +47,7 @@ type stream struct {
 func (st *stream) stats() Stats {
 	return Stats{
 		Name: st.name, Origin: st.from, Since: st.since, Tracks: st.tracks.Load(),
-		Pictures: st.pictures.Load(), KeyFrames: st.keys.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(),
+		Pictures: st.pictures.Load(), KeyFrames: st.keys.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(), AudioBytes: st.audioBytes.Load(),
 		KeyInterval: time.Duration(st.keyInterval.Load()),
 		LastPicture: instant(&st.lastPicture), LastAudio: instant(&st.lastAudio), LastKey: instant(&st.lastKeyAt),
 		Readers: int(st.readers.Load()), Lost: st.lost.Load(), Waited: st.waited.Load(),
@@ -127,6 +128,7 @@ func (p *Publisher) count(au *media.AccessUnit, video bool) {
 	st.bytes.Add(uint64(len(au.Data)))
 	if !video {
 		st.audio.Add(1)
+		st.audioBytes.Add(uint64(len(au.Data)))
 		st.lastAudio.Store(au.Arrived.UnixNano())
 		return
 	}

@@ -44,10 +44,10 @@ function cuts(n) {
 		},
 		program: { onAir: n ? 'cam1' : '', target: 'cam1', since: ago(30), rung: n ? 'mixer' : 'none', splices: 12, video, audio, kbps: 2510, fps: 30, backups: [], watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' } },
 		destinations: n === 0 ? [] : [
-			{ ...place, id: 'yt', name: 'YouTube', state: 'live', kbps: 2512, backlogMs: 40 },
+			{ ...place, id: 'yt', name: 'YouTube', state: 'live', kbps: 2512, backlogMs: 40, warnings: ['The picture has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'] },
 			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'the server closed the connection', nextTry: new Date(Date.now() + 4000).toISOString(), attempt: 3 },
 			{ ...place, id: 'fb', name: 'Facebook', state: 'refused', reason: 'the server does not accept this stream key' },
-			{ ...place, id: 'ar', name: 'Archive server', enabled: false },
+			{ ...place, id: 'ar', name: 'Archive server', enabled: false, warnings: ['Pictures do not come evenly; Other RTMP server expects a constant frame rate.', 'The sound has 6 channels; stereo is what Other RTMP server expects.'] },
 		],
 		tally: n ? { cam1: 'program', cam2: 'preview' } : {},
 		clients: [{ name: 'admin', role: 'admin', kind: 'panel', remote: '10.0.0.4:51000', since: ago(700) }, { name: 'Anna', role: 'operator', kind: 'deck', remote: '10.0.0.9:51220', since: ago(90) }],

@@ -148,6 +148,8 @@ export interface DestinationStatus {
   dropped: number;
   /** bytes since the start */
   sent: number;
+  /** what of the program its platform does not take, in sentences */
+  warnings?: string[];
 }
 
 /** DestinationUpdateArgs is what destination.update takes; what is left out stays. */

@@ -33,6 +33,9 @@ const (
 	examineEvery = 900 * time.Millisecond
 	// enough is how many pictures, or frames of sound, a look has to see to say much.
 	enough = 5
+	// refined is how many pictures after a key frame say nothing: encoders improve on
+	// it there, also of a picture that stands still.
+	refined = 15
 	// mostExamined bounds one look.
 	mostExamined = 1024
 	// keysLate is how late a key frame may be, on top of twice the usual time.
@@ -57,7 +60,7 @@ type Vitals struct {
 // look is what was found in a stream's newest group of pictures.
 type look struct {
 	pictures, sounds int
-	delta, key       int // bytes of the largest picture that is no key frame, and of the key frame
+	delta, key       int // bytes of the largest picture that says something, and of the key frame
 	sound            int // of the largest frame of sound
 	blocks           int // macroblocks a picture has, 0 when its size is not known
 }
@@ -76,8 +79,9 @@ func (v *Vitals) Look(h *hub.Hub, stream string, now time.Time) {
 	}
 	l := peek(h, stream)
 	meant := st.Origin.Proto == "clip" // a slate is still on purpose
-	still := !meant && l.blocks > 0 && l.key > 0 && l.delta > 0 && l.delta <= max(64, l.blocks/40)
-	if l.pictures >= enough {
+	// Less than a bit a macroblock: all but a few are skipped.
+	still := !meant && l.blocks > 0 && l.key > 0 && l.delta > 0 && l.delta <= max(96, l.blocks/8)
+	if l.pictures >= refined+enough {
 		empty := still && l.key <= l.blocks
 		v.mark(Black, empty, now)
 		v.mark(Frozen, still && !empty, now)
@@ -181,8 +185,9 @@ func peek(h *hub.Hub, stream string) (l look) {
 			l.key = coded(au.Info(), au.Data)
 			l.blocks = au.Info().Width * au.Info().Height / 256
 		default:
-			l.pictures++
-			l.delta = max(l.delta, coded(au.Info(), au.Data))
+			if l.pictures++; l.pictures > refined {
+				l.delta = max(l.delta, coded(au.Info(), au.Data))
+			}
 		}
 	}
 	return l

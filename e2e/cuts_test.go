@@ -1,0 +1,252 @@
+package e2e
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"obvan/control"
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/relay/sink"
+)
+
+// farEnd is a destination in this process, which knows when each picture came.
+func farEnd(t testing.TB) *sink.Server {
+	t.Helper()
+	far, err := sink.Listen("127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := far.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { cancel(); done.Wait() })
+	return far
+}
+
+// colours decodes what arrived, picture by picture, and names the colours.
+func colours(t testing.TB, pictures []sink.Unit) (names []string) {
+	t.Helper()
+	var stream []byte
+	start := []byte{0, 0, 0, 1}
+	for _, u := range pictures {
+		if u.Key {
+			sps, pps, err := media.H264ParameterSets(u.Track.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range append(sps, pps...) {
+				stream = append(append(stream, start...), set...)
+			}
+		}
+		for rest := u.Data; len(rest) > 4; {
+			end := 4 + int(binary.BigEndian.Uint32(rest))
+			stream = append(append(stream, start...), rest[4:end]...)
+			rest = rest[end:]
+		}
+	}
+	path := filepath.Join(t.TempDir(), "pictures.h264")
+	if err := os.WriteFile(path, stream, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const size = 8 * 8 * 3
+	raw := ffmpegDecode(t, path, "-vf", "crop=8:8:iw*3/4:ih*3/4", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+	for ; len(raw) >= size; raw = raw[size:] {
+		names = append(names, name(raw))
+	}
+	if len(names) != len(pictures) {
+		t.Errorf("%d pictures came, %d were decoded", len(pictures), len(names))
+	}
+	return names
+}
+
+// given is a command to cut: when it was given, and to which camera.
+type given struct {
+	at     time.Time
+	colour string
+}
+
+func TestFiftyInstantCutsAreAtTheDestinationAtOnce(t *testing.T) {
+	s := start(t)
+	for _, colour := range []string{"red", "green", "blue"} { // key frames 2 s apart
+		camera{colour: colour, tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+colour)
+	}
+	s.live(20*time.Second, "red", "green", "blue")
+	s.cut("red")
+	far := farEnd(t)
+	hls := t.TempDir()
+	nginx := startNginx(t, "hls on; hls_path "+hls+"; hls_fragment 2s; hls_playlist_length 10m; hls_cleanup off;")
+	for id, url := range map[string]string{"sink": far.URL(), "nginx": nginx.url()} {
+		s.do("destination.add", map[string]any{"id": id, "name": id, "url": url, "key": "key-" + id})
+		s.do("destination.start", map[string]any{"id": id})
+	}
+	s.destinationLive(15*time.Second, "sink", "nginx")
+	pause(t, 2*time.Second)
+
+	cuts := []given{{time.Now(), "red"}}
+	for range 50 {
+		next := []string{"red", "green", "blue"}[rand.IntN(3)]
+		if next == cuts[len(cuts)-1].colour {
+			next = map[string]string{"red": "green", "green": "blue", "blue": "red"}[next]
+		}
+		cuts = append(cuts, given{time.Now(), next})
+		s.do("mixer.cut", map[string]any{"source": next})
+		pause(t, time.Duration(400+rand.IntN(900))*time.Millisecond)
+	}
+	pause(t, time.Second)
+	s.do("destination.stop", map[string]any{"id": "nginx"})
+	s.do("destination.stop", map[string]any{"id": "sink"})
+	checkCuts(t, far.Last("key-sink").Units(), cuts)
+	checkHLS(t, filepath.Join(hls, "key-nginx.m3u8"))
+	path := nginx.onlyRecording(t)
+	decodePictures(t, path)
+	line := checkTimeline(t, readFLV(t, path), period+8*time.Millisecond)
+	if len(line.gaps) > 0 {
+		t.Errorf("gaps between pictures: %v", line.gaps)
+	}
+	t.Logf("%v", line)
+}
+
+// checkCuts measures from each command to the first picture of its camera.
+func checkCuts(t testing.TB, units []sink.Unit, cuts []given) {
+	t.Helper()
+	var pictures []sink.Unit
+	sound, off := time.Duration(-1), time.Duration(0)
+	for _, u := range units {
+		if u.Video {
+			pictures = append(pictures, u)
+			continue
+		}
+		if sound >= 0 {
+			off = max(off, (u.DTS - sound - 1024*time.Second/48000).Abs())
+		}
+		sound = u.DTS
+	}
+	if off > time.Millisecond { // RTMP counts in milliseconds
+		t.Errorf("sound is %v off its grid", off)
+	}
+	names := colours(t, pictures)
+	var took []time.Duration
+	at := 0
+	for _, c := range cuts[1:] {
+		for at < len(names) && (pictures[at].Arrived.Before(c.at) || names[at] != c.colour) {
+			at++
+		}
+		if at == len(names) {
+			t.Fatalf("a cut to %s was never seen", c.colour)
+		}
+		took = append(took, pictures[at].Arrived.Sub(c.at))
+	}
+	slices.Sort(took)
+	median, p95 := took[len(took)/2], took[len(took)*95/100]
+	t.Logf("%d cuts, command to picture at the destination: median %v, p95 %v, worst %v; sound at most %v off its grid", len(took), median, p95, took[len(took)-1], off)
+	if p95 > 120*time.Millisecond {
+		t.Errorf("p95 is %v", p95)
+	}
+}
+
+// checkHLS has ffmpeg read what nginx made of the program for browsers.
+func checkHLS(t testing.TB, playlist string) {
+	t.Helper()
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		text, err := os.ReadFile(playlist)
+		return err == nil && len(text) > 0
+	}, "nginx wrote %s", playlist)
+	list, err := os.OpenFile(playlist, os.O_APPEND|os.O_WRONLY, 0) // nginx does not say that the show is over
+	if err == nil {
+		_, err = list.WriteString("#EXT-X-ENDLIST\n")
+	}
+	if err := errors.Join(err, list.Close()); err != nil {
+		t.Fatal(err)
+	}
+	raw := ffmpegDecode(t, playlist, "-an", "-vf", "scale=8:8", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-pix_fmt", "gray", "-")
+	n := len(raw) / 64
+	if n < 30*30 {
+		t.Errorf("only %d pictures in %s", n, playlist)
+	}
+	t.Logf("HLS: %d pictures decoded", n)
+}
+
+// blank is a page of the studio that plays nothing itself, logged in.
+func (s *studio) blank(t testing.TB) *browser {
+	t.Helper()
+	b := newBrowser(t, 800, 600)
+	b.do(chromedp.Navigate(s.url("/healthz")))
+	b.eval(`fetch('/api/v1/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token: '`+token+`'})}).then(r => r.status)`, nil)
+	return b
+}
+
+func TestABrowserPlaysTwentyInstantCuts(t *testing.T) {
+	s := start(t)
+	camera{colour: "red", tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
+	camera{colour: "green", tone: 1000, gop: 60, extra: cabac("main")}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")
+	s.live(20*time.Second, "red", "green")
+	s.cut("red")
+	b := s.blank(t)
+	var cutting sync.WaitGroup
+	cutting.Go(func() {
+		pause(t, 4*time.Second)
+		for n := range 20 {
+			if _, err := s.try("mixer.cut", map[string]any{"source": []string{"green", "red"}[n%2]}); err != nil {
+				t.Error(err)
+			}
+			pause(t, time.Duration(700+rand.IntN(600))*time.Millisecond)
+		}
+	})
+	w := b.watch("program", 28)
+	cutting.Wait()
+	checkWatched(t, w)
+}
+
+func TestABrowserPlaysTheHeldPictureAtFullRate(t *testing.T) {
+	for kind, extra := range map[string][]string{"CAVLC baseline": nil, "CABAC main": cabac("main"), "CABAC high": cabac("high")} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			cam := camera{colour: "red", tone: 1000, gop: 60, extra: extra}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
+			s.live(20*time.Second, "red")
+			s.cut("red")
+			b := s.blank(t)
+			var killing sync.WaitGroup
+			killing.Go(func() {
+				pause(t, 4*time.Second)
+				cam.kill()
+			})
+			w := b.watch("program", 23)
+			killing.Wait()
+			s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Rung == "held" })
+			checkWatched(t, w)
+		})
+	}
+}
+
+// cabac is a camera's options for another entropy coding than ultrafast's.
+func cabac(profile string) []string {
+	return []string{"-profile:v", profile, "-x264-params", "cabac=1:8x8dct=" + map[string]string{"main": "0", "high": "1"}[profile]}
+}
+
+func checkWatched(t testing.TB, w watched) {
+	t.Helper()
+	t.Logf("%.1f pictures a second decoded, %d dropped, %d PLI, longest still %.0f ms, joined after %.0f ms, %.1f %% of the sound concealed",
+		w.Rate, w.Dropped, w.PLI, w.LongestStillMs, w.JoinMs, 100*float64(w.Concealed)/float64(max(1, w.Samples)))
+	if w.Rate < 29 {
+		t.Errorf("%.1f pictures a second", w.Rate)
+	}
+	if w.PLI > 2 {
+		t.Errorf("the browser asked for %d key frames", w.PLI)
+	}
+}

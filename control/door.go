@@ -22,14 +22,15 @@ type doors struct {
 	serving atomic.Bool  // the show is restored, and nothing ends yet
 	phones  atomic.Int32 // that are told their light
 
-	mu     sync.Mutex
-	open   map[*socket]bool
-	closed bool
-	all    sync.WaitGroup
+	mu       sync.Mutex
+	open     map[*socket]bool
+	watching map[*watcher]bool // who is sent frames
+	closed   bool
+	all      sync.WaitGroup
 }
 
 func newDoors(s *Studio) *doors {
-	d := &doors{studio: s, open: map[*socket]bool{}}
+	d := &doors{studio: s, open: map[*socket]bool{}, watching: map[*watcher]bool{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
 }
@@ -76,7 +77,12 @@ func (d *doors) shut(name string) {
 	defer d.mu.Unlock()
 	for k := range d.open {
 		if k.who.Name == name {
-			k.end(closePolicy, "your access was taken away")
+			k.end(closePolicy, errAccessTaken.Error())
+		}
+	}
+	for w := range d.watching {
+		if w.name == name {
+			w.end(errAccessTaken)
 		}
 	}
 }

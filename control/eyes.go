@@ -12,6 +12,7 @@ import (
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/mixer/program"
+	"obvan/monitor/frames"
 )
 
 const (
@@ -180,7 +181,7 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 			f.Notes = append(f.Notes, ill.Words())
 		}
 	}
-	f.Watch = e.watch(f.ID)
+	f.Watch = e.watch(st)
 	last, what := st.LastPicture, "picture"
 	if f.Video == nil {
 		last, what = st.LastAudio, "sound"
@@ -206,12 +207,16 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 	}
 }
 
-func (e *eyes) watch(stream string) Watch {
+// watch is how panels can show a stream.
+func (e *eyes) watch(st hub.Stats) (w Watch) {
+	w.Frames = frames.Watchable(st.Tracks)
 	if e.rooms.Monitor == nil {
-		return Watch{Why: "This server has no monitor."}
+		w.Why = "This server has no monitor."
+		return w
 	}
-	ok, why := e.rooms.Monitor.Watch(stream)
-	return Watch{OK: ok, Why: why}
+	w.OK, w.Why = e.rooms.Monitor.Watch(st.Name)
+	w.Sparse = w.OK && e.seen[st.Name].bFrames
+	return w
 }
 
 func (e *eyes) program(live map[string]hub.Stats) (p ProgramState) {
@@ -223,7 +228,7 @@ func (e *eyes) program(live map[string]hub.Stats) (p ProgramState) {
 	s := e.seen[hub.Program]
 	p.Video, p.Audio = codings(st.Tracks, s.bFrames)
 	p.Kbps, p.FPS = s.kbps, s.fps
-	p.Watch = e.watch(hub.Program)
+	p.Watch = e.watch(st)
 	return p
 }
 

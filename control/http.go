@@ -32,6 +32,7 @@ func (s *Studio) Server() *http.Server {
 func (s *Studio) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws", s.serveSocket)
+	mux.HandleFunc("GET /watch/{stream}", s.serveFrames)
 	mux.HandleFunc("POST /api/v1/login", s.login)
 	mux.HandleFunc("POST /api/v1/logout", s.logout)
 	mux.HandleFunc("GET /api/v1/me", s.atLeast(Viewer, s.me))

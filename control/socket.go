@@ -90,7 +90,7 @@ func (s *Studio) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	// Access taken away while we shook hands found no socket to close.
 	if _, err := s.access.who(tokenIn(r, true), r.RemoteAddr); err != nil {
-		k.end(closePolicy, "your access was taken away")
+		k.end(closePolicy, errAccessTaken.Error())
 	}
 	s.log.Info("connected", "who", who.Name, "role", who.Role, "kind", who.kind, "remote", who.remote)
 	k.run()

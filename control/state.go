@@ -94,8 +94,10 @@ const (
 
 // Watch says whether the panel can show the stream.
 type Watch struct {
-	OK  bool   `json:"ok"`
-	Why string `json:"why,omitempty"` // in words, when it can't
+	OK     bool   `json:"ok"`               // by WebRTC
+	Why    string `json:"why,omitempty"`    // in words, when it can't
+	Frames bool   `json:"frames,omitempty"` // by /watch/<stream>, decoded in the browser
+	Sparse bool   `json:"sparse,omitempty"` // WebRTC leaves pictures out: it has B-frames
 }
 
 // Coding is how a picture or sound is coded, in words a panel shows.

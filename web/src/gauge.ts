@@ -66,6 +66,7 @@ export class Gauge {
 	#video: HTMLVideoElement;
 	#report: (m: Measured) => void;
 	#clock: StreamClock;
+	#age: () => number | null;
 	#frames = 0;
 	#last: number;
 	#counted: number; // when the last picture of the second before was shown
@@ -73,9 +74,11 @@ export class Gauge {
 	#handle = 0;
 	#timer: ReturnType<typeof setInterval>;
 
-	constructor(video: HTMLVideoElement, clock: StreamClock, report: (m: Measured) => void) {
+	/** age is asked when the pictures themselves do not tell. */
+	constructor(video: HTMLVideoElement, clock: StreamClock, report: (m: Measured) => void, age: () => number | null = () => null) {
 		this.#video = video;
 		this.#clock = clock;
+		this.#age = age;
 		this.#report = report;
 		this.#last = this.#counted = performance.now();
 		this.#timer = setInterval(() => this.#tell(), 1000);
@@ -118,7 +121,7 @@ export class Gauge {
 		this.#report({
 			fps: this.#frames > 0 && this.#last > this.#counted ? (this.#frames * 1000) / (this.#last - this.#counted) : 0,
 			frozenMs: still > standsStill ? still : 0,
-			latencyMs: middle === undefined || !this.#clock.settled ? null : Math.max(0, middle),
+			latencyMs: middle === undefined || !this.#clock.settled ? this.#age() : Math.max(0, middle),
 		});
 		this.#ages = [];
 		if (this.#frames > 0) this.#counted = this.#last;

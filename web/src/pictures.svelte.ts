@@ -1,7 +1,28 @@
 // The live pictures on this page: one player a stream, however many places show it.
 // So a source that comes to preview is there at once: its tile plays it already.
 import { StreamClock, type ClockAnswer } from './gauge';
+import type { Watch } from './protocol.gen';
+import { canDecode, WebCodecsPlayer } from './webcodecs';
 import { WhepPlayer, off, type Playing } from './whep';
+
+/** How a picture comes to this page. */
+export type Way = 'WebRTC' | 'WebCodecs';
+
+/**
+ * The best way for a stream on this page: WebRTC, which costs least; WebCodecs for what
+ * it can't carry, or only a part of; '' when there is none.
+ */
+export function wayOf(watch: Watch, able = canDecode()): Way | '' {
+	if (watch.frames && able && (!watch.ok || watch.sparse)) return 'WebCodecs';
+	return watch.ok ? 'WebRTC' : '';
+}
+
+/** Why a stream is not shown, in words. */
+export function whyNot(watch: Watch, secure = window.isSecureContext): string {
+	const why = watch.why || 'This picture can’t be shown here.';
+	if (!watch.frames) return why;
+	return secure ? `${why} This browser has no other way; Chrome and Edge do.` : `${why} By https, Chrome and Edge can show it.`;
+}
 
 const linger = 3000; // a picture that nobody shows is kept so long
 const askClock = [500, 1000, 1000, 1000, 5000]; // often at first, then the last for ever
@@ -9,16 +30,25 @@ const askClock = [500, 1000, 1000, 1000, 5000]; // often at first, then the last
 export class Picture {
 	playing = $state.raw<Playing>(off);
 	readonly clock = new StreamClock();
-	readonly player: WhepPlayer;
+	readonly player: WhepPlayer | WebCodecsPlayer;
+	readonly way: Way;
 	readonly #stream: string;
 	/** Who shows it, the first of them with its sound: two would echo. */
 	#users = $state.raw<symbol[]>([]);
+	#started = false;
 	#leaving: ReturnType<typeof setTimeout> | undefined;
 	#asking: ReturnType<typeof setTimeout> | undefined;
 
-	constructor(stream: string) {
+	constructor(stream: string, way: Way) {
 		this.#stream = stream;
-		this.player = new WhepPlayer(`/whep/${encodeURIComponent(stream)}`, (p) => (this.playing = p));
+		this.way = way;
+		const changed = (p: Playing) => (this.playing = p);
+		this.player = way === 'WebCodecs' ? new WebCodecsPlayer(stream, changed) : new WhepPlayer(`/whep/${encodeURIComponent(stream)}`, changed);
+	}
+
+	/** How old the picture on the screen is, where the player knows. */
+	get age(): number | null {
+		return this.player instanceof WebCodecsPlayer ? this.player.age : null;
 	}
 
 	/** Whether this user's picture is the one to be heard. */
@@ -29,9 +59,10 @@ export class Picture {
 	use(user: symbol) {
 		clearTimeout(this.#leaving);
 		this.#users = [...this.#users, user];
-		if (this.#asking) return;
+		if (this.#started) return;
+		this.#started = true;
 		this.player.start();
-		this.#askClock(0);
+		if (this.way === 'WebRTC') this.#askClock(0);
 	}
 
 	leave(user: symbol, gone: () => void) {
@@ -39,7 +70,7 @@ export class Picture {
 		if (this.#users.length > 0) return;
 		this.#leaving = setTimeout(() => {
 			clearTimeout(this.#asking);
-			this.#asking = undefined;
+			this.#started = false;
 			this.player.stop();
 			gone();
 		}, linger);
@@ -72,12 +103,13 @@ class Pictures {
 	#all = new Map<string, Picture>();
 
 	/** The picture of a stream for a user, who says leave when done. */
-	show(stream: string, user: symbol): { picture: Picture; leave: () => void } {
-		let picture = this.#all.get(stream);
-		if (!picture) this.#all.set(stream, (picture = new Picture(stream)));
+	show(stream: string, user: symbol, way: Way = 'WebRTC'): { picture: Picture; leave: () => void } {
+		const name = `${way} ${stream}`;
+		let picture = this.#all.get(name);
+		if (!picture) this.#all.set(name, (picture = new Picture(stream, way)));
 		const shown = picture;
 		shown.use(user);
-		return { picture: shown, leave: () => shown.leave(user, () => this.#all.delete(stream)) };
+		return { picture: shown, leave: () => shown.leave(user, () => this.#all.delete(name)) };
 	}
 }
 

@@ -707,9 +707,14 @@ export interface VolumeArgs {
 
 /** Watch says whether the panel can show the stream. */
 export interface Watch {
+  /** by WebRTC */
   ok: boolean;
   /** in words, when it can't */
   why?: string;
+  /** by /watch/<stream>, decoded in the browser */
+  frames?: boolean;
+  /** WebRTC leaves pictures out: it has B-frames */
+  sparse?: boolean;
 }
 
 /** WentLive is what show.live answers. */

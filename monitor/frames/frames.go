@@ -1,0 +1,178 @@
+// Package frames hands a stream's coded pictures and sound to viewers that decode by
+// themselves: browsers by WebCodecs. It is the way for what WebRTC can't carry, such
+// as B-frames and AAC, with the decoding left to the viewer.
+//
+// A viewer gets messages. A text one, in JSON (Coding), says how the following units
+// are coded; it comes first and with each change. A binary one is a unit: a header of
+// 33 bytes, then its data as it is in media.AccessUnit. The header is one byte of
+// flags, then four big-endian float64 in milliseconds: the time to show it, the time
+// to decode it (both on the stream's clock), when the server had it and when this
+// message was made (both since 1970).
+package frames
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+// The flags of a unit.
+const (
+	FlagKey   = 1 << iota // decoding can start here
+	FlagSound             // it is sound
+	FlagGap               // units before it were left out: the viewer was too slow
+)
+
+// HeaderSize is of a unit's message.
+const HeaderSize = 33
+
+// tooLate is how far a viewer may be behind before it goes on at the next key
+// picture: it shows what is, not what was.
+const tooLate = time.Second
+
+// Coding is the text message. A field is left out when there is none, or when this
+// package has no words for how it is coded.
+type Coding struct {
+	Video *Decoder `json:"video,omitempty"`
+	Audio *Decoder `json:"audio,omitempty"`
+}
+
+// Decoder is what configures a decoder, in the words of WebCodecs.
+type Decoder struct {
+	Codec       string `json:"codec"`                 // RFC 6381
+	Description []byte `json:"description,omitempty"` // in base64
+	Width       int    `json:"width,omitempty"`
+	Height      int    `json:"height,omitempty"`
+	SampleRate  int    `json:"sampleRate,omitempty"`
+	Channels    int    `json:"channels,omitempty"`
+}
+
+// Message is one message to a viewer. Its slices are valid until the next call.
+type Message struct {
+	Text   []byte // or:
+	Header []byte
+	Data   []byte
+}
+
+// Viewer reads one stream for one viewer.
+type Viewer struct {
+	sub    *hub.Subscriber
+	tracks *media.Tracks
+	sends  [2]bool // the picture, the sound
+	gap    bool
+	held   *media.AccessUnit // it comes after the coding
+	header [HeaderSize]byte
+}
+
+// ErrCoding is for a stream of which nothing can be sent.
+var ErrCoding = errors.New("players have no name for how this stream is coded")
+
+// Open reads stream from its newest key picture on. It fails with hub.ErrNoStream.
+func Open(h *hub.Hub, stream string) (*Viewer, error) {
+	sub, err := h.Subscribe(stream)
+	if err != nil {
+		return nil, err
+	}
+	return &Viewer{sub: sub}, nil
+}
+
+// Close ends the reading.
+func (v *Viewer) Close() { v.sub.Close() }
+
+// Next waits for the next message. It returns io.EOF when the stream left.
+func (v *Viewer) Next(ctx context.Context) (Message, error) {
+	if au := v.held; au != nil {
+		v.held = nil
+		return v.unit(au), nil
+	}
+	for {
+		if v.sub.Lag() > tooLate && v.sub.SkipToKey() > 0 {
+			v.gap = true
+		}
+		au, err := v.sub.Next(ctx)
+		if err != nil {
+			return Message{}, err
+		}
+		if au.Tracks != v.tracks {
+			text, err := v.configure(au.Tracks)
+			if err != nil {
+				return Message{}, err
+			}
+			if v.wants(&au) {
+				v.held = &au
+			}
+			return Message{Text: text}, nil
+		}
+		if v.wants(&au) {
+			return v.unit(&au), nil
+		}
+	}
+}
+
+func (v *Viewer) wants(au *media.AccessUnit) bool {
+	if len(au.Data) == 0 {
+		return false
+	}
+	if au.Video() {
+		return v.sends[0]
+	}
+	return v.sends[1]
+}
+
+func (v *Viewer) configure(tracks *media.Tracks) ([]byte, error) {
+	v.tracks = tracks
+	c := codingOf(tracks)
+	v.sends = [2]bool{c.Video != nil, c.Audio != nil}
+	if c.Video == nil && c.Audio == nil {
+		return nil, ErrCoding
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("describe the coding: %w", err)
+	}
+	return text, nil
+}
+
+func (v *Viewer) unit(au *media.AccessUnit) Message {
+	var flags byte
+	if au.Key {
+		flags |= FlagKey
+	}
+	if !au.Video() {
+		flags |= FlagSound
+	}
+	if v.gap && au.Video() {
+		flags |= FlagGap
+		v.gap = false
+	}
+	v.header[0] = flags
+	for i, ms := range [4]float64{millis(au.PTS), millis(au.DTS), since1970(au.Arrived), since1970(time.Now())} {
+		binary.BigEndian.PutUint64(v.header[1+8*i:], math.Float64bits(ms))
+	}
+	return Message{Header: v.header[:], Data: au.Data}
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func since1970(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
+
+// Watchable says whether a viewer would be sent the pictures of a stream with these
+// tracks.
+func Watchable(tracks *media.Tracks) bool { return codingOf(tracks).Video != nil }
+
+func codingOf(tracks *media.Tracks) (c Coding) {
+	if i := tracks.Video(); i >= 0 {
+		c.Video = decoderOf(&(*tracks)[i])
+	}
+	if i := tracks.Audio(); i >= 0 {
+		c.Audio = decoderOf(&(*tracks)[i])
+	}
+	return c
+}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"obvan/relay"
+	"obvan/relay/platform"
 )
 
 const (
@@ -23,6 +24,9 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 	whole := d.Destination
 	whole.URL, whole.BackupURL = secret.URL, secret.BackupURL
+	if p, known := platform.Find(d.Platform); known {
+		whole.Grace = p.Grace
+	}
 	return s.rooms.Relay.Put(whole, secret.Key)
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type destination struct {
 	reason  string
 	since   time.Time // of state
 	nextTry time.Time
+	starves time.Time // when the platform ends the broadcast unless data comes; zero when that is not known
 	attempt int
 	backup  bool
 
@@ -37,6 +39,36 @@ func (d *destination) become(s State, reason string) {
 		d.state, d.since = s, time.Now()
 	}
 	d.reason, d.nextTry = reason, time.Time{}
+	if s == Off || s == Refused {
+		d.starves = time.Time{}
+	}
+}
+
+// starved notes since when the far end has had no data.
+func (d *destination) starved(since time.Time) {
+	if d.spec.Grace > 0 {
+		d.starves = since.Add(d.spec.Grace)
+	}
+}
+
+// grace is a clause on how long the platform will wait; "" when that is not known, or
+// when it need not.
+func (d *destination) grace(now time.Time) string {
+	if d.starves.IsZero() || d.state == Live {
+		return ""
+	}
+	if left := d.starves.Sub(now); left > 0 {
+		return fmt.Sprintf("%s ends the broadcast in about %d s", d.who(), int((left+time.Second-1)/time.Second))
+	}
+	return d.who() + " may have ended the broadcast"
+}
+
+// urgent is a wait, shorter while the platform keeps the broadcast for us.
+func (d *destination) urgent(wait time.Duration, now time.Time) time.Duration {
+	if now.Before(d.starves) {
+		return min(wait, d.spec.Grace/(triesInGrace+1))
+	}
+	return wait
 }
 
 // who is what operators call it.
@@ -74,6 +106,9 @@ func (d *destination) status() Status {
 		Attempt: d.attempt, Backup: d.backup, Dropped: d.past.dropped, Sent: d.past.sent,
 	}
 	st.URL, st.BackupURL = d.shown(d.spec.URL), d.shown(d.spec.BackupURL)
+	if grace := d.grace(time.Now()); grace != "" {
+		st.Reason = strings.TrimPrefix(st.Reason+". "+grace, ". ")
+	}
 	if !d.nextTry.IsZero() {
 		next := d.nextTry
 		st.NextTry = &next

@@ -21,6 +21,10 @@ const (
 	// 90 s, nginx-rtmp its ping timeout. For so long a refusal is retried, see givesUp.
 	ghostLasts = 2 * time.Minute
 
+	// triesInGrace is at least how many attempts fall into the time for which a platform
+	// keeps the broadcast without data, as far as they fail at once.
+	triesInGrace = 3
+
 	hangUps       = 3 // so many closes right after agreeing are a refusal
 	triesPerURL   = 2 // then it is the other address's turn
 	waitingReason = "waiting for the program"
@@ -175,6 +179,9 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	}
 	err = k.relay.outputs[u.Scheme](ctx, u, sub, link)
 	k.relay.mu.Lock()
+	if k.meter != nil && link.IsLive() {
+		k.dest.starved(k.meter.proven(time.Now()))
+	}
 	k.settle()
 	k.relay.mu.Unlock()
 	return link, u.Host, err
@@ -182,7 +189,7 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 
 // live is told by the output.
 func (k *keeper) live() {
-	if who := k.tell(func(d *destination) { d.become(Live, "") }); who != "" {
+	if who := k.tell(func(d *destination) { d.become(Live, ""); d.starves = time.Time{} }); who != "" {
 		k.relay.log.Info("destination live", "destination", who)
 	}
 }
@@ -198,10 +205,12 @@ func (k *keeper) look(now time.Time, programKbps int) {
 			defer k.relay.note()
 		}
 		k.mute = true
+		d.starved(now.Add(-silent))
 		d.become(Retrying, fmt.Sprintf("%s stopped %s %d s ago", d.who(), stopped, int(silent.Seconds())))
 	case silent == 0 && k.mute:
 		k.mute = false
 		d.become(Live, "")
+		d.starves = time.Time{}
 		k.relay.note()
 	case d.state == Live:
 		d.reason = k.meter.late(d.who(), programKbps)
@@ -292,6 +301,7 @@ func (k *keeper) pause(ctx context.Context, sentence string) {
 	wait := k.past.backoff.Next()
 	who := k.tell(func(d *destination) {
 		d.become(Retrying, sentence)
+		wait = d.urgent(wait, time.Now())
 		d.nextTry = time.Now().Add(wait)
 	})
 	if who != "" {

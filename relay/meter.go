@@ -95,6 +95,12 @@ func (m *meter) silence(now time.Time) (since time.Duration, stopped string) {
 	return 0, ""
 }
 
+// proven is when the far end last proved that it gets what it is sent.
+func (m *meter) proven(now time.Time) time.Time {
+	silent, _ := m.silence(now)
+	return now.Add(-silent)
+}
+
 // late is one sentence about a far end that takes data, but too slowly; "" when it
 // keeps up.
 func (m *meter) late(who string, programKbps int) string {

@@ -32,6 +32,10 @@ type Destination struct {
 	Platform  string `json:"platform,omitempty"` // a preset's name: "youtube", "twitch", ...
 	Enabled   bool   `json:"enabled"`            // show.live starts it
 	HasKey    bool   `json:"hasKey"`             // a key is kept for it
+
+	// Grace is how long the platform keeps the broadcast alive without data; 0 when
+	// that is not known.
+	Grace time.Duration `json:"-"`
 }
 
 // State is what the far end proved, not what we hope.

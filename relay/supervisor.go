@@ -129,7 +129,7 @@ func (r *Relay) Put(d Destination, key string) error {
 	same := old.sameFarEnd(d, key)
 	old.spec, old.key = d, key
 	if old.wanted && !same {
-		old.backup = false
+		old.backup, old.starves = false, time.Time{}
 		r.launch(old)
 	}
 	return nil
@@ -184,7 +184,7 @@ func (r *Relay) Stop(id string) error {
 
 // halt tells d's keeper to end; r.mu is held.
 func (r *Relay) halt(d *destination) {
-	d.wanted = false
+	d.wanted, d.starves = false, time.Time{}
 	if d.keeper == nil {
 		d.become(Off, "")
 		return

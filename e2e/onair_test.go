@@ -58,6 +58,7 @@ func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
 	url := startIPCamera(t, "viewer", "pass word", camera{colour: "blue", tone: 1000, gop: 20})
 	s.do("feed.add", map[string]any{"id": "blue", "name": "Blue", "url": url})
 	s.live(20*time.Second, "red", "green", "blue")
+	pause(t, 11*time.Second) // the IP camera tells its clocks every 10 s; until then its sound may be a frame or two off
 	for _, when := range []string{"", "keyframe"} {
 		t.Run("when "+when, func(t *testing.T) { thirtyCuts(t, s, when) })
 	}
@@ -154,8 +155,9 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 	if pairs < 5 {
 		t.Errorf("only %d flashes to compare with their beep", pairs)
 	}
-	if worst > 40*time.Millisecond+period/2 { // a flash is seen to half a picture
-		t.Errorf("picture and sound are apart, at worst: %v", by)
+	t.Logf("sound behind the picture, at worst, by camera: %v", by)
+	if worst > 40*time.Millisecond {
+		t.Errorf("picture and sound are %v apart", worst)
 	}
 	return worst
 }

@@ -196,12 +196,12 @@ func (s *sender) blocked(now time.Time) time.Duration {
 	if len(s.flight) >= s.window || s.waiting(now) > s.patience() {
 		return lookEvery / 4 // an acknowledgement wakes us earlier
 	}
-	return s.pace.wait()
+	return s.pace.Wait()
 }
 
 // one sends n bytes of what is pending.
 func (s *sender) one(n int, now time.Time) error {
-	s.pace.spend(n + headerSize)
+	s.pace.Spend(n + headerSize)
 	err := s.send(s.pending[:n], now)
 	s.pending = append(s.pending[:0], s.pending[n:]...)
 	return err
@@ -224,7 +224,7 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 	if au.DTS < s.base {
 		return nil // sound from before the first picture
 	}
-	s.pace.made(len(au.Data), au.DTS)
+	s.pace.Made(len(au.Data), au.DTS)
 	age := s.shed.Age(au.DTS, now)
 	s.lag.Store(int64(age))
 	if !s.shed.Keeps(au, age) {

@@ -1,0 +1,76 @@
+package relay
+
+import "time"
+
+const (
+	firstSpeed = 3 << 20 // bytes a second, before the program's own rate is known
+	leastSpeed = 16 << 10
+	catchUp    = 3 // times the program's rate: so fast a backlog is sent
+
+	burstFor   = 20 * time.Millisecond
+	burstBytes = 8 << 10
+)
+
+// Pace spreads what is sent over UDP. TCP finds out by itself how fast a path is; over
+// UDP a burst of a whole group of pictures is lost in the first router. It is for one
+// goroutine.
+type Pace struct {
+	Limit float64 // bytes a second the path takes; 0 when that is not known
+
+	purse float64 // bytes that may be sent
+	at    time.Time
+
+	rate  float64 // the program's, bytes a second; 0 when it is not known
+	count int     // bytes in this second of the program
+	since time.Duration
+}
+
+// Made counts what the program is in bytes.
+func (p *Pace) Made(bytes int, dts time.Duration) {
+	p.count += bytes
+	if over := dts - p.since; over >= time.Second || over < 0 {
+		if over > 0 && over < 4*time.Second {
+			p.rate = float64(p.count) / over.Seconds()
+		}
+		p.count, p.since = 0, dts
+	}
+}
+
+// Most is how fast there is reason to send, in bytes a second.
+func (p *Pace) Most() float64 {
+	if p.rate == 0 {
+		return firstSpeed
+	}
+	return max(catchUp*p.rate, leastSpeed)
+}
+
+// Speed is bytes a second.
+func (p *Pace) Speed() float64 {
+	if p.Limit > 0 {
+		return max(min(p.Limit, p.Most()), leastSpeed)
+	}
+	return p.Most()
+}
+
+// Earn fills the purse for the time that went by.
+func (p *Pace) Earn(now time.Time) {
+	speed := p.Speed()
+	most := max(speed*burstFor.Seconds(), burstBytes)
+	if p.at.IsZero() {
+		p.purse = most
+	} else {
+		p.purse = min(p.purse+speed*now.Sub(p.at).Seconds(), most)
+	}
+	p.at = now
+}
+
+// Spend takes bytes from the purse, which may get empty and more.
+func (p *Pace) Spend(bytes int) { p.purse -= float64(bytes) }
+
+// Wait is how long until more may be sent; 0 is now.
+func (p *Pace) Wait() time.Duration {
+	if p.purse > 0 {
+		return 0
+	}
+	return max(time.Duration(-p.purse/p.Speed()*float64(time.Second)), time.Millisecond)
+}

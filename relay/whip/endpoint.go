@@ -1,0 +1,128 @@
+package whip
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"obvan/relay"
+)
+
+const (
+	askTimeout = 8 * time.Second
+	leaveIn    = time.Second
+	maxAnswer  = 64 << 10
+	maxComment = 1 << 10
+)
+
+// endpoint is the HTTP side: where the offer goes, and the session is ended.
+type endpoint struct {
+	url     string
+	token   string
+	secrets []string
+	client  *http.Client
+
+	resource string // of the session; "" while there is none
+}
+
+func newEndpoint(u *url.URL, config *tls.Config) *endpoint {
+	at := *u
+	at.Fragment, at.RawFragment = "", ""
+	switch u.Scheme {
+	case "whip":
+		at.Scheme = "http"
+	case "whips":
+		at.Scheme = "https"
+	}
+	return &endpoint{
+		url: at.String(), token: u.Fragment, secrets: relay.Secrets(u),
+		client: &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, TLSHandshakeTimeout: askTimeout,
+			ResponseHeaderTimeout: askTimeout, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+		}},
+	}
+}
+
+// offer posts an offer and returns the answer (RFC 9725, 4.2).
+func (e *endpoint) offer(ctx context.Context, sdp string) (answer string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	resp, err := e.ask(ctx, http.MethodPost, e.url, sdp)
+	if err != nil {
+		return "", fmt.Errorf("connect: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		return "", refusal(resp)
+	}
+	if where, err := resp.Location(); err == nil {
+		e.resource = where.String()
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/sdp" {
+		return "", errors.New("the server's answer is no session description")
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil || len(body) > maxAnswer {
+		return "", errors.New("the server's answer is cut short, or too long")
+	}
+	return string(body), nil
+}
+
+// leave ends the session (4.2): the server need not wait until it misses us.
+func (e *endpoint) leave() {
+	if e.resource == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveIn)
+	defer cancel()
+	if resp, err := e.ask(ctx, http.MethodDelete, e.resource, ""); err == nil {
+		_ = resp.Body.Close()
+	}
+	e.resource = ""
+}
+
+func (e *endpoint) ask(ctx context.Context, method, to, body string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
+	if err != nil {
+		return nil, relay.Say(relay.ErrRefused, "the address can't be used")
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/sdp")
+	}
+	if e.token != "" {
+		req.Header.Set("Authorization", "Bearer "+e.token)
+	}
+	resp, err := e.client.Do(req)
+	if of := (*url.Error)(nil); errors.As(err, &of) {
+		err = of.Err // without the address, which may hold secrets
+	}
+	return resp, err
+}
+
+// refusal is a server's no. One that is busy or broken may take the stream later.
+func refusal(resp *http.Response) error {
+	text := http.StatusText(resp.StatusCode)
+	if text == "" {
+		text = "status"
+	}
+	text = fmt.Sprintf("%s (%d)", text, resp.StatusCode)
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); strings.HasPrefix(kind, "text/plain") || strings.HasSuffix(kind, "json") {
+		if comment, _ := io.ReadAll(io.LimitReader(resp.Body, maxComment)); len(comment) > 0 {
+			text += ": " + relay.Words(string(comment))
+		}
+	}
+	switch code := resp.StatusCode; {
+	case code == http.StatusConflict:
+		return relay.Say(relay.ErrRefused, "the stream is already in use: "+text)
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:
+		return errors.New("the server says: " + relay.Words(text))
+	}
+	return relay.Say(relay.ErrRefused, text)
+}

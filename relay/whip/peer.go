@@ -1,0 +1,187 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/relay"
+)
+
+const (
+	gatherIn  = 2 * time.Second
+	connectIn = 10 * time.Second
+
+	// A path that is dead for goneAfter is disconnected, which may heal; it is given up
+	// failAfter later.
+	goneAfter = 3 * time.Second
+	failAfter = 7 * time.Second
+	keepAlive = time.Second
+
+	repeatable = 1024 // packets that can be asked for again
+)
+
+// peer is the WebRTC side.
+type peer struct {
+	pc     *webrtc.PeerConnection
+	video  *webrtc.TrackLocalStaticRTP
+	audio  *webrtc.TrackLocalStaticRTP
+	sends  [2]*webrtc.RTPSender // video, audio
+	takes  [2]bool              // the far end
+	states chan webrtc.PeerConnectionState
+}
+
+// newPeer makes a connection that only sends.
+func newPeer(host string) (*peer, error) {
+	engine, err := codecs()
+	if err != nil {
+		return nil, err
+	}
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(repeatable))
+	if err != nil {
+		return nil, err
+	}
+	chain := &interceptor.Registry{}
+	chain.Add(responder)
+	set := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
+	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	set.SetIncludeLoopbackCandidate(onThisMachine(host))
+	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(set))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	if err != nil {
+		return nil, err
+	}
+	p := &peer{pc: pc, states: make(chan webrtc.PeerConnectionState, 16)}
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		select {
+		case p.states <- s:
+		default: // nobody needs that many
+		}
+	})
+	if err := p.addTracks(); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func onThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (p *peer) addTracks() (err error) {
+	// One stream name: receivers play its picture and sound in sync (RFC 8830).
+	p.video, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "video", "obvan")
+	if err != nil {
+		return err
+	}
+	p.audio, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus}, "audio", "obvan")
+	if err != nil {
+		return err
+	}
+	for i, track := range []webrtc.TrackLocal{p.video, p.audio} {
+		t, err := p.pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+		if err != nil {
+			return err
+		}
+		p.sends[i] = t.Sender()
+	}
+	return nil
+}
+
+// codecs is what is offered. High profile is sent under the number of whatever H.264
+// was agreed on: receivers that don't list it decode it all the same.
+func codecs() (*webrtc.MediaEngine, error) {
+	m := &webrtc.MediaEngine{}
+	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}}
+	for i, profile := range []string{"42e01f", "4d001f", "640c1f"} {
+		err := m.RegisterCodec(webrtc.RTPCodecParameters{
+			PayloadType: webrtc.PayloadType(96 + i),
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: webrtc.MimeTypeH264, ClockRate: videoRate, RTCPFeedback: feedback,
+				SDPFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=" + profile,
+			},
+		}, webrtc.RTPCodecTypeVideo)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, m.RegisterCodec(webrtc.RTPCodecParameters{
+		PayloadType: 111,
+		RTPCodecCapability: webrtc.RTPCodecCapability{
+			MimeType: webrtc.MimeTypeOpus, ClockRate: audioRate, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1",
+		},
+	}, webrtc.RTPCodecTypeAudio)
+}
+
+// publish asks the endpoint to take the stream and connects.
+func (p *peer) publish(ctx context.Context, e *endpoint) error {
+	offer, err := p.pc.CreateOffer(nil)
+	if err != nil {
+		return fmt.Errorf("WebRTC: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(p.pc)
+	if err := p.pc.SetLocalDescription(offer); err != nil {
+		return fmt.Errorf("WebRTC: %w", err)
+	}
+	select {
+	case <-gathered:
+	case <-time.After(gatherIn): // with the addresses that are known
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	answer, err := e.offer(ctx, p.pc.LocalDescription().SDP)
+	if err != nil {
+		return err
+	}
+	if err := p.accept(answer); err != nil {
+		return errors.New("the server's answer can't be used")
+	}
+	if !p.takes[0] {
+		return relay.Say(relay.ErrUnsupported, "the server does not take H264")
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectIn)
+	defer cancel()
+	for {
+		select {
+		case s := <-p.states:
+			switch s {
+			case webrtc.PeerConnectionStateConnected:
+				return nil
+			case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+				return errors.New("the server's answer came, but no way to it was found for the media (UDP)")
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("the media's way to the server: %w", ctx.Err())
+		}
+	}
+}
+
+// accept looks which of picture (0) and sound (1) the answer takes.
+func (p *peer) accept(answer string) error {
+	description := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}
+	parsed, err := description.Unmarshal()
+	if err != nil {
+		return err
+	}
+	for i, m := range parsed.MediaDescriptions {
+		if i < len(p.takes) {
+			p.takes[i] = m.MediaName.Port.Value != 0
+		}
+	}
+	return p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+}
+
+// close ends everything the connection started.
+func (p *peer) close() { _ = p.pc.GracefulClose() }

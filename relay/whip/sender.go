@@ -1,0 +1,294 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	pion "github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/media/rtp"
+	"obvan/relay"
+)
+
+const (
+	videoRate = 90000 // the RTP clock of pictures (RFC 6184, 8.2.1)
+	audioRate = 48000 // and of Opus (RFC 7587, 4.1)
+
+	// packetSize keeps a packet under 1280 bytes, the least that IPv6 carries everywhere.
+	packetSize = 1188
+
+	// proof is for how long a receiver that reports nothing must have been connected to
+	// count as live.
+	proof = 2 * time.Second
+)
+
+var errBFrames = relay.Say(relay.ErrUnsupported, "it has B-frames, of which WebRTC receivers show nearly nothing; set B-frames to 0 in the encoder")
+
+// sender writes the program to a connected peer.
+type sender struct {
+	*peer
+	sub  *hub.Subscriber
+	link *relay.Link
+	out  *Output
+
+	tracks  *media.Tracks
+	picture *rtp.Packetiser
+	sound   *voice
+	started bool
+	base    time.Duration // decode time of the first picture
+	began   time.Time
+	latest  time.Duration // presentation time, to find pictures out of order
+	shed    relay.Shed
+	pace    relay.Pace
+	video   flow
+	heard   ear
+	lag     atomic.Int64
+}
+
+// flow counts one RTP stream.
+type flow struct {
+	mu       sync.Mutex
+	packets  uint32
+	octets   uint32
+	ssrc     uint32
+	reported time.Time
+}
+
+func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sender {
+	sub.SkipToKey() // it grew old while we connected
+	now := time.Now()
+	s := &sender{peer: p, sub: sub, link: link, out: o, began: now, shed: relay.Shed{Limit: o.Backlog}}
+	s.heard.start(now)
+	return s
+}
+
+// run sends until ctx is done or the program ends (nil), or the far end fails.
+func (s *sender) run(ctx context.Context) error {
+	within, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	var ears sync.WaitGroup
+	for _, from := range s.sends {
+		ears.Go(func() { s.heard.listen(from) })
+	}
+	go func() { lost(s.watch(within)) }()
+	err := s.loop(within)
+	if s.sound != nil {
+		s.sound.close()
+	}
+	for _, from := range s.sends { // ends the listening
+		_ = from.Stop()
+	}
+	ears.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil && within.Err() != nil {
+		return context.Cause(within)
+	}
+	return err
+}
+
+// watch returns when the connection is over, or nobody listens at its other end.
+func (s *sender) watch(ctx context.Context) error {
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case state := <-s.states:
+			switch state {
+			case webrtc.PeerConnectionStateFailed:
+				return fmt.Errorf("%w: the way to the server is lost", relay.ErrStalled)
+			case webrtc.PeerConnectionStateClosed:
+				return fmt.Errorf("the server ended the session: %w", io.EOF)
+			}
+		case now := <-look.C:
+			if quiet := s.heard.quiet(now); quiet > s.out.Stall && s.link.Sent.Load() > 0 {
+				return fmt.Errorf("%w for %v", relay.ErrStalled, s.out.Stall)
+			}
+			if s.heard.proven() || now.Sub(s.began) >= proof && s.link.Sent.Load() > 0 && s.heard.quiet(now) < proof+time.Second {
+				s.link.Live()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// loop returns nil when ctx is done or the program ended.
+func (s *sender) loop(ctx context.Context) error {
+	for ctx.Err() == nil {
+		now := time.Now()
+		au, err := s.sub.TryNext()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err == hub.ErrNotYet:
+			s.shed.CaughtUp(now)
+			s.lag.Store(0)
+			select {
+			case <-s.sub.Ready():
+			case <-ctx.Done():
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		if err := s.send(&au, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send sends one unit, unless it is left out.
+func (s *sender) send(au *media.AccessUnit, now time.Time) error {
+	if au.Tracks != s.tracks {
+		if err := s.announce(au.Tracks); err != nil {
+			return err
+		}
+	}
+	if !au.Video() {
+		if s.started && au.DTS >= s.base {
+			s.speak(au)
+		}
+		return nil
+	}
+	if !s.started {
+		if !au.Key {
+			return nil
+		}
+		s.started, s.base, s.began = true, au.DTS, now
+		s.shed.Start(au.DTS, now)
+	}
+	switch {
+	case au.Key:
+		s.latest = au.PTS
+	case au.PTS < s.latest:
+		return errBFrames
+	default:
+		s.latest = au.PTS
+	}
+	s.pace.Made(len(au.Data), au.DTS)
+	age := s.shed.Age(au.DTS, now)
+	s.lag.Store(int64(age))
+	if !s.shed.Keeps(au, age) || !s.heard.keeps(au) {
+		s.link.Dropped.Add(1)
+		return nil
+	}
+	packets, err := s.picture.Packets(au)
+	if err != nil {
+		return nil //nolint:nilerr // a picture that is broken: the next may be well
+	}
+	return s.write(s.peer.video, &s.video, packets, s.at(au))
+}
+
+// at is the wall clock's time of a unit, as sender reports tell it. Once pictures are
+// sent it may be called from anywhere.
+func (s *sender) at(au *media.AccessUnit) time.Time { return s.began.Add(au.PTS - s.base) }
+
+// write sends the packets of a picture or of a sound.
+func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *flow, packets []*pion.Packet, at time.Time) error {
+	for _, pkt := range packets {
+		if err := to.WriteRTP(pkt); err != nil {
+			if errors.Is(err, io.ErrClosedPipe) {
+				return fmt.Errorf("the server ended the session: %w", io.EOF)
+			}
+			return fmt.Errorf("send: %w", err)
+		}
+		s.link.Sent.Add(uint64(pkt.MarshalSize()))
+		if f == &s.video {
+			s.spread(pkt.MarshalSize())
+		}
+	}
+	if len(packets) > 0 {
+		s.report(f, packets, at)
+	}
+	return nil
+}
+
+// spread waits after a packet as long as the path needs: UDP takes everything, and
+// loses it later.
+func (s *sender) spread(size int) {
+	s.pace.Spend(size)
+	for s.pace.Earn(time.Now()); s.pace.Wait() > 0; s.pace.Earn(time.Now()) {
+		time.Sleep(s.pace.Wait())
+	}
+}
+
+// report tells the receiver, now and then, how the stream's clock and the wall clock
+// go together (RFC 3550, 6.4.1): sound and picture are played in sync by it.
+func (s *sender) report(f *flow, packets []*pion.Packet, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, pkt := range packets {
+		f.packets++
+		f.octets += uint32(len(pkt.Payload))
+	}
+	now := time.Now()
+	if now.Sub(f.reported) < time.Second {
+		return
+	}
+	f.reported = now
+	if f.ssrc == 0 {
+		i := 0
+		if f != &s.video {
+			i = 1
+		}
+		f.ssrc = uint32(s.sends[i].GetParameters().Encodings[0].SSRC)
+	}
+	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // the next one may arrive
+		SSRC: f.ssrc, NTPTime: ntp(at), RTPTime: packets[0].Timestamp, PacketCount: f.packets, OctetCount: f.octets,
+	}})
+}
+
+// announce takes a new generation of tracks: parameter sets travel with the pictures.
+func (s *sender) announce(tracks *media.Tracks) error {
+	if err := canCarry(tracks); err != nil {
+		return err
+	}
+	s.tracks = tracks
+	if s.picture == nil {
+		var err error
+		if s.picture, err = rtp.NewPacketiserOf(&(*tracks)[tracks.Video()], 96, packetSize); err != nil {
+			return relay.Say(relay.ErrUnsupported, "the program's decoder configuration is broken")
+		}
+	}
+	if s.sound != nil && !s.sound.fits(tracks) {
+		s.sound.close()
+		s.sound = nil
+	}
+	return nil
+}
+
+// speak sends one unit of sound, when the receiver takes any.
+func (s *sender) speak(au *media.AccessUnit) {
+	if s.sound == nil {
+		s.sound = newVoice(s, au.Info())
+	}
+	s.sound.write(au)
+}
+
+// measure brings the link's counters up to date, from the supervisor's goroutine.
+func (s *sender) measure() {
+	sent := s.link.Sent.Load()
+	unsent := s.heard.unheard(sent, time.Now())
+	s.link.Unsent.Store(int64(unsent))
+	s.link.Acked.Store(sent - unsent)
+	s.link.RTT.Store(s.heard.rtt.Load())
+	s.link.Lag.Store(s.lag.Load())
+}
+
+// ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).
+func ntp(t time.Time) uint64 {
+	const from1900to1970 = 2208988800
+	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
+}

@@ -1,0 +1,59 @@
+package whip
+
+import (
+	"bytes"
+
+	"obvan/media"
+	"obvan/media/rtp"
+	"obvan/media/sound"
+)
+
+// voice is the program's sound as Opus.
+type voice struct {
+	track   *media.Track
+	turn    sound.Transcoder // nil when it can't be turned: the picture goes alone
+	tracks  media.Tracks     // of what comes out
+	packets *rtp.Packetiser
+	flow    flow
+}
+
+// newVoice makes one; the sender has begun with its pictures.
+func newVoice(s *sender, track *media.Track) *voice {
+	v := &voice{track: track, tracks: media.Tracks{sound.Track()}}
+	if !s.takes[1] {
+		return v
+	}
+	var err error
+	if v.packets, err = rtp.NewPacketiserOf(&v.tracks[0], 111, packetSize); err != nil {
+		return v
+	}
+	v.turn, err = sound.New(track, s.out.ffmpeg, func(au media.AccessUnit) { // perhaps on a goroutine of its own
+		au.Tracks = &v.tracks
+		if packets, err := v.packets.Packets(&au); err == nil {
+			_ = s.write(s.audio, &v.flow, packets, s.at(&au)) // a connection that is over is noticed with the picture
+		}
+	})
+	if err != nil {
+		v.turn = nil
+	}
+	return v
+}
+
+// fits says whether the sound of other tracks is coded the same: it must not click.
+func (v *voice) fits(tracks *media.Tracks) bool {
+	a := tracks.Audio()
+	return a >= 0 && (*tracks)[a].Codec == v.track.Codec && bytes.Equal((*tracks)[a].Config, v.track.Config)
+}
+
+func (v *voice) write(au *media.AccessUnit) {
+	if v.turn != nil && v.turn.Write(au) != nil {
+		v.close()
+	}
+}
+
+func (v *voice) close() {
+	if v.turn != nil {
+		_ = v.turn.Close() // it was told to end: its complaint is no news
+		v.turn = nil
+	}
+}

@@ -1,0 +1,111 @@
+// Package whip sends the program to WHIP endpoints (RFC 9725): platforms of the web,
+// LiveKit, MediaMTX, another studio of this make.
+//
+// The address is whips://host/path (https) or whip://host/path (http); https:// and
+// http:// mean the same here. The stream key of a destination is the bearer token.
+//
+// The picture is H.264 as it is: with B-frames it can't be carried, since receivers
+// show nearly nothing of it. Opus passes, AAC is turned into Opus; where that can't be
+// done the picture goes alone. A receiver that asks for a key frame gets the next one
+// of the program.
+package whip
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"os/exec"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/relay"
+)
+
+const (
+	// DefaultStall is for how long a receiver may report nothing before the connection
+	// is given up.
+	DefaultStall = 10 * time.Second
+
+	// DefaultBacklog is how far a destination may fall behind before pictures are left
+	// out up to a key frame: WebRTC is for what is watched at once.
+	DefaultBacklog = 2 * time.Second
+)
+
+// Output sends to WHIP endpoints. Change its fields before the first Push only.
+type Output struct {
+	Stall   time.Duration
+	Backlog time.Duration
+
+	tls    *tls.Config
+	ffmpeg string // its path, or "": for sound that is not plain AAC-LC
+}
+
+// New makes an output; config, which may be nil, is for https.
+func New(config *tls.Config) *Output {
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		ffmpeg = ""
+	}
+	return &Output{Stall: DefaultStall, Backlog: DefaultBacklog, tls: config, ffmpeg: ffmpeg}
+}
+
+// Push is relay.Push for whip://, whips://, http:// and https://.
+func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	if err := canCarry(sub.Tracks()); err != nil {
+		return err
+	}
+	end := newEndpoint(u, o.tls)
+	p, err := newPeer(u.Hostname())
+	if err != nil {
+		return fmt.Errorf("WebRTC: %w", err)
+	}
+	defer p.close()
+	if err := p.publish(ctx, end); err != nil {
+		end.leave()
+		if ctx.Err() != nil {
+			return nil
+		}
+		return end.redacted(err)
+	}
+	link.Accepted()
+	s := newSender(p, sub, o, link)
+	link.Gauge(s.measure)
+	err = s.run(ctx)
+	end.leave()
+	return end.redacted(err)
+}
+
+// canCarry says whether WebRTC has a form for the picture.
+func canCarry(tracks *media.Tracks) error {
+	if tracks == nil {
+		return nil // not known yet; the first unit tells
+	}
+	v := tracks.Video()
+	if v < 0 {
+		return relay.Say(relay.ErrUnsupported, "the program has no picture")
+	}
+	if c := (*tracks)[v].Codec; c != media.H264 {
+		return relay.Say(relay.ErrUnsupported, fmt.Sprintf("WHIP receivers want H264, the program is %v", c))
+	}
+	return nil
+}
+
+// redacted is err without secrets, for errors whose text a server had a part in.
+func (e *endpoint) redacted(err error) error {
+	if err == nil {
+		return nil
+	}
+	var said *relay.Said
+	if errors.As(err, &said) {
+		return relay.Say(said.Class, relay.Redact(said.Text, e.secrets...))
+	}
+	if text := err.Error(); relay.Redact(text, e.secrets...) != text {
+		return errors.New(relay.Redact(text, e.secrets...))
+	}
+	return err
+}
+
+var _ relay.Push = (&Output{}).Push

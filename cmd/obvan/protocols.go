@@ -22,6 +22,7 @@ import (
 	rtmppush "obvan/relay/rtmp"
 	rtsppush "obvan/relay/rtsp"
 	srtpush "obvan/relay/srt"
+	whippush "obvan/relay/whip"
 )
 
 // The tables: the scheme of a URL picks the code. A new protocol adds its line
@@ -39,11 +40,12 @@ func ways(clips *clip.Clips) ingest.Protocols {
 }
 
 func outputs() relay.Protocols {
-	push := rtmppush.New(nil)
+	push, web := rtmppush.New(nil), whippush.New(nil)
 	return relay.Protocols{
 		"rtmp": push.Push, "rtmps": push.Push,
 		"rtsp": rtsppush.New(nil).Push, "rtsps": rtsppush.New(nil).Push,
-		"srt": srtpush.New().Push,
+		"srt":  srtpush.New().Push,
+		"whip": web.Push, "whips": web.Push, "http": web.Push, "https": web.Push,
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
@@ -31,7 +30,7 @@ func startIPCamera(t testing.TB, user, pass string, c camera) (address string) {
 	t.Helper()
 	cam := &ipCamera{user: user, pass: pass}
 	addr := freePort(t)
-	cam.server = &gortsplib.Server{Handler: cam, RTSPAddress: addr}
+	cam.server = &gortsplib.Server{Handler: cam, RTSPAddress: addr, DisableRTCPSenderReports: true}
 	if err := cam.server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,20 +53,10 @@ func (c *ipCamera) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.
 }
 
 func (c *ipCamera) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
-	// The camera's clock is the one ffmpeg reports: gortsplib's own would be the time
-	// of arrival, which is not the same for sound and picture.
-	reports := map[*description.Media]*rtcp.SenderReport{}
-	ctx.Session.OnPacketRTCPAny(func(m *description.Media, pkt rtcp.Packet) {
-		if report, ok := pkt.(*rtcp.SenderReport); ok {
-			reports[m] = report
-		}
-	})
-	ctx.Session.OnPacketRTPAny(func(m *description.Media, f format.Format, pkt *rtp.Packet) {
-		if report := reports[m]; report != nil {
-			since := time.Duration(int32(pkt.Timestamp-report.RTPTime)) * time.Second / time.Duration(f.ClockRate())
-			c.stream.WritePacketRTPWithNTP(m, pkt, ntpTime(report.NTPTime).Add(since))
-		}
-	})
+	// ffmpeg's own sender reports pass through: gortsplib's would tell the time of
+	// arrival, which is not the same for sound and picture.
+	ctx.Session.OnPacketRTCPAny(func(m *description.Media, pkt rtcp.Packet) { c.stream.WritePacketRTCP(m, pkt) })
+	ctx.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, pkt *rtp.Packet) { c.stream.WritePacketRTP(m, pkt) })
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
@@ -91,11 +80,4 @@ func (c *ipCamera) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 
 func (c *ipCamera) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	return &base.Response{StatusCode: base.StatusOK}, nil
-}
-
-// ntpTime is an NTP timestamp of RTP as time (RFC 3550, 4): seconds since 1900 and
-// a fraction in units of 2^-32 s.
-func ntpTime(ntp uint64) time.Time {
-	const sinceUnix = 2208988800
-	return time.Unix(int64(ntp>>32)-sinceUnix, int64((ntp&0xffffffff)*1e9>>32))
 }

@@ -119,22 +119,34 @@ func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
 	received(t, path)
 }
 
-func TestAnotherStudioReceivesTheProgramOverRTSP(t *testing.T) {
-	far, s := start(t), start(t, "-demo")
-	far.do("feed.add", map[string]any{"id": "truck", "name": "Truck", "key": "far-key"})
-	s.live(10*time.Second, "cam1")
-	s.cut("cam1")
-	s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": "rtsp://" + far.listen["rtsp"] + "/live/truck?key=", "key": "far-key"})
-	s.do("destination.start", map[string]any{"id": "far"})
-	s.destinationLive(10*time.Second, "far")
-	st := far.await(10*time.Second, "the whole feed", func(st control.State) bool {
-		return len(st.Feeds) == 1 && st.Feeds[0].State == control.FeedLive && st.Feeds[0].FPS > 29 && st.Feeds[0].Audio != nil
-	})
-	if f := st.Feeds[0]; f.Proto != "rtsp" || len(f.Repairs) > 0 {
-		t.Errorf("the feed: %+v", f)
+func TestAnotherStudioReceivesTheProgram(t *testing.T) {
+	for proto, url := range map[string]func(far *studio) string{
+		"rtsp": func(far *studio) string { return "rtsp://" + far.listen["rtsp"] + "/live/truck?key=" },
+		"whip": func(far *studio) string { return far.url("/whip/truck") },
+	} {
+		t.Run("over "+proto, func(t *testing.T) {
+			far, s := start(t), start(t, "-demo")
+			far.do("feed.add", map[string]any{"id": "truck", "name": "Truck", "key": "far-key"})
+			s.live(10*time.Second, "cam1")
+			s.cut("cam1")
+			s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": url(far), "key": "far-key"})
+			s.do("destination.start", map[string]any{"id": "far"})
+			s.destinationLive(10*time.Second, "far")
+			st := far.await(10*time.Second, "the whole feed", func(st control.State) bool {
+				return len(st.Feeds) == 1 && st.Feeds[0].State == control.FeedLive && st.Feeds[0].FPS > 29 && st.Feeds[0].Audio != nil
+			})
+			if f := st.Feeds[0]; f.Proto != proto || len(f.Repairs) > 0 {
+				t.Errorf("the feed: %+v", f)
+			}
+			s.do("destination.stop", map[string]any{"id": "far"})
+			far.await(5*time.Second, "the feed left", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
+
+			s.do("destination.update", map[string]any{"id": "far", "key": "wrong-key"})
+			s.do("destination.start", map[string]any{"id": "far"})
+			refused := s.await(10*time.Second, "refused", func(st control.State) bool { return destination(st, "far").State == relay.Refused })
+			t.Logf("with a wrong key: %s", destination(refused, "far").Reason)
+		})
 	}
-	s.do("destination.stop", map[string]any{"id": "far"})
-	far.await(5*time.Second, "the feed left", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
 }
 
 // startNginxTLS puts TLS in front of an nginx-rtmp, as platforms have it, and returns

@@ -5,7 +5,9 @@ package sink
 func NewSession(app, key string) *Session { return &Session{App: app, Key: key} }
 
 // Take adds what arrived.
-func (s *Session) Take(u Unit) {
+func (s *Session) Take(u Unit) { s.take(u, Behaviour{}) }
+
+func (s *Session) take(u Unit, how Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := &s.tally
@@ -26,6 +28,12 @@ func (s *Session) Take(u Unit) {
 		t.LongestGap = max(t.LongestGap, u.DTS-*last)
 	}
 	*last = u.DTS
+	if how.CountOnly {
+		return
+	}
+	if how.TimesOnly && len(s.units) > 0 {
+		u.Data = nil
+	}
 	s.units = append(s.units, u)
 }
 

@@ -198,36 +198,12 @@ func (p *peer) keep(packet flv.Packet, video bool) {
 	if video {
 		track = &p.video
 	}
-	p.ses.mu.Lock()
-	defer p.ses.mu.Unlock()
-	t := &p.ses.tally
 	if packet.Config != nil {
 		*track = packet.Config
-		t.Configs++
+		p.ses.count(func(t *Tally) { t.Configs++ })
 	}
-	au := packet.Unit
-	if len(au.Data) == 0 {
-		return
-	}
-	last := &t.audio
-	if video {
-		last = &t.video
-		t.Pictures++
-		if au.Key {
-			t.KeyFrames++
-		}
-	} else {
-		t.Sounds++
-	}
-	if t.Bytes += uint64(len(au.Data)); au.DTS < *last {
-		t.Backwards++
-	}
-	if *last > 0 {
-		t.LongestGap = max(t.LongestGap, au.DTS-*last)
-	}
-	*last = au.DTS
-	if !p.how.CountOnly {
-		p.ses.units = append(p.ses.units, Unit{video, au.Key, au.PTS, au.DTS, au.Data, *track, time.Now()})
+	if au := packet.Unit; len(au.Data) > 0 {
+		p.ses.take(Unit{video, au.Key, au.PTS, au.DTS, au.Data, *track, time.Now()}, p.how)
 	}
 }
 

@@ -26,6 +26,7 @@ type Behaviour struct {
 	Pinged     Pinged        // what it does at a ping
 	Buffer     int           // the socket's receive buffer; 0 is the system's
 	CountOnly  bool          // keeps no units
+	TimesOnly  bool          // keeps the units' times, and the data of the first
 	Discard    bool          // does not even look at what comes: for measuring the sender
 }
 

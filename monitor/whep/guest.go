@@ -1,9 +1,53 @@
 package whep
 
 import (
+	"fmt"
+	"net/netip"
+
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 )
+
+// reach is how peers reach the two ports.
+type reach struct {
+	set    webrtc.SettingEngine // while Run is running
+	public []string             // addresses of a router in front of us that forwards to the ports
+}
+
+// tell has the public addresses offered beside our own. They are offered as if they
+// were ours: a router that forwards the ports keeps their numbers.
+func (r *reach) tell(set *webrtc.SettingEngine) error {
+	if len(r.public) == 0 {
+		return nil
+	}
+	return set.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+		External: r.public, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteAppend,
+	})
+}
+
+// Public names the addresses under which a router in front of this machine forwards
+// the WebRTC port, UDP and TCP, with the same number. Peers that come from now on are
+// told of them.
+func (s *Server) Public(addrs []netip.Addr) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reach.public = nil
+	for _, a := range addrs {
+		s.reach.public = append(s.reach.public, a.Unmap().String())
+	}
+	if s.api == nil {
+		return nil // Run tells
+	}
+	if err := s.reach.tell(&s.reach.set); err != nil {
+		return fmt.Errorf("set WebRTC up: %w", err)
+	}
+	api, err := newAPI(s.reach.set)
+	if err != nil {
+		return fmt.Errorf("set WebRTC up: %w", err)
+	}
+	s.api = api
+	return nil
+}
 
 // API makes peer connections for another room, whose media then takes our two ports
 // as well: one port to open in a firewall, whoever sends what. tune may change the
@@ -11,7 +55,7 @@ import (
 // end with Run.
 func (s *Server) API(engine *webrtc.MediaEngine, interceptors *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error) {
 	s.mu.Lock()
-	set, running := s.set, s.api != nil
+	set, running := s.reach.set, s.api != nil
 	s.mu.Unlock()
 	if !running {
 		return nil, errNotRunning

@@ -73,7 +73,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	api     *webrtc.API // nil while Run is not running
-	set     webrtc.SettingEngine
+	reach   reach
 	viewers map[string]*viewer
 	sources map[string]*source // by stream, as long as that is live
 	gone    sync.WaitGroup     // one for each viewer
@@ -131,12 +131,15 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)
 	}
+	if err := s.reach.tell(&set); err != nil {
+		return errors.Join(fmt.Errorf("set WebRTC up: %w", err), closePorts())
+	}
 	api, err := newAPI(set)
 	if err != nil {
 		return errors.Join(fmt.Errorf("set WebRTC up: %w", err), closePorts())
 	}
 	s.mu.Lock()
-	s.api, s.set = api, set
+	s.api, s.reach.set = api, set
 	s.mu.Unlock()
 	for ctx.Err() == nil {
 		changed := s.hub.Changed()

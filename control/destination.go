@@ -15,6 +15,7 @@ type DestinationAddArgs struct {
 	BackupURL string `json:"backupUrl,omitempty"`                                  // tried in turn with url
 	Platform  string `json:"platform,omitempty" example:"youtube"`                 // a preset's name
 	Enabled   *bool  `json:"enabled,omitempty"`                                    // show.live starts it; left out: true
+	DelayMs   int64  `json:"delayMs,omitempty"`                                    // how far it stays behind the program, at most 60000
 }
 
 // DestinationAdded is what destination.add answers.
@@ -31,6 +32,7 @@ type DestinationUpdateArgs struct {
 	BackupURL *string `json:"backupUrl,omitempty"`
 	Platform  *string `json:"platform,omitempty"`
 	Enabled   *bool   `json:"enabled,omitempty"`
+	DelayMs   *int64  `json:"delayMs,omitempty"`
 }
 
 // DestinationArgs names a destination.
@@ -49,7 +51,7 @@ func destinationCommands() []Command {
 			func(ctx context.Context, s *Studio, args DestinationAddArgs) (DestinationAdded, error) {
 				return s.addDestination(ctx, args)
 			}, relay.ErrExists, relay.ErrUnsupported, relay.ErrAddress),
-		command("destination.update", Director, "Change a destination. One that is on air reconnects when its address or key changed.",
+		command("destination.update", Director, "Change a destination. One that is on air reconnects when its address, key or delay changed.",
 			func(ctx context.Context, s *Studio, args DestinationUpdateArgs) (nothing, error) {
 				return nothing{}, s.updateDestination(ctx, args)
 			}, relay.ErrUnknown, relay.ErrUnsupported, relay.ErrAddress),

@@ -34,7 +34,7 @@ func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 func (s *Studio) addDestination(ctx context.Context, args DestinationAddArgs) (added DestinationAdded, err error) {
 	d := keptDestination{Destination: relay.Destination{ID: args.ID, Enabled: args.Enabled == nil || *args.Enabled}}
 	var secret destinationSecret
-	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Platform: &args.Platform}
+	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Platform: &args.Platform, DelayMs: &args.DelayMs}
 	if err := changeDestination(update, &d, &secret); err != nil {
 		return added, err
 	}
@@ -114,6 +114,11 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 	}
 	if args.Enabled != nil {
 		d.Enabled = *args.Enabled
+	}
+	if args.DelayMs != nil {
+		if d.DelayMs = *args.DelayMs; d.DelayMs < 0 || d.DelayMs > relay.MaxDelay.Milliseconds() {
+			return badf("the argument delayMs must be 0 to %d", relay.MaxDelay.Milliseconds())
+		}
 	}
 	d.URL, d.BackupURL, d.HasKey = shown(secret.URL), shown(secret.BackupURL), secret.Key != ""
 	return nil

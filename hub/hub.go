@@ -67,6 +67,7 @@ func (h *Hub) Publish(name string, from Origin) (*Publisher, error) {
 		from.Keep = DefaultKeep
 	}
 	st := &stream{name: name, from: from, since: time.Now()}
+	st.keep.Store(int64(from.Keep))
 	h.streams[name] = st
 	h.wake()
 	return &Publisher{hub: h, st: st}, nil

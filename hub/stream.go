@@ -29,6 +29,7 @@ type stream struct {
 	head atomic.Uint64 // seq the next unit gets
 	key  atomic.Uint64 // seq of the newest key picture, plus one; 0 while there is none
 	done atomic.Bool
+	keep atomic.Int64 // how much to keep for late readers, a time.Duration
 
 	tracks atomic.Pointer[media.Tracks]
 
@@ -153,7 +154,7 @@ func (p *Publisher) evict(au *media.AccessUnit, seq uint64) {
 		old := &st.ring[p.tail%slots].Load().au
 		full := seq-p.tail >= slots || p.held > maxBytes
 		key := st.key.Load()
-		stale := (key == 0 || p.tail+1 < key) && au.Arrived.Sub(old.Arrived) > st.from.Keep
+		stale := (key == 0 || p.tail+1 < key) && au.Arrived.Sub(old.Arrived) > time.Duration(st.keep.Load())
 		if !full && !stale {
 			return
 		}
@@ -205,6 +206,7 @@ type Subscriber struct {
 	parked  bool // guarded by st.waitMu
 	lost    uint64
 	closed  bool
+	delay   time.Duration // how far it stays behind
 }
 
 func newSubscriber(st *stream) *Subscriber {
@@ -251,6 +253,12 @@ func (s *Subscriber) TryNext() (media.AccessUnit, error) {
 			s.jump()
 			continue
 		}
+		if !s.due(e) {
+			if done {
+				return media.AccessUnit{}, io.EOF
+			}
+			return media.AccessUnit{}, ErrNotYet
+		}
 		s.cursor++
 		if s.needKey && e.au.Video() {
 			if !e.au.Key {
@@ -268,6 +276,11 @@ func (s *Subscriber) jump() {
 	if key := s.st.key.Load(); key > s.cursor {
 		to = key - 1
 	}
+	if s.delay > 0 {
+		if due, ok := s.back(); ok {
+			to = due
+		}
+	}
 	s.needKey = true
 	s.skip(to)
 }
@@ -283,6 +296,13 @@ func (s *Subscriber) skip(to uint64) (skipped int) {
 // SkipToKey goes on at the newest key frame when that lies ahead, and returns
 // how many units that left out.
 func (s *Subscriber) SkipToKey() int {
+	if s.delay > 0 {
+		if to, ok := s.back(); ok && to > s.cursor {
+			s.needKey = true
+			return s.skip(to)
+		}
+		return 0
+	}
 	if key := s.st.key.Load(); key > s.cursor+1 {
 		s.needKey = true
 		return s.skip(key - 1)
@@ -307,7 +327,7 @@ func (s *Subscriber) Ready() <-chan struct{} {
 	}
 	st.waitMu.Unlock()
 	// What was written before we were parked woke nobody.
-	if s.cursor < st.head.Load() || st.done.Load() {
+	if s.waits() || st.done.Load() {
 		select {
 		case s.ready <- struct{}{}:
 		default:
@@ -338,9 +358,9 @@ func (s *Subscriber) Lag() time.Duration {
 	}
 	next := s.st.ring[s.cursor%slots].Load()
 	if next == nil || next.seq != s.cursor { // overtaken: the whole ring behind
-		return s.st.from.Keep
+		return time.Duration(s.st.keep.Load())
 	}
-	return newest.au.Arrived.Sub(next.au.Arrived)
+	return max(0, newest.au.Arrived.Sub(next.au.Arrived)-s.delay)
 }
 
 // Close gives the cursor up. The stream does not depend on it; it only counts.

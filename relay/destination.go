@@ -85,7 +85,7 @@ func (d *destination) who() string {
 // sameFarEnd reports whether a destination may stay connected when it becomes
 // spec: only its name and the like changed.
 func (d *destination) sameFarEnd(spec Destination, key string) bool {
-	return d.spec.URL == spec.URL && d.spec.BackupURL == spec.BackupURL && d.key == key
+	return d.spec.URL == spec.URL && d.spec.BackupURL == spec.BackupURL && d.key == key && d.spec.DelayMs == spec.DelayMs
 }
 
 // shown is an address without its secrets, also where the key was pasted at its end.

@@ -146,9 +146,14 @@ func (k *keeper) await(ctx context.Context) (*hub.Subscriber, error) {
 		if err != nil {
 			continue // the program ended before it began
 		}
-		if sub, err = k.relay.hub.Subscribe(hub.Program); err == nil {
-			return sub, nil
+		if sub, err = k.relay.hub.Subscribe(hub.Program); err != nil {
+			continue
 		}
+		if err = k.fallBack(ctx, sub); err != nil {
+			sub.Close()
+			return nil, err
+		}
+		return sub, nil
 	}
 }
 

@@ -32,6 +32,7 @@ type Destination struct {
 	Platform  string `json:"platform,omitempty"` // a preset's name: "youtube", "twitch", ...
 	Enabled   bool   `json:"enabled"`            // show.live starts it
 	HasKey    bool   `json:"hasKey"`             // a key is kept for it
+	DelayMs   int64  `json:"delayMs,omitempty"`  // how far it stays behind the program, at most 60000
 
 	// Grace is how long the platform keeps the broadcast alive without data; 0 when
 	// that is not known.

@@ -102,7 +102,7 @@ func (r *Relay) launch(d *destination) {
 }
 
 // Put adds a destination or replaces the one with its ID. One that is started and
-// whose address or key changed reconnects; a new name costs nothing. ErrUnsupported
+// whose address, key or delay changed reconnects; a new name costs nothing. ErrUnsupported
 // for an unknown scheme, ErrAddress for an address that makes no sense. key "" is
 // no key.
 func (r *Relay) Put(d Destination, key string) error {
@@ -117,7 +117,7 @@ func (r *Relay) Put(d Destination, key string) error {
 			return fmt.Errorf("put %s: backup: %w", d.ID, err)
 		}
 	}
-	d.HasKey = key != ""
+	d.HasKey, d.DelayMs = key != "", min(max(d.DelayMs, 0), MaxDelay.Milliseconds())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.note()
@@ -229,6 +229,7 @@ func (r *Relay) measure(now time.Time) bool {
 	for _, m := range meters {
 		m.link.Measure() // asks the system: not under the mutex
 	}
+	r.hub.Keep(hub.Program, r.longestDelay())
 	program, _ := r.hub.Stream(hub.Program)
 	r.mu.Lock()
 	defer r.mu.Unlock()

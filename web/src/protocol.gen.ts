@@ -102,6 +102,8 @@ export interface DestinationAddArgs {
   platform?: string;
   /** show.live starts it; left out: true */
   enabled?: boolean;
+  /** how far it stays behind the program, at most 60000 */
+  delayMs?: number;
 }
 
 /** DestinationAdded is what destination.add answers. */
@@ -130,6 +132,8 @@ export interface DestinationStatus {
   enabled: boolean;
   /** a key is kept for it */
   hasKey: boolean;
+  /** how far it stays behind the program, at most 60000 */
+  delayMs?: number;
   state: DestinationState;
   /** one sentence, in words, without secrets */
   reason?: string;
@@ -163,6 +167,7 @@ export interface DestinationUpdateArgs {
   backupUrl?: string;
   platform?: string;
   enabled?: boolean;
+  delayMs?: number;
 }
 
 /** ErrorCode is an error's word in the protocol. */
@@ -841,7 +846,7 @@ export interface Commands {
   'clip.remove': { args: ClipArgs; result: null };
   /** Add a destination. It is not started. (director) */
   'destination.add': { args: DestinationAddArgs; result: DestinationAdded };
-  /** Change a destination. One that is on air reconnects when its address or key changed. (director) */
+  /** Change a destination. One that is on air reconnects when its address, key or delay changed. (director) */
   'destination.update': { args: DestinationUpdateArgs; result: null };
   /** Stop a destination and forget it and its key. (director) */
   'destination.remove': { args: DestinationArgs; result: null };

@@ -1,0 +1,74 @@
+package hub_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/hub"
+)
+
+func TestADelayedReaderStaysBehindFromAKeyFrameOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const delay = 40 * time.Second
+		h := hub.New()
+		p := publish(t, h, "program")
+		n := 0
+		write := func(d time.Duration) {
+			for range int(d * 30 / time.Second) {
+				p.Write(picture(n, n%60 == 0))
+				n++
+				time.Sleep(time.Second / 30)
+			}
+		}
+		h.Keep("program", delay+hub.DefaultKeep)
+		write(10 * time.Second)
+		s := subscribe(t, h, "program")
+		if left, ready := s.Delay(delay); ready || left < 29*time.Second || left > 31*time.Second {
+			t.Fatalf("ready %v, %v left", ready, left)
+		}
+		if _, err := s.TryNext(); !errors.Is(err, hub.ErrNotYet) {
+			t.Fatalf("err = %v before the delay is full", err)
+		}
+		write(51 * time.Second) // 61 s in all: 21 s are due
+		if _, ready := s.Delay(delay); !ready {
+			t.Fatal("not ready")
+		}
+		for want := 600; want < 620; want++ {
+			if au, err := s.TryNext(); err != nil || number(au) != want {
+				t.Fatalf("got %d %v, want %d", number(au), err, want)
+			}
+		}
+		if skipped := s.SkipToKey(); skipped != 0 {
+			t.Errorf("skipped %d: the next key frame is not due", skipped)
+		}
+		for range 300 { // ten seconds: each unit is read when it is due, no sooner, no later
+			write(time.Second / 30)
+			for {
+				au, err := s.TryNext()
+				if err != nil {
+					break
+				}
+				if late := time.Since(au.Arrived) - delay; late < 0 || n < 1840 && late > 2*time.Second || n > 1860 && late > time.Second/20 {
+					t.Fatalf("unit %d is %v late", number(au), late)
+				}
+			}
+			select {
+			case <-s.Ready():
+				if _, err := s.TryNext(); err != nil {
+					t.Fatal("woken for nothing")
+				}
+			default:
+			}
+		}
+		if s.Lost() != 0 || s.Lag() > time.Second/10 {
+			t.Errorf("lost %d, %v behind", s.Lost(), s.Lag())
+		}
+		p.Close()
+		if _, err := s.TryNext(); !errors.Is(err, io.EOF) {
+			t.Errorf("err = %v after the end", err)
+		}
+	})
+}

@@ -1,0 +1,75 @@
+package relay_test
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/relay"
+)
+
+func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New()
+		var read, early, late atomic.Int64
+		dialled := 0
+		push := func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+			dialled++
+			delay := 30 * time.Second
+			if dialled > 1 {
+				delay = 10 * time.Second
+			}
+			link.Live()
+			for {
+				au, err := sub.Next(ctx)
+				if err != nil {
+					return nil
+				}
+				switch age := time.Since(au.Arrived); { // it begins with a key frame that may be 2 s older
+				case age < delay:
+					early.Add(1)
+				case age > delay+2100*time.Millisecond:
+					late.Add(1)
+				}
+				read.Add(1)
+			}
+		}
+		r := relay.New(h, relay.Protocols{"rtmp": push}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { _ = r.Run(ctx, func([]relay.Status) {}); close(done) }()
+		b := &bench{t: t, hub: h, Relay: r}
+		d := relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://h/app", DelayMs: 30_000}
+		b.put(d, "")
+		b.onAir()
+		play := func(seconds int) {
+			for n := range seconds * 25 {
+				b.program.Write(media.AccessUnit{Key: n%50 == 0, Data: []byte{1}})
+				time.Sleep(time.Second / 25)
+			}
+		}
+		_ = r.Start("a")
+		play(10)
+		b.is(relay.Connecting, "its delay fills: 20 s to go")
+		play(40)
+		b.is(relay.Live, "")
+		if n := read.Load(); n < 20*25 || n > 23*25 || b.one().BacklogMs != 0 {
+			t.Errorf("%d units after 20 s, %d ms behind", n, b.one().BacklogMs)
+		}
+		d.DelayMs = 10_000 // it reconnects, at once: there is enough
+		b.put(d, "")
+		b.is(relay.Live, "")
+		play(10)
+		if early.Load()+late.Load() > 0 || dialled != 2 {
+			t.Errorf("%d units too early, %d too late, %d connections", early.Load(), late.Load(), dialled)
+		}
+		cancel()
+		<-done
+	})
+}

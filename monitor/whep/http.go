@@ -104,11 +104,12 @@ func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
 		return nil, "", err
 	}
 	stats, _ := s.hub.Stream(stream)
-	if err := watchable(stats.Tracks); err != nil {
-		return nil, "", err
+	unfit := watchable(stats.Tracks)
+	if unfit == nil {
+		unfit = src.refused(stats.Tracks)
 	}
-	if err := src.refused(stats.Tracks); err != nil {
-		return nil, "", err
+	if unfit != nil && !s.smalls.can(stats.Tracks, unfit) {
+		return nil, "", unfit
 	}
 	sound, err := checkOffer(offer)
 	if err != nil {
@@ -122,21 +123,33 @@ func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
 	if sound {
 		v.sound = newSender(webrtc.RTPCodecTypeAudio, stream)
 	}
+	if unfit != nil {
+		if err := v.beSmall(s.smalls); err != nil {
+			return nil, "", err
+		}
+	}
+	reply, err := s.begin(v, offer)
+	return v, reply, err
+}
+
+// begin answers the offer and serves the viewer.
+func (s *Server) begin(v *viewer, offer string) (reply string, err error) {
 	ctx, end := context.WithCancelCause(context.Background())
 	v.end, v.done = end, ctx.Done()
 	api, err := s.enter(v)
 	if err != nil {
 		end(err)
-		return nil, "", err
+		v.release()
+		return "", err
 	}
-	reply, err := v.negotiate(api, offer)
+	reply, err = v.negotiate(api, offer)
 	if err != nil {
 		end(err)
 		if v.pc != nil {
 			_ = v.pc.GracefulClose()
 		}
 		s.leave(v)
-		return nil, "", err
+		return "", err
 	}
 	go func() {
 		defer s.leave(v)
@@ -145,7 +158,7 @@ func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
 		end(err)
 		s.log.Debug("viewer left", append(v.attrs(), "err", err)...)
 	}()
-	return v, reply, nil
+	return reply, nil
 }
 
 // enter counts a viewer in, if there is room.
@@ -176,6 +189,7 @@ func (s *Server) leave(v *viewer) {
 	s.mu.Lock()
 	delete(s.viewers, v.id)
 	s.mu.Unlock()
+	v.release()
 	s.gone.Done()
 }
 

@@ -61,7 +61,7 @@ func (s *session) delay(au *media.AccessUnit, show hints) playout {
 	if show.smooth {
 		most = playSmooth
 	}
-	if s.viewer.sound == nil || au.Tracks.Audio() < 0 || time.Since(au.Arrived) > catchingUp {
+	if sounds := au.Tracks.Audio() >= 0 || s.viewer.left != nil; s.viewer.sound == nil || !sounds || time.Since(au.Arrived) > catchingUp {
 		return most
 	}
 	return playInSync(show.late, most)

@@ -27,7 +27,7 @@ const (
 	repeatBudget = 4000 // packets sent again in a second, at most
 	// Browsers ask for a key picture again and again until they have one.
 	restartEvery = 500 * time.Millisecond
-	catchingUp   = 100 * time.Millisecond // behind the stream by more
+	catchingUp   = 400 * time.Millisecond // behind the stream by more; a small picture takes time
 )
 
 // Why a viewer ended, beside the reasons for not showing a stream.
@@ -51,6 +51,7 @@ type viewer struct {
 	picture *sender
 	sound   *sender // nil when the viewer wants none
 	sounds  *sounds
+	left    func() // leaves the small picture; nil when the stream's own is shown
 	udp     *udpPort
 	path    atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
 
@@ -65,6 +66,23 @@ type viewer struct {
 	connected chan struct{}
 	done      <-chan struct{}
 	end       context.CancelCauseFunc
+}
+
+// beSmall has the viewer watch the stream's small picture.
+func (v *viewer) beSmall(of *smalls) error {
+	p, leave, err := of.watch(v.stream)
+	if err != nil {
+		return err
+	}
+	v.hub, v.source, v.left = p.hub, p.source, leave
+	return nil
+}
+
+// release gives back what the viewer was handed.
+func (v *viewer) release() {
+	if v.left != nil {
+		v.left()
+	}
 }
 
 // serve runs until the viewer leaves, the stream ends or ctx is done, and says why.

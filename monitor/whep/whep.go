@@ -78,6 +78,7 @@ type Server struct {
 	sources map[string]*source // by stream, as long as that is live
 	gone    sync.WaitGroup     // one for each viewer
 	sounds  *sounds
+	smalls  *smalls
 	limits  limits
 }
 
@@ -87,10 +88,11 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bind the WebRTC port: %w", err)
 	}
-	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some sound is not heard
+	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some streams are not shown, or not heard
 	return &Server{
 		hub: h, log: log, udp: &udpPort{UDPConn: udp}, tcp: tcp,
 		sounds:  &sounds{feeds: h, ffmpeg: ffmpeg, log: log, playing: map[string]*playing{}},
+		smalls:  &smalls{feeds: h, ffmpeg: ffmpeg, log: log, playing: map[string]*smallPicture{}},
 		viewers: map[string]*viewer{}, sources: map[string]*source{},
 		limits: limits{maxViewers, maxByRemote, connectWithin},
 	}, nil
@@ -157,6 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	s.gone.Wait()
 	s.sounds.ended.Wait()
+	s.smalls.ended.Wait()
 	return closePorts()
 }
 
@@ -193,10 +196,12 @@ func (s *Server) Clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	src := s.sources[stream]
 	s.mu.Unlock()
-	if src == nil {
-		return 0, time.Time{}, false
+	if src != nil {
+		if rtp, arrived, ok = src.clock(); ok {
+			return rtp, arrived, ok
+		}
 	}
-	return src.clock()
+	return s.smalls.clock(stream)
 }
 
 // Viewers is how many watch, all streams together.
@@ -207,7 +212,8 @@ func (s *Server) Viewers() int {
 }
 
 // Watch is Watchable for a live stream, with what was seen in its pictures so
-// far: B-frames only show there.
+// far: B-frames only show there. When a small picture is shown instead of the
+// stream's own, ok is true and why says so.
 func (s *Server) Watch(stream string) (ok bool, why string) {
 	stats, live := s.hub.Stream(stream)
 	if !live {
@@ -216,12 +222,17 @@ func (s *Server) Watch(stream string) (ok bool, why string) {
 	s.mu.Lock()
 	src := s.sources[stream]
 	s.mu.Unlock()
-	if ok, why = Watchable(stats.Tracks); ok && src != nil && src.since.Equal(stats.Since) {
-		if err := src.refused(stats.Tracks); err != nil {
-			return false, sentence(err)
-		}
+	err := watchable(stats.Tracks)
+	if err == nil && src != nil && src.since.Equal(stats.Since) {
+		err = src.refused(stats.Tracks)
 	}
-	return ok, why
+	switch {
+	case err == nil:
+		return true, ""
+	case s.smalls.can(stats.Tracks, err):
+		return true, "It is shown here as a small picture made for browsers: " + err.Error() + "."
+	}
+	return false, sentence(err)
 }
 
 // Watchable says whether browsers can show a stream with these tracks, and if

@@ -1,0 +1,79 @@
+package rendition
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/media/flv"
+)
+
+const maxTag = 4 << 20
+
+var errTag = errors.New("ffmpeg sent no FLV")
+
+// read publishes what ffmpeg makes: an FLV file (Adobe "Video File Format
+// Specification 10.1", annex E) that never ends.
+func (c *child) read(out io.Reader, to *hub.Publisher) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // this stream's trouble only
+			err = fmt.Errorf("read from ffmpeg: %v", p)
+		}
+	}()
+	r := bufio.NewReaderSize(out, 1<<16)
+	if _, err := r.Discard(9 + 4); err != nil {
+		return fmt.Errorf("read from ffmpeg: %w", err)
+	}
+	var pictures flv.Reader
+	for {
+		at, body, err := tag(r)
+		if err != nil {
+			return fmt.Errorf("read from ffmpeg: %w", err)
+		}
+		if body == nil {
+			continue
+		}
+		p, err := pictures.Video(at, body)
+		if err != nil {
+			continue
+		}
+		if p.Config != nil {
+			to.SetTracks(media.Tracks{*p.Config})
+		}
+		if len(p.Unit.Data) == 0 {
+			continue
+		}
+		if of, ok := c.original(p.Unit.PTS); ok {
+			p.Unit.PTS, p.Unit.DTS, p.Unit.Arrived = of.pts, of.pts, of.arrived
+			to.Write(p.Unit)
+		}
+	}
+}
+
+// tag is the next picture's bytes; nil for a tag of another kind.
+func tag(r *bufio.Reader) (at time.Duration, body []byte, err error) {
+	var head [11]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	size := int(binary.BigEndian.Uint32(head[0:]) & 0xffffff)
+	at = time.Duration(uint32(head[7])<<24|binary.BigEndian.Uint32(head[4:])>>8) * time.Millisecond
+	if size > maxTag {
+		return 0, nil, errTag
+	}
+	if head[0]&0x1f != 9 {
+		_, err := r.Discard(size + 4)
+		return 0, nil, err
+	}
+	body = make([]byte, size)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return 0, nil, err
+	}
+	_, err = r.Discard(4)
+	return at, body, err
+}

@@ -1,0 +1,206 @@
+// Package rendition makes a small picture of a stream that browsers can't show as it
+// is: H.264 without B-frames, at most 640x360, by a child of ffmpeg. Its pictures are
+// on the stream's own clock and say when the original came, so sound and latency are
+// as with any other.
+package rendition
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/media/mpegts"
+)
+
+// ErrCoding is for pictures that ffmpeg is not handed here.
+var ErrCoding = errors.New("no small picture can be made of this coding")
+
+// Check says whether Run can make a small picture of tracks.
+func Check(tracks *media.Tracks) error {
+	i := tracks.Video()
+	if i < 0 {
+		return ErrCoding
+	}
+	if _, err := mpegts.NewWriter(&media.Tracks{(*tracks)[i]}); err != nil {
+		return fmt.Errorf("%w: %w", ErrCoding, err)
+	}
+	return nil
+}
+
+const (
+	stall = 2 * time.Second // ffmpeg takes nothing for so long: it hangs
+	late  = time.Second     // behind the stream by more: go on at the next key picture
+	// The clock of transport streams wraps after 26 h (ISO/IEC 13818-1, 2.4.3.7).
+	longest = 20 * time.Hour
+)
+
+var errChanged = errors.New("the coding changed")
+
+// Run writes small pictures of from to to, until from ends, which is no error, or ctx
+// is done, or ffmpeg fails.
+func Run(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publisher) error {
+	var au media.AccessUnit
+	for {
+		err := error(nil)
+		if !au.Video() || !au.Key {
+			au, err = next(ctx, from)
+		}
+		if err == nil {
+			au, err = one(ctx, ffmpeg, from, to, au)
+		}
+		switch {
+		case errors.Is(err, errChanged): // au is the first that is coded so
+		case errors.Is(err, io.EOF), ctx.Err() != nil:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// next is the next key picture.
+func next(ctx context.Context, from *hub.Subscriber) (media.AccessUnit, error) {
+	for {
+		au, err := from.Next(ctx)
+		if err != nil || au.Video() && au.Key {
+			return au, err
+		}
+	}
+}
+
+// one runs one child for as long as the coding stays; last is the unit that changed it.
+func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publisher, first media.AccessUnit) (last media.AccessUnit, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c := &child{tracks: media.Tracks{*first.Info()}, base: first.DTS}
+	if c.ts, err = mpegts.NewWriter(&c.tracks); err != nil {
+		return last, fmt.Errorf("%w: %w", ErrCoding, err)
+	}
+	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
+		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "mpegts", "-i", "pipe:0",
+		"-copyts", "-an", "-vf", "scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
+		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-threads", "1",
+		"-g", "30", "-crf", "24", "-maxrate", "1500k", "-bufsize", "750k", "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
+	cmd.WaitDelay = time.Second
+	in, out, err := startPiped(cmd)
+	if err != nil {
+		return last, fmt.Errorf("start ffmpeg: %w", err)
+	}
+	var read error
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		defer stop() // who feeds it waits for units, too
+		read = c.read(out, to)
+	})
+	last, err = c.feed(ctx, from, in, first)
+	_ = in.Close()
+	stop()
+	ended.Wait()
+	_ = cmd.Wait() // it was killed
+	_ = out.Close()
+	if err != nil && read != nil && errors.Is(err, context.Canceled) {
+		return last, fmt.Errorf("ffmpeg ended: %v", read) // its end is not that of the stream
+	}
+	return last, err
+}
+
+// startPiped starts cmd. The pipes are files, so writing to one can time out.
+func startPiped(cmd *exec.Cmd) (in, out *os.File, err error) {
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stdin.Close()
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	defer stdout.Close()
+	cmd.Stdin, cmd.Stdout = stdin, stdout
+	if err := cmd.Start(); err != nil {
+		return nil, nil, errors.Join(err, in.Close(), out.Close())
+	}
+	return in, out, nil
+}
+
+// child is one run of ffmpeg.
+type child struct {
+	tracks media.Tracks // the picture alone
+	base   time.Duration
+	ts     *mpegts.Writer
+
+	mu   sync.Mutex
+	sent []stamp // the newest pictures that were handed over
+}
+
+// stamp is a picture's time on the stream's clock and when it came.
+type stamp struct {
+	pts     time.Duration
+	arrived time.Time
+}
+
+const (
+	keptStamps = 512
+	lead       = 10 * time.Second // pictures before base have no negative times
+)
+
+// feed hands pictures over.
+func (c *child) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au media.AccessUnit) (media.AccessUnit, error) {
+	var buf []byte
+	for {
+		if au.Video() {
+			if info, was := au.Info(), &c.tracks[0]; info.Codec != was.Codec || !bytes.Equal(info.Config, was.Config) || au.DTS-c.base > longest {
+				return au, errChanged
+			}
+			c.note(&au)
+			one := au
+			one.Tracks, one.Track = &c.tracks, 0
+			var err error
+			if buf, err = c.ts.Append(buf[:0], &one, lead-c.base); err != nil {
+				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
+			}
+			_ = in.SetWriteDeadline(time.Now().Add(stall))
+			if _, err := in.Write(buf); err != nil {
+				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
+			}
+			if from.Lag() > late {
+				from.SkipToKey()
+			}
+		}
+		var err error
+		if au, err = from.Next(ctx); err != nil {
+			return au, err
+		}
+	}
+}
+
+func (c *child) note(au *media.AccessUnit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.sent) == keptStamps {
+		c.sent = append(c.sent[:0], c.sent[keptStamps/2:]...)
+	}
+	c.sent = append(c.sent, stamp{au.PTS, au.Arrived})
+}
+
+// original finds the picture that one from ffmpeg, whose times are in milliseconds,
+// was made of.
+func (c *child) original(at time.Duration) (stamp, bool) {
+	at += c.base - lead
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := len(c.sent) - 1; i >= 0; i-- {
+		if (c.sent[i].pts - at).Abs() <= 2*time.Millisecond {
+			return c.sent[i], true
+		}
+	}
+	return stamp{}, false
+}

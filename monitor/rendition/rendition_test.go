@@ -1,0 +1,152 @@
+package rendition
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/internal/testkit"
+	"obvan/media"
+	"obvan/media/flv"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// film is a clip with B pictures that are references, as access units.
+func film(t *testing.T, ffmpeg string) (track media.Track, units []media.AccessUnit) {
+	t.Helper()
+	out, err := exec.Command(ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=960x540:r=30", "-t", "3", "-c:v", "libx264", "-preset", "veryfast",
+		"-bf", "3", "-b_strategy", "0", "-x264-params", "b-pyramid=normal:ref=3:keyint=30", "-f", "flv", "-flvflags", "no_duration_filesize", "pipe:1").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(bytes.NewReader(out))
+	r.Discard(13)
+	var reader flv.Reader
+	for {
+		at, body, err := tag(r)
+		if err != nil {
+			return track, units
+		}
+		if body == nil {
+			continue
+		}
+		p, err := reader.Video(at, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Config != nil {
+			track = *p.Config
+		}
+		if len(p.Unit.Data) > 0 {
+			units = append(units, p.Unit)
+		}
+	}
+}
+
+func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	track, units := film(t, ffmpeg)
+	h := hub.New()
+	from, err := h.Publish("obs", hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	from.SetTracks(media.Tracks{track})
+	to, err := h.Publish("small", hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := h.Subscribe("obs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := h.Subscribe("small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ended := make(chan error)
+	go func() { ended <- Run(ctx, ffmpeg, in, to) }()
+	defer func() {
+		if err := <-ended; err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		to.Close()
+	}()
+	const base = 3 * time.Hour // a camera that has been on for a while
+	var camera sync.WaitGroup
+	defer camera.Wait()
+	defer cancel()
+	camera.Go(func() {
+		for _, au := range units {
+			au.PTS, au.DTS = au.PTS+base, au.DTS+base
+			from.Write(au)
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	last := time.Duration(0)
+	for n := range 75 {
+		au, err := out.Next(ctx)
+		if err != nil {
+			t.Fatalf("after %d pictures: %v", n, err)
+		}
+		if info := au.Info(); info.Codec != media.H264 || info.Width != 640 || info.Height != 360 {
+			t.Fatalf("coded as %+v", info)
+		}
+		if au.PTS <= last || au.PTS != au.DTS || au.PTS < base || au.PTS > base+4*time.Second || au.Arrived.IsZero() {
+			t.Fatalf("picture %d at %v after %v", n, au.PTS, last)
+		}
+		last = au.PTS
+	}
+}
+
+func TestWhatFFmpegIsNotHandedIsSaidBefore(t *testing.T) {
+	for _, tracks := range []media.Tracks{{}, {{Codec: media.AAC}}, {{Codec: media.AV1}}} {
+		if Check(&tracks) == nil {
+			t.Errorf("%v", tracks)
+		}
+	}
+}
+
+func TestAFailingFFmpegEndsTheSmallPictureOnly(t *testing.T) {
+	track, units := film(t, testkit.Tool(t, "ffmpeg"))
+	h := hub.New()
+	from, _ := h.Publish("obs", hub.Origin{})
+	defer from.Close()
+	from.SetTracks(media.Tracks{track})
+	to, _ := h.Publish("small", hub.Origin{})
+	defer to.Close()
+	in, _ := h.Subscribe("obs")
+	defer in.Close()
+	from.Write(units[0])
+	for _, program := range []string{"/nowhere/ffmpeg", testkit.Tool(t, "true")} {
+		again, _ := h.Subscribe("obs")
+		if err := Run(t.Context(), program, again, to); err == nil {
+			t.Errorf("%s: no error", program)
+		}
+		again.Close()
+	}
+}
+
+func FuzzTag(f *testing.F) {
+	f.Add([]byte{9, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 13})
+	f.Add([]byte{9, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if _, body, err := tag(bufio.NewReader(bytes.NewReader(data))); err == nil && len(body) > len(data) {
+			t.Fatal("more than there was")
+		}
+	})
+}

@@ -1,17 +1,32 @@
+import { readdirSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const server = process.env.OBVAN_URL ?? 'http://127.0.0.1:8080';
 
+// One page per screen: each .html beside this file. The server finds /tally/cam1 in
+// tally.html; the development server is taught the same.
+const pages = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.html'));
+const screens: Plugin = {
+	name: 'screens',
+	configureServer: ({ middlewares }) =>
+		void middlewares.use((req, _res, next) => {
+			const first = /^\/([a-z]+)(?:\/|$|\?)/.exec(req.url ?? '')?.[1];
+			if (first && pages.includes(`${first}.html`)) req.url = `/${first}.html`;
+			next();
+		}),
+};
+
 export default defineConfig({
-	plugins: [svelte({ configFile: false })],
+	plugins: [svelte({ configFile: false }), screens],
 	build: {
 		target: 'es2022',
 		outDir: 'dist',
 		emptyOutDir: false, // dist/.gitkeep stays, so that the Go package compiles from a fresh clone
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
-		rollupOptions: { input: { panel: 'index.html', camera: 'camera.html' } },
+		rollupOptions: { input: Object.fromEntries(pages.map((name) => [name === 'index.html' ? 'panel' : name.slice(0, -5), name])) },
 	},
 	server: {
 		proxy: {

@@ -2,6 +2,7 @@
 // server. It answers commands roughly as the server does. Not part of the panel.
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { answer, extras, graphics } from './desk.js';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const dist = new URL('../dist/', import.meta.url).pathname;
@@ -11,9 +12,10 @@ const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
 function obs(state) {
 	state.mixer = {
 		...state.mixer, kind: 'obs', version: '31.0.2', sources: [{ name: 'Welcome' }, { name: 'Two shot', feeds: ['cam1', 'cam2'] }, { name: 'Cam 3 scene', feeds: ['cam3'] }, { name: 'cam4', feeds: ['cam4'] }],
-		program: 'Cam 3 scene', preview: 'Two shot', transitions: ['Cut', 'Fade', 'Stinger with a long name'], transition: { kind: 'Fade', durationMs: 300 },
-		health: { words: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'] },
+		program: 'Cam 3 scene', preview: 'Two shot', transitions: ['Cut', 'Fade', 'Stinger with a long name'], ...extras(),
 	};
+	state.obs = { can: true, undo: false };
+	state.graphics = { ...state.graphics, onAir: { ...state.graphics.items[0], since: ago(2), outAt: ago(-6), confirmed: true }, next: 'g2', via: 'mixer' };
 	state.tally = { cam3: 'program', cam1: 'preview', cam2: 'preview' };
 	state.program = { ...state.program, rung: 'backup', onAir: 'cam4', target: 'mixer', why: 'OBS sends no pictures', backups: ['cam4'] };
 	return state;
@@ -27,7 +29,7 @@ export function show(n, mixer = 'cut') {
 function cuts(n) {
 	const video = { codec: 'H.264', profile: 'Main', width: 1280, height: 720, frameRate: 30 };
 	const audio = { codec: 'AAC', sampleRate: 48000, channels: 2 };
-	const names = ['Goal camera', 'Bench', 'Crane', 'Commentary box', 'Tunnel', 'Roof, very long name of a far camera', 'Drone', 'Phone Anna'];
+	const names = ['Goal camera', 'Bench', 'Crane', 'Commentary box', 'Tunnel', 'Roof, very long name of a far camera', 'Drone', 'Phone Anna', ...Array.from({ length: 24 }, (_, i) => `Camera ${i + 9}`)];
 	const feeds = names.slice(0, n).map((name, i) => ({
 		id: `cam${i + 1}`, name, added: true, hasKey: true, state: 'live', since: ago(600), proto: 'rtmp', remote: `10.0.0.${20 + i}:40112`,
 		video, audio: i === 2 ? undefined : audio, kbps: 2480 + 77 * i, fps: 30, keyIntervalMs: 1000, viewers: 1, watch: { ok: true },
@@ -42,13 +44,14 @@ function cuts(n) {
 			kind: 'cut', connected: true, sources: feeds.map((f) => ({ name: f.id, feeds: [f.id] })), program: n ? 'cam1' : '', preview: n ? 'cam2' : '',
 			studioMode: true, transition: {}, onAir: ['cam1'], onPreview: ['cam2'], output: 'cam1',
 		},
-		program: { onAir: n ? 'cam1' : '', target: 'cam1', since: ago(30), rung: n ? 'mixer' : 'none', splices: 12, video, audio, kbps: 2510, fps: 30, backups: [], watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' } },
+		program: { onAir: n ? 'cam1' : '', target: 'cam1', since: ago(30), rung: n ? 'mixer' : 'none', splices: 12, budgetMs: 1000, falls: [], video, audio, kbps: 2510, fps: 30, backups: [], watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' } },
 		destinations: n === 0 ? [] : [
 			{ ...place, id: 'yt', name: 'YouTube', state: 'live', kbps: 2512, backlogMs: 40, warnings: ['The picture has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'] },
 			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'the server closed the connection', nextTry: new Date(Date.now() + 4000).toISOString(), attempt: 3 },
 			{ ...place, id: 'fb', name: 'Facebook', state: 'refused', reason: 'the server does not accept this stream key' },
 			{ ...place, id: 'ar', name: 'Archive server', enabled: false, warnings: ['Pictures do not come evenly; Other RTMP server expects a constant frame rate.', 'The sound has 6 channels; stereo is what Other RTMP server expects.'] },
 		],
+		graphics: graphics(n ? 5 : 0), obs: { can: false, undo: false },
 		tally: n ? { cam1: 'program', cam2: 'preview' } : {},
 		clients: [{ name: 'admin', role: 'admin', kind: 'panel', remote: '10.0.0.4:51000', since: ago(700) }, { name: 'Anna', role: 'operator', kind: 'deck', remote: '10.0.0.9:51220', since: ago(90) }],
 		log: [
@@ -69,19 +72,34 @@ export async function fake(page, state, role = 'admin') {
 		if (!up && path.startsWith('/api')) return route.abort();
 		if (path === '/api/v1/platforms') return route.fulfill({ json: [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.rtmps.youtube.com/live2', hint: 'YouTube Studio > Create > Go live: the stream key.' }, { id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' }] });
 		if (path.startsWith('/api') || path === '/healthz') return route.fulfill({ json: {} });
-		const file = join(dist, path === '/' ? 'index.html' : path);
+		const screen = /^\/(overlay|tally|multiview|camera)(\/|$)/.exec(path)?.[1];
+		const file = join(dist, screen ? `${screen}.html` : path === '/' ? 'index.html' : path);
 		return route.fulfill({ body: readFileSync(file), contentType: types[extname(file)] });
 	});
-	await page.routeWebSocket('ws://panel.test/ws', (ws) => {
+	let rev = 1;
+	const tell = (sections) => sockets.forEach((ws) => ws.send(JSON.stringify({ jsonrpc: '2.0', method: 'state', params: { rev: rev++, sections } })));
+	await page.routeWebSocket(/^ws:\/\/panel\.test\/ws/, (ws) => {
 		if (!up) return void ws.close();
 		sockets.add(ws);
-		let rev = 1;
+		let levels;
+		ws.onClose(() => clearInterval(levels));
 		const say = (sections, you) => ws.send(JSON.stringify({ jsonrpc: '2.0', method: 'state', params: { rev: rev++, sections, you } }));
 		ws.onMessage((text) => {
 			const { id, method, params } = JSON.parse(text);
 			const m = state.mixer;
 			const on = (name) => { state.mixer = { ...m, program: name, preview: m.preview === name ? m.program : m.preview }; };
 			let result = null;
+			const done = answer(state, method, params);
+			if (done) {
+				ws.send(JSON.stringify({ jsonrpc: '2.0', id, ...done }));
+				return tell({ mixer: state.mixer, graphics: state.graphics, program: state.program, obs: state.obs });
+			}
+			if (method === 'audio.meters') {
+				clearInterval(levels);
+				let n = 0;
+				const loud = (i) => -18 + 14 * Math.sin(++n / 9 + i);
+				if (params.on) levels = setInterval(() => ws.send(JSON.stringify({ jsonrpc: '2.0', method: 'meters', params: { inputs: (state.mixer.audio ?? []).map((a, i) => ({ name: a.name, rms: [loud(i) - 8, loud(i) - 9], peak: [loud(i), loud(i) - 1] })) } })), 50);
+			}
 			if (method === 'mixer.preview') state.mixer = { ...m, preview: params.source };
 			else if (method === 'mixer.cut') on(params.source ?? m.preview);
 			else if (method === 'mixer.take') on(m.preview);
@@ -94,5 +112,5 @@ export async function fake(page, state, role = 'admin') {
 		});
 		say(state, { name: 'admin', role });
 	});
-	return { cut() { up = false; for (const ws of sockets) ws.close(); sockets.clear(); }, mend() { up = true; } };
+	return { state, tell, cut() { up = false; for (const ws of sockets) ws.close(); sockets.clear(); }, mend() { up = true; } };
 }

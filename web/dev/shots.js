@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core';
 import { fake, show } from './fake.js';
 
 const [folder = 'shots', url] = process.argv.slice(2);
-const sizes = { desk: [1920, 1080], window: [1600, 860], tablet: [1024, 768], portrait: [768, 1024], phone: [390, 844] };
+const sizes = { desk: [1920, 1080], window: [1600, 860], laptop: [1366, 768], tablet: [1024, 768], portrait: [768, 1024], phone: [390, 844] };
 const args = '--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required';
 
 mkdirSync(folder, { recursive: true });
@@ -20,7 +20,7 @@ async function shoot(name, size, cameras, act = async () => {}, role = 'admin', 
 	await page.goto(url ?? 'http://panel.test/');
 	await page.waitForTimeout(url ? 5000 : 2500);
 	await act(page, link);
-	await page.screenshot({ path: `${folder}/${name}.png`, fullPage: size !== 'desk' && size !== 'window' && !name.includes('dialog') });
+	await page.screenshot({ path: `${folder}/${name}.png`, fullPage: !['desk', 'window', 'laptop'].includes(size) && !name.includes('dialog') });
 	const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 	if (over > 0) console.log(name, 'is', over, 'px too wide');
 	await page.close();
@@ -34,6 +34,16 @@ const plan = [
 		['desk-obs', 'desk', 5, undefined, 'director', 'obs'],
 		['tablet-obs', 'tablet', 5, undefined, 'director', 'obs'],
 		['phone-obs', 'phone', 5, undefined, 'director', 'obs'],
+		['window-obs', 'window', 8, undefined, 'director', 'obs'],
+		['laptop-obs', 'laptop', 4, undefined, 'director', 'obs'],
+		['desk-16', 'desk', 16],
+		['desk-edit', 'desk', 4, async (page) => { await page.getByRole('button', { name: /Grace Hopper: edit/ }).click(); await page.waitForTimeout(200); }],
+		['desk-taken', 'desk', 4, async (page) => { await page.keyboard.press('g'); await page.keyboard.press('1'); await page.waitForTimeout(500); await page.keyboard.press('g'); await page.waitForTimeout(100); }],
+		['phone-edit', 'phone', 4, async (page) => { await page.getByRole('button', { name: /Ada Lovelace: edit/ }).click(); await page.waitForTimeout(200); }],
+		['desk-view', 'desk', 4, async (page) => { await page.keyboard.press('f'); await page.waitForTimeout(1500); }],
+		['desk-dialog-import', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Import' }).click(); await page.getByLabel('The table').fill('name;title\nAda "Countess" Lovelace;Poet'); await page.getByRole('button', { name: /Import 2/ }).click(); await page.waitForTimeout(200); }],
+		['desk-dialog-setup', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Set up…' }).click(); await page.waitForTimeout(300); }, 'director', 'obs'],
+		['desk-dialog-backups', 'desk', 5, async (page) => { await page.getByRole('button', { name: 'Backups…' }).click(); await page.waitForTimeout(200); }, 'director', 'obs'],
 		['desk-0', 'desk', 0],
 		['phone-0', 'phone', 0],
 		['desk-lost', 'desk', 8, async (page, link) => { link.cut(); await page.waitForTimeout(4200); }],

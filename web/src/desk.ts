@@ -12,9 +12,16 @@ export interface Place {
 	bus: Bus;
 }
 
-/** The name people gave a source or stream. */
+const ours = / \[obvan\]$/; // the mark of what the studio made in OBS
+const player = / feed \[obvan\]$/;
+
+/** Whether an input of the mixer plays a feed of ours. */
+export const playsFeed = (input: string) => player.test(input);
+
+/** The name people gave a source, stream or input. */
 export function title(state: State, name: string): string {
-	return state.feeds.find((f) => f.id === name)?.name || name;
+	const bare = name.replace(player, '').replace(ours, '');
+	return state.feeds.find((f) => f.id === bare)?.name || bare;
 }
 
 /** Which bus a place is on: by the mixer's word for the source, and by its feed's tally
@@ -35,7 +42,7 @@ export function places(state: State): Place[] {
 		feeds.forEach((id) => shown.add(id));
 		const feed = byId.get(feeds[0] ?? source.name) ?? null;
 		const alone = feed !== null && feed.id === source.name;
-		return { source: source.name, title: alone ? feed.name || feed.id : source.name, feed, others: Math.max(0, feeds.length - 1), bus: busOf(state, source.name, feed) };
+		return { source: source.name, title: alone ? feed.name || feed.id : title(state, source.name), feed, others: Math.max(0, feeds.length - 1), bus: busOf(state, source.name, feed) };
 	});
 	for (const place of list) if (place.feed) shown.add(place.feed.id);
 	for (const feed of state.feeds) {

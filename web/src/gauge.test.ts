@@ -36,7 +36,7 @@ test('a slow answer is not believed, and no picture is shown before it came in',
 
 function gauge(clock = new StreamClock()) {
 	const seen: Measured[] = [];
-	const g = new Gauge({} as HTMLVideoElement, clock, (m) => seen.push(m));
+	const g = new Gauge({ requestVideoFrameCallback: () => 0 } as unknown as HTMLVideoElement, clock, (m) => seen.push(m));
 	return { g, seen };
 }
 
@@ -69,5 +69,35 @@ test('the age of a picture counts from its arrival in the server', () => {
 	for (let i = 1; i <= 20; i++) g.frame(t + i * 33, { rtpTimestamp: i * 33 * 90, expectedDisplayTime: t + i * 33 + 24 });
 	vi.advanceTimersByTime(1000);
 	expect(seen[0]?.latencyMs).toBeCloseTo(24, 0);
+	g.stop();
+});
+
+test('a browser that does not tell of each picture is not called frozen', async () => {
+	const seen: Measured[] = [];
+	let decoded: number | null = 0;
+	const g = new Gauge({ currentTime: 0 } as HTMLVideoElement, new StreamClock(), (m) => seen.push(m), { decoded: async () => decoded });
+	for (let i = 0; i < 4; i++) {
+		await vi.advanceTimersByTimeAsync(1000);
+		decoded += 25;
+	}
+	expect(seen.every((m) => m.frozenMs === 0)).toBe(true);
+	expect(seen.at(-1)).toMatchObject({ fps: 25, latencyMs: null });
+	await vi.advanceTimersByTimeAsync(3000);
+	expect(seen.at(-1)).toMatchObject({ fps: 0 });
+	expect(seen.at(-1)?.frozenMs).toBeGreaterThan(1900);
+	g.stop();
+});
+
+test('where no picture is counted, the video’s time says whether it moves', async () => {
+	const seen: Measured[] = [];
+	const video = { currentTime: 0 } as HTMLVideoElement;
+	const g = new Gauge(video, new StreamClock(), (m) => seen.push(m));
+	for (let i = 0; i < 3; i++) {
+		await vi.advanceTimersByTimeAsync(1000);
+		video.currentTime += 1;
+	}
+	expect(seen.at(-1)).toEqual({ fps: null, frozenMs: 0, latencyMs: null });
+	await vi.advanceTimersByTimeAsync(4000);
+	expect(seen.at(-1)?.frozenMs).toBeGreaterThan(2900);
 	g.stop();
 });

@@ -2,7 +2,7 @@
 // its age since it came into the server.
 
 export interface Measured {
-	fps: number;
+	fps: number | null; // null where the browser does not count pictures
 	frozenMs: number; // since the last new picture, 0 while it moves
 	latencyMs: number | null; // null while it is not known
 }
@@ -61,12 +61,19 @@ interface FrameInfo {
 	expectedDisplayTime: number;
 }
 
+/** What the player may know where the browser does not tell of each picture. */
+export interface Asks {
+	age(): number | null; // of the picture on the screen
+	decoded(): Promise<number | null>; // pictures so far
+}
+
 /** Watches a video element and reports once a second. */
 export class Gauge {
 	#video: HTMLVideoElement;
 	#report: (m: Measured) => void;
 	#clock: StreamClock;
-	#age: () => number | null;
+	#asks: Asks;
+	#before: number | null = null; // pictures decoded, or the video's time, a second ago
 	#frames = 0;
 	#last: number;
 	#counted: number; // when the last picture of the second before was shown
@@ -74,15 +81,15 @@ export class Gauge {
 	#handle = 0;
 	#timer: ReturnType<typeof setInterval>;
 
-	/** age is asked when the pictures themselves do not tell. */
-	constructor(video: HTMLVideoElement, clock: StreamClock, report: (m: Measured) => void, age: () => number | null = () => null) {
+	constructor(video: HTMLVideoElement, clock: StreamClock, report: (m: Measured) => void, asks: Partial<Asks> = {}) {
 		this.#video = video;
+		this.#asks = { age: () => null, decoded: async () => null, ...asks };
 		this.#clock = clock;
-		this.#age = age;
 		this.#report = report;
 		this.#last = this.#counted = performance.now();
-		this.#timer = setInterval(() => this.#tell(), 1000);
-		this.#ask();
+		const each = typeof video.requestVideoFrameCallback === 'function';
+		this.#timer = setInterval(() => (each ? this.#tell() : void this.#count()), 1000);
+		if (each) this.#ask();
 	}
 
 	stop() {
@@ -91,7 +98,6 @@ export class Gauge {
 	}
 
 	#ask() {
-		if (!this.#video.requestVideoFrameCallback) return;
 		this.#handle = this.#video.requestVideoFrameCallback((now, frame) => {
 			this.frame(now, frame);
 			this.#ask();
@@ -109,6 +115,21 @@ export class Gauge {
 		if (arrived !== null) this.#ages.push(shown - arrived);
 	}
 
+	// What does not count pictures still knows that its time goes on.
+	async #count() {
+		const pictures = await this.#asks.decoded().catch(() => null);
+		const now = performance.now();
+		const is = pictures ?? this.#video.currentTime;
+		const first = this.#before === null;
+		const more = is - (this.#before ?? is);
+		const over = now - this.#counted;
+		this.#before = is;
+		this.#counted = now;
+		if (more !== 0 || first || document.hidden) this.#last = now;
+		const still = now - this.#last;
+		this.#report({ fps: pictures === null ? null : (Math.max(0, more) * 1000) / over, frozenMs: still > standsStill ? still : 0, latencyMs: this.#asks.age() });
+	}
+
 	#tell() {
 		const now = performance.now();
 		if (document.hidden) {
@@ -121,7 +142,7 @@ export class Gauge {
 		this.#report({
 			fps: this.#frames > 0 && this.#last > this.#counted ? (this.#frames * 1000) / (this.#last - this.#counted) : 0,
 			frozenMs: still > standsStill ? still : 0,
-			latencyMs: middle === undefined || !this.#clock.settled ? this.#age() : Math.max(0, middle),
+			latencyMs: middle === undefined || !this.#clock.settled ? this.#asks.age() : Math.max(0, middle),
 		});
 		this.#ages = [];
 		if (this.#frames > 0) this.#counted = this.#last;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { action, cap, taken, type Key } from './keys';
+import { action, counted, cap, taken, type Key } from './keys';
 
 const key = (k: Partial<Key>): Key => ({ key: '', code: '', shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, repeat: false, ...k });
 
@@ -68,5 +68,24 @@ describe('a key that the focused thing wants', () => {
 
 	test('with nothing focused every key is the desk’s', () => {
 		expect(taken(document.body, ' ')).toBe(false);
+	});
+});
+
+describe('lower thirds', () => {
+	test('G asks for a number, N is the next, O is out', () => {
+		const does = (key: string, change = {}) => action({ key, code: '', shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, repeat: false, ...change });
+		expect([does('g'), does('N'), does('o')].map((a) => a?.do)).toEqual(['arm', 'next', 'out']);
+		expect(does('o', { ctrlKey: true })).toBeNull();
+		expect(does('n', { repeat: true })).toBeNull();
+	});
+
+	test('a number that can grow is not sure yet', () => {
+		expect(counted('3', 8)).toEqual({ index: 2, sure: true });
+		expect(counted('1', 12)).toEqual({ index: 0, sure: false });
+		expect(counted('2', 12)).toEqual({ index: 1, sure: true });
+		expect(counted('12', 12)).toEqual({ index: 11, sure: true });
+		expect(counted('9', 8)).toBeNull();
+		expect(counted('0', 8)).toBeNull();
+		expect(counted('', 8)).toBeNull();
 	});
 });

@@ -7,6 +7,10 @@ export type Action =
 	| { do: 'cut' }
 	| { do: 'take' }
 	| { do: 'transition' }
+	| { do: 'arm' }
+	| { do: 'next' }
+	| { do: 'out' }
+	| { do: 'view' }
 	| { do: 'help' };
 
 export interface Key {
@@ -34,8 +38,23 @@ export function action(k: Key): Action | null {
 	if (k.shiftKey) return null;
 	if (k.code === 'Space') return { do: 'cut' };
 	if (k.key === 'Enter') return { do: 'take' };
-	if (k.key === 't' || k.key === 'T') return { do: 'transition' };
-	return null;
+	return letters[k.key.toLowerCase()] ?? null;
+}
+
+const letters: Record<string, Action> = { t: { do: 'transition' }, g: { do: 'arm' }, n: { do: 'next' }, o: { do: 'out' }, f: { do: 'view' } };
+
+/** What the digits after G mean: the number of a lower third, or that more must come
+ * before it is known which. 1 is the first; 12 waits for nothing in a list of 100 only
+ * once nothing can follow. */
+export function counted(digits: string, count: number): { index: number; sure: boolean } | null {
+	const n = Number(digits);
+	if (digits === '' || n < 1 || n > count) return null;
+	return { index: n - 1, sure: n * 10 > count };
+}
+
+/** The digit of a key, '' when it is none. */
+export function digitOf(k: Key): string {
+	return (!k.repeat && !k.altKey && !k.metaKey && digit.exec(k.code)?.[1]) || '';
 }
 
 /** The key cap of the source at index, '' when it has none. */

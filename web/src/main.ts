@@ -1,19 +1,8 @@
 import { mount } from 'svelte';
 import './theme.css';
+import { tokenFromLink } from './link';
 import Panel from './panel/Panel.svelte';
 import { studio } from './studio.svelte';
-
-// A login link carries its token behind the #, which browsers send to nobody. It
-// leaves the address bar before anything else happens.
-function tokenFromLink(): string {
-	const token = /^#token=([\w.~%-]+)$/.exec(location.hash)?.[1] ?? '';
-	if (token) history.replaceState(null, '', location.pathname + location.search);
-	try {
-		return decodeURIComponent(token);
-	} catch {
-		return token;
-	}
-}
 
 void studio.start(tokenFromLink());
 

@@ -25,6 +25,7 @@ export function whyNot(watch: Watch, secure = window.isSecureContext): string {
 }
 
 const linger = 3000; // a picture that nobody shows is kept so long
+const nodsAfter = 10_000; // a page behind another is often looked at again soon
 const askClock = [500, 1000, 1000, 1000, 5000]; // often at first, then the last for ever
 
 export class Picture {
@@ -49,6 +50,11 @@ export class Picture {
 	/** How old the picture on the screen is, where the player knows. */
 	get age(): number | null {
 		return this.player instanceof WebCodecsPlayer ? this.player.age : null;
+	}
+
+	/** How many pictures were decoded, where the player knows. */
+	async decoded(): Promise<number | null> {
+		return this.player instanceof WhepPlayer ? this.player.decoded() : null;
 	}
 
 	/** Whether this user's picture is the one to be heard. */
@@ -100,7 +106,18 @@ export class Picture {
 class Pictures {
 	/** The stream that is listened to; '' for none. One at a time: a solo. */
 	listening = $state('');
+	/** The page has been hidden for a while: nobody looks, so nothing is sent. */
+	asleep = $state(false);
 	#all = new Map<string, Picture>();
+	#nodding: ReturnType<typeof setTimeout> | undefined;
+
+	constructor() {
+		document.addEventListener('visibilitychange', () => {
+			clearTimeout(this.#nodding);
+			if (document.hidden) this.#nodding = setTimeout(() => (this.asleep = true), nodsAfter);
+			else this.asleep = false;
+		});
+	}
 
 	/** The picture of a stream for a user, who says leave when done. */
 	show(stream: string, user: symbol, way: Way = 'WebRTC'): { picture: Picture; leave: () => void } {

@@ -1,5 +1,7 @@
 // The studio as the server says it is. Only this file knows that there is a
 // websocket: components read studio.state and call studio.send.
+import { untrack } from 'svelte';
+import { socket } from './link';
 import { least, roles, type Command, type Commands, type State, type StateMessage, type You } from './protocol.gen';
 
 /** How the panel is connected. Only 'up' may look live. */
@@ -27,7 +29,7 @@ export type Outcome<C extends Command> = { ok: true; result: Commands[C]['result
 interface Message {
 	id?: number;
 	method?: string;
-	params?: StateMessage;
+	params?: StateMessage; // of "state"; other notifications have their own
 	result?: unknown;
 	error?: { message: string; data?: { code?: string } };
 }
@@ -54,7 +56,7 @@ export const empty: State = {
 	show: { name: '', live: false, version: '', mixerUrl: '', rtmpPort: 0, rtspPort: 0 },
 	feeds: [],
 	mixer: { kind: '', connected: false, sources: [], program: '', studioMode: false, transition: {}, onAir: [], onPreview: [] },
-	program: { onAir: '', target: '', since: '', rung: 'none', splices: 0, kbps: 0, fps: 0, watch: { ok: false } },
+	program: { onAir: '', target: '', since: '', rung: 'none', splices: 0, budgetMs: 0, kbps: 0, fps: 0, watch: { ok: false } },
 	destinations: [],
 	tally: {},
 	graphics: { templates: [], items: [] },
@@ -63,10 +65,15 @@ export const empty: State = {
 	log: [],
 };
 
+/** How long no word from the server is borne. */
+export interface Patience {
+	quiet: number; // then it is asked
+	dead: number; // then the link is gone, whatever the browser thinks
+}
+
+const usual: Patience = { quiet: 4000, dead: 8000 };
 const openTimeout = 5000;
 const answerTimeout = 6000; // after it a command is unknown, though an answer still counts
-const quietAfter = 4000; // no word from the server for so long: ask it
-const deadAfter = 8000; // and for so long: the link is gone, whatever the browser thinks
 const coalesce = 16;
 const kept = 40; // commands remembered
 
@@ -80,6 +87,8 @@ export class Studio {
 	now = $state.raw(Date.now()); // on the server's clock, once a second
 
 	#browser: Browser;
+	#patience: Patience;
+	#notices = new Map<string, (params: unknown) => void>();
 	#socket: Socket | null = null;
 	#fresh = true; // the next state message is the whole one
 	#patch: Partial<State> | null = null;
@@ -96,8 +105,9 @@ export class Studio {
 	#skew = 0; // of the server's clock against ours, milliseconds
 	#waiting = new Map<number, { done: Done; timer: ReturnType<typeof setTimeout> }>();
 
-	constructor(browser: Browser) {
+	constructor(browser: Browser, patience = usual) {
 		this.#browser = browser;
+		this.#patience = patience;
 	}
 
 	/** Whether the link is up: what is not up must not look live. */
@@ -146,7 +156,8 @@ export class Studio {
 	/** Asks the server for a command. Nothing has happened before the state says so. */
 	async send<C extends Command>(method: C, params: Commands[C]['args'], about: string = method, quiet = false): Promise<Outcome<C>> {
 		const id = ++this.#lastId;
-		this.commands = [...this.commands.slice(-kept), { id, method, params, about, state: 'asked', message: '', at: Date.now(), quiet }];
+		// An effect that sends must not run again for having sent.
+		this.commands = [...untrack(() => this.commands).slice(-kept), { id, method, params, about, state: 'asked', message: '', at: Date.now(), quiet }];
 		const socket = this.#socket;
 		if (!socket || !this.up) {
 			const message = 'There is no connection to the server, so it was not sent.';
@@ -161,6 +172,18 @@ export class Studio {
 		if ('unknown' in answer) return { ok: false, unknown: true, message: answer.unknown };
 		if (!answer.error) return { ok: true, result: answer.result as Commands[C]['result'] };
 		return { ok: false, unknown: answer.error.data?.code === 'timeout', message: answer.error.message };
+	}
+
+	/** Hands every notification of this name to take; null ends that. */
+	notice(method: string, take: ((params: unknown) => void) | null) {
+		if (take) this.#notices.set(method, take);
+		else this.#notices.delete(method);
+	}
+
+	/** Looks at the link now: a page that was asleep must not show what was. */
+	check() {
+		this.#tick();
+		this.retry();
 	}
 
 	dismiss(id: number) {
@@ -264,8 +287,8 @@ export class Studio {
 		this.now = Date.now() + this.#skew;
 		if (!this.#socket || !this.up) return;
 		const silent = Date.now() - this.#heard;
-		if (silent > deadAfter) this.#broke(this.#socket);
-		else if (silent > quietAfter && !this.#asked) {
+		if (silent > this.#patience.dead) this.#broke(this.#socket);
+		else if (silent > this.#patience.quiet && !this.#asked) {
 			this.#asked = true;
 			this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'ping' })); // any answer will do
 		}
@@ -282,6 +305,7 @@ export class Studio {
 			return this.#broke(socket);
 		}
 		if (message.method === 'state' && message.params) this.#take(message.params);
+		else if (message.method) this.#notices.get(message.method)?.(message.params);
 		else if (message.id) this.#answer(message.id, message);
 	}
 
@@ -329,13 +353,13 @@ export class Studio {
 	}
 
 	#settle(id: number, state: Asked['state'], message: string) {
-		this.commands = this.commands.map((c) => (c.id === id ? { ...c, state, message } : c));
+		this.commands = untrack(() => this.commands).map((c) => (c.id === id ? { ...c, state, message } : c));
 	}
 }
 
 /** The studio of this page. */
 export const studio = new Studio({
-	open: () => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`) as unknown as Socket,
+	open: () => socket(),
 	fetch: (path, init) => fetch(path, init),
 	random: Math.random,
 });

@@ -90,6 +90,15 @@ export class WhepPlayer {
 		if (!this.#closed && this.#since > 0 && Date.now() - this.#since > stuckAfter) this.#again('The picture stood still.');
 	}
 
+	/** Pictures decoded since this connection began, null where the browser does not tell. */
+	async decoded(): Promise<number | null> {
+		let pictures: number | null = null;
+		(await this.#now?.peer?.getStats())?.forEach((s: { type: string; kind?: string; framesDecoded?: number }) => {
+			if (s.type === 'inbound-rtp' && s.kind === 'video') pictures = s.framesDecoded ?? null;
+		});
+		return pictures;
+	}
+
 	/** Sound is asked for only where it is heard: it is work for the server, and holds the picture back. */
 	listen(on: boolean) {
 		if (on === this.#sound) return;

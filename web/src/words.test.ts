@@ -9,7 +9,7 @@ const d = (change: Partial<DestinationStatus>): DestinationStatus => ({
 	id: 'yt', name: 'YouTube', url: 'rtmp://x/y', enabled: true, hasKey: true, state: 'off', since: at(-9), attempt: 0, backup: false, kbps: 0, backlogMs: 0, dropped: 0, sent: 0, ...change,
 });
 const f = (change: Partial<Feed>): Feed => ({ id: 'cam1', name: 'Bench', added: true, hasKey: true, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true }, ...change });
-const p = (change: Partial<ProgramState>): ProgramState => ({ onAir: 'cam1', target: 'cam1', since: at(-5), rung: 'mixer', splices: 0, kbps: 0, fps: 0, watch: { ok: true }, ...change });
+const p = (change: Partial<ProgramState>): ProgramState => ({ onAir: 'cam1', target: 'cam1', since: at(-5), rung: 'mixer', splices: 0, budgetMs: 0, kbps: 0, fps: 0, watch: { ok: true }, ...change });
 
 test('times and rates are short', () => {
 	expect([running(7_400), running(754_000), running(3_723_000), running(-5)]).toEqual(['0:07', '12:34', '1:02:03', '0:00']);

@@ -1,5 +1,5 @@
 // Numbers and states in the words of the panel.
-import type { DestinationStatus, Feed, ProgramState } from './protocol.gen';
+import type { DestinationStatus, Feed, MixerOutput, ProgramState } from './protocol.gen';
 
 const two = (n: number) => String(n).padStart(2, '0');
 
@@ -115,5 +115,27 @@ export function ladder(p: ProgramState, name: (stream: string) => string): strin
 			return why ? capital(why) : 'Nothing has been on air yet.';
 		default:
 			return why ? capital(why) + kept : kept.trim();
+	}
+}
+
+const outputs: Record<string, string> = { stream: 'OBS’ stream', record: 'Recording', replay: 'Replay', virtualcam: 'Virtual cam' };
+
+export const outputName = (name: string) => outputs[name] ?? name;
+
+/** How something fares that the mixer sends or writes by itself. */
+export function output(o: MixerOutput, now: number): Words {
+	const since = o.since ? ` ${running(now - Date.parse(o.since))}` : '';
+	switch (o.state) {
+		case 'on':
+			return { light: 'on', word: `ON${since}`, sentence: '' };
+		case 'starting':
+		case 'stopping':
+			return { light: 'busy', word: o.state.toUpperCase(), sentence: '' };
+		case 'reconnecting':
+			return { light: 'trouble', word: 'RECONNECTING', sentence: sentence(capital(o.reason ?? '')) };
+		case 'paused':
+			return { light: 'trouble', word: `PAUSED${since}`, sentence: '' };
+		default:
+			return { light: 'off', word: 'OFF', sentence: o.reason ? `It ended by itself: ${sentence(o.reason)}` : '' };
 	}
 }

@@ -67,12 +67,19 @@ describe('cutting', () => {
 		expect(send).toHaveBeenLastCalledWith('mixer.preview', { source: 'cam1' }, 'Preview Bench');
 	});
 
-	test('T walks over the transitions, and the take uses the one picked', () => {
+	test('T walks over the transitions of the mixer, and a take uses its own', () => {
 		show({ mixer: { ...studio.state.mixer, transitions: ['Cut', 'Fade', 'Stinger'], transition: { kind: 'Fade' } } });
 		press('t', 'KeyT');
-		flushSync();
+		expect(send).toHaveBeenLastCalledWith('mixer.transition', { kind: 'Stinger' }, 'Choose Stinger');
 		press('Enter', 'Enter');
-		expect(send).toHaveBeenLastCalledWith('mixer.take', { kind: 'Stinger' }, 'Take');
+		expect(send).toHaveBeenLastCalledWith('mixer.take', {}, 'Take');
+	});
+
+	test('without a preview bus a digit goes straight on air', () => {
+		show({ mixer: { ...studio.state.mixer, studioMode: false, preview: '' } });
+		press('2', 'Digit2');
+		expect(send).toHaveBeenLastCalledWith('mixer.cut', { source: 'cam2' }, 'Cut to Crane');
+		expect(text()).toContain('studio mode is off');
 	});
 
 	test('with nothing in preview there is nothing to cut', () => {

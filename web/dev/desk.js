@@ -1,0 +1,85 @@
+// What the fake studio does when it is asked: roughly what the server would.
+const now = () => new Date().toISOString();
+
+class Refused extends Error {}
+
+const names = [['Ada Lovelace', 'First programmer'], ['Dr. Karlheinz Wüstenfeld-Montgomery', 'Professor of comparative linguistics, University of Klagenfurt'], ['محمد عبد الرحمن', 'مراسل من القاهرة'], ['Grace Hopper', 'Rear admiral'], ['Alan Turing', '']];
+
+/** The lower thirds of the fake show. */
+export function graphics(n = names.length) {
+	const name = { name: 'name', label: 'Name' };
+	const title = { name: 'title', label: 'Title', optional: true };
+	return {
+		templates: [
+			{ id: 'person', name: 'Name and title', fields: [name, title] },
+			{ id: 'headline', name: 'Headline', fields: [{ name: 'name', label: 'Headline' }] },
+			{ id: 'place', name: 'Place and time', fields: [{ name: 'name', label: 'Place' }, { name: 'title', label: 'Time', optional: true }] },
+		],
+		items: names.slice(0, n).map(([a, b], i) => ({ id: `g${i + 1}`, template: 'person', text: { name: a, title: b }, autoOutMs: i === 0 ? 8000 : undefined })),
+		next: n > 0 ? 'g1' : '', via: 'overlay',
+	};
+}
+
+/** What OBS has beside its scenes. */
+export function extras() {
+	return {
+		tbar: { position: 0 }, transition: { kind: 'Fade', durationMs: 300 },
+		audio: [{ name: 'Desktop Audio', muted: false, db: 0 }, { name: 'Mic/Aux', muted: true, db: -6.2 }, { name: 'Commentary, far end of the stadium', muted: false, db: -12.5 }, { name: 'Opener', muted: false, db: -100 }],
+		media: [{ name: 'Opener', state: 'playing', cursorMs: 12_000, lengthMs: 31_000 }, { name: 'Jingle with a long file name.mp4', state: 'ended', cursorMs: 4000, lengthMs: 4000 }, { name: 'cam1', state: 'playing', cursorMs: 99_000, lengthMs: 0 }],
+		outputs: [{ name: 'stream', state: 'on', since: new Date(Date.now() - 600_000).toISOString() }, { name: 'record', state: 'off' }, { name: 'replay', state: 'off', reason: 'the disk is full' }, { name: 'virtualcam', state: 'starting' }],
+		collections: { current: 'Cup final', all: ['Cup final', 'Sunday service'] }, profiles: { current: 'Untitled', all: ['Untitled', '1080p50'] },
+		health: { words: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'], cpuPercent: 41, memoryMB: 820, fps: 49.9, renderMs: 6.1, renderSkipped: 2, encoderSkipped: 310, diskFreeMB: 120_000 },
+	};
+}
+
+const find = (list, id) => list.find((x) => x.id === id) ?? list.find((x) => x.name === id);
+
+const does = {
+	'graphics.take': (s, { id }) => takeGraphic(s, id),
+	'graphics.next': (s) => takeGraphic(s, s.graphics.next),
+	'graphics.out': (s) => { s.graphics = { ...s.graphics, onAir: undefined }; },
+	'graphics.add': (s, a) => { s.graphics = { ...s.graphics, items: [...s.graphics.items, { id: `n${Date.now()}`, template: 'person', ...a }] }; return { id: 'n' }; },
+	'graphics.update': (s, a) => { s.graphics = { ...s.graphics, items: s.graphics.items.map((i) => (i.id === a.id ? { ...i, ...a } : i)) }; },
+	'graphics.remove': (s, { id }) => { s.graphics = { ...s.graphics, items: s.graphics.items.filter((i) => i.id !== id) }; },
+	'graphics.move': (s, { id, to }) => { const rest = s.graphics.items.filter((i) => i.id !== id); rest.splice(to, 0, find(s.graphics.items, id)); s.graphics = { ...s.graphics, items: rest }; },
+	'graphics.import': (s, { csv }) => { if (csv.includes('"')) throw new Refused('line 2: a quote is not closed'); return { added: csv.trim().split('\n').length }; },
+	'audio.mute': (s, { input, muted }) => change(s, 'audio', input, { muted }),
+	'audio.volume': (s, { input, db }) => change(s, 'audio', input, { db }),
+	'mixer.transition': (s, t) => { s.mixer = { ...s.mixer, transition: { ...s.mixer.transition, ...t } }; },
+	'mixer.tbar': (s, { position, done }) => { s.mixer = { ...s.mixer, inTransition: !done, tbar: { position: done ? 0 : position } }; },
+	'mixer.studio': (s, { on }) => { s.mixer = { ...s.mixer, studioMode: on, preview: on ? s.mixer.program : '' }; },
+	'output.start': (s, { output }) => change(s, 'outputs', output, { state: 'on', since: now() }),
+	'output.stop': (s, { output }) => change(s, 'outputs', output, { state: 'off' }),
+	'program.backups': (s, { feeds }) => { s.program = { ...s.program, backups: feeds }; },
+	'program.rung': (s, { rung }) => { s.program = { ...s.program, force: rung }; },
+	'program.falls': (s, { on }) => { s.program = { ...s.program, falls: on }; },
+	'program.budget': (s, { ms }) => { s.program = { ...s.program, budgetMs: ms }; },
+	'program.hold': (s, { on }) => { s.program = { ...s.program, hold: on }; },
+	'obs.provision': (s, { preview }) => ({
+		done: !preview, orphans: ['old-cam'],
+		steps: ['Make the scene “Goal camera [obvan]”.', 'Put a player of cam1 into it.', 'Make the scene “Bench [obvan]”.', 'Put a player of cam2 into it.', 'Make the scene “2 cameras [obvan]”.', 'Make the layer of the lower third.', 'Send the stream to the studio.', 'Set the encoder: 6000 kb/s, a key frame each second, no B-frames.'],
+		notes: ['OBS streams already: the encoder’s settings take effect at the next start.'],
+	}),
+};
+
+function takeGraphic(s, id) {
+	const item = find(s.graphics.items, id);
+	if (!item) throw new Refused('there is no such lower third');
+	const next = s.graphics.items[s.graphics.items.indexOf(item) + 1]?.id ?? '';
+	s.graphics = { ...s.graphics, next, onAir: { ...item, since: now(), confirmed: true, outAt: item.autoOutMs ? new Date(Date.now() + item.autoOutMs).toISOString() : undefined } };
+}
+
+function change(s, list, name, to) {
+	s.mixer = { ...s.mixer, [list]: s.mixer[list].map((x) => (x.name === name ? { ...x, ...to } : x)) };
+}
+
+/** The answer to a command that changes something beside the buses; undefined when it is none. */
+export function answer(state, method, params) {
+	if (!does[method]) return undefined;
+	try {
+		return { result: does[method](state, params) ?? null };
+	} catch (e) {
+		if (e instanceof Refused) return { error: { code: -32000, message: e.message, data: { code: 'refused' } } };
+		throw e;
+	}
+}

@@ -1,0 +1,11 @@
+import { mount } from 'svelte';
+import { screenBrowser } from '../link';
+import { Studio } from '../studio.svelte';
+import Overlay from './Overlay.svelte';
+import './overlay.css';
+
+const studio = new Studio(screenBrowser());
+void studio.start();
+
+const target = document.getElementById('screen');
+if (target) mount(Overlay, { target, props: { studio } });

@@ -1,0 +1,31 @@
+// Lines over a picture that only the operator sees.
+
+export interface Size {
+	width: number;
+	height: number;
+}
+
+export interface Box extends Size {
+	x: number;
+	y: number;
+}
+
+/** Pictures of other shapes that are cut out of the middle of this one. */
+export const shapes = { '9:16': 9 / 16, '1:1': 1, '4:3': 4 / 3 } as const;
+export type Shape = keyof typeof shapes;
+
+/** The largest box of a shape in the middle of a picture. */
+export function crop({ width, height }: Size, shape: number): Box {
+	const w = Math.min(width, height * shape);
+	const h = Math.min(height, width / shape);
+	return { x: (width - w) / 2, y: (height - h) / 2, width: w, height: h };
+}
+
+/** The part of a picture that is safe for action and for text (EBU R 95: 3.5 % and 5 %
+ * from each edge). */
+export function safe(box: Box, margin: number): Box {
+	return { x: box.x + box.width * margin, y: box.y + box.height * margin, width: box.width * (1 - 2 * margin), height: box.height * (1 - 2 * margin) };
+}
+
+export const action = 0.035;
+export const text = 0.05;

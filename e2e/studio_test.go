@@ -268,9 +268,17 @@ func (b *syncBuffer) tail(n int) string {
 // cpu is the processor time the server has used.
 func (s *studio) cpu() time.Duration {
 	s.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	used, err := cpuOf(s.cmd.Process.Pid)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return used
+}
+
+func cpuOf(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
 	}
 	// Behind the name in parentheses: utime and stime are fields 14 and 15, in
 	// hundredths of a second on every Linux (proc(5)).
@@ -281,5 +289,5 @@ func (s *studio) cpu() time.Duration {
 		fmt.Sscan(f, &n)
 		ticks += n
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }

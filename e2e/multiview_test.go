@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"obvan/internal/testkit"
+)
+
+// TestAMultiviewShowsNineFeedsAtFullRate watches many feeds side by side, as the
+// multiview does: a connection each, without sound.
+func TestAMultiviewShowsNineFeedsAtFullRate(t *testing.T) {
+	s := start(t)
+	clip := filepath.Join(t.TempDir(), "clip.flv")
+	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=30", "-t", "6", "-c:v", "libx264", "-preset", "veryfast",
+		"-profile:v", "baseline", "-b:v", "800k", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0", clip).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var feeds []string
+	for n := range 16 {
+		feeds = append(feeds, fmt.Sprintf("tile%d", n))
+		run(t, "ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", clip, "-c", "copy", "-f", "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+feeds[n])
+	}
+	s.live(20*time.Second, feeds...)
+	b := s.viewers()
+	for _, tiles := range []int{9, 16} {
+		got := map[string]watched{}
+		server, browser, began := s.cpu(), b.cpu(), time.Now()
+		b.call(&got, "watch", feeds[:tiles], 10, false)
+		span := time.Since(began)
+		slowest, sum := math.Inf(1), 0.0
+		for _, w := range got {
+			rate := float64(w.Decoded) / w.Seconds
+			slowest, sum = min(slowest, rate), sum+rate
+		}
+		t.Logf("%d tiles: %.1f pictures a second decoded, the slowest tile %.1f; of one core: server %.0f %%, browser %.0f %%", tiles, sum/float64(tiles), slowest,
+			100*float64(s.cpu()-server)/float64(span), 100*float64(b.cpu()-browser)/float64(span))
+		if tiles == 9 && slowest < 27 {
+			t.Errorf("one of %d tiles shows %.1f pictures a second", tiles, slowest)
+		}
+	}
+}
+
+// cpu is the processor time that the browser's processes have used.
+func (b *browser) cpu() (all time.Duration) {
+	b.t.Helper()
+	parents := map[int]int{}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, path := range stats {
+		var pid, parent int
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended just now
+		}
+		fmt.Sscan(string(text), &pid)
+		fmt.Sscanf(string(text[bytes.LastIndexByte(text, ')')+1:]), " %1s %d", new(string), &parent)
+		parents[pid] = parent
+	}
+	root := chromedp.FromContext(b.ctx).Browser.Process().Pid
+	for pid := range parents {
+		for at := pid; at > 1; at = parents[at] {
+			if at == root {
+				if used, err := cpuOf(pid); err == nil {
+					all += used
+				}
+				break
+			}
+		}
+	}
+	return all
+}

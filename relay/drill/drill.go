@@ -1,0 +1,126 @@
+// Package drill is the relay's fire drill: far ends that behave as badly as platforms
+// do, inside this process, and the run of all of them at once whose report says
+// whether one bad output can hurt the others.
+//
+//	drill://ok                accepts, and takes everything
+//	drill://refuse            refuses every key
+//	drill://stall?after=2s    stops reading
+//	drill://slow?kbps=400     reads that slowly
+//	drill://reset?every=5s    cuts the connection that often
+//	drill://close             closes instead of answering
+//	drill://silent            never answers
+//
+// Each attempt goes by RTMP over loopback to a server of its own: the same code as for
+// platforms, up to the socket.
+package drill
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"obvan/hub"
+	"obvan/relay"
+	"obvan/relay/sink"
+)
+
+// The kinds of far ends.
+const (
+	OK     = "ok"
+	Refuse = "refuse"
+	Stall  = "stall"
+	Slow   = "slow"
+	Reset  = "reset"
+	Close  = "close"
+	Silent = "silent"
+)
+
+const (
+	stallAfter = 2 * time.Second
+	slowKbps   = 400
+	resetEvery = 5 * time.Second
+)
+
+// Over makes the relay.Push for drill:// of that for rtmp://: drills go the way that
+// other destinations go, through all that they share.
+func Over(rtmp relay.Push) relay.Push {
+	return func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+		how, err := behaviour(u)
+		if err != nil {
+			return err
+		}
+		how.CountOnly = true
+		return attempt{rtmp: rtmp, how: how}.push(ctx, u, sub, link)
+	}
+}
+
+// attempt is one connection to a far end of its own.
+type attempt struct {
+	rtmp    relay.Push
+	how     sink.Behaviour
+	started func(*sink.Server) // nil, or told of the far end
+}
+
+func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	s, err := sink.Listen("127.0.0.1:0", nil)
+	if err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	s.Behave(func(string) sink.Behaviour { return a.how })
+	if a.started != nil {
+		a.started(s)
+	}
+	within, stop := context.WithCancel(context.Background()) // it outlives ctx: the goodbye is for it
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(within) }()
+	defer func() { stop(); <-ended }()
+	to, err := url.Parse(s.URL())
+	if err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	if to.Fragment = u.Fragment; to.Fragment == "" {
+		to.Fragment = "drill"
+	}
+	return a.rtmp(ctx, to, sub, link)
+}
+
+// behaviour is what an address asks for.
+func behaviour(u *url.URL) (how sink.Behaviour, err error) {
+	q := u.Query()
+	span := func(name string, otherwise time.Duration) time.Duration {
+		if q.Get(name) == "" {
+			return otherwise
+		}
+		d, e := time.ParseDuration(q.Get(name))
+		if e != nil || d <= 0 || d > time.Hour {
+			err = relay.Say(relay.ErrRefused, name+" is a time, such as 5s")
+		}
+		return d
+	}
+	switch u.Hostname() {
+	case OK:
+	case Refuse:
+		how.Refuse = "this is a drill: no key is good enough"
+	case Stall:
+		how.StallAfter, how.Buffer = span("after", stallAfter), 4096
+	case Slow:
+		kbps := slowKbps
+		if text := q.Get("kbps"); text != "" {
+			if kbps, err = strconv.Atoi(text); err != nil || kbps < 1 || kbps > 1_000_000 {
+				err = relay.Say(relay.ErrRefused, "kbps is a number, such as 400")
+			}
+		}
+		how.Rate, how.Buffer = kbps*125, 16<<10
+	case Reset:
+		how.CloseAfter, how.Reset = span("every", resetEvery), true
+	case Close:
+		how.CloseFirst = true
+	case Silent:
+		how.NoAnswer = true
+	default:
+		err = relay.Say(relay.ErrRefused, "there is no such drill: use ok, refuse, stall, slow, reset, close or silent")
+	}
+	return how, err
+}

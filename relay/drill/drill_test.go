@@ -1,0 +1,77 @@
+package drill_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+	"obvan/relay"
+	"obvan/relay/drill"
+	"obvan/relay/relaytest"
+	"obvan/relay/rtmp"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// play writes a program in real time until the test ends.
+func play(t *testing.T) *relaytest.Program {
+	p := relaytest.NewProgram(t, 8000) // 1.6 Mbit/s, and a key frame each second
+	p.Pictures(5)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(time.Second / relaytest.FrameRate)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				p.Picture()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	return p
+}
+
+func TestOneOfEachBadKindHurtsNobody(t *testing.T) {
+	report, err := drill.Run(t.Context(), play(t).Hub, 2, drill.Shortest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(report)
+	if !report.OK || len(report.Good) != 2 || len(report.Bad) != 6 {
+		t.Fatal("the drill failed")
+	}
+}
+
+func TestADrillCanBeStopped(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := drill.Run(ctx, play(t).Hub, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
+	p := play(t)
+	for _, address := range []string{"drill://nothing", "drill://slow?kbps=fast", "drill://reset?every=now"} {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, err := p.Hub.Subscribe("program")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := drill.Over(rtmp.New(nil).Push)(t.Context(), u, sub, relay.NewLink(nil)); !errors.Is(err, relay.ErrRefused) {
+			t.Errorf("%s: err = %v", address, err)
+		}
+		sub.Close()
+	}
+}

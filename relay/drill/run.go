@@ -1,0 +1,272 @@
+package drill
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	"obvan/relay"
+	"obvan/relay/rtmp"
+	"obvan/relay/sink"
+)
+
+// Bounds of a drill.
+const (
+	Shortest = 15 * time.Second // the slow one needs that to fall behind
+	Longest  = 10 * time.Minute
+
+	aloneFor = 4 * time.Second // the good ones, before the bad ones come
+	settles  = time.Second     // what was written just before the end may still be on its way
+)
+
+// Run runs the whole matrix on h, whose program plays already, for so long: good
+// destinations beside one of each bad kind. It starts a relay of its own; h should be a
+// hub of its own, too. It fails when ctx is done before.
+func Run(ctx context.Context, h *hub.Hub, good int, span time.Duration) (Report, error) {
+	span = min(max(span, Shortest), Longest)
+	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*sink.Server{}, states: map[string]*Bad{}}
+	if err := r.watch(ctx, good, span); err != nil {
+		return Report{}, err
+	}
+	report := Report{At: r.began, Seconds: span.Seconds()}
+	report.Pictures, report.Good = r.good(good)
+	for _, kind := range bad {
+		report.Bad = append(report.Bad, *r.states[kind])
+	}
+	report.judge()
+	return report, nil
+}
+
+// bad are the kinds beside the good ones.
+var bad = [...]string{Refuse, Stall, Slow, Reset, Close, Silent}
+
+// run is a drill under way.
+type run struct {
+	hub  *hub.Hub
+	rtmp relay.Push
+
+	mu       sync.Mutex
+	began    time.Time // the bad ones came
+	ended    time.Time
+	servers  map[string]*sink.Server // of the good ones, by name
+	states   map[string]*Bad
+	pictures []written // of the program
+}
+
+// written is a picture of the program.
+type written struct {
+	dts     time.Duration
+	arrived time.Time
+	key     []byte // a key frame's data
+}
+
+func name(n int) string { return fmt.Sprintf("good-%d", n+1) }
+
+// push is Over's, but it remembers where the good ones' pictures went.
+func (r *run) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	how, err := behaviour(u)
+	if err != nil {
+		return err
+	}
+	a := attempt{rtmp: r.rtmp, how: how}
+	if a.how.CountOnly = u.Hostname() != OK; !a.how.CountOnly {
+		a.how.TimesOnly, a.started = true, func(s *sink.Server) { r.remember(strings.Trim(u.Path, "/"), s) }
+	}
+	return a.push(ctx, u, sub, link)
+}
+
+// remember keeps the first far end of a good one: a second connection is pictures
+// missed.
+func (r *run) remember(id string, s *sink.Server) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.servers[id] == nil {
+		r.servers[id] = s
+	}
+}
+
+// watch runs the relay and lets the bad ones come after a while.
+func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
+	outputs := relay.Protocols{"drill": r.push}
+	out := relay.New(r.hub, outputs, slog.New(slog.DiscardHandler))
+	for n := range good {
+		if err := start(out, name(n), "drill://"+OK+"/"+name(n)); err != nil {
+			return err
+		}
+	}
+	for _, kind := range bad {
+		r.states[kind] = &Bad{Kind: kind}
+	}
+	within, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	all.Go(func() { _ = out.Run(within, r.note) }) // it returns nil once told to end
+	all.Go(func() { r.tap(within) })
+	if err := wait(ctx, aloneFor); err != nil {
+		return err
+	}
+	r.mark(&r.began)
+	for _, kind := range bad {
+		if err := start(out, kind, "drill://"+kind); err != nil {
+			return err
+		}
+	}
+	err := wait(ctx, span)
+	r.mark(&r.ended)
+	return err
+}
+
+func (r *run) mark(at *time.Time) {
+	r.mu.Lock()
+	*at = time.Now()
+	r.mu.Unlock()
+}
+
+func start(out *relay.Relay, id, address string) error {
+	if err := out.Put(relay.Destination{ID: id, Name: id, URL: address}, "drill-key"); err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	if err := out.Start(id); err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	return nil
+}
+
+func wait(ctx context.Context, span time.Duration) error {
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// note follows the lights of the bad ones.
+func (r *run) note(all []relay.Status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, st := range all {
+		b := r.states[st.ID]
+		if b == nil || st.State == relay.Off || !r.ended.IsZero() {
+			continue
+		}
+		if !slices.Contains(b.States, st.State) {
+			b.States = append(b.States, st.State)
+		}
+		if b.Attempt, b.Dropped = st.Attempt, st.Dropped; st.Reason != "" {
+			b.Reason = st.Reason
+		}
+	}
+}
+
+// tap notes what the program is, picture by picture.
+func (r *run) tap(ctx context.Context) {
+	sub, err := r.hub.Await(ctx, hub.Program)
+	if err != nil {
+		return
+	}
+	defer sub.Close()
+	for {
+		au, err := sub.Next(ctx)
+		if err != nil {
+			return
+		}
+		if au.Video() {
+			r.add(&au)
+		}
+	}
+}
+
+func (r *run) add(au *media.AccessUnit) {
+	w := written{dts: au.DTS, arrived: au.Arrived}
+	if au.Key {
+		w.key = au.Data
+	}
+	r.mu.Lock()
+	r.pictures = append(r.pictures, w)
+	r.mu.Unlock()
+}
+
+// good is how many pictures the program had, and how the good ones fared.
+func (r *run) good(n int) (pictures int, all []Good) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.pictures {
+		if r.counts(w) {
+			pictures++
+		}
+	}
+	for i := range n {
+		g := Good{Name: name(i)}
+		if s := r.servers[g.Name]; s != nil && len(s.Sessions()) > 0 {
+			r.compare(&g, s.Sessions()[0].Units())
+		}
+		all = append(all, g)
+	}
+	return pictures, all
+}
+
+// counts says whether a picture was written while the bad ones were there.
+func (r *run) counts(w written) bool {
+	return w.arrived.After(r.began) && w.arrived.Before(r.ended.Add(-settles))
+}
+
+// compare finds each picture of the program among those that arrived.
+func (r *run) compare(g *Good, units []sink.Unit) {
+	if len(units) == 0 {
+		return
+	}
+	base, ok := r.base(&units[0])
+	if !ok {
+		return
+	}
+	arrived := map[int64]time.Time{} // by decode time, in milliseconds as RTMP has them
+	for _, u := range units {
+		if u.Video {
+			arrived[u.DTS.Milliseconds()] = u.Arrived
+		}
+	}
+	var alone, beside []time.Duration
+	for _, w := range r.pictures {
+		at, ok := arrived[(w.dts - base).Milliseconds()]
+		switch {
+		case w.dts < base:
+		case r.counts(w) && !ok:
+			g.Missed++
+		case r.counts(w):
+			beside = append(beside, at.Sub(w.arrived))
+		case ok && w.arrived.Before(r.began) && w.arrived.After(r.began.Add(-aloneFor/2)): // not the first burst
+			alone = append(alone, at.Sub(w.arrived))
+		}
+	}
+	g.P99Ms, g.AloneMs = p99(beside), p99(alone)
+}
+
+// base is the decode time of the program at which a session began.
+func (r *run) base(first *sink.Unit) (time.Duration, bool) {
+	for _, w := range slices.Backward(r.pictures) {
+		if !w.arrived.After(first.Arrived) && w.key != nil && bytes.Equal(w.key, first.Data) {
+			return w.dts - first.DTS, true
+		}
+	}
+	return 0, false
+}
+
+func p99(all []time.Duration) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return float64(all[(len(all)*99)/100].Microseconds()) / 1000
+}

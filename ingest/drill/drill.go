@@ -1,0 +1,143 @@
+// Package drill is cameras that fail on purpose, for practice and for tests: the demo
+// cameras with the faults of real ones.
+//
+//	drill://jump?every=10s           its clock jumps: an hour ahead, back, to zero
+//	drill://freeze?every=10s&for=5s  its pictures stop, the sound goes on
+//	drill://silence?every=10s&for=5s its sound stops, the pictures go on
+//	drill://die?every=10s            it leaves; it is dialled again
+//
+// A path chooses the camera: drill://die/cam2.
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/demo"
+	"obvan/media"
+)
+
+// Errors of a drill.
+var (
+	ErrNone = errors.New("there is no such drill: use drill://jump, freeze, silence or die")
+	ErrSpan = errors.New("every and for are times, such as 10s")
+	errDied = errors.New("the drill's camera left, as it was told to")
+)
+
+const (
+	usualEvery = 10 * time.Second
+	usualFor   = 5 * time.Second
+)
+
+// jumps is where the clock goes, in turn: the hour of a camera that finds its time
+// server, that of one that loses it, and a restart.
+var jumps = [...]time.Duration{time.Hour, 20 * time.Minute, 0}
+
+// fault is what goes wrong, and when.
+type fault struct {
+	kind         string
+	every, lasts time.Duration
+}
+
+// Pull plays the camera that u names to feed, until ctx is done or it dies.
+func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
+	f, err := parse(u)
+	if err != nil {
+		return fmt.Errorf("drill: %w", err)
+	}
+	camera := strings.Trim(u.Path, "/")
+	if camera == "" {
+		camera = demo.Cameras[0]
+	}
+	to, err := env.Publish(ingest.Request{Stream: feed, Proto: "drill"})
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	within, stop := context.WithCancel(ctx)
+	inside, ended := hub.New(), make(chan error, 1)
+	go func() {
+		ended <- demo.Pull(within, &url.URL{Scheme: "demo", Host: camera}, ingest.Env{Hub: inside, Log: env.Log}, camera, func() {})
+		stop()
+	}()
+	err = f.play(within, inside, camera, to, live)
+	stop()
+	if e := <-ended; e != nil {
+		return fmt.Errorf("drill: %w", e)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func parse(u *url.URL) (fault, error) {
+	f := fault{u.Hostname(), usualEvery, usualFor}
+	switch f.kind {
+	case "jump", "freeze", "silence", "die":
+	default:
+		return f, ErrNone
+	}
+	for name, into := range map[string]*time.Duration{"every": &f.every, "for": &f.lasts} {
+		if text := u.Query().Get(name); text != "" {
+			d, err := time.ParseDuration(text)
+			if err != nil || d <= 0 {
+				return f, ErrSpan
+			}
+			*into = d
+		}
+	}
+	return f, nil
+}
+
+// play hands the camera's units on, with the fault in them.
+func (f fault) play(ctx context.Context, inside *hub.Hub, camera string, to *ingest.Feed, live func()) error {
+	sub, err := inside.Await(ctx, camera)
+	if err != nil {
+		return nil
+	}
+	defer sub.Close()
+	var tracks *media.Tracks
+	for {
+		au, err := sub.Next(ctx)
+		if err != nil {
+			return nil
+		}
+		if tracks != au.Tracks {
+			if tracks == nil {
+				live()
+			}
+			tracks = au.Tracks
+			to.SetTracks(*tracks)
+		}
+		if f.kind == "die" && au.DTS >= f.every {
+			return errDied
+		}
+		if f.spoil(&au) {
+			to.Write(au)
+		}
+	}
+}
+
+// spoil changes a unit; false leaves it out.
+func (f fault) spoil(au *media.AccessUnit) bool {
+	since := au.DTS % (f.every + f.lasts)
+	switch f.kind {
+	case "jump":
+		if n := int(au.DTS / f.every); n > 0 {
+			to := jumps[(n-1)%len(jumps)] - au.DTS.Truncate(f.every)
+			au.DTS, au.PTS = au.DTS+to, au.PTS+to
+		}
+	case "freeze":
+		return !au.Video() || since < f.every
+	case "silence":
+		return au.Video() || since < f.every
+	}
+	return true
+}

@@ -1,0 +1,110 @@
+package drill_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/drill"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// pull plays a drill and returns what came of it within a time.
+func pull(t *testing.T, address string, within time.Duration) (units []media.AccessUnit, repairs map[string]uint64, err error) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := ingest.Env{Hub: hub.New(), Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- drill.Pull(ctx, u, env, "cam", func() {}) }()
+	sub, e := env.Hub.Await(ctx, "cam")
+	if e != nil {
+		return nil, nil, <-ended
+	}
+	defer sub.Close()
+	for {
+		au, e := sub.Next(ctx)
+		if e != nil {
+			break
+		}
+		units = append(units, au)
+		if st, ok := env.Hub.Stream("cam"); ok && st.Origin.Repairs != nil {
+			repairs = st.Origin.Repairs()
+		}
+	}
+	return units, repairs, <-ended
+}
+
+// longest is the longest time without a picture, or without sound.
+func longest(units []media.AccessUnit, video bool) (gap time.Duration) {
+	var last time.Time
+	for _, au := range units {
+		if au.Video() != video {
+			continue
+		}
+		if !last.IsZero() {
+			gap = max(gap, au.Arrived.Sub(last))
+		}
+		last = au.Arrived
+	}
+	return gap
+}
+
+func TestEachDrillHasItsFault(t *testing.T) {
+	t.Run("jump", func(t *testing.T) {
+		t.Parallel()
+		units, repairs, err := pull(t, "drill://jump?every=1s", 4*time.Second)
+		if err != nil || len(repairs) == 0 {
+			t.Fatalf("%d units, repairs %v, err = %v", len(units), repairs, err)
+		}
+		for i := 1; i < len(units); i++ {
+			if step := units[i].DTS - units[i-1].DTS; step > time.Second || step < -time.Second {
+				t.Fatalf("the mended clock goes %v at once", step)
+			}
+		}
+	})
+	t.Run("freeze", func(t *testing.T) {
+		t.Parallel()
+		units, _, err := pull(t, "drill://freeze?every=1s&for=1s", 4*time.Second)
+		if p, s := longest(units, true), longest(units, false); err != nil || p < 700*time.Millisecond || s > 700*time.Millisecond {
+			t.Fatalf("pictures stop for %v, sound for %v, err = %v", p, s, err)
+		}
+	})
+	t.Run("silence", func(t *testing.T) {
+		t.Parallel()
+		units, _, err := pull(t, "drill://silence/cam3?every=1s&for=1s", 4*time.Second)
+		if p, s := longest(units, true), longest(units, false); err != nil || s < 700*time.Millisecond || p > 700*time.Millisecond {
+			t.Fatalf("pictures stop for %v, sound for %v, err = %v", p, s, err)
+		}
+	})
+	t.Run("die", func(t *testing.T) {
+		t.Parallel()
+		units, _, err := pull(t, "drill://die?every=500ms", 5*time.Second)
+		if err == nil || len(units) == 0 {
+			t.Fatalf("%d units, err = %v", len(units), err)
+		}
+	})
+}
+
+func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
+	for address, want := range map[string]error{"drill://explode": drill.ErrNone, "drill://die?every=often": drill.ErrSpan} {
+		if _, _, err := pull(t, address, time.Second); !errors.Is(err, want) {
+			t.Errorf("%s: err = %v", address, err)
+		}
+	}
+	if _, _, err := pull(t, "drill://die/cam9", time.Second); err == nil {
+		t.Error("a camera that there is not")
+	}
+}

@@ -171,7 +171,9 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 	f.Proto, f.Remote = st.Origin.Proto, st.Origin.Remote
 	f.Video, f.Audio = codings(st.Tracks, s.bFrames)
 	f.Kbps, f.FPS, f.KeyIntervalMs = s.kbps, s.fps, st.KeyInterval.Milliseconds()
-	f.Viewers = st.Readers
+	if e.rooms.Monitor != nil {
+		f.Viewers = e.rooms.Monitor.Watching(f.ID)
+	}
 	if st.Origin.Repairs != nil {
 		f.Repairs = st.Origin.Repairs()
 	}

@@ -199,7 +199,9 @@ func (p fakePulls) State(feed string) (ingest.PullState, bool) {
 
 type fakeMonitor struct{}
 
-func (fakeMonitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (fakeMonitor) End(string)          {}
+func (fakeMonitor) Watching(string) int { return 3 }
+func (fakeMonitor) ServeViewer(w http.ResponseWriter, r *http.Request, who string) {
 	w.WriteHeader(http.StatusCreated)
 }
 func (fakeMonitor) Watch(string) (bool, string) { return true, "" }

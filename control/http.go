@@ -216,7 +216,7 @@ func (s *Studio) whep(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server has no monitor: %w", ErrNotFound))
 		return
 	}
-	s.rooms.Monitor.ServeHTTP(w, r)
+	s.rooms.Monitor.ServeViewer(w, r, callerOf(r.Context()).Name)
 }
 
 // whip lets cameras in. Who may publish is decided there, by Authorise; an operator's

@@ -44,7 +44,9 @@ type Pulls interface {
 
 // Monitor is what the studio needs of whep.Server.
 type Monitor interface {
-	http.Handler // under /whep/; who asks was checked
+	ServeViewer(w http.ResponseWriter, r *http.Request, who string) // under /whep/; who asks was checked
+	End(who string)                                                 // access was taken away
+	Watching(stream string) int
 	Watch(stream string) (ok bool, why string)
 	Clock(stream string) (rtp uint32, arrived time.Time, ok bool)
 }

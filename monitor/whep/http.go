@@ -29,7 +29,10 @@ var (
 )
 
 // ServeHTTP is WHEP: POST /whep/<stream>, DELETE and PATCH on its Location.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.ServeViewer(w, r, "") }
+
+// ServeViewer is ServeHTTP for somebody whom the caller knows, see End.
+func (s *Server) ServeViewer(w http.ResponseWriter, r *http.Request, who string) {
 	name, ok := strings.CutPrefix(r.URL.Path, path)
 	if !ok || name == "" {
 		refuse(w, http.StatusNotFound, hub.ErrNoStream)
@@ -37,7 +40,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodPost:
-		s.post(w, r, name)
+		s.post(w, r, name, who)
 	case http.MethodDelete:
 		s.delete(w, name)
 	case http.MethodOptions:
@@ -52,7 +55,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) post(w http.ResponseWriter, r *http.Request, stream string) {
+func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/sdp" {
 		w.Header().Set("Accept-Post", "application/sdp")
 		refuse(w, http.StatusUnsupportedMediaType, errors.New("the body must be an SDP offer (Content-Type application/sdp)"))
@@ -67,7 +70,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream string) {
 		refuse(w, http.StatusBadRequest, errNoOffer)
 		return
 	}
-	v, reply, err := s.admit(stream, r.RemoteAddr, string(body))
+	v, reply, err := s.admit(stream, r.RemoteAddr, who, string(body))
 	if err != nil {
 		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
 		refuse(w, status(err), err)
@@ -98,7 +101,7 @@ func (s *Server) delete(w http.ResponseWriter, name string) {
 }
 
 // admit makes a viewer of an offer, and the answer to it.
-func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
+func (s *Server) admit(stream, remote, who, offer string) (*viewer, string, error) {
 	src, err := s.source(stream)
 	if err != nil {
 		return nil, "", err
@@ -116,7 +119,7 @@ func (s *Server) admit(stream, remote, offer string) (*viewer, string, error) {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), stream: stream, remote: host(remote), hub: s.hub, source: src, sounds: s.sounds, udp: s.udp,
+		id: rand.Text(), stream: stream, remote: host(remote), who: who, hub: s.hub, source: src, sounds: s.sounds, udp: s.udp,
 		lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 		connected: make(chan struct{}), picture: newSender(webrtc.RTPCodecTypeVideo, stream),
 	}

@@ -190,3 +190,20 @@ func FuzzOffer(f *testing.F) {
 		}
 	})
 }
+
+func TestWhoseAccessIsTakenAwaySeesNothingMore(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").shoot(true)
+	p := d.watch("cam1") // nobody in particular
+	p.await(1)
+	anna := httptest.NewRecorder()
+	r := httptest.NewRequest("POST", "/whep/cam1", strings.NewReader(p.pc.LocalDescription().SDP))
+	r.Header.Set("Content-Type", "application/sdp")
+	d.whep.ServeViewer(anna, r, "Anna")
+	if n := d.whep.Watching("cam1"); anna.Code != http.StatusCreated || n != 2 || d.whep.Watching("cam2") != 0 {
+		t.Fatalf("%d, %d watch", anna.Code, n)
+	}
+	d.whep.End("Anna")
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Watching("cam1") == 1 }, "only the other one watches")
+	p.leave()
+}

@@ -35,13 +35,14 @@ var (
 	errLeft         = errors.New("the viewer left")
 	errNotConnected = errors.New("no connection came about")
 	errPathDead     = errors.New("the connection failed")
+	errAccess       = errors.New("the access was taken away")
 	errStreamLeft   = errors.New("the stream left")
 )
 
 // viewer is one WHEP session. One goroutine sends its pictures, so a slow viewer
 // delays nobody; what the viewer says back is read in another and handed over.
 type viewer struct {
-	id, stream, remote string
+	id, stream, remote, who string
 
 	within time.Duration // it has to be connected
 

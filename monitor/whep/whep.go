@@ -211,6 +211,29 @@ func (s *Server) Viewers() int {
 	return len(s.viewers)
 }
 
+// Watching is how many watch a stream.
+func (s *Server) Watching(stream string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.viewers {
+		if v.stream == stream {
+			n++
+		}
+	}
+	return n
+}
+
+// End ends all that who watches, whose access was taken away.
+func (s *Server) End(who string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.viewers {
+		if v.who == who {
+			v.end(errAccess)
+		}
+	}
+}
+
 // Watch is Watchable for a live stream, with what was seen in its pictures so
 // far: B-frames only show there. When a small picture is shown instead of the
 // stream's own, ok is true and why says so.

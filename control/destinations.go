@@ -25,7 +25,7 @@ func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 	whole := d.Destination
 	whole.URL, whole.BackupURL = secret.URL, secret.BackupURL
 	if p, known := platform.Find(d.Platform); known {
-		whole.Grace = p.Grace
+		whole.Patience = relay.Patience{Name: p.Name, Grace: p.Grace}
 	}
 	return s.rooms.Relay.Put(whole, secret.Key)
 }

@@ -46,8 +46,8 @@ func (d *destination) become(s State, reason string) {
 
 // starved notes since when the far end has had no data.
 func (d *destination) starved(since time.Time) {
-	if d.spec.Grace > 0 {
-		d.starves = since.Add(d.spec.Grace)
+	if d.spec.Patience.Grace > 0 {
+		d.starves = since.Add(d.spec.Patience.Grace)
 	}
 }
 
@@ -58,15 +58,15 @@ func (d *destination) grace(now time.Time) string {
 		return ""
 	}
 	if left := d.starves.Sub(now); left > 0 {
-		return fmt.Sprintf("%s ends the broadcast in about %d s", d.who(), int((left+time.Second-1)/time.Second))
+		return fmt.Sprintf("%s ends the broadcast in about %d s", d.spec.Patience.Name, int((left+time.Second-1)/time.Second))
 	}
-	return d.who() + " may have ended the broadcast"
+	return d.spec.Patience.Name + " may have ended the broadcast"
 }
 
 // urgent is a wait, shorter while the platform keeps the broadcast for us.
 func (d *destination) urgent(wait time.Duration, now time.Time) time.Duration {
 	if now.Before(d.starves) {
-		return min(wait, d.spec.Grace/(triesInGrace+1))
+		return min(wait, d.spec.Patience.Grace/(triesInGrace+1))
 	}
 	return wait
 }

@@ -30,13 +30,13 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 		b := start(t, breaks())
 		b.onAir()
 		d := twitch()
-		d.Grace = 90 * time.Second
+		d.Name, d.Patience = "Our channel", relay.Patience{Name: "Twitch", Grace: 90 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
 		b.is(relay.Live, "")
 		time.Sleep(time.Minute + 30*time.Second + time.Millisecond)
 		synctest.Wait()
-		if st := b.one(); st.Reason != "Twitch closed the connection. Twitch ends the broadcast in about 60 s" {
+		if st := b.one(); st.Reason != "Our channel closed the connection. Twitch ends the broadcast in about 60 s" {
 			t.Errorf("%s: %q", st.State, st.Reason)
 		}
 		time.Sleep(time.Minute)
@@ -55,7 +55,7 @@ func TestThreeAttemptsFallIntoAShortGrace(t *testing.T) {
 			b := start(t, breaks())
 			b.onAir()
 			d := twitch()
-			d.Grace = 4 * time.Second
+			d.Patience = relay.Patience{Name: "Twitch", Grace: 4 * time.Second}
 			b.put(d, secret)
 			_ = b.Start("a")
 			time.Sleep(time.Minute + 4*time.Second)
@@ -73,7 +73,7 @@ func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return holds(ctx, u, l) })
 		b.onAir()
 		d := twitch()
-		d.Grace = 90 * time.Second
+		d.Patience = relay.Patience{Name: "Twitch", Grace: 90 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
 		b.is(relay.Live, "")

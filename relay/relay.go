@@ -34,9 +34,14 @@ type Destination struct {
 	HasKey    bool   `json:"hasKey"`             // a key is kept for it
 	DelayMs   int64  `json:"delayMs,omitempty"`  // how far it stays behind the program, at most 60000
 
-	// Grace is how long the platform keeps the broadcast alive without data; 0 when
-	// that is not known.
-	Grace time.Duration `json:"-"`
+	Patience Patience `json:"-"`
+}
+
+// Patience is how long a platform keeps the broadcast alive without data; Grace is 0
+// when that is not known.
+type Patience struct {
+	Name  string // of the platform
+	Grace time.Duration
 }
 
 // State is what the far end proved, not what we hope.

@@ -16,6 +16,10 @@
 // than 201 is a plain sentence to show: 404 the stream is not live, 409 browsers
 // can't show it, 503 not now (see Retry-After).
 //
+// Streams that browsers can't show as they are (B-frames that are references, H.265)
+// are shown as a small picture, where there is ffmpeg to make it. B-frames only show
+// in the pictures: the first viewer's session ends, and the next offer's is small.
+//
 // When the stream ends, or can't be shown any more, the server closes. Chromium's
 // connectionState says so 6 s later, but the DTLS transport at once: listen to
 // receiver.transport.onstatechange for "closed", and ask again; the answer says

@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/pprof"
+	"path"
 	"regexp"
 	"strings"
 	"time"
+
+	"obvan/ingest"
 )
 
 // Bounds of a request.
@@ -216,6 +219,7 @@ func (s *Studio) whep(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server has no monitor: %w", ErrNotFound))
 		return
 	}
+	s.linkICE(w)
 	s.rooms.Monitor.ServeViewer(w, r, callerOf(r.Context()).Name)
 }
 
@@ -232,7 +236,22 @@ func (s *Studio) whip(w http.ResponseWriter, r *http.Request) {
 			r.Header.Set("Authorization", "Bearer "+token)
 		}
 	}
+	// A TURN server's password is for whoever may publish.
+	ask := ingest.Request{Stream: path.Base(path.Clean(r.URL.Path)), Key: tokenIn(r, false), Proto: "whip", Remote: r.RemoteAddr}
+	if servers := s.opts.ICE; servers != nil && len(servers()) > 0 && r.Method != http.MethodDelete && s.Authorise(ask) == nil {
+		s.linkICE(w)
+	}
 	s.rooms.Whip.ServeHTTP(w, r)
+}
+
+// linkICE names the servers that help a browser to get through to us (RFC 9725, 4.6).
+func (s *Studio) linkICE(w http.ResponseWriter) {
+	if s.opts.ICE == nil {
+		return
+	}
+	for _, link := range s.opts.ICE() {
+		w.Header().Add("Link", link)
+	}
 }
 
 func (s *Studio) ready(w http.ResponseWriter, _ *http.Request) {

@@ -208,3 +208,24 @@ func TestMetricsCountStreamsAndDestinations(t *testing.T) {
 		t.Errorf("a proxy's client: %d", status)
 	}
 }
+
+func TestTURNServersAreNamedToWhoMayUseThem(t *testing.T) {
+	h := open(t)
+	h.opts.ICE = func() []string {
+		return []string{`<turn:t.example>; rel="ice-server"; username="u"; credential="hush"`}
+	}
+	h.rooms.Whip = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	h.do(t, "feed.add", `{"id":"phone","name":"Phone","key":"sesame-1"}`)
+	for _, c := range []struct {
+		path, key string
+		named     bool
+	}{
+		{"/whep/", adminToken, true}, {"/whep/cam1", "wrong", false},
+		{"/whip/phone", "sesame-1", true}, {"/whip/phone", "wrong", false}, {"/whip/phone", "", false},
+	} {
+		_, _, header := h.ask(t, "OPTIONS", c.path, "", "Authorization", "Bearer "+c.key)
+		if named := strings.Contains(header.Get("Link"), "turn:t.example"); named != c.named {
+			t.Errorf("%s with %q: Link %q", c.path, c.key, header.Get("Link"))
+		}
+	}
+}

@@ -73,8 +73,9 @@ type Options struct {
 	MixerURL  string // of -mixer
 	RTMPPort  int    // for the add-camera dialog
 	RTSPPort  int
-	Secure    bool // panels come by https: the cookie stays there
-	Platforms any  // what /api/v1/platforms answers
+	Secure    bool            // panels come by https: the cookie stays there
+	Platforms any             // what /api/v1/platforms answers
+	ICE       func() []string // STUN and TURN servers for browsers, as values of Link headers; nil for none
 
 	OBSPassword string // of the environment; the one that is kept comes first
 	OBSPlays    string // host:port where OBS reaches the read-only RTSP port

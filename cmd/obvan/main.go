@@ -39,6 +39,7 @@ func main() {
 type config struct {
 	listen listen
 	tls    certificate
+	net    network
 	data   string
 	token  string
 	mixer  string
@@ -53,9 +54,6 @@ type listen struct {
 	http, rtmp, rtmps, rtsp, rtsps, webrtc string
 	playRTSP, playRTMP                     string
 }
-
-// certificate is what https, RTMPS and RTSPS show.
-type certificate struct{ cert, key string }
 
 // parse reads the flags; an environment variable OBVAN_NAME stands in for a flag
 // -name that is not given.
@@ -76,8 +74,14 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	text(&cfg.listen.webrtc, "webrtc", ":8189", "WebRTC media `address`, UDP and TCP")
 	text(&cfg.listen.playRTSP, "play-rtsp", "127.0.0.1:8555", "read-only RTSP `address` for OBS and players")
 	text(&cfg.listen.playRTMP, "play-rtmp", "127.0.0.1:1936", "read-only RTMP `address` for OBS and players")
+	text(&cfg.tls.own, "tls", "off", "auto: https with a certificate that is made and kept here (browsers warn once); `auto or off`")
 	text(&cfg.tls.cert, "tls-cert", "", "certificate `file` (PEM) for https, RTMPS and RTSPS")
 	text(&cfg.tls.key, "tls-key", "", "its private key `file` (PEM)")
+	text(&cfg.tls.acme, "acme", "", "get a certificate for this `host` by ACME (Let's Encrypt); its terms are accepted")
+	text(&cfg.tls.challenge, "acme-http", ":80", "`address` where the ACME authority asks back")
+	text(&cfg.net.public, "public-ip", "", "`addresses` of a router that forwards the WebRTC port to us, by commas")
+	text(&cfg.net.stun, "stun", "", "STUN server `host:port` that tells the router's address, for us and for browsers")
+	text(&cfg.net.turn, "turn", "", "TURN `URLs` for browsers behind narrow firewalls; OBVAN_TURN_SECRET, or OBVAN_TURN_USER and _PASSWORD, go with them")
 	text(&cfg.data, "data", "obvan-data", "`folder` that keeps the show")
 	text(&cfg.token, "token", "", "the admin's `token`, for automation; without it one is made at the first start")
 	text(&cfg.mixer, "mixer", "cut", "`mixer`: cut (built in), or obs://HOST:4455 with the password in OBVAN_OBS_PASSWORD")
@@ -93,13 +97,11 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 		return config{}, err
 	}
 	cfg.obsPassword, _ = env("OBVAN_OBS_PASSWORD")
-	switch {
-	case cfg.log != "text" && cfg.log != "json":
+	cfg.net.env(env)
+	if cfg.log != "text" && cfg.log != "json" {
 		return config{}, fmt.Errorf("-log %s: use text or json", cfg.log)
-	case (cfg.tls.cert == "") != (cfg.tls.key == ""):
-		return config{}, errors.New("-tls-cert and -tls-key go together: give both or neither")
 	}
-	return cfg, nil
+	return cfg, errors.Join(cfg.tls.check(), cfg.net.check())
 }
 
 func fromEnv(f *flag.FlagSet, env func(string) (string, bool)) (err error) {

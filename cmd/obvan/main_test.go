@@ -58,3 +58,38 @@ func TestAMixerThatCannotBeSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+func TestCertificateAndNetworkFlagsAreCheckedTogether(t *testing.T) {
+	env := map[string]string{}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	for args, want := range map[string]string{
+		"-tls maybe":                        "auto",
+		"-tls auto -tls-cert a -tls-key b":  "choose one",
+		"-tls auto -acme studio.example":    "choose one",
+		"-acme 10.0.0.1":                    "the name of this host",
+		"-acme https://studio.example/":     "the name of this host",
+		"-public-ip 1.2.3":                  "not an IP address",
+		"-turn http://x":                    "turn:host",
+		"-turn turn:u:p@host":               "OBVAN_TURN_USER",
+		"-turn turn:turn.example:3478":      "OBVAN_TURN_SECRET",
+		"-stun [::1":                        "host:port",
+		"-public-ip 203.0.113.7,2001:db8::": "",
+	} {
+		_, err := parse(strings.Fields(args), lookup, io.Discard)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: err = %v", args, err)
+		}
+	}
+	env["OBVAN_TURN_SECRET"] = "hush"
+	cfg, err := parse(strings.Fields("-tls auto -stun stun:stun.example -turn turn:t.example:3478?transport=udp,turns:t.example:443"), lookup, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := cfg.net.links()
+	if len(links) != 3 || links[0] != `<stun:stun.example:3478>; rel="ice-server"` || !strings.HasPrefix(links[1], `<turn:t.example:3478?transport=udp>; rel="ice-server"; username="`) {
+		t.Errorf("links: %q", links)
+	}
+	if strings.Contains(strings.Join(links, ""), "hush") {
+		t.Error("the secret itself is handed out")
+	}
+}

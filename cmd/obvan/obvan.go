@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,6 +48,7 @@ type truck struct {
 	whip    *whip.Server
 	studio  *control.Studio
 	panel   net.Listener
+	secure  *secure // nil without a certificate
 }
 
 // run builds the studio, tells where it listens, and runs it until ctx is done.
@@ -65,8 +65,7 @@ func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) er
 
 // build binds every port, so that what can't work fails before anything runs.
 func (t *truck) build() (err error) {
-	cert, err := t.cfg.tls.load()
-	if err != nil {
+	if t.secure, err = t.cfg.tls.load(t.cfg.data); err != nil {
 		return err
 	}
 	if t.program, err = program.New(t.hub, t.log); err != nil {
@@ -77,8 +76,8 @@ func (t *truck) build() (err error) {
 		return fmt.Errorf("-webrtc: %w", err)
 	}
 	// The studio answers for who may publish, and needs the ports that ask it.
-	env := ingest.Env{Hub: t.hub, TLS: cert, Log: t.log, Authorise: func(r ingest.Request) error { return t.studio.Authorise(r) }}
-	if err := t.bind(env, cert != nil); err != nil {
+	env := ingest.Env{Hub: t.hub, TLS: t.secure.tls(), Log: t.log, Authorise: func(r ingest.Request) error { return t.studio.Authorise(r) }}
+	if err := t.bind(env, t.secure != nil); err != nil {
 		return err
 	}
 	t.whip = whip.New(env, t.monitor)
@@ -91,13 +90,11 @@ func (t *truck) build() (err error) {
 	if t.panel, err = net.Listen("tcp", t.cfg.listen.http); err != nil {
 		return fmt.Errorf("-http: %w", err)
 	}
-	if cert != nil {
-		t.panel = tls.NewListener(t.panel, cert)
-	}
+	t.panel = t.secure.over(t.panel)
 	t.studio, err = control.New(control.Rooms{
 		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Monitor: t.monitor, Whip: t.whip, Panel: web.Files(),
 	}, control.Options{
-		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: cert != nil,
+		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: t.secure != nil, ICE: t.cfg.net.links,
 		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
 		OBSPassword: t.cfg.obsPassword, OBSPlays: d.play, OBSSends: d.send,
 	}, t.log)
@@ -141,10 +138,21 @@ func (t *truck) announce(stdout io.Writer) error {
 		}
 		return json.NewEncoder(stdout).Encode(map[string]any{"listening": at})
 	}
-	host := "localhost:" + strconv.Itoa(port(addr))
-	_, err := fmt.Fprintf(stdout, "\n  OB Van is on air.\n\n  Panel    %s\n  Cameras  rtmp://HOST:%d/live/<name>   rtsp://HOST:%d/live/<name>\n\n  Ctrl-C ends the show.\n\n",
-		t.studio.LoginLink(host), port(t.ingests["rtmp"].Addr()), port(t.ingests["rtsp"].Addr()))
+	number := strconv.Itoa(port(addr))
+	_, err := fmt.Fprintf(stdout, "\n  OB Van is on air.\n\n  Panel    %s\n  Cameras  rtmp://HOST:%d/live/<name>   rtsp://HOST:%d/live/<name>\n%s\n  Ctrl-C ends the show.\n\n",
+		t.studio.LoginLink("localhost:"+number), port(t.ingests["rtmp"].Addr()), port(t.ingests["rtsp"].Addr()), t.phones())
 	return err
+}
+
+// phones is what the newcomer is told of phones as cameras.
+func (t *truck) phones() string {
+	switch {
+	case t.secure == nil:
+		return "\n  Without https, phones' browsers can't be cameras, and panels on other machines play\n  fewer codings: start with -tls auto for that.\n"
+	case t.secure.ours:
+		return "\n  The certificate is our own: browsers warn once. Choose \"Advanced\", then go on.\n"
+	}
+	return ""
 }
 
 // run runs the rooms. They end in the order in which a show does: outputs say
@@ -159,7 +167,11 @@ func (t *truck) run(ctx context.Context) error {
 	core.run("pulls", func(ctx context.Context) error { return t.pulls.Run(ctx, t.studio.PullsChanged) })
 	doors.run("monitor", t.monitor.Run)
 	doors.run("whip", t.whip.Run)
+	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
 	doors.run("panel", t.servePanel)
+	if t.secure != nil && t.secure.challenge != nil {
+		doors.run("acme", t.secure.serveChallenge)
+	}
 	for name, server := range t.ingests {
 		doors.run(name, server.Run)
 	}
@@ -240,18 +252,6 @@ func (t *truck) servePanel(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// load reads the certificate; nil without one.
-func (c certificate) load() (*tls.Config, error) {
-	if c.cert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil {
-		return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 func port(addr string) int {

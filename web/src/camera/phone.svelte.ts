@@ -53,8 +53,9 @@ export class Phone {
 
 	constructor(link: Link) {
 		this.link = link;
-		const ice = new IceServers('/whip/', (path, init) => fetch(path, init));
 		const feed = encodeURIComponent(link.feed);
+		const headers: Record<string, string> = link.key ? { Authorization: `Bearer ${link.key}` } : {};
+		const ice = new IceServers(`/whip/${feed}`, (path, init) => fetch(path, { ...init, headers }));
 		this.#publisher = new WhipPublisher(`/whip/${feed}`, link.key, (s) => (this.sending = s), {
 			peer: (iceServers) => new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' }),
 			ice: () => ice.get(),

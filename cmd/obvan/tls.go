@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"obvan/internal/cert"
+	"obvan/internal/door"
+)
+
+// certificate is what https, RTMPS and RTSPS show, as the flags say.
+type certificate struct {
+	own       string // -tls: auto or off
+	cert, key string
+	acme      string // the host to get one for
+	challenge string // where the authority asks back (ACME HTTP-01, RFC 8555, 8.3)
+}
+
+// check says what is wrong with the flags together.
+func (c certificate) check() error {
+	ways := 0
+	for _, way := range []bool{c.own == "auto", c.cert != "", c.acme != ""} {
+		if way {
+			ways++
+		}
+	}
+	switch {
+	case c.own != "auto" && c.own != "off":
+		return fmt.Errorf("-tls %s: use auto (a certificate of our own) or off", c.own)
+	case (c.cert == "") != (c.key == ""):
+		return errors.New("-tls-cert and -tls-key go together: give both or neither")
+	case ways > 1:
+		return errors.New("choose one of -tls auto, -tls-cert with -tls-key, and -acme")
+	case c.acme != "" && (strings.ContainsAny(c.acme, ":/ ") || net.ParseIP(c.acme) != nil || !strings.Contains(c.acme, ".")):
+		return fmt.Errorf("-acme %s: it must be the name of this host in the world, like studio.example.com", c.acme)
+	}
+	return nil
+}
+
+// secure is the way a server with a certificate listens; nil without one.
+type secure struct {
+	config *tls.Config
+	ours   bool // the certificate is of our making: browsers warn
+	// For -acme: answers the authority, and sends everybody else to https.
+	challenge net.Listener
+	answer    http.Handler
+}
+
+// load reads, makes or asks for the certificate; nil without one. What we keep is in
+// the data directory.
+func (c certificate) load(data string) (*secure, error) {
+	switch {
+	case c.acme != "":
+		return c.loadACME(data)
+	case c.own == "auto":
+		kept, err := cert.Keep(filepath.Join(data, "tls"), cert.Local)
+		if err != nil {
+			return nil, fmt.Errorf("-tls auto: %w", err)
+		}
+		return &secure{config: kept.Config(), ours: true}, nil
+	case c.cert != "":
+		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+		if err != nil {
+			return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
+		}
+		return &secure{config: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}}, nil
+	}
+	return nil, nil
+}
+
+// loadACME gets certificates from an authority (RFC 8555) for one name. Whoever
+// comes by another one, or by an address, sees the certificate of our own.
+func (c certificate) loadACME(data string) (*secure, error) {
+	kept, err := cert.Keep(filepath.Join(data, "tls"), cert.Local)
+	if err != nil {
+		return nil, fmt.Errorf("-acme: %w", err)
+	}
+	m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(c.acme), Cache: autocert.DirCache(filepath.Join(data, "acme"))}
+	s := &secure{answer: m.HTTPHandler(nil)}
+	s.config = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", acme.ALPNProto}}
+	s.config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if !strings.EqualFold(strings.TrimSuffix(hello.ServerName, "."), c.acme) {
+			return kept.Get(hello)
+		}
+		return m.GetCertificate(hello)
+	}
+	if s.challenge, err = net.Listen("tcp", c.challenge); err != nil {
+		return nil, fmt.Errorf("-acme-http: the authority asks back on port 80: %w", err)
+	}
+	return s, nil
+}
+
+// tls is the configuration; nil without a certificate.
+func (s *secure) tls() *tls.Config {
+	if s == nil {
+		return nil
+	}
+	return s.config
+}
+
+// over is l with https on it, which plain http is sent to.
+func (s *secure) over(l net.Listener) net.Listener {
+	if s == nil {
+		return l
+	}
+	return tls.NewListener(door.ToHTTPS{Listener: l}, s.config)
+}
+
+// serveChallenge answers the certificate authority until ctx is done.
+func (s *secure) serveChallenge(ctx context.Context) error {
+	server := &http.Server{Handler: s.answer, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(s.challenge); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}

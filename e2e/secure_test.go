@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// lan is this machine as others see it.
+func lan(t testing.TB) string {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+			return n.IP.String()
+		}
+	}
+	t.Skip("this machine is in no network")
+	return ""
+}
+
+func TestPlainHTTPOnALANSaysWhatIsMissing(t *testing.T) {
+	host := lan(t)
+	s := start(t, "-http", "0.0.0.0:0")
+	_, port, _ := net.SplitHostPort(s.listen["http"])
+	b := fakeCamera(t)
+	b.do(chromedp.Navigate("http://" + net.JoinHostPort(host, port) + "/camera#feed=phone"))
+	b.until(5*time.Second, `/not secure/.test(document.body.innerText) && /-tls auto/.test(document.body.innerText)`)
+	b.screenshot("camera-insecure")
+}
+
+func TestACertificateOfOurOwnMakesPhonesCameras(t *testing.T) {
+	host := lan(t)
+	data := t.TempDir()
+	secure := []string{"-http", "0.0.0.0:0", "-tls", "auto", "-rtmps", "127.0.0.1:0", "-rtsps", "127.0.0.1:0", "-webrtc", "0.0.0.0:0"}
+	s := startIn(t, data, secure...)
+	_, port, _ := net.SplitHostPort(s.listen["http"])
+	page := "https://" + net.JoinHostPort(host, port)
+
+	var shown *tls.ConnectionState
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	ask := func(method, path, body, bearer string) string {
+		t.Helper()
+		req, err := http.NewRequest(method, page+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+bearer)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		shown = resp.TLS
+		text, _ := io.ReadAll(resp.Body)
+		return string(text)
+	}
+	added := ask("POST", "/api/v1/feed.add", `{"id":"phone","name":"Phone"}`, token)
+	_, rest, _ := strings.Cut(added, `"key":"`)
+	key, _, _ := strings.Cut(rest, `"`)
+	if len(key) < 16 {
+		t.Fatalf("feed.add: %s", added)
+	}
+	leaf := shown.PeerCertificates[0]
+	if err := leaf.VerifyHostname(host); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(data, "tls", "key.pem")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key: %v %v", info, err)
+	}
+	if resp, err := client.Get("http://" + net.JoinHostPort(host, port) + "/camera"); err != nil || resp.Request.URL.Scheme != "https" {
+		t.Errorf("plain http leads to %v, %v", resp, err)
+	} else {
+		resp.Body.Close()
+	}
+
+	b := newBrowser(t, 420, 800, "use-fake-device-for-media-stream=device-count=1,fps=30", "use-fake-ui-for-media-stream", "ignore-certificate-errors")
+	b.do(chromedp.Navigate(fmt.Sprintf("%s/camera#feed=phone&key=%s", page, key)))
+	b.until(5*time.Second, `document.querySelector('main')?.dataset.tally === 'dark'`)
+	b.do(chromedp.Click(chromedp.CSS("button.go")))
+	b.until(10*time.Second, `document.querySelector('main').dataset.sending === 'sending'`)
+
+	// The panel shows a code to scan for the next phone.
+	p := newBrowser(t, 1200, 1000, "ignore-certificate-errors")
+	p.do(chromedp.Navigate(page + "/#token=" + token))
+	p.until(10*time.Second, `document.querySelector('[data-source="phone"] video')?.currentTime > 0.5`)
+	p.eval(`document.querySelector('[aria-label="Phone: settings"]').click()`, nil)
+	p.until(5*time.Second, `[...document.querySelectorAll('button')].some(b => /Show what to enter/.test(b.textContent))`)
+	p.eval(`[...document.querySelectorAll('button')].find(b => /Show what to enter/.test(b.textContent)).click()`, nil)
+	p.until(5*time.Second, `document.querySelector('img[alt^="QR code"]')?.naturalWidth > 0`)
+	var link string
+	p.eval(`[...document.querySelectorAll('.copy input')].map(i => i.value).find(v => v.includes('/camera#'))`, &link)
+	if want := fmt.Sprintf("%s/camera#feed=phone&key=%s", page, key); link != want {
+		t.Errorf("the link is %s, want %s", link, want)
+	}
+	p.screenshot("camera-qr")
+
+	// A restart shows the same certificate: nobody is warned again.
+	s.stop()
+	s = startIn(t, data, secure...)
+	_, port, _ = net.SplitHostPort(s.listen["http"])
+	page = "https://" + net.JoinHostPort(host, port)
+	ask("GET", "/api/v1/me", "", token)
+	if !shown.PeerCertificates[0].Equal(leaf) {
+		t.Error("the restart made another certificate")
+	}
+}

@@ -47,7 +47,7 @@ func Commands() []Command {
 	var all []Command
 	for _, area := range [][]Command{
 		mixerCommands(), audioCommands(), mediaCommands(), outputCommands(), graphicsCommands(), overlayCommands(), obsCommands(),
-		programCommands(), feedCommands(), clipCommands(), destinationCommands(), showCommands(), tokenCommands(),
+		programCommands(), feedCommands(), clipCommands(), destinationCommands(), drillCommands(), showCommands(), tokenCommands(),
 	} {
 		all = append(all, area...)
 	}

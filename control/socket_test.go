@@ -46,7 +46,7 @@ func (h *house) connect(t testing.TB, token string) *line {
 	t.Cleanup(func() { conn.Close() })
 	l := &line{Conn: conn, t: t, state: map[string]json.RawMessage{}}
 	first := l.hear()
-	if first.Method != "state" || len(first.Params.Sections) != 10 || first.Params.You == nil {
+	if first.Method != "state" || len(first.Params.Sections) != 11 || first.Params.You == nil {
 		t.Fatalf("first = %+v", first)
 	}
 	return l

@@ -20,6 +20,7 @@ type State struct {
 	Tally        map[string]Light `json:"tally"` // by feed id; absent is dark
 	Graphics     graphics.State   `json:"graphics"`
 	OBS          OBSSetup         `json:"obs"`
+	Drill        DrillState       `json:"drill"`
 	Clients      []Client         `json:"clients"`
 	Log          []LogEntry       `json:"log"` // the newest last, at most 200
 }

@@ -23,7 +23,7 @@ func names(sections map[string]json.RawMessage) []string { return slices.Sorted(
 
 func TestTheFirstAnswerHasAllSectionsAndNoNull(t *testing.T) {
 	sections, rev, _ := NewStore(quiet()).Since(0)
-	want := []string{"clients", "destinations", "feeds", "graphics", "log", "mixer", "obs", "program", "show", "tally"}
+	want := []string{"clients", "destinations", "drill", "feeds", "graphics", "log", "mixer", "obs", "program", "show", "tally"}
 	if got := names(sections); !slices.Equal(got, want) || rev != 1 {
 		t.Fatalf("sections = %v, rev = %d", got, rev)
 	}

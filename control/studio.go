@@ -116,6 +116,7 @@ func (s *Studio) Run(ctx context.Context) error {
 	all.Go(func() { s.asRun.run(ctx) })
 	all.Go(func() { s.runGraphics(ctx) })
 	all.Go(func() { s.runSetup(ctx) })
+	all.Go(func() { s.runDrills(ctx) })
 	defer all.Wait()
 	defer s.doors.close()
 	s.note(Info, "The studio starts.")

@@ -12,6 +12,7 @@ import (
 	"obvan/ingest"
 	"obvan/ingest/clip"
 	"obvan/ingest/demo"
+	"obvan/ingest/drill"
 	"obvan/ingest/rtmp"
 	"obvan/ingest/rtsp"
 	"obvan/mixer"
@@ -19,6 +20,7 @@ import (
 	"obvan/mixer/obs"
 	"obvan/mixer/program"
 	"obvan/relay"
+	drillpush "obvan/relay/drill"
 	rtmppush "obvan/relay/rtmp"
 	rtsppush "obvan/relay/rtsp"
 	srtpush "obvan/relay/srt"
@@ -35,6 +37,7 @@ func ways(clips *clip.Clips) ingest.Protocols {
 		"rtsp":  {Listen: rtsp.Listen, Pull: rtsp.Pull},
 		"rtsps": {Listen: rtsp.Listen, Pull: rtsp.Pull},
 		"demo":  {Pull: demo.Pull},
+		"drill": {Pull: drill.Pull},
 		"clip":  {Pull: clips.Pull},
 	}
 }
@@ -44,8 +47,9 @@ func outputs() relay.Protocols {
 	return relay.Protocols{
 		"rtmp": push.Push, "rtmps": push.Push,
 		"rtsp": rtsppush.New(nil).Push, "rtsps": rtsppush.New(nil).Push,
-		"srt":  srtpush.New().Push,
-		"whip": web.Push, "whips": web.Push, "http": web.Push, "https": web.Push,
+		"srt":   srtpush.New().Push,
+		"drill": drillpush.Over(push.Push),
+		"whip":  web.Push, "whips": web.Push, "http": web.Push, "https": web.Push,
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	Longest  = 10 * time.Minute
 
 	aloneFor = 4 * time.Second // the good ones, before the bad ones come
+	slowness = 4               // times too slow: so slow that it falls behind within the drill
 	settles  = time.Second     // what was written just before the end may still be on its way
 )
 
@@ -116,7 +117,11 @@ func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
 	}
 	r.mark(&r.began)
 	for _, kind := range bad {
-		if err := start(out, kind, "drill://"+kind); err != nil {
+		address := "drill://" + kind
+		if kind == Slow {
+			address += fmt.Sprintf("?kbps=%d", r.kbps()/slowness+1)
+		}
+		if err := start(out, kind, address); err != nil {
 			return err
 		}
 	}
@@ -129,6 +134,15 @@ func (r *run) mark(at *time.Time) {
 	r.mu.Lock()
 	*at = time.Now()
 	r.mu.Unlock()
+}
+
+// kbps is the program's bit rate, roughly.
+func (r *run) kbps() int {
+	st, ok := r.hub.Stream(hub.Program)
+	if !ok {
+		return slowKbps
+	}
+	return int(float64(st.Bytes) * 8 / 1000 / time.Since(st.Since).Seconds())
 }
 
 func start(out *relay.Relay, id, address string) error {

@@ -170,6 +170,63 @@ export interface DestinationUpdateArgs {
   delayMs?: number;
 }
 
+/** DrillBad is a destination whose far end misbehaves: its light must say so. */
+export interface DrillBad {
+  kind: string;
+  /** seen, in order; repetitions left out */
+  states: DestinationState[];
+  attempt: number;
+  /** pictures left out */
+  dropped: number;
+  /** the last one said */
+  reason: string;
+  ok: boolean;
+  words: string;
+}
+
+/** DrillGood is a destination that did nothing wrong: it must not notice the others. */
+export interface DrillGood {
+  name: string;
+  /** pictures */
+  missed: number;
+  /** from the program to its far end, with the bad ones */
+  p99Ms: number;
+  /** the same, before they came */
+  aloneMs: number;
+  ok: boolean;
+  words: string;
+}
+
+/** DrillReport is what a drill showed. */
+export interface DrillReport {
+  /** when it began */
+  at: string;
+  /** for which the bad ones were there */
+  seconds: number;
+  /** of the program meanwhile */
+  pictures: number;
+  good: DrillGood[];
+  bad: DrillBad[];
+  ok: boolean;
+  /** what came of it, in one sentence */
+  words: string;
+}
+
+/** DrillRunArgs is what drill.run takes. */
+export interface DrillRunArgs {
+  /** left out: 20; at least 15, at most 600 */
+  seconds?: number;
+}
+
+/** DrillState is the relay's fire drill: the one that runs, and what the last showed. */
+export interface DrillState {
+  running: boolean;
+  until?: string;
+  report?: DrillReport;
+  /** why there is no report */
+  problem?: string;
+}
+
 /** ErrorCode is an error's word in the protocol. */
 export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'unsupported' | 'offline' | 'timeout' | 'internal';
 
@@ -628,6 +685,7 @@ export interface State {
   tally: Record<string, Light>;
   graphics: GraphicsState;
   obs: OBSSetup;
+  drill: DrillState;
   clients: Client[];
   /** the newest last, at most 200 */
   log: LogEntry[];
@@ -739,7 +797,7 @@ export interface You {
 }
 
 // The sections of the state: each is sent whole when something in it changed.
-export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'graphics', 'obs', 'clients', 'log'] as const;
+export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'graphics', 'obs', 'drill', 'clients', 'log'] as const;
 export type Section = keyof State;
 
 // StateMessage is the params of the notification "state"; the first one has all sections.
@@ -856,6 +914,8 @@ export interface Commands {
   'destination.stop': { args: DestinationArgs; result: null };
   /** Try a destination again now, also one that refused. (director) */
   'destination.retry': { args: DestinationArgs; result: null };
+  /** Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing. (director) */
+  'drill.run': { args: DrillRunArgs; result: null };
   /** Go live: start every enabled destination. (director) */
   'show.live': { args: Record<string, never>; result: WentLive };
   /** End the show: stop every destination. (director) */
@@ -920,6 +980,7 @@ export const least: Record<Command, Role> = {
   'destination.start': 'director',
   'destination.stop': 'director',
   'destination.retry': 'director',
+  'drill.run': 'director',
   'show.live': 'director',
   'show.end': 'director',
   'show.rename': 'director',

@@ -61,6 +61,7 @@ export const empty: State = {
 	tally: {},
 	graphics: { templates: [], items: [] },
 	obs: { can: false, undo: false },
+	drill: { running: false },
 	clients: [],
 	log: [],
 };

@@ -1,0 +1,99 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/demo"
+	"obvan/relay/drill"
+)
+
+const (
+	usualDrill = 20 * time.Second
+	drillGood  = 2 // destinations that the bad ones may not hurt
+)
+
+// DrillRunArgs is what drill.run takes.
+type DrillRunArgs struct {
+	Seconds int `json:"seconds,omitempty" example:"30"` // left out: 20; at least 15, at most 600
+}
+
+// DrillState is the relay's fire drill: the one that runs, and what the last showed.
+type DrillState struct {
+	Running bool          `json:"running"`
+	Until   *time.Time    `json:"until,omitempty"`
+	Report  *drill.Report `json:"report,omitempty"`
+	Problem string        `json:"problem,omitempty"` // why there is no report
+}
+
+func drillCommands() []Command {
+	return []Command{
+		command("drill.run", Director, "Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing.",
+			func(ctx context.Context, s *Studio, args DrillRunArgs) (nothing, error) {
+				return nothing{}, s.orderDrill(ctx, args)
+			}, ErrRefused),
+	}
+}
+
+// orderDrill starts a drill, one at a time.
+func (s *Studio) orderDrill(ctx context.Context, args DrillRunArgs) error {
+	span := time.Duration(args.Seconds) * time.Second
+	if args.Seconds == 0 {
+		span = usualDrill
+	}
+	if span < drill.Shortest || span > drill.Longest {
+		return badf("the argument seconds must be %d to %d", int(drill.Shortest.Seconds()), int(drill.Longest.Seconds()))
+	}
+	select {
+	case s.desks.drill <- span:
+		s.did(ctx, "started a fire drill of %d s", int(span.Seconds()))
+		return nil
+	default: // nobody waits for it
+		return fmt.Errorf("%w: a drill is running already", ErrRefused)
+	}
+}
+
+// runDrills runs the drills that are ordered until ctx is done.
+func (s *Studio) runDrills(ctx context.Context) {
+	for {
+		select {
+		case span := <-s.desks.drill:
+			s.drill(ctx, span)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// drill runs one on a hub of its own.
+func (s *Studio) drill(ctx context.Context, span time.Duration) {
+	until := time.Now().UTC().Add(span)
+	s.store.Update(func(st *State) { st.Drill = DrillState{Running: true, Until: &until} })
+	within, stop := context.WithCancel(ctx)
+	inside := hub.New()
+	var camera sync.WaitGroup
+	camera.Go(func() {
+		u := &url.URL{Scheme: "demo", Host: demo.Cameras[0]}
+		if err := demo.Pull(within, u, ingest.Env{Hub: inside, Log: s.log}, hub.Program, func() {}); err != nil {
+			s.log.Error("no pictures for the drill", "err", err)
+		}
+	})
+	report, err := drill.Run(within, inside, drillGood, span)
+	stop()
+	camera.Wait()
+	if err != nil {
+		s.store.Update(func(st *State) { st.Drill = DrillState{Problem: "The drill was broken off."} })
+		return
+	}
+	s.store.Update(func(st *State) { st.Drill = DrillState{Report: &report} })
+	level := Info
+	if !report.OK {
+		level = Error
+	}
+	s.note(level, "%s", report.Words)
+}

@@ -1,0 +1,39 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"obvan/internal/testkit"
+)
+
+func TestADrillRunsBesideTheShowAndReports(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a drill takes 20 s")
+	}
+	t.Parallel()
+	h := open(t)
+	for _, seconds := range []string{"-1", "3", "10000"} {
+		h.fails(t, "drill.run", `{"seconds":`+seconds+`}`, BadRequest)
+	}
+	h.do(t, "drill.run", `{"seconds":15}`)
+	h.fails(t, "drill.run", ``, Refused)
+	testkit.Eventually(t, 40*time.Second, func() bool { return h.now().Drill.Report != nil }, "a report")
+	if st := h.now(); !st.Drill.Report.OK || st.Drill.Running || len(h.desk.running()) > 0 || len(st.Destinations) > 0 {
+		t.Fatalf("%+v\n%v", st.Drill, st.Drill.Report)
+	}
+	if _, played := h.hub.Stream("program"); played {
+		t.Error("the drill's program is the show's")
+	}
+}
+
+func TestADrillEndsWithTheStudio(t *testing.T) {
+	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
+	stop := h.start(t)
+	h.do(t, "drill.run", ``)
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Fatalf("it took %v", took)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"obvan/ingest/clip"
 	"obvan/mixer"
 	"obvan/mixer/program"
+	"obvan/monitor/snapshot"
 	"obvan/relay"
 )
 
@@ -84,6 +85,9 @@ func verdicts() []verdict {
 		{graphics.ErrText, BadRequest, http.StatusBadRequest},
 		{graphics.ErrFull, Conflict, http.StatusConflict},
 		{ErrUnsupported, Unsupported, http.StatusNotImplemented},
+		{snapshot.ErrNoDecoder, Unsupported, http.StatusNotImplemented},
+		{snapshot.ErrFull, TooMany, http.StatusTooManyRequests},
+		{snapshot.ErrNoPicture, NotFound, http.StatusNotFound},
 		{relay.ErrUnsupported, BadRequest, http.StatusBadRequest},
 		{relay.ErrAddress, BadRequest, http.StatusBadRequest},
 		{clip.ErrNoClip, NotFound, http.StatusNotFound},

@@ -46,6 +46,7 @@ func (s *Studio) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/clock/{stream}", s.atLeast(Viewer, s.clock))
 	mux.HandleFunc("GET /api/v1/addresses", s.atLeast(Viewer, s.addresses))
 	mux.HandleFunc("GET /api/v1/camera/{feed}", s.camera)
+	mux.HandleFunc("GET /api/v1/snapshot/{file}", s.atLeast(Viewer, s.snapshot))
 	mux.HandleFunc("GET /api/v1/qr", s.atLeast(Operator, s.qrCode))
 	mux.HandleFunc("POST /api/v1/qr", s.atLeast(Operator, s.qrCode))
 	mux.HandleFunc("POST /api/v1/{command}", s.atLeast(Viewer, s.command))

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -16,15 +17,16 @@ import (
 // Rooms is what the studio is made of. A nil Monitor, Whip or Panel is a room that is not
 // there; the others must be.
 type Rooms struct {
-	Hub     *hub.Hub
-	Mixer   mixer.Mixer // may be a FeedSetter
-	Program Program
-	Relay   Relay
-	Pulls   Pulls
-	Clips   Clips        // nil: this studio keeps none
-	Monitor Monitor      // answers /whep/
-	Whip    http.Handler // answers /whip/; it asks Authorise by itself
-	Panel   fs.FS        // the pages under /
+	Hub       *hub.Hub
+	Mixer     mixer.Mixer // may be a FeedSetter
+	Program   Program
+	Relay     Relay
+	Pulls     Pulls
+	Clips     Clips        // nil: this studio keeps none
+	Monitor   Monitor      // answers /whep/
+	Whip      http.Handler // answers /whip/; it asks Authorise by itself
+	Snapshots Snapshots    // may be nil
+	Panel     fs.FS        // the pages under /
 }
 
 // Relay is what the studio needs of relay.Relay.
@@ -49,6 +51,11 @@ type Monitor interface {
 	Watching(stream string) int
 	Watch(stream string) (ok bool, why string)
 	Clock(stream string) (rtp uint32, arrived time.Time, ok bool)
+}
+
+// Snapshots is what the studio needs of snapshot.Server.
+type Snapshots interface {
+	JPEG(ctx context.Context, stream string) ([]byte, error)
 }
 
 // Program is what the studio needs of program.Program.

@@ -57,6 +57,9 @@ func TestAPanelPlaysBFramesAtTheirFullRate(t *testing.T) {
 		f := feedOf(st, "cam")
 		return f.Video.BFrames && f.Watch.Frames && (f.Watch.Sparse || !f.Watch.OK)
 	})
+	if picture, status := s.get("/api/v1/snapshot/cam.jpg"); status != 200 || len(picture) < 10_000 {
+		t.Errorf("its snapshot: %d, %d bytes", status, len(picture))
+	}
 	b := s.open(1600, 900)
 	b.until(10*time.Second, `document.querySelector('.program .way')?.textContent === 'WebCodecs' && document.querySelector('.monitor.program video').currentTime > 1`)
 	b.eval(`document.querySelector('.monitor.program button[aria-label$=": listen"]').click()`, nil)

@@ -26,6 +26,7 @@ import (
 	"obvan/mixer/program"
 	playrtmp "obvan/monitor/rtmp"
 	playrtsp "obvan/monitor/rtsp"
+	"obvan/monitor/snapshot"
 	"obvan/monitor/whep"
 	"obvan/relay"
 	"obvan/relay/platform"
@@ -46,6 +47,7 @@ type truck struct {
 	relay   *relay.Relay
 	monitor *whep.Server
 	whip    *whip.Server
+	snaps   *snapshot.Server
 	studio  *control.Studio
 	panel   net.Listener
 	secure  *secure // nil without a certificate
@@ -80,7 +82,7 @@ func (t *truck) build() (err error) {
 	if err := t.bind(env, t.secure != nil); err != nil {
 		return err
 	}
-	t.whip = whip.New(env, t.monitor)
+	t.whip, t.snaps = whip.New(env, t.monitor), snapshot.New(t.hub, t.log)
 	t.pulls = ingest.NewPulls(env, ways(t.clips))
 	d := desk{hub: t.hub, program: t.program, password: func() string { return t.studio.OBSPassword() }, log: t.log}
 	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
@@ -92,7 +94,7 @@ func (t *truck) build() (err error) {
 	}
 	t.panel = t.secure.over(t.panel)
 	t.studio, err = control.New(control.Rooms{
-		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Monitor: t.monitor, Whip: t.whip, Panel: web.Files(),
+		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Monitor: t.monitor, Whip: t.whip, Snapshots: t.snaps, Panel: web.Files(),
 	}, control.Options{
 		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: t.secure != nil, ICE: t.cfg.net.links,
 		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
@@ -167,6 +169,7 @@ func (t *truck) run(ctx context.Context) error {
 	core.run("pulls", func(ctx context.Context) error { return t.pulls.Run(ctx, t.studio.PullsChanged) })
 	doors.run("monitor", t.monitor.Run)
 	doors.run("whip", t.whip.Run)
+	doors.run("snapshots", t.snaps.Run)
 	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
 	doors.run("panel", t.servePanel)
 	if t.secure != nil && t.secure.challenge != nil {

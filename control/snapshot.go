@@ -1,0 +1,27 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// snapshot is GET /api/v1/snapshot/{stream}.jpg: the newest picture of a stream.
+func (s *Studio) snapshot(w http.ResponseWriter, r *http.Request) {
+	stream, ok := strings.CutSuffix(r.PathValue("file"), ".jpg")
+	if !ok {
+		s.fail(w, fmt.Errorf("snapshots are JPEG: ask for %s.jpg: %w", quote(r.PathValue("file")), ErrNotFound))
+		return
+	}
+	if s.rooms.Snapshots == nil {
+		s.fail(w, fmt.Errorf("this server makes no snapshots: %w", ErrUnsupported))
+		return
+	}
+	picture, err := s.rooms.Snapshots.JPEG(r.Context(), stream)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "image/jpeg")
+	_, _ = w.Write(picture) // who does not listen any more misses nothing
+}

@@ -1,0 +1,43 @@
+package snapshot
+
+import "obvan/media"
+
+// bare appends a picture as ffmpeg reads bare streams: NAL units behind start codes
+// (ITU-T H.264, annex B), or OBUs behind a temporal delimiter (AV1, 7.5). A key
+// picture gets its parameter sets in front.
+func bare(buf []byte, au *media.AccessUnit) []byte {
+	track := au.Info()
+	if track.Codec == media.AV1 {
+		buf = append(buf, 0x12, 0)
+		if au.Key && len(track.Config) > 4 {
+			buf = append(buf, track.Config[4:]...)
+		}
+		return append(buf, au.Data...)
+	}
+	if au.Key {
+		for _, set := range sets(track) {
+			buf = append(buf, 0, 0, 0, 1)
+			buf = append(buf, set...)
+		}
+	}
+	for nal := range media.NALUnits(au.Data) {
+		buf = append(buf, 0, 0, 0, 1)
+		buf = append(buf, nal...)
+	}
+	return buf
+}
+
+func sets(track *media.Track) (all [][]byte) {
+	if track.Codec == media.H264 {
+		sps, pps, err := media.H264ParameterSets(track.Config)
+		if err != nil {
+			return nil
+		}
+		return append(sps, pps...)
+	}
+	all, err := media.H265ParameterSets(track.Config)
+	if err != nil {
+		return nil
+	}
+	return all
+}

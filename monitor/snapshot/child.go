@@ -1,0 +1,240 @@
+package snapshot
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+const (
+	maxPixels   = 8192 * 4320
+	maxJPEG     = 8 << 20
+	maxWidth    = 1280
+	stallAfter  = 3 * time.Second
+	tooLate     = time.Second
+	diesWithin  = time.Second
+	usualRate   = 30
+	fastestRate = 240
+)
+
+// child is one ffmpeg that decodes one stream.
+type child struct {
+	sub   *hub.Subscriber
+	codec media.Codec
+	cmd   *exec.Cmd
+	in    *os.File
+	out   *os.File
+	ctx   context.Context
+	stop  context.CancelFunc
+
+	asked atomic.Int64 // UnixNano
+	each  int          // one of so many pictures becomes a JPEG
+	album album
+}
+
+// album is what came out so far.
+type album struct {
+	mu     sync.Mutex
+	jpeg   []byte        // the newest
+	made   int           // so many
+	enough int           // once so many are made, the newest is of now
+	next   chan struct{} // closes with each
+}
+
+func (a *album) newest() (jpeg []byte, current bool, next <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.jpeg, a.made >= a.enough, a.next
+}
+
+func (a *album) add(jpeg []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.jpeg = jpeg
+	a.made++
+	close(a.next)
+	a.next = make(chan struct{})
+}
+
+func (a *album) expect(jpegs int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.enough = jpegs
+}
+
+// startChild starts ffmpeg. It decodes all pictures, as it must, and codes a few.
+func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child, error) {
+	name := format(track.Codec)
+	if name == "" {
+		return nil, ErrNoPicture
+	}
+	rate := track.FrameRate
+	if rate < perSecond || rate > fastestRate {
+		rate = usualRate
+	}
+	c := &child{sub: sub, codec: track.Codec, each: max(1, int(math.Round(rate/perSecond))), album: album{enough: math.MaxInt, next: make(chan struct{})}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.asked.Store(time.Now().UnixNano())
+	c.cmd = exec.CommandContext(c.ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet", "-max_pixels", fmt.Sprint(maxPixels),
+		"-threads", "1", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", name, "-i", "pipe:0",
+		"-an", "-vf", fmt.Sprintf(`select=not(mod(n\,%d)),scale=w=min(%d\,iw):h=-2`, c.each, maxWidth), "-vsync", "passthrough",
+		"-c:v", "mjpeg", "-q:v", "4", "-threads", "1", "-flush_packets", "1", "-f", "image2pipe", "pipe:1")
+	c.cmd.WaitDelay = diesWithin
+	if err := c.pipes(); err != nil {
+		c.stop()
+		return nil, fmt.Errorf("start ffmpeg: %w", err)
+	}
+	return c, nil
+}
+
+// pipes starts ffmpeg between two pipes. Ours are files, so writing can time out.
+func (c *child) pipes() error {
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	defer stdout.Close()
+	c.cmd.Stdin, c.cmd.Stdout, c.in, c.out = stdin, stdout, in, out
+	if err := c.cmd.Start(); err != nil {
+		return errors.Join(err, in.Close(), out.Close())
+	}
+	return nil
+}
+
+// ask notes that somebody wants a picture; false when the child is going.
+func (c *child) ask(now time.Time) bool {
+	c.asked.Store(now.UnixNano())
+	return c.ctx.Err() == nil
+}
+
+// run feeds and reads until the stream leaves, ffmpeg fails, or nobody asks any more.
+func (c *child) run() error {
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		_ = c.read() // its end is the end of ffmpeg
+		c.stop()
+	})
+	err := c.feed()
+	c.stop()
+	c.sub.Close()
+	_ = c.in.Close()
+	_ = c.cmd.Wait() // it was killed: its complaint is no news
+	reading.Wait()
+	_ = c.out.Close()
+	return err
+}
+
+// newest is the newest picture; the first question waits until the child has caught
+// up with the stream.
+func (c *child) newest(ctx context.Context) ([]byte, error) {
+	for {
+		jpeg, current, next := c.album.newest()
+		if current {
+			return jpeg, nil
+		}
+		select {
+		case <-next:
+		case <-c.ctx.Done():
+			return nil, ErrNoPicture
+		case <-ctx.Done():
+			if jpeg != nil {
+				return jpeg, nil
+			}
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil, ErrNoPicture
+			}
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// feed writes the stream to ffmpeg.
+func (c *child) feed() error {
+	var buf []byte
+	pictures, caughtUp := 0, false
+	for {
+		au, err := c.sub.TryNext()
+		if errors.Is(err, hub.ErrNotYet) {
+			if !caughtUp { // all since the key picture is in
+				caughtUp = true
+				c.album.expect(max(1, (pictures+c.each-1)/c.each))
+			}
+			wait, cancel := context.WithTimeout(c.ctx, idleAfter)
+			au, err = c.sub.Next(wait)
+			cancel()
+		}
+		if c.ctx.Err() != nil || time.Since(time.Unix(0, c.asked.Load())) > idleAfter {
+			return nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !au.Video() {
+			continue
+		}
+		if au.Info().Codec != c.codec {
+			return errors.New("the coding changed")
+		}
+		buf = bare(buf[:0], &au)
+		_ = c.in.SetWriteDeadline(time.Now().Add(stallAfter))
+		if _, err := c.in.Write(buf); err != nil {
+			return fmt.Errorf("write to ffmpeg: %w", err)
+		}
+		pictures++
+		if c.sub.Lag() > tooLate && caughtUp {
+			c.sub.SkipToKey()
+		}
+	}
+}
+
+// read takes the JPEGs that come back, one behind the other.
+func (c *child) read() error {
+	r := bufio.NewReaderSize(c.out, 64<<10)
+	for {
+		jpeg, err := readJPEG(r)
+		if err != nil {
+			return err
+		}
+		c.album.add(jpeg)
+	}
+}
+
+var errJPEG = errors.New("not a JPEG, or too long a one")
+
+// readJPEG reads up to the end marker, which nothing else in a JPEG of ffmpeg's looks
+// like (ITU-T T.81, B.1.1.2).
+func readJPEG(r *bufio.Reader) ([]byte, error) {
+	var jpeg []byte
+	for {
+		part, err := r.ReadSlice(0xd9)
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, err
+		}
+		jpeg = append(jpeg, part...)
+		n := len(jpeg)
+		if n > maxJPEG || n >= 2 && (jpeg[0] != 0xff || jpeg[1] != 0xd8) {
+			return nil, errJPEG
+		}
+		if err == nil && n > 2 && jpeg[n-2] == 0xff {
+			return jpeg, nil
+		}
+	}
+}

@@ -1,0 +1,136 @@
+// Package snapshot makes JPEG pictures of streams, for scripts, chat bots and pages
+// that can't play video. The studio does not decode: a child of ffmpeg does, which is
+// started at the first question and kept as long as somebody goes on asking.
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"sync"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+)
+
+// Errors a caller can act on.
+var (
+	ErrNoDecoder = errors.New("snapshots need ffmpeg on the server, and it is not installed")
+	ErrFull      = errors.New("snapshots of as many streams as this server decodes are being made already")
+	ErrNoPicture = errors.New("the stream has no picture that can be decoded now")
+)
+
+const (
+	mostChildren = 4
+	idleAfter    = 10 * time.Second
+	firstWithin  = 4 * time.Second
+	perSecond    = 2 // pictures, while a child is kept
+)
+
+// Server makes snapshots. Its methods are safe for concurrent use.
+type Server struct {
+	hub    *hub.Hub
+	ffmpeg string // its path, or ""
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	running  bool
+	children map[string]*child // by stream
+	gone     sync.WaitGroup
+}
+
+// New looks for ffmpeg.
+func New(h *hub.Hub, log *slog.Logger) *Server {
+	ffmpeg, _ := exec.LookPath("ffmpeg") // without it JPEG says so
+	return &Server{hub: h, ffmpeg: ffmpeg, log: log, children: map[string]*child{}}
+}
+
+// Run lets children be started until ctx is done and all of them have ended.
+func (s *Server) Run(ctx context.Context) error {
+	s.mu.Lock()
+	s.running = true
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()
+	s.running = false
+	for _, c := range s.children {
+		c.stop()
+	}
+	s.mu.Unlock()
+	s.gone.Wait()
+	return nil
+}
+
+// JPEG is the stream's newest picture, at most about a second old. It fails with
+// ErrNoDecoder, ErrFull, ErrNoPicture, hub.ErrNoStream or ctx's error.
+func (s *Server) JPEG(ctx context.Context, stream string) ([]byte, error) {
+	if s.ffmpeg == "" {
+		return nil, ErrNoDecoder
+	}
+	c, err := s.child(stream)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstWithin)
+	defer cancel()
+	picture, err := c.newest(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot of %s: %w", stream, err)
+	}
+	return picture, nil
+}
+
+// child is the one that decodes a stream; it is started when there is none.
+func (s *Server) child(stream string) (*child, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.children[stream]; c != nil && c.ask(time.Now()) {
+		return c, nil
+	}
+	if !s.running || len(s.children) >= mostChildren {
+		return nil, ErrFull
+	}
+	sub, err := s.hub.Subscribe(stream)
+	if err != nil {
+		return nil, err
+	}
+	tracks := sub.Tracks()
+	i := tracks.Video()
+	if i < 0 {
+		sub.Close()
+		return nil, ErrNoPicture
+	}
+	track := &(*tracks)[i]
+	c, err := startChild(s.ffmpeg, sub, track)
+	if err != nil {
+		sub.Close()
+		return nil, err
+	}
+	s.children[stream] = c
+	s.gone.Go(func() {
+		err := c.run()
+		s.log.Debug("snapshots ended", "stream", stream, "err", err)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.children[stream] == c {
+			delete(s.children, stream)
+		}
+	})
+	return c, nil
+}
+
+// format is ffmpeg's name of the bare stream; "" for what it is not asked to decode.
+func format(c media.Codec) string {
+	switch c {
+	case media.H264:
+		return "h264"
+	case media.H265:
+		return "hevc"
+	case media.AV1:
+		return "obu"
+	}
+	return ""
+}

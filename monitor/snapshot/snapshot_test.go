@@ -1,0 +1,168 @@
+package snapshot
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"image/jpeg"
+	"log/slog"
+	"net/url"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/demo"
+	"obvan/ingest/ingesttest"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// start runs a server; it ends with the test.
+func start(t *testing.T) (*hub.Hub, *Server) {
+	t.Helper()
+	testkit.Tool(t, "ffmpeg")
+	h := hub.New()
+	s := New(h, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	testkit.Eventually(t, time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.running }, "it runs")
+	return h, s
+}
+
+// roll plays a demo camera until the test ends.
+func roll(t *testing.T, h *hub.Hub, camera string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	live, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- demo.Pull(ctx, &url.URL{Scheme: "demo", Host: camera}, ingest.Env{Hub: h, Log: slog.New(slog.DiscardHandler)}, camera, func() { close(live) })
+	}()
+	<-live
+	stopped := false
+	stop = func() {
+		if cancel(); !stopped {
+			stopped = true
+			<-ended
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func TestASnapshotIsThePictureOfNow(t *testing.T) {
+	h, s := start(t)
+	stop := roll(t, h, "cam1")
+	began := time.Now()
+	first, err := s.JPEG(t.Context(), "cam1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := jpeg.DecodeConfig(bytes.NewReader(first))
+	if err != nil || size.Width != 1280 || size.Height != 720 {
+		t.Errorf("%+v %v", size, err)
+	}
+	t.Logf("%d bytes after %v", len(first), time.Since(began))
+	began = time.Now()
+	if _, err := s.JPEG(t.Context(), "cam1"); err != nil || time.Since(began) > 50*time.Millisecond {
+		t.Errorf("the second took %v: %v", time.Since(began), err)
+	}
+	testkit.Eventually(t, 3*time.Second, func() bool {
+		next, err := s.JPEG(t.Context(), "cam1")
+		return err == nil && !bytes.Equal(next, first)
+	}, "the picture moves on")
+	stop()
+	testkit.Eventually(t, 3*time.Second, func() bool { _, err := s.JPEG(t.Context(), "cam1"); return errors.Is(err, hub.ErrNoStream) }, "a stream that left has a picture")
+}
+
+func TestNobodyWaitsForEverForAPicture(t *testing.T) {
+	h, s := start(t)
+	if _, err := s.JPEG(t.Context(), "cam9"); !errors.Is(err, hub.ErrNoStream) {
+		t.Errorf("no such stream: %v", err)
+	}
+	p, err := h.Publish("broken", hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.SetTracks(ingesttest.Tracks())
+	for _, au := range ingesttest.Units(ingesttest.Tracks(), 3) { // these can't be decoded
+		p.Write(au)
+	}
+	if _, err := s.JPEG(t.Context(), "broken"); !errors.Is(err, ErrNoPicture) {
+		t.Errorf("pictures that can't be decoded: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.JPEG(ctx, "broken"); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrNoPicture) {
+		t.Errorf("who left: %v", err)
+	}
+}
+
+func TestOnlySomeStreamsAreDecodedAtOnce(t *testing.T) {
+	h, s := start(t)
+	for _, camera := range demo.Cameras {
+		roll(t, h, camera)
+		if _, err := s.JPEG(t.Context(), camera); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := h.Publish("fifth", hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.SetTracks(ingesttest.Tracks())
+	if _, err := s.JPEG(t.Context(), "fifth"); !errors.Is(err, ErrFull) {
+		t.Error(err)
+	}
+}
+
+func TestWithoutADecoderItIsSaid(t *testing.T) {
+	s := &Server{hub: hub.New()}
+	if _, err := s.JPEG(t.Context(), "cam1"); !errors.Is(err, ErrNoDecoder) {
+		t.Error(err)
+	}
+}
+
+func TestBareStreamsHaveStartCodesAndParameterSets(t *testing.T) {
+	tracks := media.Tracks{{Codec: media.H264, Config: []byte{1, 66, 0xc0, 12, 0xff, 0xe1, 0, 2, 0x67, 1, 1, 0, 2, 0x68, 2}}}
+	au := media.AccessUnit{Tracks: &tracks, Key: true, Data: []byte{0, 0, 0, 2, 0x65, 3, 0, 0, 0, 1, 0x65, 0, 0, 0, 9, 1}}
+	want := []byte{0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3, 0, 0, 0, 1, 0x65}
+	if got := bare(nil, &au); !bytes.Equal(got, want) {
+		t.Errorf("%x", got)
+	}
+	av1 := media.Tracks{{Codec: media.AV1, Config: []byte{0x81, 0, 0, 0, 0x0a, 1, 7}}}
+	au = media.AccessUnit{Tracks: &av1, Key: true, Data: []byte{0x32, 1, 9}}
+	if got := bare(nil, &au); !bytes.Equal(got, []byte{0x12, 0, 0x0a, 1, 7, 0x32, 1, 9}) {
+		t.Errorf("%x", got)
+	}
+}
+
+func FuzzReadJPEG(f *testing.F) {
+	f.Add([]byte{0xff, 0xd8, 1, 0xff, 0xd9, 0xff, 0xd8, 0xff, 0xd9})
+	f.Add([]byte{0xff, 0xd8, 0xd9, 0xff})
+	f.Add([]byte("GIF89a\xd9"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := bufio.NewReaderSize(bytes.NewReader(data), 16)
+		for total := 0; ; {
+			jpeg, err := readJPEG(r)
+			if err != nil {
+				return
+			}
+			if total += len(jpeg); total > len(data) || !bytes.HasPrefix(jpeg, []byte{0xff, 0xd8}) || !bytes.HasSuffix(jpeg, []byte{0xff, 0xd9}) {
+				t.Fatalf("%x of %x", jpeg, data)
+			}
+		}
+	})
+}

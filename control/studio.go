@@ -113,11 +113,13 @@ func (s *Studio) LoginLink(addr string) string {
 // gone. Its rooms may end before it, not after.
 func (s *Studio) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	all.Go(func() { s.asRun.run(ctx) })
+	logging, logged := context.WithCancel(context.WithoutCancel(ctx)) // the log outlives the rest: it has the last word
+	all.Go(func() { s.asRun.run(logging) })
 	all.Go(func() { s.runGraphics(ctx) })
 	all.Go(func() { s.runSetup(ctx) })
 	all.Go(func() { s.runDrills(ctx) })
 	defer all.Wait()
+	defer logged()
 	defer s.doors.close()
 	s.note(Info, "The studio starts.")
 	s.restore()

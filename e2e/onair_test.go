@@ -164,6 +164,7 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 }
 
 func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	far := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, "")}
 	cam := camera{colour: "red", tone: 1000}
@@ -204,6 +205,7 @@ func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
 }
 
 func TestADestinationThatDiesOrStallsTouchesNoOther(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	camera{colour: "red", size: "1280x720", tone: 1000, extra: []string{"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr"}}.
 		send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/cam")

@@ -64,6 +64,7 @@ func twoCameras(t *testing.T, s *studio, to map[string]any) {
 }
 
 func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	addr := freePort(t)
 	_, port, _ := net.SplitHostPort(addr)
@@ -89,6 +90,7 @@ func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
 }
 
 func TestAWrongPassphraseIsRefusedInWords(t *testing.T) {
+	t.Parallel()
 	s := start(t, "-demo")
 	addr := freePort(t)
 	_, port, _ := net.SplitHostPort(addr)
@@ -104,6 +106,7 @@ func TestAWrongPassphraseIsRefusedInWords(t *testing.T) {
 }
 
 func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	addr := freePort(t)
 	path := filepath.Join(t.TempDir(), "received.flv")
@@ -120,6 +123,7 @@ func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
 }
 
 func TestAnotherStudioReceivesTheProgram(t *testing.T) {
+	t.Parallel()
 	for proto, url := range map[string]func(far *studio) string{
 		"rtsp": func(far *studio) string { return "rtsp://" + far.listen["rtsp"] + "/live/truck?key=" },
 		"whip": func(far *studio) string { return far.url("/whip/truck") },

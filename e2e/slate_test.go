@@ -47,6 +47,7 @@ func still(t testing.TB, c color.Color) []byte {
 }
 
 func TestTheSlateTakesOverWhenTheCameraDies(t *testing.T) {
+	t.Parallel()
 	testkit.Tool(t, "ffmpeg")
 	s := start(t)
 	cam := camera{colour: "red", tone: 1000}

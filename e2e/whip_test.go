@@ -54,10 +54,14 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	}
 	s.do("destination.remove", map[string]any{"id": "nginx"})
 	path := far.onlyRecording(t)
+	line := checkTimeline(t, readFLV(t, path), time.Second)
 	probe, err := exec.Command(testkit.Tool(t, "ffprobe"), "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "compact", path).CombinedOutput()
-	t.Logf("at the far end:\n%s", probe)
-	if err != nil || !strings.Contains(string(probe), "codec_name=h264|width=1280|height=720") {
+	t.Logf("at the far end: %v\n%s", line, probe)
+	if err != nil || !strings.Contains(string(probe), "codec_name=h264|width=1280|height=720") || !strings.Contains(string(probe), "codec_name=aac") {
 		t.Errorf("ffprobe: %v", err)
+	}
+	if beeps := decodeBeeps(t, path); len(beeps) < 3 {
+		t.Errorf("of the microphone's beeps %d are heard", len(beeps))
 	}
 
 	// The page is closed: the feed is gone at once, and its name is free.

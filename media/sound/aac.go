@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	aac "github.com/tphakala/go-aac"
 	"github.com/tphakala/go-aac/pcm"
 )
 
@@ -78,4 +79,37 @@ func (d *aacDecoder) decode(frame []byte) (samples []float32, err error) {
 		d.out = append(d.out, float32(int16(binary.LittleEndian.Uint16(d.raw[i:])))/32768)
 	}
 	return d.out, nil
+}
+
+// aacEncoder codes stereo at 48 kHz as raw AAC-LC frames.
+type aacEncoder struct{ enc *aac.Encoder }
+
+const (
+	aacFrame = aac.FrameSize    // samples of a frame
+	aacDelay = aac.EncoderDelay // samples by which what is decoded is late
+	aacRate  = 128_000
+)
+
+// reset begins a new stream.
+func (e *aacEncoder) reset() (err error) {
+	config := aac.EncoderConfig{SampleRate: Rate, Channels: 2, Bitrate: aacRate}
+	if e.enc != nil {
+		return e.enc.Reset(config)
+	}
+	e.enc, err = aac.NewEncoder(config)
+	return err
+}
+
+// encode codes a frame of samples and returns one of before; nil at first. After an
+// error it must be reset.
+func (e *aacEncoder) encode(left, right []float32) (frame []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			frame, err = nil, fmt.Errorf("code AAC: %v", p)
+		}
+	}()
+	if frame, err = e.enc.EncodeFrame(nil, [][]float32{left, right}); err != nil {
+		return nil, fmt.Errorf("code AAC: %w", err)
+	}
+	return frame, nil
 }

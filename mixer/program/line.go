@@ -41,6 +41,7 @@ type line struct {
 	warp     warp
 	pictures pictures
 	sound    sound
+	opus     *translator // of the source on air, once it sends Opus
 
 	// For the held picture: the last key frame written, and what makes pictures that
 	// repeat the last one, nil where that can't be done.
@@ -106,6 +107,7 @@ func (l *line) splice(pictures []media.AccessUnit) {
 		pictures[0].Data = announced(video, pictures[0].Data)
 	}
 	l.sound.take(tracks.Audio() >= 0)
+	l.opus = nil
 	for _, au := range pictures {
 		l.place(au)
 	}
@@ -138,7 +140,7 @@ func (l *line) retrack(of *media.Tracks) bool {
 		next[videoTrack] = (*of)[i]
 	}
 	if i := of.Audio(); i >= 0 {
-		next[audioTrack] = (*of)[i]
+		next[audioTrack] = heardAs(&(*of)[i])
 	}
 	return l.set(next)
 }
@@ -186,6 +188,10 @@ func (l *line) unit(au media.AccessUnit) {
 
 // hear writes a frame of the source's sound.
 func (l *line) hear(au media.AccessUnit) {
+	if au.Info().Codec == media.Opus {
+		l.translate(au)
+		return
+	}
 	if now := l.pub.Tracks(); !same(&(*now)[audioTrack], au.Info()) {
 		l.set(media.Tracks{(*now)[videoTrack], *au.Info()})
 	}

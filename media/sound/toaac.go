@@ -1,0 +1,113 @@
+package sound
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/thesyncim/gopus"
+
+	"obvan/media"
+)
+
+// ToAAC turns Opus into AAC-LC, which is what RTMP platforms hear: stereo at 48 kHz,
+// on the stream's clock. It is for one goroutine.
+type ToAAC struct {
+	emit func(media.AccessUnit)
+	opus *gopus.Decoder
+	aac  aacEncoder
+
+	started bool
+	next    time.Duration // when the next sample belongs
+	waiting [2][]float32  // decoded, less than a frame of it
+	at      []time.Duration
+	pcm     [2 * maxOpus]float32
+}
+
+// maxOpus is the longest packet, 120 ms (RFC 6716, 3.2.5), in samples.
+const maxOpus = Rate * 120 / 1000
+
+// AACTrack is how the outcome of ToAAC is coded.
+func AACTrack() media.Track {
+	return media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: Rate, Channels: 2}
+}
+
+// NewToAAC makes one. What it makes goes to emit.
+func NewToAAC(emit func(media.AccessUnit)) (*ToAAC, error) {
+	opus, err := gopus.NewDecoder(gopus.DecoderConfig{SampleRate: Rate, Channels: 2, MaxPacketSamples: maxOpus})
+	if err != nil {
+		return nil, fmt.Errorf("make an Opus decoder: %w", err)
+	}
+	t := &ToAAC{emit: emit, opus: opus}
+	if err := t.aac.reset(); err != nil {
+		return nil, fmt.Errorf("make an AAC encoder: %w", err)
+	}
+	return t, nil
+}
+
+// Write takes one packet. Bad ones are left out.
+func (t *ToAAC) Write(au *media.AccessUnit) {
+	n, err := t.decode(au.Data)
+	if err != nil || n == 0 {
+		return
+	}
+	held := samples(int64(len(t.waiting[0])))
+	if skew := au.PTS - t.next - held; !t.started || skew.Abs() > maxSkew {
+		t.started, t.next = true, au.PTS-held // a hole, or a clock that jumped: what waits goes before it
+	}
+	for i := range n {
+		for ch := range t.waiting {
+			t.waiting[ch] = append(t.waiting[ch], sane(t.pcm[2*i+ch]))
+		}
+	}
+	t.code(au.Arrived)
+}
+
+// sane keeps from the encoder what is no sound: a broken packet may decode to it.
+func sane(x float32) float32 {
+	if math.IsNaN(float64(x)) {
+		return 0
+	}
+	return min(max(x, -1), 1)
+}
+
+func (t *ToAAC) decode(packet []byte) (n int, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the decoder's: this packet only
+			n, err = 0, fmt.Errorf("decode Opus: %v", p)
+			t.opus.Reset()
+		}
+	}()
+	if len(packet) == 0 {
+		return 0, nil
+	}
+	return t.opus.Decode(packet, t.pcm[:])
+}
+
+// code makes frames of what is enough for one. The encoder hands out each frame late;
+// at remembers when the ones it holds belong.
+func (t *ToAAC) code(arrived time.Time) {
+	const held = 2 + aacDelay/aacFrame // it is a call late, and what it decodes to is later still
+	done := 0
+	for ; len(t.waiting[0])-done >= aacFrame; done += aacFrame {
+		t.at = append(t.at, t.next)
+		t.next += samples(aacFrame)
+		frame, err := t.aac.encode(t.waiting[0][done:done+aacFrame], t.waiting[1][done:done+aacFrame])
+		if err != nil {
+			t.at = t.at[:0]
+			_ = t.aac.reset() // it took this configuration before
+			continue
+		}
+		if len(t.at) > held {
+			t.at = append(t.at[:0], t.at[1:]...)
+		}
+		if len(frame) == 0 || len(t.at) < held {
+			continue
+		}
+		pts := t.at[0]
+		t.emit(media.AccessUnit{PTS: pts, DTS: pts, Key: true, Data: frame, Arrived: arrived})
+	}
+	for ch := range t.waiting {
+		t.waiting[ch] = append(t.waiting[ch][:0], t.waiting[ch][done:]...)
+	}
+}

@@ -217,7 +217,7 @@ func (e *eyes) watch(st hub.Stats) (w Watch) {
 		return w
 	}
 	w.OK, w.Why = e.rooms.Monitor.Watch(st.Name)
-	w.Sparse = w.OK && e.seen[st.Name].bFrames
+	w.Sparse = w.OK && (w.Why != "" || e.seen[st.Name].bFrames)
 	return w
 }
 

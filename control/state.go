@@ -96,9 +96,9 @@ const (
 // Watch says whether the panel can show the stream.
 type Watch struct {
 	OK     bool   `json:"ok"`               // by WebRTC
-	Why    string `json:"why,omitempty"`    // in words, when it can't
+	Why    string `json:"why,omitempty"`    // in words, when it can't, or only shows a small picture
 	Frames bool   `json:"frames,omitempty"` // by /watch/<stream>, decoded in the browser
-	Sparse bool   `json:"sparse,omitempty"` // WebRTC leaves pictures out: it has B-frames
+	Sparse bool   `json:"sparse,omitempty"` // WebRTC shows less: it leaves B-frames out, or it is a small picture
 }
 
 // Coding is how a picture or sound is coded, in words a panel shows.

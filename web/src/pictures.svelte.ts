@@ -43,7 +43,10 @@ export class Picture {
 	constructor(stream: string, way: Way) {
 		this.#stream = stream;
 		this.way = way;
-		const changed = (p: Playing) => (this.playing = p);
+		const changed = (p: Playing) => {
+			this.playing = p;
+			if (way === 'WebCodecs' && p.state === 'refused') pictures.cannot = new Set([...pictures.cannot, stream]);
+		};
 		this.player = way === 'WebCodecs' ? new WebCodecsPlayer(stream, changed) : new WhepPlayer(`/whep/${encodeURIComponent(stream)}`, changed);
 	}
 
@@ -106,6 +109,8 @@ export class Picture {
 class Pictures {
 	/** The stream that is listened to; '' for none. One at a time: a solo. */
 	listening = $state('');
+	/** Streams of a coding that this browser does not decode. */
+	cannot = $state.raw<ReadonlySet<string>>(new Set());
 	/** The page has been hidden for a while: nobody looks, so nothing is sent. */
 	asleep = $state(false);
 	#all = new Map<string, Picture>();

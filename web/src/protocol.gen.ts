@@ -772,11 +772,11 @@ export interface VolumeArgs {
 export interface Watch {
   /** by WebRTC */
   ok: boolean;
-  /** in words, when it can't */
+  /** in words, when it can't, or only shows a small picture */
   why?: string;
   /** by /watch/<stream>, decoded in the browser */
   frames?: boolean;
-  /** WebRTC leaves pictures out: it has B-frames */
+  /** WebRTC shows less: it leaves B-frames out, or it is a small picture */
   sparse?: boolean;
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -146,7 +145,6 @@ func engine(o offer) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	if o.sound {
 		errs = append(errs, m.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2,
-			SDPFmtpLine: "minptime=10;useinbandfec=1;stereo=1;maxaveragebitrate=" + strconv.Itoa(opusKbps*1000),
 		}}, webrtc.RTPCodecTypeAudio))
 	}
 	quiet := &logging.DefaultLoggerFactory{DefaultLogLevel: logging.LogLevelDisabled}
@@ -193,13 +191,27 @@ func answer(pc *webrtc.PeerConnection, o offer) (text string, err error) {
 	if o.h264 != "" && !strings.Contains(text, " H264/90000") {
 		return "", errAnswer
 	}
-	return startFast(text), nil
+	return tuned(text), nil
 }
 
-var h264Line = regexp.MustCompile(`(?m)^(a=fmtp:\d+ [^\r\n]*profile-level-id=[^\r\n]*)`)
+var (
+	h264Line = regexp.MustCompile(`(?m)^(a=fmtp:\d+ [^\r\n]*profile-level-id=[^\r\n]*)`)
+	opusMap  = regexp.MustCompile(`(?mi)^a=rtpmap:(\d+) opus/48000/2\r?\n`)
+)
 
-// startFast asks a browser to begin at a good bit rate. It is for the answer's
-// reader only: pion has no use for it.
-func startFast(text string) string {
-	return h264Line.ReplaceAllString(text, fmt.Sprintf("${1};x-google-start-bitrate=%d", startKbps))
+// tuned asks a browser to begin at a good bit rate, and for sound as good as a show
+// needs: stereo when the microphone is. That is for the answer's reader only: pion has
+// no use for it, and answers with the offer's own parameters.
+func tuned(text string) string {
+	text = h264Line.ReplaceAllString(text, fmt.Sprintf("${1};x-google-start-bitrate=%d", startKbps))
+	number := opusMap.FindStringSubmatch(text)
+	if number == nil {
+		return text
+	}
+	fmtp := "a=fmtp:" + number[1] + " "
+	sound := fmt.Sprintf("stereo=1;maxaveragebitrate=%d", opusKbps*1000)
+	if strings.Contains(text, fmtp) {
+		return strings.Replace(text, fmtp, fmtp+sound+";", 1)
+	}
+	return strings.Replace(text, number[0], number[0]+fmtp+sound+"\r\n", 1)
 }

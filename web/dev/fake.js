@@ -71,6 +71,7 @@ export async function fake(page, state, role = 'admin') {
 		const path = new URL(route.request().url()).pathname;
 		if (!up && path.startsWith('/api')) return route.abort();
 		if (path === '/api/v1/platforms') return route.fulfill({ json: [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.rtmps.youtube.com/live2', hint: 'YouTube Studio > Create > Go live: the stream key.' }, { id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' }] });
+		if (path.startsWith('/whep/')) return route.fulfill({ status: 204 });
 		if (path.startsWith('/api') || path === '/healthz') return route.fulfill({ json: {} });
 		const screen = /^\/(overlay|tally|multiview|camera)(\/|$)/.exec(path)?.[1];
 		const file = join(dist, screen ? `${screen}.html` : path === '/' ? 'index.html' : path);

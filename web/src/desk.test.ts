@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { addresses, idFrom } from './addresses';
-import { feedOf, places, title, transitions } from './desk';
+import { feedOf, places, playsFeed, title, transitions } from './desk';
 import type { Feed, MixerState, State } from './protocol.gen';
 import { empty } from './studio.svelte';
 
@@ -26,6 +26,18 @@ describe('the places on the desk', () => {
 	test('in a transition both sides are red', () => {
 		const list = places(s({ sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }], program: 'cam1', preview: 'cam2', inTransition: true }, { tally: { cam1: 'program', cam2: 'both' } }));
 		expect(list.map((p) => p.bus)).toEqual(['program', 'both']);
+	});
+
+	test('in a transition a scene that also has the camera is not on air', () => {
+		const list = places(s({ sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }, { name: 'Two shot', feeds: ['cam1', 'cam2'] }], program: 'cam1', preview: 'cam2', inTransition: true }, { tally: { cam1: 'program', cam2: 'both' } }));
+		expect(list.map((p) => p.bus)).toEqual(['program', 'both', '']);
+	});
+
+	test('what the studio made in OBS is called as its camera is', () => {
+		const state = s({ sources: [{ name: 'cam1 [obvan]', feeds: ['cam1'] }, { name: '2-up [obvan]', feeds: ['cam1', 'cam2'] }] });
+		expect(places(state).slice(0, 2).map((p) => p.title)).toEqual(['Bench', '2-up']);
+		expect(title(state, 'cam2 feed [obvan]')).toBe('Crane');
+		expect([playsFeed('cam2 feed [obvan]'), playsFeed('Opener')]).toEqual([true, false]);
 	});
 
 	test('a backup on air is red too', () => {

@@ -24,12 +24,14 @@ export function title(state: State, name: string): string {
 	return state.feeds.find((f) => f.id === bare)?.name || bare;
 }
 
-/** Which bus a place is on: by the mixer's word for the source, and by its feed's tally
- * where that says more: no source, both sides of a transition, a backup on air. */
-function busOf(state: State, source: string, feed: Feed | null): Bus {
-	const { program, preview } = state.mixer;
-	const tally = (source === '' || state.mixer.inTransition || state.program.rung === 'backup') && feed ? (state.tally[feed.id] ?? '') : '';
-	const onAir = (source !== '' && source === program) || tally === 'program' || tally === 'both';
+/** Which bus a place is on, by the mixer's word for the source: in a transition both of
+ * its sides are on air. A feed that no source shows, or that stands in for the mixer, is
+ * where its tally says; of a scene with several cameras that says nothing. */
+function busOf(state: State, source: string, feed: Feed | null, others: number): Bus {
+	const { program, preview, inTransition } = state.mixer;
+	const byFeed = source === '' || (state.program.rung === 'backup' && others === 0);
+	const tally = byFeed && feed ? (state.tally[feed.id] ?? '') : '';
+	const onAir = (source !== '' && (source === program || (inTransition && source === preview))) || tally === 'program' || tally === 'both';
 	const next = (source !== '' && source === preview) || tally === 'preview' || tally === 'both';
 	return onAir ? (next ? 'both' : 'program') : next ? 'preview' : '';
 }
@@ -42,11 +44,12 @@ export function places(state: State): Place[] {
 		feeds.forEach((id) => shown.add(id));
 		const feed = byId.get(feeds[0] ?? source.name) ?? null;
 		const alone = feed !== null && feed.id === source.name;
-		return { source: source.name, title: alone ? feed.name || feed.id : title(state, source.name), feed, others: Math.max(0, feeds.length - 1), bus: busOf(state, source.name, feed) };
+		const others = Math.max(0, feeds.length - 1);
+		return { source: source.name, title: alone ? feed.name || feed.id : title(state, source.name), feed, others, bus: busOf(state, source.name, feed, others) };
 	});
 	for (const place of list) if (place.feed) shown.add(place.feed.id);
 	for (const feed of state.feeds) {
-		if (!shown.has(feed.id)) list.push({ source: '', title: feed.name || feed.id, feed, others: 0, bus: busOf(state, '', feed) });
+		if (!shown.has(feed.id)) list.push({ source: '', title: feed.name || feed.id, feed, others: 0, bus: busOf(state, '', feed, 0) });
 	}
 	return list;
 }

@@ -1,0 +1,238 @@
+package whip_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/ingesttest"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+// room is a running server with its hub.
+type room struct {
+	hub  *hub.Hub
+	addr string
+}
+
+func newRoom(t *testing.T) *room {
+	t.Helper()
+	h := hub.New()
+	env := ingest.Env{Hub: h, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Authorise: func(r ingest.Request) error {
+		if r.Key != ingesttest.Key {
+			return ingest.ErrUnauthorised
+		}
+		return nil
+	}}
+	srv, err := listen(&url.URL{Host: "127.0.0.1:0"}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return &room{h, srv.Addr()}
+}
+
+func (r *room) camera(t *testing.T) (*camera, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := publish(ctx, ingesttest.Publication{Addr: r.addr, Stream: "cam1", Key: ingesttest.Key, Tracks: tracks()})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(c.Cut)
+	return c.(*camera), nil
+}
+
+// asked counts the key pictures that the server asks a camera for, and the lost
+// packets.
+func (c *camera) asked() (keys, lost *atomic.Int64) {
+	keys, lost = new(atomic.Int64), new(atomic.Int64)
+	sender := c.pc.GetSenders()[0]
+	go func() { // until the connection is closed
+		for {
+			packets, _, err := sender.ReadRTCP()
+			if err != nil {
+				return
+			}
+			for _, p := range packets {
+				switch p.(type) {
+				case *rtcp.PictureLossIndication:
+					keys.Add(1)
+				case *rtcp.TransportLayerNack:
+					lost.Add(1)
+				}
+			}
+		}
+	}()
+	return keys, lost
+}
+
+// picture sends the i-th picture, a key picture or another one.
+func (c *camera) picture(t *testing.T, i int, key bool) {
+	t.Helper()
+	at := time.Duration(i) * 40 * time.Millisecond
+	head := byte(0x41)
+	if key {
+		head = 0x65
+	}
+	if err := c.Send(media.AccessUnit{Key: key, PTS: at, DTS: at, Data: []byte{0, 0, 0, 3, head, 0x88, byte(i)}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
+	r := newRoom(t)
+	c, err := r.camera(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, lost := c.asked()
+	n := 0
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		c.picture(t, n, n == 0 || n == 1)
+		n++
+		st, _ := r.hub.Stream("cam1")
+		return st.Pictures > 0
+	}, "the feed is live")
+	sub, err := r.hub.Subscribe("cam1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	before := asked.Load()
+	c.seq[0]++ // one is lost on the way, and nobody sends it again
+	first := n + 1
+	testkit.Eventually(t, 3*time.Second, func() bool { n++; c.picture(t, n, false); return asked.Load() > before }, "a key picture is asked for")
+	if lost.Load() == 0 {
+		t.Error("the lost packet was not asked for")
+	}
+	n++
+	key := n
+	c.picture(t, key, true)
+	var shown []byte
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	for {
+		au, err := sub.Next(ctx)
+		if err != nil {
+			t.Fatalf("the key picture did not come: %v; shown are %v", err, shown)
+		}
+		if !au.Video() {
+			continue
+		}
+		shown = append(shown, au.Data[6])
+		if au.Key && au.Data[6] == byte(key) {
+			break
+		}
+	}
+	for _, i := range shown[:len(shown)-1] {
+		if int(i) >= first {
+			t.Errorf("picture %d refers to what was lost from %d on, and is shown", i, first)
+		}
+	}
+}
+
+func TestKeyPicturesAreAskedForRegularly(t *testing.T) {
+	r := newRoom(t)
+	c, err := r.camera(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, _ := c.asked()
+	began := time.Now()
+	c.picture(t, 0, true)
+	n := 1
+	testkit.Eventually(t, 9*time.Second, func() bool {
+		if behind := int(time.Since(began) / (40 * time.Millisecond)); n < behind {
+			c.picture(t, n, false)
+			n++
+		}
+		return time.Since(began) > 5500*time.Millisecond
+	}, "it goes on for a while")
+	// From 2 s on each half second, for nothing came.
+	if got := asked.Load(); got < 4 || got > 10 {
+		t.Errorf("%d key pictures were asked for in 5.5 s without one", got)
+	}
+}
+
+func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
+	r := newRoom(t)
+	first, err := r.camera(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.picture(t, 0, true)
+	if _, err := r.camera(t); err == nil || !strings.Contains(err.Error(), "already has a publisher") {
+		t.Fatalf("a camera that sends lost its name: %v", err)
+	}
+	// Now it says nothing, and says no goodbye either.
+	var second *camera
+	testkit.Eventually(t, ingest.PeerTimeout/2, func() bool { second, err = r.camera(t); return err == nil }, "the name is free for whoever comes back")
+	n := 0
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		second.picture(t, n, true)
+		n++
+		st, _ := r.hub.Stream("cam1")
+		return st.Pictures > 0
+	}, "the second one is live")
+}
+
+func TestRequestsThatAreNoneAreRefusedInWords(t *testing.T) {
+	r := newRoom(t)
+	for _, c := range []struct {
+		method, path, kind, key, body string
+		status                        int
+		words                         string
+	}{
+		{"POST", "/whip/cam1", "application/sdp", "wrong", "v=0", 401, "stream key is wrong"},
+		{"POST", "/whip/cam1", "application/sdp", ingesttest.Key, "v=0", 400, "not SDP"},
+		{"POST", "/whip/cam1", "application/json", ingesttest.Key, "{}", 415, "SDP offer"},
+		{"POST", "/whip/-x", "application/sdp", ingesttest.Key, "v=0", 404, "feed name"},
+		{"POST", "/whip/cam1", "application/sdp", ingesttest.Key, vp8, 406, "takes H.264"},
+		{"PATCH", "/whip/cam1/x", "", ingesttest.Key, "", 405, "not for cameras"},
+		{"GET", "/whip/cam1", "", "", "", 405, "not for cameras"},
+		{"DELETE", "/whip/cam1/x", "", ingesttest.Key, "", 404, "no such session"},
+		{"OPTIONS", "/whip/cam1", "", "", "", 204, ""},
+	} {
+		req, err := http.NewRequest(c.method, "http://"+r.addr+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", c.kind)
+		req.Header.Set("Authorization", "Bearer "+c.key)
+		resp, err := once().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != c.status || !strings.Contains(string(body), c.words) {
+			t.Errorf("%s %s %.20q: %d %s", c.method, c.path, c.body, resp.StatusCode, body)
+		}
+	}
+	if all := r.hub.Streams(); len(all) != 0 {
+		t.Errorf("in the hub: %+v", all)
+	}
+}
+
+const vp8 = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n"

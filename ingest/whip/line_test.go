@@ -1,0 +1,127 @@
+package whip
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	pion "github.com/pion/rtp"
+)
+
+// desk feeds a line and notes what comes out.
+type desk struct {
+	line *line
+	now  time.Time
+	out  []byte // first bytes of the payloads
+	seqs []uint16
+	lost int
+}
+
+func newDesk() *desk { return &desk{line: newLine(pictureWait), now: time.Unix(1000, 0)} }
+
+func (d *desk) come(seq uint16, payload ...byte) {
+	d.line.push(&pion.Packet{Header: pion.Header{SequenceNumber: seq}, Payload: payload}, d.now)
+	d.drain()
+}
+
+func (d *desk) wait(span time.Duration) {
+	d.now = d.now.Add(span)
+	d.drain()
+}
+
+func (d *desk) drain() {
+	for {
+		pkt, lost := d.line.pop(d.now)
+		if lost {
+			d.lost++
+		}
+		if pkt == nil {
+			return
+		}
+		d.out, d.seqs = append(d.out, pkt.Payload[0]), append(d.seqs, pkt.SequenceNumber)
+	}
+}
+
+func TestPacketsComeOutInOrder(t *testing.T) {
+	d := newDesk()
+	for _, seq := range []uint16{65533, 65535, 65534, 65534, 1, 0, 2} {
+		d.come(seq, byte(seq))
+	}
+	if !slices.Equal(d.out, []byte{253, 254, 255, 0, 1, 2}) || d.lost != 0 {
+		t.Errorf("%v, %d losses", d.out, d.lost)
+	}
+	for i := 1; i < len(d.seqs); i++ {
+		if d.seqs[i] != d.seqs[i-1]+1 {
+			t.Errorf("numbered %v", d.seqs)
+		}
+	}
+}
+
+func TestAGapIsWaitedForButNotForEver(t *testing.T) {
+	d := newDesk()
+	d.come(10, 10)
+	d.come(12, 12)
+	d.wait(pictureWait - time.Millisecond)
+	if len(d.out) != 1 || !d.line.deadline(d.now).After(d.now) {
+		t.Fatalf("%v came out early", d.out)
+	}
+	d.come(11, 11) // sent again
+	if !slices.Equal(d.out, []byte{10, 11, 12}) || d.lost != 0 {
+		t.Fatalf("%v, %d losses", d.out, d.lost)
+	}
+	d.come(15, 15)
+	d.wait(pictureWait)
+	d.come(14, 14) // too late
+	if !slices.Equal(d.out, []byte{10, 11, 12, 15}) || d.lost != 1 {
+		t.Fatalf("%v, %d losses", d.out, d.lost)
+	}
+	if d.seqs[3] == d.seqs[2]+1 {
+		t.Error("the reader can't see the loss")
+	}
+}
+
+func TestPaddingIsNoLoss(t *testing.T) {
+	d := newDesk()
+	d.come(1, 1)
+	d.come(2)
+	d.come(3)
+	d.come(4, 4)
+	if !slices.Equal(d.out, []byte{1, 4}) || d.lost != 0 || d.seqs[1] != d.seqs[0]+1 {
+		t.Errorf("%v %v", d.out, d.seqs)
+	}
+}
+
+func TestASenderThatBeginsAnewIsFollowed(t *testing.T) {
+	d := newDesk()
+	d.come(1, 1)
+	d.come(2, 2)
+	d.come(30000, 3)
+	d.come(30001, 4)
+	if !slices.Equal(d.out, []byte{1, 2, 3, 4}) || d.seqs[2] == d.seqs[1]+1 {
+		t.Errorf("%v %v", d.out, d.seqs)
+	}
+}
+
+func FuzzLine(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 200, 5, 0, 255})
+	f.Fuzz(func(t *testing.T, moves []byte) {
+		d := newDesk()
+		seq := uint16(0)
+		for _, m := range moves {
+			switch {
+			case m < 128:
+				seq += uint16(m) - 8
+				d.come(seq, m)
+			case m < 200:
+				d.come(seq + uint16(m)*300)
+			default:
+				d.wait(time.Duration(m) * time.Millisecond)
+			}
+		}
+		for i := 1; i < len(d.seqs); i++ {
+			if int16(d.seqs[i]-d.seqs[i-1]) <= 0 {
+				t.Fatalf("numbered %v", d.seqs)
+			}
+		}
+	})
+}

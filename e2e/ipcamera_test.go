@@ -34,7 +34,14 @@ func startIPCamera(t testing.TB, user, pass string, c camera) (address string) {
 	if err := cam.server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cam.server.Close)
+	t.Cleanup(func() {
+		cam.mu.Lock()
+		defer cam.mu.Unlock()
+		if cam.stream != nil {
+			cam.stream.Close() // the server does not close its streams
+		}
+		cam.server.Close()
+	})
 	c.send(t, "rtsp", "rtsp://"+addr+"/wall")
 	testkit.Eventually(t, 15e9, func() bool {
 		cam.mu.Lock()

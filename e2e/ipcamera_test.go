@@ -35,12 +35,10 @@ func startIPCamera(t testing.TB, user, pass string, c camera) (address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cam.mu.Lock()
-		defer cam.mu.Unlock()
+		cam.server.Close()
 		if cam.stream != nil {
 			cam.stream.Close() // the server does not close its streams
 		}
-		cam.server.Close()
 	})
 	c.send(t, "rtsp", "rtsp://"+addr+"/wall")
 	testkit.Eventually(t, 15e9, func() bool {

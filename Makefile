@@ -40,7 +40,7 @@ unit:
 panel-test: web/node_modules/.installed
 	cd web && npm run --silent check && npm test --silent
 e2e: setup build
-	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -timeout 20m ./e2e/...
+	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -v -timeout 20m ./e2e/...
 
 ## lint: gofmt, go vet, staticcheck
 lint:

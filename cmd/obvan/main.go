@@ -79,6 +79,7 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	text(&cfg.tls.key, "tls-key", "", "its private key `file` (PEM)")
 	text(&cfg.tls.acme, "acme", "", "get a certificate for this `host` by ACME (Let's Encrypt); its terms are accepted")
 	text(&cfg.tls.challenge, "acme-http", ":80", "`address` where the ACME authority asks back")
+	text(&cfg.tls.directory, "acme-directory", "", "another ACME authority's directory `URL`; without it Let's Encrypt is asked")
 	text(&cfg.net.public, "public-ip", "", "`addresses` of a router that forwards the WebRTC port to us, by commas")
 	text(&cfg.net.stun, "stun", "", "STUN server `host:port` that tells the router's address, for us and for browsers")
 	text(&cfg.net.turn, "turn", "", "TURN `URLs` for browsers behind narrow firewalls; OBVAN_TURN_SECRET, or OBVAN_TURN_USER and _PASSWORD, go with them")

@@ -77,8 +77,7 @@ func TestThePublicAddressIsLearntFromASTUNServer(t *testing.T) {
 	}
 }
 
-// With a name in the world an authority is asked, which a test can't; what can be
-// tested is who is sent to it, and where the authority is answered.
+// Who is sent to the authority, and where the authority is answered.
 func TestACMEIsAskedForItsHostOnly(t *testing.T) {
 	s, err := certificate{acme: "studio.example", challenge: "127.0.0.1:0", own: "off"}.load(t.TempDir())
 	if err != nil {

@@ -24,6 +24,7 @@ type certificate struct {
 	cert, key string
 	acme      string // the host to get one for
 	challenge string // where the authority asks back (ACME HTTP-01, RFC 8555, 8.3)
+	directory string // the authority's (RFC 8555, 7.1.1); "" is Let's Encrypt
 }
 
 // check says what is wrong with the flags together.
@@ -86,6 +87,9 @@ func (c certificate) loadACME(data string) (*secure, error) {
 		return nil, fmt.Errorf("-acme: %w", err)
 	}
 	m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(c.acme), Cache: autocert.DirCache(filepath.Join(data, "acme"))}
+	if c.directory != "" {
+		m.Client = &acme.Client{DirectoryURL: c.directory}
+	}
 	s := &secure{answer: m.HTTPHandler(nil)}
 	s.config = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", acme.ALPNProto}}
 	s.config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -26,7 +26,7 @@ export interface Net {
 	random(): number;
 }
 
-const studioServers = new IceServers('/whep/', (path, init) => fetch(path, init)); // one list for the page
+const studioServers = new IceServers('/whep/program', (path, init) => fetch(path, init)); // one list for the page
 
 export const browserNet: Net = {
 	servers: () => studioServers.get(),

@@ -53,7 +53,7 @@ func (c *Counts) Map() map[string]uint64 {
 //
 // A track's times are moved by its shift, which changes only when its clock
 // jumped. Both tracks have the same shift as long as they jump together, so sound
-// stays with the picture.
+// stays with the picture. What makes up for a drift comes on top.
 type Repairer struct {
 	Counts Counts
 
@@ -71,6 +71,7 @@ type track struct {
 	shift   time.Duration
 	in      time.Duration // the last decode time as it came
 	out     time.Duration // and as it left
+	slide   time.Duration // of it, what makes up for a drift
 	arrived time.Time
 	step    time.Duration // between the last two units that were well
 	early   time.Duration // how much earlier it must be decoded than it says
@@ -102,7 +103,7 @@ func (r *Repairer) Reset(tracks media.Tracks) {
 	r.video, r.audio = tracks.Video(), tracks.Audio()
 	r.tracks = make([]track, len(tracks))
 	copy(r.tracks, kept)
-	r.drift = drift{}
+	r.drift.restart()
 }
 
 // Fix mends au's times in place.
@@ -113,14 +114,12 @@ func (r *Repairer) Fix(au *media.AccessUnit) {
 	if au.Arrived.IsZero() {
 		au.Arrived = time.Now()
 	}
-	t := &r.tracks[au.Track]
+	t, video := &r.tracks[au.Track], au.Track == r.video
 	in := bound(au.DTS)
 	late := r.composition(t, bound(au.PTS)-in)
 	r.place(au.Track, in, au.Arrived)
-	shift := t.shift
-	if au.Track == r.audio {
-		shift += r.drift.correction
-	}
+	slide := r.drift.slide(video, au.Arrived)
+	shift := t.shift + slide
 	dts := in + shift - t.early
 	if t.started && dts < t.out+tick {
 		if in <= t.in {
@@ -131,10 +130,10 @@ func (r *Repairer) Fix(au *media.AccessUnit) {
 	if d := in - t.in; t.started && d > 0 && d < time.Second {
 		t.step = d
 	}
-	t.started, t.in, t.out, t.arrived = true, in, dts, au.Arrived
+	t.started, t.in, t.out, t.arrived, t.slide = true, in, dts, au.Arrived, slide
 	au.DTS, au.PTS = dts, max(in+shift+late, dts)
 	r.line.see(dts, au.Arrived)
-	if r.drift.see(au.Track == r.video, dts, au.Arrived) {
+	if r.drift.see(video, dts-slide, au.Arrived) {
 		r.Counts.Drift.Add(1)
 	}
 }
@@ -164,7 +163,7 @@ func (r *Repairer) place(index int, in time.Duration, arrived time.Time) {
 		return
 	}
 	pause := arrived.Sub(t.arrived)
-	expected := t.out + t.early + pause
+	expected := t.out - t.slide + t.early + pause
 	// The other track jumped just now: whichever shift fits better is right.
 	if j := &r.jump; j.track != index && j.shift != t.shift && !j.at.IsZero() && arrived.Sub(j.at) < togetherFor {
 		if (in + j.shift - expected).Abs() < (in + t.shift - expected).Abs() {
@@ -182,9 +181,8 @@ func (r *Repairer) place(index int, in time.Duration, arrived time.Time) {
 	if pause > step+500*time.Millisecond {
 		step = min(pause, maxPause)
 	}
-	t.shift = t.out + t.early + step - in
+	t.shift = t.out - t.slide + t.early + step - in
 	r.jump = jump{arrived, index, t.shift}
-	r.drift = drift{correction: r.drift.correction}
 }
 
 // start places a track's first unit: at its own time when that is plausible

@@ -270,8 +270,15 @@ func TestANewGenerationGoesOn(t *testing.T) {
 
 func TestUnitsOfNoTrackAreLeftToTheHub(t *testing.T) {
 	r := newRepairer()
-	fix(r, unit{7, 0, 0, 0})
-	fix(r, unit{-1, 0, 0, 0})
+	fix(r, unit{video, 0, 0, 0})
+	for _, track := range []int{7, -1} {
+		if au := fix(r, unit{track, frame, time.Hour, frame}); au.DTS != time.Hour || au.PTS != time.Hour+frame || au.Track != track {
+			t.Errorf("track %d: %+v", track, au)
+		}
+	}
+	if au := fix(r, unit{video, frame, frame, 0}); au.DTS != frame || r.Counts.Map()["jumps"] != 0 {
+		t.Errorf("a picture after them is at %v; counts %v", au.DTS, r.Counts.Map())
+	}
 }
 
 func FuzzRepairer(f *testing.F) {

@@ -1,76 +1,146 @@
 package clock
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 const (
-	driftWindow  = 10 * time.Second       // one measurement
-	driftSettle  = 3                      // windows before the first measurement counts
-	driftAllowed = 60 * time.Millisecond  // sound this far from the picture is heard
-	driftEnough  = 10 * time.Millisecond  // and this close it is well again
-	driftSlew    = 10 * time.Millisecond  // correction in one window: inaudible
-	driftNoise   = 500 * time.Millisecond // more than this in a few windows is no drift
+	driftWindow  = time.Second            // one measurement; the middle one of three counts
+	driftAllowed = 20 * time.Millisecond  // sound this far from the picture is put back, before it is seen on lips
+	driftEnough  = 5 * time.Millisecond   // and this close it is well again
+	driftSteady  = 200 * time.Microsecond // a window, when it no longer grows
+	driftFound   = 3                      // windows in a row
+	driftSlew    = 50                     // times are moved by one part in so many: it is not seen, nor heard
+	// What changes faster in a window is no drift: a delay did, or the device found out
+	// about its clocks (RTSP cameras say how theirs compare some seconds late).
+	driftStep = 30 * time.Millisecond
 )
 
 // drift watches whether sound and picture run apart. Devices stamp sound by
 // counting samples and pictures by a clock; the two are milliseconds apart after
 // minutes and a second after a day. What arrives together was made together, so
 // the arrival clock tells: of each window the unit with the least delay counts.
+//
+// The track that strays from the arrival clock is moved, so that a wrong clock of the
+// picture does not cost samples.
 type drift struct {
-	correction time.Duration // added to the sound
-
-	began        time.Time
-	zero         time.Time
-	video, audio time.Duration // the greatest lead over the arrival clock in this window
-	sawV, sawA   bool
-	windows      int
-	normal       time.Duration // video minus audio when all was well
-	beyond       int           // windows in a row
-	correcting   bool
+	zero, began time.Time
+	window      leads    // the present one
+	last        [3]leads // those before it
+	windows     int
+	was, normal leads            // the last measurement; and when all was well
+	aparts      [4]time.Duration // how far sound has to be moved against the picture, lately
+	mend        mend
 }
 
-// see notes a unit. It says whether a drift was found just now.
+// leads is how far tracks are ahead of the arrival clock.
+type leads struct {
+	video, audio time.Duration
+	sawV, sawA   bool
+}
+
+func (l *leads) note(video bool, lead time.Duration) {
+	track, saw := &l.audio, &l.sawA
+	if video {
+		track, saw = &l.video, &l.sawV
+	}
+	if !*saw || lead > *track {
+		*track, *saw = lead, true
+	}
+}
+
+func (l *leads) apart() time.Duration { return l.video - l.audio }
+
+// mend is how the tracks are moved.
+type mend struct {
+	beyond       int // windows in a row
+	going        bool
+	picture      bool          // it is moved, not the sound
+	aim          time.Duration // where the track that is moved is going
+	at           time.Time     // when it was last moved
+	video, audio time.Duration // what is added to the tracks' times now
+}
+
+// restart is told that the tracks are others from now on. What was mended stays: sound
+// and picture are together as they are.
+func (d *drift) restart() {
+	m := d.mend
+	m.beyond, m.going = 0, false
+	*d = drift{mend: m}
+}
+
+// slide is what has to be added to a track's times now.
+func (d *drift) slide(video bool, arrived time.Time) time.Duration {
+	m := &d.mend
+	now := &m.audio
+	if video {
+		now = &m.video
+	}
+	if m.going && video == m.picture {
+		limit := min(max(arrived.Sub(m.at), 0), time.Second) / driftSlew
+		*now += min(max(m.aim-*now, -limit), limit)
+		m.at = arrived
+	}
+	return *now
+}
+
+// see notes a unit by its time before it was moved. It says whether a drift was found
+// just now.
 func (d *drift) see(video bool, out time.Duration, arrived time.Time) bool {
 	if d.began.IsZero() {
 		d.began, d.zero = arrived, arrived
 	}
-	lead := out - arrived.Sub(d.zero)
-	if video {
-		if !d.sawV || lead > d.video {
-			d.video, d.sawV = lead, true
-		}
-	} else if !d.sawA || lead > d.audio {
-		d.audio, d.sawA = lead, true
-	}
+	d.window.note(video, out-arrived.Sub(d.zero))
 	if arrived.Sub(d.began) < driftWindow {
 		return false
 	}
-	apart, whole := d.video-d.audio, d.sawV && d.sawA
-	d.began, d.sawV, d.sawA = arrived, false, false
-	return whole && d.judge(apart)
+	w := d.window
+	d.began, d.window = arrived, leads{}
+	return w.sawV && w.sawA && d.judge(w)
 }
 
 // judge takes a whole window's measurement.
-func (d *drift) judge(apart time.Duration) (found bool) {
+func (d *drift) judge(w leads) (found bool) {
+	d.last[d.windows%len(d.last)] = w
 	d.windows++
-	if d.windows <= driftSettle {
-		d.normal = apart
+	if d.windows < len(d.last) {
 		return false
 	}
-	off := apart - d.normal
-	if off.Abs() > driftNoise { // a delay changed, or a jump was mended
-		d.windows, d.beyond, d.correcting = 0, 0, false
+	sorted := d.last
+	slices.SortFunc(sorted[:], func(a, b leads) int { return cmp.Compare(a.apart(), b.apart()) })
+	now, m := sorted[len(sorted)/2], &d.mend
+	if d.windows == len(d.last) {
+		d.was, d.normal = now, leads{video: now.video + m.video, audio: now.audio + m.audio}
+		for i := range d.aparts {
+			d.aparts[i] = m.audio - m.video
+		}
 		return false
 	}
+	if step := now.apart() - d.was.apart(); step.Abs() > driftStep {
+		d.normal.video += now.video - d.was.video
+		d.normal.audio += now.audio - d.was.audio
+	}
+	d.was = now
+	apart := now.apart() - d.normal.apart()
+	d.aparts[d.windows%len(d.aparts)] = apart
+	grows := (apart - d.aparts[(d.windows+1)%len(d.aparts)]) / time.Duration(len(d.aparts)-1)
+	off := apart - (m.audio - m.video)
 	if off.Abs() <= driftAllowed {
-		d.beyond = 0
-	} else if d.beyond++; d.beyond == 3 {
-		found, d.correcting = true, true
+		m.beyond = 0
+	} else if m.beyond++; m.beyond == driftFound && !m.going {
+		found = true
+		m.going, m.at = true, d.began
+		m.picture = (d.normal.video - now.video - m.video).Abs() > (d.normal.audio - now.audio - m.audio).Abs()
 	}
-	if off.Abs() <= driftEnough {
-		d.correcting = false
+	if off.Abs() <= driftEnough && grows.Abs() < driftSteady {
+		m.going = false
 	}
-	if d.correcting {
-		d.correction += min(max(off, -driftSlew), driftSlew)
+	if to := apart + 2*grows; m.picture { // measured a window ago, and good for the next one
+		m.aim = m.audio - to
+	} else {
+		m.aim = m.video + to
 	}
 	return found
 }

@@ -61,12 +61,9 @@ bench:
 soak: setup build
 	CGO_ENABLED=0 OBVAN_E2E=1 OBVAN_SOAK=$${SOAK:-30m} $(GO) test -run TestSoak -v -timeout 60m ./e2e/...
 
-## fuzz: each fuzz target for $(FUZZTIME)
+## fuzz: each fuzz target for $(FUZZTIME), one after the other
 fuzz:
-	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
-		for f in $$($(GO) test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz' || true); do \
-			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
-		done; done
+	@GO="$(GO)" scripts/fuzz $(FUZZTIME) $(UNIT)
 
 clean:
 	rm -rf bin web/node_modules

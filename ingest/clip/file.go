@@ -52,7 +52,7 @@ func open(path string) (*file, error) {
 		return nil, err
 	}
 	c := &file{f: f}
-	if err := c.read(); err != nil {
+	if err := c.check(); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -71,7 +71,8 @@ func (c *file) replaced(path string) bool {
 // sound reports whether the clip has sound.
 func (c *file) sound() bool { return len(c.tracks) > 1 }
 
-func (c *file) read() error {
+// check reads the file that was opened.
+func (c *file) check() error {
 	info, err := c.f.Stat()
 	if err != nil {
 		return err
@@ -82,18 +83,23 @@ func (c *file) read() error {
 	if info.Size() > MaxBytes {
 		return fmt.Errorf("%w: %d MB at most", ErrTooBig, MaxBytes>>20)
 	}
-	if err := modest(c.f); err != nil {
+	return c.read(c.f, info.Size())
+}
+
+// read finds the samples in r, an MP4 of size bytes, which is read again for each.
+func (c *file) read(r io.ReadSeeker, size int64) error {
+	if err := modest(r); err != nil {
 		return err
 	}
-	if _, err := c.f.Seek(0, io.SeekStart); err != nil {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	var p pmp4.Presentation
-	if err := p.Unmarshal(c.f); err != nil {
+	if err := p.Unmarshal(r); err != nil {
 		return fmt.Errorf("%w: not an MP4 that can be read: %w", ErrNotAClip, err)
 	}
 	for _, t := range p.Tracks {
-		if err := c.add(t, info.Size()); err != nil {
+		if err := c.add(t, size); err != nil {
 			return err
 		}
 	}

@@ -288,11 +288,17 @@ func BenchmarkPanels(b *testing.B) {
 			for i := range lines {
 				lines[i] = h.connect(b, adminToken)
 			}
-			time.Sleep(10 * statePace) // the clients' own arrival is told to all
+			for _, l := range lines { // the arrival of each is told to all
+				for strings.Count(string(l.state["clients"]), `"kind"`) < panels {
+					l.hear()
+				}
+			}
+			pace := time.NewTicker(2 * statePace) // as cuts come: not in a flood
+			defer pace.Stop()
 			b.ReportAllocs()
 			var took time.Duration
 			for n := 0; b.Loop(); n++ {
-				time.Sleep(2 * statePace) // as cuts come: not in a flood
+				<-pace.C
 				want := fmt.Sprintf(`"program":"cam%d"`, n)
 				began := time.Now()
 				h.store.Update(func(st *State) { st.Mixer.Program = fmt.Sprint("cam", n) })

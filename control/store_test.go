@@ -101,9 +101,16 @@ func TestManyReadersAndWritersSeeTheEnd(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			var rev uint64
+			var tally string
 			for {
 				sections, now, next := s.Since(rev)
+				if seen := sections["tally"]; seen != nil {
+					tally = string(seen)
+				}
 				if rev = now; strings.Contains(string(sections["show"]), `"live":true`) {
+					if tally != `{"0":"199","1":"199","2":"199","3":"199"}` {
+						t.Errorf("it ends with %s", tally)
+					}
 					return
 				}
 				<-next

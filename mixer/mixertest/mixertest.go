@@ -42,7 +42,7 @@ func Test(t *testing.T, start func(t *testing.T) mixer.Mixer) {
 		"takes in a row go back and forth":               takesGoBackAndForth,
 		"an unknown source is refused":                   unknownSourceIsRefused,
 		"an unknown transition is refused":               unknownTransitionIsRefused,
-		"nothing in preview is nothing to take":          noPreviewIsRefused,
+		"nothing in preview is nothing to take":          previewAloneIsTaken,
 		"a source that is on air already can be cut to":  cutToItself,
 		"concurrent cuts end in one of the asked states": concurrentCuts,
 		"a done context ends a command":                  doneContext,

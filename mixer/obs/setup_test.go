@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,7 +150,6 @@ func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	d := sit(t, srv, true)
-	var answered, given atomic.Int64
 	stop := make(chan struct{})
 	var cutting sync.WaitGroup
 	cutting.Go(func() {
@@ -172,7 +170,6 @@ func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 	for operator := range 4 {
 		giving.Go(func() {
 			for n := range 50 {
-				given.Add(1)
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				cam := []string{"cam1", "cam2", "cam3"}[rand.IntN(3)]
 				var err error
@@ -182,7 +179,6 @@ func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 					err = d.Preview(ctx, cam)
 				}
 				cancel()
-				answered.Add(1)
 				for _, fair := range []error{nil, mixer.ErrOffline, mixer.ErrUnsure, mixer.ErrBusy, mixer.ErrNotNow} {
 					if errors.Is(err, fair) {
 						err = nil
@@ -198,9 +194,6 @@ func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 	giving.Wait()
 	close(stop)
 	cutting.Wait()
-	if answered.Load() != given.Load() {
-		t.Errorf("%d commands, %d answers", given.Load(), answered.Load())
-	}
 	d.await("what OBS says", func(s *mixer.State) bool {
 		named, shown := srv.Program()
 		return s.Connected && !s.InTransition && s.Program == named && named == shown && s.Preview == srv.Preview()

@@ -131,7 +131,7 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 		if err == nil {
 			told = ""
 			backoff.Reset()
-			m.log.Info("OBS is connected", "version", conn.Version())
+			m.log.Info("OBS is connected", "websocket", conn.Version())
 			err = m.session(ctx, conn)
 		}
 		if ctx.Err() != nil {

@@ -170,6 +170,16 @@ func TestAWrongPasswordIsSaidOnceAndNotHammered(t *testing.T) {
 	d.await("connected", func(s *mixer.State) bool { return s.Connected })
 }
 
+func TestTheVersionIsThatOfOBSAndStaysWhileItIsAway(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	if s := d.now(); s.Version != "29.0.2" {
+		t.Fatalf("version = %q", s.Version)
+	}
+	srv.Down()
+	d.await("away", func(s *mixer.State) bool { return !s.Connected && s.Version == "29.0.2" })
+}
+
 func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")

@@ -67,7 +67,7 @@ type answer struct {
 // session follows OBS until the connection ends, and closes it.
 func (m *Mixer) session(ctx context.Context, conn *wire.Conn) error {
 	s := &session{
-		m: m, conn: conn, began: time.Now(), mir: mirror.New(conn.Version(), m.feedOf),
+		m: m, conn: conn, began: time.Now(), mir: mirror.New(m.feedOf),
 		asking: asking{answers: make(chan answer, 1)}, polled: make(chan mirror.Patch, 1),
 	}
 	ctx, cancel := context.WithCancel(ctx)

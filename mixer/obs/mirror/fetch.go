@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/andreykaipov/goobs/api/requests/config"
+	"github.com/andreykaipov/goobs/api/requests/general"
 	"github.com/andreykaipov/goobs/api/requests/sceneitems"
 	"github.com/andreykaipov/goobs/api/requests/scenes"
 	"github.com/andreykaipov/goobs/api/requests/transitions"
@@ -49,7 +50,7 @@ type Fetch func(ctx context.Context, c Caller) (Patch, error)
 func (m *Mirror) Fetcher(want Part) Fetch {
 	parts := map[Part]Fetch{
 		Buses: fetchBuses, Items: fetchItems, Inputs: fetchInputs(m.feedOf), Transitions: fetchTransitions,
-		Outputs: fetchOutputs, Choices: fetchChoices,
+		Outputs: fetchOutputs, Choices: fetchChoices, About: fetchAbout,
 	}
 	return func(ctx context.Context, c Caller) (Patch, error) {
 		var mu sync.Mutex
@@ -238,6 +239,12 @@ func fetchChoices(ctx context.Context, c Caller) (Patch, error) {
 		return nil, err
 	}
 	return func(m *Mirror) { m.choices.collections, m.choices.profiles = collections, profiles }, nil
+}
+
+func fetchAbout(ctx context.Context, c Caller) (Patch, error) {
+	var about general.GetVersionResponse
+	err := optional(c.Call(ctx, &general.GetVersionParams{}, &about))
+	return func(m *Mirror) { m.version = about.ObsVersion }, err
 }
 
 // since is when something began that has lasted so many milliseconds.

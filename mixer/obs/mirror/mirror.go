@@ -25,8 +25,9 @@ const (
 	Transitions
 	Outputs
 	Choices
+	About
 
-	All = Buses | Items | Inputs | Transitions | Outputs | Choices
+	All = Buses | Items | Inputs | Transitions | Outputs | Choices | About
 )
 
 // Mirror is for one goroutine. State copies what it hands out.
@@ -42,7 +43,7 @@ type Mirror struct {
 	choices choices
 	leaving bool // OBS said that it is ending
 
-	version string
+	version string // of OBS itself
 	doubt   Part
 }
 
@@ -79,9 +80,9 @@ type input struct {
 }
 
 // New makes an empty mirror. feedOf says which hub stream a URL plays, "" for none.
-func New(version string, feedOf func(url string) string) *Mirror {
+func New(feedOf func(url string) string) *Mirror {
 	return &Mirror{
-		version: version, feedOf: feedOf, doubt: All,
+		feedOf: feedOf, doubt: All,
 		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, gone: map[string]time.Time{},
 		outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
 	}

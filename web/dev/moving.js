@@ -27,6 +27,7 @@
 	window.RTCPeerConnection = class {
 		connectionState = 'new';
 		addTransceiver() {}
+		getReceivers() { return []; }
 		async createOffer() { return { type: 'offer', sdp: String(Math.random()) }; }
 		async setLocalDescription(d) { this.localDescription = d; }
 		async setRemoteDescription() {

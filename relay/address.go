@@ -8,8 +8,15 @@ import (
 	"strings"
 )
 
-// ErrAddress is an address that can't be a destination's; the text says why.
-var ErrAddress = errors.New("the address can't be used")
+// ErrAddress is an address that can't be a destination's. What is returned says why, in
+// words for the operator who typed it.
+var ErrAddress = errors.New("the address makes no sense")
+
+// misfit is an ErrAddress in words of its own.
+type misfit string
+
+func (m misfit) Error() string        { return string(m) }
+func (m misfit) Is(target error) bool { return target == ErrAddress }
 
 // keySlots are the places where platforms' help pages write "your key here"; an
 // operator who pastes one means that the key goes there.
@@ -17,31 +24,56 @@ var keySlots = [...]string{"{stream_key}", "{streamkey}", "{key}", "<stream_key>
 
 // address makes what a Push is handed: raw without the key, the key as Fragment.
 // The key is kept as it was typed, whatever characters it has: platforms compare
-// it byte by byte and hand out keys with '?', '=' and '&' in them.
+// it byte by byte and hand out keys with '?', '=' and '&' in them. Its errors are
+// clauses on what is wrong.
 func (p Protocols) address(raw, key string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	key = strings.TrimSpace(key) // what a clipboard brings along
 	if raw == "" {
-		return nil, fmt.Errorf("%w: it is empty", ErrAddress)
+		return nil, misfit("it is empty")
 	}
 	scheme, _, ok := strings.Cut(raw, "://")
 	if !ok {
-		return nil, fmt.Errorf("%w: it does not start with %s", ErrAddress, p.schemes())
+		return nil, misfit("it must start with " + p.schemes())
 	}
 	if p[strings.ToLower(scheme)] == nil {
-		return nil, fmt.Errorf("%w: %q addresses are not supported, only %s", ErrUnsupported, Words(scheme), p.schemes())
+		return nil, misfit(fmt.Sprintf("the program can't be sent to %s://; it must start with %s", Words(scheme), p.schemes()))
 	}
 	u, err := url.Parse(freeOfKey(raw, key))
 	if err != nil { // its text repeats the address, and that may hold a password
-		return nil, fmt.Errorf("%w: it is not written like %s://host/path", ErrAddress, strings.ToLower(scheme))
+		return nil, misfit(fmt.Sprintf("it must look like %s://server/path", strings.ToLower(scheme)))
 	}
 	if u.Hostname() == "" {
-		return nil, fmt.Errorf("%w: the host is missing", ErrAddress)
+		return nil, misfit("the server's name is missing")
 	}
 	if key != "" {
 		u.Fragment, u.RawFragment = key, ""
 	}
 	return u, nil
+}
+
+// check says whether d's addresses can be used.
+func (p Protocols) check(d *Destination, key string) error {
+	first, err := p.address(d.URL, key)
+	if err != nil {
+		return fmt.Errorf("this address makes no sense: %w", err)
+	}
+	if d.BackupURL == "" {
+		if d.Twins {
+			return misfit("to send to both servers at once, give the backup's address too")
+		}
+		return nil
+	}
+	second, err := p.address(d.BackupURL, key)
+	if err != nil {
+		return fmt.Errorf("the backup address makes no sense: %w", err)
+	}
+	// A platform takes one session for a key at an address: twins would push each other
+	// out for ever.
+	if d.Twins && first.String() == second.String() {
+		return misfit("to send to both servers at once, the two addresses must differ")
+	}
+	return nil
 }
 
 // freeOfKey takes the key, or the slot for it, off the end of an address.

@@ -2,90 +2,127 @@ package relay
 
 import (
 	"fmt"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
 // destination is one place the program goes to. The relay's mutex guards it.
 type destination struct {
-	spec Destination
-	key  string
-
-	wanted bool    // the operator started it
-	keeper *keeper // keeps it connected; nil when it is off and has ended
-
-	state   State
-	reason  string
-	since   time.Time // of state
-	nextTry time.Time
-	starves time.Time // when the platform ends the broadcast unless data comes; zero when that is not known
-	attempt int
-	backup  bool
-
-	past counts // of the attempts that ended
+	spec   Destination
+	key    string
+	wanted bool // the operator started it
+	legs   [2]leg
 }
 
-// counts is what a destination got since it was started.
-type counts struct{ sent, dropped uint64 }
-
-func (c counts) plus(l *Link) counts {
-	return counts{c.sent + l.Sent.Load(), c.dropped + l.Dropped.Load()}
+func newDestination(spec Destination, key string) *destination {
+	d := &destination{spec: spec, key: key}
+	for i := range d.legs {
+		d.legs[i] = leg{dest: d, second: i > 0, backup: i > 0, state: Off, since: time.Now()}
+	}
+	return d
 }
 
-// become notes a state and why.
-func (d *destination) become(s State, reason string) {
-	if d.state != s {
-		d.state, d.since = s, time.Now()
+// active is the legs it has: twins, or one that uses the two addresses in turn.
+func (d *destination) active() []leg {
+	if d.spec.Twins {
+		return d.legs[:]
 	}
-	d.reason, d.nextTry = reason, time.Time{}
-	if s == Off || s == Refused {
-		d.starves = time.Time{}
-	}
+	return d.legs[:1]
 }
 
-// starved notes since when the far end has had no data.
-func (d *destination) starved(since time.Time) {
-	if d.spec.Patience.Grace > 0 {
-		d.starves = since.Add(d.spec.Patience.Grace)
+// change makes it spec, and returns the legs that have to connect anew for it: where
+// only its name and the like changed, or the other leg's address, they stay.
+func (d *destination) change(spec Destination, key string) (anew []*leg) {
+	var was [len(d.legs)]far
+	for i := range d.legs {
+		was[i] = d.legs[i].far()
 	}
+	d.spec, d.key = spec, key
+	if spec.Twins {
+		d.legs[0].backup = false
+	}
+	for i := range d.legs {
+		if l := &d.legs[i]; l.far() != was[i] {
+			l.backup, l.starves = l.second, time.Time{}
+			anew = append(anew, l)
+		}
+	}
+	return anew
+}
+
+// foremost is the leg that the destination is as well off as: one that is live before
+// one that is not.
+func (d *destination) foremost() *leg {
+	legs := d.active()
+	for _, s := range []State{Live, Connecting, Retrying, Refused} {
+		for i := range legs {
+			if legs[i].state == s {
+				return &legs[i]
+			}
+		}
+	}
+	return &legs[0]
+}
+
+// since is since when it has been in the state it is in.
+func (d *destination) since() time.Time {
+	first := d.foremost()
+	at := first.since
+	for _, l := range d.active() {
+		switch {
+		case first.state == Live && l.state == Live && l.since.Before(at):
+			at = l.since // the twin joined it
+		case first.state != Live && l.since.After(at):
+			at = l.since // until then it was better off
+		}
+	}
+	return at
+}
+
+// words is why it is in its state. Twins of which one is live are live, but not what
+// the operator thinks they have.
+func (d *destination) words(now time.Time) string {
+	live := d.foremost().state == Live
+	var all []string
+	for _, l := range d.active() {
+		words := l.reason
+		if live && l.state != Live && d.wanted {
+			side := "primary"
+			if l.second {
+				side = "backup"
+			}
+			words = fmt.Sprintf("%s: the %s is not live: %s", d.legs[0].who(), side, l.without())
+		}
+		if words != "" && !slices.Contains(all, words) {
+			all = append(all, words)
+		}
+	}
+	if grace := d.grace(now); grace != "" {
+		all = append(all, grace)
+	}
+	return strings.Join(all, ". ")
 }
 
 // grace is a clause on how long the platform will wait; "" when that is not known, or
 // when it need not.
 func (d *destination) grace(now time.Time) string {
-	if d.starves.IsZero() || d.state == Live {
+	var ends time.Time // when the leg that had data last starves
+	for _, l := range d.active() {
+		if l.state == Live {
+			return ""
+		}
+		if l.starves.After(ends) {
+			ends = l.starves
+		}
+	}
+	if ends.IsZero() {
 		return ""
 	}
-	if left := d.starves.Sub(now); left > 0 {
+	if left := ends.Sub(now); left > 0 {
 		return fmt.Sprintf("%s ends the broadcast in about %d s", d.spec.Patience.Name, int((left+time.Second-1)/time.Second))
 	}
 	return d.spec.Patience.Name + " may have ended the broadcast"
-}
-
-// urgent is a wait, shorter while the platform keeps the broadcast for us.
-func (d *destination) urgent(wait time.Duration, now time.Time) time.Duration {
-	if now.Before(d.starves) {
-		return min(wait, d.spec.Patience.Grace/(triesInGrace+1))
-	}
-	return wait
-}
-
-// who is what operators call it.
-func (d *destination) who() string {
-	if name := Words(d.spec.Name); name != "" {
-		return name
-	}
-	if u, err := url.Parse(d.spec.URL); err == nil && u.Hostname() != "" {
-		return u.Hostname()
-	}
-	return "the destination"
-}
-
-// sameFarEnd reports whether a destination may stay connected when it becomes
-// spec: only its name and the like changed.
-func (d *destination) sameFarEnd(spec Destination, key string) bool {
-	return d.spec.URL == spec.URL && d.spec.BackupURL == spec.BackupURL && d.key == key && d.spec.DelayMs == spec.DelayMs
 }
 
 // shown is an address without its secrets, also where the key was pasted at its end.
@@ -101,24 +138,14 @@ func (d *destination) shown(raw string) string {
 // status is how it fares. Addresses may hold passwords and tokens: they leave here
 // redacted, whatever becomes of the status.
 func (d *destination) status() Status {
+	first := d.foremost()
 	st := Status{
-		Destination: d.spec, State: d.state, Reason: d.reason, Since: d.since,
-		Attempt: d.attempt, Backup: d.backup, Dropped: d.past.dropped, Sent: d.past.sent,
+		Destination: d.spec, State: first.state, Reason: d.words(time.Now()), Since: d.since(),
+		Backup: first.backup,
 	}
 	st.URL, st.BackupURL = d.shown(d.spec.URL), d.shown(d.spec.BackupURL)
-	if grace := d.grace(time.Now()); grace != "" {
-		st.Reason = strings.TrimPrefix(st.Reason+". "+grace, ". ")
+	for i := range d.active() {
+		d.legs[i].addTo(&st)
 	}
-	if !d.nextTry.IsZero() {
-		next := d.nextTry
-		st.NextTry = &next
-	}
-	if d.keeper == nil || d.keeper.meter == nil {
-		return st
-	}
-	m := d.keeper.meter
-	now := d.past.plus(m.link)
-	st.Sent, st.Dropped = now.sent, now.dropped
-	st.Kbps, st.BacklogMs = m.pace.kbps(), time.Duration(m.link.Lag.Load()).Milliseconds()
 	return st
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,81 @@ func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 		b.is(relay.Live, "")
 		if why := b.one().Reason; why != "" {
 			t.Errorf("live: %q", why)
+		}
+	})
+}
+
+func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
+	for name, c := range map[string]struct {
+		grace   time.Duration
+		soonest time.Duration // for how long it may be silent
+		latest  time.Duration // by when it is dialled again
+	}{
+		"Facebook": {4 * time.Second, 2 * time.Second, 4 * time.Second},
+		"YouTube":  {60 * time.Second, 15 * time.Second, 20 * time.Second},
+		"Twitch":   {90 * time.Second, 20 * time.Second, 30 * time.Second},
+		"other":    {0, 10 * time.Second, 15 * time.Second},
+	} {
+		for cause, stop := range map[string]func(l *relay.Link, silent time.Duration){
+			"takes nothing":         func(l *relay.Link, _ time.Duration) { l.Unsent.Store(1) },
+			"acknowledges nothing":  func(l *relay.Link, _ time.Duration) { l.Owed.Store(1) },
+			"answers nothing asked": func(l *relay.Link, silent time.Duration) { l.Mute.Store(int64(silent)) },
+		} {
+			t.Run(name+" "+cause, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var abandoned atomic.Int32
+					stops := time.Now().Add(time.Minute)
+					b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
+						if time.Now().After(stops) {
+							return holds(ctx, u, link)
+						}
+						link.Gauge(func() {
+							if silent := time.Since(stops); silent > 0 {
+								stop(link, silent)
+							}
+						})
+						err := holds(ctx, u, link)
+						if relay.Abandoned(ctx) {
+							abandoned.Add(1)
+						}
+						return err
+					})
+					b.onAir()
+					d := twitch()
+					d.Patience = relay.Patience{Name: name, Grace: c.grace}
+					b.put(d, secret)
+					_ = b.Start("a")
+					time.Sleep(time.Minute + c.soonest - 1100*time.Millisecond)
+					synctest.Wait()
+					if len(b.hosts()) != 1 || abandoned.Load() > 0 {
+						t.Fatal("given up too early")
+					}
+					time.Sleep(c.latest - c.soonest + 1100*time.Millisecond)
+					b.is(relay.Live, "")
+					if len(b.hosts()) != 2 || abandoned.Load() != 1 {
+						t.Fatalf("dialled %d times, abandoned %d times", len(b.hosts()), abandoned.Load())
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
+			link.Gauge(func() { link.Sent.Add(10); link.Unsent.Store(5) }) // some of it is always on its way
+			return holds(ctx, u, link)
+		})
+		b.onAir()
+		d := twitch()
+		d.Patience = relay.Patience{Name: "Facebook", Grace: 4 * time.Second}
+		b.put(d, secret)
+		_ = b.Start("a")
+		time.Sleep(time.Hour)
+		b.is(relay.Live, "")
+		if len(b.hosts()) != 1 {
+			t.Fatalf("dialled %d times", len(b.hosts()))
 		}
 	})
 }

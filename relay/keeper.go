@@ -25,23 +25,41 @@ const (
 	// keeps the broadcast without data, as far as they fail at once.
 	triesInGrace = 3
 
+	// A far end that proves nothing for so long is given up, where it is not known how
+	// long the platform waits; else for a share of that. A moment's hiccup is no reason:
+	// a new connection costs viewers more.
+	usualStall = 10 * time.Second
+	leastStall = 2 * time.Second
+
 	hangUps       = 3 // so many closes right after agreeing are a refusal
 	triesPerURL   = 2 // then it is the other address's turn
 	waitingReason = "waiting for the program"
 )
 
-// keeper keeps one destination connected until it is cancelled. Its own fields are
-// for its goroutine, except cancel, again and those that the relay's mutex guards.
+// share is the part of the grace that one attempt may take; 0 when it is not known.
+func (p Patience) share() time.Duration { return p.Grace / (triesInGrace + 1) }
+
+// stall is for how long a far end may prove nothing.
+func (p Patience) stall() time.Duration {
+	if p.Grace == 0 {
+		return usualStall
+	}
+	return max(p.share(), leastStall)
+}
+
+// keeper keeps one leg connected until it is cancelled. Its own fields are for its
+// goroutine, except cancel, again and those that the relay's mutex guards.
 type keeper struct {
 	relay  *Relay
-	dest   *destination
+	leg    *leg
 	cancel context.CancelFunc
 	again  chan struct{} // a token: retry now
 	ended  chan struct{} // closed when run returns
 	before *keeper       // has to end first: a platform takes one session for a key
 
-	meter *meter // of the attempt that runs; guarded by relay.mu
-	mute  bool   // it was live, and the far end stopped taking data; guarded by relay.mu
+	meter *meter                  // of the attempt that runs; guarded by relay.mu
+	mute  bool                    // it was live, and the far end stopped taking data; guarded by relay.mu
+	drop  context.CancelCauseFunc // ends the attempt; guarded by relay.mu
 
 	past record
 }
@@ -88,14 +106,14 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// end leaves the destination off, unless another keeper has taken over.
+// end leaves the leg off, unless another keeper has taken over.
 func (k *keeper) end() {
 	r := k.relay
 	r.mu.Lock()
 	k.settle()
-	if k.dest.keeper == k {
-		k.dest.keeper = nil
-		k.dest.become(Off, "")
+	if k.leg.keeper == k {
+		k.leg.keeper = nil
+		k.leg.become(Off, "")
 	}
 	r.mu.Unlock()
 	close(k.ended)
@@ -104,22 +122,22 @@ func (k *keeper) end() {
 	r.keepers.Done()
 }
 
-// settle adds what the attempt counted to the destination; relay.mu is held.
+// settle adds what the attempt counted to the leg; relay.mu is held.
 func (k *keeper) settle() {
 	if k.meter != nil {
-		k.dest.past = k.dest.past.plus(k.meter.link)
-		k.meter, k.mute = nil, false
+		k.leg.past = k.leg.past.plus(k.meter.link)
+		k.meter, k.mute, k.drop = nil, false, nil
 	}
 }
 
-// tell notes a state, unless the destination has another keeper by now or was
-// stopped. It returns the destination's name, "" when nothing was noted.
-func (k *keeper) tell(do func(d *destination)) (who string) {
+// tell notes a state, unless the leg has another keeper by now or was stopped. It
+// returns what operators call it, "" when nothing was noted.
+func (k *keeper) tell(do func(l *leg)) (who string) {
 	r := k.relay
 	r.mu.Lock()
-	if k.dest.keeper == k && k.dest.wanted {
-		do(k.dest)
-		who = k.dest.who()
+	if k.leg.keeper == k && k.leg.wanted() {
+		do(k.leg)
+		who = k.leg.who()
 	}
 	r.mu.Unlock()
 	r.note()
@@ -131,7 +149,7 @@ func (k *keeper) tell(do func(d *destination)) (who string) {
 // platforms end.
 func (k *keeper) await(ctx context.Context) (*hub.Subscriber, error) {
 	if st, ok := k.relay.hub.Stream(hub.Program); !ok || st.KeyFrames+st.AudioFrames == 0 {
-		k.tell(func(d *destination) { d.become(Connecting, waitingReason) })
+		k.tell(func(l *leg) { l.become(Connecting, waitingReason) })
 	}
 	for {
 		sub, err := k.relay.hub.Await(ctx, hub.Program)
@@ -166,15 +184,13 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	case <-k.again: // it was meant for a wait that is over
 	default:
 	}
-	k.tell(func(d *destination) {
-		raw := d.spec.URL
-		if d.backup {
-			raw = d.spec.BackupURL
-		}
-		u, err = k.relay.outputs.address(raw, d.key)
-		d.attempt++
-		d.become(Connecting, "")
-		k.meter = newMeter(link, time.Now())
+	within, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	k.tell(func(l *leg) {
+		u, err = k.relay.outputs.address(l.address(), l.dest.key)
+		l.attempt++
+		l.become(Connecting, "")
+		k.meter, k.drop = newMeter(link, time.Now()), drop
 	})
 	if u == nil || err != nil {
 		return link, "", err // stopped meanwhile, or Put checked badly
@@ -182,10 +198,13 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	if k.past.began.IsZero() {
 		k.past.began = time.Now()
 	}
-	err = k.relay.outputs[u.Scheme](ctx, u, sub, link)
+	err = k.relay.outputs[u.Scheme](within, u, sub, link)
+	if Abandoned(within) {
+		err = context.Cause(within)
+	}
 	k.relay.mu.Lock()
 	if k.meter != nil && link.IsLive() {
-		k.dest.starved(k.meter.proven(time.Now()))
+		k.leg.starved(k.meter.proven(time.Now()))
 	}
 	k.settle()
 	k.relay.mu.Unlock()
@@ -194,31 +213,36 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 
 // live is told by the output.
 func (k *keeper) live() {
-	if who := k.tell(func(d *destination) { d.become(Live, ""); d.starves = time.Time{} }); who != "" {
+	if who := k.tell(func(l *leg) { l.become(Live, ""); l.starves = time.Time{} }); who != "" {
 		k.relay.log.Info("destination live", "destination", who)
 	}
 }
 
-// look takes the word "live" away from a far end that stopped proving it, and
-// gives it back; relay.mu is held.
+// look takes the word "live" away from a far end that stopped proving it, gives it
+// back, and gives the connection up when it has been silent for too long; relay.mu is
+// held. Outputs only say what they see: how long to wait is decided here.
 func (k *keeper) look(now time.Time, programKbps int) {
-	d := k.dest
+	l := k.leg
 	k.meter.take(now)
-	switch silent, stopped := k.meter.silence(now); {
-	case silent > 0 && (d.state == Live || k.mute):
+	silent, stopped := k.meter.silence(now)
+	switch {
+	case silent > 0 && (l.state == Live || k.mute):
 		if !k.mute {
 			defer k.relay.note()
 		}
 		k.mute = true
-		d.starved(now.Add(-silent))
-		d.become(Retrying, fmt.Sprintf("%s stopped %s %d s ago", d.who(), stopped, int(silent.Seconds())))
+		l.starved(now.Add(-silent))
+		l.become(Retrying, fmt.Sprintf("%s stopped %s %d s ago", l.who(), stopped, int(silent.Seconds())))
 	case silent == 0 && k.mute:
 		k.mute = false
-		d.become(Live, "")
-		d.starves = time.Time{}
+		l.become(Live, "")
+		l.starves = time.Time{}
 		k.relay.note()
-	case d.state == Live:
-		d.reason = k.meter.late(d.who(), programKbps)
+	case l.state == Live:
+		l.reason = k.meter.late(l.who(), programKbps)
+	}
+	if silent >= l.dest.spec.Patience.stall() && !k.meter.link.acceptedAt().IsZero() {
+		k.drop(ErrStalled)
 	}
 }
 
@@ -228,7 +252,7 @@ func (k *keeper) judge(ctx context.Context, link *Link, host string, err error) 
 	what := classify(err, link, now)
 	k.count(what, link, now)
 	var sentence string
-	if k.tell(func(d *destination) { sentence = k.sentence(d, host, what, err) }) == "" {
+	if k.tell(func(l *leg) { sentence = k.sentence(l, host, what, err) }) == "" {
 		return // stopped, or replaced
 	}
 	switch {
@@ -263,7 +287,11 @@ func (k *keeper) count(what class, link *Link, now time.Time) {
 		k.past.closes = 0
 	}
 	if k.past.failures%triesPerURL == 0 {
-		k.tell(func(d *destination) { d.backup = !d.backup && d.spec.BackupURL != "" })
+		k.tell(func(l *leg) {
+			if spec := &l.dest.spec; !spec.Twins {
+				l.backup = !l.backup && spec.BackupURL != ""
+			}
+		})
 	}
 }
 
@@ -281,10 +309,11 @@ func (k *keeper) givesUp(what class, now time.Time) bool {
 	return what == refused || what == busy || what == hungUp && k.past.closes >= hangUps
 }
 
-func (k *keeper) sentence(d *destination, host string, what class, err error) string {
-	s := explain(d.who(), host, err)
+func (k *keeper) sentence(l *leg, host string, what class, err error) string {
+	d := l.dest
+	s := explain(l.who(), host, err)
 	if what == hungUp {
-		s = d.who() + " agrees to take the stream and closes the connection at once: the stream key may be wrong"
+		s = l.who() + " agrees to take the stream and closes the connection at once: the stream key may be wrong"
 	}
 	secrets := []string{d.key}
 	for _, raw := range []string{d.spec.URL, d.spec.BackupURL} {
@@ -296,7 +325,7 @@ func (k *keeper) sentence(d *destination, host string, what class, err error) st
 }
 
 func (k *keeper) refuse(sentence string) {
-	if who := k.tell(func(d *destination) { d.become(Refused, sentence) }); who != "" {
+	if who := k.tell(func(l *leg) { l.become(Refused, sentence) }); who != "" {
 		k.relay.log.Error("destination refused", "destination", who, "why", sentence)
 	}
 }
@@ -304,10 +333,10 @@ func (k *keeper) refuse(sentence string) {
 // pause waits for the back-off, or until the operator says now.
 func (k *keeper) pause(ctx context.Context, sentence string) {
 	wait := k.past.backoff.Next()
-	who := k.tell(func(d *destination) {
-		d.become(Retrying, sentence)
-		wait = d.urgent(wait, time.Now())
-		d.nextTry = time.Now().Add(wait)
+	who := k.tell(func(l *leg) {
+		l.become(Retrying, sentence)
+		wait = l.urgent(wait, time.Now())
+		l.nextTry = time.Now().Add(wait)
 	})
 	if who != "" {
 		k.relay.log.Warn("destination lost", "destination", who, "why", sentence, "wait", wait)

@@ -12,6 +12,7 @@ const (
 	rateOver     = 3 * time.Second
 	proofLasts   = 1500 * time.Millisecond // and up to two looks until it is noticed
 	owedLasts    = 500 * time.Millisecond  // a burst may be ahead of its acknowledgement for so long
+	owedBefore   = time.Second             // an acknowledgement is missed about so long after the last one came
 	lateAfter    = time.Second
 	settledAfter = 30 * time.Second // live for so long: the next failure starts anew
 )
@@ -83,8 +84,14 @@ func (m *meter) take(now time.Time) {
 // when all is well.
 func (m *meter) silence(now time.Time) (since time.Duration, stopped string) {
 	last := m.drainedAt
-	if !m.owedSince.IsZero() && now.Sub(m.owedSince) >= owedLasts && m.ackedAt.Before(last) {
-		last = m.ackedAt
+	if !m.owedSince.IsZero() && now.Sub(m.owedSince) >= owedLasts {
+		acked := m.owedSince.Add(-owedBefore) // the last one may be old because there was nothing to acknowledge
+		if acked.Before(m.ackedAt) {
+			acked = m.ackedAt
+		}
+		if acked.Before(last) {
+			last = acked
+		}
 	}
 	if since = now.Sub(last); since >= proofLasts {
 		return since, "taking data"

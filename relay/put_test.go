@@ -44,7 +44,7 @@ func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
 	for raw, want := range map[string]error{
 		"":                                 relay.ErrAddress,
 		"live.example.com/app":             relay.ErrAddress,
-		"srt://h:1?passphrase=verysecret":  relay.ErrUnsupported,
+		"srt://h:1?passphrase=verysecret":  relay.ErrAddress,
 		"rtmps://":                         relay.ErrAddress,
 		"rtmps:///verysecret":              relay.ErrAddress,
 		"rtmps://u:verysecret@h:port/live": relay.ErrAddress,

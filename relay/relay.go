@@ -33,6 +33,7 @@ type Destination struct {
 	Enabled   bool   `json:"enabled"`            // show.live starts it
 	HasKey    bool   `json:"hasKey"`             // a key is kept for it
 	DelayMs   int64  `json:"delayMs,omitempty"`  // how far it stays behind the program, at most 60000
+	Twins     bool   `json:"twins,omitempty"`    // to URL and BackupURL at once, where the platform wants that; else in turn
 
 	Patience Patience `json:"-"`
 }
@@ -75,11 +76,17 @@ type Status struct {
 }
 
 // Push sends sub to u until ctx is done (then it unpublishes properly, within two
-// seconds, and returns nil) or the far end fails. It also returns nil when the
+// seconds, and returns nil; at once, and without a goodbye, when ctx is Abandoned) or
+// the far end fails. It also returns nil when the
 // program ended. One call is one attempt. u is the destination's address with the
 // stream key, verbatim, as its Fragment: the output puts it where its protocol has
 // it. Errors must not repeat it.
 type Push func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *Link) error
+
+// Abandoned reports whether an attempt's ctx was ended because its far end proves
+// nothing any more. A goodbye would not be heard in time, and a late one could end the
+// broadcast that the next attempt wants to go on with.
+func Abandoned(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrStalled) }
 
 // Protocols is a table of outputs by URL scheme.
 type Protocols map[string]Push

@@ -62,7 +62,7 @@ func (r *Relay) begin(ctx context.Context) {
 	r.running = ctx
 	for _, d := range r.list {
 		if d.wanted {
-			r.launch(d)
+			r.launchAll(d)
 		}
 	}
 	r.note()
@@ -84,38 +84,40 @@ func (r *Relay) note() {
 	}
 }
 
-// launch gives d a keeper; r.mu is held. The one it had, if any, ends first.
-func (r *Relay) launch(d *destination) {
+// launchAll gives each of d's legs a keeper; r.mu is held.
+func (r *Relay) launchAll(d *destination) {
+	for i := range d.active() {
+		r.launch(&d.legs[i])
+	}
+}
+
+// launch gives l a keeper; r.mu is held. The one it had, if any, ends first.
+func (r *Relay) launch(l *leg) {
 	if r.running == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.running)
-	k := &keeper{relay: r, dest: d, cancel: cancel, again: make(chan struct{}, 1), ended: make(chan struct{}), before: d.keeper}
+	k := &keeper{relay: r, leg: l, cancel: cancel, again: make(chan struct{}, 1), ended: make(chan struct{}), before: l.keeper}
 	if k.before != nil {
 		k.before.cancel()
 		k.before.settle()
 	}
-	d.keeper = k
-	d.become(Connecting, "")
+	l.keeper = k
+	l.become(Connecting, "")
 	r.keepers.Add(1)
 	go k.run(ctx)
 }
 
-// Put adds a destination or replaces the one with its ID. One that is started and
-// whose address, key or delay changed reconnects; a new name costs nothing. ErrUnsupported
-// for an unknown scheme, ErrAddress for an address that makes no sense. key "" is
-// no key.
+// Put adds a destination or replaces the one with its ID. Where one is started and the
+// address, key or delay of a connection changed, that connection is made anew; a new
+// name costs nothing. ErrAddress for an address that makes no sense, in words for an
+// operator. key "" is no key.
 func (r *Relay) Put(d Destination, key string) error {
 	if d.ID == "" {
 		return fmt.Errorf("put a destination: %w", ErrUnknown)
 	}
-	if _, err := r.outputs.address(d.URL, key); err != nil {
-		return fmt.Errorf("put %s: %w", d.ID, err)
-	}
-	if d.BackupURL != "" {
-		if _, err := r.outputs.address(d.BackupURL, key); err != nil {
-			return fmt.Errorf("put %s: backup: %w", d.ID, err)
-		}
+	if err := r.outputs.check(&d, key); err != nil {
+		return err
 	}
 	d.HasKey, d.DelayMs = key != "", min(max(d.DelayMs, 0), MaxDelay.Milliseconds())
 	r.mu.Lock()
@@ -123,14 +125,16 @@ func (r *Relay) Put(d Destination, key string) error {
 	defer r.note()
 	old := r.find(d.ID)
 	if old == nil {
-		r.list = append(r.list, &destination{spec: d, key: key, state: Off, since: time.Now()})
+		r.list = append(r.list, newDestination(d, key))
 		return nil
 	}
-	same := old.sameFarEnd(d, key)
-	old.spec, old.key = d, key
-	if old.wanted && !same {
-		old.backup, old.starves = false, time.Time{}
-		r.launch(old)
+	for _, l := range old.change(d, key) {
+		switch {
+		case l.wanted():
+			r.launch(l)
+		case l.keeper != nil:
+			l.keeper.cancel()
+		}
 	}
 	return nil
 }
@@ -158,13 +162,22 @@ func (r *Relay) Start(id string) error {
 		return fmt.Errorf("start %s: %w", id, ErrUnknown)
 	}
 	defer r.note()
-	if d.wanted && d.keeper != nil {
-		d.keeper.retryNow()
+	if d.wanted && d.legs[0].keeper != nil {
+		for _, l := range d.active() {
+			if l.keeper != nil {
+				l.keeper.retryNow()
+			}
+		}
 		return nil
 	}
-	d.wanted, d.attempt, d.backup = true, 0, false
-	r.launch(d)
-	d.past = counts{}
+	d.wanted = true
+	for i := range d.legs {
+		d.legs[i].attempt, d.legs[i].backup = 0, i > 0
+	}
+	r.launchAll(d)
+	for i := range d.legs {
+		d.legs[i].past = counts{}
+	}
 	return nil
 }
 
@@ -182,15 +195,19 @@ func (r *Relay) Stop(id string) error {
 	return nil
 }
 
-// halt tells d's keeper to end; r.mu is held.
+// halt tells d's keepers to end; r.mu is held.
 func (r *Relay) halt(d *destination) {
-	d.wanted, d.starves = false, time.Time{}
-	if d.keeper == nil {
-		d.become(Off, "")
-		return
+	d.wanted = false
+	for i := range d.legs {
+		l := &d.legs[i]
+		l.starves = time.Time{}
+		if l.keeper == nil {
+			l.become(Off, "")
+			continue
+		}
+		l.keeper.cancel()
+		l.reason, l.nextTry = "stopping", time.Time{}
 	}
-	d.keeper.cancel()
-	d.reason, d.nextTry = "stopping", time.Time{}
 }
 
 // Statuses is how all destinations fare, in the order they were added.
@@ -213,31 +230,41 @@ func (r *Relay) find(id string) *destination {
 	return nil
 }
 
+// attempts is the keepers that have an attempt under way, and whether any destination is
+// started; r.mu is held.
+func (r *Relay) attempts() (under []*keeper, started bool) {
+	for _, d := range r.list {
+		started = started || d.wanted
+		for i := range d.legs {
+			if k := d.legs[i].keeper; k != nil && k.meter != nil {
+				under = append(under, k)
+			}
+		}
+	}
+	return under, started
+}
+
 // measure brings the links' counters up to date and takes the word "live" from
 // those that stopped proving it. It reports whether any destination is started.
 func (r *Relay) measure(now time.Time) bool {
 	r.mu.Lock()
-	var meters []*meter
-	started := false
-	for _, d := range r.list {
-		started = started || d.wanted
-		if d.keeper != nil && d.keeper.meter != nil {
-			meters = append(meters, d.keeper.meter)
-		}
+	under, started := r.attempts()
+	links := make([]*Link, len(under))
+	for i, k := range under {
+		links[i] = k.meter.link
 	}
 	r.mu.Unlock()
-	for _, m := range meters {
-		m.link.Measure() // asks the system: not under the mutex
+	for _, l := range links {
+		l.Measure() // asks the system: not under the mutex
 	}
 	r.hub.Keep(hub.Program, r.longestDelay())
 	program, _ := r.hub.Stream(hub.Program)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.program.add(now, program.Bytes)
-	for _, d := range r.list {
-		if d.keeper != nil && d.keeper.meter != nil {
-			d.keeper.look(now, r.program.kbps())
-		}
+	under, _ = r.attempts()
+	for _, k := range under {
+		k.look(now, r.program.kbps())
 	}
 	return started
 }

@@ -113,6 +113,16 @@ func stallCancelled(t *testing.T, out Output) {
 	}
 }
 
+func abandoned(t *testing.T, out Output) {
+	out.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
+	p := begin(t, out, 200_000)
+	p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
+	p.drop(relay.ErrStalled)
+	if err := p.result(700 * time.Millisecond); err != nil && !errors.Is(err, relay.ErrStalled) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
 func closing(t *testing.T, out Output) {
 	out.FarEnd.Behave(always(sink.Behaviour{CloseAfter: time.Second}))
 	p := begin(t, out, 3000)

@@ -53,6 +53,7 @@ func Test(t *testing.T, start func(t *testing.T) Output) {
 		"a refused key is ErrRefused and not repeated":                     refusal,
 		"a far end that stops reading is ErrStalled":                       stall,
 		"cancelling ends a stalled session in time":                        stallCancelled,
+		"a far end that was given up is left at once":                      abandoned,
 		"a far end that closes is an error":                                closing,
 		"a far end that resets is an error":                                reset,
 		"a far end that never answers can be cancelled":                    silent,
@@ -83,6 +84,7 @@ type push struct {
 	out    Output
 	link   *relay.Link
 	cancel context.CancelFunc
+	drop   context.CancelCauseFunc
 	ended  chan error
 }
 
@@ -105,8 +107,9 @@ func follow(t *testing.T, out Output, program *Program) *push {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	p.cancel = cancel
+	ctx, drop := context.WithCancelCause(t.Context())
+	cancel := func() { drop(nil) }
+	p.cancel, p.drop = cancel, drop
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -34,9 +34,9 @@ const (
 	// buffer hides, longer would show the show too late.
 	DefaultBacklog = 5 * time.Second
 
-	// DefaultStall is for how long a far end may take nothing before the connection
-	// is given up.
-	DefaultStall = 10 * time.Second
+	// DefaultStall is for how long a far end may take nothing at the most: the deadline
+	// that each write has. The supervisor, who knows the platform, gives up earlier.
+	DefaultStall = time.Minute
 )
 
 // Output sends to RTMP servers. Change its fields before the first Push only.
@@ -77,7 +77,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		return unlessDone(ctx, err)
 	}
 	defer l.Close()
-	l.stall = o.Stall
+	l.stall, l.armed = o.Stall, time.Time{} // not the handshake's deadline
 	s := newSession(l, to, link)
 	// Cancelled while we talk: there is nothing to unpublish yet.
 	stop := context.AfterFunc(ctx, l.interrupt)

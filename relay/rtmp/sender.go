@@ -75,12 +75,17 @@ func (s *sender) run(ctx context.Context) error {
 		listened <- err
 		s.line.finishBy(time.Now().Add(linger)) // a write that is under way may be stuck
 	}()
-	stop := context.AfterFunc(ctx, func() { s.line.finishBy(time.Now().Add(goodbye)) })
+	stop := context.AfterFunc(ctx, func() {
+		if relay.Abandoned(ctx) {
+			s.line.interrupt()
+		}
+		s.line.finishBy(time.Now().Add(goodbye))
+	})
 	defer stop()
 
 	err := s.send(within)
 	if ctx.Err() != nil || err == nil && within.Err() == nil {
-		s.unpublish(err == nil, listened)
+		s.unpublish(err == nil && !relay.Abandoned(ctx), listened)
 		return nil
 	}
 	if err != nil && !errors.Is(err, relay.ErrStalled) {

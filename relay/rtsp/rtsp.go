@@ -29,9 +29,9 @@ const (
 	// out up to a key frame.
 	DefaultBacklog = 5 * time.Second
 
-	// DefaultStall is for how long a far end may take nothing before the connection is
-	// given up.
-	DefaultStall = 10 * time.Second
+	// DefaultStall is for how long a far end may take nothing at the most: the deadline
+	// that each write has. The supervisor, who knows the platform, gives up earlier.
+	DefaultStall = time.Minute
 )
 
 // Output sends to RTSP servers. Change its fields before the first Push only.

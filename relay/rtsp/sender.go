@@ -80,7 +80,12 @@ func (s *sender) run(ctx context.Context) error {
 		close(gone)
 	}()
 	// A write that is under way ends soon enough for the goodbye.
-	defer context.AfterFunc(ctx, func() { s.line.finishBy(time.Now().Add(goodbye / 2)) })()
+	defer context.AfterFunc(ctx, func() {
+		if relay.Abandoned(ctx) {
+			s.line.finishBy(time.Now())
+		}
+		s.line.finishBy(time.Now().Add(goodbye / 2))
+	})()
 	err := s.loop(within)
 	ended := within.Err() != nil && ctx.Err() == nil // by the far end
 	if err != nil && !errors.Is(err, errTracks) {

@@ -81,7 +81,11 @@ func (s *sender) run(ctx context.Context) error {
 	}()
 	err := s.loop(within)
 	if ctx.Err() != nil || err == nil && within.Err() == nil {
-		s.leave(gone)
+		if relay.Abandoned(ctx) {
+			s.shutdown() // at once: what is in flight is lost
+		} else {
+			s.leave(gone)
+		}
 		s.Close()
 		<-gone
 		return nil

@@ -35,9 +35,9 @@ const (
 	// out up to a key frame.
 	DefaultBacklog = 5 * time.Second
 
-	// DefaultStall is for how long a far end may acknowledge nothing before the
-	// connection is given up.
-	DefaultStall = 10 * time.Second
+	// DefaultStall is for how long a far end may acknowledge nothing at the most. The
+	// supervisor, who knows the platform, gives up earlier.
+	DefaultStall = time.Minute
 )
 
 // Output sends to SRT listeners. Change its fields before the first Push only.

@@ -25,9 +25,9 @@ import (
 )
 
 const (
-	// DefaultStall is for how long a receiver may report nothing before the connection
-	// is given up.
-	DefaultStall = 10 * time.Second
+	// DefaultStall is for how long a receiver may report nothing at the most. The
+	// supervisor, who knows the platform, gives up earlier.
+	DefaultStall = time.Minute
 
 	// DefaultBacklog is how far a destination may fall behind before pictures are left
 	// out up to a key frame: WebRTC is for what is watched at once.
@@ -74,7 +74,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	s := newSender(p, sub, o, link)
 	link.Gauge(s.measure)
 	err = s.run(ctx)
-	end.leave()
+	end.leave() // also when it was given up: it would take the next session for a second one
 	return end.redacted(err)
 }
 

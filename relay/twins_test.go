@@ -1,0 +1,175 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/relay"
+)
+
+// pair is two far ends, each of which can be made to fail.
+type pair struct {
+	mu    sync.Mutex
+	fails map[string]error // by host
+	cut   map[string]context.CancelCauseFunc
+	open  map[string]int
+}
+
+func newPair() *pair {
+	return &pair{fails: map[string]error{}, cut: map[string]context.CancelCauseFunc{}, open: map[string]int{}}
+}
+
+func (p *pair) play(ctx context.Context, u *url.URL, link *relay.Link) error {
+	p.mu.Lock()
+	err := p.fails[u.Host]
+	within, cut := context.WithCancelCause(ctx)
+	p.cut[u.Host] = cut
+	p.open[u.Host]++
+	p.mu.Unlock()
+	defer func() { p.mu.Lock(); p.open[u.Host]--; p.mu.Unlock() }()
+	if err != nil {
+		return err
+	}
+	link.Accepted()
+	link.Live()
+	<-within.Done()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(within)
+}
+
+// fail ends the session at host, and lets none begin before it is mended.
+func (p *pair) fail(host string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fails[host] = err
+	if cut := p.cut[host]; cut != nil {
+		cut(err)
+	}
+}
+
+func (p *pair) sessions(host string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open[host]
+}
+
+func youTube() relay.Destination {
+	d := twitch()
+	d.Name, d.Twins = "YouTube", true
+	d.Patience = relay.Patience{Name: "YouTube", Grace: 60 * time.Second}
+	return d
+}
+
+func TestTwinsAreOneDestinationThatIsLiveWhileOneOfThemIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		b := start(t, p.play)
+		b.onAir()
+		b.put(youTube(), secret)
+		_ = b.Start("a")
+		b.is(relay.Live, "")
+		if p.sessions("main") != 1 || p.sessions("spare") != 1 || b.one().Reason != "" || b.one().Backup {
+			t.Fatalf("%v: %+v", p.open, b.one())
+		}
+		since := b.one().Since
+		time.Sleep(time.Minute)
+
+		p.fail("spare", io.EOF)
+		b.is(relay.Live, "YouTube: the backup is not live: it closed the connection")
+		time.Sleep(10 * time.Minute)
+		p.fail("spare", nil)
+		time.Sleep(time.Minute)
+		b.is(relay.Live, "")
+		if why := b.one().Reason; why != "" {
+			t.Fatalf("mended, it says %q", why)
+		}
+		if n := count(b.hosts(), "main"); n != 1 {
+			t.Fatalf("the primary was dialled %d times", n)
+		}
+
+		p.fail("main", relay.Say(relay.ErrRefused, "no key "+secret))
+		b.is(relay.Live, "YouTube: the primary is not live: it refused the stream: no key ***")
+		if st := b.one(); !st.Backup || st.Since.Before(since) {
+			t.Errorf("%+v", st)
+		}
+		p.fail("spare", io.EOF)
+		b.is(relay.Retrying, "YouTube (backup) closed the connection. YouTube ends the broadcast in about 60 s")
+		_ = b.Stop("a")
+		b.is(relay.Off, "")
+		if why := b.one().Reason; why != "" || p.sessions("main")+p.sessions("spare") != 0 {
+			t.Errorf("off: %q", why)
+		}
+	})
+}
+
+func count(all []string, one string) int {
+	return len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s != one }))
+}
+
+func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		b := start(t, p.play)
+		b.onAir()
+		d := youTube()
+		d.Twins = false
+		b.put(d, secret)
+		_ = b.Start("a")
+		b.is(relay.Live, "")
+		if len(b.hosts()) != 1 {
+			t.Fatalf("dialled %v", b.hosts())
+		}
+		steps := []struct {
+			change func()
+			key    string
+			main   int // how often the primary was dialled by then
+			open   map[string]int
+		}{
+			{func() { d.Twins = true }, secret, 1, map[string]int{"main": 1, "spare": 1}},
+			{func() { d.BackupURL = "rtmp://other/app" }, secret, 1, map[string]int{"main": 1, "other": 1}},
+			{func() { d.Twins = false }, secret, 1, map[string]int{"main": 1}},
+			{func() { d.Twins = true }, secret, 1, map[string]int{"main": 1, "other": 1}},
+			{func() {}, "new-key", 2, map[string]int{"main": 1, "other": 1}},
+			{func() { d.URL = "rtmp://elsewhere/app" }, "new-key", 2, map[string]int{"elsewhere": 1, "other": 1}},
+		}
+		for i, step := range steps {
+			step.change()
+			b.put(d, step.key)
+			b.is(relay.Live, "")
+			for _, host := range []string{"main", "spare", "other", "elsewhere"} {
+				if p.sessions(host) != step.open[host] {
+					t.Fatalf("step %d: %d sessions at %s", i, p.sessions(host), host)
+				}
+			}
+			if n := count(b.hosts(), "main"); n != step.main {
+				t.Fatalf("step %d: the primary was dialled %d times", i, n)
+			}
+		}
+	})
+}
+
+func TestTwinsNeedTwoDifferentAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, holds)
+		d := youTube()
+		for backup, want := range map[string]string{
+			"":                "to send to both servers at once, give the backup's address too",
+			"rtmp://main/app": "to send to both servers at once, the two addresses must differ",
+			"main/app":        "the backup address makes no sense: it must start with rtmp:// or rtmps://",
+		} {
+			d.BackupURL = backup
+			if err := b.Put(d, secret); !errors.Is(err, relay.ErrAddress) || err.Error() != want {
+				t.Errorf("%q: %v", backup, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,354 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/control"
+	"obvan/media/rtmp"
+	"obvan/media/rtmp/rtmptest"
+	"obvan/relay"
+)
+
+// Cameras with broken clocks. Each picture and each frame of sound says which one it
+// is, in a message that decoders pass over, so how far the two are apart at a
+// destination is known and not guessed.
+
+// marked is what stands before a number; none of its bytes can look like a start code.
+var marked = []byte("obvan e2e number")
+
+// number marks a unit as the n-th.
+func number(video bool, n int, data []byte) []byte {
+	id := append(bytes.Clone(marked), 0x80|byte(n>>14), 0x80|byte(n>>7&0x7f), 0x80|byte(n&0x7f), 0x80)
+	if !video { // a data_stream_element, which ends at a whole byte (ISO/IEC 14496-3, table 4.10)
+		return slices.Concat([]byte{0x81, byte(len(id))}, id, data)
+	}
+	// user_data_unregistered (H.264, D.1.7): the mark is its uuid
+	sei := slices.Concat([]byte{0x06, 0x05, byte(len(id))}, id, []byte{0x80})
+	return slices.Concat([]byte{0, 0, 0, byte(len(sei))}, sei, data)
+}
+
+// numberOf is a unit's number, -1 for one that the server made.
+func numberOf(data []byte) int {
+	at := bytes.Index(data, marked)
+	if at < 0 || at+len(marked)+3 > len(data) {
+		return -1
+	}
+	id := data[at+len(marked):]
+	return int(id[0]&0x7f)<<14 | int(id[1]&0x7f)<<7 | int(id[2]&0x7f)
+}
+
+// shot is a unit of a camera: when it was made and is sent, and what its clock says.
+type shot struct {
+	tag
+	n    int
+	made time.Duration // of a picture, when it is to be shown
+	due  time.Duration
+}
+
+// film is some seconds of a camera whose clock is right, with B-frames of so many
+// levels, and with sound.
+func film(t testing.TB, seconds int, x264 string) (all []shot) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "film.flv")
+	p := run(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=1000:r=48000",
+		"-t", fmt.Sprint(seconds), "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-threads", "1", "-b_strategy", "0",
+		"-x264-params", "keyint=30:min-keyint=30:scenecut=0:"+x264, "-c:a", "aac", "-ac", "2", path)
+	<-p.ended
+	counts := map[bool]int{}
+	for _, g := range readFLV(t, path) {
+		s := shot{tag: g, n: counts[g.video], made: g.pts, due: g.dts}
+		if !g.config {
+			counts[g.video]++
+			s.data = number(g.video, s.n, g.data)
+		}
+		all = append(all, s)
+	}
+	if counts[true] < 30*seconds || counts[false] < 46*seconds {
+		t.Fatalf("%d pictures and %d frames of sound in %d s", counts[true], counts[false], seconds)
+	}
+	return all
+}
+
+// publish sends a film to the studio in real time, until it or the test ends.
+func (s *studio) publish(feed string, all []shot) (ended func()) {
+	s.t.Helper()
+	c := rtmptest.Dial(s.t, s.listen["rtmp"])
+	c.Connect("live")
+	if code, words := c.Publish(feed); code != "NetStream.Publish.Start" {
+		s.t.Fatalf("%s: %s", code, words)
+	}
+	var sending sync.WaitGroup
+	began := time.Now()
+	sending.Go(func() {
+		for _, u := range all {
+			pause(s.t, time.Until(began.Add(u.due)))
+			kind, head := rtmp.TypeAudio, []byte{0xaf, 1}
+			if u.video { // Adobe FLV 10.1, E.4.3.1
+				late := (u.pts - u.dts).Milliseconds()
+				kind, head = rtmp.TypeVideo, []byte{0x27, 1, byte(late >> 16), byte(late >> 8), byte(late)}
+				if u.key {
+					head[0] = 0x17
+				}
+			}
+			if u.config {
+				head[1] = 0
+			}
+			c.Media(kind, uint32(u.dts.Milliseconds()), append(head, u.data...))
+		}
+	})
+	return sending.Wait
+}
+
+// stretch is a part of a film that has to be in sync where it arrives.
+type stretch struct {
+	name     string
+	from, to time.Duration
+}
+
+// apart is how far sound lies behind the picture at the destination, at worst, in a
+// stretch of the film.
+func apart(t testing.TB, sent []shot, got []tag, in stretch) (worst time.Duration) {
+	t.Helper()
+	type name struct {
+		video bool
+		n     int
+	}
+	made := map[name]time.Duration{}
+	for _, u := range sent {
+		if !u.config {
+			made[name{u.video, u.n}] = u.made
+		}
+	}
+	type moment struct{ made, late time.Duration }
+	var pictures, sounds []moment
+	for _, g := range got {
+		at, known := made[name{g.video, numberOf(g.data)}]
+		m := moment{at, g.pts - at}
+		switch {
+		case g.config || !known || at < in.from || at >= in.to:
+		case g.video:
+			pictures = append(pictures, m)
+		default:
+			sounds = append(sounds, m)
+		}
+	}
+	if want := int((in.to - in.from).Seconds() * 30); len(pictures) < want-2 || len(sounds) < want*46875/30000-3 {
+		t.Errorf("%s: %d pictures and %d frames of sound in %v", in.name, len(pictures), len(sounds), in.to-in.from)
+	}
+	for _, s := range sounds {
+		best := slices.MinFunc(pictures, func(a, b moment) int { return int((a.made - s.made).Abs() - (b.made - s.made).Abs()) })
+		if off := s.late - best.late; off.Abs() > worst.Abs() {
+			worst = off
+		}
+	}
+	t.Logf("%s: sound %v behind the picture at worst", in.name, worst)
+	if worst.Abs() > 40*time.Millisecond {
+		t.Errorf("%s: sound and picture are %v apart", in.name, worst)
+	}
+	return worst
+}
+
+// onAir publishes films, brings the first on air and has nginx record the program.
+func (s *studio) onAir(films map[string][]shot, first string) (far *nginx, ended func()) {
+	s.t.Helper()
+	far = startNginx(s.t, "")
+	s.do("destination.add", map[string]any{"id": "far", "name": "far", "url": far.url(), "key": "key-far"})
+	began := time.Now()
+	var ends []func()
+	for name, all := range films {
+		ends = append(ends, s.publish(name, all))
+	}
+	s.live(5*time.Second, first)
+	s.cut(first)
+	s.do("destination.start", map[string]any{"id": "far"})
+	s.destinationLive(8*time.Second, "far")
+	if took := time.Since(began); took > sound {
+		s.t.Fatalf("the destination is live after %v: the clocks break before", took)
+	}
+	return far, func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+}
+
+// sound is how long clocks are well: until then the destination has to be live.
+const sound = 7 * time.Second
+
+// received is what arrived at the destination, by the only connection there was.
+func (s *studio) received(far *nginx) []tag {
+	s.t.Helper()
+	if d := destination(s.state(), "far"); d.Attempt > 1 || d.State != relay.Live {
+		s.t.Errorf("%s, attempt %d: %s", d.State, d.Attempt, d.Reason)
+	}
+	s.do("destination.stop", map[string]any{"id": "far"})
+	path := far.onlyRecording(s.t)
+	decodePictures(s.t, path)
+	decodeBeeps(s.t, path)
+	tags := readFLV(s.t, path)
+	line := checkTimeline(s.t, tags, time.Second)
+	s.t.Logf("%v", line)
+	if len(line.gaps) > 0 {
+		s.t.Errorf("gaps between pictures: %v", line.gaps)
+	}
+	return tags
+}
+
+// checkOrder fails the test where a picture is missing.
+func checkOrder(t testing.TB, tags []tag) {
+	t.Helper()
+	last := -1
+	for _, g := range pick(tags, true) {
+		n := numberOf(g.data)
+		if last >= 0 && n != last+1 {
+			t.Errorf("picture %d follows picture %d", n, last)
+		}
+		last = n
+	}
+}
+
+// mended is what the panel says was repaired of the feed.
+func (s *studio) mended(feed string) map[string]uint64 {
+	s.t.Helper()
+	for _, f := range s.state().Feeds {
+		if f.ID == feed {
+			s.t.Logf("mended: %v", f.Repairs)
+			return f.Repairs
+		}
+	}
+	s.t.Errorf("%s is not in the state", feed)
+	return nil
+}
+
+// brokenCase is a camera, what is wrong with it, and what has to be counted.
+type brokenCase struct {
+	name     string
+	x264     string
+	seconds  int
+	spoil    func(u *shot)
+	inSync   []stretch
+	repaired []string
+}
+
+// brokenCases are three: with the camera without sound they run at the same time.
+func brokenCases() []brokenCase {
+	const second = time.Second
+	return []brokenCase{
+		{"a clock that wraps, jumps ahead, jumps back and starts again", "bframes=0", 17, leaps, []stretch{
+			{"before", 5 * second, sound}, {"wrapped at 32 bits", 9 * second, 10 * second}, {"two hours ahead", 11 * second, 12 * second},
+			{"twenty minutes back", 13 * second, 14 * second}, {"from zero", 15 * second, 17 * second},
+		}, []string{"jumps"}},
+		{"decode times that are doubled, too late for the reordering, and those of arrival", "bframes=3:b-pyramid=normal:ref=3", 17, disorder, []stretch{
+			{"before", 5 * second, sound}, {"doubled times", sound, 10 * second}, {"reordered deeper than promised", 11 * second, 13 * second},
+			{"shown before decoded", 14 * second, 17 * second},
+		}, []string{"backwards", "composition"}},
+		{"sound that runs away from the picture", "bframes=0", 22, func(u *shot) {
+			if !u.video { // a sound card that is slow by half a percent; its samples are counted
+				u.due += u.due / 200
+				u.made = u.due
+			}
+		}, []stretch{{"mended", 14 * second, 21 * second}}, []string{"drift"}},
+	}
+}
+
+// leaps is a clock that does not stay where it was.
+func leaps(u *shot) {
+	const hour = time.Hour
+	var by time.Duration
+	switch at := u.due; {
+	case at < 10*time.Second: // it wraps after eight seconds
+		by = (1<<32)*time.Millisecond - 8*time.Second
+	case at < 12*time.Second:
+		by = 2 * hour
+	case at < 14*time.Second:
+		by = 2*hour - 20*time.Minute
+	default:
+		by = -14 * time.Second
+	}
+	u.dts, u.pts = u.dts+by, u.pts+by
+}
+
+// disorder is decode times that can't be right.
+func disorder(u *shot) {
+	switch at := u.due; {
+	case u.config || at < sound:
+	case at < 10*time.Second:
+		if u.n%4 == 3 { // that of the unit before
+			period := 1024 * time.Second / 48000
+			if u.video {
+				period = time.Second / 30
+			}
+			u.dts, u.pts = u.dts-period, u.pts-period
+		}
+	case at < 13*time.Second:
+		if u.video {
+			u.dts += 33 * time.Millisecond
+		}
+	case u.video:
+		u.dts += 66 * time.Millisecond
+	}
+}
+
+func TestBrokenClocksAreMendedOnTheWayToADestination(t *testing.T) {
+	t.Run("sound that is not there, and sound that pauses", silences)
+	for _, c := range brokenCases() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			all := film(t, c.seconds, c.x264)
+			for i := range all {
+				c.spoil(&all[i])
+			}
+			slices.SortStableFunc(all, func(a, b shot) int { return int(a.due - b.due) })
+			far, ended := s.onAir(map[string][]shot{"cam": all}, "cam")
+			ended()
+			repairs := s.mended("cam")
+			for _, kind := range c.repaired {
+				if repairs[kind] == 0 {
+					t.Errorf("%s were not counted", kind)
+				}
+			}
+			if len(repairs) != len(c.repaired) {
+				t.Errorf("mended: %v", repairs)
+			}
+			tags := s.received(far)
+			checkOrder(t, tags)
+			for _, part := range c.inSync {
+				apart(t, all, tags, part)
+			}
+		})
+	}
+}
+
+// silences is a camera without sound, which goes out with silence, and then one whose
+// sound pauses.
+func silences(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	all := film(t, 12, "bframes=0")
+	mute := slices.DeleteFunc(slices.Clone(all), func(u shot) bool { return !u.video })
+	all = slices.DeleteFunc(all, func(u shot) bool { return !u.video && u.dts > sound && u.dts < sound+1500*time.Millisecond })
+	far, ended := s.onAir(map[string][]shot{"mute": mute, "cam": all}, "mute")
+	s.await(time.Second, "the panel says so", func(st control.State) bool {
+		return slices.ContainsFunc(st.Feeds, func(f control.Feed) bool { return f.ID == "mute" && slices.Contains(f.Notes, "no sound") })
+	})
+	pause(t, time.Second)
+	s.cut("cam")
+	ended()
+	if repairs := s.mended("cam"); len(repairs) > 0 {
+		t.Errorf("mended: %v", repairs)
+	}
+	tags := s.received(far)
+	apart(t, all, tags, stretch{"after the pause", 9 * time.Second, 12 * time.Second})
+	frames := pick(tags, false)
+	silent := slices.IndexFunc(frames, func(g tag) bool { return numberOf(g.data) >= 0 })
+	if silent < 40 {
+		t.Errorf("%d frames of silence before the first of sound, of %d", silent, len(frames))
+	}
+}

@@ -44,9 +44,9 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"feed.add", `{"id":"cam1","name":"x","url":"camera"}`, "must look like rtsp://host/path"},
 		{"feed.add", `{"id":"cam1","name":"x","url":"gopher://host/x"}`, "there is no way to pull gopher"},
 		{"feed.add", `{"id":"cam1","name":"x","key":"a b c d"}`, "the argument key must be"},
-		{"destination.add", `{"name":"x","url":"rtmp://"}`, "must look like rtmp://host/app"},
-		{"destination.add", `{"id":"../x","name":"x","url":"rtmp://h/app"}`, "the argument id must be"},
-		{"destination.add", `{"name":"x","url":"rtmp://h/app","key":"a\nb"}`, "the argument key must be"},
+		{"destination.add", `{"name":"x","url":"rtmp://"}`, "must look like rtmp://server/app"},
+		{"destination.add", `{"id":"../x","name":"x","url":"rtmp://h/app"}`, "the id must be"},
+		{"destination.add", `{"name":"x","url":"rtmp://h/app","key":"a\nb"}`, "the stream key (key) must have"},
 	} {
 		_, err := h.run(t.Context(), as(Admin), c.command, []byte(c.args))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

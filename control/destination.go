@@ -12,7 +12,8 @@ type DestinationAddArgs struct {
 	Name      string `json:"name" example:"Main channel"`                          // what people call it
 	URL       string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key
 	Key       string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key; it is never shown again
-	BackupURL string `json:"backupUrl,omitempty"`                                  // tried in turn with url
+	BackupURL string `json:"backupUrl,omitempty"`                                  // tried in turn with url, or see twins
+	Twins     bool   `json:"twins,omitempty"`                                      // to url and backupUrl at once: for platforms whose preset says so
 	Platform  string `json:"platform,omitempty" example:"youtube"`                 // a preset's name
 	Enabled   *bool  `json:"enabled,omitempty"`                                    // show.live starts it; left out: true
 	DelayMs   int64  `json:"delayMs,omitempty"`                                    // how far it stays behind the program, at most 60000
@@ -30,6 +31,7 @@ type DestinationUpdateArgs struct {
 	URL       *string `json:"url,omitempty"`                                        // secrets written as *** stay what they were; another host needs the key again
 	Key       *string `json:"key,omitempty" secret:"true" example:"mnop-qrst-uvwx"` // "" takes it away
 	BackupURL *string `json:"backupUrl,omitempty"`
+	Twins     *bool   `json:"twins,omitempty"` // on air, only the connection concerned is begun or ended
 	Platform  *string `json:"platform,omitempty"`
 	Enabled   *bool   `json:"enabled,omitempty"`
 	DelayMs   *int64  `json:"delayMs,omitempty"`
@@ -50,11 +52,11 @@ func destinationCommands() []Command {
 		command("destination.add", Director, "Add a destination. It is not started.",
 			func(ctx context.Context, s *Studio, args DestinationAddArgs) (DestinationAdded, error) {
 				return s.addDestination(ctx, args)
-			}, relay.ErrExists, relay.ErrUnsupported, relay.ErrAddress),
+			}, relay.ErrExists, relay.ErrAddress),
 		command("destination.update", Director, "Change a destination. One that is on air reconnects when its address, key or delay changed.",
 			func(ctx context.Context, s *Studio, args DestinationUpdateArgs) (nothing, error) {
 				return nothing{}, s.updateDestination(ctx, args)
-			}, relay.ErrUnknown, relay.ErrUnsupported, relay.ErrAddress),
+			}, relay.ErrUnknown, relay.ErrAddress),
 		byID("destination.remove", "Stop a destination and forget it and its key.", (*Studio).removeDestination),
 		byID("destination.start", "Send the program to a destination.", (*Studio).startDestination),
 		byID("destination.stop", "Stop sending to a destination.", (*Studio).stopDestination),

@@ -34,19 +34,19 @@ func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 func (s *Studio) addDestination(ctx context.Context, args DestinationAddArgs) (added DestinationAdded, err error) {
 	d := keptDestination{Destination: relay.Destination{ID: args.ID, Enabled: args.Enabled == nil || *args.Enabled}}
 	var secret destinationSecret
-	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Platform: &args.Platform, DelayMs: &args.DelayMs}
+	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Twins: &args.Twins, Platform: &args.Platform, DelayMs: &args.DelayMs}
 	if err := changeDestination(update, &d, &secret); err != nil {
 		return added, err
 	}
 	if args.ID != "" && !idPattern.MatchString(args.ID) {
-		return added, badf("the argument id must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit")
+		return added, badf("the id must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit")
 	}
 	err = s.edit(ctx, func(k *kept, sec *secrets) error {
 		if d.ID == "" {
 			d.ID = freeID(k, d.Name)
 		}
 		if k.destination(d.ID) >= 0 {
-			return fmt.Errorf("add destination %s: %w", quote(d.ID), relay.ErrExists)
+			return fmt.Errorf("destination %s: %w", quote(d.ID), relay.ErrExists)
 		}
 		if len(k.Destinations) >= mostDestinations {
 			return badf("there are %d destinations already: that is all this studio takes", mostDestinations)
@@ -101,15 +101,18 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 	if args.Key != nil {
 		secret.Key = strings.TrimSpace(*args.Key)
 		if len(secret.Key) > longestKey || strings.ContainsFunc(secret.Key, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-			return badf("the argument key must be at most %d characters without spaces", longestKey)
+			return badf("the stream key (key) must have no spaces, and at most %d characters", longestKey)
 		}
 	}
 	if err := changeAddresses(args, secret); err != nil {
 		return err
 	}
+	if args.Twins != nil {
+		d.Twins = *args.Twins
+	}
 	if args.Platform != nil {
 		if d.Platform = *args.Platform; d.Platform != "" && !idPattern.MatchString(d.Platform) {
-			return badf("the argument platform must be a preset's name")
+			return badf("the platform must be the name of a preset, such as youtube")
 		}
 	}
 	if args.Enabled != nil {
@@ -117,7 +120,7 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 	}
 	if args.DelayMs != nil {
 		if d.DelayMs = *args.DelayMs; d.DelayMs < 0 || d.DelayMs > relay.MaxDelay.Milliseconds() {
-			return badf("the argument delayMs must be 0 to %d", relay.MaxDelay.Milliseconds())
+			return badf("the delay (delayMs) must be 0 to %d ms", relay.MaxDelay.Milliseconds())
 		}
 	}
 	d.URL, d.BackupURL, d.HasKey = shown(secret.URL), shown(secret.BackupURL), secret.Key != ""
@@ -133,7 +136,7 @@ func changeAddresses(args DestinationUpdateArgs, secret *destinationSecret) (err
 			return err
 		}
 		if _, err := addressOf(secret.URL); err != nil {
-			return badf("the argument url must look like rtmp://host/app")
+			return badf("the server address (url) must look like rtmp://server/app")
 		}
 	}
 	if args.BackupURL != nil {
@@ -141,7 +144,7 @@ func changeAddresses(args DestinationUpdateArgs, secret *destinationSecret) (err
 			return err
 		}
 		if _, err := addressOf(secret.BackupURL); err != nil && secret.BackupURL != "" {
-			return badf("the argument backupUrl must look like rtmp://host/app")
+			return badf("the backup address (backupUrl) must look like rtmp://server/app")
 		}
 	}
 	if args.Key == nil && was.Key != "" {

@@ -117,7 +117,7 @@ type fakeRelay struct{ *desk }
 func (r fakeRelay) Put(d relay.Destination, key string) error {
 	u, err := url.Parse(d.URL)
 	if err != nil || u.Scheme != "rtmp" && u.Scheme != "rtmps" {
-		return relay.ErrUnsupported
+		return relay.ErrAddress
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

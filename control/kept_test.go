@@ -214,7 +214,7 @@ func TestAKeyThatWasPastedWithItsAddressIsTakenApart(t *testing.T) {
 func TestADestinationThatTheRelayDoesNotTakeStaysInTheList(t *testing.T) {
 	h := open(t)
 	h.do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app"}`)
-	if _, err := h.run(t.Context(), as(Admin), "destination.add", []byte(`{"name":"B","url":"srt://h.example:9000"}`)); !errors.Is(err, relay.ErrUnsupported) {
+	if _, err := h.run(t.Context(), as(Admin), "destination.add", []byte(`{"name":"B","url":"srt://h.example:9000"}`)); !errors.Is(err, relay.ErrAddress) {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(h.dir, "secrets.json"))

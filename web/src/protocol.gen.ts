@@ -96,8 +96,10 @@ export interface DestinationAddArgs {
   url: string;
   /** the platform's stream key; it is never shown again */
   key?: string;
-  /** tried in turn with url */
+  /** tried in turn with url, or see twins */
   backupUrl?: string;
+  /** to url and backupUrl at once: for platforms whose preset says so */
+  twins?: boolean;
   /** a preset's name */
   platform?: string;
   /** show.live starts it; left out: true */
@@ -134,6 +136,8 @@ export interface DestinationStatus {
   hasKey: boolean;
   /** how far it stays behind the program, at most 60000 */
   delayMs?: number;
+  /** to URL and BackupURL at once, where the platform wants that; else in turn */
+  twins?: boolean;
   state: DestinationState;
   /** one sentence, in words, without secrets */
   reason?: string;
@@ -165,6 +169,8 @@ export interface DestinationUpdateArgs {
   /** "" takes it away */
   key?: string;
   backupUrl?: string;
+  /** on air, only the connection concerned is begun or ended */
+  twins?: boolean;
   platform?: string;
   enabled?: boolean;
   delayMs?: number;

@@ -1,0 +1,40 @@
+package control
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTwinsAreKeptAndEdited(t *testing.T) {
+	h := open(t)
+	h.do(t, "destination.add", `{"id":"yt","name":"YT","url":"rtmps://a.example/live2","backupUrl":"rtmps://b.example/live2","twins":true,"key":"abcd"}`)
+	if d := h.desk.dests[0]; !d.Twins || d.BackupURL != "rtmps://b.example/live2" {
+		t.Fatalf("%+v", d)
+	}
+	h.do(t, "destination.update", `{"id":"yt","name":"YouTube"}`)
+	if !h.desk.dests[0].Twins {
+		t.Fatal("a rename parted the twins")
+	}
+	h.do(t, "destination.update", `{"id":"yt","twins":false}`)
+	if h.desk.dests[0].Twins {
+		t.Fatal("still twins")
+	}
+}
+
+func TestWhatIsWrongWithADestinationIsSaidInPlainWords(t *testing.T) {
+	h := open(t)
+	for args, want := range map[string]string{
+		`{"name":"A","url":"a.example"}`:                                                     "the server address (url) must look like rtmp://server/app",
+		`{"name":"A","url":"rtmp://a.example/app","backupUrl":"nowhere"}`:                    "the backup address (backupUrl) must look like rtmp://server/app",
+		`{"name":"A","url":"rtmp://a.example/app","key":"two words"}`:                        "the stream key (key) must have no spaces, and at most 512 characters",
+		`{"name":"A","url":"rtmp://a.example/app","delayMs":70000}`:                          "the delay (delayMs) must be 0 to 60000 ms",
+		`{"name":"A","url":"rtmp://a.example/app","platform":"you tube"}`:                    "the platform must be the name of a preset, such as youtube",
+		`{"name":"A","url":"rtmp://a.example/app","id":"not an id"}`:                         "the id must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit",
+		`{"name":"A","url":"rtmp://a.example/app","key":"` + strings.Repeat("x", 513) + `"}`: "the stream key (key) must have no spaces, and at most 512 characters",
+	} {
+		_, err := h.run(t.Context(), as(Admin), "destination.add", []byte(args))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}

@@ -13,7 +13,10 @@ import (
 	"obvan/media/flv"
 )
 
-const maxTag = 4 << 20
+const (
+	maxTag   = 4 << 20
+	videoTag = 9
+)
 
 var errTag = errors.New("ffmpeg sent no FLV")
 
@@ -66,7 +69,7 @@ func tag(r *bufio.Reader) (at time.Duration, body []byte, err error) {
 	if size > maxTag {
 		return 0, nil, errTag
 	}
-	if head[0]&0x1f != 9 {
+	if head[0]&0x1f != videoTag {
 		_, err := r.Discard(size + 4)
 		return 0, nil, err
 	}

@@ -81,11 +81,12 @@ func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c := &child{tracks: media.Tracks{*first.Info()}, base: first.DTS}
-	if c.ts, err = mpegts.NewWriter(&c.tracks); err != nil {
+	format, err := c.contain()
+	if err != nil {
 		return last, fmt.Errorf("%w: %w", ErrCoding, err)
 	}
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
-		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "mpegts", "-i", "pipe:0",
+		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", format, "-i", "pipe:0",
 		"-copyts", "-an", "-vf", "scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-threads", "1",
 		"-g", "30", "-crf", "24", "-maxrate", "1500k", "-bufsize", "750k", "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
@@ -135,7 +136,7 @@ func startPiped(cmd *exec.Cmd) (in, out *os.File, err error) {
 type child struct {
 	tracks media.Tracks // the picture alone
 	base   time.Duration
-	ts     *mpegts.Writer
+	to     container
 
 	mu   sync.Mutex
 	sent []stamp // the newest pictures that were handed over
@@ -164,7 +165,7 @@ func (c *child) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au 
 			one := au
 			one.Tracks, one.Track = &c.tracks, 0
 			var err error
-			if buf, err = c.ts.Append(buf[:0], &one, lead-c.base); err != nil {
+			if buf, err = c.to.Append(buf[:0], &one, lead-c.base); err != nil {
 				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
 			}
 			_ = in.SetWriteDeadline(time.Now().Add(stall))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -110,6 +111,59 @@ func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
 			t.Fatalf("picture %d at %v after %v", n, au.PTS, last)
 		}
 		last = au.PTS
+	}
+}
+
+// live is units as a camera sends them: in decode order, each at its decode time.
+func live(ctx context.Context, to *hub.Publisher, units []media.AccessUnit) {
+	for began, n := time.Now(), 0; n < len(units); n++ {
+		select {
+		case <-time.After(time.Until(began.Add(units[n].DTS - units[0].DTS))):
+			to.Write(units[n])
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A picture can't be shown before those that are decoded before it, but no later.
+func TestASmallPictureIsThereSoonAfterTheOriginal(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	track, units := film(t, ffmpeg)
+	h := hub.New()
+	from, _ := h.Publish("obs", hub.Origin{})
+	defer from.Close()
+	from.SetTracks(media.Tracks{track})
+	to, _ := h.Publish("small", hub.Origin{})
+	defer to.Close()
+	in, _ := h.Subscribe("obs")
+	defer in.Close()
+	out, _ := h.Subscribe("small")
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() {
+		if err := Run(ctx, ffmpeg, in, to); err != nil {
+			t.Error(err)
+		}
+	})
+	began := time.Now()
+	all.Go(func() { live(ctx, from, units) })
+	var late []time.Duration
+	for range len(units) - 10 {
+		au, err := out.Next(ctx)
+		if err != nil {
+			t.Fatalf("after %d pictures: %v", len(late), err)
+		}
+		late = append(late, time.Since(began)-(au.PTS-units[0].DTS)) // it may be decoded when its time to be shown has come
+	}
+	late = late[len(late)/2:] // ffmpeg has started
+	slices.Sort(late)
+	t.Logf("behind the time to show it: soonest %v, median %v, longest %v", late[0], late[len(late)/2], late[len(late)-1])
+	if late[0] > 30*time.Millisecond { // others may keep the machine busy
+		t.Errorf("the soonest is %v late", late[0])
 	}
 }
 

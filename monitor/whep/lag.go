@@ -8,26 +8,30 @@ import (
 
 const (
 	lagWindow = 2 * time.Second
+	lagFirst  = time.Second           // a picture that begins to play may jump
 	lagStep   = 30 * time.Millisecond // less is not worth a jump of the picture
 	lagMost   = time.Second           // beyond, it is no live picture any more
 )
 
 // lag finds how much later a stream's sound comes than the picture that it belongs
-// to: ffmpeg's RTSP, say, sends up to 0.7 s of sound in one packet. Who hears a
-// stream has its pictures held back for so long.
+// to: ffmpeg's RTSP, say, sends up to 0.7 s of sound in one packet. It is negative
+// where the picture is later, as small ones are. Who hears a stream has its pictures
+// held back for so long.
 type lag struct {
-	late time.Duration
+	late  time.Duration
+	known bool // late was measured
 
 	from            time.Time // of this window
 	pictures        int
 	sounds          int
-	soonest, latest time.Duration // of pictures and of sounds: arrival less PTS
+	soonest, latest time.Duration // of pictures and of sounds: when there, less PTS
 	lower           int           // windows in which the sound came sooner
 	epoch           time.Time
 }
 
-func (l *lag) picture(au *media.AccessUnit) {
-	at := l.since(au)
+// picture is told of one that was there at now.
+func (l *lag) picture(au *media.AccessUnit, now time.Time) {
+	at := l.since(au, now)
 	if l.pictures == 0 || at < l.soonest {
 		l.soonest = at
 	}
@@ -38,31 +42,35 @@ func (l *lag) sound(au *media.AccessUnit) {
 	if !au.Arrived.After(l.from) { // another viewer has told already
 		return
 	}
-	at := l.since(au)
+	at := l.since(au, au.Arrived)
 	if l.sounds == 0 || at > l.latest {
 		l.latest = at
 	}
 	l.sounds++
-	if l.pictures > 0 && au.Arrived.Sub(l.from) > lagWindow {
+	window := lagWindow
+	if !l.known {
+		window = lagFirst
+	}
+	if l.pictures > 0 && au.Arrived.Sub(l.from) > window {
 		l.judge(au.Arrived)
 	}
 }
 
-// since is when a unit arrived, less its time on the stream's clock.
-func (l *lag) since(au *media.AccessUnit) time.Duration {
+// since is when a unit was there, less its time on the stream's clock.
+func (l *lag) since(au *media.AccessUnit, there time.Time) time.Duration {
 	if l.epoch.IsZero() {
-		l.epoch, l.from = au.Arrived, au.Arrived
+		l.epoch, l.from = there, there
 	}
-	return au.Arrived.Sub(l.epoch) - au.PTS
+	return there.Sub(l.epoch) - au.PTS
 }
 
 // judge ends a window. Sound that comes later counts at once; that it comes sooner
 // must last, as each change makes the picture jump.
 func (l *lag) judge(now time.Time) {
-	late := min(max(l.latest-l.soonest, 0), lagMost)
+	late := min(max(l.latest-l.soonest, -soundTakes), lagMost)
 	switch {
-	case late > l.late+lagStep:
-		l.late, l.lower = late, 0
+	case !l.known || late > l.late+lagStep:
+		l.late, l.lower, l.known = late, 0, true
 	case late < l.late-lagStep:
 		if l.lower++; l.lower >= 3 {
 			l.late, l.lower = late, 0

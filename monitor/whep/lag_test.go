@@ -13,7 +13,7 @@ func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
 	// talk is some seconds of a stream whose sound comes so much after its picture.
 	talk := func(l *lag, from, seconds int, later func(at time.Duration) time.Duration) {
 		for at := time.Duration(from) * time.Second; at < time.Duration(from+seconds)*time.Second; at += period {
-			l.picture(&media.AccessUnit{PTS: at, Arrived: begin.Add(at)})
+			l.picture(&media.AccessUnit{PTS: at}, begin.Add(at))
 			heard := &media.AccessUnit{PTS: at, Arrived: begin.Add(at + later(at))}
 			l.sound(heard)
 			l.sound(heard) // another viewer sees it, too
@@ -24,8 +24,8 @@ func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
 	}
 	var l lag
 	talk(&l, 0, 5, always(20*time.Millisecond))
-	if l.late > lagStep {
-		t.Fatalf("sound that comes with the picture: %v", l.late)
+	if l.late != 20*time.Millisecond {
+		t.Fatalf("sound that comes nearly with the picture: %v", l.late)
 	}
 	talk(&l, 5, 5, func(at time.Duration) time.Duration { return 700*time.Millisecond - at%(700*time.Millisecond) })
 	if l.late < 600*time.Millisecond || l.late > 700*time.Millisecond {
@@ -39,6 +39,15 @@ func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
 	if l.late > lagStep {
 		t.Fatalf("sound that has come well for long: %v", l.late)
 	}
+	var made lag
+	talk(&made, 0, 5, always(-40*time.Millisecond))
+	if made.late != -40*time.Millisecond {
+		t.Fatalf("a picture that comes later than its sound: %v", made.late)
+	}
+	talk(&made, 5, 9, always(-time.Second))
+	if made.late != -soundTakes {
+		t.Fatalf("a picture that comes so late that it is shown at once: %v", made.late)
+	}
 	talk(&l, 22, 5, always(time.Hour))
 	if l.late > lagMost {
 		t.Fatalf("a broken clock holds pictures back by %v", l.late)
@@ -46,13 +55,11 @@ func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
 }
 
 func TestTheDelayThatBrowsersAreToldFits(t *testing.T) {
-	for _, late := range []time.Duration{0, 25 * time.Millisecond, lagMost, time.Hour} {
-		for _, most := range []playout{playAtOnce, playSmooth} {
-			p := playInSync(late, most)
-			low, high := int(p[0])<<4|int(p[1])>>4, int(p[1]&0xf)<<8|int(p[2])
-			if low < 11 || high < low || high > 0xfff || most == playSmooth && high < 1000 {
-				t.Errorf("%v: %d to %d", late, low, high)
-			}
+	for late, want := range map[time.Duration]int{-soundTakes: 0, -time.Hour: 0, 0: int(soundTakes.Milliseconds()) / 10, lagMost: int((lagMost + soundTakes).Milliseconds()) / 10, time.Hour: 0xff0} {
+		p := playInSync(late)
+		low, high := int(p[0])<<4|int(p[1])>>4, int(p[1]&0xf)<<8|int(p[2])
+		if low != want || high < low || high < 1000 {
+			t.Errorf("%v: %d to %d, want from %d", late, low, high, want)
 		}
 	}
 }

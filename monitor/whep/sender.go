@@ -113,10 +113,12 @@ const soundTakes = 110 * time.Millisecond
 
 // playInSync holds pictures back for sound that comes so much later. Browsers would
 // find it out by themselves, but slowly (20 s for a camera that sends its sound in
-// lumps) and not at all where they are to show pictures at once.
-func playInSync(late time.Duration, most playout) playout {
-	steps := min((late+soundTakes)/(10*time.Millisecond), 0xff0)
-	room := max(steps+10, time.Duration(most[1]&0xf)<<8|time.Duration(most[2]))
+// lumps), only to within 30 ms, and not at all where they are to show pictures at
+// once: they have to have room for what they find.
+func playInSync(late time.Duration) playout {
+	const step = 10 * time.Millisecond
+	steps := min(max(late+soundTakes+step/2, 0)/step, 0xff0)
+	room := max(steps, time.Duration(playSmooth[1])<<8|time.Duration(playSmooth[2]))
 	return playout{byte(steps >> 4), byte(steps<<4) | byte(room>>8), byte(room)}
 }
 

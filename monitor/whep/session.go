@@ -25,8 +25,9 @@ type session struct {
 	repeated int
 }
 
-// unit sends a picture. It fails when the viewer is gone, or can't be shown more.
-func (s *session) unit(au *media.AccessUnit) error {
+// unit sends a picture, of a stream that is so much further. It fails when the viewer
+// is gone, or can't be shown more.
+func (s *session) unit(au *media.AccessUnit, behind time.Duration) error {
 	if au.Tracks != s.tracks {
 		if err := watchable(au.Tracks); err != nil {
 			return err
@@ -34,7 +35,6 @@ func (s *session) unit(au *media.AccessUnit) error {
 		s.tracks = au.Tracks
 	}
 	if !au.Video() {
-		s.viewer.source.heard(au)
 		return nil
 	}
 	payloads, show, err := s.viewer.source.picture(au)
@@ -42,7 +42,7 @@ func (s *session) unit(au *media.AccessUnit) error {
 		return err
 	}
 	out := s.viewer.picture
-	out.delay = s.delay(au, show)
+	out.delay = s.delay(au, show, behind)
 	s.gather()
 	s.burst.begin()
 	err = out.send(payloads, rtpTime(au.PTS, videoRate))
@@ -56,15 +56,15 @@ func (s *session) unit(au *media.AccessUnit) error {
 
 // delay is how long a picture may be held back. Those that a viewer begins with are
 // old already.
-func (s *session) delay(au *media.AccessUnit, show hints) playout {
-	most := playAtOnce
-	if show.smooth {
-		most = playSmooth
+func (s *session) delay(au *media.AccessUnit, show hints, behind time.Duration) playout {
+	sounds := s.viewer.sound != nil && (au.Tracks.Audio() >= 0 || s.viewer.left != nil)
+	switch {
+	case sounds && behind < catchingUp:
+		return playInSync(show.late)
+	case show.smooth:
+		return playSmooth
 	}
-	if sounds := au.Tracks.Audio() >= 0 || s.viewer.left != nil; s.viewer.sound == nil || !sounds || time.Since(au.Arrived) > catchingUp {
-		return most
-	}
-	return playInSync(show.late, most)
+	return playAtOnce
 }
 
 // gather follows the path to the viewer, which may change at any time.

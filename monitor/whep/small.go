@@ -79,6 +79,7 @@ func (s *smalls) start(stream string) (*smallPicture, error) {
 		return nil, err
 	}
 	p := &smallPicture{hub: hub.New(), source: newSource(time.Now())}
+	p.source.made = true
 	to, err := p.hub.Publish(stream, hub.Origin{Proto: "small", Keep: smallKeep})
 	if err != nil {
 		from.Close()

@@ -19,6 +19,7 @@ const (
 // made once, and what was learnt from looking at them.
 type source struct {
 	since time.Time // of the stream: a new publisher is a new source
+	made  bool      // here, of another stream's: the pictures say when those came
 
 	mu      sync.Mutex
 	viewers int
@@ -95,7 +96,16 @@ func (s *source) refused(tracks *media.Tracks) error {
 	return nil
 }
 
-// heard looks at a frame of the stream's sound.
+// there is when a picture was there to be sent. One that was made here is seen by its
+// viewers at once.
+func (s *source) there(au *media.AccessUnit) time.Time {
+	if s.made {
+		return time.Now()
+	}
+	return au.Arrived
+}
+
+// heard looks at a packet of the stream's sound.
 func (s *source) heard(au *media.AccessUnit) {
 	s.mu.Lock()
 	s.lag.sound(au)
@@ -121,7 +131,7 @@ func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, show hints, e
 	if !s.seen || au.DTS >= s.newest.dts {
 		s.reorder.observe(au, p)
 		s.pace.observe(au, s.newest)
-		s.lag.picture(au)
+		s.lag.picture(au, s.there(au))
 		s.newest.dts, s.newest.arrived = au.DTS, au.Arrived
 		if leaveOut := p.b && s.reorder.in(au.Tracks); !leaveOut {
 			s.shown = shownPicture{rtpTime(au.PTS, videoRate), au.Arrived}

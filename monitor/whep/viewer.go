@@ -27,7 +27,7 @@ const (
 	repeatBudget = 4000 // packets sent again in a second, at most
 	// Browsers ask for a key picture again and again until they have one.
 	restartEvery = 500 * time.Millisecond
-	catchingUp   = 400 * time.Millisecond // behind the stream by more; a small picture takes time
+	catchingUp   = 400 * time.Millisecond // behind the stream by more
 )
 
 // Why a viewer ended, beside the reasons for not showing a stream.
@@ -147,7 +147,7 @@ func (v *viewer) show(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("read the stream: %w", err)
 		}
-		if err := session.unit(&au); err != nil {
+		if err := session.unit(&au, sub.Lag()); err != nil {
 			return err
 		}
 		if sub.Lag() > tooLate {
@@ -183,6 +183,7 @@ func (v *viewer) play(ctx context.Context) {
 		if err != nil {
 			return
 		}
+		v.source.heard(&au)
 		if v.sound.send([][]byte{au.Data}, rtpTime(au.PTS, audioRate)) != nil {
 			return
 		}

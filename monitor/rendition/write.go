@@ -1,0 +1,63 @@
+package rendition
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"obvan/media"
+	"obvan/media/flv"
+	"obvan/media/mpegts"
+)
+
+// container is how ffmpeg is handed pictures. Append adds one to b, shift later.
+type container interface {
+	Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]byte, error)
+}
+
+// contain chooses the container and says what ffmpeg calls it. In FLV a picture's
+// length is known, in a transport stream it ends where the next one begins, which is
+// two pictures later until ffmpeg has seen to it. But this ffmpeg's FLV is H.264 only.
+func (c *child) contain() (format string, err error) {
+	if c.tracks[0].Codec == media.H264 {
+		c.to = &flvFile{}
+		return "flv", nil
+	}
+	c.to, err = mpegts.NewWriter(&c.tracks)
+	return "mpegts", err
+}
+
+const maxPicture = 1<<24 - 1 - flv.MaxHeader // a tag's length has 24 bits
+
+var errLong = errors.New("the picture is too long")
+
+// flvFile is an FLV file (annex E) that never ends.
+type flvFile struct{ begun bool }
+
+func (f *flvFile) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]byte, error) {
+	at := au.DTS + shift
+	if len(au.Data) > maxPicture {
+		return b, errLong
+	}
+	if !f.begun {
+		f.begun = true
+		b = append(b, 'F', 'L', 'V', 1, 1, 0, 0, 0, 9, 0, 0, 0, 0)
+		b = appendTag(b, at, flv.VideoConfig(au.Info()))
+	}
+	head := flv.AppendVideoHeader(make([]byte, 0, flv.MaxHeader), au.Info(), au)
+	return appendTag(b, at, head, au.Data), nil
+}
+
+func appendTag(b []byte, at time.Duration, parts ...[]byte) []byte {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	ms := uint32(at.Milliseconds())
+	b = binary.BigEndian.AppendUint32(b, videoTag<<24|uint32(size))
+	b = append(b, byte(ms>>16), byte(ms>>8), byte(ms), byte(ms>>24), 0, 0, 0)
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return binary.BigEndian.AppendUint32(b, uint32(size+11))
+}

@@ -32,6 +32,13 @@ export function extras() {
 	};
 }
 
+/** What the last drill showed. */
+export const drill = {
+	at: now(), seconds: 20, pictures: 612, ok: true, words: '2 good destinations missed nothing in 20 s beside 6 bad ones, and every light was right.',
+	good: [1, 2].map((n) => ({ name: `good-${n}`, missed: 0, p99Ms: 11 + n, aloneMs: 9 + n, ok: true, words: 'missed nothing' })),
+	bad: [['refuse', ['connecting', 'refused'], 1, 0, 'refuse refused the stream: this is a drill: no key is good enough'], ['stall', ['connecting', 'live', 'retrying', 'live'], 3, 118, 'stall takes nothing any more: 2 s without proof'], ['slow', ['connecting', 'live'], 1, 402, ''], ['reset', ['connecting', 'live', 'retrying', 'live'], 4, 0, 'reset closed the connection'], ['close', ['connecting', 'retrying'], 6, 0, 'close closed the connection'], ['silent', ['connecting', 'retrying'], 2, 0, 'silent does not answer']].map(([kind, states, attempt, dropped, reason]) => ({ kind, states, attempt, dropped, reason, ok: true, words: 'said what it should' })),
+};
+
 const find = (list, id) => list.find((x) => x.id === id) ?? list.find((x) => x.name === id);
 
 const does = {
@@ -55,6 +62,10 @@ const does = {
 	'program.falls': (s, { on }) => { s.program = { ...s.program, falls: on }; },
 	'program.budget': (s, { ms }) => { s.program = { ...s.program, budgetMs: ms }; },
 	'program.hold': (s, { on }) => { s.program = { ...s.program, hold: on }; },
+	'clip.list': () => ({ clips: [{ name: 'pause', bytes: 48_200, changed: '2026-05-01T18:00:00Z' }, { name: 'trailer-of-the-cup-final-with-a-very-long-name', bytes: 61_200_000, changed: now() }] }),
+	'drill.run': (s, { seconds }) => { s.drill = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() }; },
+	'obs.password': () => { throw new Refused('the argument password is too long: 256 letters at most'); },
+	'feed.add': (s, a) => { s.feeds = [...s.feeds, { ...a, added: true, hasKey: !a.url, state: 'waiting', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: false } }]; return { id: a.id, key: a.url ? '' : 'Q2xpbWIgZXZlcnk' }; },
 	'obs.provision': (s, { preview }) => ({
 		done: !preview, orphans: ['old-cam'],
 		steps: ['Make the scene “Goal camera [obvan]”.', 'Put a player of cam1 into it.', 'Make the scene “Bench [obvan]”.', 'Put a player of cam2 into it.', 'Make the scene “2 cameras [obvan]”.', 'Make the layer of the lower third.', 'Send the stream to the studio.', 'Set the encoder: 6000 kb/s, a key frame each second, no B-frames.'],

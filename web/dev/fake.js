@@ -21,6 +21,32 @@ function obs(state) {
 	return state;
 }
 
+/** Eight destinations, each faring in another way. */
+export function everywhere(state) {
+	const [yt, tw, fb, ar] = state.destinations;
+	state.destinations = [
+		yt, { ...yt, id: 'yt2', name: 'YouTube, second channel in another language', kbps: 2496, backlogMs: 3400, backup: true, dropped: 214, warnings: undefined },
+		{ ...tw, id: 'k', name: 'Kick', state: 'connecting', reason: '', attempt: 1, nextTry: undefined }, tw, fb, ar,
+		{ ...ar, id: 'li', name: 'LinkedIn', enabled: true, warnings: undefined }, { ...yt, id: 'x', name: 'X', kbps: 2511, warnings: undefined },
+	];
+	return state;
+}
+
+/** The names and words of a show that nobody planned for. */
+export function wordy(state) {
+	const long = 'Wolfeschlegelsteinhausenbergerdorff Memorial Stadium, northern end';
+	state.show = { ...state.show, name: `${long}, second half` };
+	state.feeds = state.feeds.map((f, i) => ({ ...f, name: `${long} ${i + 1}` }));
+	state.destinations = state.destinations.map((d, i) => ({ ...d, name: `${long} ${i + 1}`, reason: d.reason && `${long} closed the connection: ${'error '.repeat(12)}` }));
+	return state;
+}
+
+/** OBS refuses the password. */
+export function locked(state) {
+	state.mixer = { ...state.mixer, connected: false, problem: "OBS refused the password: compare it with OBS' websocket server settings", audio: undefined, media: undefined, outputs: undefined, collections: undefined, profiles: undefined, health: undefined };
+	return state;
+}
+
 /** A show with n cameras, at least two of them well. */
 export function show(n, mixer = 'cut') {
 	return mixer === 'obs' ? obs(cuts(n)) : cuts(n);
@@ -47,11 +73,11 @@ function cuts(n) {
 		program: { onAir: n ? 'cam1' : '', target: 'cam1', since: ago(30), rung: n ? 'mixer' : 'none', splices: 12, budgetMs: 1000, falls: [], video, audio, kbps: 2510, fps: 30, backups: [], watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' } },
 		destinations: n === 0 ? [] : [
 			{ ...place, id: 'yt', name: 'YouTube', state: 'live', kbps: 2512, backlogMs: 40, warnings: ['The picture has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'] },
-			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'the server closed the connection', nextTry: new Date(Date.now() + 4000).toISOString(), attempt: 3 },
+			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'Twitch closed the connection. Twitch ends the broadcast in about 71 s', nextTry: new Date(Date.now() + 4000).toISOString(), attempt: 3 },
 			{ ...place, id: 'fb', name: 'Facebook', state: 'refused', reason: 'the server does not accept this stream key' },
 			{ ...place, id: 'ar', name: 'Archive server', enabled: false, warnings: ['Pictures do not come evenly; Other RTMP server expects a constant frame rate.', 'The sound has 6 channels; stereo is what Other RTMP server expects.'] },
 		],
-		graphics: graphics(n ? 5 : 0), obs: { can: false, undo: false },
+		graphics: graphics(n ? 5 : 0), obs: { can: false, undo: false }, drill: { running: false },
 		tally: n ? { cam1: 'program', cam2: 'preview' } : {},
 		clients: [{ name: 'admin', role: 'admin', kind: 'panel', remote: '10.0.0.4:51000', since: ago(700) }, { name: 'Anna', role: 'operator', kind: 'deck', remote: '10.0.0.9:51220', since: ago(90) }],
 		log: [
@@ -93,7 +119,7 @@ export async function fake(page, state, role = 'admin') {
 			const done = answer(state, method, params);
 			if (done) {
 				ws.send(JSON.stringify({ jsonrpc: '2.0', id, ...done }));
-				return tell({ mixer: state.mixer, graphics: state.graphics, program: state.program, obs: state.obs });
+				return tell({ mixer: state.mixer, graphics: state.graphics, program: state.program, obs: state.obs, drill: state.drill, feeds: state.feeds });
 			}
 			if (method === 'audio.meters') {
 				clearInterval(levels);
@@ -104,7 +130,6 @@ export async function fake(page, state, role = 'admin') {
 			if (method === 'mixer.preview') state.mixer = { ...m, preview: params.source };
 			else if (method === 'mixer.cut') on(params.source ?? m.preview);
 			else if (method === 'mixer.take') on(m.preview);
-			else if (method === 'feed.add') result = { id: params.id, key: 'Q2xpbWIgZXZlcnk' };
 			else if (method === 'feed.key') result = { key: 'Q2xpbWIgZXZlcnk' };
 			else if (method === 'token.list') result = [{ name: 'admin', role: 'admin', created: ago(9000) }, { name: 'Anna', role: 'operator', created: ago(900) }];
 			else if (method === 'destination.start') return ws.send(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32000, message: 'the address is not allowed', data: { code: 'refused' } } }));

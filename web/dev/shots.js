@@ -2,7 +2,8 @@
 // With the URL of a running server (a login link), that; else the fake show.
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
-import { fake, show } from './fake.js';
+import { drill } from './desk.js';
+import { everywhere, fake, locked, show, wordy } from './fake.js';
 
 const [folder = 'shots', url] = process.argv.slice(2);
 const sizes = { desk: [1920, 1080], window: [1600, 860], laptop: [1366, 768], tablet: [1024, 768], portrait: [768, 1024], phone: [390, 844] };
@@ -11,12 +12,12 @@ const args = '--headless=new --no-sandbox --disable-gpu --disable-quic --no-firs
 mkdirSync(folder, { recursive: true });
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: args.split(' ') });
 
-async function shoot(name, size, cameras, act = async () => {}, role = 'admin', mixer = 'cut') {
+async function shoot(name, size, cameras, act = async () => {}, role = 'admin', mixer = 'cut', change = (state) => state) {
 	const [width, height] = sizes[size];
 	const page = await browser.newPage({ viewport: { width, height } });
 	page.on('pageerror', (e) => console.log(name, 'page error:', e.message));
 	page.on('console', (m) => m.type() === 'error' && console.log(name, 'console:', m.text()));
-	const link = url ? null : await fake(page, show(cameras, mixer), role);
+	const link = url ? null : await fake(page, change(show(cameras, mixer)), role);
 	await page.goto(url ?? 'http://panel.test/');
 	await page.waitForTimeout(url ? 5000 : 2500);
 	await act(page, link);
@@ -44,12 +45,20 @@ const plan = [
 		['desk-dialog-import', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Import' }).click(); await page.getByLabel('The table').fill('name;title\nAda "Countess" Lovelace;Poet'); await page.getByRole('button', { name: /Import 2/ }).click(); await page.waitForTimeout(200); }],
 		['desk-dialog-setup', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Set up…' }).click(); await page.waitForTimeout(300); }, 'director', 'obs'],
 		['desk-dialog-backups', 'desk', 5, async (page) => { await page.getByRole('button', { name: 'Backups…' }).click(); await page.waitForTimeout(200); }, 'director', 'obs'],
+		...['desk', 'laptop', 'tablet', 'phone'].flatMap((size) => [[`${size}-12`, size, 12, undefined, 'admin', 'cut', everywhere], [`${size}-wordy`, size, 6, undefined, 'admin', 'cut', wordy]]),
+		['desk-locked', 'desk', 4, undefined, 'admin', 'obs', locked],
+		['desk-dialog-password', 'desk', 4, async (page) => { await page.getByRole('button', { name: /Enter OBS/ }).click(); await page.getByRole('textbox', { name: 'Password' }).fill('secret'); await page.getByRole('button', { name: 'Try it' }).click(); await page.waitForTimeout(300); }, 'admin', 'obs', locked],
+		...['desk', 'phone'].flatMap((size) => [
+			[`${size}-dialog-clips`, size, 4, async (page) => { await page.getByRole('button', { name: 'Backups…' }).click(); await page.getByRole('button', { name: 'Slate and clips…' }).click(); await page.waitForTimeout(300); await page.getByRole('button', { name: 'Use as slate' }).first().click(); await page.waitForTimeout(300); }],
+			[`${size}-dialog-drill`, size, 4, async (page) => { await page.getByRole('button', { name: 'Fire drill' }).click(); await page.waitForTimeout(300); }, 'admin', 'cut', (state) => ({ ...state, drill: { running: false, report: drill } })],
+		]),
+		['desk-dialog-drill-runs', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Fire drill' }).click(); await page.getByRole('button', { name: 'Run the drill' }).click(); await page.waitForTimeout(1500); }],
 		['desk-0', 'desk', 0],
 		['phone-0', 'phone', 0],
 		['desk-lost', 'desk', 8, async (page, link) => { link.cut(); await page.waitForTimeout(4200); }],
 		['phone-lost', 'phone', 4, async (page, link) => { link.cut(); await page.waitForTimeout(2200); }],
 		['desk-viewer', 'desk', 4, undefined, 'viewer'],
-		['desk-refused', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Start', exact: true }).click(); await page.keyboard.press('3'); await page.keyboard.press('Tab'); await page.keyboard.press('Tab'); await page.waitForTimeout(300); }],
+		['desk-refused', 'desk', 4, async (page) => { await page.getByRole('button', { name: /^Start: Archive/ }).click(); await page.keyboard.press('3'); await page.keyboard.press('Tab'); await page.keyboard.press('Tab'); await page.waitForTimeout(300); }],
 	]),
 	['desk-dialog-camera', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Add a camera' }).click(); await page.getByLabel('Name').fill('Phone of Ömer'); await page.waitForTimeout(200); }],
 	['desk-dialog-destination', 'desk', 4, async (page) => { await page.getByRole('button', { name: 'Add', exact: true }).click(); }],

@@ -64,9 +64,11 @@ describe('a key that the focused thing wants', () => {
 
 	test('nothing reaches the desk from a dialog', () => {
 		expect(taken(inside('<dialog open><p id="it"></p></dialog>'), '1')).toBe(true);
+		expect(taken(document.body, ' ')).toBe(true); // a click on its text left the focus nowhere
 	});
 
 	test('with nothing focused every key is the desk’s', () => {
+		inside('');
 		expect(taken(document.body, ' ')).toBe(false);
 	});
 });

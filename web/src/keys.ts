@@ -67,8 +67,8 @@ const presses = 'button, a[href], summary, [role="button"]';
 
 /** Whether the focused thing wants the key itself: then the desk must not act on it. */
 export function taken(target: EventTarget | null, key: string): boolean {
+	if (document.querySelector('dialog[open]')) return true; // a click on a dialog's text leaves the focus outside it
 	if (!(target instanceof Element)) return false;
-	if (target.closest('dialog')) return true;
 	if (target.closest(writes)) return true;
 	return (key === ' ' || key === 'Enter') && target.closest(presses) !== null;
 }

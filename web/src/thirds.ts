@@ -1,6 +1,6 @@
 // Lower thirds in the words of the panel.
 import type { GraphicsState, LowerThird, LowerThirdTemplate } from './protocol.gen';
-import { running } from './words';
+import { running, sentence } from './words';
 
 export interface Air {
 	light: 'off' | 'asked' | 'on' | 'unsure';
@@ -15,7 +15,7 @@ const sureWithin = 3000;
 export function air(g: GraphicsState, up: boolean, now: number): Air {
 	if (!up) return { light: 'unsure', word: 'UNKNOWN', title: '', sentence: 'Nothing is heard from the server.' };
 	const on = g.onAir;
-	const problem = g.problem ? `${g.problem.charAt(0).toUpperCase()}${g.problem.slice(1).replace(/\.?$/, '.')}` : '';
+	const problem = sentence(g.problem);
 	if (!on) return { light: 'off', word: 'OFF', title: '', sentence: problem };
 	const title = on.text.name ?? '';
 	if (on.confirmed) return { light: 'on', word: 'ON AIR', title, sentence: on.outAt ? `Out in ${running(Date.parse(on.outAt) - now + 999)}` : problem };

@@ -19,18 +19,19 @@ test('times and rates are short', () => {
 
 describe('a destination in words', () => {
 	test('live says how much leaves and how far behind', () => {
-		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 40 }), now)).toEqual({ light: 'on', word: 'LIVE', sentence: '4.5 Mb/s' });
-		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 2400 }), now)).toMatchObject({ light: 'trouble', sentence: '4.5 Mb/s · 2.4 s behind' });
-		expect(destination(d({ state: 'live', kbps: 4500, backup: true, dropped: 7 }), now).sentence).toBe('4.5 Mb/s · on the backup address · 7 pictures left out');
+		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 40 }), now)).toEqual({ light: 'on', word: 'LIVE', figure: '4.5 Mb/s', sentence: '' });
+		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 2400 }), now)).toMatchObject({ light: 'trouble', figure: '4.5 Mb/s · 2.4 s behind' });
+		expect(destination(d({ state: 'live', kbps: 4500, backup: true, dropped: 7 }), now).sentence).toBe('On the backup address. 7 pictures left out.');
 	});
 
 	test('retrying says why, when next, and how often', () => {
 		expect(destination(d({ state: 'retrying', reason: 'the server does not answer', nextTry: at(4), attempt: 3 }), now)).toEqual({
 			light: 'trouble',
 			word: 'RETRYING',
-			sentence: 'The server does not answer. Next try in 4 s (3 so far).',
+			figure: 'next try in 4 s',
+			sentence: 'The server does not answer. 3 tries so far.',
 		});
-		expect(destination(d({ state: 'retrying', nextTry: at(-1) }), now).sentence).toBe('The connection broke. Trying now.');
+		expect(destination(d({ state: 'retrying', nextTry: at(-1) }), now)).toMatchObject({ figure: 'trying now', sentence: 'The connection broke.' });
 	});
 
 	test('refused gives the reason of the server', () => {

@@ -39,51 +39,51 @@ export interface Words {
 	sentence: string;
 }
 
+const ended = (text: string) => (text === '' || /[.!?…]$/.test(text) ? text : `${text}.`);
+
+/** A clause of the server as a sentence of the panel. */
+export const sentence = (clause = '') => ended(clause.charAt(0).toUpperCase() + clause.slice(1));
+
+/** How a destination fares: beside its word stands the figure that matters now. */
+export interface Fare extends Words {
+	figure: string;
+}
+
 function due(d: DestinationStatus, now: number): string {
 	const ms = d.nextTry ? Date.parse(d.nextTry) - now : NaN;
 	if (Number.isNaN(ms)) return '';
-	const sofar = d.attempt > 1 ? ` (${d.attempt} so far)` : '';
-	return ms > 500 ? ` Next try in ${span(ms)}${sofar}.` : ' Trying now.';
+	return ms > 500 ? `next try in ${span(ms)}` : 'trying now';
 }
 
-const sentence = (text: string) => (text === '' || /[.!?…]$/.test(text) ? text : `${text}.`);
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-
-function liveWords(d: DestinationStatus): Words {
-	const parts = [rate(d.kbps)];
-	if (d.backlogMs >= 500) parts.push(`${(d.backlogMs / 1000).toFixed(1)} s behind`);
-	if (d.backup) parts.push('on the backup address');
-	if (d.dropped > 0) parts.push(`${d.dropped} pictures left out`);
-	return { light: d.backlogMs >= 2000 ? 'trouble' : 'on', word: 'LIVE', sentence: parts.join(' · ') };
+function live(d: DestinationStatus): Fare {
+	const more = [d.backup ? 'On the backup address.' : '', d.dropped > 0 ? `${d.dropped} pictures left out.` : ''];
+	const behind = d.backlogMs >= 500 ? ` · ${(d.backlogMs / 1000).toFixed(1)} s behind` : '';
+	return { light: d.backlogMs >= 2000 ? 'trouble' : 'on', word: 'LIVE', figure: rate(d.kbps) + behind, sentence: more.filter(Boolean).join(' ') };
 }
 
-/** How a destination fares: one light, one word, one sentence. */
-export function destination(d: DestinationStatus, now: number): Words {
-	const why = sentence(capital(d.reason ?? ''));
+/** How a destination fares: one light, one word, one figure, one sentence. */
+export function destination(d: DestinationStatus, now: number): Fare {
+	const why = sentence(d.reason);
 	switch (d.state) {
 		case 'live':
-			return liveWords(d);
+			return live(d);
 		case 'connecting':
-			return { light: 'busy', word: 'CONNECTING', sentence: why || (d.backup ? 'Dialling the backup address.' : 'Dialling.') };
+			return { light: 'busy', word: 'CONNECTING', figure: '', sentence: why || (d.backup ? 'Dialling the backup address.' : 'Dialling.') };
 		case 'retrying':
-			return {
-				light: 'trouble',
-				word: 'RETRYING',
-				sentence: `${why || 'The connection broke.'}${due(d, now)}`,
-			};
+			return { light: 'trouble', word: 'RETRYING', figure: due(d, now), sentence: `${why || 'The connection broke.'}${d.attempt > 1 ? ` ${d.attempt} tries so far.` : ''}` };
 		case 'refused':
-			return { light: 'fault', word: 'REFUSED', sentence: `${why || 'The server does not want this stream.'}` };
+			return { light: 'fault', word: 'REFUSED', figure: '', sentence: why || 'The server does not want this stream.' };
 		case 'off':
-			return { light: 'off', word: 'OFF', sentence: why || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.') };
+			return { light: 'off', word: 'OFF', figure: '', sentence: why || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.') };
 		default:
-			return { light: 'off', word: String(d.state).toUpperCase(), sentence: why };
+			return { light: 'off', word: String(d.state).toUpperCase(), figure: '', sentence: why };
 	}
 }
 
 /** What is wrong with a feed, in a word and a sentence; no word when nothing is. */
 export function feed(f: Feed, now: number): Words {
 	const since = f.since ? span(now - Date.parse(f.since)) : '';
-	const problem = sentence(capital(f.problem ?? ''));
+	const problem = sentence(f.problem);
 	switch (f.state) {
 		case 'live':
 			return { light: problem ? 'trouble' : 'on', word: '', sentence: problem };
@@ -104,7 +104,7 @@ export function feed(f: Feed, now: number): Words {
 
 /** What the program shows when it is not what the mixer wants; empty when it is. */
 export function ladder(p: ProgramState, name: (stream: string) => string): string {
-	const why = sentence((p.why ?? '').replaceAll(p.target || '\0', name(p.target)));
+	const why = ended((p.why ?? '').replaceAll(p.target || '\0', name(p.target)));
 	const kept = p.hold ? ' An operator keeps it there.' : '';
 	switch (p.rung) {
 		case 'held':
@@ -112,9 +112,9 @@ export function ladder(p: ProgramState, name: (stream: string) => string): strin
 		case 'backup':
 			return `Backup on air (${name(p.onAir)}): ${why || `${name(p.target)} sends nothing.`}${kept}`;
 		case 'none':
-			return why ? capital(why) : 'Nothing has been on air yet.';
+			return sentence(why) || 'Nothing has been on air yet.';
 		default:
-			return why ? capital(why) + kept : kept.trim();
+			return why ? sentence(why) + kept : kept.trim();
 	}
 }
 
@@ -132,10 +132,10 @@ export function output(o: MixerOutput, now: number): Words {
 		case 'stopping':
 			return { light: 'busy', word: o.state.toUpperCase(), sentence: '' };
 		case 'reconnecting':
-			return { light: 'trouble', word: 'RECONNECTING', sentence: sentence(capital(o.reason ?? '')) };
+			return { light: 'trouble', word: 'RECONNECTING', sentence: sentence(o.reason) };
 		case 'paused':
 			return { light: 'trouble', word: `PAUSED${since}`, sentence: '' };
 		default:
-			return { light: 'off', word: 'OFF', sentence: o.reason ? `It ended by itself: ${sentence(o.reason)}` : '' };
+			return { light: 'off', word: 'OFF', sentence: o.reason ? `It ended by itself. ${sentence(o.reason)}` : '' };
 	}
 }

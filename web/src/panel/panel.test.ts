@@ -31,7 +31,7 @@ function show(change: Partial<State> = {}, role: Role = 'admin') {
 const press = (key: string, code: string, change: KeyboardEventInit = {}, target: EventTarget = document.body) =>
 	target.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true, cancelable: true, ...change }));
 const button = (name: RegExp) => [...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
-const text = () => document.body.textContent ?? '';
+const text = () => (document.body.textContent ?? '').replace(/\s+/g, ' ');
 
 beforeEach(() => {
 	send = vi.spyOn(studio, 'send').mockResolvedValue({ ok: true, result: null } as never);
@@ -115,7 +115,7 @@ test('a viewer can press nothing that changes the show', () => {
 	expect(text()).toContain('watching only');
 	expect(button(/^CUT/)?.disabled).toBe(true);
 	expect(button(/^GO LIVE/)?.disabled).toBe(true);
-	expect(button(/^Stop$/)).toBeUndefined();
+	expect(button(/^Stop/)).toBeUndefined();
 	expect(button(/Add a camera/)).toBeUndefined();
 });
 

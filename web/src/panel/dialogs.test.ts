@@ -1,0 +1,84 @@
+import { flushSync, mount, unmount, type Component } from 'svelte';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { DrillReport, Feed, Role, State } from '../protocol.gen';
+import { empty, studio } from '../studio.svelte';
+import Clips from './Clips.svelte';
+import Drill from './Drill.svelte';
+import MixerCard from './mixer/MixerCard.svelte';
+
+let shown: object | undefined;
+let send: ReturnType<typeof vi.spyOn>;
+
+function show(what: Component<{ onclose: () => void }> | null, change: Partial<State> = {}, role: Role = 'admin') {
+	studio.state = { ...empty, ...change };
+	studio.you = { name: 'Anna', role };
+	studio.link = { state: 'up', since: 0 };
+	if (what) shown = mount(what, { target: document.body, props: { onclose: () => {} } });
+	flushSync();
+}
+
+const button = (name: RegExp) => [...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
+const text = () => (document.body.textContent ?? '').replace(/\s+/g, ' ');
+
+beforeEach(() => void (send = vi.spyOn(studio, 'send').mockResolvedValue({ ok: true, result: null } as never)));
+afterEach(() => {
+	if (shown) void unmount(shown);
+	shown = undefined;
+});
+
+const report: DrillReport = {
+	at: '2026-05-01T18:00:00Z', seconds: 20, pictures: 500, ok: false, words: 'the drill failed: silent was live',
+	good: [{ name: 'good-1', missed: 0, p99Ms: 14, aloneMs: 12, ok: true, words: 'missed nothing' }],
+	bad: [
+		{ kind: 'refuse', states: ['connecting', 'refused'], attempt: 1, dropped: 0, reason: 'no key is good enough', ok: true, words: 'said what it should' },
+		{ kind: 'silent', states: ['live'], attempt: 3, dropped: 7, reason: '', ok: false, words: 'was live: live' },
+	],
+};
+
+test('a drill is run, counted down, and its report read', () => {
+	show(Drill);
+	button(/^Run the drill/)?.click();
+	expect(send).toHaveBeenLastCalledWith('drill.run', { seconds: 20 }, 'Run a fire drill', true);
+	show(null, { drill: { running: true, until: new Date(studio.now + 14_000).toISOString() } });
+	expect(text()).toContain('It runs: 14 s left');
+	expect(button(/^Run the drill/)?.disabled).toBe(true);
+	show(null, { drill: { running: false, report } });
+	expect(text()).toContain('FAILED');
+	const rows = [...document.querySelectorAll('tbody tr')].map((tr) => [...tr.querySelectorAll('td')].map((td) => td.textContent?.trim()).join(' | '));
+	expect(rows).toEqual(['good-1 | 0 | 12 ms | 14 ms | unhurt', 'Refuses the key | connectingrefused | No key is good enough. | true', 'Never answers | live | Was live: live. 3 tries, 7 pictures left out | WRONG']);
+});
+
+test('a clip becomes the slate: a feed plays it, and stands last on the ladder', async () => {
+	send.mockResolvedValueOnce({ ok: true, result: { clips: [{ name: 'pause', bytes: 48_000, changed: new Date().toISOString() }] } } as never);
+	show(Clips, { program: { ...empty.program, rung: 'mixer', backups: ['cam1'] } });
+	await vi.waitFor(() => expect(button(/^Use as slate/)).toBeDefined());
+	send.mockResolvedValueOnce({ ok: true, result: { id: 'pause' } } as never);
+	button(/^Use as slate/)?.click();
+	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1', 'pause'] }, 'Slate pause', true));
+	expect(send).toHaveBeenCalledWith('feed.add', { id: 'pause', name: 'Pause', url: 'clip://pause' }, 'Play pause', true);
+	const feed = { ...({} as Feed), id: 'pause', name: 'Pause', url: 'clip://pause' };
+	show(null, { feeds: [feed], program: { ...empty.program, rung: 'mixer', backups: ['cam1', 'pause'] } });
+	expect(text()).toContain('plays as Pause');
+	button(/^Is the slate/)?.click();
+	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1'] }, 'Slate pause', true));
+});
+
+test('before anything is on air, bringing in a slate warns', () => {
+	send.mockResolvedValueOnce({ ok: true, result: { clips: [] } } as never);
+	show(Clips);
+	expect(text()).toContain('does not know the program’s size');
+});
+
+test('when OBS refuses the password another can be given, and what came of it is said', async () => {
+	const obs = { ...empty.mixer, kind: 'obs', problem: 'OBS refused the password: compare it with OBS’ websocket server settings' };
+	show(MixerCard as never, { mixer: obs, obs: { can: true, undo: false } });
+	button(/^Enter OBS’ password/)?.click();
+	flushSync();
+	const input = document.querySelector<HTMLInputElement>('dialog input')!;
+	input.value = 'geheim';
+	input.dispatchEvent(new Event('input', { bubbles: true }));
+	button(/^Try it/)?.click();
+	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('obs.password', { password: 'geheim' }, 'Give the studio OBS’ password', true));
+	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { can: true, undo: false } });
+	await vi.waitFor(() => expect(text()).toContain('OBS is connected.'));
+});

@@ -32,6 +32,10 @@ type hold struct {
 // without a gap.
 func (h *hold) begin() {
 	h.every = h.line.pictures.period
+	// What is measured of times in milliseconds is some pictures a minute off.
+	if d := (*h.line.pub.Tracks())[videoTrack].FrameDuration(); (d - h.every).Abs() < h.every/50 {
+		h.every = d
+	}
 	h.skips = h.line.follower != nil
 }
 

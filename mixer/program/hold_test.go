@@ -1,0 +1,45 @@
+package program_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/media"
+	"obvan/mixer"
+)
+
+func TestAMinuteOfHeldPictureHasAllItsPicturesThoughTimesWereInMilliseconds(t *testing.T) {
+	clip := film(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60")
+	for i := range clip.units { // as RTMP sends them
+		clip.units[i].DTS = clip.units[i].DTS.Round(time.Millisecond)
+		clip.units[i].PTS = clip.units[i].DTS
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		stop := make(chan struct{})
+		go clip.play(s.hub, "red", stop)
+		s.Follow("red", mixer.Instant)
+		time.Sleep(3333 * time.Millisecond)
+		close(stop)
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		units := s.written(0)
+		check(t, units)
+		var last media.AccessUnit
+		for _, u := range units {
+			if u.Video() {
+				last = u.AccessUnit
+			}
+		}
+		n := 0
+		for _, u := range units {
+			if u.Video() && u.DTS >= last.DTS-time.Minute && u.DTS < last.DTS {
+				n++
+			}
+		}
+		if n < 1799 || n > 1801 {
+			t.Errorf("%d pictures in a minute", n)
+		}
+	})
+}

@@ -14,6 +14,7 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
+	"obvan/monitor/bare"
 )
 
 const (
@@ -74,7 +75,7 @@ func (a *album) expect(jpegs int) {
 
 // startChild starts ffmpeg. It decodes all pictures, as it must, and codes a few.
 func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child, error) {
-	name := format(track.Codec)
+	name := bare.Format(track.Codec)
 	if name == "" {
 		return nil, ErrNoPicture
 	}
@@ -90,30 +91,12 @@ func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child,
 		"-an", "-vf", fmt.Sprintf(`select=not(mod(n\,%d)),scale=w=min(%d\,iw):h=-2`, c.each, maxWidth), "-vsync", "passthrough",
 		"-c:v", "mjpeg", "-q:v", "4", "-threads", "1", "-flush_packets", "1", "-f", "image2pipe", "pipe:1")
 	c.cmd.WaitDelay = diesWithin
-	if err := c.pipes(); err != nil {
+	var err error
+	if c.in, c.out, err = bare.Start(c.cmd); err != nil {
 		c.stop()
 		return nil, fmt.Errorf("start ffmpeg: %w", err)
 	}
 	return c, nil
-}
-
-// pipes starts ffmpeg between two pipes. Ours are files, so writing can time out.
-func (c *child) pipes() error {
-	stdin, in, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer stdin.Close()
-	out, stdout, err := os.Pipe()
-	if err != nil {
-		return errors.Join(err, in.Close())
-	}
-	defer stdout.Close()
-	c.cmd.Stdin, c.cmd.Stdout, c.in, c.out = stdin, stdout, in, out
-	if err := c.cmd.Start(); err != nil {
-		return errors.Join(err, in.Close(), out.Close())
-	}
-	return nil
 }
 
 // ask notes that somebody wants a picture; false when the child is going.
@@ -193,7 +176,7 @@ func (c *child) feed() error {
 		if au.Info().Codec != c.codec {
 			return errors.New("the coding changed")
 		}
-		buf = bare(buf[:0], &au)
+		buf = bare.Append(buf[:0], &au)
 		_ = c.in.SetWriteDeadline(time.Now().Add(stallAfter))
 		if _, err := c.in.Write(buf); err != nil {
 			return fmt.Errorf("write to ffmpeg: %w", err)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"obvan/hub"
-	"obvan/media"
 )
 
 // Errors a caller can act on.
@@ -120,17 +119,4 @@ func (s *Server) child(stream string) (*child, error) {
 		}
 	})
 	return c, nil
-}
-
-// format is ffmpeg's name of the bare stream; "" for what it is not asked to decode.
-func format(c media.Codec) string {
-	switch c {
-	case media.H264:
-		return "h264"
-	case media.H265:
-		return "hevc"
-	case media.AV1:
-		return "obu"
-	}
-	return ""
 }

@@ -1,0 +1,82 @@
+// Package bare hands pictures to children of ffmpeg, as bare streams.
+package bare
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+
+	"obvan/media"
+)
+
+// Format is ffmpeg's name of the bare stream; "" for what it is not asked to decode.
+func Format(c media.Codec) string {
+	switch c {
+	case media.H264:
+		return "h264"
+	case media.H265:
+		return "hevc"
+	case media.AV1:
+		return "obu"
+	}
+	return ""
+}
+
+// Append appends a picture as ffmpeg reads bare streams: NAL units behind start codes
+// (ITU-T H.264, annex B), or OBUs behind a temporal delimiter (AV1, 7.5). A key
+// picture gets its parameter sets in front.
+func Append(buf []byte, au *media.AccessUnit) []byte {
+	track := au.Info()
+	if track.Codec == media.AV1 {
+		buf = append(buf, 0x12, 0)
+		if au.Key && len(track.Config) > 4 {
+			buf = append(buf, track.Config[4:]...)
+		}
+		return append(buf, au.Data...)
+	}
+	if au.Key {
+		for _, set := range sets(track) {
+			buf = append(buf, 0, 0, 0, 1)
+			buf = append(buf, set...)
+		}
+	}
+	for nal := range media.NALUnits(au.Data) {
+		buf = append(buf, 0, 0, 0, 1)
+		buf = append(buf, nal...)
+	}
+	return buf
+}
+
+func sets(track *media.Track) (all [][]byte) {
+	if track.Codec == media.H264 {
+		sps, pps, err := media.H264ParameterSets(track.Config)
+		if err != nil {
+			return nil
+		}
+		return append(sps, pps...)
+	}
+	all, err := media.H265ParameterSets(track.Config)
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// Start starts cmd between two pipes. Ours are files, so writing can time out.
+func Start(cmd *exec.Cmd) (in, out *os.File, err error) {
+	stdin, in, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stdin.Close()
+	out, stdout, err := os.Pipe()
+	if err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	defer stdout.Close()
+	cmd.Stdin, cmd.Stdout = stdin, stdout
+	if err := cmd.Start(); err != nil {
+		return nil, nil, errors.Join(err, in.Close(), out.Close())
+	}
+	return in, out, nil
+}

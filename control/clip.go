@@ -83,15 +83,25 @@ func (s *Studio) putClip(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	name := r.PathValue("name")
 	if err := clips.Put(ctx, name, http.MaxBytesReader(w, r.Body, clip.MaxBytes+1), s.shape()); err != nil {
-		if word, _ := Code(err); word == Internal {
-			s.log.Error("a clip could not be kept", "clip", name, "err", err)
-		}
-		s.fail(w, err)
+		s.uploadFailed(w, "clip", name, err)
 		return
 	}
+	s.uploaded(w, r, "clip", name)
+}
+
+// uploadFailed answers for an upload that was not kept.
+func (s *Studio) uploadFailed(w http.ResponseWriter, what, name string, err error) {
+	if word, _ := Code(err); word == Internal {
+		s.log.Error("an upload could not be kept", "kind", what, "name", name, "err", err)
+	}
+	s.fail(w, err)
+}
+
+// uploaded answers for an upload that is kept, and notes who brought it in.
+func (s *Studio) uploaded(w http.ResponseWriter, r *http.Request, what, name string) {
 	who := callerOf(r.Context())
-	who.command = "clip.put"
-	s.did(context.WithValue(r.Context(), callerKey{}, who), "brought in the clip %s", name)
+	who.command = what + ".put"
+	s.did(context.WithValue(r.Context(), callerKey{}, who), "brought in the %s %s", what, name)
 	s.answer(w, map[string]any{"result": nil})
 }
 

@@ -11,10 +11,10 @@ import (
 	"obvan/ingest/clip"
 )
 
-// put uploads a clip and returns the status and the answer.
-func (h *house) put(t *testing.T, name, token string, content []byte) (int, string) {
+// put uploads a file and returns the status and the answer.
+func (h *house) put(t *testing.T, path, token string, content []byte) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "PUT", h.url+"/api/v1/clips/"+name, bytes.NewReader(content))
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", h.url+"/api/v1/"+path, bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
 		{"..%2Fslate", adminToken, still.Bytes(), http.StatusBadRequest, "a feed name is"},
 		{"slate", adminToken, still.Bytes(), http.StatusConflict, "install ffmpeg, or upload an MP4 with H.264 1280x720"},
 	} {
-		if status, answer := h.put(t, c.name, c.token, c.content); status != c.status || !strings.Contains(answer, c.says) {
+		if status, answer := h.put(t, "clips/"+c.name, c.token, c.content); status != c.status || !strings.Contains(answer, c.says) {
 			t.Errorf("%s: %d %s", c.name, status, answer)
 		}
 	}

@@ -80,6 +80,8 @@ func verdicts() []verdict {
 		{mixer.ErrNotNow, Conflict, http.StatusConflict},
 		{graphics.ErrNoItem, NotFound, http.StatusNotFound},
 		{graphics.ErrNoTemplate, NotFound, http.StatusNotFound},
+		{graphics.ErrNoLogo, NotFound, http.StatusNotFound},
+		{graphics.ErrBadLogo, BadRequest, http.StatusBadRequest},
 		{graphics.ErrNothing, Conflict, http.StatusConflict},
 		{graphics.ErrEnd, Conflict, http.StatusConflict},
 		{graphics.ErrText, BadRequest, http.StatusBadRequest},

@@ -46,7 +46,7 @@ func command[A, R any](name string, least Role, doc string, do func(context.Cont
 func Commands() []Command {
 	var all []Command
 	for _, area := range [][]Command{
-		mixerCommands(), audioCommands(), mediaCommands(), outputCommands(), graphicsCommands(), overlayCommands(), obsCommands(),
+		mixerCommands(), audioCommands(), mediaCommands(), outputCommands(), graphicsCommands(), logoCommands(), overlayCommands(), obsCommands(),
 		programCommands(), feedCommands(), clipCommands(), destinationCommands(), drillCommands(), showCommands(), tokenCommands(),
 	} {
 		all = append(all, area...)

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/internal/testkit"
@@ -243,6 +245,7 @@ func buildOn(t testing.TB, dir string, d *desk, m mixer.Mixer, opts Options, log
 	var err error
 	h.Studio, err = New(Rooms{
 		Hub: h.hub, Mixer: m, Program: fakeProgram{d}, Relay: fakeRelay{d}, Pulls: fakePulls{d}, Monitor: fakeMonitor{}, Panel: panel,
+		Logos: graphics.NewLogos(filepath.Join(dir, "logos")),
 	}, opts, log)
 	if err != nil {
 		t.Fatal(err)

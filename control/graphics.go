@@ -9,9 +9,9 @@ import (
 
 // GraphicAddArgs is what graphics.add takes.
 type GraphicAddArgs struct {
-	Template  string            `json:"template,omitempty" example:"person"` // left out: name and title
-	Text      map[string]string `json:"text" example:"{\"name\":\"Ada Lovelace\",\"title\":\"Engineer\"}"`
-	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"` // it leaves by itself after so long; left out: it stays
+	Template  string            `json:"template,omitempty" example:"person"`                               // left out: name and title
+	Text      map[string]string `json:"text" example:"{\"name\":\"Ada Lovelace\",\"title\":\"Engineer\"}"` // by field; the field logo names one of the state's logos
+	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"`                                // it leaves by itself after so long; left out: it stays
 }
 
 // GraphicAdded is what graphics.add answers.
@@ -49,7 +49,7 @@ type GraphicImported struct {
 }
 
 func graphicsCommands() []Command {
-	text := []error{graphics.ErrNoTemplate, graphics.ErrText, graphics.ErrFull}
+	text := []error{graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrText, graphics.ErrFull}
 	air := []error{mixer.ErrOffline, mixer.ErrNotNow, mixer.ErrUnsure}
 	return []Command{
 		command("graphics.add", Operator, "Prepare a lower third, at the end of the list.",
@@ -59,7 +59,7 @@ func graphicsCommands() []Command {
 		command("graphics.update", Operator, "Change a lower third; one that is on air changes there.",
 			func(ctx context.Context, s *Studio, args GraphicUpdateArgs) (nothing, error) {
 				return nothing{}, s.updateGraphic(ctx, args)
-			}, append([]error{graphics.ErrNoItem, graphics.ErrNoTemplate, graphics.ErrText}, air...)...),
+			}, append([]error{graphics.ErrNoItem, graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrText}, air...)...),
 		command("graphics.remove", Operator, "Take a lower third off the list; one that is on air stays there.",
 			func(ctx context.Context, s *Studio, args GraphicArgs) (nothing, error) {
 				return nothing{}, s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Remove(args.ID) })
@@ -92,6 +92,9 @@ func graphicsCommands() []Command {
 }
 
 func (s *Studio) addGraphic(ctx context.Context, args GraphicAddArgs) (added GraphicAdded, err error) {
+	if err := s.knownLogo(args.Text); err != nil {
+		return added, err
+	}
 	err = s.listGraphics(ctx, func(d *graphics.Desk) error {
 		added.ID, err = d.Add(graphics.Item{Template: args.Template, Text: args.Text, AutoOutMs: args.AutoOutMs})
 		return err
@@ -100,6 +103,9 @@ func (s *Studio) addGraphic(ctx context.Context, args GraphicAddArgs) (added Gra
 }
 
 func (s *Studio) updateGraphic(ctx context.Context, args GraphicUpdateArgs) error {
+	if err := s.knownLogo(args.Text); err != nil {
+		return err
+	}
 	return s.listGraphics(ctx, func(d *graphics.Desk) error {
 		it := graphics.Item{ID: args.ID, Template: args.Template, Text: args.Text}
 		if args.AutoOutMs != nil {

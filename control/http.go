@@ -43,6 +43,8 @@ func (s *Studio) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/commands", s.atLeast(Viewer, s.commands))
 	mux.HandleFunc("GET /api/v1/platforms", s.atLeast(Viewer, s.platforms))
 	mux.HandleFunc("PUT /api/v1/clips/{name}", s.atLeast(Director, s.putClip))
+	mux.HandleFunc("PUT /api/v1/logos/{name}", s.atLeast(Operator, s.putLogo))
+	mux.HandleFunc("GET /api/v1/logos/{file}", s.atLeast(Viewer, s.getLogo))
 	mux.HandleFunc("GET /api/v1/clock/{stream}", s.atLeast(Viewer, s.clock))
 	mux.HandleFunc("GET /api/v1/addresses", s.atLeast(Viewer, s.addresses))
 	mux.HandleFunc("GET /api/v1/camera/{feed}", s.camera)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/mixer"
@@ -22,11 +23,12 @@ type Rooms struct {
 	Program   Program
 	Relay     Relay
 	Pulls     Pulls
-	Clips     Clips        // nil: this studio keeps none
-	Monitor   Monitor      // answers /whep/
-	Whip      http.Handler // answers /whip/; it asks Authorise by itself
-	Snapshots Snapshots    // may be nil
-	Panel     fs.FS        // the pages under /
+	Clips     Clips           // nil: this studio keeps none
+	Logos     *graphics.Logos // of lower thirds; nil: it keeps none
+	Monitor   Monitor         // answers /whep/
+	Whip      http.Handler    // answers /whip/; it asks Authorise by itself
+	Snapshots Snapshots       // may be nil
+	Panel     fs.FS           // the pages under /
 }
 
 // Relay is what the studio needs of relay.Relay.

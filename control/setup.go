@@ -297,7 +297,7 @@ func (s *Studio) wish(k keptSetup, remove []string) provision.Wish {
 		play.User = url.UserPassword("obs", key)
 	}
 	return provision.Wish{
-		Feeds: k.Feeds, Remove: remove, Play: play.String(), Program: "rtmp://" + k.Sends + "/mixer", Key: key,
+		Feeds: k.Feeds, Remove: remove, Logos: loopback(k.Plays), Play: play.String(), Program: "rtmp://" + k.Sends + "/mixer", Key: key,
 		VideoKbps: k.VideoKbps, AudioKbps: k.AudioKbps, KeySeconds: k.KeySeconds,
 	}
 }

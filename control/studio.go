@@ -64,6 +64,7 @@ func New(rooms Rooms, opts Options, log *slog.Logger) (*Studio, error) {
 	var prepared []graphics.Item
 	book.read(func(k *kept, _ *secrets) { prepared = k.Graphics })
 	s.desks.open(drawing{s}, prepared)
+	s.listLogos()
 	s.eyes = newEyes(rooms)
 	s.doors = newDoors(s)
 	s.told.destinations, s.told.unfit, s.told.began = map[string]relay.State{}, map[string]string{}, time.Now().UTC()

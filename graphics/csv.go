@@ -76,6 +76,8 @@ func heading(record []string) []string {
 			columns[i], found = "name", true
 		case "title", "role", "function":
 			columns[i] = "title"
+		case LogoField:
+			columns[i] = LogoField
 		}
 	}
 	if !found {

@@ -24,6 +24,7 @@ type Desk struct {
 
 	mu      sync.Mutex
 	items   []Item
+	logos   []string
 	onAir   *OnAir
 	last    string // the item taken last: next is the one behind it
 	report  Report
@@ -41,7 +42,7 @@ func New(renderer Renderer, items []Item) *Desk {
 func (d *Desk) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := State{Templates: Templates(), Items: []Item{}, Next: d.next(), Problem: d.problem}
+	s := State{Templates: Templates(), Items: []Item{}, Logos: slices.Clone(d.logos), Next: d.next(), Problem: d.problem}
 	for i := range d.items {
 		s.Items = append(s.Items, d.items[i].clone())
 	}
@@ -58,6 +59,12 @@ func (d *Desk) State() State {
 	}
 	if s.Problem == "" && s.OnAir != nil && !d.report.Ready {
 		s.Problem = "nothing draws it: set the mixer up for lower thirds, or open the overlay page"
+	}
+	if s.Problem == "" && s.OnAir != nil && s.OnAir.Confirmed && s.OnAir.Text[LogoField] != "" && d.report.Text[LogoField] == "" {
+		s.Problem = "it is shown without its logo: bring the logo in again"
+		if d.report.Via == ViaMixer {
+			s.Problem = "it is shown without its logo: OBS has to run on the studio's machine, and be set up again from here"
+		}
 	}
 	return s
 }
@@ -114,6 +121,11 @@ func (d *Desk) Add(it Item) (id string, err error) {
 		d.items = append(d.items, it.clone())
 		return nil
 	})
+}
+
+// SetLogos tells which logos there are.
+func (d *Desk) SetLogos(names []string) {
+	_ = d.edit(func() error { d.logos = slices.Clone(names); return nil })
 }
 
 func autoOut(ms int) int { return max(0, min(ms, int(MaxAutoOut/time.Millisecond))) }

@@ -30,11 +30,12 @@ const (
 	showTimeout = 5 * time.Second
 )
 
-// Field is one line of a template.
+// Field is one line of a template, or its logo.
 type Field struct {
 	Name     string `json:"name"`
 	Label    string `json:"label"`
 	Optional bool   `json:"optional,omitempty"`
+	Logo     bool   `json:"logo,omitempty"` // its value is the name of a logo, not a text
 }
 
 // Template is a kind of lower third.
@@ -47,12 +48,16 @@ type Template struct {
 // Templates are the built-in kinds. Their look is the renderer's.
 func Templates() []Template {
 	name, title := Field{Name: "name", Label: "Name"}, Field{Name: "title", Label: "Title", Optional: true}
+	logo := Field{Name: LogoField, Label: "Logo", Optional: true, Logo: true}
 	return []Template{
-		{ID: "person", Name: "Name and title", Fields: []Field{name, title}},
+		{ID: "person", Name: "Name and title", Fields: []Field{name, title, logo}},
 		{ID: "headline", Name: "Headline", Fields: []Field{{Name: "name", Label: "Headline"}}},
 		{ID: "place", Name: "Place and time", Fields: []Field{{Name: "name", Label: "Place"}, {Name: "title", Label: "Time", Optional: true}}},
 	}
 }
+
+// LogoField is the field whose value is a logo's name.
+const LogoField = "logo"
 
 // Item is a prepared lower third.
 type Item struct {
@@ -80,6 +85,7 @@ type OnAir struct {
 type State struct {
 	Templates []Template `json:"templates"`
 	Items     []Item     `json:"items"`
+	Logos     []string   `json:"logos,omitempty"` // the names of those that are kept
 	OnAir     *OnAir     `json:"onAir,omitempty"`
 	Next      string     `json:"next,omitempty"`    // the item that next takes
 	Via       string     `json:"via,omitempty"`     // "mixer" or "overlay"; "" while nothing can draw
@@ -121,6 +127,9 @@ func check(template string, text map[string]string) error {
 	for name, value := range text {
 		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
 			return textf("there is no field %q in the template %q", name, template)
+		}
+		if name == LogoField && value != "" && !logoName.MatchString(value) {
+			return textf("%q can't be the name of a logo", value)
 		}
 		if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxRunes {
 			return textf("%s is longer than %d characters, or not UTF-8", name, MaxRunes)

@@ -97,9 +97,12 @@ func (o *OnAir) leave() {
 }
 
 // sameText says whether a renderer shows what is wanted. Empty fields do not count: it
-// may not know them.
+// may not know them; and one that shows no logo shows the rest all the same.
 func sameText(want, shown map[string]string) bool {
 	for name, text := range want {
+		if name == LogoField && shown[name] == "" {
+			continue
+		}
 		if !sameLine(text, shown[name]) {
 			return false
 		}

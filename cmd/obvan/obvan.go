@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"obvan/control"
+	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/ingest/clip"
@@ -42,6 +43,7 @@ type truck struct {
 	ingests map[string]ingest.Server // by flag name; the play-only ports among them
 	pulls   *ingest.Pulls
 	clips   *clip.Clips
+	logos   *graphics.Logos
 	program *program.Program
 	mixer   mixer.Mixer
 	relay   *relay.Relay
@@ -55,7 +57,7 @@ type truck struct {
 
 // run builds the studio, tells where it listens, and runs it until ctx is done.
 func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) error {
-	t := &truck{cfg: cfg, log: log, hub: hub.New(), clips: clip.New(filepath.Join(cfg.data, "clips")), ingests: map[string]ingest.Server{}}
+	t := &truck{cfg: cfg, log: log, hub: hub.New(), clips: clip.New(filepath.Join(cfg.data, "clips")), logos: graphics.NewLogos(filepath.Join(cfg.data, "logos")), ingests: map[string]ingest.Server{}}
 	if err := t.build(); err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func (t *truck) build() (err error) {
 	}
 	t.whip, t.snaps = whip.New(env, t.monitor), snapshot.New(t.hub, t.log)
 	t.pulls = ingest.NewPulls(env, ways(t.clips))
-	d := desk{hub: t.hub, program: t.program, password: func() string { return t.studio.OBSPassword() }, log: t.log}
+	d := desk{hub: t.hub, program: t.program, logos: t.logos, password: func() string { return t.studio.OBSPassword() }, log: t.log}
 	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
 	if t.mixer, err = newMixer(t.cfg.mixer, d); err != nil {
 		return err
@@ -94,7 +96,7 @@ func (t *truck) build() (err error) {
 	}
 	t.panel = t.secure.over(t.panel)
 	t.studio, err = control.New(control.Rooms{
-		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Monitor: t.monitor, Whip: t.whip, Snapshots: t.snaps, Panel: web.Files(),
+		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Logos: t.logos, Monitor: t.monitor, Whip: t.whip, Snapshots: t.snaps, Panel: web.Files(),
 	}, control.Options{
 		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: t.secure != nil, ICE: t.cfg.net.links,
 		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),

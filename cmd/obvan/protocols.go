@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"path/filepath"
 	"time"
 
+	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/ingest/clip"
@@ -57,6 +59,7 @@ func outputs() relay.Protocols {
 type desk struct {
 	hub        *hub.Hub
 	program    *program.Program
+	logos      *graphics.Logos
 	password   func() string // of OBS
 	play, send string        // the ports, host:port, where OBS plays feeds from and sends its program to
 	log        *slog.Logger
@@ -80,8 +83,26 @@ func newOBS(u *url.URL, d desk) (mixer.Mixer, error) {
 	}
 	d.program.Follow(ingest.Mixer, mixer.Instant)
 	return obs.New(obs.Config{
-		URL: u.String(), Password: d.password, Play: "rtsp://" + d.play, Program: "rtmp://" + d.send + "/" + ingest.Mixer,
+		URL: u.String(), Password: d.password, Play: "rtsp://" + d.play, Program: "rtmp://" + d.send + "/" + ingest.Mixer, Logo: d.logo(),
 	}, d.log), nil
+}
+
+// logo finds the files of logos for an OBS that runs on this machine; else it is nil.
+func (d desk) logo() func(name string) string {
+	host, _, _ := net.SplitHostPort(d.play)
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return nil
+	}
+	return func(name string) string {
+		path, err := d.logos.Path(name)
+		if err != nil {
+			return ""
+		}
+		if path, err = filepath.Abs(path); err != nil {
+			return ""
+		}
+		return path
+	}
 }
 
 // newMixer makes the mixer that -mixer names: "cut", or a URL.

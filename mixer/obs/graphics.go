@@ -12,6 +12,7 @@ import (
 	"github.com/andreykaipov/goobs/api/requests/inputs"
 	"github.com/andreykaipov/goobs/api/requests/sceneitems"
 
+	"obvan/internal/retry"
 	"obvan/mixer"
 	"obvan/mixer/obs/mirror"
 	"obvan/mixer/obs/ours"
@@ -24,6 +25,7 @@ const (
 	longest = 80 // characters of a line; OBS makes longer text smaller, up to a point
 	moves   = 12 // pictures that coming in or going out takes
 	confirm = 5 * time.Second
+	reads   = 200 * time.Millisecond // OBS reads a picture with its next frame, and says so never
 )
 
 // ShowGraphic brings the lower third in with a text, and returns once OBS has it so.
@@ -71,7 +73,7 @@ func (m *Mixer) graphic(
 	}
 	want := v.Graphic.Text
 	if text != nil {
-		want = lines(v.Graphic.Fields, text)
+		want = m.lines(v.Graphic.Fields, text)
 		if err := m.write(ctx, conn, &v, want); err != nil {
 			return err
 		}
@@ -83,6 +85,10 @@ func (m *Mixer) graphic(
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirm)
 	defer cancel()
+	if want[ours.Logo] != v.Graphic.Text[ours.Logo] {
+		_ = retry.Sleep(ctx, reads) // without the time the wait below says so
+		m.suspect(mirror.Inputs | mirror.Items)
+	}
 	err = m.board.await(ctx, func(v *view) bool {
 		return v.Graphic != nil && maps.Equal(v.Graphic.Text, want) && done(v.Graphic)
 	})
@@ -92,13 +98,24 @@ func (m *Mixer) graphic(
 	return nil
 }
 
-// lines is what each field will say.
-func lines(fields []string, text map[string]string) map[string]string {
+// lines is what each field will say. A logo whose file OBS can't have is left out.
+func (m *Mixer) lines(fields []string, text map[string]string) map[string]string {
 	want := map[string]string{}
 	for _, field := range fields {
 		want[field] = line(text[field])
 	}
+	if want[ours.Logo] != "" && m.logo(want[ours.Logo]) == "" {
+		want[ours.Logo] = ""
+	}
 	return want
+}
+
+// logo is the file of a logo, "" without one.
+func (m *Mixer) logo(name string) string {
+	if m.cfg.Logo == nil || name == "" {
+		return ""
+	}
+	return m.cfg.Logo(name)
 }
 
 // line makes text fit one line: what breaks it becomes a space, and what is too
@@ -116,16 +133,20 @@ func (m *Mixer) write(ctx context.Context, conn *wire.Conn, v *view, want map[st
 		if v.Graphic.Text[field] == text {
 			continue
 		}
-		drawn := text
-		if v.plain {
-			drawn = visual.Line(text)
+		settings := map[string]any{"text": text, ours.TextKey: text}
+		switch {
+		case field == ours.Logo:
+			settings = map[string]any{"file": m.logo(text)}
+		case v.plain:
+			settings["text"] = visual.Line(text)
 		}
-		err := conn.Call(ctx, inputs.NewSetInputSettingsParams().WithInputName(ours.Text(field)).
-			WithInputSettings(map[string]any{"text": drawn, ours.TextKey: text}), nil)
+		err := conn.Call(ctx, inputs.NewSetInputSettingsParams().WithInputName(ours.Text(field)).WithInputSettings(settings), nil)
 		if err != nil {
 			return outcome(err, mixer.ErrNotNow)
 		}
-		m.suspect(mirror.Inputs) // OBS 29 has no event for it
+		if field != ours.Logo {
+			m.suspect(mirror.Inputs) // OBS 29 has no event for it
+		}
 	}
 	return nil
 }

@@ -31,6 +31,9 @@ type Config struct {
 	// Program is where OBS sends its program to, without the key:
 	// rtmp://127.0.0.1:1935/mixer.
 	Program string
+	// Logo is the file of a logo, "" when there is none; nil when OBS runs where it
+	// can't read our files.
+	Logo func(name string) (file string)
 }
 
 const defaultPort = "4455"

@@ -50,8 +50,13 @@ type desk struct {
 // sit runs a mixer on srv, and waits until it is connected when that is wanted.
 func sit(t *testing.T, srv *obstest.Server, connected bool) *desk {
 	t.Helper()
+	return sitWith(t, srv, config(srv), connected)
+}
+
+func sitWith(t *testing.T, srv *obstest.Server, cfg obs.Config, connected bool) *desk {
+	t.Helper()
 	d := &desk{t: t, srv: srv, log: &bytes.Buffer{}}
-	d.Mixer = obs.New(config(srv), slog.New(slog.NewTextHandler(lockedWriter{&d.mu, d.log}, nil)))
+	d.Mixer = obs.New(cfg, slog.New(slog.NewTextHandler(lockedWriter{&d.mu, d.log}, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx, d.changed) }()

@@ -116,6 +116,50 @@ func TestASetUpThatFailsHalfWayCanBeUndone(t *testing.T) {
 	}
 }
 
+func TestTheLogoOfALowerThirdIsAFileThatOBSReads(t *testing.T) {
+	srv := obstest.Start(t, "cam9")
+	cfg := config(srv)
+	cfg.Logo = func(name string) string {
+		return map[string]string{"sponsor": `C:\data\logos\sponsor.png`, "unreadable": obstest.Unreadable}[name]
+	}
+	d := sitWith(t, srv, cfg, true)
+	local := wish
+	local.Logos = true
+	plan, _ := setUp(t, d, local)
+	if !strings.Contains(texts(plan), "Put the logo beside it.") {
+		t.Errorf("plan = %s", texts(plan))
+	}
+	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil && slices.Contains(s.Graphic.Fields, "logo") })
+	ok(t, d.Cut(shortly(t), ours.Scene("Main"), mixer.Instant))
+	show := func(logo, shown, problem string) {
+		t.Helper()
+		ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Ada", "logo": logo}))
+		d.await("the logo "+logo, func(s *mixer.State) bool {
+			g := s.Graphic
+			return g.OnAir && g.Text["name"] == "Ada" && g.Text["logo"] == shown && strings.Contains(g.Problem, problem) && (problem == "") == (g.Problem == "")
+		})
+	}
+	show("sponsor", "sponsor", "")
+	show("unreadable", "unreadable", "can't read the logo")
+	show("gone", "", "")
+	show("sponsor", "sponsor", "")
+	show("", "", "")
+}
+
+func TestAnOBSElsewhereHasNoLogos(t *testing.T) {
+	srv := obstest.Start(t, "cam9")
+	d := sit(t, srv, true)
+	plan, _ := setUp(t, d, wish)
+	if !strings.Contains(strings.Join(plan.Notes, "\n"), "have no logo in this OBS") || strings.Contains(texts(plan), "logo") {
+		t.Errorf("plan = %s, %s", texts(plan), plan.Notes)
+	}
+	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
+	ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Ada", "logo": "sponsor"}))
+	if text := d.now().Graphic.Text; text["name"] != "Ada" || text["logo"] != "" {
+		t.Errorf("text = %v", text)
+	}
+}
+
 func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
 	srv := obstest.Start(t, "cam9")
 	d := sit(t, srv, true)

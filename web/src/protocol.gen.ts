@@ -332,6 +332,7 @@ export interface Graphic {
 export interface GraphicAddArgs {
   /** left out: name and title */
   template?: string;
+  /** by field; the field logo names one of the state's logos */
   text: Record<string, string>;
   /** it leaves by itself after so long; left out: it stays */
   autoOutMs?: number;
@@ -379,6 +380,8 @@ export interface GraphicUpdateArgs {
 export interface GraphicsState {
   templates: LowerThirdTemplate[];
   items: LowerThird[];
+  /** the names of those that are kept */
+  logos?: string[];
   onAir?: LowerThirdOnAir;
   /** the item that next takes */
   next?: string;
@@ -436,6 +439,11 @@ export interface LogEntry {
   text: string;
 }
 
+/** LogoArgs names a logo. */
+export interface LogoArgs {
+  name: string;
+}
+
 /** LowerThird is a prepared lower third. */
 export interface LowerThird {
   id: string;
@@ -446,11 +454,13 @@ export interface LowerThird {
   autoOutMs?: number;
 }
 
-/** LowerThirdField is one line of a template. */
+/** LowerThirdField is one line of a template, or its logo. */
 export interface LowerThirdField {
   name: string;
   label: string;
   optional?: boolean;
+  /** its value is the name of a logo, not a text */
+  logo?: boolean;
 }
 
 /** LowerThirdOnAir is the lower third that is shown, or should be. */
@@ -874,6 +884,8 @@ export interface Commands {
   'graphics.next': { args: Record<string, never>; result: null };
   /** Take the lower third off air. (operator) */
   'graphics.out': { args: Record<string, never>; result: null };
+  /** Delete a logo of lower thirds; those that name it are shown without. PUT /api/v1/logos/NAME with a PNG or JPEG brings one in, GET /api/v1/logos/NAME.png shows it. (operator) */
+  'logo.remove': { args: LogoArgs; result: null };
   /** Of the overlay page, once a second: it is alive, and shows this. (viewer) */
   'overlay.beat': { args: BeatArgs; result: null };
   /** Change OBS to another scene collection. (director) */
@@ -963,6 +975,7 @@ export const least: Record<Command, Role> = {
   'graphics.take': 'operator',
   'graphics.next': 'operator',
   'graphics.out': 'operator',
+  'logo.remove': 'operator',
   'overlay.beat': 'viewer',
   'obs.collection': 'director',
   'obs.profile': 'director',

@@ -93,6 +93,10 @@ func ask(ctx context.Context, c Caller, in *input, feedOf func(string) string) e
 			return err
 		}
 		in.text = given(s.InputSettings)
+		if in.name == ours.Text(ours.Logo) {
+			file, _ := s.InputSettings["file"].(string)
+			in.text = ours.LogoOf(file)
+		}
 	}
 	return nil
 }

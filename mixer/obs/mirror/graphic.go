@@ -26,6 +26,9 @@ func (m *Mirror) graphic() *mixer.Graphic {
 		g.Text[field] = in.text
 		g.OnAir = g.OnAir || in.active || in.blind && m.inProgram(in)
 	}
+	if g.Text[ours.Logo] != "" && !m.logoIsRead() {
+		g.Problem = "OBS can't read the logo: it has to run on the studio's machine, and may read its data directory"
+	}
 	if len(g.Fields) == 0 {
 		return nil
 	}
@@ -35,6 +38,13 @@ func (m *Mirror) graphic() *mixer.Graphic {
 func (m *Mirror) inProgram(in *input) (found bool) {
 	m.walk(m.bus.program, 0, func(seen *input) { found = found || seen == in })
 	return found
+}
+
+// logoIsRead says whether OBS has a picture of the logo.
+func (m *Mirror) logoIsRead() bool {
+	return slices.ContainsFunc(m.items[ours.Plate], func(i typedefs.SceneItem) bool {
+		return i.SourceName == ours.Text(ours.Logo) && i.SceneItemTransform.SourceWidth > 0
+	})
 }
 
 // plate is the one item of the lower third's layer that is switched.

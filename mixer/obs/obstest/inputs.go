@@ -14,6 +14,27 @@ import (
 
 func (in *input) hasSound() bool { return in.media != "" }
 
+// look gives the items of an image the size that its file has: 40x20, or none.
+func (s *show) look(in *input) {
+	if in.kind != "image_source" {
+		return
+	}
+	size := float64(0)
+	if file, _ := in.settings["file"].(string); file != "" && file != Unreadable {
+		size = 20
+	}
+	for _, sc := range s.scenes {
+		for _, it := range sc.items {
+			if it.SourceName == in.name {
+				it.SceneItemTransform.SourceWidth, it.SceneItemTransform.SourceHeight = 2*size, size
+			}
+		}
+	}
+}
+
+// Unreadable is the one file that the fake can't read.
+const Unreadable = "/unreadable.png"
+
 var inputHandlers = map[string]handler{
 	"GetInputKindList": on(func(s *show, _ *inputs.GetInputKindListParams) (any, int) {
 		return &inputs.GetInputKindListResponse{InputKinds: kinds}, 0
@@ -80,6 +101,7 @@ var inputHandlers = map[string]handler{
 	}),
 	"SetInputSettings": with(func(s *show, in *input, p *inputs.SetInputSettingsParams) (any, int) {
 		maps.Copy(in.settings, p.InputSettings)
+		s.look(in)
 		return nil, 0
 	}),
 	"GetInputMute": with(func(s *show, in *input, _ *inputs.GetInputMuteParams) (any, int) {

@@ -19,8 +19,16 @@ const (
 	Box   = "Lower third box" + Mark
 )
 
-// Fields of the lower third, the upper line first.
-var Fields = [...]string{"name", "title"}
+// Fields of the lower third, the upper line first. The logo is a picture, the others
+// are text.
+var Fields = [...]string{"name", "title", Logo}
+
+// Logo is the field whose value names a logo, and LogoSuffix what its file's name has
+// behind that.
+const (
+	Logo       = "logo"
+	LogoSuffix = ".png"
+)
 
 // TextKey is where a text input keeps its text as it was given, beside the text as
 // it is drawn.
@@ -41,11 +49,16 @@ func Scene(feed string) string { return feed + Mark }
 // Input is the media input that plays a feed.
 func Input(feed string) string { return feed + inputMark }
 
-// Text is the text input of a field.
+// Text is the input that shows a field.
 func Text(field string) string { return "Lower third " + field + Mark }
 
 // Is says whether something in OBS is ours.
 func Is(name string) bool { return strings.HasSuffix(name, Mark) }
+
+// LogoOf is the logo that a file shows, by either system's path.
+func LogoOf(file string) string {
+	return strings.TrimSuffix(file[strings.LastIndexAny(file, `/\`)+1:], LogoSuffix)
+}
 
 // FeedOfInput is the feed that one of our inputs plays, "" for any other.
 func FeedOfInput(name string) string {

@@ -27,12 +27,13 @@ func (p *planner) lowerThird() {
 		p.input(ours.Plate, ours.Box, box, map[string]any{"color": boxColour, "width": int(size.w), "height": int(size.h)},
 			map[string]any{"positionX": 0.04 * c.w, "positionY": 0.78 * c.h, "alignment": topLeft}, "Put its box on it.")
 	}
+	p.logo()
 	lines := map[string]struct{ y, size float64 }{"name": {0.795, nameSize}, "title": {0.87, titleSize}}
 	for _, field := range ours.Fields {
-		if p.found.hasInput(ours.Text(field)) {
+		line, isText := lines[field]
+		if !isText || p.found.hasInput(ours.Text(field)) {
 			continue
 		}
-		line := lines[field]
 		// Text longer than the box is made smaller.
 		place := p.part(0.055, line.y, 0.57, line.size*1.2).fit(atMost)
 		place["boundsAlignment"] = left
@@ -43,4 +44,20 @@ func (p *planner) lowerThird() {
 	}
 	p.scene(ours.Layer, "Make the layer of the lower third.")
 	p.item(ours.Layer, ours.Plate, nil, false, "Put the plate into it, switched off.")
+}
+
+// logo makes the place of the logo, beside the box: text keeps all of its room.
+func (p *planner) logo() {
+	name, kind := ours.Text(ours.Logo), p.found.kind("image_source")
+	switch {
+	case p.found.hasInput(name):
+	case kind == "":
+		p.note("This OBS has no image input: lower thirds have no logo in it.")
+	case !p.wish.Logos:
+		p.note("Lower thirds have no logo in this OBS: the studio's files are not on its machine.")
+	default:
+		place := p.part(0.65, 0.78, 0.12, 0.15).fit(whole)
+		place["boundsAlignment"] = left
+		p.input(ours.Plate, name, kind, map[string]any{"file": "", "unload": false}, place, "Put the logo beside it.")
+	}
 }

@@ -31,6 +31,8 @@ type Wish struct {
 	Feeds  []Feed
 	Remove []string // ids of feeds whose scene may go; others that are gone are only named
 
+	Logos bool // OBS runs on our machine, and can read the files of logos
+
 	Play    string // where OBS plays feeds from: rtsp://127.0.0.1:8555
 	Program string // where it sends its program to: rtmp://127.0.0.1:1935/mixer; "" leaves the stream alone
 	Key     string // of that stream

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { GraphicsState } from '../protocol.gen';
 import { scale } from './fit';
-import { Pulse, wanted } from './scene';
+import { Pulse, wanted, without } from './scene';
 
 const on = (change: object = {}): GraphicsState => ({ templates: [], items: [], onAir: { id: 'a', template: 'person', text: { name: 'Ada\nKing ', title: '' }, since: '2026-01-01T10:00:00Z', confirmed: false, ...change } });
 
@@ -30,6 +30,14 @@ test('a page that is not drawn does not beat; a hidden one shows nothing', () =>
 	expect(pulse.beat(shown, false)).toBeNull();
 	expect(pulse.beat(shown, true)).toMatchObject({ shown: false });
 	expect(pulse.bye()).toMatchObject({ shown: false, bye: true });
+});
+
+test('a logo that is lost is neither drawn nor told', () => {
+	const one = wanted(on({ text: { name: 'Ada', logo: 'sponsor' } }), 0);
+	expect(without(one, '')?.text.logo).toBe('sponsor');
+	expect(without(one, 'other')).toBe(one);
+	expect(without(one, 'sponsor')).toMatchObject({ key: 'a', text: { name: 'Ada', logo: '' } });
+	expect(without(null, 'sponsor')).toBeNull();
 });
 
 test('a long line is made smaller, but never too small to read', () => {

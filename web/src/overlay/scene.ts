@@ -19,6 +19,11 @@ export function wanted(g: GraphicsState, now: number): Shown | null {
 	return { key: on.id || on.since, template: on.template, text };
 }
 
+/** The same without a logo that is lost: what can't be drawn must not be told as shown. */
+export function without(one: Shown | null, lost: string): Shown | null {
+	return one && lost !== '' && one.text.logo === lost ? { ...one, text: { ...one.text, logo: '' } } : one;
+}
+
 /** The heartbeat: sent once a second, but only when the page was really drawn since the
  * last, so that a frozen one is found out. */
 export class Pulse {

@@ -1,0 +1,163 @@
+package graphics_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"obvan/graphics"
+)
+
+// red is a small picture.
+func red() image.Image {
+	img := image.NewPaletted(image.Rect(3, 5, 43, 25), color.Palette{color.NRGBA{R: 255, A: 255}, color.Transparent})
+	img.SetColorIndex(3, 5, 1)
+	return img
+}
+
+func encoded(t testing.TB, encode func(*bytes.Buffer) error) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := encode(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func redPNG(t testing.TB) []byte {
+	return encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, red()) })
+}
+
+func TestALogoIsEncodedAnew(t *testing.T) {
+	logos := graphics.NewLogos(filepath.Join(t.TempDir(), "logos"))
+	given := redPNG(t)
+	text := append([]byte{0, 0, 0, 9}, "tEXta\x00<script"[:13]...) // a chunk that says something of its own
+	given = append(given[:33:33], append(append(text, 0, 0, 0, 0), given[33:]...)...)
+	binary.BigEndian.PutUint32(given[33+8+9:], crc32.ChecksumIEEE(given[33+4:33+8+9]))
+	if err := logos.Put("sponsor", bytes.NewReader(given)); err != nil {
+		t.Fatal(err)
+	}
+	path, err := logos.Path("sponsor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(kept, []byte("<script")) {
+		t.Fatalf("%v: what is kept has the upload's own words", err)
+	}
+	img, err := png.Decode(bytes.NewReader(kept))
+	if err != nil || img.Bounds() != image.Rect(0, 0, 40, 20) {
+		t.Fatalf("%v %v", img.Bounds(), err)
+	}
+	if _, _, _, a := img.At(0, 0).RGBA(); a != 0 {
+		t.Error("what is clear has become opaque")
+	}
+	if r, g, _, a := img.At(1, 0).RGBA(); r != 0xffff || g != 0 || a != 0xffff {
+		t.Error("it is not red")
+	}
+	photo := encoded(t, func(b *bytes.Buffer) error { return jpeg.Encode(b, red(), nil) })
+	if err := logos.Put("photo", bytes.NewReader(photo)); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := logos.List(); err != nil || strings.Join(names, " ") != "photo sponsor" {
+		t.Fatalf("%v %v", names, err)
+	}
+	if err := logos.Remove("photo"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := logos.Path("photo"); !errors.Is(err, graphics.ErrNoLogo) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestWhatIsNoLogoIsRefusedAndLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	logos := graphics.NewLogos(filepath.Join(dir, "logos"))
+	if err := os.WriteFile(filepath.Join(dir, "secret.png"), redPNG(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wide := redPNG(t)
+	binary.BigEndian.PutUint32(wide[16:], 1<<20) // of its IHDR
+	binary.BigEndian.PutUint32(wide[29:], crc32.ChecksumIEEE(wide[12:29]))
+	for why, content := range map[string][]byte{
+		"neither a PNG": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>`),
+		"broken":        redPNG(t)[:len(redPNG(t))-20], "may be a side": wide, "larger than": make([]byte, graphics.MaxLogo+1),
+	} {
+		if err := logos.Put("x", bytes.NewReader(content)); !errors.Is(err, graphics.ErrBadLogo) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: err = %v", why, err)
+		}
+	}
+	for _, name := range []string{"", "../secret", "a/b", ".", "-x", strings.Repeat("x", 65), "a.png"} {
+		if err := logos.Put(name, bytes.NewReader(redPNG(t))); !errors.Is(err, graphics.ErrBadLogo) {
+			t.Errorf("%q: err = %v", name, err)
+		}
+		if _, err := logos.Path(name); !errors.Is(err, graphics.ErrNoLogo) {
+			t.Errorf("%q: err = %v", name, err)
+		}
+	}
+	if names, err := logos.List(); err != nil || len(names) != 0 {
+		t.Errorf("%v %v", names, err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, "logos")); len(left) != 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
+func FuzzPutLogo(f *testing.F) {
+	f.Add(redPNG(f))
+	f.Add(encoded(f, func(b *bytes.Buffer) error { return jpeg.Encode(b, red(), nil) }))
+	logos := graphics.NewLogos(f.TempDir())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 64<<10 || logos.Put("x", bytes.NewReader(b)) != nil {
+			return
+		}
+		path, err := logos.Path("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := png.Decode(bytes.NewReader(kept)); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestALowerThirdWithoutItsLogoIsShownAndSaid(t *testing.T) {
+	s := &screen{}
+	it := person("a", "Ada")
+	it.Text[graphics.LogoField] = "sponsor"
+	d := newDesk(t, s, it)
+	d.Take(t.Context(), "a")
+	r := s.report()
+	r.Text = map[string]string{"name": "Ada"}
+	d.Report(t.Context(), r)
+	if st := d.State(); st.OnAir == nil || !st.OnAir.Confirmed || !strings.Contains(st.Problem, "without its logo") {
+		t.Fatalf("state = %+v", st)
+	}
+	r.Text[graphics.LogoField] = "other"
+	d.Report(t.Context(), r)
+	if st := d.State(); st.OnAir.Confirmed {
+		t.Fatalf("another's logo is confirmed: %+v", st)
+	}
+	r.Text[graphics.LogoField] = "sponsor"
+	d.Report(t.Context(), r)
+	if st := d.State(); !st.OnAir.Confirmed || st.Problem != "" {
+		t.Fatalf("state = %+v", st)
+	}
+	it.Text[graphics.LogoField] = "../x"
+	if err := d.Update(t.Context(), it); !errors.Is(err, graphics.ErrText) {
+		t.Fatalf("err = %v", err)
+	}
+}

@@ -1,0 +1,63 @@
+package look
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"obvan/media"
+	"obvan/monitor/bare"
+)
+
+const (
+	stallAfter = 3 * time.Second
+	diesWithin = time.Second
+	maxPixels  = 8192 * 4320
+)
+
+// child is an ffmpeg that decodes.
+type child struct {
+	cmd     *exec.Cmd
+	in, out *os.File
+	stop    context.CancelFunc
+}
+
+// startChild starts ffmpeg. The thumbnails are not smoothed: what little moves in a
+// live picture that stands still, the noise, must stay in them.
+func startChild(ctx context.Context, ffmpeg string, c media.Codec) (decoder, error) {
+	name := bare.Format(c)
+	if name == "" {
+		return nil, errCoding
+	}
+	ctx, stop := context.WithCancel(ctx)
+	d := &child{stop: stop, cmd: exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet", "-max_pixels", fmt.Sprint(maxPixels),
+		"-threads", "1", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", name, "-i", "pipe:0",
+		"-an", "-vf", fmt.Sprintf("scale=%d:%d:flags=neighbor,format=gray", width, height), "-vsync", "passthrough",
+		"-threads", "1", "-flush_packets", "1", "-f", "rawvideo", "pipe:1")}
+	d.cmd.WaitDelay = diesWithin
+	var err error
+	if d.in, d.out, err = bare.Start(d.cmd); err != nil {
+		stop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Write hands over a picture.
+func (d *child) Write(picture []byte) (int, error) {
+	_ = d.in.SetWriteDeadline(time.Now().Add(stallAfter))
+	return d.in.Write(picture)
+}
+
+// Read reads thumbnails, one behind the other.
+func (d *child) Read(b []byte) (int, error) { return d.out.Read(b) }
+
+// Close ends it.
+func (d *child) Close() error {
+	d.stop()
+	_ = d.in.Close()
+	_ = d.cmd.Wait() // it was killed: its complaint is no news
+	return d.out.Close()
+}

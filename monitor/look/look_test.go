@@ -1,0 +1,356 @@
+package look
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/demo"
+	"obvan/ingest/ingesttest"
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// fake is a decoder that makes thumbnails of one grey: what the picture's last byte says.
+type fake struct {
+	*io.PipeReader
+	to     *io.PipeWriter
+	silent bool // answers nothing
+	fails  error
+}
+
+func (f *fake) Write(picture []byte) (int, error) {
+	if f.fails == nil && !f.silent {
+		go f.to.Write(bytes.Repeat(picture[len(picture)-7:len(picture)-6], width*height)) // before the delimiter
+	}
+	return len(picture), f.fails
+}
+
+func (f *fake) Close() error { return f.to.Close() }
+
+// desk is a looker with fake decoders, and what it saw.
+type desk struct {
+	*Looker
+	mu      sync.Mutex
+	stream  string
+	changed chan struct{}
+	sights  []Sight
+	started []media.Codec
+}
+
+// newDesk runs a looker until the test's bubble ends.
+func newDesk(t *testing.T, next func() *fake) *desk {
+	t.Helper()
+	d := &desk{Looker: &Looker{hub: hub.New(), log: quiet, calm: calm}, changed: make(chan struct{})}
+	d.start = func(_ context.Context, c media.Codec) (decoder, error) {
+		d.mu.Lock()
+		d.started = append(d.started, c)
+		d.mu.Unlock()
+		f := next()
+		f.PipeReader, f.to = io.Pipe()
+		return f, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := d.Run(ctx, d.at, d.saw); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { cancel(); running.Wait() })
+	return d
+}
+
+func (d *desk) at() (string, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stream, d.changed
+}
+
+func (d *desk) saw(s Sight) {
+	d.mu.Lock()
+	d.sights = append(d.sights, s)
+	d.mu.Unlock()
+}
+
+func (d *desk) look(stream string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stream = stream
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// seen is what was seen since the last question, and how often a decoder was started so far.
+func (d *desk) seen() (sights []Sight, starts int) {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sights, d.sights = d.sights, nil
+	return sights, len(d.started)
+}
+
+// film publishes key frames twice a second; grey says what the n-th shows.
+func film(t *testing.T, h *hub.Hub, name string, grey func(n int) byte) {
+	t.Helper()
+	p, err := h.Publish(name, hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetTracks(ingesttest.Tracks())
+	ctx, cancel := context.WithCancel(context.Background())
+	var shooting sync.WaitGroup
+	shooting.Go(func() {
+		defer p.Close()
+		for n := 0; ctx.Err() == nil; n++ {
+			at := time.Duration(n) * 500 * time.Millisecond
+			p.Write(media.AccessUnit{Key: true, PTS: at, DTS: at, Data: []byte{0, 0, 0, 2, 0x65, grey(n)}})
+			select {
+			case <-time.After(500 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); shooting.Wait() })
+}
+
+func TestAStillPictureIsSeenOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func() *fake { return &fake{} })
+		film(t, d.hub, "cam1", func(int) byte { return 99 })
+		d.look("cam1")
+		time.Sleep(calm + 10*time.Second + 100*time.Millisecond)
+		sights, starts := d.seen()
+		if len(sights) < 10 || len(sights) > 12 || starts != 1 {
+			t.Fatalf("%d sights by %d decoders", len(sights), starts)
+		}
+		for i, s := range sights {
+			if want := (Sight{"cam1", true, i > 0}); s != want {
+				t.Errorf("sight %d: %+v", i, s)
+			}
+		}
+	})
+}
+
+func TestAPictureThatMovesIsNotStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func() *fake { return &fake{} })
+		film(t, d.hub, "cam1", func(n int) byte { return byte(10 + n) })
+		d.look("cam1")
+		time.Sleep(10 * time.Second)
+		sights, _ := d.seen()
+		if len(sights) < 7 || slices.ContainsFunc(sights, func(s Sight) bool { return s.Still }) {
+			t.Errorf("%+v", sights)
+		}
+	})
+}
+
+func TestManyCutsStartNoDecoder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func() *fake { return &fake{} })
+		film(t, d.hub, "cam1", func(int) byte { return 1 })
+		film(t, d.hub, "cam2", func(int) byte { return 2 })
+		for n := range 50 {
+			d.look([]string{"cam1", "cam2"}[n%2])
+			time.Sleep(time.Second)
+		}
+		if _, starts := d.seen(); starts != 0 {
+			t.Errorf("%d decoders", starts)
+		}
+		d.look("cam1")
+		time.Sleep(5 * time.Second)
+		d.look("")
+		if sights, starts := d.seen(); starts != 1 || len(sights) == 0 {
+			t.Errorf("%d decoders, %+v", starts, sights)
+		}
+		time.Sleep(5 * time.Second)
+		if sights, starts := d.seen(); starts != 1 || len(sights) != 0 {
+			t.Errorf("nothing to look at: %d decoders, %+v", starts, sights)
+		}
+	})
+}
+
+func TestABrokenDecoderIsStartedAgainEverMoreSeldom(t *testing.T) {
+	for name, broken := range map[string]func() *fake{
+		"takes nothing": func() *fake { return &fake{fails: errors.New("broken pipe")} },
+		"says nothing":  func() *fake { return &fake{silent: true} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, broken)
+				film(t, d.hub, "cam1", func(int) byte { return 1 })
+				d.look("cam1")
+				time.Sleep(20 * time.Minute)
+				sights, starts := d.seen()
+				if t.Logf("%d starts in 20 minutes", starts); starts < 5 || starts > 90 || len(sights) > 0 {
+					t.Errorf("%d starts, %d sights", starts, len(sights))
+				}
+			})
+		})
+	}
+}
+
+func TestWithoutADecoderNothingIsSeen(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := &Looker{hub: hub.New(), log: quiet}
+	if err := l.Run(ctx, func() (string, <-chan struct{}) { t.Error("it asks"); return "", nil }, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestThumbnails(t *testing.T) {
+	noisy := make([]byte, width*height)
+	for i := range noisy {
+		noisy[i] = byte(16 + i*7%9)
+	}
+	bar := bytes.Clone(noisy)
+	for i := range width * 3 { // three lines of ninety
+		bar[i] = 200
+	}
+	if !plain(noisy) || plain(bar) || !plain(make([]byte, width*height)) || !plain(bytes.Repeat([]byte{255}, width*height)) {
+		t.Error("a lens cap, a bar, black and white are taken for each other")
+	}
+	other := bytes.Clone(noisy)
+	for i := 0; i < len(other); i += 4 {
+		other[i]++
+	}
+	if !still(noisy, other) {
+		t.Error("a quarter of a level apart, and not still")
+	}
+	for i := range other {
+		other[i] = noisy[i] + byte(i%2)
+	}
+	if still(noisy, other) {
+		t.Error("half a level apart, and still")
+	}
+}
+
+// sightsOf runs a looker with ffmpeg until there are n sights of a stream that play writes.
+func sightsOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) []Sight {
+	t.Helper()
+	testkit.Tool(t, "ffmpeg")
+	l := New(hub.New(), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	l.calm = 0
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	running.Go(func() { play(ctx, l.hub) })
+	testkit.Eventually(t, 5*time.Second, func() bool { _, live := l.hub.Stream("cam1"); return live }, "live")
+	sights := make(chan Sight, 100)
+	running.Go(func() {
+		_ = l.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sight) { sights <- s })
+	})
+	var all []Sight
+	testkit.Eventually(t, 20*time.Second, func() bool {
+		select {
+		case s := <-sights:
+			all = append(all, s)
+		default:
+		}
+		return len(all) == n
+	}, "%d sights", n)
+	t.Logf("%+v", all)
+	return all
+}
+
+func TestADemoCameraIsNeitherBlackNorStill(t *testing.T) {
+	for _, s := range sightsOf(t, 3, func(ctx context.Context, h *hub.Hub) {
+		u := &url.URL{Scheme: "demo", Host: "cam1"}
+		_ = demo.Pull(ctx, u, ingest.Env{Hub: h, Log: quiet, Authorise: func(ingest.Request) error { return nil }}, "cam1", func() {})
+	}) {
+		if s.Black || s.Still {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// The two pictures are coded by an encoder that wastes bits on them at a constant rate:
+// their sizes say nothing.
+func TestFFmpegSeesBlackAndStill(t *testing.T) {
+	for name, c := range map[string]struct {
+		graph string
+		codec media.Codec
+		black bool
+	}{
+		"a still picture":      {"testsrc2=s=640x360:r=30,loop=-1:1", media.H264, false},
+		"black with noise":     {"color=black:s=640x360:r=30,noise=c0s=6:c0f=t", media.H264, true},
+		"a still one of H.265": {"testsrc2=s=640x360:r=30,loop=-1:1", media.H265, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			track, keys := shoot(t, c.graph, c.codec)
+			sights := sightsOf(t, 4, func(ctx context.Context, h *hub.Hub) { play(t, ctx, h, track, keys) })
+			last := sights[len(sights)-1]
+			if last.Black != c.black || last.Still != !c.black {
+				t.Errorf("%+v", last)
+			}
+		})
+	}
+}
+
+// play publishes pictures one a second.
+func play(t *testing.T, ctx context.Context, h *hub.Hub, track media.Track, keys [][]byte) {
+	p, err := h.Publish("cam1", hub.Origin{})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer p.Close()
+	p.SetTracks(media.Tracks{track})
+	for n := 0; ctx.Err() == nil; n++ {
+		at := time.Duration(n) * time.Second
+		p.Write(media.AccessUnit{Key: true, PTS: at, DTS: at, Data: keys[n%len(keys)]})
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// shoot codes a few key frames, and returns them with lengths in front.
+func shoot(t *testing.T, graph string, codec media.Codec) (track media.Track, keys [][]byte) {
+	t.Helper()
+	args := []string{"-v", "error", "-f", "lavfi", "-i", graph, "-frames:v", "10", "-pix_fmt", "yuv420p", "-b:v", "4M", "-g", "1"}
+	if codec == media.H264 {
+		args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-x264-params", "keyint=1:slices=1:threads=1:aud=1", "-f", "h264", "-")
+	} else {
+		args = append(args, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=1:aud=1", "-f", "hevc", "-")
+	}
+	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, nal := range bytes.Split(out, []byte{0, 0, 1}) {
+		nal = bytes.TrimRight(nal, "\x00")
+		switch {
+		case len(nal) == 0:
+			continue
+		case nal[0] == 0x09, nal[0] == 0x46: // an access unit delimiter: the next picture, its parameter sets in it
+			keys = append(keys, nil)
+		}
+		last := &keys[len(keys)-1]
+		*last = append(binary.BigEndian.AppendUint32(*last, uint32(len(nal))), nal...)
+	}
+	if len(keys) != 10 {
+		t.Fatalf("%d pictures", len(keys))
+	}
+	return media.Track{Codec: codec}, keys
+}

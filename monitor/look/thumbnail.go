@@ -1,0 +1,61 @@
+package look
+
+import "io"
+
+// A thumbnail is this many grey pixels.
+const (
+	width  = 160
+	height = 90
+)
+
+const (
+	// alike is how far a pixel may be from the others in a picture of one colour, and
+	// how many of a thousand may be further: a lens cap has noise, too.
+	alike  = 8
+	others = 20
+	// moved is the mean difference, in hundredths of a grey level, of two pictures that
+	// are not the same. Two key frames of one picture are up to 23 apart, because they
+	// are not coded alike; those of a live scene in which nothing moves, 45 and more.
+	moved = 30
+)
+
+// read reads thumbnails until there are none any more.
+func read(r io.Reader, saw func(Sight)) {
+	now, was := make([]byte, width*height), make([]byte, 0, width*height)
+	for {
+		if _, err := io.ReadFull(r, now); err != nil {
+			return
+		}
+		saw(Sight{Black: plain(now), Still: len(was) > 0 && still(now, was)})
+		was = append(was[:0], now...)
+	}
+}
+
+// plain reports whether a picture is of one colour.
+func plain(pixels []byte) bool {
+	var counts [256]int
+	for _, p := range pixels {
+		counts[p]++
+	}
+	middle, seen := 0, 0
+	for seen += counts[0]; seen <= len(pixels)/2; seen += counts[middle] {
+		middle++
+	}
+	far := 0
+	for level, n := range counts {
+		if level < middle-alike || level > middle+alike {
+			far += n
+		}
+	}
+	return far*1000 <= others*len(pixels)
+}
+
+// still reports whether two pictures are the same.
+func still(a, b []byte) bool {
+	sum := 0
+	for i := range a {
+		d := int(a[i]) - int(b[i])
+		sum += max(d, -d)
+	}
+	return sum*100 < moved*len(a)
+}

@@ -23,16 +23,16 @@ import (
 	"obvan/media"
 )
 
+const (
+	usualEvery = 10 * time.Second
+	usualFor   = 5 * time.Second
+)
+
 // Errors of a drill.
 var (
 	ErrNone = errors.New("there is no such drill: use drill://jump, freeze, silence or die")
 	ErrSpan = errors.New("every and for are times, such as 10s")
 	errDied = errors.New("the drill's camera left, as it was told to")
-)
-
-const (
-	usualEvery = 10 * time.Second
-	usualFor   = 5 * time.Second
 )
 
 // jumps is where the clock goes, in turn: the hour of a camera that finds its time

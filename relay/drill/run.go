@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"obvan/hub"
+	"obvan/internal/retry"
 	"obvan/media"
 	"obvan/relay"
 	"obvan/relay/rtmp"
@@ -112,7 +113,7 @@ func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
 	defer stop()
 	all.Go(func() { _ = out.Run(within, r.note) }) // it returns nil once told to end
 	all.Go(func() { r.tap(within) })
-	if err := wait(ctx, aloneFor); err != nil {
+	if err := retry.Sleep(ctx, aloneFor); err != nil {
 		return err
 	}
 	r.mark(&r.began)
@@ -125,7 +126,7 @@ func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
 			return err
 		}
 	}
-	err := wait(ctx, span)
+	err := retry.Sleep(ctx, span)
 	r.mark(&r.ended)
 	return err
 }
@@ -153,17 +154,6 @@ func start(out *relay.Relay, id, address string) error {
 		return fmt.Errorf("drill: %w", err)
 	}
 	return nil
-}
-
-func wait(ctx context.Context, span time.Duration) error {
-	timer := time.NewTimer(span)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // note follows the lights of the bad ones.

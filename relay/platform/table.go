@@ -3,7 +3,8 @@ package platform
 import "time"
 
 // All is the table, custom last. Looked up in public pages in November 2026; each
-// figure has its source beside it. "Unconfirmed" marks what only third parties say.
+// figure has its source beside it. "Unconfirmed" marks what only third parties say, and
+// what no page was found to say.
 func All() []Platform {
 	return []Platform{
 		youTube(), twitch(), facebook(), instagram(), tiktok(), linkedIn(), x(), vimeo(), kick(),
@@ -11,9 +12,25 @@ func All() []Platform {
 	}
 }
 
-// h264AAC is where most begin.
-func h264AAC() Limits {
-	return Limits{Video: []string{"H264"}, Audio: []string{"AAC"}, NeedsSound: true}
+// fullHD is what nearly all take: 1920x1080 as H.264 with AAC, up to a frame rate and a
+// bitrate, with a key frame at least every so many seconds.
+func fullHD(fps float64, kbps int, keySeconds float64) Limits {
+	return Limits{
+		Video: []string{"H264"}, Audio: []string{"AAC"}, NeedsSound: true,
+		MaxWidth: 1920, MaxHeight: 1080, MaxFrameRate: fps, MaxKbps: kbps, MaxKeySeconds: keySeconds,
+	}
+}
+
+// sound adds what is said about it; 0 kbit/s is nothing.
+func (l Limits) sound(kbps int, hz ...int) Limits {
+	l.MaxAudioKbps, l.SampleRates = kbps, hz
+	return l
+}
+
+// atMost adds how long a show may be.
+func (l Limits) atMost(hours int) Limits {
+	l.MaxLength = time.Duration(hours) * time.Hour
+	return l
 }
 
 func youTube() Platform {
@@ -39,14 +56,11 @@ func youTube() Platform {
 }
 
 func twitch() Platform {
-	l := h264AAC()
-	l.NeedsSound = false
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate = 1920, 1080, 60
 	// help.twitch.tv "Broadcasting guidelines": 6000 kbit/s, key frames every 2 s, CBR.
-	l.MaxKbps, l.MaxKeySeconds = 6000, 2
 	// twitch.tv/creatorcamp "Broadcast recommendations": 320 kbit/s AAC at most, 44.1 or
 	// 48 kHz, 48 hours.
-	l.MaxAudioKbps, l.SampleRates, l.MaxLength = 320, []int{44100, 48000}, 48*time.Hour
+	l := fullHD(60, 6000, 2).sound(320, 44100, 48000).atMost(48)
+	l.NeedsSound = false
 	return Platform{
 		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation.
 		ID: "twitch", Name: "Twitch", URL: "rtmps://ingest.global-contribute.live-video.net/app",
@@ -58,10 +72,8 @@ func twitch() Platform {
 }
 
 func facebook() Platform {
-	l := h264AAC()
-	// developers.facebook.com/docs/live-video-api/reference: all of it.
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps = 1920, 1080, 60, 9000
-	l.MaxKeySeconds, l.MaxAudioKbps, l.SampleRates, l.MaxLength = 4, 256, []int{44100, 48000}, 8*time.Hour
+	// developers.facebook.com/documentation/live-video-api/reference: all of it.
+	l := fullHD(60, 9000, 4).sound(256, 44100, 48000).atMost(8)
 	l.Rates = []Rate{
 		{360, 30, 400, 1000}, {480, 30, 600, 2000}, {720, 30, 1500, 4000}, {720, 60, 2250, 6000},
 		{1080, 30, 3000, 6000}, {1080, 60, 4500, 9000},
@@ -75,14 +87,12 @@ func facebook() Platform {
 }
 
 func instagram() Platform {
-	l := h264AAC()
 	// Instagram's own announcement of Live Producer, as quoted by lowyat.net, July 2022:
 	// 9:16, 720x1280, 30 fps (60 works), 2250 to 6000 kbit/s, 44.1 kHz stereo, 256 kbit/s.
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps = 1920, 1080, 60, 6000
-	l.MaxAudioKbps, l.SampleRates, l.Upright = 256, []int{44100, 48000}, true
-	l.MaxKeySeconds = 4 // Facebook's, whose servers these are
-	l.Rates = []Rate{{720, 60, 2250, 6000}}
-	l.MaxLength = 4 * time.Hour // streamkite.live, unconfirmed
+	// Its announcement of 27 October 2020, as quoted by TechCrunch: 4 hours. Key frames as
+	// for Facebook, whose servers these are.
+	l := fullHD(60, 6000, 4).sound(256, 44100, 48000).atMost(4)
+	l.Upright, l.Rates = true, []Rate{{720, 60, 2250, 6000}}
 	return Platform{
 		ID: "instagram", Name: "Instagram", URL: "rtmps://live-upload.instagram.com:443/rtmp",
 		Hint:   "instagram.com on a computer > Create > Live video: the address and a key for this show alone.",
@@ -91,68 +101,56 @@ func instagram() Platform {
 }
 
 func tiktok() Platform {
-	l := h264AAC()
-	l.MaxKeySeconds, l.Upright = 4, true // unconfirmed
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps = 1920, 1080, 60, 6000
+	// Unconfirmed, all of it. Its app's own help recommends 1.8 Mbit/s (kagua.biz, 16 July
+	// 2021) and names no limit.
+	l := fullHD(60, 6000, 4)
+	l.Upright = true
 	return Platform{
 		// streamersquare.com/how-to-stream-on-tiktok: server and key are made for each show.
-		ID: "tiktok", Name: "TikTok",
-		Hint:   "TikTok app > + > Live > Device camera > Transfer to PC/Mac, or LIVE Producer: server and key are new for each show.",
-		Limits: l,
+		ID: "tiktok", Name: "TikTok", Limits: l,
+		Hint: "TikTok app > + > Live > Device camera > Transfer to PC/Mac, or LIVE Producer: server and key are new for each show.",
 	}
 }
 
 func linkedIn() Platform {
-	l := h264AAC()
-	// help.syncwords.com "Send captions to LinkedIn": 720p recommended, 1080p taken, 30 fps,
-	// key frame every 2 s, 3.5 Mbit/s, 128 kbit/s at 48 kHz. 6 Mbit/s at most: unconfirmed.
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps, l.MaxKeySeconds = 1920, 1080, 30, 6000, 4
-	l.MaxAudioKbps, l.SampleRates, l.MaxLength = 128, []int{48000}, 4*time.Hour
 	return Platform{
 		ID: "linkedin", Name: "LinkedIn",
-		Hint:   "LinkedIn > your event > Go live > Custom stream (RTMP): address and key, for one show, four hours at most.",
-		Limits: l,
+		Hint: "LinkedIn > your event > Go live > Custom stream (RTMP): address and key, for one show, four hours at most.",
+		// help.syncwords.com "Send captions to LinkedIn": 720p recommended, 1080p taken, 30 fps,
+		// key frame every 2 s, 3.5 Mbit/s, 128 kbit/s at 48 kHz. 6 Mbit/s at most: unconfirmed.
+		Limits: fullHD(30, 6000, 4).sound(128, 48000).atMost(4),
 	}
 }
 
 func x() Platform {
-	l := h264AAC()
-	// media.twitter.com "Producer", recommended specifications: 12 Mbit/s at most, 60 fps,
-	// key frames every 3 s, 128 kbit/s. Unconfirmed for Live Studio, its successor.
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps, l.MaxKeySeconds = 1920, 1080, 60, 12000, 3
-	l.MaxAudioKbps, l.SampleRates = 128, []int{44100, 48000}
 	return Platform{
 		// help.x.com/en/using-x/live-studio: the address depends on the region of the source.
 		ID: "x", Name: "X",
-		Hint:   "studio.x.com/live > Sources > Create source: its RTMPS address and stream key.",
-		Limits: l,
+		Hint: "studio.x.com/live > Sources > Create source: its RTMPS address and stream key.",
+		// media.twitter.com "Producer", recommended specifications: 12 Mbit/s at most, 60 fps,
+		// key frames every 3 s, 128 kbit/s. Unconfirmed for Live Studio, its successor.
+		Limits: fullHD(60, 12000, 3).sound(128, 44100, 48000),
 	}
 }
 
 func vimeo() Platform {
-	l := h264AAC()
-	// help.vimeo.com 12426939452817: 1080p at 30 fps, 5000 kbit/s the most it recommends.
-	// OTT page 31722598759057: 12 hours.
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps, l.MaxLength = 1920, 1080, 60, 5000, 12*time.Hour
-	l.MaxKeySeconds = 2 // Vimeo's encoder guide, unconfirmed here
-	l.SampleRates = []int{44100, 48000}
 	return Platform{
 		ID: "vimeo", Name: "Vimeo", URL: "rtmps://rtmp-global.cloud.vimeo.com:443/live",
-		Hint:   "Vimeo > your event > Connect (RTMPS): address and stream key.",
-		Limits: l,
+		Hint: "Vimeo > your event > Connect (RTMPS): address and stream key.",
+		// help.vimeo.com 12426939452817: 1080p at 30 fps, 5000 kbit/s the most it recommends.
+		// OTT page 31722598759057: 12 hours, without the paid "Extended Stream". Key frames
+		// every 2 s: unconfirmed.
+		Limits: fullHD(60, 5000, 2).sound(0, 44100, 48000).atMost(12),
 	}
 }
 
 func kick() Platform {
-	l := h264AAC()
-	// Kick takes streams on Amazon IVS. docs.aws.amazon.com/ivs "Streaming configuration":
-	// key frames every 2 s recommended, H.264, AAC-LC 44.1 or 48 kHz, 8500 kbit/s for
-	// 1080p. Kick's help page says 1000 to 8000 kbit/s: unconfirmed.
-	l.MaxWidth, l.MaxHeight, l.MaxFrameRate, l.MaxKbps, l.MaxKeySeconds = 1920, 1080, 60, 8000, 2
-	l.SampleRates = []int{44100, 48000}
 	return Platform{
 		ID: "kick", Name: "Kick",
-		Hint:   "Kick > Creator Dashboard > Settings > Stream URL and key: both are yours alone.",
-		Limits: l,
+		Hint: "Kick > Creator Dashboard > Settings > Stream URL and key: both are yours alone.",
+		// Kick takes streams on Amazon IVS. docs.aws.amazon.com/ivs "Streaming configuration":
+		// key frames every 2 s recommended, H.264, AAC-LC 44.1 or 48 kHz, 8500 kbit/s for
+		// 1080p. 8000 kbit/s at most is what others say of Kick: unconfirmed.
+		Limits: fullHD(60, 8000, 2).sound(0, 44100, 48000),
 	}
 }

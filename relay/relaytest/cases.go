@@ -103,23 +103,16 @@ func others(t *testing.T, good, bad Output) {
 	}
 }
 
-func stallCancelled(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
-	p := begin(t, out, 200_000)
-	p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
-	p.cancel()
-	if err := p.result(2 * time.Second); err != nil && !errors.Is(err, relay.ErrStalled) {
-		t.Fatalf("err = %v", err)
-	}
-}
-
-func abandoned(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
-	p := begin(t, out, 200_000)
-	p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
-	p.drop(relay.ErrStalled)
-	if err := p.result(700 * time.Millisecond); err != nil && !errors.Is(err, relay.ErrStalled) {
-		t.Fatalf("err = %v", err)
+// stuck ends a session whose far end takes nothing.
+func stuck(end func(p *push), within time.Duration) func(*testing.T, Output) {
+	return func(t *testing.T, out Output) {
+		out.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
+		p := begin(t, out, 200_000)
+		p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
+		end(p)
+		if err := p.result(within); err != nil && !errors.Is(err, relay.ErrStalled) {
+			t.Fatalf("err = %v", err)
+		}
 	}
 }
 

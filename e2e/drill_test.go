@@ -1,0 +1,296 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"obvan/control"
+	"obvan/hub"
+	"obvan/relay"
+	"obvan/relay/relaytest"
+	"obvan/relay/rtmp"
+	"obvan/relay/sink"
+)
+
+const (
+	goodOnes    = 8
+	pictureSize = 12_000 // bytes: 2.6 Mbit/s
+	longestWay  = time.Second
+)
+
+// badOnes is one far end of each kind that platforms and networks have in store.
+var badOnes = [...]string{
+	"drill://refuse", "drill://stall?after=2s", "drill://slow?kbps=300", "drill://reset?every=5s", "drill://close", "drill://silent",
+}
+
+func badName(address string) string {
+	kind, _, _ := strings.Cut(strings.TrimPrefix(address, "drill://"), "?")
+	return "bad-" + kind
+}
+
+// matrix is good destinations, whose pictures are counted one by one, beside bad ones.
+type matrix struct {
+	t      *testing.T
+	s      *studio
+	far    *sink.Server
+	camera *numbered
+}
+
+// numbered is a camera whose pictures have numbers. It sends by RTMP like others.
+type numbered struct {
+	mu      sync.Mutex
+	written map[int]time.Time
+}
+
+func startMatrix(t *testing.T, s *studio) *matrix {
+	far, err := sink.Listen("127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{TimesOnly: true} })
+	m := &matrix{t: t, s: s, far: far, camera: &numbered{written: map[int]time.Time{}}}
+	m.beside(far.Run)
+	m.film()
+	return m
+}
+
+// beside runs something until the test ends.
+func (m *matrix) beside(do func(ctx context.Context) error) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := do(ctx); err != nil {
+			m.t.Error(err)
+		}
+	}()
+	m.t.Cleanup(func() { stop(); <-done })
+}
+
+// film sends the camera to the studio as the feed "numbered".
+func (m *matrix) film() {
+	p := relaytest.NewProgram(m.t, pictureSize)
+	p.Pictures(1)
+	sub, err := p.Hub.Subscribe(hub.Program)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	to := &url.URL{Scheme: "rtmp", Host: m.s.listen["rtmp"], Path: "/live", Fragment: "numbered"}
+	out := rtmp.New(nil)
+	out.Merge = 0
+	m.beside(func(ctx context.Context) error {
+		defer sub.Close()
+		return out.Push(ctx, to, sub, relay.NewLink(nil))
+	})
+	m.beside(func(ctx context.Context) error {
+		tick := time.NewTicker(time.Second / relaytest.FrameRate)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				m.camera.note(p)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+// note makes a picture.
+func (c *numbered) note(p *relaytest.Program) {
+	p.Picture()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, au := range p.Sent {
+		if au.Track == 0 {
+			c.written[relaytest.Number(au.Data)] = au.Arrived
+		}
+	}
+	p.Sent = p.Sent[:0]
+}
+
+func good(n int) string { return fmt.Sprintf("good-%d", n+1) }
+
+// begin sends the program to the good ones.
+func (m *matrix) begin() {
+	m.s.live(20*time.Second, "numbered")
+	m.s.cut("numbered")
+	for n := range goodOnes {
+		m.add(good(n), m.far.URL())
+	}
+	for n := range goodOnes {
+		m.s.destinationLive(20*time.Second, good(n))
+	}
+}
+
+func (m *matrix) add(id, url string) {
+	m.s.do("destination.add", map[string]any{"id": id, "name": id, "url": url, "key": "key-" + id})
+	m.s.do("destination.start", map[string]any{"id": id})
+}
+
+// misbehave lets the bad ones come.
+func (m *matrix) misbehave() {
+	for _, address := range badOnes {
+		m.add(badName(address), address)
+	}
+}
+
+// window is pictures that the camera made in a span of time, and how long each took to a
+// far end.
+type window struct {
+	from, to time.Time
+	missed   int
+	took     []time.Duration
+}
+
+func (w *window) add(written, arrived time.Time) {
+	if written.Before(w.from) || written.After(w.to.Add(-longestWay)) {
+		return
+	}
+	if arrived.IsZero() {
+		w.missed++
+		return
+	}
+	w.took = append(w.took, arrived.Sub(written))
+}
+
+// quantile is in milliseconds.
+func (w *window) quantile(q float64) float64 {
+	if len(w.took) == 0 {
+		return 0
+	}
+	slices.Sort(w.took)
+	return float64(w.took[int(float64(len(w.took)-1)*q)].Microseconds()) / 1000
+}
+
+// compare fills windows with what one good destination received. Its pictures are found
+// by their times: only the first was kept whole.
+func (m *matrix) compare(id string, windows ...*window) {
+	units := m.far.Last("key-" + id).Units()
+	first := units[0]
+	number, arrived := relaytest.Number(first.Data), map[int]time.Time{}
+	for _, u := range units {
+		if u.Video {
+			const frame = time.Second / relaytest.FrameRate
+			arrived[number+int((u.DTS-first.DTS+frame/2)/frame)] = u.Arrived
+		}
+	}
+	m.camera.mu.Lock()
+	defer m.camera.mu.Unlock()
+	for n, written := range m.camera.written {
+		for _, w := range windows {
+			w.add(written, arrived[n])
+		}
+	}
+}
+
+// report compares the good ones with and without the bad ones, as a table.
+func (m *matrix) report(alone, beside window) {
+	m.t.Logf("%-7s %9s %7s %21s %21s %13s", "", "pictures", "missed", "alone p50/p99 ms", "beside p50/p99 ms", "ratio p50/p99")
+	all := [2]window{alone, beside}
+	line := func(id string, a, b *window) {
+		m.t.Logf("%-7s %9d %7d %12.1f %8.1f %12.1f %8.1f %7.2f %5.2f", id, len(a.took)+len(b.took), a.missed+b.missed,
+			a.quantile(.5), a.quantile(.99), b.quantile(.5), b.quantile(.99), b.quantile(.5)/a.quantile(.5), b.quantile(.99)/a.quantile(.99))
+	}
+	for n := range goodOnes {
+		a, b := alone, beside
+		m.compare(good(n), &a, &b)
+		line(good(n), &a, &b)
+		if a.missed+b.missed > 0 || len(a.took) == 0 || len(b.took) == 0 {
+			m.t.Errorf("%s missed %d pictures alone and %d beside the bad ones", good(n), a.missed, b.missed)
+		}
+		all[0].took, all[1].took = append(all[0].took, a.took...), append(all[1].took, b.took...)
+	}
+	line("all", &all[0], &all[1])
+}
+
+// check finds the good ones on their first connection.
+func (m *matrix) check() {
+	st := m.s.state()
+	for _, d := range st.Destinations {
+		m.t.Logf("%-11s %-10s %3d attempts, %5d pictures left out; %s", d.ID, d.State, d.Attempt, d.Dropped, d.Reason)
+	}
+	for n := range goodOnes {
+		if d := destination(st, good(n)); d.State != relay.Live || d.Attempt != 1 || d.Dropped > 0 {
+			m.t.Errorf("%s: %+v", good(n), d)
+		}
+	}
+	if n := len(m.far.Sessions()); n != goodOnes {
+		m.t.Errorf("%d connections of %d good ones", n, goodOnes)
+	}
+}
+
+// TestSoakOneOfEachBadKindHurtsNoGoodDestination takes half a minute, and five under
+// make soak. Only what is no matter of the machine's load is demanded; the latencies are
+// for reading.
+func TestSoakOneOfEachBadKindHurtsNoGoodDestination(t *testing.T) {
+	before, span := 6*time.Second, 22*time.Second
+	long, soaked := soakSpan()
+	if soaked {
+		span = min(long, 5*time.Minute)
+		before = span / 5
+	}
+	s := start(t)
+	m := startMatrix(t, s)
+	m.begin()
+	pause(t, 2*time.Second) // the first burst
+	alone := window{from: time.Now()}
+	pause(t, before)
+	alone.to = time.Now()
+	first := s.measure()
+	var held []sample
+	m.misbehave()
+	if !soaked { // and a drill on the operator's order: more of the same
+		s.do("drill.run", map[string]any{"seconds": 15})
+	}
+	beside := window{from: time.Now()}
+	for range 18 {
+		pause(t, span/18)
+		held = append(held, s.measure())
+	}
+	beside.to = time.Now()
+	m.check()
+	pause(t, longestWay)
+	m.report(alone, beside)
+	t.Logf("before the bad ones came and at the end: %+v %+v", first, held[len(held)-1])
+	checkFlat(t, held[:6], held[12:])
+	if soaked {
+		return
+	}
+	st := s.await(30*time.Second, "the drill's report", func(st control.State) bool { return st.Drill.Report != nil })
+	if t.Log(st.Drill.Report); !st.Drill.Report.OK {
+		t.Error("the drill failed")
+	}
+}
+
+// soakSpan is for how long OBVAN_SOAK says.
+func soakSpan() (time.Duration, bool) {
+	span, err := time.ParseDuration(os.Getenv("OBVAN_SOAK"))
+	return span, err == nil && span > 0
+}
+
+func TestCamerasThatFailOnPurposeAreTold(t *testing.T) {
+	s := start(t)
+	for _, kind := range []string{"jump", "freeze", "die"} {
+		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "drill://" + kind + "?every=3s&for=3s"})
+	}
+	s.live(10*time.Second, "jump", "freeze", "die")
+	feed := func(st control.State, id string) control.Feed {
+		for _, f := range st.Feeds {
+			if f.ID == id {
+				return f
+			}
+		}
+		return control.Feed{}
+	}
+	s.await(15*time.Second, "the jumps are counted", func(st control.State) bool { return len(feed(st, "jump").Repairs) > 0 })
+	s.await(15*time.Second, "the frozen one is told", func(st control.State) bool { return feed(st, "freeze").State == control.FeedStalled })
+	s.await(15*time.Second, "the dead one is dialled again", func(st control.State) bool { return feed(st, "die").State == control.FeedRetrying })
+}

@@ -79,6 +79,7 @@ func explain(who, host string, err error) string {
 	var dns *net.DNSError
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	var alert tls.AlertError
 	timeout, isNet := err, net.Error(nil)
 	switch {
 	case errors.Is(err, ErrRefused):
@@ -96,7 +97,9 @@ func explain(who, host string, err error) string {
 	case errors.As(err, &verify):
 		return fmt.Sprintf("%s showed a certificate that is not valid for %s: %s", who, host, certificate(verify.Err))
 	case errors.As(err, &record):
-		return fmt.Sprintf("%s does not speak TLS on this port", who)
+		return fmt.Sprintf("%s takes no encrypted connections on this port: use its other port, or an address without encryption", who)
+	case errors.As(err, &alert):
+		return fmt.Sprintf("%s: no encrypted connection could be agreed on", who)
 	case errors.As(err, &dns):
 		if dns.IsNotFound {
 			return fmt.Sprintf("%s: there is no host named %s", who, host)
@@ -104,15 +107,29 @@ func explain(who, host string, err error) string {
 		return fmt.Sprintf("%s: the name %s could not be looked up", who, host)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("%s: nothing accepts connections at %s", who, host)
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETDOWN), errors.Is(err, syscall.EHOSTDOWN):
 		return fmt.Sprintf("%s: there is no way to %s from this machine's network", who, host)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded),
 		errors.As(timeout, &isNet) && isNet.Timeout():
 		return who + " does not answer"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, syscall.ECONNABORTED), errors.Is(err, net.ErrClosed):
 		return who + " closed the connection"
 	}
-	return fmt.Sprintf("%s: %s", who, Words(err.Error()))
+	return fmt.Sprintf("%s: %s", who, bare(err))
+}
+
+// bare is what an error says without the names of system calls and sockets around it.
+func bare(err error) string {
+	var op *net.OpError
+	if !errors.As(err, &op) {
+		return Words(err.Error())
+	}
+	err = op.Err
+	if call := (*os.SyscallError)(nil); errors.As(err, &call) {
+		err = call.Err
+	}
+	return "the connection failed: " + Words(err.Error())
 }
 
 // certificate says in words what is wrong with one.

@@ -17,10 +17,10 @@ import (
 	"obvan/relay"
 )
 
-// put brings in a clip.
-func (s *studio) put(name string, content []byte) {
+// put brings in a file, to clips/NAME or logos/NAME.
+func (s *studio) put(path string, content []byte) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), "PUT", s.url("/api/v1/clips/"+name), bytes.NewReader(content))
+	req, err := http.NewRequestWithContext(s.t.Context(), "PUT", s.url("/api/v1/"+path), bytes.NewReader(content))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestTheSlateTakesOverWhenTheCameraDies(t *testing.T) {
 	s.live(10*time.Second, "cam")
 	s.cut("cam")
 	began := time.Now()
-	s.put("slate", still(t, color.RGBA{B: 255, A: 255}))
+	s.put("clips/slate", still(t, color.RGBA{B: 255, A: 255}))
 	t.Logf("uploaded and converted in %v", time.Since(began))
 	s.do("feed.add", map[string]any{"id": "slate", "name": "Slate", "url": "clip://slate"})
 	s.live(5*time.Second, "slate")

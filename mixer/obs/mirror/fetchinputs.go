@@ -61,7 +61,12 @@ func (m *Mirror) putInputs(all map[string]*input) {
 		}
 	}
 	for name, in := range all {
-		if old := m.inputs[name]; old != nil {
+		switch old := m.inputs[name]; {
+		case old != nil && old.text == in.text:
+			in.moved = old.moved
+		case name == ours.Text(ours.Logo):
+			in.moved = time.Now()
+		case old != nil:
 			in.moved = old.moved
 		}
 	}

@@ -3,12 +3,16 @@ package mirror
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/andreykaipov/goobs/api/typedefs"
 
 	"obvan/mixer"
 	"obvan/mixer/obs/ours"
 )
+
+// forReading is how long OBS may take to read a logo.
+const forReading = 2 * time.Second
 
 // graphic is the lower third, nil when this OBS has none of ours.
 func (m *Mirror) graphic() *mixer.Graphic {
@@ -26,7 +30,7 @@ func (m *Mirror) graphic() *mixer.Graphic {
 		g.Text[field] = in.text
 		g.OnAir = g.OnAir || in.active || in.blind && m.inProgram(in)
 	}
-	if g.Text[ours.Logo] != "" && !m.logoIsRead() {
+	if in := m.inputs[ours.Text(ours.Logo)]; in != nil && in.text != "" && time.Since(in.moved) > forReading && !m.logoIsRead() {
 		g.Problem = "OBS can't read the logo: it has to run on the studio's machine, and may read its data directory"
 	}
 	if len(g.Fields) == 0 {

@@ -76,7 +76,7 @@ type input struct {
 
 	audio *mixer.AudioInput // nil without sound
 	media *mixer.MediaInput // nil when it is no player
-	moved time.Time         // when the media cursor last advanced
+	moved time.Time         // when the media cursor last advanced, or the logo became another
 }
 
 // New makes an empty mirror. feedOf says which hub stream a URL plays, "" for none.

@@ -4,8 +4,9 @@ import { Studio } from '../studio.svelte';
 import Overlay from './Overlay.svelte';
 import './overlay.css';
 
-const studio = new Studio(screenBrowser());
+const browser = screenBrowser();
+const studio = new Studio(browser);
 void studio.start();
 
 const target = document.getElementById('screen');
-if (target) mount(Overlay, { target, props: { studio } });
+if (target) mount(Overlay, { target, props: { studio, fetch: browser.fetch } });

@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"encoding/json"
+	"image"
+	"image/color"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"obvan/control"
+)
+
+// named prepares a lower third with a logo and returns its id.
+func (s *studio) named(name, logo string) string {
+	s.t.Helper()
+	var added control.GraphicAdded
+	if err := json.Unmarshal(s.do("graphics.add", map[string]any{"text": map[string]string{"name": name, "title": "Engineer", "logo": logo}}), &added); err != nil {
+		s.t.Fatal(err)
+	}
+	return added.ID
+}
+
+// confirmed waits until the lower third of that name is seen.
+func (s *studio) confirmed(name string) control.State {
+	s.t.Helper()
+	return s.await(10*time.Second, name+" is confirmed", func(st control.State) bool {
+		return st.Graphics.OnAir != nil && st.Graphics.OnAir.Text["name"] == name && st.Graphics.OnAir.Confirmed
+	})
+}
+
+func TestALogoStandsBesideTheLowerThirdInOBS(t *testing.T) {
+	o := startOBS(t)
+	s := atOBS(t, o)
+	s.do("feed.add", map[string]any{"id": "red", "name": "Red"})
+	s.put("logos/sponsor", still(t, color.NRGBA{B: 255, A: 255}))
+	s.do("obs.provision", nil)
+	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
+	at := image.Pt(430, 306) // of 640x360: within the logo's place
+	blue := func() bool {
+		r, _, b, _ := o.picture(t, sceneOf("red")).At(at.X, at.Y).RGBA()
+		return b > 0xc000 && r < 0x3000
+	}
+	with, without := s.named("Ada", "sponsor"), s.named("Grace", "")
+	s.do("graphics.take", map[string]any{"id": with})
+	if st := s.confirmed("Ada"); st.Mixer.Graphic.Text["logo"] != "sponsor" || st.Graphics.Problem != "" || st.Mixer.Graphic.Problem != "" {
+		t.Errorf("%+v %+v", st.Graphics, st.Mixer.Graphic)
+	}
+	if !blue() {
+		t.Error("the logo is not in OBS' picture")
+	}
+	s.do("graphics.take", map[string]any{"id": without})
+	if st := s.confirmed("Grace"); st.Mixer.Graphic.Text["logo"] != "" || blue() {
+		t.Errorf("the next one still has the logo: %+v", st.Mixer.Graphic)
+	}
+}
+
+func TestALogoStandsBesideTheLowerThirdOnTheOverlayPage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.put("logos/sponsor", still(t, color.NRGBA{B: 255, A: 255}))
+	b := newBrowser(t, 1280, 720)
+	b.do(chromedp.Navigate(s.url("/overlay#token=" + token)))
+	s.await(10*time.Second, "the page draws", func(st control.State) bool { return st.Graphics.Via == "overlay" })
+	s.do("graphics.take", map[string]any{"id": s.named("Ada", "sponsor")})
+	if st := s.confirmed("Ada"); st.Graphics.Problem != "" {
+		t.Error(st.Graphics.Problem)
+	}
+	b.until(5*time.Second, `(() => { const i = document.querySelector('img'); return i && i.complete && i.naturalWidth === 1600 && i.getBoundingClientRect().width > 100 })()`)
+	s.do("logo.remove", map[string]any{"name": "sponsor"})
+	s.do("graphics.out", nil)
+	b.until(5*time.Second, `!document.querySelector('img')`)
+}

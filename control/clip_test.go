@@ -31,6 +31,23 @@ func (h *house) put(t *testing.T, path, token string, content []byte) (int, stri
 	return resp.StatusCode, b.String()
 }
 
+// upload is a file that is brought in, and what is answered.
+type upload struct {
+	path, token string
+	content     []byte
+	status      int
+	says        string
+}
+
+func (h *house) uploads(t *testing.T, all []upload) {
+	t.Helper()
+	for _, u := range all {
+		if status, answer := h.put(t, u.path, u.token, u.content); status != u.status || !strings.Contains(answer, u.says) {
+			t.Errorf("%s: %d %s", u.path, status, answer)
+		}
+	}
+}
+
 func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
 	t.Setenv("PATH", "") // no ffmpeg
 	h := build(t, t.TempDir(), newDesk(), Options{Token: adminToken}, quiet())
@@ -40,21 +57,12 @@ func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
 	if err := png.Encode(&still, image.NewGray(image.Rect(0, 0, 32, 32))); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		name, token string
-		content     []byte
-		status      int
-		says        string
-	}{
-		{"slate", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
-		{"slate", adminToken, []byte("hello"), http.StatusBadRequest, "neither an MP4 nor a PNG nor a JPEG"},
-		{"..%2Fslate", adminToken, still.Bytes(), http.StatusBadRequest, "a feed name is"},
-		{"slate", adminToken, still.Bytes(), http.StatusConflict, "install ffmpeg, or upload an MP4 with H.264 1280x720"},
-	} {
-		if status, answer := h.put(t, "clips/"+c.name, c.token, c.content); status != c.status || !strings.Contains(answer, c.says) {
-			t.Errorf("%s: %d %s", c.name, status, answer)
-		}
-	}
+	h.uploads(t, []upload{
+		{"clips/slate", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
+		{"clips/slate", adminToken, []byte("hello"), http.StatusBadRequest, "neither an MP4 nor a PNG nor a JPEG"},
+		{"clips/..%2Fslate", adminToken, still.Bytes(), http.StatusBadRequest, "a feed name is"},
+		{"clips/slate", adminToken, still.Bytes(), http.StatusConflict, "install ffmpeg, or upload an MP4 with H.264 1280x720"},
+	})
 	if list := h.do(t, "clip.list", `{}`).(ClipList); len(list.Clips) != 0 {
 		t.Errorf("%+v", list)
 	}

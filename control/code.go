@@ -45,65 +45,39 @@ const (
 	Internal     Word = "internal"     // a defect of ours; the server's log says more
 )
 
-// verdict is what the protocol says about an error.
+// verdict is what the protocol says about some errors.
 type verdict struct {
-	is     error
 	word   Word
 	status int
+	of     []error
 }
 
-// verdicts is asked from the top; the first that matches speaks.
+// verdicts is asked from the top; the first that matches speaks. What a command that
+// may or may not have been done wraps comes after it, and so does the time that ran out.
 func verdicts() []verdict {
 	return []verdict{
-		{ErrUnauthorised, Unauthorised, http.StatusUnauthorized},
-		{ErrForbidden, Forbidden, http.StatusForbidden},
-		{ErrTooMany, TooMany, http.StatusTooManyRequests},
-		{ErrUnknown, NotFound, http.StatusNotFound},
-		{ErrNotFound, NotFound, http.StatusNotFound},
-		{hub.ErrNoStream, NotFound, http.StatusNotFound},
-		{mixer.ErrNoSource, NotFound, http.StatusNotFound},
-		{mixer.ErrNoTransition, NotFound, http.StatusNotFound},
-		{program.ErrNoRung, NotFound, http.StatusNotFound},
-		{program.ErrNoIll, BadRequest, http.StatusBadRequest},
-		{program.ErrBudget, BadRequest, http.StatusBadRequest},
-		{relay.ErrUnknown, NotFound, http.StatusNotFound},
-		{ErrExists, Conflict, http.StatusConflict},
-		{relay.ErrExists, Conflict, http.StatusConflict},
-		{hub.ErrPublishing, Conflict, http.StatusConflict},
-		{mixer.ErrNoPreview, Conflict, http.StatusConflict},
-		{mixer.ErrBusy, Conflict, http.StatusConflict},
-		{mixer.ErrUnsure, Timeout, http.StatusGatewayTimeout}, // before what it wraps
-		{mixer.ErrOffline, Offline, http.StatusServiceUnavailable},
-		{mixer.ErrNoInput, NotFound, http.StatusNotFound},
-		{mixer.ErrNoOutput, NotFound, http.StatusNotFound},
-		{mixer.ErrNoChoice, NotFound, http.StatusNotFound},
-		{mixer.ErrNotNow, Conflict, http.StatusConflict},
-		{graphics.ErrNoItem, NotFound, http.StatusNotFound},
-		{graphics.ErrNoTemplate, NotFound, http.StatusNotFound},
-		{graphics.ErrNoLogo, NotFound, http.StatusNotFound},
-		{graphics.ErrBadLogo, BadRequest, http.StatusBadRequest},
-		{graphics.ErrNothing, Conflict, http.StatusConflict},
-		{graphics.ErrEnd, Conflict, http.StatusConflict},
-		{graphics.ErrText, BadRequest, http.StatusBadRequest},
-		{graphics.ErrFull, Conflict, http.StatusConflict},
-		{ErrUnsupported, Unsupported, http.StatusNotImplemented},
-		{snapshot.ErrNoDecoder, Unsupported, http.StatusNotImplemented},
-		{snapshot.ErrFull, TooMany, http.StatusTooManyRequests},
-		{snapshot.ErrNoPicture, NotFound, http.StatusNotFound},
-		{relay.ErrUnsupported, BadRequest, http.StatusBadRequest},
-		{relay.ErrAddress, BadRequest, http.StatusBadRequest},
-		{clip.ErrNoClip, NotFound, http.StatusNotFound},
-		{clip.ErrNotAClip, BadRequest, http.StatusBadRequest},
-		{clip.ErrTooBig, BadRequest, http.StatusRequestEntityTooLarge},
-		{clip.ErrTooMany, Conflict, http.StatusConflict},
-		{clip.ErrNoFFmpeg, Refused, http.StatusConflict},
-		{clip.ErrConverter, Refused, http.StatusConflict},
-		{ingest.ErrBadName, BadRequest, http.StatusBadRequest},
-		{ingest.ErrReserved, BadRequest, http.StatusBadRequest},
-		{ingest.ErrUnauthorised, Unauthorised, http.StatusUnauthorized},
-		{relay.ErrRefused, Refused, http.StatusConflict},
-		{ErrRefused, Refused, http.StatusConflict},
-		{context.DeadlineExceeded, Timeout, http.StatusGatewayTimeout},
+		{Unauthorised, http.StatusUnauthorized, []error{ErrUnauthorised, ingest.ErrUnauthorised}},
+		{Forbidden, http.StatusForbidden, []error{ErrForbidden}},
+		{TooMany, http.StatusTooManyRequests, []error{ErrTooMany, snapshot.ErrFull}},
+		{Timeout, http.StatusGatewayTimeout, []error{mixer.ErrUnsure}},
+		{Offline, http.StatusServiceUnavailable, []error{mixer.ErrOffline}},
+		{NotFound, http.StatusNotFound, []error{
+			ErrUnknown, ErrNotFound, hub.ErrNoStream, mixer.ErrNoSource, mixer.ErrNoTransition, program.ErrNoRung,
+			relay.ErrUnknown, mixer.ErrNoInput, mixer.ErrNoOutput, mixer.ErrNoChoice, graphics.ErrNoItem,
+			graphics.ErrNoTemplate, graphics.ErrNoLogo, snapshot.ErrNoPicture, clip.ErrNoClip,
+		}},
+		{Conflict, http.StatusConflict, []error{
+			ErrExists, relay.ErrExists, hub.ErrPublishing, mixer.ErrNoPreview, mixer.ErrBusy, mixer.ErrNotNow,
+			graphics.ErrNothing, graphics.ErrEnd, graphics.ErrFull, clip.ErrTooMany,
+		}},
+		{BadRequest, http.StatusBadRequest, []error{
+			program.ErrNoIll, program.ErrBudget, graphics.ErrBadLogo, graphics.ErrText, relay.ErrUnsupported,
+			relay.ErrAddress, clip.ErrNotAClip, ingest.ErrBadName, ingest.ErrReserved,
+		}},
+		{BadRequest, http.StatusRequestEntityTooLarge, []error{clip.ErrTooBig}},
+		{Unsupported, http.StatusNotImplemented, []error{ErrUnsupported, snapshot.ErrNoDecoder}},
+		{Refused, http.StatusConflict, []error{clip.ErrNoFFmpeg, clip.ErrConverter, relay.ErrRefused, ErrRefused}},
+		{Timeout, http.StatusGatewayTimeout, []error{context.DeadlineExceeded}},
 	}
 }
 
@@ -115,8 +89,10 @@ func Code(err error) (Word, int) {
 		return BadRequest, http.StatusBadRequest
 	}
 	for _, v := range verdicts() {
-		if errors.Is(err, v.is) {
-			return v.word, v.status
+		for _, of := range v.of {
+			if errors.Is(err, of) {
+				return v.word, v.status
+			}
 		}
 	}
 	return Internal, http.StatusInternalServerError

@@ -18,22 +18,13 @@ func TestALogoComesInByHTTPAndGoesWithALowerThird(t *testing.T) {
 	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 32, 16))); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		name, token string
-		content     []byte
-		status      int
-		says        string
-	}{
-		{"sponsor", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
-		{"sponsor", adminToken, []byte("<svg/>"), http.StatusBadRequest, "neither a PNG nor a JPEG"},
-		{"..%2Fx", adminToken, picture.Bytes(), http.StatusBadRequest, "its name is"},
-		{"big", adminToken, make([]byte, 5<<20), http.StatusBadRequest, "larger than 4 MB"},
-		{"sponsor", adminToken, picture.Bytes(), http.StatusOK, "null"},
-	} {
-		if status, answer := h.put(t, "logos/"+c.name, c.token, c.content); status != c.status || !strings.Contains(answer, c.says) {
-			t.Errorf("%s: %d %s", c.name, status, answer)
-		}
-	}
+	h.uploads(t, []upload{
+		{"logos/sponsor", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
+		{"logos/sponsor", adminToken, []byte("<svg/>"), http.StatusBadRequest, "neither a PNG nor a JPEG"},
+		{"logos/..%2Fx", adminToken, picture.Bytes(), http.StatusBadRequest, "its name is"},
+		{"logos/big", adminToken, make([]byte, 5<<20), http.StatusBadRequest, "larger than 4 MB"},
+		{"logos/sponsor", adminToken, picture.Bytes(), http.StatusOK, "null"},
+	})
 	h.await(t, "the logo is listed", func(st *State) bool { return slices.Equal(st.Graphics.Logos, []string{"sponsor"}) })
 	if !h.logged("brought in the logo sponsor") {
 		t.Errorf("log = %+v", h.now().Log)

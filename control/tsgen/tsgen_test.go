@@ -8,15 +8,22 @@ import (
 	"testing"
 )
 
-func TestTheGeneratedFilesAreFresh(t *testing.T) {
+// generated is the module's root and what is generated in it.
+func generated(t *testing.T) (root string, files map[string][]byte) {
+	t.Helper()
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := generate(root)
+	files, err = generate(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return root, files
+}
+
+func TestTheGeneratedFilesAreFresh(t *testing.T) {
+	root, files := generated(t)
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
@@ -29,14 +36,7 @@ func TestTheGeneratedFilesAreFresh(t *testing.T) {
 }
 
 func TestEverySectionAndCommandIsInBothFiles(t *testing.T) {
-	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := generate(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, files := generated(t)
 	for name, text := range files {
 		for _, want := range []string{"show", "feeds", "mixer", "program", "destinations", "tally", "clients", "log", "mixer.cut", "token.revoke", "DestinationState", "'off' | 'connecting'"} {
 			if strings.HasSuffix(name, ".md") && strings.HasPrefix(want, "'") {

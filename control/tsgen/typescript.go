@@ -41,27 +41,40 @@ func (ts *types) tsSections(b *bytes.Buffer) {
 		names[i] = m.name
 	}
 	fmt.Fprintf(b, "\n// The sections of the state: each is sent whole when something in it changed.\nexport const sections = [%s] as const;\nexport type Section = keyof State;\n", quoted(names, ", "))
-	b.WriteString(`
-// StateMessage is the params of the notification "state"; the first one has all sections.
-export interface StateMessage {
-  rev: number;
-  sections: Partial<State>;
-  /** who you are to the server; in the first message only */
-  you?: You;
+	for _, m := range messages() {
+		b.WriteString("\n")
+		comment(b, "", m.doc)
+		fmt.Fprintf(b, "export interface %s {\n", m.name)
+		for _, f := range m.fields {
+			comment(b, "  ", f.doc)
+			fmt.Fprintf(b, "  %s;\n", f.says)
+		}
+		b.WriteString("}\n")
+	}
 }
 
-// MetersMessage is the params of the notification "meters", which audio.meters switches on.
-export interface MetersMessage {
-  inputs: Meter[];
+// message is what travels around the state and the commands: TypeScript says more of
+// it than our types do.
+type message struct {
+	name, doc string
+	fields    []struct{ says, doc string }
 }
 
-// CommandError is the error of a command: over HTTP it is {"error": CommandError}; over the
-// websocket the code is in error.data.code, because JSON-RPC wants a number in error.code.
-export interface CommandError {
-  code: ErrorCode;
-  message: string;
-}
-`)
+func messages() []message {
+	return []message{
+		{"StateMessage", `StateMessage is the params of the notification "state"; the first one has all sections.`, []struct{ says, doc string }{
+			{"rev: number", ""},
+			{"sections: Partial<State>", ""},
+			{"you?: You", "who you are to the server; in the first message only"},
+		}},
+		{"MetersMessage", `MetersMessage is the params of the notification "meters", which audio.meters switches on.`, []struct{ says, doc string }{
+			{"inputs: Meter[]", ""},
+		}},
+		{"CommandError", `CommandError is the error of a command: over HTTP it is {"error": CommandError}; over the websocket the code is in error.data.code, because JSON-RPC wants a number in error.code.`, []struct{ says, doc string }{
+			{"code: ErrorCode", ""},
+			{"message: string", ""},
+		}},
+	}
 }
 
 func (ts *types) tsCommands(b *bytes.Buffer) {

@@ -816,7 +816,7 @@ export interface You {
 export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'graphics', 'obs', 'drill', 'clients', 'log'] as const;
 export type Section = keyof State;
 
-// StateMessage is the params of the notification "state"; the first one has all sections.
+/** StateMessage is the params of the notification "state"; the first one has all sections. */
 export interface StateMessage {
   rev: number;
   sections: Partial<State>;
@@ -824,13 +824,12 @@ export interface StateMessage {
   you?: You;
 }
 
-// MetersMessage is the params of the notification "meters", which audio.meters switches on.
+/** MetersMessage is the params of the notification "meters", which audio.meters switches on. */
 export interface MetersMessage {
   inputs: Meter[];
 }
 
-// CommandError is the error of a command: over HTTP it is {"error": CommandError}; over the
-// websocket the code is in error.data.code, because JSON-RPC wants a number in error.code.
+/** CommandError is the error of a command: over HTTP it is {"error": CommandError}; over the websocket the code is in error.data.code, because JSON-RPC wants a number in error.code. */
 export interface CommandError {
   code: ErrorCode;
   message: string;

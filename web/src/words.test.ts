@@ -24,6 +24,10 @@ describe('a destination in words', () => {
 		expect(destination(d({ state: 'live', kbps: 4500, backup: true, dropped: 7 }), now).sentence).toBe('On the backup address. 7 pictures left out.');
 	});
 
+	test('twins of which one is away are live, but not well', () => {
+		expect(destination(d({ state: 'live', kbps: 4500, twins: true, reason: 'YouTube: the backup is not live: it closed the connection' }), now)).toMatchObject({ light: 'trouble', word: 'LIVE', sentence: 'YouTube: the backup is not live: it closed the connection.' });
+	});
+
 	test('retrying says why, when next, and how often', () => {
 		expect(destination(d({ state: 'retrying', reason: 'the server does not answer', nextTry: at(4), attempt: 3 }), now)).toEqual({
 			light: 'trouble',

@@ -56,9 +56,9 @@ function due(d: DestinationStatus, now: number): string {
 }
 
 function live(d: DestinationStatus): Fare {
-	const more = [d.backup ? 'On the backup address.' : '', d.dropped > 0 ? `${d.dropped} pictures left out.` : ''];
+	const more = [sentence(d.reason), d.backup ? 'On the backup address.' : '', d.dropped > 0 ? `${d.dropped} pictures left out.` : ''];
 	const behind = d.backlogMs >= 500 ? ` · ${(d.backlogMs / 1000).toFixed(1)} s behind` : '';
-	return { light: d.backlogMs >= 2000 ? 'trouble' : 'on', word: 'LIVE', figure: rate(d.kbps) + behind, sentence: more.filter(Boolean).join(' ') };
+	return { light: d.backlogMs >= 2000 || d.reason ? 'trouble' : 'on', word: 'LIVE', figure: rate(d.kbps) + behind, sentence: more.filter(Boolean).join(' ') };
 }
 
 /** How a destination fares: one light, one word, one figure, one sentence. */

@@ -228,3 +228,35 @@ func TestStatsCount(t *testing.T) {
 		t.Fatalf("stats = %+v", st)
 	}
 }
+
+func TestAWatcherIsToldOfWhatIsWrittenAndDoesNotCount(t *testing.T) {
+	h := hub.New()
+	pub, err := h.Publish("cam", hub.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub.SetTracks(media.Tracks{{Codec: media.H264}})
+	pub.Write(media.AccessUnit{Key: true})
+	sub, err := h.Subscribe("cam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	w := sub.Watch()
+	if _, err := w.TryNext(); err != hub.ErrNotYet || !w.Beside(sub) {
+		t.Fatalf("err = %v, beside %v", err, w.Beside(sub))
+	}
+	ready := w.Ready()
+	pub.Write(media.AccessUnit{Key: true, DTS: 1})
+	<-ready
+	if au, err := w.TryNext(); err != nil || au.DTS != 1 {
+		t.Fatalf("%v, err = %v", au.DTS, err)
+	}
+	if st, _ := h.Stream("cam"); st.Readers != 1 {
+		t.Errorf("%d readers", st.Readers)
+	}
+	pub.Close()
+	if _, err := w.TryNext(); err != io.EOF {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -343,6 +343,16 @@ func (s *Subscriber) Tracks() *media.Tracks { return s.st.tracks.Load() }
 // Origin is where the stream comes from.
 func (s *Subscriber) Origin() Origin { return s.st.from }
 
+// Beside reports whether other reads the same stream: what is new to one is new to
+// the other.
+func (s *Subscriber) Beside(other *Subscriber) bool { return s.st == other.st }
+
+// Watch is a cursor at the end of the same stream, for who wants to know when something
+// is written. It does not count as a reader, and need not be closed.
+func (s *Subscriber) Watch() *Subscriber {
+	return &Subscriber{st: s.st, cursor: s.st.head.Load(), ready: make(chan struct{}, 1), closed: true}
+}
+
 // Lost is how many units this reader left out because it was too slow.
 func (s *Subscriber) Lost() uint64 { return s.lost }
 

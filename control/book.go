@@ -28,6 +28,7 @@ type kept struct {
 	Backups      []string          `json:"backups,omitempty"`
 	Falls        []program.Ill     `json:"falls,omitempty"`
 	BudgetMs     int               `json:"budgetMs,omitempty"`
+	Budgets      map[string]int    `json:"budgets,omitempty"` // of rungs that have their own, in ms
 	Feeds        []keptFeed        `json:"feeds"`
 	Destinations []keptDestination `json:"destinations"`
 	Graphics     []graphics.Item   `json:"graphics,omitempty"`

@@ -109,8 +109,8 @@ func (p fakeProgram) SetFalls(ills []program.Ill) error {
 	return nil
 }
 
-func (p fakeProgram) SetBudget(budget time.Duration) error {
-	p.ask("budget %v", budget)
+func (p fakeProgram) SetBudget(rung string, budget time.Duration) error {
+	p.ask("budget %s %v", rung, budget)
 	return nil
 }
 

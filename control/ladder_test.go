@@ -8,7 +8,10 @@ import (
 func TestWhatTheLadderWasToldOutlivesARestart(t *testing.T) {
 	h := open(t)
 	h.do(t, "program.falls", `{"on":["freeze","black","freeze"]}`)
-	h.do(t, "program.budget", `{"ms":800}`)
+	h.do(t, "program.backups", `{"feeds":["cam2","cam3"]}`)
+	for _, args := range []string{`{"ms":800}`, `{"ms":2000,"rung":"mixer"}`, `{"ms":900,"rung":"cam2"}`, `{"ms":900,"rung":"cam3"}`, `{"ms":0,"rung":"cam3"}`} {
+		h.do(t, "program.budget", args)
+	}
 	for _, bad := range []string{`{"ms":-1}`, `{"ms":99999999999}`} {
 		if _, err := h.run(t.Context(), as(Director), "program.budget", []byte(bad)); err == nil {
 			t.Errorf("%s is taken", bad)
@@ -16,7 +19,7 @@ func TestWhatTheLadderWasToldOutlivesARestart(t *testing.T) {
 	}
 	again := build(t, h.dir, newDesk(), Options{}, quiet())
 	again.start(t)
-	if asked := again.desk.list(); !slices.Equal(asked, []string{"falls [black freeze]", "budget 800ms"}) {
+	if asked := again.desk.list(); !slices.Equal(asked, []string{"falls [black freeze]", "budget  800ms", "budget cam2 900ms", "budget mixer 2s"}) {
 		t.Errorf("%v", asked)
 	}
 }

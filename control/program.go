@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +34,8 @@ type FallsArgs struct {
 
 // BudgetArgs is what program.budget takes.
 type BudgetArgs struct {
-	Ms int `json:"ms" example:"500"` // 250 to 10000
+	Ms   int    `json:"ms" example:"500"`               // 250 to 10000; 0 with a rung: as the others
+	Rung string `json:"rung,omitempty" example:"mixer"` // "mixer", or the id of a backup feed; "" for all that have no budget of their own
 }
 
 const mostBackups = 16
@@ -76,8 +78,8 @@ func programCommands() []Command {
 
 		command("program.budget", Director, "Say how many milliseconds a stream may send no picture before it falls.",
 			func(ctx context.Context, s *Studio, args BudgetArgs) (nothing, error) {
-				return nothing{}, s.setBudget(ctx, args.Ms)
-			}, program.ErrBudget),
+				return nothing{}, s.setBudget(ctx, args)
+			}, program.ErrBudget, program.ErrNoRung),
 	}
 }
 
@@ -93,6 +95,8 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 	}
 	if err := s.edit(ctx, func(k *kept, _ *secrets) error {
 		k.Backups = slices.Clone(feeds)
+		k.Budgets = maps.Clone(k.Budgets)
+		maps.DeleteFunc(k.Budgets, func(rung string, _ int) bool { return rung != program.RungMixer && !slices.Contains(feeds, rung) })
 		s.rooms.Program.SetBackups(k.Backups)
 		return nil
 	}); err != nil {
@@ -118,18 +122,38 @@ func (s *Studio) setFalls(ctx context.Context, on []program.Ill) error {
 	return nil
 }
 
-func (s *Studio) setBudget(ctx context.Context, ms int) error {
-	if ms < 0 || ms > int(program.MaxBudget.Milliseconds()) { // before it is multiplied
+func (s *Studio) setBudget(ctx context.Context, args BudgetArgs) error {
+	if args.Ms < 0 || args.Ms > int(program.MaxBudget.Milliseconds()) { // before it is multiplied
 		return fmt.Errorf("budget: %w", program.ErrBudget)
 	}
-	if err := s.rooms.Program.SetBudget(time.Duration(ms) * time.Millisecond); err != nil {
+	if err := s.rooms.Program.SetBudget(args.Rung, time.Duration(args.Ms)*time.Millisecond); err != nil {
 		return err
 	}
-	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.BudgetMs = ms; return nil }); err != nil {
+	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.budget(args); return nil }); err != nil {
 		return err
 	}
-	s.did(ctx, "has streams fall after %d ms without a picture", ms)
+	switch {
+	case args.Rung == "":
+		s.did(ctx, "has streams fall after %d ms without a picture", args.Ms)
+	case args.Ms == 0:
+		s.did(ctx, "has %s fall when the others do", s.called(args.Rung))
+	default:
+		s.did(ctx, "has %s fall after %d ms without a picture", s.called(args.Rung), args.Ms)
+	}
 	return nil
+}
+
+func (k *kept) budget(args BudgetArgs) {
+	if args.Rung == "" {
+		k.BudgetMs = args.Ms
+		return
+	}
+	own := map[string]int{}
+	maps.Copy(own, k.Budgets)
+	if own[args.Rung] = args.Ms; args.Ms == 0 {
+		delete(own, args.Rung)
+	}
+	k.Budgets = own
 }
 
 // restoreLadder hands the program what was kept of its ladder. What a newer studio kept
@@ -141,8 +165,15 @@ func (s *Studio) restoreLadder(k *kept) {
 			s.note(Error, "What streams fall for is not restored: %v.", err)
 		}
 	}
+	budgets := maps.Clone(k.Budgets)
 	if k.BudgetMs > 0 {
-		if err := s.rooms.Program.SetBudget(time.Duration(k.BudgetMs) * time.Millisecond); err != nil {
+		if budgets == nil {
+			budgets = map[string]int{}
+		}
+		budgets[""] = k.BudgetMs
+	}
+	for _, rung := range slices.Sorted(maps.Keys(budgets)) {
+		if err := s.rooms.Program.SetBudget(rung, time.Duration(budgets[rung])*time.Millisecond); err != nil {
 			s.note(Error, "The program's budget is not restored: %v.", err)
 		}
 	}

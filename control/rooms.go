@@ -65,8 +65,8 @@ type Program interface {
 	Hold(on bool)
 	Force(rung string) error // program.ErrNoRung
 	SetBackups(feeds []string)
-	SetFalls(ills []program.Ill) error    // program.ErrNoIll
-	SetBudget(budget time.Duration) error // program.ErrBudget
+	SetFalls(ills []program.Ill) error                 // program.ErrNoIll
+	SetBudget(rung string, budget time.Duration) error // program.ErrBudget, program.ErrNoRung
 }
 
 // FeedSetter is a mixer that is told which feeds there are, also those that are away.

@@ -236,7 +236,6 @@ type brokenCase struct {
 	repaired []string
 }
 
-// brokenCases are three: with the camera without sound they run at the same time.
 func brokenCases() []brokenCase {
 	const second = time.Second
 	return []brokenCase{
@@ -295,7 +294,7 @@ func disorder(u *shot) {
 	}
 }
 
-func TestBrokenClocksAreMendedOnTheWayToADestination(t *testing.T) {
+func brokenClocks(t *testing.T) {
 	t.Run("sound that is not there, and sound that pauses", silences)
 	for _, c := range brokenCases() {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"obvan/control"
 	"obvan/internal/testkit"
 	"obvan/media"
 	"obvan/relay/sink"
@@ -210,28 +209,6 @@ func TestABrowserPlaysTwentyInstantCuts(t *testing.T) {
 	w := b.watch("program", 28)
 	cutting.Wait()
 	checkWatched(t, w)
-}
-
-func TestABrowserPlaysTheHeldPictureAtFullRate(t *testing.T) {
-	for kind, extra := range map[string][]string{"CAVLC baseline": nil, "CABAC main": cabac("main"), "CABAC high": cabac("high")} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			s := start(t)
-			cam := camera{colour: "red", tone: 1000, gop: 60, extra: extra}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
-			s.live(20*time.Second, "red")
-			s.cut("red")
-			b := s.blank(t)
-			var killing sync.WaitGroup
-			killing.Go(func() {
-				pause(t, 4*time.Second)
-				cam.kill()
-			})
-			w := b.watch("program", 23)
-			killing.Wait()
-			s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Rung == "held" })
-			checkWatched(t, w)
-		})
-	}
 }
 
 // cabac is a camera's options for another entropy coding than ultrafast's.

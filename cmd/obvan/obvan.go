@@ -25,6 +25,7 @@ import (
 	"obvan/ingest/whip"
 	"obvan/mixer"
 	"obvan/mixer/program"
+	"obvan/monitor/look"
 	playrtmp "obvan/monitor/rtmp"
 	playrtsp "obvan/monitor/rtsp"
 	"obvan/monitor/snapshot"
@@ -50,6 +51,7 @@ type truck struct {
 	monitor *whep.Server
 	whip    *whip.Server
 	snaps   *snapshot.Server
+	look    *look.Looker
 	studio  *control.Studio
 	panel   net.Listener
 	secure  *secure // nil without a certificate
@@ -85,6 +87,7 @@ func (t *truck) build() (err error) {
 		return err
 	}
 	t.whip, t.snaps = whip.New(env, t.monitor), snapshot.New(t.hub, t.log)
+	t.look = look.New(t.hub, t.log)
 	t.pulls = ingest.NewPulls(env, ways(t.clips))
 	d := desk{hub: t.hub, program: t.program, logos: t.logos, password: func() string { return t.studio.OBSPassword() }, log: t.log}
 	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
@@ -172,6 +175,9 @@ func (t *truck) run(ctx context.Context) error {
 	doors.run("monitor", t.monitor.Run)
 	doors.run("whip", t.whip.Run)
 	doors.run("snapshots", t.snaps.Run)
+	doors.run("look", func(ctx context.Context) error {
+		return t.look.Run(ctx, t.program.Watched, func(s look.Sight) { t.program.Saw(program.Sight(s)) })
+	})
 	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
 	doors.run("panel", t.servePanel)
 	if t.secure != nil && t.secure.challenge != nil {

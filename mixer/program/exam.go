@@ -25,18 +25,18 @@ func (r *run) examine(now time.Time) {
 		if r.vitals[name] == nil {
 			r.vitals[name] = &Vitals{}
 		}
+		r.vitals[name].seen.Sight, r.vitals[name].seen.at = r.seen(name)
 		r.vitals[name].Look(r.hub, name, now)
 		if p := r.pulses[name]; p != nil {
 			p.ill, _ = r.vitals[name].ill(r.wish.falls, now)
 		}
 	}
-	if r.air == nil {
-		return
-	}
-	name := r.air.name
-	if ill, is := r.vitals[name].ill(r.wish.falls, now); is && r.other(now) {
-		r.fall(string(ill))
-		r.pulses[name].ill = ill
+	if r.air != nil {
+		name := r.air.name
+		if ill, is := r.vitals[name].ill(r.wish.falls, now); is && r.other(now) {
+			r.fall(string(ill))
+			r.pulses[name].ill, r.fallen = ill, name
+		}
 	}
 }
 

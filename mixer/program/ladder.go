@@ -60,7 +60,7 @@ func (r *run) look(now time.Time) {
 		if r.pulses[name] == nil {
 			r.pulses[name] = &pulse{}
 		}
-		r.pulses[name].budget = r.wish.budget
+		r.pulses[name].budget = r.budgetOf(name)
 		r.pulses[name].look(r.hub, name, now)
 	}
 }
@@ -112,7 +112,8 @@ func (r *run) tell(now time.Time) {
 	w := &r.wish
 	s := State{
 		Target: w.target, Rung: RungNone, Hold: w.kept != "", Force: w.force,
-		Backups: w.backups, Splices: r.splices, Falls: w.falls, BudgetMs: int(w.budget.Milliseconds()),
+		Backups: w.backups, Splices: r.splices, Falls: w.falls,
+		BudgetMs: int(w.budget.Milliseconds()), Budgets: w.budgetsMs(),
 	}
 	switch {
 	case r.air != nil:

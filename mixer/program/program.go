@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -51,6 +52,8 @@ type State struct {
 	Warnings []string `json:"warnings,omitempty"` // what seems to be wrong with what is on air, in words
 	Falls    []Ill    `json:"falls,omitempty"`    // what a stream falls for, beside silence: "freeze", "black", "mute", "bitrate", "keys"
 	BudgetMs int      `json:"budgetMs"`           // how long a stream may send no picture before it falls
+
+	Budgets map[string]int `json:"budgets,omitempty"` // the same of rungs that have their own, in ms: "mixer", or a backup
 }
 
 // Program writes the program. Its methods are safe for concurrent use.
@@ -65,6 +68,7 @@ type Program struct {
 	wish  wish
 	state State
 	moved chan struct{} // closes when state.OnAir changes
+	eye   eye
 }
 
 // wish is what was asked of the program.
@@ -77,6 +81,7 @@ type wish struct {
 	kept    string // the rung that Hold keeps, "" for none
 	falls   []Ill
 	budget  time.Duration
+	budgets map[string]time.Duration // of rungs that have their own; never modified
 }
 
 // pinned is the only rung allowed, "" when all are.
@@ -97,6 +102,7 @@ func New(h *hub.Hub, log *slog.Logger) (*Program, error) {
 		hub: h, log: log, pub: pub,
 		wake:  make(chan struct{}, 1),
 		moved: make(chan struct{}),
+		eye:   eye{moved: make(chan struct{})},
 		wish:  wish{budget: DefaultBudget},
 		state: State{Rung: RungNone, Since: time.Now(), BudgetMs: int(DefaultBudget.Milliseconds())},
 	}, nil
@@ -122,24 +128,11 @@ func (p *Program) SetBackups(feeds []string) {
 			backups = append(backups, feed)
 		}
 	}
-	p.ask(func(w *wish) { w.backups = backups })
-}
-
-// The bounds of how long a stream may send no picture before it falls.
-const (
-	MinBudget     = 250 * time.Millisecond
-	MaxBudget     = 10 * time.Second
-	DefaultBudget = 500 * time.Millisecond
-)
-
-// SetBudget says how long a stream may send no picture before it falls. It fails with
-// ErrBudget outside the bounds.
-func (p *Program) SetBudget(d time.Duration) error {
-	if d < MinBudget || d > MaxBudget {
-		return fmt.Errorf("%w: %v to %v", ErrBudget, MinBudget, MaxBudget)
-	}
-	p.ask(func(w *wish) { w.budget = d })
-	return nil
+	p.ask(func(w *wish) {
+		w.backups = backups
+		w.budgets = maps.Clone(w.budgets)
+		maps.DeleteFunc(w.budgets, func(rung string, _ time.Duration) bool { return !w.has(rung) })
+	})
 }
 
 // SetFalls says what a stream falls for beside silence, where a rung below it is well;
@@ -181,7 +174,7 @@ func (p *Program) rung() string {
 // feeds; "" goes back to automatic. It fails with ErrNoRung.
 func (p *Program) Force(rung string) error {
 	p.mu.Lock()
-	known := rung == "" || rung == RungMixer || rung == RungHeld || slices.Contains(p.wish.backups, rung)
+	known := rung == "" || rung == RungHeld || p.wish.has(rung)
 	p.mu.Unlock()
 	if !known {
 		return fmt.Errorf("force %q: %w", rung, ErrNoRung)
@@ -228,7 +221,8 @@ func (p *Program) show(s State) bool {
 	old := p.state
 	if s.OnAir == old.OnAir && s.Target == old.Target && s.Pending == old.Pending && s.Rung == old.Rung &&
 		s.Why == old.Why && s.Hold == old.Hold && s.Force == old.Force && s.Splices == old.Splices && slices.Equal(s.Backups, old.Backups) &&
-		slices.Equal(s.Warnings, old.Warnings) && slices.Equal(s.Falls, old.Falls) && s.BudgetMs == old.BudgetMs {
+		slices.Equal(s.Warnings, old.Warnings) && slices.Equal(s.Falls, old.Falls) &&
+		s.BudgetMs == old.BudgetMs && maps.Equal(s.Budgets, old.Budgets) {
 		return false
 	}
 	s.Since = old.Since

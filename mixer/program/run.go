@@ -41,6 +41,7 @@ type ward struct {
 	looked   time.Time
 	vitals   map[string]*Vitals
 	examined time.Time
+	fallen   string // a stream that fell for what was wrong with it, as long as that is
 }
 
 func newRun(p *Program, changed func(State)) *run {
@@ -66,6 +67,7 @@ func (r *run) turn(ctx context.Context) {
 	r.examine(now)
 	r.choose(now)
 	r.gather()
+	r.glance()
 	if r.air == nil && r.line.begun() {
 		r.hold.keep(now)
 	}
@@ -127,14 +129,11 @@ func (r *run) relay(now time.Time) (more bool) {
 	return true
 }
 
-// budget is how long the source on air may send no picture; slow ones have more.
-func (r *run) budget() time.Duration { return max(r.wish.budget, 3*r.line.pictures.period) }
-
 // fall takes the source off air.
 func (r *run) fall(how string) {
 	r.log.Warn("program source fell", "feed", r.air.name, "reason", how)
 	if r.pulses[r.air.name] == nil {
-		r.pulses[r.air.name] = &pulse{moved: r.air.seen, budget: r.wish.budget}
+		r.pulses[r.air.name] = &pulse{moved: r.air.seen, budget: r.budgetOf(r.air.name)}
 	}
 	r.air.close()
 	r.air = nil
@@ -157,7 +156,7 @@ func (r *run) gather() {
 	if p := r.pulses[s.name]; p != nil && s.tooLong {
 		p.waits = true
 	}
-	if !s.fit(time.Now(), r.wish.budget) {
+	if !s.fit(time.Now(), r.budgetOf(s.name)) {
 		return
 	}
 	r.line.splice(s.pictures)

@@ -12,7 +12,8 @@ import (
 // Ill is something that is wrong with a stream though its pictures come.
 type Ill string
 
-// What can be wrong. All of it is guessed from coded sizes: nothing is decoded.
+// What can be wrong. All of it is guessed from coded sizes; what is on air is also
+// decoded now and then, where that is possible.
 const (
 	Frozen  Ill = "freeze"  // the picture does not change
 	Black   Ill = "black"   // nor has it anything in it
@@ -46,10 +47,13 @@ const (
 	little = 200_000
 )
 
-// Vitals is what a stream's coded sizes say of its health. It is for one goroutine.
+// Vitals is what a stream's coded sizes, and a decoder, say of its health. It is for one
+// goroutine.
 type Vitals struct {
 	since map[Ill]time.Time // what looks wrong, and since when
 
+	seen   decoded // by the program's decoder, where there is one
+	still  bool    // by the sizes of what is coded
 	looked time.Time
 	stream time.Time // when it was published: another one starts anew
 	bytes  uint64
@@ -74,24 +78,36 @@ func (v *Vitals) Look(h *hub.Hub, stream string, now time.Time) {
 	}
 	st, ok := h.Stream(stream)
 	if !ok || !st.Since.Equal(v.stream) {
-		*v = Vitals{since: map[Ill]time.Time{}, looked: now, stream: st.Since, bytes: st.Bytes}
+		*v = Vitals{since: map[Ill]time.Time{}, seen: v.seen, looked: now, stream: st.Since, bytes: st.Bytes}
 		return
 	}
 	l := peek(h, stream)
 	meant := st.Origin.Proto == "clip" // a slate is still on purpose
-	// Less than a bit a macroblock: all but a few are skipped.
-	still := !meant && l.blocks > 0 && l.key > 0 && l.delta > 0 && l.delta <= max(96, l.blocks/8)
-	if l.pictures >= refined+enough {
-		empty := still && l.key <= l.blocks
-		v.mark(Black, empty, now)
-		v.mark(Frozen, still && !empty, now)
-	}
+	v.picture(&l, v.seen.fresh(&st, now), meant, now)
 	if gone := now.Sub(st.LastAudio) > time.Second; gone || l.sounds >= enough {
 		v.mark(Mute, !meant && st.AudioFrames > 0 && (gone || l.sound <= silent), now)
 	}
 	v.mark(NoKey, st.KeyFrames > 1 && now.Sub(st.LastKey) > 2*st.KeyInterval+keysLate-illAfter, now)
-	v.weigh(st.Bytes, passed, still, now)
+	v.weigh(st.Bytes, passed, v.still, now)
 	v.looked, v.bytes = now, st.Bytes
+}
+
+// picture marks what is wrong with the picture. A decoder knows whether it is of one
+// colour; that it does not change is seen by sizes or by a decoder: each misses some.
+func (v *Vitals) picture(l *look, decoded, meant bool, now time.Time) {
+	guessed := l.pictures >= refined+enough
+	if guessed { // less than a bit a macroblock: all but a few are skipped
+		v.still = !meant && l.blocks > 0 && l.key > 0 && l.delta > 0 && l.delta <= max(96, l.blocks/8)
+	}
+	switch {
+	case decoded:
+		v.mark(Black, v.seen.Black && !meant, now)
+		v.mark(Frozen, (v.still || v.seen.Still && !meant) && !v.seen.Black, now)
+	case guessed:
+		empty := v.still && l.key <= l.blocks
+		v.mark(Black, empty, now)
+		v.mark(Frozen, v.still && !empty, now)
+	}
 }
 
 // silent is the most that a frame of silence takes. A frame of quiet room takes more.

@@ -157,7 +157,7 @@ func TestTheBudgetIsTheDirectors(t *testing.T) {
 		s := newStudio(t)
 		f := newFeed(t, s.hub, "cam1")
 		s.Follow("cam1", mixer.Instant)
-		if err := s.SetBudget(2 * time.Second); err != nil {
+		if err := s.SetBudget("", 2*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		shootAll(3*time.Second, map[*feed]sizes{f: good})
@@ -169,7 +169,7 @@ func TestTheBudgetIsTheDirectors(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		for _, d := range []time.Duration{0, -time.Second, 200 * time.Millisecond, 11 * time.Second} {
-			if err := s.SetBudget(d); !errors.Is(err, program.ErrBudget) {
+			if err := s.SetBudget("", d); !errors.Is(err, program.ErrBudget) {
 				t.Errorf("%v: %v", d, err)
 			}
 		}

@@ -30,8 +30,10 @@ export interface BeatArgs {
 
 /** BudgetArgs is what program.budget takes. */
 export interface BudgetArgs {
-  /** 250 to 10000 */
+  /** 250 to 10000; 0 with a rung: as the others */
   ms: number;
+  /** "mixer", or the id of a backup feed; "" for all that have no budget of their own */
+  rung?: string;
 }
 
 /** Choice is one of several named things. */
@@ -624,6 +626,8 @@ export interface ProgramState {
   falls?: Ill[];
   /** how long a stream may send no picture before it falls */
   budgetMs: number;
+  /** the same of rungs that have their own, in ms: "mixer", or a backup */
+  budgets?: Record<string, number>;
   video?: Coding;
   audio?: Coding;
   kbps: number;

@@ -1,0 +1,167 @@
+package program_test
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/mixer"
+	"obvan/mixer/program"
+)
+
+// wasteful is a camera whose sizes say nothing: a constant bitrate, whatever it shows.
+var wasteful = sizes{key: 60_000, delta: 8_000, sound: 300}
+
+// decoding has a decoder look once a second at what the program wants it to look at.
+func (s *studio) decoding(see func(stream string) program.Sight) {
+	done := make(chan struct{})
+	s.t.Cleanup(func() { close(done) })
+	go func() {
+		for {
+			if stream, _ := s.Watched(); stream != "" {
+				s.Saw(see(stream))
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-done:
+				return
+			}
+		}
+	}()
+}
+
+func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		bad  program.Sight
+		says string
+	}{
+		"still": {program.Sight{Still: true}, "the picture seems to be frozen"},
+		"black": {program.Sight{Black: true, Still: true}, "the picture seems to be black, or of one colour"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStudio(t)
+				f := newFeed(t, s.hub, "cam1")
+				s.Follow("cam1", mixer.Instant)
+				var bad atomic.Bool
+				s.decoding(func(stream string) (see program.Sight) {
+					if bad.Load() {
+						see = c.bad
+					}
+					see.Stream = stream
+					return see
+				})
+				warns := func(after time.Duration, words ...string) {
+					t.Helper()
+					shootAll(after, map[*feed]sizes{f: wasteful})
+					synctest.Wait()
+					if st := s.State(); !slices.Equal(st.Warnings, words) || st.OnAir != "cam1" {
+						t.Fatalf("%q, on air %q", st.Warnings, st.OnAir)
+					}
+				}
+				warns(10 * time.Second)
+				bad.Store(true)
+				warns(3 * time.Second) // a still moment is none
+				warns(6*time.Second, c.says)
+				bad.Store(false)
+				warns(3 * time.Second)
+			})
+		})
+	}
+}
+
+func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		f := newFeed(t, s.hub, "cam1")
+		s.Follow("cam1", mixer.Instant)
+		s.decoding(func(stream string) program.Sight { return program.Sight{Stream: stream, Still: true} })
+		shootAll(20*time.Second, map[*feed]sizes{f: {key: 900, delta: 30, sound: 300}}) // a title on black
+		synctest.Wait()
+		if st := s.State(); !slices.Equal(st.Warnings, []string{"the picture seems to be frozen"}) {
+			t.Errorf("%q", st.Warnings)
+		}
+	})
+}
+
+func TestAnOldSightSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		f := newFeed(t, s.hub, "cam1")
+		s.Follow("cam1", mixer.Instant)
+		shootAll(3*time.Second, map[*feed]sizes{f: wasteful})
+		s.Saw(program.Sight{Stream: "cam1", Black: true})
+		s.Saw(program.Sight{Stream: "cam1", Black: true}) // and then the decoder dies
+		shootAll(20*time.Second, map[*feed]sizes{f: wasteful})
+		synctest.Wait()
+		if st := s.State(); len(st.Warnings) > 0 {
+			t.Errorf("%q", st.Warnings)
+		}
+	})
+}
+
+func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
+		s.Follow("cam1", mixer.Instant)
+		s.SetBackups([]string{"cam2"})
+		if err := s.SetFalls([]program.Ill{program.Black}); err != nil {
+			t.Fatal(err)
+		}
+		var black atomic.Bool
+		s.decoding(func(stream string) program.Sight {
+			return program.Sight{Stream: stream, Black: stream == "cam1" && black.Load()}
+		})
+		both := func(d time.Duration) { shootAll(d, map[*feed]sizes{a: wasteful, b: wasteful}) }
+		both(5 * time.Second)
+		black.Store(true)
+		both(8 * time.Second)
+		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be black, or of one colour")
+		if stream, _ := s.Watched(); stream != "cam1" {
+			t.Errorf("a decoder looks at %q", stream)
+		}
+		both(time.Minute)
+		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be black, or of one colour")
+		black.Store(false)
+		both(5 * time.Second)
+		s.expect("cam1", program.RungMixer, "")
+		if n := s.State().Splices; n != 3 {
+			t.Errorf("%d splices", n)
+		}
+		check(t, s.written(0))
+	})
+}
+
+func TestADecoderLooksAtWhatIsOnAir(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		looks := func(want string) {
+			t.Helper()
+			synctest.Wait()
+			if stream, _ := s.Watched(); stream != want {
+				t.Fatalf("a decoder looks at %q, not %q", stream, want)
+			}
+		}
+		looks("")
+		off := cam1.on(t, s.hub)
+		cam2.on(t, s.hub)
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		looks("cam1")
+		_, changed := s.Watched()
+		s.Follow("cam2", mixer.Instant)
+		looks("cam2")
+		select {
+		case <-changed:
+		default:
+			t.Error("it is not told")
+		}
+		s.Follow("cam1", mixer.Instant)
+		time.Sleep(time.Second)
+		off()
+		looks("")
+	})
+}

@@ -57,7 +57,7 @@ func (f *farEnds) ask(what string) string {
 	return f.out.Text()
 }
 
-func (f *farEnds) forget(*testing.B) { f.ask("forget") }
+func (f *farEnds) forget() { f.ask("forget") }
 
 func (f *farEnds) latencies(b *testing.B) {
 	var p50, p99 float64
@@ -76,7 +76,13 @@ func serveFarEnds() {
 	if err != nil {
 		panic(err)
 	}
-	s.Behave(func(key string) sink.Behaviour { return sink.Behaviour{Discard: !strings.HasPrefix(key, "probe")} })
+	s.Behave(func(key string) sink.Behaviour {
+		how := sink.Behaviour{Discard: !strings.HasPrefix(key, "probe")}
+		if strings.HasPrefix(key, "quiet") { // its sender does not ask
+			how.Pinged = sink.Ignores
+		}
+		return how
+	})
 	go func() { _ = s.Run(ctx) }()
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -89,7 +95,7 @@ func serveFarEnds() {
 				return
 			}
 			go func() {
-				buf := make([]byte, 256<<10)
+				buf := make([]byte, 512<<10) // as the sink does
 				for err := error(nil); err == nil; _, err = conn.Read(buf) {
 				}
 				conn.Close()

@@ -4,19 +4,22 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"obvan/hub"
 )
 
-// pump writes for all destinations that keep up, in one goroutine, at each tick:
-// waking one goroutine a destination costs as much as the writes do. It never
-// waits: a destination whose socket is full goes back to its own goroutine, with
-// what is left of the write, and stays there until it has caught up. So the worst
+// pump writes for all destinations that keep up, in one goroutine: waking one
+// goroutine a destination costs as much as the writes do. It never waits for a far
+// end: a destination whose socket is full goes back to its own goroutine, with what
+// is left of the write, and stays there until it has caught up. So the worst
 // destination costs the others one system call that says "full".
 type pump struct {
-	every time.Duration
+	every time.Duration // how long a unit may wait for company
+	look  chan struct{} // holds one token: a member has something to say
 
 	mu      sync.Mutex
 	joining []*sender
-	running bool
+	of      *hub.Subscriber // of the stream that all members read; nil while it does not run
 }
 
 // loan is a sender's side of it.
@@ -27,47 +30,94 @@ type loan struct {
 }
 
 // lend has the pump send for s until s is needed by its own goroutine again: the
-// socket is full, the program ended, or ctx is done.
-func (p *pump) lend(ctx context.Context, s *sender) error {
+// socket is full, the program ended, or ctx is done. It is not ok when s reads another
+// stream than the others: that would not wake the pump.
+func (p *pump) lend(ctx context.Context, s *sender) (ok bool, err error) {
 	s.loan.ctx = ctx
-	p.mu.Lock()
-	p.joining = append(p.joining, s)
-	if !p.running {
-		p.running = true
-		go p.run()
+	if !p.join(s) {
+		return false, nil
 	}
-	p.mu.Unlock()
-	return <-s.loan.back
+	p.nudge()
+	for {
+		select {
+		case err := <-s.loan.back:
+			return true, err
+		case <-s.due.wake:
+			p.nudge()
+		case <-ctx.Done():
+			p.nudge()
+			return true, <-s.loan.back
+		}
+	}
+}
+
+func (p *pump) join(s *sender) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.of == nil:
+		p.of = s.sub
+		go p.run()
+	case !p.of.Beside(s.sub):
+		return false
+	}
+	p.joining = append(p.joining, s)
+	return true
+}
+
+// nudge has the pump look at its members now.
+func (p *pump) nudge() {
+	select {
+	case p.look <- struct{}{}:
+	default:
+	}
 }
 
 // run ends when nobody is left.
 func (p *pump) run() {
 	var members []*sender
+	beat := newBeat(p.every, p.of.Watch())
 	for {
-		p.mu.Lock()
-		members, p.joining = append(members, p.joining...), p.joining[:0]
-		if len(members) == 0 {
-			p.running = false
-			p.mu.Unlock()
+		members = p.round(members)
+		if members = p.admit(members); len(members) == 0 {
 			return
 		}
-		p.mu.Unlock()
-		sleepToTick(p.every)
-		stay := members[:0]
-		for _, s := range members {
-			if ok, err := s.step(); ok {
-				stay = append(stay, s)
-			} else {
-				s.loan.back <- err
-			}
-		}
-		clear(members[len(stay):])
-		members = stay
+		beat.await(p.look)
 	}
 }
 
-// sleepToTick sleeps until all destinations write: at the same moments, so that
-// the processor finds the pictures in its caches.
+// admit takes those that joined. What was written since they last looked may have
+// woken nobody.
+func (p *pump) admit(members []*sender) []*sender {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := len(members)
+	members, p.joining = append(members, p.joining...), p.joining[:0]
+	if old < len(members) {
+		p.nudge()
+	}
+	if len(members) == 0 {
+		p.of = nil
+	}
+	return members
+}
+
+// round has all members send, and returns those that stay.
+func (p *pump) round(members []*sender) []*sender {
+	stay := members[:0]
+	for _, s := range members {
+		if ok, err := s.step(); ok {
+			stay = append(stay, s)
+		} else {
+			s.loan.back <- err
+		}
+	}
+	clear(members[len(stay):])
+	return stay
+}
+
+// sleepToTick sleeps until all destinations that write by themselves do: at the same
+// moments, so that the processor finds the pictures in its caches.
 func sleepToTick(every time.Duration) {
 	time.Sleep(every - time.Duration(time.Now().UnixNano())%every)
 }

@@ -59,7 +59,7 @@ func New(config *tls.Config) *Output {
 
 // pump is what this output's destinations share.
 func (o *Output) pump() *pump {
-	o.once.Do(func() { o.shared.every = o.Merge })
+	o.once.Do(func() { o.shared.every, o.shared.look = o.Merge, make(chan struct{}, 1) })
 	return &o.shared
 }
 

@@ -57,7 +57,7 @@ func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
 	s.acks.mark.Store(s.acks.sent.Load())
 	s.acks.asked = firstWindow
 	sd := &sender{session: s, sub: sub, merge: o.Merge, backlog: backlog{limit: o.Backlog}, accepted: time.Now()}
-	if o.Merge > 0 && s.line.prepare() {
+	if s.line.prepare() {
 		sd.loan = loan{pump: o.pump(), back: make(chan error, 1)}
 	}
 	return sd
@@ -157,8 +157,11 @@ func (s *sender) send(ctx context.Context) error {
 // pumped lets the pump send, and finishes the write it could not.
 func (s *sender) pumped(ctx context.Context) error {
 	s.line.setEager(true)
-	err := s.loan.pump.lend(ctx, s)
+	ok, err := s.loan.pump.lend(ctx, s)
 	s.line.setEager(false)
+	if !ok {
+		s.loan.pump = nil
+	}
 	if e := s.line.drain(); e != nil {
 		return e
 	}

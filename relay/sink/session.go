@@ -283,7 +283,8 @@ func (p *peer) publish(key string) error {
 	return nil
 }
 
-// discard reads until the publisher leaves, and acknowledges like a real server.
+// discard reads until the publisher leaves, acknowledges like a real server, and
+// says as often that it is there, like one that is pinged.
 func (p *peer) discard() error {
 	const every = 512 << 10 // about what we are asked for at 6 Mbit/s
 	buf := make([]byte, every)
@@ -297,6 +298,13 @@ func (p *peer) discard() error {
 		if total-acked >= every && !p.how.NoAcks {
 			acked = total
 			p.w.Control(rtmp.TypeAck, uint32(total))
+			if err := p.flush(); err != nil {
+				return err
+			}
+			if p.how.Pinged != Answers {
+				continue
+			}
+			p.w.Event(rtmp.EventPingResponse, 0)
 			if err := p.flush(); err != nil {
 				return err
 			}

@@ -1,0 +1,67 @@
+package rtmp
+
+import (
+	"time"
+
+	"obvan/hub"
+)
+
+// beat is the moments at which all write. They are moments at which the program was
+// written: the processor is awake then, and waking it for us alone costs as much as
+// several destinations.
+type beat struct {
+	every   time.Duration // how long a unit may wait for company
+	program *hub.Subscriber
+	late    *time.Timer   // the program was not written again in time
+	last    time.Time     // when it was
+	gap     time.Duration // between that and the next time, as far as can be said
+}
+
+func newBeat(every time.Duration, program *hub.Subscriber) *beat {
+	b := &beat{every: every, program: program, late: time.NewTimer(time.Hour)}
+	b.late.Stop()
+	return b
+}
+
+// await waits for the next, or until there is a token in look.
+func (b *beat) await(look <-chan struct{}) {
+	defer b.late.Stop()
+	var first time.Time // when what waits was written
+	for {
+		select {
+		case <-b.program.Ready():
+		case <-b.late.C:
+			return
+		case <-look:
+			return
+		}
+		now := time.Now()
+		b.learn(now)
+		switch {
+		case b.ended() || b.every == 0:
+			return
+		case first.IsZero():
+			first = now
+			b.late.Reset(b.every)
+		}
+		if now.Sub(first)+b.gap > b.every {
+			return
+		}
+	}
+}
+
+// ended goes to the program's end and reports whether that is for good.
+func (b *beat) ended() bool {
+	for {
+		if _, err := b.program.TryNext(); err != nil {
+			return err != hub.ErrNotYet
+		}
+	}
+}
+
+// learn notes that the program was written. Pictures come at even times, sound
+// between them: the longest of the last gaps is the one to count on.
+func (b *beat) learn(now time.Time) {
+	gap := min(now.Sub(b.last), b.every)
+	b.gap, b.last = max(gap, b.gap-b.gap/16), now
+}

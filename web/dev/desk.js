@@ -11,12 +11,12 @@ export function graphics(n = names.length) {
 	const title = { name: 'title', label: 'Title', optional: true };
 	return {
 		templates: [
-			{ id: 'person', name: 'Name and title', fields: [name, title] },
+			{ id: 'person', name: 'Name and title', fields: [name, title, { name: 'logo', label: 'Logo', optional: true, logo: true }] },
 			{ id: 'headline', name: 'Headline', fields: [{ name: 'name', label: 'Headline' }] },
 			{ id: 'place', name: 'Place and time', fields: [{ name: 'name', label: 'Place' }, { name: 'title', label: 'Time', optional: true }] },
 		],
-		items: names.slice(0, n).map(([a, b], i) => ({ id: `g${i + 1}`, template: 'person', text: { name: a, title: b }, autoOutMs: i === 0 ? 8000 : undefined })),
-		next: n > 0 ? 'g1' : '', via: 'overlay',
+		items: names.slice(0, n).map(([a, b], i) => ({ id: `g${i + 1}`, template: 'person', text: { name: a, title: b, logo: i === 3 ? 'sponsor' : '' }, autoOutMs: i === 0 ? 8000 : undefined })),
+		logos: n > 0 ? ['sponsor', 'university-of-klagenfurt'] : [], next: n > 0 ? 'g1' : '', via: 'overlay',
 	};
 }
 
@@ -60,7 +60,7 @@ const does = {
 	'program.backups': (s, { feeds }) => { s.program = { ...s.program, backups: feeds }; },
 	'program.rung': (s, { rung }) => { s.program = { ...s.program, force: rung }; },
 	'program.falls': (s, { on }) => { s.program = { ...s.program, falls: on }; },
-	'program.budget': (s, { ms }) => { s.program = { ...s.program, budgetMs: ms }; },
+	'program.budget': (s, { ms, rung }) => { s.program = { ...s.program, ...(rung ? { budgets: { ...s.program.budgets, [rung]: ms } } : { budgetMs: ms }) }; },
 	'program.hold': (s, { on }) => { s.program = { ...s.program, hold: on }; },
 	'clip.list': () => ({ clips: [{ name: 'pause', bytes: 48_200, changed: '2026-05-01T18:00:00Z' }, { name: 'trailer-of-the-cup-final-with-a-very-long-name', bytes: 61_200_000, changed: now() }] }),
 	'drill.run': (s, { seconds }) => { s.drill = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() }; },

@@ -25,9 +25,9 @@ async function shoot(name, [width, height], path, state, act = async () => {}) {
 
 const phone = [390, 844];
 const desk = [1920, 1080];
-const onAir = (template, name, title = '') => {
+const onAir = (template, name, title = '', logo = '') => {
 	const state = show(4);
-	state.graphics = { ...state.graphics, onAir: { id: 'x', template, text: { name, title }, since: new Date().toISOString(), confirmed: true } };
+	state.graphics = { ...state.graphics, onAir: { id: 'x', template, text: { name, title, logo }, since: new Date().toISOString(), confirmed: true } };
 	return state;
 };
 // A picture under the overlay, to judge it by.
@@ -38,6 +38,9 @@ const under = async (page) => {
 
 const lines = {
 	short: ['person', 'Ada Lovelace', 'First programmer'],
+	logo: ['person', 'Ada Lovelace', 'First programmer', 'sponsor'],
+	logolong: ['person', 'Prof. Dr. Karlheinz Wüstenfeld-Montgomery von und zu Hohenlohe-Langenburg', 'Professor of comparative linguistics and head of the department of endangered languages', 'sponsor'],
+	logoarabic: ['person', 'محمد عبد الرحمن بن خالد', 'مراسل من القاهرة', 'sponsor'],
 	alone: ['person', 'Alan Turing'],
 	long: ['person', 'Prof. Dr. Dr. h. c. Karlheinz Wüstenfeld-Montgomery von und zu Hohenlohe-Langenburg', 'Professor of comparative linguistics and head of the department of endangered languages, University of Klagenfurt'],
 	toolong: ['person', 'Wolfeschlegelsteinhausenbergerdorff'.repeat(5), 'x '.repeat(100)],

@@ -29,7 +29,8 @@ export function bring(file: Blob, name: string, tell: (stage: Stage) => void, re
 	return () => request.abort();
 }
 
-function reason(answer: string, status: number): string {
+/** Why the server did not take a file, in its words. */
+export function reason(answer: string, status: number): string {
 	try {
 		return (JSON.parse(answer) as { error: { message: string } }).error.message;
 	} catch {

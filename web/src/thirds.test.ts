@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GraphicsState } from './protocol.gen';
-import { air, dropped, lines, seconds } from './thirds';
+import { air, bringLogo, dropped, lines, seconds } from './thirds';
 
 const now = Date.parse('2026-01-01T10:00:10Z');
 const g = (change: object | null, rest: Partial<GraphicsState> = {}): GraphicsState => ({
@@ -39,4 +39,11 @@ test('a dropped item takes the place it was dropped before', () => {
 
 test('seconds are read with a point or a comma', () => {
 	expect([seconds(''), seconds('8'), seconds('2,5'), seconds('-1'), seconds('soon'), seconds('9999')]).toEqual([0, 8000, 2500, null, null, null]);
+});
+
+test('a logo that the server does not take says why', async () => {
+	const put = (ok: boolean, text: string) => async () => ({ ok, status: 400, text: async () => text }) as Response;
+	expect(await bringLogo(new Blob(['x']), 'sponsor', put(true, ''))).toBe('');
+	expect(await bringLogo(new Blob(['x']), 'sponsor', put(false, '{"error":{"message":"this can\'t be a logo"}}'))).toBe("this can't be a logo");
+	expect(await bringLogo(new Blob(['x']), 'sponsor', () => Promise.reject(new Error()))).toContain('connection broke');
 });

@@ -1,4 +1,5 @@
 // Lower thirds in the words of the panel.
+import { reason } from './clips';
 import type { GraphicsState, LowerThird, LowerThirdTemplate } from './protocol.gen';
 import { running, sentence } from './words';
 
@@ -26,8 +27,21 @@ export function air(g: GraphicsState, up: boolean, now: number): Air {
 /** An item on one line of the list. */
 export function lines(item: LowerThird, templates: LowerThirdTemplate[]): { name: string; rest: string; kind: string } {
 	const template = templates.find((t) => t.id === item.template);
-	const others = (template?.fields ?? []).filter((f) => f.name !== 'name').map((f) => item.text[f.name]);
+	const others = (template?.fields ?? []).filter((f) => f.name !== 'name' && !f.logo).map((f) => item.text[f.name]);
 	return { name: item.text.name || '–', rest: others.filter(Boolean).join(' · '), kind: template && template.id !== templates[0]?.id ? template.name : '' };
+}
+
+/** The picture of a logo. */
+export const logoPath = (name: string) => `/api/v1/logos/${encodeURIComponent(name)}.png`;
+
+/** Brings a file in as a logo; what is wrong with it, '' when nothing is. */
+export async function bringLogo(file: Blob, name: string, put: typeof fetch = fetch): Promise<string> {
+	try {
+		const answer = await put(`/api/v1/logos/${encodeURIComponent(name)}`, { method: 'PUT', body: file });
+		return answer.ok ? '' : reason(await answer.text(), answer.status);
+	} catch {
+		return 'The server did not take it: the connection broke.';
+	}
 }
 
 /** Where an item comes to lie when it is dropped before the one at this place. */

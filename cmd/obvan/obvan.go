@@ -59,6 +59,11 @@ type truck struct {
 
 // run builds the studio, tells where it listens, and runs it until ctx is done.
 func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) error {
+	held, err := lock(cfg.data)
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	t := &truck{cfg: cfg, log: log, hub: hub.New(), clips: clip.New(filepath.Join(cfg.data, "clips")), logos: graphics.NewLogos(filepath.Join(cfg.data, "logos")), ingests: map[string]ingest.Server{}}
 	if err := t.build(); err != nil {
 		return err

@@ -179,7 +179,10 @@ func (l *line) unit(au media.AccessUnit) {
 	}
 	if now := l.pub.Tracks(); au.Key && !same(&(*now)[videoTrack], au.Info()) {
 		if l.set(media.Tracks{*au.Info(), (*now)[audioTrack]}) {
+			au.Data, l.orphans = opens(au.Info(), au.Data)
 			au.Data = announced(au.Info(), au.Data)
+			l.picture(au)
+			return
 		}
 	}
 	l.orphans = l.orphans && !au.Key

@@ -29,6 +29,7 @@ type feed struct {
 	pub      *hub.Publisher
 	pictures int
 	frames   int
+	anew     bool // the next picture is a key frame
 }
 
 func newFeed(t *testing.T, h *hub.Hub, name string) *feed {
@@ -56,8 +57,9 @@ func shootAll(d time.Duration, feeds map[*feed]sizes) {
 
 func (f *feed) shoot(s sizes) {
 	at := time.Duration(f.pictures) * time.Second / 30
-	au := media.AccessUnit{PTS: at, DTS: at, Key: f.pictures%60 == 0 && (!s.noKeys || f.pictures == 0), Data: nal(1, s.delta)}
+	au := media.AccessUnit{PTS: at, DTS: at, Key: f.anew || f.pictures%60 == 0 && (!s.noKeys || f.pictures == 0), Data: nal(1, s.delta)}
 	if au.Key {
+		f.anew = false
 		au.Data = nal(5, s.key)
 	}
 	if s.fill > 0 {

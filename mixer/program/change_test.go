@@ -1,0 +1,164 @@
+package program_test
+
+import (
+	"encoding/binary"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"obvan/media"
+	"obvan/mixer"
+	"obvan/mixer/program"
+)
+
+// h265 is a coding with one parameter set of each kind (ISO/IEC 14496-15, 8.3.3.1).
+func h265() media.Track {
+	config := make([]byte, 23)
+	config[0], config[22] = 1, 3
+	for _, kind := range []byte{32, 33, 34} {
+		config = append(config, kind, 0, 1, 0, 4, kind<<1, 1, kind, kind)
+	}
+	return media.Track{Codec: media.H265, Config: config, Width: 1280, Height: 720, FrameRate: 30}
+}
+
+// recode changes how a feed is coded, from its next key frame on.
+func (f *feed) recode(picture media.Track, sound ...media.Track) {
+	f.pub.SetTracks(append(media.Tracks{picture}, sound...))
+	f.anew = true
+}
+
+func (f *feed) sound() media.Track { return (*f.pub.Tracks())[1] }
+
+// kinds is the NAL unit types of a picture.
+func kinds(t *media.Track, data []byte) (all []byte) {
+	for len(data) > 4 {
+		kind := data[4] & 0x1f
+		if t.Codec == media.H265 {
+			kind = data[4] >> 1 & 0x3f
+		}
+		all = append(all, kind)
+		data = data[4+binary.BigEndian.Uint32(data):]
+	}
+	return all
+}
+
+func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		f := newFeed(t, s.hub, "cam1")
+		s.Follow("cam1", mixer.Instant)
+		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		small := (*f.pub.Tracks())[0]
+		small.Config, small.Width, small.Height = []byte{1, 2, 3, 99}, 640, 360
+		f.recode(small, f.sound())
+		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		f.recode(h265(), f.sound())
+		from := len(s.written(0))
+		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		synctest.Wait()
+		s.expect("cam1", program.RungMixer, "")
+		units := s.written(0)
+		if found := check(t, units); found.maxGap > 70*time.Millisecond {
+			t.Errorf("a gap of %v", found.maxGap)
+		}
+		for _, u := range units[from:] {
+			if u.Video() {
+				if k := kinds(u.Info(), u.Data); u.Info().Codec != media.H265 || !u.Key || len(k) < 4 || k[0] != 32 || k[1] != 33 || k[2] != 34 {
+					t.Errorf("the first picture of H.265: %v, %v", u.Info().Codec, k)
+				}
+				break
+			}
+		}
+		if st := s.State(); st.Splices != 1 {
+			t.Errorf("%d splices", st.Splices)
+		}
+	})
+}
+
+func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
+		b.recode(h265(), b.sound())
+		both := map[*feed]sizes{a: good, b: good}
+		for n := range 6 {
+			s.Follow([]string{"cam1", "cam2"}[n%2], mixer.Instant)
+			shootAll(1300*time.Millisecond, both)
+			synctest.Wait()
+			want := []media.Codec{media.H264, media.H265}[n%2]
+			if st, _ := s.hub.Stream("program"); (*st.Tracks)[0].Codec != want {
+				t.Fatalf("the program is %v", (*st.Tracks)[0].Codec)
+			}
+			from := len(s.written(0))
+			time.Sleep(3500 * time.Millisecond) // nobody sends anything
+			s.expect("", program.RungHeld, []string{"cam1", "cam2"}[n%2]+" sends no picture")
+			if held := check(t, s.written(from)); held.pictures < 3 || held.sounds < 120 {
+				t.Errorf("held: %+v", held)
+			}
+		}
+		if found := check(t, s.written(0)); found.maxGap > 1100*time.Millisecond {
+			t.Errorf("a gap of %v", found.maxGap)
+		}
+	})
+}
+
+func TestSoundThatComesAndGoesAndIsCodedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		f := newFeed(t, s.hub, "cam1")
+		picture, aac := (*f.pub.Tracks())[0], f.sound()
+		mono := aac
+		mono.Config, mono.Channels = []byte{0x11, 0x88}, 1
+		f.recode(picture)
+		s.Follow("cam1", mixer.Instant)
+		mute := good
+		mute.sound = 0
+		shootAll(3*time.Second, map[*feed]sizes{f: mute})
+		heard := func(of media.Track) {
+			t.Helper()
+			from := len(s.written(0))
+			f.frames = f.pictures * 48000 / 1024 / 30
+			shootAll(3*time.Second, map[*feed]sizes{f: good})
+			synctest.Wait()
+			n := 0
+			for _, u := range s.written(from) {
+				if !u.Video() && len(u.Data) == good.sound && u.Info().Channels == of.Channels {
+					n++
+				}
+			}
+			if n < 130 {
+				t.Errorf("%d frames of sound in 3 s", n)
+			}
+		}
+		f.pub.SetTracks(media.Tracks{picture, aac}) // in the middle of a group of pictures
+		heard(aac)
+		f.pub.SetTracks(media.Tracks{picture, mono})
+		heard(mono)
+		f.pub.SetTracks(media.Tracks{picture})
+		from := len(s.written(0))
+		shootAll(3*time.Second, map[*feed]sizes{f: mute})
+		synctest.Wait()
+		if quiet := check(t, s.written(from)); quiet.sounds < 120 {
+			t.Errorf("%d frames of silence in 3 s", quiet.sounds)
+		}
+		s.expect("cam1", program.RungMixer, "")
+		check(t, s.written(0))
+	})
+}
+
+func TestASourceThatLosesItsPictureTrackFalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		f := newFeed(t, s.hub, "cam1")
+		s.Follow("cam1", mixer.Instant)
+		shootAll(2*time.Second, map[*feed]sizes{f: good})
+		aac := f.sound()
+		f.pub.SetTracks(media.Tracks{aac})
+		for range 100 { // sound alone
+			f.pub.Write(media.AccessUnit{Key: true, PTS: time.Since(s.begin), DTS: time.Since(s.begin), Data: make([]byte, 300)})
+			time.Sleep(21 * time.Millisecond)
+		}
+		s.expect("", program.RungHeld, "cam1 has no picture")
+		check(t, s.written(0))
+	})
+}

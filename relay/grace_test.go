@@ -82,7 +82,7 @@ func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 		time.Sleep(251 * time.Millisecond)
 		b.is(relay.Retrying, "Twitch stopped answering 2 s ago. Twitch ends the broadcast in about 88 s")
 		link.Mute.Store(0)
-		time.Sleep(251 * time.Millisecond)
+		time.Sleep(2251 * time.Millisecond)
 		b.is(relay.Live, "")
 		if why := b.one().Reason; why != "" {
 			t.Errorf("live: %q", why)

@@ -58,7 +58,7 @@ type keeper struct {
 	before *keeper       // has to end first: a platform takes one session for a key
 
 	meter *meter                  // of the attempt that runs; guarded by relay.mu
-	mute  bool                    // it was live, and the far end stopped taking data; guarded by relay.mu
+	mute  time.Time               // when it, once live, last took no data; zero while all is well; guarded by relay.mu
 	drop  context.CancelCauseFunc // ends the attempt; guarded by relay.mu
 
 	past record
@@ -126,7 +126,7 @@ func (k *keeper) end() {
 func (k *keeper) settle() {
 	if k.meter != nil {
 		k.leg.past = k.leg.past.plus(k.meter.link)
-		k.meter, k.mute, k.drop = nil, false, nil
+		k.meter, k.mute, k.drop = nil, time.Time{}, nil
 	}
 }
 
@@ -226,17 +226,19 @@ func (k *keeper) look(now time.Time, programKbps int) {
 	k.meter.take(now)
 	silent, stopped := k.meter.silence(now)
 	switch {
-	case silent > 0 && (l.state == Live || k.mute):
-		if !k.mute {
+	case silent > 0 && (l.state == Live || !k.mute.IsZero()):
+		if k.mute.IsZero() {
 			defer k.relay.note()
 		}
-		k.mute = true
+		k.mute = now
 		l.starved(now.Add(-silent))
 		l.become(Retrying, fmt.Sprintf("%s stopped %s %d s ago", l.who(), stopped, int(silent.Seconds())))
-	case silent == 0 && k.mute:
-		k.mute = false
-		l.become(Live, "")
+	case silent == 0 && !k.mute.IsZero() && now.Sub(k.mute) < steadyAfter:
+		l.become(Retrying, l.who()+" takes data again, not steadily yet")
 		l.starves = time.Time{}
+	case silent == 0 && !k.mute.IsZero():
+		k.mute = time.Time{}
+		l.become(Live, "")
 		k.relay.note()
 	case l.state == Live:
 		l.reason = k.meter.late(l.who(), programKbps)

@@ -13,6 +13,7 @@ const (
 	proofLasts   = 1500 * time.Millisecond // and up to two looks until it is noticed
 	owedLasts    = 500 * time.Millisecond  // a burst may be ahead of its acknowledgement for so long
 	owedBefore   = time.Second             // an acknowledgement is missed about so long after the last one came
+	steadyAfter  = 2 * time.Second         // proof lost is believed again after so long: a far end that takes some now and then is not live
 	lateAfter    = time.Second
 	settledAfter = 30 * time.Second // live for so long: the next failure starts anew
 )

@@ -321,13 +321,15 @@ func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 		b.is(relay.Retrying, "Twitch stopped taking data 2 s ago")
 		link.Unsent.Store(0)
 		time.Sleep(501 * time.Millisecond)
+		b.is(relay.Retrying, "Twitch takes data again, not steadily yet")
+		time.Sleep(2 * time.Second)
 		b.is(relay.Live, "")
 		link.Owed.Store(1) // a server that acknowledges, and stops
 		time.Sleep(2*time.Second + time.Millisecond)
 		b.is(relay.Retrying, "stopped taking data")
 		link.Owed.Store(0)
 		link.Unsent.Store(0)
-		time.Sleep(501 * time.Millisecond)
+		time.Sleep(2501 * time.Millisecond)
 		b.is(relay.Live, "")
 		link.Mute.Store(int64(1600 * time.Millisecond)) // one that was asked, and says nothing
 		time.Sleep(251 * time.Millisecond)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"obvan/internal/piped"
 	"obvan/media"
 )
 
@@ -59,7 +60,7 @@ func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*
 		"-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", "aac", "-i", "pipe:0",
 		"-f", "s16le", "-ar", fmt.Sprint(Rate), "-ac", fmt.Sprint(p.channels), "-flush_packets", "1", "pipe:1")
 	cmd.WaitDelay = time.Second
-	in, out, err := startPiped(cmd)
+	in, out, err := piped.Start(cmd)
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("%w: start ffmpeg: %w", ErrCoding, err)
@@ -72,25 +73,6 @@ func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*
 		_ = out.Close()
 	})
 	return c, nil
-}
-
-// startPiped starts cmd. The pipes are files, so writing to one can time out.
-func startPiped(cmd *exec.Cmd) (in, out *os.File, err error) {
-	stdin, in, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer stdin.Close()
-	out, stdout, err := os.Pipe()
-	if err != nil {
-		return nil, nil, errors.Join(err, in.Close())
-	}
-	defer stdout.Close()
-	cmd.Stdin, cmd.Stdout = stdin, stdout
-	if err := cmd.Start(); err != nil {
-		return nil, nil, errors.Join(err, in.Close(), out.Close())
-	}
-	return in, out, nil
 }
 
 func (c *child) Write(au *media.AccessUnit) error {

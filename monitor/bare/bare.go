@@ -1,13 +1,7 @@
 // Package bare hands pictures to children of ffmpeg, as bare streams.
 package bare
 
-import (
-	"errors"
-	"os"
-	"os/exec"
-
-	"obvan/media"
-)
+import "obvan/media"
 
 // Format is ffmpeg's name of the bare stream; "" for what it is not asked to decode.
 func Format(c media.Codec) string {
@@ -60,23 +54,4 @@ func sets(track *media.Track) (all [][]byte) {
 		return nil
 	}
 	return all
-}
-
-// Start starts cmd between two pipes. Ours are files, so writing can time out.
-func Start(cmd *exec.Cmd) (in, out *os.File, err error) {
-	stdin, in, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer stdin.Close()
-	out, stdout, err := os.Pipe()
-	if err != nil {
-		return nil, nil, errors.Join(err, in.Close())
-	}
-	defer stdout.Close()
-	cmd.Stdin, cmd.Stdout = stdin, stdout
-	if err := cmd.Start(); err != nil {
-		return nil, nil, errors.Join(err, in.Close(), out.Close())
-	}
-	return in, out, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"time"
 
+	"obvan/internal/piped"
 	"obvan/media"
 	"obvan/monitor/bare"
 )
@@ -38,7 +39,7 @@ func startChild(ctx context.Context, ffmpeg string, c media.Codec) (decoder, err
 		"-threads", "1", "-flush_packets", "1", "-f", "rawvideo", "pipe:1")}
 	d.cmd.WaitDelay = diesWithin
 	var err error
-	if d.in, d.out, err = bare.Start(d.cmd); err != nil {
+	if d.in, d.out, err = piped.Start(d.cmd); err != nil {
 		stop()
 		return nil, err
 	}

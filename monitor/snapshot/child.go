@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"obvan/hub"
+	"obvan/internal/piped"
 	"obvan/media"
 	"obvan/monitor/bare"
 )
@@ -92,7 +93,7 @@ func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child,
 		"-c:v", "mjpeg", "-q:v", "4", "-threads", "1", "-flush_packets", "1", "-f", "image2pipe", "pipe:1")
 	c.cmd.WaitDelay = diesWithin
 	var err error
-	if c.in, c.out, err = bare.Start(c.cmd); err != nil {
+	if c.in, c.out, err = piped.Start(c.cmd); err != nil {
 		c.stop()
 		return nil, fmt.Errorf("start ffmpeg: %w", err)
 	}

@@ -112,28 +112,6 @@ func TestWhatIsNoLogoIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func FuzzPutLogo(f *testing.F) {
-	f.Add(redPNG(f))
-	f.Add(encoded(f, func(b *bytes.Buffer) error { return jpeg.Encode(b, red(), nil) }))
-	logos := graphics.NewLogos(f.TempDir())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 64<<10 || logos.Put("x", bytes.NewReader(b)) != nil {
-			return
-		}
-		path, err := logos.Path("x")
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := png.Decode(bytes.NewReader(kept)); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
 func TestALowerThirdWithoutItsLogoIsShownAndSaid(t *testing.T) {
 	s := &screen{}
 	it := person("a", "Ada")

@@ -7,16 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"obvan/mixer"
 	"obvan/mixer/program"
 )
 
 func TestARungMayHaveABudgetOfItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
-		s.Follow("cam1", mixer.Instant)
-		s.SetBackups([]string{"cam2"})
+	inStudio(t, func(t *testing.T, s *studio) {
+		a, b := s.feeds()
 		for rung, d := range map[string]time.Duration{program.RungMixer: 2 * time.Second, "cam2": time.Second} {
 			if err := s.SetBudget(rung, d); err != nil {
 				t.Fatal(err)
@@ -39,8 +35,7 @@ func TestARungMayHaveABudgetOfItsOwn(t *testing.T) {
 }
 
 func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2", "cam3"})
 		for _, rung := range []string{program.RungMixer, "cam2", "cam3"} {
 			if err := s.SetBudget(rung, time.Second); err != nil {

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"obvan/hub"
 	"obvan/internal/testkit"
 	"obvan/media"
+	"obvan/mixer"
 	"obvan/mixer/program"
 )
 
@@ -168,6 +170,23 @@ func newStudio(t *testing.T) *studio {
 	done.Go(func() { s.record(sub) })
 	t.Cleanup(func() { cancel(); done.Wait() })
 	return s
+}
+
+// inStudio runs a test in a bubble of time with a studio in it.
+func inStudio(t *testing.T, test func(t *testing.T, s *studio)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newStudio(t)) })
+}
+
+// roll switches cameras on; the program follows the first, until off is called.
+func (s *studio) roll(first camera, others ...camera) (off func()) {
+	s.t.Helper()
+	off = first.on(s.t, s.hub)
+	for _, c := range others {
+		c.on(s.t, s.hub)
+	}
+	s.Follow(first.name, mixer.Instant)
+	return off
 }
 
 func (s *studio) saw(st program.State) {

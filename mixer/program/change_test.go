@@ -43,10 +43,8 @@ func kinds(t *media.Track, data []byte) (all []byte) {
 }
 
 func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		f := newFeed(t, s.hub, "cam1")
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		f := s.feed()
 		shootAll(3*time.Second, map[*feed]sizes{f: good})
 		small := (*f.pub.Tracks())[0]
 		small.Config, small.Width, small.Height = []byte{1, 2, 3, 99}, 640, 360
@@ -76,8 +74,7 @@ func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
 }
 
 func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
 		b.recode(h265(), b.sound())
 		both := map[*feed]sizes{a: good, b: good}
@@ -103,8 +100,7 @@ func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
 }
 
 func TestSoundThatComesAndGoesAndIsCodedAnew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		f := newFeed(t, s.hub, "cam1")
 		picture, aac := (*f.pub.Tracks())[0], f.sound()
 		mono := aac
@@ -147,10 +143,8 @@ func TestSoundThatComesAndGoesAndIsCodedAnew(t *testing.T) {
 }
 
 func TestASourceThatLosesItsPictureTrackFalls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		f := newFeed(t, s.hub, "cam1")
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		f := s.feed()
 		shootAll(2*time.Second, map[*feed]sizes{f: good})
 		aac := f.sound()
 		f.pub.SetTracks(media.Tracks{aac})

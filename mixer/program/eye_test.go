@@ -41,10 +41,8 @@ func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 		"black": {program.Sight{Black: true, Still: true}, "the picture seems to be black, or of one colour"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStudio(t)
-				f := newFeed(t, s.hub, "cam1")
-				s.Follow("cam1", mixer.Instant)
+			inStudio(t, func(t *testing.T, s *studio) {
+				f := s.feed()
 				var bad atomic.Bool
 				s.decoding(func(stream string) (see program.Sight) {
 					if bad.Load() {
@@ -73,10 +71,8 @@ func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 }
 
 func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		f := newFeed(t, s.hub, "cam1")
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		f := s.feed()
 		s.decoding(func(stream string) program.Sight { return program.Sight{Stream: stream, Still: true} })
 		shootAll(20*time.Second, map[*feed]sizes{f: {key: 900, delta: 30, sound: 300}}) // a title on black
 		synctest.Wait()
@@ -87,10 +83,8 @@ func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
 }
 
 func TestAnOldSightSaysNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		f := newFeed(t, s.hub, "cam1")
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		f := s.feed()
 		shootAll(3*time.Second, map[*feed]sizes{f: wasteful})
 		s.Saw(program.Sight{Stream: "cam1", Black: true})
 		s.Saw(program.Sight{Stream: "cam1", Black: true}) // and then the decoder dies
@@ -103,11 +97,8 @@ func TestAnOldSightSaysNothing(t *testing.T) {
 }
 
 func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
-		s.Follow("cam1", mixer.Instant)
-		s.SetBackups([]string{"cam2"})
+	inStudio(t, func(t *testing.T, s *studio) {
+		a, b := s.feeds()
 		if err := s.SetFalls([]program.Ill{program.Black}); err != nil {
 			t.Fatal(err)
 		}
@@ -136,8 +127,7 @@ func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.
 }
 
 func TestADecoderLooksAtWhatIsOnAir(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		looks := func(want string) {
 			t.Helper()
 			synctest.Wait()

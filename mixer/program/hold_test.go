@@ -15,8 +15,7 @@ func TestAMinuteOfHeldPictureHasAllItsPicturesThoughTimesWereInMilliseconds(t *t
 		clip.units[i].DTS = clip.units[i].DTS.Round(time.Millisecond)
 		clip.units[i].PTS = clip.units[i].DTS
 	}
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		stop := make(chan struct{})
 		go clip.play(s.hub, "red", stop)
 		s.Follow("red", mixer.Instant)

@@ -20,8 +20,7 @@ func (s *studio) expect(onAir, rung, why string) {
 }
 
 func TestADeadSourceFallsToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"nobody", "cam2", "cam3"})
 		off := cam1.on(t, s.hub)
 		cam2.on(t, s.hub)
@@ -44,8 +43,7 @@ func TestADeadSourceFallsToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
 }
 
 func TestAFrozenSourceFallsWithinItsBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		pub := s.publish("cam1")
 		s.Follow("cam1", mixer.Instant)
 		s.shoot(pub, 30)
@@ -62,8 +60,7 @@ func TestAFrozenSourceFallsWithinItsBudget(t *testing.T) {
 }
 
 func TestWhoCanComeAtOnceIsBetterThanWhoHasToWaitForItsKeyFrame(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		long := camera{name: "long", fps: 30, gop: 300}
 		s.SetBackups([]string{"long", "cam2"})
 		off := cam1.on(t, s.hub)
@@ -81,10 +78,8 @@ func TestWhoCanComeAtOnceIsBetterThanWhoHasToWaitForItsKeyFrame(t *testing.T) {
 }
 
 func TestACutWhileTheOldSourceDiesStillHappens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		off := cam1.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		off := s.roll(cam1)
 		time.Sleep(time.Second)
 		s.Follow("cam2", mixer.Instant)
 		time.Sleep(time.Second)
@@ -97,8 +92,7 @@ func TestACutWhileTheOldSourceDiesStillHappens(t *testing.T) {
 }
 
 func TestTheOperatorKeepsARung(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2"})
 		off := cam1.on(t, s.hub)
 		cam2.on(t, s.hub)
@@ -126,12 +120,9 @@ func TestTheOperatorKeepsARung(t *testing.T) {
 }
 
 func TestTheOperatorForcesARung(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2"})
-		cam1.on(t, s.hub)
-		cam2.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+		s.roll(cam1, cam2)
 		time.Sleep(time.Second)
 		if err := s.Force("cam3"); !errors.Is(err, program.ErrNoRung) {
 			t.Fatalf("err = %v", err)
@@ -157,10 +148,8 @@ func TestTheOperatorForcesARung(t *testing.T) {
 }
 
 func TestFollowingWhatIsOnAirChangesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		cam1.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam1)
 		time.Sleep(time.Second)
 		s.Follow("cam1", mixer.Keyframe)
 		time.Sleep(time.Second)
@@ -172,11 +161,8 @@ func TestFollowingWhatIsOnAirChangesNothing(t *testing.T) {
 }
 
 func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		cam1.on(t, s.hub)
-		cam2.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam1, cam2)
 		time.Sleep(1100 * time.Millisecond)
 		s.Follow("cam2", mixer.Keyframe)
 		synctest.Wait()
@@ -190,8 +176,7 @@ func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
 }
 
 func TestASlowSourceIsNoDeadSource(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		slides := camera{name: "slides", fps: 2, gop: 2}
 		off := slides.on(t, s.hub)
 		s.Follow("slides", mixer.Instant)

@@ -79,8 +79,7 @@ func TestFFmpegDecodesCutsBetweenOpenGroupsOfPicturesOfH265(t *testing.T) {
 	one, _ := film265(t, "testsrc2=s=320x180:r=30")
 	two, _ := film265(t, "mandelbrot=s=320x180:r=30")
 	var units []unit
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		stop, other := make(chan struct{}), make(chan struct{})
 		go one.play(s.hub, "one", stop)
 		go two.play(s.hub, "two", other)

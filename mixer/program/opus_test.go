@@ -56,8 +56,7 @@ func phone(t *testing.T, h *hub.Hub) {
 }
 
 func TestAPhonesOpusGoesOnAirAsAAC(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		cam1.on(t, s.hub)
 		phone(t, s.hub)
 		s.Follow("cam1", mixer.Instant)

@@ -82,8 +82,7 @@ func (s *studio) settled() unit {
 }
 
 func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		dice := newDice(t)
 		cams := []camera{cam1, cam2, cam3, cam4, cam5}
 		for _, c := range cams {
@@ -136,8 +135,7 @@ func skew(units []unit, arrivedAfter time.Time) (worst time.Duration) {
 }
 
 func TestSoundAndPictureStayTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		for _, c := range []camera{cam1, cam2} {
 			c.on(t, s.hub)
 			time.Sleep(130 * time.Millisecond)
@@ -161,11 +159,8 @@ func TestSoundAndPictureStayTogether(t *testing.T) {
 }
 
 func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		cam1.on(t, s.hub)
-		cam2.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam1, cam2)
 		time.Sleep(1510 * time.Millisecond) // 15 pictures after cam2's key frame
 		from := len(s.written(0))
 		s.Follow("cam2", mixer.Instant)
@@ -193,8 +188,7 @@ func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
 }
 
 func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		long := camera{name: "long", fps: 30, gop: 300, rate: 48000}
 		cam1.on(t, s.hub)
 		long.on(t, s.hub)
@@ -218,11 +212,8 @@ func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
 }
 
 func TestACutMayWaitForTheNextKeyFrame(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		cam1.on(t, s.hub)
-		cam2.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam1, cam2)
 		time.Sleep(1200 * time.Millisecond)
 		s.Follow("cam2", mixer.Keyframe)
 		time.Sleep(700 * time.Millisecond)
@@ -240,11 +231,8 @@ func TestACutMayWaitForTheNextKeyFrame(t *testing.T) {
 }
 
 func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		cam1.on(t, s.hub)
-		cam2.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam1, cam2)
 		time.Sleep(time.Second)
 		s.Follow("nobody", mixer.Instant)
 		time.Sleep(time.Second)
@@ -261,10 +249,8 @@ func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T)
 }
 
 func TestASourceWithoutSoundGetsSilence(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		cam3.on(t, s.hub)
-		s.Follow("cam3", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam3)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		units := s.written(0)
@@ -279,8 +265,7 @@ func TestASourceWithoutSoundGetsSilence(t *testing.T) {
 }
 
 func TestSoundThatComesLateIsNotLostToSilence(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		slow := cam1
 		slow.late = 450 * time.Millisecond
 		slow.on(t, s.hub)
@@ -304,10 +289,8 @@ func TestSoundThatComesLateIsNotLostToSilence(t *testing.T) {
 }
 
 func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		off := cam1.on(t, s.hub)
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		off := s.roll(cam1)
 		time.Sleep(2 * time.Second)
 		off()
 		synctest.Wait()
@@ -336,8 +319,7 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 
 func TestACameraWhoseClockRunsAwayLeavesNoGapBehind(t *testing.T) {
 	for _, speed := range []float64{1.01, 0.99} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newStudio(t)
+		inStudio(t, func(t *testing.T, s *studio) {
 			wrong := cam1
 			wrong.speed = speed
 			wrong.on(t, s.hub)

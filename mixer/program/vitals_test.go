@@ -45,7 +45,22 @@ func newFeed(t *testing.T, h *hub.Hub, name string) *feed {
 	return &feed{pub: pub}
 }
 
-// shoot sends so much of a feed in real time.
+// feed is one that the program follows.
+func (s *studio) feed() *feed {
+	s.t.Helper()
+	f := newFeed(s.t, s.hub, "cam1")
+	s.Follow("cam1", mixer.Instant)
+	return f
+}
+
+// feeds is one that the program follows, cam1, and its backup, cam2.
+func (s *studio) feeds() (a, b *feed) {
+	s.t.Helper()
+	s.SetBackups([]string{"cam2"})
+	return s.feed(), newFeed(s.t, s.hub, "cam2")
+}
+
+// shootAll sends so much of feeds in real time.
 func shootAll(d time.Duration, feeds map[*feed]sizes) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		for f, s := range feeds {
@@ -96,10 +111,8 @@ func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
 		"without key frames":        {sizes{key: 60_000, delta: 8_000, sound: 300, noKeys: true}, []string{"key frames do not come any more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newStudio(t)
-				f := newFeed(t, s.hub, "cam1")
-				s.Follow("cam1", mixer.Instant)
+			inStudio(t, func(t *testing.T, s *studio) {
+				f := s.feed()
 				shootAll(40*time.Second, map[*feed]sizes{f: good})
 				synctest.Wait()
 				if st := s.State(); len(st.Warnings) > 0 {
@@ -126,8 +139,7 @@ func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
 }
 
 func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
+	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
 		frozen := sizes{key: 60_000, delta: 40, sound: 300}
 		s.Follow("cam1", mixer.Instant)
@@ -155,10 +167,8 @@ func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
 }
 
 func TestTheBudgetIsTheDirectors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStudio(t)
-		f := newFeed(t, s.hub, "cam1")
-		s.Follow("cam1", mixer.Instant)
+	inStudio(t, func(t *testing.T, s *studio) {
+		f := s.feed()
 		if err := s.SetBudget("", 2*time.Second); err != nil {
 			t.Fatal(err)
 		}

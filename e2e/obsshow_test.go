@@ -24,7 +24,10 @@ func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 	t.Helper()
 	t.Setenv("OBVAN_OBS_PASSWORD", obsPassword)
 	s := start(t, append([]string{"-mixer", "obs://" + o.addr}, flags...)...)
-	s.await(15*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected })
+	st := s.await(15*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected })
+	if major, _, _ := strings.Cut(st.Mixer.Version, "."); major < "28" { // obs-websocket's own is 5
+		t.Errorf("OBS is said to be %q", st.Mixer.Version)
+	}
 	return s
 }
 

@@ -20,12 +20,7 @@ import (
 // put brings in a file, to clips/NAME or logos/NAME.
 func (s *studio) put(path string, content []byte) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), "PUT", s.url("/api/v1/"+path), bytes.NewReader(content))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.request("PUT", "/api/v1/"+path, content)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -120,19 +120,26 @@ func (s *studio) stop() {
 
 func (s *studio) url(path string) string { return "http://" + s.listen["http"] + path }
 
+// request asks the server as an admin; a POST is one of JSON.
+func (s *studio) request(method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequest(method, s.url(path), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	if method == "POST" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return http.DefaultClient.Do(req)
+}
+
 // try runs a command and returns its result or its error.
 func (s *studio) try(command string, args any) (json.RawMessage, error) {
 	body, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequest("POST", s.url("/api/v1/"+command), bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.request("POST", "/api/v1/"+command, body)
 	if err != nil {
 		return nil, err
 	}
@@ -162,12 +169,7 @@ func (s *studio) do(command string, args any) json.RawMessage {
 
 func (s *studio) get(path string) ([]byte, int) {
 	s.t.Helper()
-	req, err := http.NewRequest("GET", s.url(path), nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.request("GET", path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

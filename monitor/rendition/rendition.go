@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"obvan/hub"
+	"obvan/internal/piped"
 	"obvan/media"
 	"obvan/media/mpegts"
 )
@@ -87,11 +88,11 @@ func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 	}
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
 		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", format, "-i", "pipe:0",
-		"-copyts", "-an", "-vf", "scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
+		"-copyts", "-an", "-vf", since(from.Lag())+"scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-threads", "1",
 		"-g", "30", "-crf", "24", "-maxrate", "1500k", "-bufsize", "750k", "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
 	cmd.WaitDelay = time.Second
-	in, out, err := startPiped(cmd)
+	in, out, err := piped.Start(cmd)
 	if err != nil {
 		return last, fmt.Errorf("start ffmpeg: %w", err)
 	}
@@ -113,23 +114,14 @@ func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 	return last, err
 }
 
-// startPiped starts cmd. The pipes are files, so writing to one can time out.
-func startPiped(cmd *exec.Cmd) (in, out *os.File, err error) {
-	stdin, in, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
+// since leaves out what was there before anybody watched, but for its end: it has to be
+// decoded, but a burst of many seconds has browsers lose their sense of time.
+func since(behind time.Duration) string {
+	const end = 100 * time.Millisecond
+	if behind <= end {
+		return ""
 	}
-	defer stdin.Close()
-	out, stdout, err := os.Pipe()
-	if err != nil {
-		return nil, nil, errors.Join(err, in.Close())
-	}
-	defer stdout.Close()
-	cmd.Stdin, cmd.Stdout = stdin, stdout
-	if err := cmd.Start(); err != nil {
-		return nil, nil, errors.Join(err, in.Close(), out.Close())
-	}
-	return in, out, nil
+	return fmt.Sprintf(`select=gte(t\,%.3f),`, (lead + behind - end).Seconds())
 }
 
 // child is one run of ffmpeg.

@@ -114,6 +114,46 @@ func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
 	}
 }
 
+func TestWhatWasThereBeforeIsNotShown(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	track, units := film(t, ffmpeg)
+	h := hub.New()
+	from, _ := h.Publish("obs", hub.Origin{})
+	defer from.Close()
+	from.SetTracks(media.Tracks{track})
+	to, _ := h.Publish("small", hub.Origin{})
+	defer to.Close()
+	began, there := time.Now().Add(-time.Second), 0
+	for n := range units {
+		units[n].Key = n == 0 // one key picture, long ago
+		units[n].Arrived = began.Add(units[n].DTS - units[0].DTS)
+		if units[n].DTS-units[0].DTS < time.Second {
+			from.Write(units[n])
+			there = n
+		}
+	}
+	in, _ := h.Subscribe("obs")
+	defer in.Close()
+	out, _ := h.Subscribe("small")
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() {
+		if err := Run(ctx, ffmpeg, in, to); err != nil {
+			t.Error(err)
+		}
+	})
+	au, err := out.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if late := units[there].DTS - au.PTS; !au.Key || late > 300*time.Millisecond {
+		t.Errorf("it begins %v ago", late)
+	}
+}
+
 // live is units as a camera sends them: in decode order, each at its decode time.
 func live(ctx context.Context, to *hub.Publisher, units []media.AccessUnit) {
 	for began, n := time.Now(), 0; n < len(units); n++ {

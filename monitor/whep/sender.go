@@ -109,7 +109,7 @@ var (
 
 // What browsers need for sound beyond for pictures: a packet's length, a buffer of
 // two or three packets, the sound card. Measured in Chromium.
-const soundTakes = 110 * time.Millisecond
+const soundTakes = 100 * time.Millisecond
 
 // playInSync holds pictures back for sound that comes so much later. Browsers would
 // find it out by themselves, but slowly (20 s for a camera that sends its sound in

@@ -12,7 +12,7 @@
 // addresses, and the server learns the browser's from its first check. Ask for
 // video as recvonly, and for audio only where it is heard: AAC is transcoded while
 // somebody asks for it, and pictures with sound are held back for it, for the two
-// to be in sync: 110 ms, and more where a camera sends its sound late. Put stereo=1 into the offer's Opus fmtp. An answer other
+// to be in sync: 100 ms, and more where a camera sends its sound late. Put stereo=1 into the offer's Opus fmtp. An answer other
 // than 201 is a plain sentence to show: 404 the stream is not live, 409 browsers
 // can't show it, 503 not now (see Retry-After).
 //

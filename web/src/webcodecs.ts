@@ -9,6 +9,7 @@ const firstWait = 300;
 const longestWait = 5000;
 const silentFor = 6000; // the server pings, but the page does not hear that
 const tooLate = 120; // a picture that was due so long ago is not worth showing
+const soundTakes = 80; // from when it is written to when it is heard; the picture waits for it
 const mostWaiting = 24; // decoded pictures: they hold memory of the graphics card
 
 /** Whether this page can play that way. */
@@ -177,13 +178,13 @@ class Show {
 		if (!v) return 'The stream has no picture that a browser can decode.';
 		const able = await VideoDecoder.isConfigSupported(v).catch(() => null);
 		if (!able?.supported) return `This browser can’t decode ${coding.video!.codec}.`;
-		this.#video ??= new Line<VideoFrame>('video', this.media, this.#pacer, (f) => this.#shown(f));
+		this.#video ??= new Line<VideoFrame>('video', this.media, this.#pacer, (f) => this.#shown(f), () => (this.sound ? soundTakes : 0));
 		this.#picture ??= new VideoDecoder({ output: (f) => this.#video?.push(f), error: this.#failed });
 		this.#picture.configure(v);
 		const a = coding.audio && audioConfig(coding.audio);
 		const hears = a && (await AudioDecoder.isConfigSupported(a).catch(() => null));
 		if (a && hears?.supported) {
-			this.#audio ??= new Line<AudioData>('audio', this.media, this.#pacer, () => {});
+			this.#audio ??= new Line<AudioData>('audio', this.media, this.#pacer, () => {}, () => 0);
 			this.#hearing ??= new AudioDecoder({ output: (d) => this.#audio?.push(d), error: () => (this.#hearing = null) });
 			this.#hearing.configure(a);
 		}
@@ -242,16 +243,18 @@ class Line<T extends VideoFrame | AudioData> {
 	#writer: WritableStreamDefaultWriter<T>;
 	#pacer: Pacer;
 	#shown: (t: T) => void;
+	#later: () => number;
 	#queue: T[] = [];
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
 
-	constructor(kind: 'video' | 'audio', media: MediaStream, pacer: Pacer, shown: (t: T) => void) {
+	constructor(kind: 'video' | 'audio', media: MediaStream, pacer: Pacer, shown: (t: T) => void, later: () => number) {
 		this.#track = new MediaStreamTrackGenerator({ kind }) as unknown as Generator<T>;
 		this.#writer = this.#track.writable.getWriter();
 		this.#writer.closed.catch(() => {});
 		this.#pacer = pacer;
 		this.#shown = shown;
+		this.#later = later;
 		media.addTrack(this.#track);
 	}
 
@@ -267,7 +270,7 @@ class Line<T extends VideoFrame | AudioData> {
 		clearTimeout(this.#timer);
 		for (let t = this.#queue[0]; t; t = this.#queue[0]) {
 			const now = performance.now();
-			const due = this.#pacer.due(t.timestamp / 1000);
+			const due = this.#pacer.due(t.timestamp / 1000) + this.#later();
 			if (due > now + 1) {
 				this.#timer = setTimeout(() => this.#run(), Math.min(due - now, 1000));
 				return;

@@ -5,6 +5,10 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"obvan/control"
 )
 
 // onThePanel watches the program's picture on the panel for so many seconds: its age
@@ -33,39 +37,56 @@ const onThePanel = `(async (seconds) => {
 	return {Measured: ages[ages.length >> 1] ?? -1, Said: said.at(-1) ?? -1, Still: still, Audio: video.srcObject.getAudioTracks().length, Videos: video.srcObject.getVideoTracks().length};
 })(%d)`
 
-func TestThePanelsFigureIsTrueAndListeningDoesNotBlink(t *testing.T) {
-	s := start(t, "-demo")
-	s.live(10*time.Second, "cam1", "cam2")
-	b := s.open(1920, 1080)
+// onPanel is what was seen of the program's picture there.
+type onPanel struct {
+	Measured, Said, Still float64
+	Audio, Videos         int
+}
+
+// onThePanel watches the program on the panel: by WebRTC, mute and heard, then a
+// camera with B-frames, which the panel decodes by itself.
+func (s *studio) onThePanel(t *testing.T) {
+	s.cut("cam1")
+	b := newBrowser(t, 1920, 1080)
+	b.bypassCSP()
+	b.do(chromedp.Navigate(s.url("/#token=" + token)))
 	b.until(15*time.Second, `document.querySelector('.monitor.program video')?.currentTime > 1 && parseFloat(document.querySelector('.monitor.program .late')?.textContent) >= 0`)
-	type seen struct {
-		Measured, Said, Still float64
-		Audio, Videos         int
-	}
-	watch := func(seconds int) (p seen) {
+	watch := func(seconds int) (p onPanel) {
 		b.eval(fmt.Sprintf(onThePanel, seconds), &p)
 		return p
 	}
-	mute := watch(5)
+	mute := watch(4)
 	b.eval(`document.querySelector('.monitor.program header button').click()`, nil)
-	over := watch(4)
-	heard := watch(6)
-	for _, c := range []struct {
-		what  string
-		p     seen
-		audio int
-	}{{"mute", mute, 0}, {"changing over to sound", over, 1}, {"with sound", heard, 1}} {
-		t.Logf("%s: the picture is %.0f ms old, the panel says %.0f ms; longest still %.0f ms", c.what, c.p.Measured, c.p.Said, c.p.Still)
-		if c.p.Audio != c.audio || c.p.Videos != 1 {
-			t.Errorf("%s: %d sounds and %d pictures are received", c.what, c.p.Audio, c.p.Videos)
-		}
-		if c.p.Still > 400 {
-			t.Errorf("%s: the picture stood still for %.0f ms", c.what, c.p.Still)
-		}
-	}
-	for _, p := range []seen{mute, heard} {
+	over := watch(3)
+	heard := watch(5)
+	mute.check(t, "mute", 0)
+	over.check(t, "changing over to sound", 1)
+	heard.check(t, "with sound", 1)
+	for _, p := range []onPanel{mute, heard} {
 		if math.Abs(p.Said-p.Measured) > 40 {
 			t.Errorf("the panel says %.0f ms, measured are %.0f ms", p.Said, p.Measured)
 		}
+	}
+
+	s.await(5*time.Second, "its B-frames are seen", func(st control.State) bool {
+		f := feedOf(st, "obs")
+		return f.Video.BFrames && f.Watch.Frames && (f.Watch.Sparse || !f.Watch.OK)
+	})
+	if picture, status := s.get("/api/v1/snapshot/obs.jpg"); status != 200 || len(picture) < 4000 {
+		t.Errorf("its snapshot: %d, %d bytes", status, len(picture))
+	}
+	s.cut("obs")
+	b.until(10*time.Second, `document.querySelector('.program .way')?.textContent === 'WebCodecs' && document.querySelector('.monitor.program video').currentTime > 1`)
+	b.playsByWebCodecs(t)
+}
+
+func (p onPanel) check(t *testing.T, what string, audio int) {
+	t.Helper()
+	t.Logf("%s: the picture is %.0f ms old, the panel says %.0f ms; longest still %.0f ms", what, p.Measured, p.Said, p.Still)
+	if p.Audio != audio || p.Videos != 1 {
+		t.Errorf("%s: %d sounds and %d pictures are received", what, p.Audio, p.Videos)
+	}
+	if p.Still > 400 {
+		t.Errorf("%s: the picture stood still for %.0f ms", what, p.Still)
 	}
 }

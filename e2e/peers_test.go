@@ -63,7 +63,21 @@ type camera struct {
 	size   string // "640x360"
 	gop    int    // pictures between key frames
 	tone   int    // Hz; 0 for no sound
+	counts bool   // it shows the number of each picture
+	coder  []string
 	extra  []string
+}
+
+// counterBits are those of the number in the bottom left of a camera's pictures: a
+// square each, the lowest first, of which 22.5 are as high as the picture.
+const counterBits = 10
+
+func counter() string {
+	filter := fmt.Sprintf(",drawbox=x=0:y=ih-ih*2/45:w=ih*2/45*%d:h=ih*2/45:c=black:t=fill", counterBits)
+	for bit := range counterBits {
+		filter += fmt.Sprintf(",drawbox=x=ih*2/45*%d:y=ih-ih*2/45:w=ih*2/45:h=ih*2/45:c=white:t=fill:enable='mod(floor(n/%d),2)'", bit, 1<<bit)
+	}
+	return filter
 }
 
 // send starts ffmpeg as a camera: a solid colour with a white flash and a beep
@@ -78,13 +92,19 @@ func (c camera) send(t testing.TB, format, url string) *process {
 	}
 	// One graph for both, so that one clock paces them: with an input each, ffmpeg's
 	// sound would run ahead by as long as the second one took to start.
-	graph := fmt.Sprintf("color=%s:s=%s:r=30,drawbox=x=0:y=0:w=iw/4:h=ih/4:c=white:t=fill:enable='lt(mod(t,1),0.1)'[out0]", c.colour, c.size)
+	graph := fmt.Sprintf("color=%s:s=%s:r=30,drawbox=x=0:y=0:w=iw/4:h=ih/4:c=white:t=fill:enable='lt(mod(t,1),0.1)'", c.colour, c.size)
+	if c.counts {
+		graph += counter()
+	}
+	graph += "[out0]"
 	if c.tone > 0 {
 		graph += fmt.Sprintf(";aevalsrc='0.5*sin(2*PI*%d*t)*lt(mod(t,1),0.1)':s=48000:c=stereo[out1]", c.tone)
 	}
-	args := []string{"-v", "error", "-re", "-f", "lavfi", "-i", graph, "-c:a", "aac", "-b:a", "96k"}
-	args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
-		"-g", fmt.Sprint(c.gop), "-keyint_min", fmt.Sprint(c.gop), "-sc_threshold", "0", "-threads", "1")
+	if c.coder == nil {
+		c.coder = []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
+			"-g", fmt.Sprint(c.gop), "-keyint_min", fmt.Sprint(c.gop), "-sc_threshold", "0", "-threads", "1"}
+	}
+	args := append([]string{"-v", "error", "-re", "-f", "lavfi", "-i", graph, "-c:a", "aac", "-b:a", "96k"}, c.coder...)
 	args = append(args, c.extra...)
 	args = append(args, "-f", format)
 	if format == "rtsp" {

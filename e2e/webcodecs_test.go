@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"testing"
-	"time"
-
-	"obvan/control"
 )
 
 // shownScript counts the pictures a <video> really shows for some seconds.
@@ -40,35 +38,27 @@ type onScreen struct {
 	Loudest        float64 // of its sound, 0 to 1
 }
 
-// bFrames is a camera as x264 makes it when nobody told it otherwise: B-frames that
-// others refer to.
-func bFrames(t testing.TB, codec string, url string, extra ...string) *process {
+// playsByWebCodecs looks at the program's picture on the panel.
+func (b *browser) playsByWebCodecs(t *testing.T) {
 	t.Helper()
-	args := []string{"-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30[out0];sine=440:r=48000[out1]", "-c:a", "aac", "-b:a", "96k",
-		"-c:v", codec, "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "60", "-b:v", "3M", "-threads", "2"}
-	return run(t, "ffmpeg", append(append(args, extra...), "-f", "flv", url)...)
-}
-
-func TestAPanelPlaysBFramesAtTheirFullRate(t *testing.T) {
-	s := start(t)
-	bFrames(t, "libx264", "rtmp://"+s.listen["rtmp"]+"/live/cam", "-bf", "2", "-profile:v", "main")
-	s.live(15*time.Second, "cam")
-	s.await(5*time.Second, "its B-frames are seen", func(st control.State) bool {
-		f := feedOf(st, "cam")
-		return f.Video.BFrames && f.Watch.Frames && (f.Watch.Sparse || !f.Watch.OK)
-	})
-	if picture, status := s.get("/api/v1/snapshot/cam.jpg"); status != 200 || len(picture) < 10_000 {
-		t.Errorf("its snapshot: %d, %d bytes", status, len(picture))
+	const seconds = 15
+	b.eyes()
+	var got struct {
+		Screen onScreen
+		Sync   viewing
 	}
-	b := s.open(1600, 900)
-	b.until(10*time.Second, `document.querySelector('.program .way')?.textContent === 'WebCodecs' && document.querySelector('.monitor.program video').currentTime > 1`)
-	b.eval(`document.querySelector('.monitor.program button[aria-label$=": listen"]').click()`, nil)
-	var w onScreen
-	b.eval(fmt.Sprintf(shownScript, ".monitor.program video", 20), &w)
+	b.eval(fmt.Sprintf(`(async () => {
+		const video = document.querySelector('.monitor.program video');
+		await viewers.wait(2000);
+		const [Screen, Sync] = await Promise.all([`+shownScript+`, viewers.sync(video, %[2]d)]);
+		return {Screen, Sync};
+	})()`, ".monitor.program video", seconds), &got)
 	b.screenshot("webcodecs")
 	var figures string
 	b.eval(`document.querySelector('.monitor.program .figures').innerText`, &figures)
-	t.Logf("%d pictures came, %d were dropped, %d shown, %.1f a second, longest still %.0f ms, loudest sample %.2f; the panel says %q", w.Came, w.Dropped, w.Shown, w.Rate, w.LongestStillMs, w.Loudest, figures)
+	w, off := got.Screen, quantile(got.Sync.OffMs, 0.5)
+	t.Logf("WebCodecs: %d pictures came, %d were dropped, %d shown, %.1f a second, longest still %.0f ms, loudest sample %.2f; the panel says %q", w.Came, w.Dropped, w.Shown, w.Rate, w.LongestStillMs, w.Loudest, figures)
+	t.Logf("WebCodecs: %d flashes, %d beeps: the sound is behind the picture by %.0f ms (median; %.0f to %.0f ms)", got.Sync.Flashes, got.Sync.Beeps, off, quantile(got.Sync.OffMs, 0), quantile(got.Sync.OffMs, 1))
 	// What came to the <video> is ours; what the screen leaves out of it is this machine's load.
 	if rate := w.Rate * float64(w.Came) / float64(w.Shown); rate < 28.5 || rate > 31.5 {
 		t.Errorf("%.1f pictures a second come, the camera has 30", rate)
@@ -78,5 +68,8 @@ func TestAPanelPlaysBFramesAtTheirFullRate(t *testing.T) {
 	}
 	if w.Loudest < 0.05 {
 		t.Errorf("no sound: the loudest sample is %.3f", w.Loudest)
+	}
+	if len(got.Sync.OffMs) < seconds/2 || math.Abs(off) > 60 {
+		t.Errorf("by WebCodecs, the sound is %.0f ms behind the picture, in %d flashes", off, len(got.Sync.OffMs))
 	}
 }

@@ -1,4 +1,5 @@
-// What the monitor's tests run in the browser: WHEP viewers with nothing of the panel.
+// What the monitor's tests run in the browser: WHEP viewers with nothing of the panel,
+// and eyes and ears for any <video>.
 window.viewers = (() => {
 	const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -13,6 +14,53 @@ window.viewers = (() => {
 		return { reset: () => (longest = 0), end: () => (clearInterval(timer), longest) };
 	};
 
+	// A worker sees each picture as soon as it is decoded, whatever the page is busy
+	// with: the number in its bottom left, 16 pixels a bit, and whether it is lit. What
+	// has no number is told apart by a checksum.
+	const eye = `onmessage = async ({ data: { pictures, bits } }) => {
+		const reader = pictures.getReader(), seen = [];
+		let plane = new Uint8Array(0), last = null, wasLit = true;
+		onmessage = () => postMessage(seen.splice(0));
+		for (;;) {
+			const { value: f, done } = await reader.read();
+			if (done) return;
+			const at = performance.timeOrigin + performance.now(), height = f.visibleRect.height, size = f.allocationSize();
+			if (plane.length < size) plane = new Uint8Array(size);
+			const [{ offset, stride }] = await f.copyTo(plane);
+			const id = f.metadata().rtpTimestamp ?? f.timestamp;
+			f.close();
+			let n = 0;
+			for (let k = 0; k < bits; k++) if (plane[offset + (height - 8) * stride + 16 * k + 8] > 128) n |= 1 << k;
+			if (!bits) for (let i = offset; i < offset + stride * height; i += 61) n = (n * 31 + plane[i]) | 0;
+			const lit = plane[offset + 20 * stride + 20] > 170;
+			if (n !== last || (lit && !wasLit)) seen.push({ at, n, id, flash: lit && !wasLit });
+			[last, wasLit] = [n, lit];
+		}
+	}`;
+	const worker = URL.createObjectURL(new Blob([eye], { type: 'text/javascript' }));
+
+	/** All that was seen in a track's pictures since the last question. */
+	const look = (track, bits) => {
+		const pictures = new MediaStreamTrackProcessor({ track }).readable, w = new Worker(worker);
+		w.postMessage({ pictures, bits }, [pictures]);
+		return {
+			seen: () => new Promise((done) => { w.onmessage = (e) => done(e.data); w.postMessage(0); }),
+			end: () => w.terminate(),
+		};
+	};
+
+	/** When pictures were shown, by the compositor's clock: the page need not be in time. */
+	const follow = (video, began = 0) => {
+		const v = { shown: [], joinMs: 0 };
+		const onFrame = (now, f) => {
+			v.joinMs ||= now - began;
+			v.shown.push({ at: f.expectedDisplayTime, presented: f.presentationTime, count: f.presentedFrames, rtp: f.rtpTimestamp, id: f.rtpTimestamp ?? Math.round(f.mediaTime * 1e6) });
+			video.requestVideoFrameCallback(onFrame);
+		};
+		video.requestVideoFrameCallback(onFrame);
+		return v;
+	};
+
 	const play = async (stream, sound = true) => {
 		const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
 		pc.addTransceiver('video', { direction: 'recvonly' });
@@ -22,20 +70,12 @@ window.viewers = (() => {
 		video.muted = !sound;
 		video.style = 'width:160px;height:90px';
 		document.body.append(video);
-		const v = { stream, pc, video, media: null, joinMs: 0, shown: [], onframe: null };
+		const v = Object.assign(follow(video, performance.now()), { stream, pc, video, media: null });
 		pc.ontrack = (e) => {
 			v.media = e.streams[0];
 			if (video.srcObject !== v.media) video.srcObject = v.media;
 			video.play().catch(() => {});
 		};
-		const onFrame = (now, frame) => {
-			v.joinMs ||= now - began;
-			v.shown.push({ now, at: frame.expectedDisplayTime, rtp: frame.rtpTimestamp });
-			v.onframe?.(now, frame);
-			video.requestVideoFrameCallback(onFrame);
-		};
-		video.requestVideoFrameCallback(onFrame);
-		const began = performance.now();
 		await pc.setLocalDescription();
 		const answer = await fetch('/whep/' + stream, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
 		const text = await answer.text();
@@ -60,56 +100,44 @@ window.viewers = (() => {
 		return s;
 	};
 
-	/** Which RTP time came in when, on this page's clock: the quickest of many answers. */
+	/** Which RTP time came in when, on this page's clock: the middle of many answers. */
 	const clock = async (stream) => {
-		let best = null;
+		const all = [];
 		for (let n = 0; n < 20; n++) {
 			const sent = performance.now();
 			const c = await (await fetch('/api/v1/clock/' + stream)).json();
 			const took = performance.now() - sent;
-			if (!best || took < best.took) best = { rtp: c.rtp, arrived: c.arrivedMs - c.nowMs + sent + took / 2, took };
+			all.push({ rtp: c.rtp, arrived: c.arrivedMs - c.nowMs + sent + took / 2, took });
 			await wait(20);
 		}
-		return best;
+		const since = (c) => c.arrived - ((c.rtp - all[0].rtp) | 0) / 90;
+		const quick = all.sort((a, b) => a.took - b.took).slice(0, 10).sort((a, b) => since(a) - since(b));
+		return quick[quick.length >> 1];
 	};
 	const ages = (shown, c) => shown.map((f) => f.at - (c.arrived + ((f.rtp - c.rtp) | 0) / 90));
 
-	/** Plays streams side by side and measures them once they run. */
-	const watch = async (streams, seconds, sound = true) => {
-		const page = watchPage();
-		const all = await Promise.all(streams.map((s) => play(s, sound)));
-		await wait(3000);
-		const before = await Promise.all(all.map(stats));
-		for (const v of all) v.shown = v.shown.slice(-1);
-		page.reset();
-		const from = performance.now();
-		const clocks = await Promise.all(all.map((v) => clock(v.stream)));
-		await wait(seconds * 1000 - (performance.now() - from));
-		const after = await Promise.all(all.map(stats));
-		const span = (performance.now() - from) / 1000, pageStill = page.end();
-		const result = {};
-		all.forEach((v, i) => {
-			const diff = {};
-			for (const k in after[i]) diff[k] = after[i][k] - before[i][k];
-			// A picture that is shown twice is no news: only its own time counts.
-			let still = 0, last = v.shown[0];
-			for (const f of v.shown) if (f.rtp !== last.rtp) [still, last] = [Math.max(still, f.now - last.now), f];
-			still = Math.max(still, performance.now() - last.now);
-			result[v.stream] = { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), LongestStillMs: still, PageStillMs: pageStill, ...diff };
-		});
-		await Promise.all(all.map((v) => v.end()));
-		return result;
+	/** How long the picture stood still on the screen. A callback that came too late to
+	 * report each picture says so: how long these stood is not known, the eye's to say. */
+	const stills = (shown) => {
+		let still = 0, missed = 0, last = shown[0];
+		for (const f of shown.slice(1)) {
+			const more = f.count - last.count;
+			if (more > 1) missed += more - 1;
+			if (more === 1 && f.id === last.id) continue; // it is shown twice: no news
+			if (more === 1) still = Math.max(still, f.presented - last.presented);
+			last = f;
+		}
+		return { LongestStillMs: still, Missed: missed };
 	};
 
-	const joins = async (stream, times) => {
-		const took = [];
-		for (let n = 0; n < times; n++) {
-			const v = await play(stream);
-			took.push(v.joinMs);
-			await wait(150 + Math.random() * 300); // anywhere between two key frames
-			await v.end();
+	/** What the eye saw of a counter: how long it stood, how often it went back. */
+	const counted = (seen, bits) => {
+		let still = 0, back = 0;
+		for (let i = 1; i < seen.length; i++) {
+			still = Math.max(still, seen[i].at - seen[i - 1].at);
+			if (bits && ((seen[i].n - seen[i - 1].n) & ((1 << bits) - 1)) >> (bits - 1)) back++;
 		}
-		return took;
+		return { Counted: seen.length, CounterStillMs: still, Back: back };
 	};
 
 	const ear = `registerProcessor('ear', class extends AudioWorkletProcessor {
@@ -125,52 +153,90 @@ window.viewers = (() => {
 		}
 	})`;
 
-	/** How much later each beep is heard than its flash is seen, in ms. */
-	const sync = async (streams, seconds) => {
+	/** Notes when beeps are heard. */
+	const listen = async () => {
 		const audio = new AudioContext({ latencyHint: 'interactive' });
 		await audio.resume();
 		await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([ear], { type: 'text/javascript' })));
-		const result = {};
-		const all = await Promise.all(streams.map((s) => play(s)));
-		await wait(6000); // browsers bring sound and picture together in steps
-		for (const v of all) {
-			const beeps = [], flashes = [];
-			const node = new AudioWorkletNode(audio, 'ear');
-			audio.createMediaStreamSource(v.media).connect(node);
-			node.port.onmessage = ({ data: at }) => {
-				const out = audio.getOutputTimestamp();
-				beeps.push(out.performanceTime + (at - out.contextTime) * 1000);
-			};
-			const canvas = new OffscreenCanvas(4, 4).getContext('2d', { willReadFrequently: true });
-			let lit = true;
-			v.onframe = (now, frame) => {
-				canvas.drawImage(v.video, 0, 0, v.video.videoWidth / 5, v.video.videoHeight / 5, 0, 0, 4, 4);
-				const [r, g, b] = canvas.getImageData(1, 1, 1, 1).data, white = Math.min(r, g, b) > 150;
-				if (white && !lit) flashes.push(Math.max(now, frame.expectedDisplayTime));
-				lit = white;
-			};
-			v.heard = { beeps, flashes };
+		return {
+			to: (media) => {
+				const beeps = [], node = new AudioWorkletNode(audio, 'ear');
+				audio.createMediaStreamSource(media).connect(node);
+				node.port.onmessage = ({ data: at }) => {
+					const out = audio.getOutputTimestamp();
+					beeps.push(out.performanceTime + (at - out.contextTime) * 1000);
+				};
+				return beeps;
+			},
+			end: () => audio.close(),
+		};
+	};
+
+	/** How much later each beep was heard than its flash was on the screen, in ms. */
+	const offsets = (seen, shown, beeps) => {
+		const at = new Map(shown.map((f) => [f.id, f.at])), off = [];
+		const flashes = seen.filter((p) => p.flash).map((p) => at.get(p.id)).filter((t) => t);
+		for (const f of flashes) {
+			const near = beeps.map((b) => b - f).sort((a, b) => Math.abs(a) - Math.abs(b))[0];
+			if (Math.abs(near) < 450) off.push(near);
 		}
+		return { OffMs: off, Flashes: flashes.length, Beeps: beeps.length };
+	};
+
+	/**
+	 * Plays streams side by side and measures them once they run. Each is
+	 * {stream, sound, bits}: bits of the counter in the picture, 0 for none. Without
+	 * closely no pixels are looked at, which costs more than showing them.
+	 */
+	const watch = async (streams, seconds, settle = 5, closely = true) => {
+		const page = watchPage(), hearing = streams.some((s) => s.sound) ? await listen() : null;
+		const all = await Promise.all(streams.map((s) => play(s.stream, s.sound)));
+		all.forEach((v, i) => {
+			v.bits = streams[i].bits;
+			v.eye = closely ? look(v.video.srcObject.getVideoTracks()[0], v.bits) : { seen: async () => [], end: () => {} };
+			v.beeps = streams[i].sound ? hearing.to(v.media) : [];
+		});
+		const clocks = await Promise.all(all.map((v) => clock(v.stream)));
+		await wait(settle * 1000); // browsers bring sound and picture together in steps
+		const before = await Promise.all(all.map(stats));
+		await Promise.all(all.map((v) => v.eye.seen()));
+		for (const v of all) [v.shown, v.beeps.length] = [v.shown.slice(-1), 0];
+		page.reset();
+		const from = performance.now();
 		await wait(seconds * 1000);
-		for (const v of all) {
-			const { beeps, flashes } = v.heard, off = [];
-			for (const f of flashes) {
-				const near = beeps.map((b) => b - f).sort((a, b) => Math.abs(a) - Math.abs(b))[0];
-				if (Math.abs(near) < 450) off.push(near);
-			}
-			const own = {};
-			(await v.pc.getStats()).forEach((r) => {
-				if (r.type !== 'inbound-rtp') return;
-				own[r.kind + 'Playout'] = r.estimatedPlayoutTimestamp;
-				own[r.kind + 'BufferMs'] = (1000 * r.jitterBufferDelay) / r.jitterBufferEmittedCount;
-			});
-			result[v.stream] = { OffMs: off, Flashes: flashes.length, Beeps: beeps.length, OutputMs: audio.outputLatency * 1000, BaseMs: audio.baseLatency * 1000,
-				BrowsersOwnMs: own.videoPlayout - own.audioPlayout, VideoBufferMs: own.videoBufferMs, AudioBufferMs: own.audioBufferMs };
-		}
-		await Promise.all(all.map((v) => v.end()));
-		await audio.close();
+		const after = await Promise.all(all.map(stats)), span = (performance.now() - from) / 1000, pageStill = page.end();
+		const result = await Promise.all(all.map(async (v, i) => {
+			const diff = {}, seen = await v.eye.seen();
+			for (const k in after[i]) diff[k] = after[i][k] - before[i][k];
+			return { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), PageStillMs: pageStill, ...diff,
+				...stills(v.shown), ...counted(seen, v.bits), ...offsets(seen, v.shown, v.beeps) };
+		}));
+		await Promise.all(all.map((v) => (v.eye.end(), v.end())));
+		await hearing?.end();
 		return result;
 	};
 
-	return { play, watch, joins, sync, clock, ages, wait };
+	/** Sound against picture of a <video> of somebody else's. */
+	const sync = async (video, seconds) => {
+		const hearing = await listen(), v = follow(video), e = look(video.srcObject.getVideoTracks()[0].clone(), 0);
+		const beeps = hearing.to(video.srcObject);
+		await wait(seconds * 1000);
+		const result = offsets(await e.seen(), v.shown, beeps);
+		e.end();
+		await hearing.end();
+		return result;
+	};
+
+	const joins = async (stream, times) => {
+		const took = [];
+		for (let n = 0; n < times; n++) {
+			const v = await play(stream);
+			took.push(v.joinMs);
+			await wait(150 + Math.random() * 300); // anywhere between two key frames
+			await v.end();
+		}
+		return took;
+	};
+
+	return { play, watch, joins, sync, wait };
 })();

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,7 +26,8 @@ func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 	t.Setenv("OBVAN_OBS_PASSWORD", obsPassword)
 	s := start(t, append([]string{"-mixer", "obs://" + o.addr}, flags...)...)
 	st := s.await(15*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected })
-	if major, _, _ := strings.Cut(st.Mixer.Version, "."); major < "28" { // obs-websocket's own is 5
+	major, _, _ := strings.Cut(st.Mixer.Version, ".")
+	if n, err := strconv.Atoi(major); err != nil || n < 28 { // obs-websocket's own is 5
 		t.Errorf("OBS is said to be %q", st.Mixer.Version)
 	}
 	return s

@@ -96,7 +96,7 @@ export async function fake(page, state, role = 'admin') {
 	await page.route('http://panel.test/**', (route) => {
 		const path = new URL(route.request().url()).pathname;
 		if (!up && path.startsWith('/api')) return route.abort();
-		if (path === '/api/v1/platforms') return route.fulfill({ json: [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.rtmps.youtube.com/live2', hint: 'YouTube Studio > Create > Go live: the stream key.' }, { id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' }] });
+		if (path === '/api/v1/platforms') return route.fulfill({ json: [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.rtmps.youtube.com/live2', backupUrl: 'rtmps://b.rtmps.youtube.com/live2?backup=1', twins: true, hint: 'YouTube Studio > Create > Go live: the stream key.' }, { id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' }] });
 		if (path.startsWith('/api/v1/logos/')) return route.fulfill({ contentType: 'image/svg+xml', body: '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 60"><rect width="160" height="60" rx="10" fill="#e8402a"/><text x="80" y="42" font-family="sans-serif" font-weight="800" font-size="34" fill="#fff" text-anchor="middle">ACME</text></svg>' });
 		if (path.startsWith('/whep/')) return route.fulfill({ status: 204 });
 		if (path.startsWith('/api') || path === '/healthz') return route.fulfill({ json: {} });

@@ -18,9 +18,6 @@ import (
 
 const (
 	keepAlive   = time.Second            // we say something that often (4.3.3)
-	leastTooOld = time.Second            // see tooOld
-	tooOldSlack = 20 * time.Millisecond  // the same
-	repeatAgain = 15 * time.Millisecond  // the least time between two repeats of a packet
 	slackRTT    = 100 * time.Millisecond // assumed before the first measurement (4.10)
 	maxNAKs     = 4096                   // spans noted at once
 	writeWithin = 2 * time.Second
@@ -45,6 +42,8 @@ type conn struct {
 	flight  []flying // sent and not acknowledged, oldest first
 	oldest  uint64   // the number of flight's first
 	lost    int      // of flight, to be repeated
+	missing int      // the bytes of those
+	way     int      // bytes on their way
 	spare   [][]byte // buffers
 	message uint32
 	window  int // packets the receiver takes at most
@@ -58,14 +57,6 @@ type conn struct {
 	acked  atomic.Uint64
 	rtt    atomic.Int64
 	lag    atomic.Int64
-}
-
-// flying is a packet that may have to be sent again.
-type flying struct {
-	buf   []byte
-	first time.Time // sent
-	last  time.Time // sent again
-	lost  bool
 }
 
 func newConn(k *caller, answer handshake, link *relay.Link) *conn {
@@ -91,7 +82,7 @@ func newConn(k *caller, answer handshake, link *relay.Link) *conn {
 type inbox struct {
 	mu    sync.Mutex
 	ack   uint32
-	acked bool
+	acked time.Time // when that was said
 	free  int
 	naks  []span
 	wake  chan struct{}
@@ -148,106 +139,13 @@ func (c *conn) takeACK(p packet) {
 	}
 	c.inbox.note(func(in *inbox) {
 		// Sequence numbers wrap; the later of two is less than half a circle ahead.
-		if !in.acked || (a.seq-in.ack)&seqMask < 1<<30 {
-			in.ack, in.acked = a.seq, true
+		if in.acked.IsZero() || a.seq != in.ack && (a.seq-in.ack)&seqMask < 1<<30 {
+			in.ack, in.acked = a.seq, time.Now()
 		}
 		if a.full {
 			in.free = int(a.free)
 		}
 	})
-}
-
-// take looks into the inbox.
-func (c *conn) take(now time.Time) {
-	c.inbox.mu.Lock()
-	ack, acked, free, naks := c.inbox.ack, c.inbox.acked, c.inbox.free, c.inbox.naks
-	c.inbox.naks = nil
-	c.inbox.mu.Unlock()
-	if acked {
-		c.release(ack, now)
-		// What the receiver has room for; some say 0 and mean that they don't count.
-		if free > 0 {
-			c.window = min(max(free, 2), ourWindow)
-		}
-	}
-	for _, s := range naks {
-		c.miss(s, now)
-	}
-}
-
-// release forgets what was acknowledged: all before seq.
-func (c *conn) release(seq uint32, now time.Time) {
-	n := int((seq - c.isn - uint32(c.oldest)) & seqMask)
-	if n == 0 || n > len(c.flight) {
-		return // old news, or nonsense
-	}
-	bytes := c.forget(n)
-	if c.owed = now; len(c.flight) == 0 {
-		c.owed = time.Time{}
-	}
-	c.acked.Add(uint64(bytes))
-}
-
-// forget drops the n oldest packets of the flight.
-func (c *conn) forget(n int) (bytes int) {
-	for i := range c.flight[:n] {
-		f := &c.flight[i]
-		bytes += len(f.buf)
-		if f.lost {
-			c.lost--
-		}
-		if len(c.spare) < 256 {
-			c.spare = append(c.spare, f.buf[:0])
-		}
-		f.buf = nil
-	}
-	c.flight = c.flight[n:]
-	c.oldest += uint64(n)
-	c.unsent.Add(-int64(bytes))
-	return bytes
-}
-
-// miss marks what the receiver misses. It reports a loss again and again, also while
-// the repeat is on its way.
-func (c *conn) miss(s span, now time.Time) {
-	from := int((s.from - c.isn - uint32(c.oldest)) & seqMask)
-	to := int((s.to - c.isn - uint32(c.oldest)) & seqMask)
-	if to >= 1<<30 {
-		return // before what we still have
-	}
-	if from > to {
-		from = 0
-	}
-	again := max(repeatAgain, time.Duration(c.rtt.Load()))
-	for i := from; i <= to && i < len(c.flight); i++ {
-		if f := &c.flight[i]; !f.lost && now.Sub(f.last) >= again {
-			f.lost = true
-			c.lost++
-		}
-	}
-}
-
-// tooOld is how long a packet is worth repeating: later the receiver has gone on
-// without it (4.6).
-func (c *conn) tooOld() time.Duration { return max(c.latency*5/4, leastTooOld) + tooOldSlack }
-
-// dropTooOld gives up what can't arrive in time any more, and says how many packets
-// that were.
-func (c *conn) dropTooOld(now time.Time) int {
-	n := 0
-	for n < len(c.flight) && now.Sub(c.flight[n].first) > c.tooOld() {
-		n++
-	}
-	c.forget(n)
-	return n
-}
-
-// waiting is how long the oldest packet in flight has been on its way.
-func (c *conn) waiting(now time.Time) time.Duration {
-	if len(c.flight) == 0 {
-		return 0
-	}
-	return now.Sub(c.flight[0].first)
 }
 
 // silent is how long the receiver has owed us an acknowledgement.
@@ -282,27 +180,8 @@ func (c *conn) send(payload []byte, now time.Time) error {
 	c.newest = now
 	c.flight = append(c.flight, flying{buf: buf, first: now, last: now})
 	c.unsent.Add(int64(len(buf)))
+	c.way += len(buf)
 	return c.write(buf, now)
-}
-
-// repeat sends lost packets again, as long as may allows their bytes.
-func (c *conn) repeat(now time.Time, may func(bytes int) bool) error {
-	for i := 0; c.lost > 0 && i < len(c.flight); i++ {
-		f := &c.flight[i]
-		if !f.lost {
-			continue
-		}
-		if !may(len(f.buf)) {
-			return nil
-		}
-		f.lost, f.last = false, now
-		c.lost--
-		f.buf[4] |= flagRepeat >> 24
-		if err := c.write(f.buf, now); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *conn) write(b []byte, now time.Time) error {

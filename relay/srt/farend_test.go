@@ -22,6 +22,7 @@ type farEnd struct {
 	open sync.WaitGroup
 
 	passphrase string
+	lenient    bool // what arrives may have holes
 
 	mu       sync.Mutex
 	behave   func(key string) sink.Behaviour
@@ -100,7 +101,7 @@ func (f *farEnd) receive(conn gosrt.Conn, ses *sink.Session, how sink.Behaviour)
 		defer stop.Stop()
 	}
 	r := mpegtstest.New()
-	r.Lenient = how.Rate > 0
+	r.Lenient = f.lenient
 	k := keeper{ses: ses}
 	var buf [1500]byte
 	for {
@@ -166,14 +167,14 @@ type path struct {
 	target net.Addr
 	open   sync.WaitGroup
 
-	mu      sync.Mutex
-	how     sink.Behaviour
-	since   time.Time
-	free    time.Time // when the line has sent all that it was given
-	lose    int       // one in so many
-	count   int
-	clients map[string]*net.UDPConn
-	closed  bool
+	mu    sync.Mutex
+	how   sink.Behaviour
+	since time.Time
+	free  time.Time // when the line has sent all that it was given
+	lose  int       // one in so many
+	count int
+	round time.Duration // there and back
+	out   time.Time     // until then nothing arrives
 }
 
 // queue is what a router holds before it drops.
@@ -184,7 +185,7 @@ func newPath(t testing.TB, target net.Addr, lose int) *path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &path{t: t, in: in, target: target, lose: lose, clients: map[string]*net.UDPConn{}}
+	p := &path{t: t, in: in, target: target, lose: lose}
 	p.open.Go(p.forward)
 	return p
 }
@@ -195,38 +196,68 @@ func (p *path) behave(how sink.Behaviour) {
 	p.mu.Unlock()
 }
 
-func (p *path) close() {
+// far makes it longer.
+func (p *path) far(round time.Duration) {
 	p.mu.Lock()
-	p.closed = true
-	for _, c := range p.clients {
-		c.Close()
-	}
+	p.round = round
 	p.mu.Unlock()
+}
+
+// fail loses everything for a while.
+func (p *path) fail(long time.Duration) {
+	p.mu.Lock()
+	p.out = time.Now().Add(long)
+	p.mu.Unlock()
+}
+
+func (p *path) close() {
 	p.in.Close()
 	p.open.Wait()
 }
 
 func (p *path) forward() {
+	clients := map[string]chan datagram{}
+	defer func() {
+		for _, line := range clients {
+			close(line)
+		}
+	}()
 	var buf [2000]byte
 	for {
 		n, from, err := p.in.ReadFromUDP(buf[:])
 		if err != nil {
 			return
 		}
-		out := p.client(from)
+		out := clients[from.String()]
 		if out == nil {
-			return
+			if out = p.client(from); out == nil {
+				return
+			}
+			clients[from.String()] = out
 		}
 		wait, ok := p.passes(n)
 		if !ok {
 			continue
 		}
-		if wait <= 0 {
-			out.Write(buf[:n])
-			continue
+		select {
+		case out <- datagram{time.Now().Add(wait), append([]byte(nil), buf[:n]...)}:
+		default: // more than a router holds
 		}
-		data := append([]byte(nil), buf[:n]...)
-		time.AfterFunc(wait, func() { out.Write(data) })
+	}
+}
+
+// datagram is one under way.
+type datagram struct {
+	due  time.Time
+	data []byte
+}
+
+// carry hands datagrams on when they are due, in order.
+func carry(out *net.UDPConn, line <-chan datagram) {
+	defer out.Close()
+	for d := range line {
+		time.Sleep(time.Until(d.due)) // the line is that long
+		out.Write(d.data)
 	}
 }
 
@@ -235,14 +266,14 @@ func (p *path) passes(n int) (time.Duration, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if p.how.StallAfter > 0 && now.Sub(p.since) >= p.how.StallAfter {
+	if p.how.StallAfter > 0 && now.Sub(p.since) >= p.how.StallAfter || now.Before(p.out) {
 		return 0, false
 	}
 	if p.count++; p.lose > 0 && p.count%p.lose == 0 && p.count > 10 {
 		return 0, false
 	}
 	if p.how.Rate == 0 {
-		return 0, true
+		return p.round, true
 	}
 	if p.free.Before(now) {
 		p.free = now
@@ -251,23 +282,19 @@ func (p *path) passes(n int) (time.Duration, bool) {
 		return 0, false
 	}
 	p.free = p.free.Add(time.Duration(n) * time.Second / time.Duration(p.how.Rate))
-	return p.free.Sub(now), true
+	return p.free.Sub(now) + p.round, true
 }
 
-func (p *path) client(from *net.UDPAddr) *net.UDPConn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if out := p.clients[from.String()]; out != nil || p.closed {
-		return out
-	}
+func (p *path) client(from *net.UDPAddr) chan datagram {
 	out, err := net.DialUDP("udp", nil, p.target.(*net.UDPAddr))
 	if err != nil {
 		p.t.Error(err)
 		return nil
 	}
-	p.clients[from.String()] = out
+	line := make(chan datagram, 4096)
+	p.open.Go(func() { carry(out, line) })
 	p.open.Go(func() { p.back(out, from) })
-	return out
+	return line
 }
 
 // back is the way back. A stalled far end says nothing either.

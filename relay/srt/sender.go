@@ -49,14 +49,19 @@ type sender struct {
 	base    time.Duration // decode time of the session's first unit
 	pending []byte        // transport packets to be sent
 	shed    relay.Shed
-	pace    pace
+	pace    relay.Pace
+	path    window
 }
 
 func newSender(c *conn, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {
 	if sub.SkipToKey() > 0 { // it grew old while we dialled
 		held = nil
 	}
-	return &sender{conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), shed: relay.Shed{Limit: o.Backlog}, held: held, accepted: time.Now()}
+	now := time.Now()
+	return &sender{
+		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), shed: relay.Shed{Limit: o.Backlog}, held: held, accepted: now,
+		path: newWindow(c.latency, now),
+	}
 }
 
 // next is the next unit.
@@ -130,53 +135,58 @@ func (s *sender) loop(ctx context.Context) error {
 
 // keepUp deals with what the receiver said, and did not.
 func (s *sender) keepUp(now time.Time) error {
-	s.take(now)
+	n := s.take(now)
+	s.suspect(now)
+	s.path.turn.lost += n.lost
+	if n.took > 0 {
+		s.path.answered(n.took, now)
+	}
+	rtt := time.Duration(s.rtt.Load())
+	s.path.look(rtt, now)
+	s.pace.Limit = s.path.speed(rtt)
+	if n.skipped+s.dropTooOld(now) > 0 {
+		s.shed.Lost() // the receiver has a hole where pictures were: go on at a key frame
+		s.path.late(now)
+	}
 	if s.acked.Load() > 0 && now.Sub(s.accepted) >= max(proof, s.latency) {
 		s.link.Live()
 	}
-	if n := s.dropTooOld(now); n > 0 {
-		s.shed.Lost() // the receiver has a hole where pictures were: go on at a key frame
-		s.pace.full(now)
-	}
-	if quiet := s.silent(now); quiet > s.stall {
+	quiet := s.silent(now)
+	s.link.Mute.Store(int64(quiet)) // what is too old is dropped, so unsent bytes say little
+	if quiet > s.stall {
 		return fmt.Errorf("%w for %v", relay.ErrStalled, s.stall)
-	}
-	s.pace.delivered(s.acked.Load(), now)
-	if s.waiting(now) > s.patience() {
-		s.pace.full(now)
-	}
-	if err := s.repeat(now, s.pace.may); err != nil {
-		return err
 	}
 	return s.stayAlive(now)
 }
 
-// patience is how long a packet may be on its way before the path counts as full. A
-// repeat takes one round trip and a half.
-func (s *sender) patience() time.Duration {
-	return max(s.latency/2, 2*time.Duration(s.rtt.Load())+50*time.Millisecond)
+// may allows bytes that are sent at once.
+func (s *sender) may(bytes int) bool {
+	if s.pace.Wait() > 0 || !s.path.room(s.way) {
+		return false
+	}
+	s.pace.Spend(bytes)
+	s.path.turn.sent += bytes
+	return true
 }
 
 // fill sends what there is, and says when to look again.
 func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
-	s.pace.earn(now)
+	s.pace.Earn(now)
+	// What is lost comes first: what is new may refer to it.
+	if all, err := s.repeat(now, s.may); err != nil || !all {
+		return s.later(), err
+	}
 	for {
 		for len(s.pending) >= s.payload {
-			if wait := s.blocked(now); wait > 0 {
-				return wait, nil
+			if sent, err := s.one(s.payload, now); err != nil || !sent {
+				return s.later(), err
 			}
-			if err := s.one(s.payload, now); err != nil {
-				return 0, err
-			}
-		}
-		if wait := s.blocked(now); wait > 0 {
-			return wait, nil
 		}
 		au, err := s.next()
 		if err == hub.ErrNotYet || err == io.EOF {
 			if len(s.pending) > 0 { // nothing more comes at once to fill it with
-				if err := s.one(len(s.pending), now); err != nil {
-					return 0, err
+				if sent, err := s.one(len(s.pending), now); err != nil || !sent {
+					return s.later(), err
 				}
 			}
 			s.shed.CaughtUp(now)
@@ -195,20 +205,22 @@ func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
 	}
 }
 
-// blocked is how long nothing new can be sent; 0 when it can.
-func (s *sender) blocked(now time.Time) time.Duration {
-	if len(s.flight) >= s.window || s.waiting(now) > s.patience() {
-		return lookEvery / 4 // an acknowledgement wakes us earlier
+// later is when to try again what could not be sent.
+func (s *sender) later() time.Duration {
+	if wait := s.pace.Wait(); wait > 0 {
+		return wait
 	}
-	return s.pace.Wait()
+	return lookEvery / 4 // an acknowledgement wakes us earlier
 }
 
-// one sends n bytes of what is pending.
-func (s *sender) one(n int, now time.Time) error {
-	s.pace.Spend(n + headerSize)
-	err := s.send(s.pending[:n], now)
+// one sends n bytes of what is pending, if it may.
+func (s *sender) one(n int, now time.Time) (sent bool, err error) {
+	if len(s.flight) >= s.window || !s.may(n+headerSize) {
+		return false, nil
+	}
+	err = s.send(s.pending[:n], now)
 	s.pending = append(s.pending[:0], s.pending[n:]...)
-	return err
+	return true, err
 }
 
 // add makes transport packets of one unit, unless it is left out.
@@ -271,8 +283,9 @@ func (s *sender) leave(gone <-chan struct{}) {
 	played := s.newest.Add(s.latency + playSlack)
 	for now := time.Now(); now.Before(end) && (len(s.flight) > 0 || now.Before(played)); now = time.Now() {
 		s.take(now)
-		s.pace.earn(now)
-		if s.repeat(now, s.pace.may) != nil {
+		s.suspect(now)
+		s.pace.Earn(now)
+		if _, err := s.repeat(now, s.may); err != nil {
 			return
 		}
 		select {

@@ -1,6 +1,7 @@
 package srt_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -15,9 +16,9 @@ func TestContract(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := srt.New()
 		out.Latency, out.Backlog, out.Stall = 20*time.Millisecond, 2*time.Second, time.Second
-		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t, "", 0), Lacks: relaytest.Lacks{
-			Metadata: true,
-			Pressure: true, // a path that is full loses what is too late in SRT itself, packet by packet
-		}}
+		if strings.Contains(t.Name(), "slow_far_end") {
+			out.Latency = srt.DefaultLatency // what a full path loses takes two round trips to be mended
+		}
+		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t, "", 0), Lacks: relaytest.Lacks{Metadata: true}}
 	})
 }

@@ -31,6 +31,20 @@ func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
 	}
 }
 
+func TestWhatAReceiverGoesOnWithoutIsNoticed(t *testing.T) {
+	now := time.Now()
+	c := &conn{link: relay.NewLink(nil), flight: make([]flying, 4), latency: 200 * time.Millisecond}
+	for i := range c.flight {
+		c.flight[i].first = now.Add(-300 * time.Millisecond)
+	}
+	c.miss(span{1, 1}, now)
+	c.flight[2].again, c.flight[2].last = true, now.Add(-150*time.Millisecond)
+	c.rtt.Store(int64(20 * time.Millisecond))
+	if n := c.release(4, now); n.skipped != 1 || n.took != 0 {
+		t.Fatalf("%d skipped, took %v", n.skipped, n.took)
+	}
+}
+
 func FuzzWhatAListenerSays(f *testing.F) {
 	h := handshake{version: 5, extension: hsMagic, kind: hsInduction}
 	f.Add(h.append(control(nil, ctrlHandshake, 0, 0, 1)))
@@ -47,11 +61,11 @@ func FuzzWhatAListenerSays(f *testing.F) {
 		c := &conn{link: relay.NewLink(nil), flight: make([]flying, 8), isn: seqMask - 3}
 		c.inbox.wake = make(chan struct{}, 1)
 		if a, ok := readACK(p.body); ok {
-			c.inbox.note(func(in *inbox) { in.ack, in.acked, in.free = a.seq, true, int(a.free) })
+			c.inbox.note(func(in *inbox) { in.ack, in.acked, in.free = a.seq, time.Now(), int(a.free) })
 		}
 		c.inbox.note(func(in *inbox) { in.naks = readNAK(nil, p.body) })
 		c.take(time.Now())
-		if c.window < 0 || c.lost < 0 || c.lost > len(c.flight) {
+		if c.window < 0 || c.lost < 0 || c.lost > len(c.flight) || c.missing < 0 {
 			t.Fatalf("window %d, lost %d of %d", c.window, c.lost, len(c.flight))
 		}
 	})

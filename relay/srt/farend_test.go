@@ -22,7 +22,6 @@ type farEnd struct {
 	open sync.WaitGroup
 
 	passphrase string
-	lenient    bool // what arrives may have holes
 
 	mu       sync.Mutex
 	behave   func(key string) sink.Behaviour
@@ -101,7 +100,6 @@ func (f *farEnd) receive(conn gosrt.Conn, ses *sink.Session, how sink.Behaviour)
 		defer stop.Stop()
 	}
 	r := mpegtstest.New()
-	r.Lenient = f.lenient
 	k := keeper{ses: ses}
 	var buf [1500]byte
 	for {
@@ -174,7 +172,6 @@ type path struct {
 	lose  int       // one in so many
 	count int
 	round time.Duration // there and back
-	out   time.Time     // until then nothing arrives
 }
 
 // queue is what a router holds before it drops.
@@ -200,13 +197,6 @@ func (p *path) behave(how sink.Behaviour) {
 func (p *path) far(round time.Duration) {
 	p.mu.Lock()
 	p.round = round
-	p.mu.Unlock()
-}
-
-// fail loses everything for a while.
-func (p *path) fail(long time.Duration) {
-	p.mu.Lock()
-	p.out = time.Now().Add(long)
 	p.mu.Unlock()
 }
 
@@ -266,7 +256,7 @@ func (p *path) passes(n int) (time.Duration, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if p.how.StallAfter > 0 && now.Sub(p.since) >= p.how.StallAfter || now.Before(p.out) {
+	if p.how.StallAfter > 0 && now.Sub(p.since) >= p.how.StallAfter {
 		return 0, false
 	}
 	if p.count++; p.lose > 0 && p.count%p.lose == 0 && p.count > 10 {

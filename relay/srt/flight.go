@@ -49,7 +49,7 @@ func (c *conn) take(now time.Time) (n news) {
 
 // release forgets what was acknowledged at a time: all before seq. A receiver
 // acknowledges what it went on without as well; that was lost for so long that it had
-// to, or was repeated just now.
+// to, or the repeat can not have arrived yet.
 func (c *conn) release(seq uint32, at time.Time) (n news) {
 	count := int((seq - c.isn - uint32(c.oldest)) & seqMask)
 	if count == 0 || count > len(c.flight) {
@@ -59,7 +59,7 @@ func (c *conn) release(seq uint32, at time.Time) (n news) {
 	for i := range c.flight[:count] {
 		f := &c.flight[i]
 		straight = straight && !f.lost && !f.again
-		if at.Sub(f.first) >= c.latency && (f.lost || f.again && at.Sub(f.last) < time.Duration(c.rtt.Load())/2) {
+		if at.Sub(f.first) >= c.latency && (f.lost || f.again && at.Sub(f.last) < time.Duration(c.rtt.Load())*9/10) {
 			n.skipped++
 		}
 	}
@@ -177,6 +177,7 @@ func (c *conn) repeat(now time.Time, may func(bytes int) bool) (all bool, err er
 		if !may(len(f.buf)) {
 			return false, nil
 		}
+		twice := f.again || c.lastChance(f, now)
 		f.lost, f.again, f.last = false, true, now
 		c.lost--
 		c.missing -= len(f.buf)
@@ -185,7 +186,7 @@ func (c *conn) repeat(now time.Time, may func(bytes int) bool) (all bool, err er
 		if err := c.write(f.buf, now); err != nil {
 			return false, err
 		}
-		if c.lastChance(f, now) && may(len(f.buf)) {
+		if twice && may(len(f.buf)) {
 			if err := c.write(f.buf, now); err != nil {
 				return false, err
 			}
@@ -194,7 +195,8 @@ func (c *conn) repeat(now time.Time, may func(bytes int) bool) (all bool, err er
 	return true, nil
 }
 
-// lastChance says that another repeat would come too late: this one is sent twice.
+// lastChance says that another repeat would come too late: this one is sent twice, as
+// are repeats of repeats.
 func (c *conn) lastChance(f *flying, now time.Time) bool {
 	left, rtt := c.latency-now.Sub(f.first), time.Duration(c.rtt.Load())
 	return left > 0 && left < 2*rtt+repeatAgain

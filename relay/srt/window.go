@@ -17,8 +17,8 @@ const (
 	fullLoses      = 0.15
 	fullLosesLeast = 6 * (headerSize + maxPayload)
 
-	leastStanding = 20 * time.Millisecond
-	mostStanding  = 250 * time.Millisecond
+	leastStanding = 50 * time.Millisecond
+	mostStanding  = 125 * time.Millisecond
 
 	// For so long an empty path's round trip is believed; then the queue is let run
 	// empty once to see it again.

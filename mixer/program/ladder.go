@@ -69,7 +69,8 @@ func (r *run) look(now time.Time) {
 func (r *run) choose(now time.Time) {
 	names := r.ladder()
 	if r.air != nil && !slices.Contains(names, r.air.name) && (r.wish.pinned() == RungHeld || r.wish.target == "") {
-		r.fall("taken off")
+		r.log.Info("program source taken off", "feed", r.air.name)
+		r.off()
 	}
 	for _, name := range names {
 		if r.air != nil && name == r.air.name {

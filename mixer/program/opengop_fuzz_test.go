@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"testing"
 
 	"obvan/media"
@@ -20,5 +21,20 @@ func FuzzOpens(f *testing.F) {
 			t.Fatalf("% x became % x", data, out)
 		}
 		orphan(data)
+	})
+}
+
+func FuzzAnnounced(f *testing.F) {
+	f.Add(true, []byte{1, 66, 0xc0, 12, 0xff, 0xe1, 0, 2, 0x67, 1, 1, 0, 2, 0x68, 2}, []byte{0, 0, 0, 2, 0x65, 3})
+	f.Add(false, []byte{1}, []byte{0, 0, 0, 3, 0x26, 1, 9})
+	f.Add(false, []byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, h264 bool, config, data []byte) {
+		track, was := media.Track{Codec: media.H265, Config: config}, bytes.Clone(data)
+		if h264 {
+			track.Codec = media.H264
+		}
+		if out := announced(&track, data); !bytes.HasSuffix(out, was) || !bytes.Equal(data, was) || len(out) > len(data)+5*len(config) {
+			t.Fatalf("%x of %x", out, was)
+		}
 	})
 }

@@ -129,9 +129,14 @@ func (r *run) relay(now time.Time) (more bool) {
 	return true
 }
 
-// fall takes the source off air.
+// fall takes a source off air that failed.
 func (r *run) fall(how string) {
 	r.log.Warn("program source fell", "feed", r.air.name, "reason", how)
+	r.off()
+}
+
+// off takes the source off air.
+func (r *run) off() {
 	if r.pulses[r.air.name] == nil {
 		r.pulses[r.air.name] = &pulse{moved: r.air.seen, budget: r.budgetOf(r.air.name)}
 	}

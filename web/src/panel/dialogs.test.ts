@@ -4,6 +4,7 @@ import type { DrillReport, Feed, Role, State } from '../protocol.gen';
 import { empty, studio } from '../studio.svelte';
 import Clips from './Clips.svelte';
 import Drill from './Drill.svelte';
+import FeedDialog from './FeedDialog.svelte';
 import MixerCard from './mixer/MixerCard.svelte';
 
 let shown: object | undefined;
@@ -81,4 +82,16 @@ test('when OBS refuses the password another can be given, and what came of it is
 	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('obs.password', { password: 'geheim' }, 'Give the studio OBS’ password', true));
 	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { can: true, undo: false } });
 	await vi.waitFor(() => expect(text()).toContain('OBS is connected.'));
+});
+
+test('a camera that came by itself is kept with the name it is given', () => {
+	studio.state = empty;
+	studio.you = { name: 'Anna', role: 'operator' };
+	studio.link = { state: 'up', since: 0 };
+	const feed: Feed = { id: 'cam1', name: 'cam1', added: false, hasKey: false, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true } };
+	shown = mount(FeedDialog, { target: document.body, props: { feed, onclose: () => {} } });
+	flushSync();
+	expect(button(/^Remove/)).toBeUndefined();
+	button(/^Keep it/)?.click();
+	expect(send).toHaveBeenLastCalledWith('feed.add', { id: 'cam1', name: 'cam1' }, 'Keep cam1', true);
 });

@@ -4,61 +4,27 @@ import (
 	"testing"
 	"time"
 
-	"obvan/media"
 	"obvan/media/amf0"
 	chunks "obvan/media/rtmp"
 )
 
-func TestWhatIsLeftOutOfABacklog(t *testing.T) {
+func TestWhatLiesInTheSocketIsBehind(t *testing.T) {
+	var q queue
 	at := time.Unix(1000, 0)
-	b := backlog{limit: 4 * time.Second}
-	b.start(time.Hour, at)
-	picture := func(dts, age time.Duration, key, disposable bool) bool {
-		au := media.AccessUnit{DTS: time.Hour + dts, Key: key, Disposable: disposable}
-		return b.keeps(&au, true, age)
+	for n := range 40 { // more than it remembers apart
+		q.add(uint64(n+1)*1000, at.Add(time.Duration(n)*time.Second))
 	}
+	now := at.Add(time.Minute)
 	for _, c := range []struct {
-		what            string
-		age             time.Duration
-		key, disposable bool
-		keep            bool
-	}{
-		{"on time", 0, false, true, true},
-		{"a little late", 2 * time.Second, false, true, true},
-		{"late and disposable", 3 * time.Second, false, true, false},
-		{"late and referred to", 3 * time.Second, false, false, true},
-		{"too late", 5 * time.Second, false, false, false},
-		{"refers to what was left out", 3 * time.Second, false, false, false},
-		{"a key frame that is late itself", 3 * time.Second, true, false, false},
-		{"refers to that", 1 * time.Second, false, false, false},
-		{"a key frame in time", 1 * time.Second, true, false, true},
-		{"after it", 1 * time.Second, false, false, true},
-		{"a late key frame with nothing broken", 3 * time.Second, true, false, true},
-		{"a key frame that is too late", 5 * time.Second, true, false, false},
-	} {
-		if got := picture(0, c.age, c.key, c.disposable); got != c.keep {
-			t.Errorf("%s: kept %v", c.what, got)
+		drained uint64
+		want    time.Duration
+	}{{999, 60 * time.Second}, {1000, 59 * time.Second}, {5500, 55 * time.Second}, {39_999, 29 * time.Second}, {40_000, 0}} {
+		if got := q.lag(c.drained, now); got != c.want {
+			t.Errorf("%d taken: %v behind, not %v", c.drained, got, c.want)
 		}
 	}
-	sound := media.AccessUnit{Key: true}
-	if !b.keeps(&sound, false, 6*time.Second) || b.keeps(&sound, false, 8*time.Second) {
-		t.Error("sound is left out too early or never")
-	}
-}
-
-func TestABacklogIsMeasuredFromTheLastTimeNothingWaited(t *testing.T) {
-	at := time.Unix(1000, 0)
-	b := backlog{limit: 4 * time.Second}
-	b.start(time.Hour, at)
-	if age := b.see(time.Hour+2*time.Second, at); age != 0 {
-		t.Errorf("the burst at the beginning is %v late", age)
-	}
-	b.caughtUp(at.Add(time.Second))
-	if age := b.see(time.Hour+3*time.Second, at.Add(2*time.Second)); age != 0 {
-		t.Errorf("a unit on time is %v late", age)
-	}
-	if age := b.see(time.Hour+4*time.Second, at.Add(6*time.Second)); age != 3*time.Second {
-		t.Errorf("a unit that waited 3 s is %v late", age)
+	if q.add(41_000, at); q.lag(40_000, at.Add(time.Second)) != time.Second {
+		t.Error("it forgot what came after")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"obvan/internal/sock"
 	"obvan/relay"
 )
 
@@ -51,7 +52,7 @@ func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) 
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	l := &line{TCPConn: conn.(*net.TCPConn), link: link, stall: DefaultStall}
-	tune(l.TCPConn)
+	sock.Limit(l.TCPConn, unsentLimit)
 	if !to.tls {
 		return l, nil
 	}
@@ -141,14 +142,14 @@ func (l *line) arm() error {
 		return nil
 	}
 	l.armed = now
-	l.queued, _, _ = inspect(l.TCPConn)
+	l.queued, _, _ = sock.Inspect(l.TCPConn)
 	return l.SetWriteDeadline(now.Add(l.stall))
 }
 
 // drains reports whether the far end took something although there was no room for
 // more: a socket asks for more only once much of what it holds has left.
 func (l *line) drains() bool {
-	queued, _, ok := inspect(l.TCPConn)
+	queued, _, ok := sock.Inspect(l.TCPConn)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return ok && queued < l.queued

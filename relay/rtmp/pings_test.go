@@ -3,6 +3,7 @@ package rtmp_test
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,17 @@ import (
 // ends; state is how it fares.
 func live(t *testing.T, far *sink.Server) (state func() relay.Status) {
 	t.Helper()
-	p := relaytest.NewProgram(t, 1000) // 200 kbit/s: kernels hold a minute of it
+	state, _ = liveWith(t, far, 1000) // 200 kbit/s: kernels hold a minute of it
+	return state
+}
+
+// liveWith is live with pictures of that size; written is when a picture was.
+func liveWith(t *testing.T, far *sink.Server, size int) (state func() relay.Status, written func(picture int) time.Time) {
+	t.Helper()
+	p := relaytest.NewProgram(t, size)
+	var mu sync.Mutex
+	var times []time.Time
+	written = func(picture int) time.Time { mu.Lock(); defer mu.Unlock(); return times[picture] }
 	r := relay.New(p.Hub, relay.Protocols{"rtmp": rtmp.New(nil).Push}, slog.New(slog.DiscardHandler))
 	if err := r.Put(relay.Destination{ID: "far", Name: "Far", URL: far.URL()}, "key"); err != nil {
 		t.Fatal(err)
@@ -29,13 +40,16 @@ func live(t *testing.T, far *sink.Server) (state func() relay.Status) {
 	go func() {
 		defer func() { ended <- struct{}{} }()
 		for tick := time.NewTicker(40 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+			mu.Lock()
+			times = append(times, time.Now())
+			mu.Unlock()
 			p.Pictures(1)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended; <-ended })
 	state = func() relay.Status { return r.Statuses()[0] }
 	testkit.Eventually(t, 10*time.Second, func() bool { return state().State == relay.Live }, "live")
-	return state
+	return state, written
 }
 
 func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {

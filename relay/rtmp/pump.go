@@ -132,13 +132,12 @@ func (s *sender) step() (ok bool, err error) {
 	if err != nil {
 		return false, err // what was collected before it is flushed by s itself
 	}
-	if err := s.flush(); err != nil {
+	if err := s.write(); err != nil {
 		return false, err
 	}
 	if s.line.full() {
 		return false, nil
 	}
-	s.oldest.Store(0)
 	s.prove()
 	return !more, nil
 }

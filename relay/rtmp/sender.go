@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"obvan/hub"
+	"obvan/internal/sock"
 	"obvan/media"
 	"obvan/media/flv"
 	chunks "obvan/media/rtmp"
@@ -16,6 +16,12 @@ import (
 
 const (
 	maxBatch = 256 << 10 // one write; a key frame may be more
+
+	// What a destination that is late is given at once, and what its socket may hold
+	// unsent: what was written can't be left out any more, and 128 kB are three seconds
+	// to a far end that takes 400 kbit/s.
+	lateAfter = 300 * time.Millisecond
+	lateBatch = 16 << 10
 
 	// drainProof is for how long a server that acknowledges nothing must have taken
 	// data, and kept the connection, to count as live. Those that agree first and look
@@ -35,11 +41,14 @@ type sender struct {
 	merge    time.Duration
 	loan     loan
 	told     told
-	backlog  backlog
+	shed     relay.Shed
 	accepted time.Time
 	head     [flv.MaxHeader]byte
+	late     bool // by lateAfter
+	room     int  // of a batch
 
-	oldest atomic.Int64 // when the oldest unit that is being written could have gone, UnixNano; 0 when none waits
+	since time.Time // the oldest unit that is collected could have gone; zero when there is none
+	queue queue
 }
 
 // told is what the far end knows.
@@ -56,7 +65,7 @@ func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
 	sub.SkipToKey() // it grew old while we dialled
 	s.acks.mark.Store(s.acks.sent.Load())
 	s.acks.asked = firstWindow
-	sd := &sender{session: s, sub: sub, merge: o.Merge, backlog: backlog{limit: o.Backlog}, accepted: time.Now()}
+	sd := &sender{session: s, sub: sub, merge: o.Merge, shed: relay.Shed{Limit: o.Backlog}, accepted: time.Now(), room: maxBatch}
 	if s.line.prepare() {
 		sd.loan = loan{pump: o.pump(), back: make(chan error, 1)}
 	}
@@ -126,10 +135,9 @@ func (s *sender) send(ctx context.Context) error {
 		if err != nil && err != io.EOF {
 			return err
 		}
-		if err := s.flush(); err != nil {
+		if err := s.write(); err != nil {
 			return err
 		}
-		s.oldest.Store(0)
 		s.prove()
 		switch {
 		case err == io.EOF:
@@ -182,25 +190,37 @@ func (s *sender) fill() (n int, more bool, err error) {
 		s.w.Event(chunks.EventPingRequest, uint32(now.UnixMilli()))
 		s.pings.asked(now, s.link.Sent.Load()+uint64(s.w.Pending()))
 	}
-	for s.w.Pending() < maxBatch {
+	held := s.held(now)
+	for s.w.Pending() < s.room {
 		au, err := s.sub.TryNext()
 		if err != nil {
 			if err == hub.ErrNotYet {
-				s.backlog.caughtUp(now)
+				s.shed.CaughtUp(now)
+				s.behind(false)
 				err = nil
 			}
 			return n, false, err
 		}
 		n++
-		if err := s.add(&au, now); err != nil {
+		if err := s.add(&au, now, held); err != nil {
 			return n, false, err
 		}
 	}
 	return n, true, nil
 }
 
+// held is how far behind the far end of a late session is by what its socket holds: a
+// unit that is written now comes to it no earlier.
+func (s *sender) held(now time.Time) time.Duration {
+	if !s.late {
+		return 0
+	}
+	unsent, _, _ := sock.Inspect(s.line.TCPConn)
+	return s.queue.lag(s.link.Sent.Load()-min(s.link.Sent.Load(), uint64(unsent)), now)
+}
+
 // add collects one unit, unless it is left out.
-func (s *sender) add(au *media.AccessUnit, now time.Time) error {
+func (s *sender) add(au *media.AccessUnit, now time.Time, held time.Duration) error {
 	if au.Tracks != s.told.tracks {
 		if err := s.announce(au.Tracks); err != nil {
 			return err
@@ -212,21 +232,22 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 			return nil // a session starts with a key frame
 		}
 		s.told.started, s.told.base = true, au.DTS
-		s.backlog.start(au.DTS, now)
+		s.shed.Start(au.DTS, now)
 		s.configure()
 	}
 	if au.DTS < s.told.base {
 		return nil // sound from before the first picture
 	}
-	age := s.backlog.see(au.DTS, now)
-	if !s.backlog.keeps(au, video, age) {
+	age := s.shed.Age(au.DTS, now)
+	s.behind(age > lateAfter)
+	if !s.shed.Keeps(au, max(age, held)) {
 		if video {
 			s.link.Dropped.Add(1)
 		}
 		return nil
 	}
-	if s.oldest.Load() == 0 {
-		s.oldest.Store(now.Add(-age).UnixNano())
+	if s.since.IsZero() {
+		s.since = now.Add(-age)
 	}
 	h := chunks.Header{Chunks: chunks.ChunksAudio, Type: chunks.TypeAudio, Stream: s.stream}
 	if video {
@@ -248,6 +269,27 @@ func (s *sender) announce(tracks *media.Tracks) error {
 		s.configure()
 	}
 	return nil
+}
+
+// write sends what was collected.
+func (s *sender) write() error {
+	if !s.since.IsZero() {
+		s.queue.add(s.link.Sent.Load()+uint64(s.w.Pending()), s.since)
+		s.since = time.Time{}
+	}
+	return s.flush()
+}
+
+// behind keeps as much as possible of what is late in our hands.
+func (s *sender) behind(late bool) {
+	if late == s.late {
+		return
+	}
+	s.late, s.room = late, maxBatch
+	if late {
+		s.room = lateBatch
+	}
+	sock.Limit(s.line.TCPConn, min(s.room, unsentLimit))
 }
 
 // configure sends what decoders must know before the next unit, as far as it
@@ -281,7 +323,7 @@ func (s *sender) prove() {
 	if time.Since(s.accepted) < drainProof {
 		return
 	}
-	unsent, _, ok := inspect(s.line.TCPConn)
+	unsent, _, ok := sock.Inspect(s.line.TCPConn)
 	if !ok || s.acks.sent.Load() > s.acks.mark.Load()+uint64(unsent) {
 		s.link.Live()
 	}
@@ -289,7 +331,7 @@ func (s *sender) prove() {
 
 // measure brings the link's counters up to date, from the supervisor's goroutine.
 func (s *sender) measure() {
-	unsent, rtt, ok := inspect(s.line.TCPConn)
+	unsent, rtt, ok := sock.Inspect(s.line.TCPConn)
 	if !ok && s.line.writing.Load() {
 		unsent = 1 // something waits: that is all there is to know
 	}
@@ -303,56 +345,8 @@ func (s *sender) measure() {
 	} else {
 		s.link.Acked.Store(drained)
 	}
-	lag := int64(0)
-	if oldest := s.oldest.Load(); oldest != 0 {
-		lag = max(0, time.Now().UnixNano()-oldest)
-	}
-	s.link.Lag.Store(lag)
+	s.link.Lag.Store(int64(s.queue.lag(drained, time.Now())))
 	s.prove()
 }
 
 var _ relay.Push = (&Output{}).Push
-
-// backlog decides what a destination that is behind leaves out. It measures on the
-// program's own clock: what a unit's decode time says about when it could have been
-// sent, seen from the last moment when everything had been.
-type backlog struct {
-	limit  time.Duration
-	wall   time.Time     // then
-	at     time.Duration // the decode time that was due then
-	last   time.Duration
-	broken bool // a picture that others refer to was left out
-}
-
-func (b *backlog) start(dts time.Duration, now time.Time) { b.wall, b.at, b.last = now, dts, dts }
-
-// caughtUp is told when nothing waits any more.
-func (b *backlog) caughtUp(now time.Time) {
-	if !b.wall.IsZero() {
-		b.wall, b.at = now, b.last
-	}
-}
-
-// see is how long the unit with this decode time has been waiting.
-func (b *backlog) see(dts time.Duration, now time.Time) time.Duration {
-	b.last = max(b.last, dts)
-	return max(0, now.Sub(b.wall)-(dts-b.at))
-}
-
-// keeps decides: disposable pictures go first, then everything up to a key frame
-// that is not late itself, sound last.
-func (b *backlog) keeps(au *media.AccessUnit, video bool, age time.Duration) bool {
-	switch {
-	case !video:
-		return age <= b.limit+3*time.Second
-	case au.Key:
-		b.broken = age > b.limit/2 && (b.broken || age > b.limit)
-		return !b.broken
-	case b.broken:
-		return false
-	case age > b.limit:
-		b.broken = true
-		return false
-	}
-	return !au.Disposable || age <= b.limit/2
-}

@@ -1,0 +1,63 @@
+package relay_test
+
+import (
+	"testing"
+	"time"
+
+	"obvan/media"
+	"obvan/relay"
+)
+
+func TestWhatIsLeftOutOfABacklog(t *testing.T) {
+	tracks := &media.Tracks{{Codec: media.H264}, {Codec: media.AAC}}
+	at := time.Unix(1000, 0)
+	s := relay.Shed{Limit: 4 * time.Second}
+	s.Start(time.Hour, at)
+	picture := func(dts, age time.Duration, key, disposable bool) bool {
+		au := media.AccessUnit{Tracks: tracks, DTS: time.Hour + dts, Key: key, Disposable: disposable}
+		return s.Keeps(&au, age)
+	}
+	for _, c := range []struct {
+		what            string
+		age             time.Duration
+		key, disposable bool
+		keep            bool
+	}{
+		{"on time", 0, false, true, true},
+		{"a little late", 2 * time.Second, false, true, true},
+		{"late and disposable", 3 * time.Second, false, true, false},
+		{"late and referred to", 3 * time.Second, false, false, true},
+		{"too late", 5 * time.Second, false, false, false},
+		{"refers to what was left out", 3 * time.Second, false, false, false},
+		{"a key frame that is late itself", 3 * time.Second, true, false, false},
+		{"refers to that", 1 * time.Second, false, false, false},
+		{"a key frame in time", 1 * time.Second, true, false, true},
+		{"after it", 1 * time.Second, false, false, true},
+		{"a late key frame with nothing broken", 3 * time.Second, true, false, true},
+		{"a key frame that is too late", 5 * time.Second, true, false, false},
+	} {
+		if got := picture(0, c.age, c.key, c.disposable); got != c.keep {
+			t.Errorf("%s: kept %v", c.what, got)
+		}
+	}
+	sound := media.AccessUnit{Tracks: tracks, Track: 1, Key: true}
+	if !s.Keeps(&sound, 6*time.Second) || s.Keeps(&sound, 8*time.Second) {
+		t.Error("sound is left out too early or never")
+	}
+}
+
+func TestABacklogIsMeasuredFromTheLastTimeNothingWaited(t *testing.T) {
+	at := time.Unix(1000, 0)
+	s := relay.Shed{Limit: 4 * time.Second}
+	s.Start(time.Hour, at)
+	if age := s.Age(time.Hour+2*time.Second, at); age != 0 {
+		t.Errorf("the burst at the beginning is %v late", age)
+	}
+	s.CaughtUp(at.Add(time.Second))
+	if age := s.Age(time.Hour+3*time.Second, at.Add(2*time.Second)); age != 0 {
+		t.Errorf("a unit on time is %v late", age)
+	}
+	if age := s.Age(time.Hour+4*time.Second, at.Add(6*time.Second)); age != 3*time.Second {
+		t.Errorf("a unit that waited 3 s is %v late", age)
+	}
+}

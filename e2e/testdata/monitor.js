@@ -61,7 +61,14 @@ window.viewers = (() => {
 		return v;
 	};
 
-	const play = async (stream, sound = true) => {
+	/** An answer that has its reader come by one protocol and to another port. */
+	const reroute = (answer, { proto, own, port }) => answer
+		.split('\r\n')
+		.filter((line) => !line.startsWith('a=candidate:') || line.split(' ')[2].toLowerCase() === proto)
+		.map((line) => (line.startsWith('a=candidate:') ? line.replace(` ${own} `, ` ${port} `) : line))
+		.join('\r\n');
+
+	const play = async (stream, sound = true, by = null) => {
 		const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
 		pc.addTransceiver('video', { direction: 'recvonly' });
 		if (sound) pc.addTransceiver('audio', { direction: 'recvonly' });
@@ -80,7 +87,7 @@ window.viewers = (() => {
 		const answer = await fetch('/whep/' + stream, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
 		const text = await answer.text();
 		if (answer.status !== 201) throw new Error(stream + ': ' + answer.status + ' ' + text);
-		await pc.setRemoteDescription({ type: 'answer', sdp: text });
+		await pc.setRemoteDescription({ type: 'answer', sdp: by ? reroute(text, by) : text });
 		v.end = async () => {
 			pc.close();
 			video.remove();
@@ -238,5 +245,17 @@ window.viewers = (() => {
 		return took;
 	};
 
-	return { play, watch, joins, sync, wait };
+	/** How long after an instant of this page's clock a picture is shown again, and how
+	 * many are in the last second. */
+	const heals = async (all, since) => {
+		await wait(3000 - (performance.now() - since));
+		const now = performance.now();
+		return Promise.all(all.map(async (v) => ({
+			HealedMs: (v.shown.find((f) => f.presented > since)?.presented ?? Infinity) - since,
+			Rate: v.shown.filter((f) => f.presented > now - 1000).length,
+			Proto: [...(await v.pc.getStats()).values()].filter((r) => r.type === 'remote-candidate' && r.protocol).map((r) => r.protocol).join(),
+		})));
+	};
+
+	return { play, watch, joins, sync, heals, wait };
 })();

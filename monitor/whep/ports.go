@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -98,7 +100,8 @@ func codecs() (*webrtc.MediaEngine, error) {
 const (
 	maxTCP       = 1024
 	tcpStall     = 3 * time.Second
-	tcpSendBytes = 256 << 10 // more would only be delay
+	tcpReturns   = 6 * time.Second // browsers try for 5 s to connect again
+	tcpSendBytes = 256 << 10       // more would only be delay
 )
 
 // tcpPort is the TCP port as pion's mux uses it: its connections are counted, and
@@ -135,7 +138,7 @@ func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	if p.closed || len(p.open) >= maxTCP {
 		return nil
 	}
-	c := &tcpConn{TCPConn: conn, port: p}
+	c := &tcpConn{TCPConn: conn, port: p, closed: make(chan struct{})}
 	p.open[c] = struct{}{}
 	return c
 }
@@ -145,7 +148,7 @@ func (p *tcpPort) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	for c := range p.open {
-		_ = c.TCPConn.Close()
+		_ = c.shut()
 	}
 	clear(p.open)
 	p.mu.Unlock()
@@ -153,17 +156,36 @@ func (p *tcpPort) Close() error {
 }
 
 // tcpConn gives a viewer up that takes nothing for a while: a write blocks the
-// viewer's goroutine, and its ICE agent's.
+// viewer's goroutine, and its ICE agent's. And it hides for a while that the connection
+// broke: a browser connects again and goes on, if its session is still there, but pion
+// ends that with its last connection.
 type tcpConn struct {
 	*net.TCPConn
-	port *tcpPort
+	port   *tcpPort
+	used   atomic.Bool // it belongs to a session
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *tcpConn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	if err != nil && c.used.Load() && !errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.TCPConn.Close()
+		select {
+		case <-c.closed:
+		case <-time.After(tcpReturns):
+		}
+		err = net.ErrClosed // which is no news to a session that has another one
+	}
+	return n, err
 }
 
 func (c *tcpConn) Write(b []byte) (int, error) {
+	c.used.Store(true)
 	_ = c.SetWriteDeadline(time.Now().Add(tcpStall))
 	n, err := c.TCPConn.Write(b)
 	if err != nil {
-		_ = c.Close() // half a packet may be out: what follows would be garbage
+		_ = c.TCPConn.Close() // half a packet may be out: what follows would be garbage
 	}
 	return n, err
 }
@@ -173,5 +195,10 @@ func (c *tcpConn) Close() error {
 	c.port.mu.Lock()
 	delete(c.port.open, c)
 	c.port.mu.Unlock()
+	return c.shut()
+}
+
+func (c *tcpConn) shut() error {
+	c.once.Do(func() { close(c.closed) })
 	return c.TCPConn.Close()
 }

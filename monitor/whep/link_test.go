@@ -1,0 +1,73 @@
+package whep
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"obvan/internal/testkit"
+)
+
+// over has a player reach the server by a link that may go wrong.
+func (d *desk) over(link *testkit.Link) func(answer string) string {
+	_, own, _ := net.SplitHostPort(d.whep.Addr())
+	return func(answer string) string {
+		return strings.ReplaceAll(answer, " 127.0.0.1 "+own+" ", fmt.Sprintf(" 127.0.0.1 %d ", link.Port()))
+	}
+}
+
+func TestAViewerOnABadLinkLowersNobodyElsesPicture(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").roll(t)
+	link := testkit.NewLink(t, d.whep.Addr())
+	bad := d.watchBy("cam1", d.over(link), webrtc.NetworkTypeUDP4)
+	well := d.watch("cam1", webrtc.NetworkTypeUDP4)
+	bad.await(1)
+	before := len(well.await(1))
+	link.Lose(5) // 20 %
+	got := well.await(before + 60)
+	for n := range got[1:] {
+		if step := got[n+1].time - got[n].time; step < 2999 || step > 3001 { // 30 a second, at 90 kHz
+			t.Fatalf("picture %d comes %d after the one before: one is missing, or was held back", n+1, step)
+		}
+	}
+	well.mu.Lock()
+	defer well.mu.Unlock()
+	for n := range well.seqs[1:] {
+		if well.seqs[n+1] != well.seqs[n]+1 {
+			t.Fatalf("packet %d is missing", well.seqs[n]+1)
+		}
+	}
+	// What the bad link lost is sent again, to its viewer only.
+	sent := bad.pc.GetStats()["iceTransport"].(webrtc.TransportStats)
+	t.Logf("the bad link: %d pictures put together, %d KB; the other: %d pictures", len(bad.got()), sent.BytesReceived>>10, len(got))
+}
+
+// A browser makes a TCP connection that broke again by itself, pion's player does not:
+// that is tested with one (e2e).
+func TestALinkThatWasGoneForAWhileHealsAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").roll(t)
+	link := testkit.NewLink(t, d.whep.Addr())
+	p := d.watchBy("cam1", d.over(link), webrtc.NetworkTypeUDP4)
+	p.await(10)
+	p.mu.Lock()
+	lost := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
+	p.mu.Unlock()
+	link.Cut()
+	gone := time.NewTimer(1500 * time.Millisecond)
+	<-gone.C
+	n := len(p.got())
+	link.Mend()
+	mended := time.Now()
+	testkit.Eventually(t, 2*time.Second, func() bool {
+		_ = p.pc.WriteRTCP(lost) // as a browser does that lost the picture
+		return len(p.got()) > n+10
+	}, "pictures come again")
+	t.Logf("%v after the link is back the first picture comes", p.got()[n].at.Sub(mended).Round(time.Millisecond))
+}

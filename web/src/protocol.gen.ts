@@ -108,6 +108,8 @@ export interface DestinationAddArgs {
   enabled?: boolean;
   /** how far it stays behind the program, at most 60000 */
   delayMs?: number;
+  /** pictures are left out above it, on average over seconds; 0 is no limit */
+  maxKbps?: number;
 }
 
 /** DestinationAdded is what destination.add answers. */
@@ -138,6 +140,8 @@ export interface DestinationStatus {
   hasKey: boolean;
   /** how far it stays behind the program, at most 60000 */
   delayMs?: number;
+  /** pictures are left out above it, on average over seconds; 0 is no limit */
+  maxKbps?: number;
   /** to URL and BackupURL at once, where the platform wants that; else in turn */
   twins?: boolean;
   state: DestinationState;
@@ -176,6 +180,8 @@ export interface DestinationUpdateArgs {
   platform?: string;
   enabled?: boolean;
   delayMs?: number;
+  /** on air, it counts at once */
+  maxKbps?: number;
 }
 
 /** DrillBad is a destination whose far end misbehaves: its light must say so. */

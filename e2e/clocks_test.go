@@ -307,6 +307,9 @@ func brokenClocks(t *testing.T) {
 			slices.SortStableFunc(all, func(a, b shot) int { return int(a.due - b.due) })
 			far, ended := s.onAir(map[string][]shot{"cam": all}, "cam")
 			ended()
+			if words := s.state().Program.Warnings; len(words) > 0 {
+				t.Errorf("a picture that moves: %q", words)
+			}
 			repairs := s.mended("cam")
 			for _, kind := range c.repaired {
 				if repairs[kind] == 0 {

@@ -207,6 +207,7 @@ type Subscriber struct {
 	lost    uint64
 	closed  bool
 	delay   time.Duration // how far it stays behind
+	sift    func(*media.AccessUnit) bool
 }
 
 func newSubscriber(st *stream) *Subscriber {
@@ -265,6 +266,9 @@ func (s *Subscriber) TryNext() (media.AccessUnit, error) {
 				continue
 			}
 			s.needKey = false
+		}
+		if s.sift != nil && !s.sift(&e.au) {
+			continue
 		}
 		return e.au, nil
 	}
@@ -335,6 +339,10 @@ func (s *Subscriber) Ready() <-chan struct{} {
 	}
 	return s.ready
 }
+
+// Sift has the reader pass over the units that keep does not want. It must leave out
+// pictures so that the others can be decoded.
+func (s *Subscriber) Sift(keep func(au *media.AccessUnit) bool) { s.sift = keep }
 
 // Tracks is the stream's newest generation, which may be ahead of the units still
 // to be read; nil until the publisher knows it.

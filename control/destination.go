@@ -17,6 +17,7 @@ type DestinationAddArgs struct {
 	Platform  string `json:"platform,omitempty" example:"youtube"`                 // a preset's name
 	Enabled   *bool  `json:"enabled,omitempty"`                                    // show.live starts it; left out: true
 	DelayMs   int64  `json:"delayMs,omitempty"`                                    // how far it stays behind the program, at most 60000
+	MaxKbps   int    `json:"maxKbps,omitempty"`                                    // pictures are left out above it, on average over seconds; 0 is no limit
 }
 
 // DestinationAdded is what destination.add answers.
@@ -35,6 +36,7 @@ type DestinationUpdateArgs struct {
 	Platform  *string `json:"platform,omitempty"`
 	Enabled   *bool   `json:"enabled,omitempty"`
 	DelayMs   *int64  `json:"delayMs,omitempty"`
+	MaxKbps   *int    `json:"maxKbps,omitempty"` // on air, it counts at once
 }
 
 // DestinationArgs names a destination.

@@ -16,6 +16,7 @@ import (
 const (
 	longestKey       = 512
 	mostDestinations = 256
+	mostKbps         = 1_000_000
 )
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -34,7 +35,7 @@ func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 func (s *Studio) addDestination(ctx context.Context, args DestinationAddArgs) (added DestinationAdded, err error) {
 	d := keptDestination{Destination: relay.Destination{ID: args.ID, Enabled: args.Enabled == nil || *args.Enabled}}
 	var secret destinationSecret
-	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Twins: &args.Twins, Platform: &args.Platform, DelayMs: &args.DelayMs}
+	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Twins: &args.Twins, Platform: &args.Platform, DelayMs: &args.DelayMs, MaxKbps: &args.MaxKbps}
 	if err := changeDestination(update, &d, &secret); err != nil {
 		return added, err
 	}
@@ -121,6 +122,11 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 	if args.DelayMs != nil {
 		if d.DelayMs = *args.DelayMs; d.DelayMs < 0 || d.DelayMs > relay.MaxDelay.Milliseconds() {
 			return badf("the delay (delayMs) must be 0 to %d ms", relay.MaxDelay.Milliseconds())
+		}
+	}
+	if args.MaxKbps != nil {
+		if d.MaxKbps = *args.MaxKbps; d.MaxKbps != 0 && (d.MaxKbps < relay.LeastKbps || d.MaxKbps > mostKbps) {
+			return badf("the limit (maxKbps) must be %d to %d kbit/s, or 0 for none", relay.LeastKbps, mostKbps)
 		}
 	}
 	d.URL, d.BackupURL, d.HasKey = shown(secret.URL), shown(secret.BackupURL), secret.Key != ""

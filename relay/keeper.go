@@ -61,7 +61,8 @@ type keeper struct {
 	mute  time.Time               // when it, once live, last took no data; zero while all is well; guarded by relay.mu
 	drop  context.CancelCauseFunc // ends the attempt; guarded by relay.mu
 
-	past record
+	limit limit
+	past  record
 }
 
 // record is what judging a failure needs to know of those before it.
@@ -198,6 +199,7 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	if k.past.began.IsZero() {
 		k.past.began = time.Now()
 	}
+	sub.Sift(k.limit.sieve(link).keeps)
 	err = k.relay.outputs[u.Scheme](within, u, sub, link)
 	if Abandoned(within) {
 		err = context.Cause(within)
@@ -241,7 +243,9 @@ func (k *keeper) look(now time.Time, programKbps int) {
 		l.become(Live, "")
 		k.relay.note()
 	case l.state == Live:
-		l.reason = k.meter.late(l.who(), programKbps)
+		if l.reason = k.meter.late(l.who(), programKbps); l.reason == "" {
+			l.reason = k.limit.says(l.who(), now, programKbps)
+		}
 	}
 	if silent >= l.dest.spec.Patience.stall() && !k.meter.link.acceptedAt().IsZero() {
 		k.drop(ErrStalled)

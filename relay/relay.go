@@ -33,6 +33,7 @@ type Destination struct {
 	Enabled   bool   `json:"enabled"`            // show.live starts it
 	HasKey    bool   `json:"hasKey"`             // a key is kept for it
 	DelayMs   int64  `json:"delayMs,omitempty"`  // how far it stays behind the program, at most 60000
+	MaxKbps   int    `json:"maxKbps,omitempty"`  // pictures are left out above it, on average over seconds; 0 is no limit
 	Twins     bool   `json:"twins,omitempty"`    // to URL and BackupURL at once, where the platform wants that; else in turn
 
 	Patience Patience `json:"-"`

@@ -102,6 +102,7 @@ func (r *Relay) launch(l *leg) {
 		k.before.cancel()
 		k.before.settle()
 	}
+	k.limit.kbps.Store(int64(l.dest.spec.MaxKbps))
 	l.keeper = k
 	l.become(Connecting, "")
 	r.keepers.Add(1)
@@ -120,6 +121,9 @@ func (r *Relay) Put(d Destination, key string) error {
 		return err
 	}
 	d.HasKey, d.DelayMs = key != "", min(max(d.DelayMs, 0), MaxDelay.Milliseconds())
+	if d.MaxKbps != 0 {
+		d.MaxKbps = max(d.MaxKbps, LeastKbps)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.note()
@@ -128,7 +132,13 @@ func (r *Relay) Put(d Destination, key string) error {
 		r.list = append(r.list, newDestination(d, key))
 		return nil
 	}
-	for _, l := range old.change(d, key) {
+	anew := old.change(d, key)
+	for i := range old.legs {
+		if k := old.legs[i].keeper; k != nil {
+			k.limit.kbps.Store(int64(d.MaxKbps)) // it counts at once
+		}
+	}
+	for _, l := range anew {
 		switch {
 		case l.wanted():
 			r.launch(l)

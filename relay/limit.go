@@ -1,0 +1,66 @@
+package relay
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"obvan/media"
+)
+
+// LeastKbps is the lowest limit that makes sense: sound, and a picture now and then.
+const LeastKbps = 200
+
+// limitOver is over how long a destination may have had more than its limit: a key
+// frame is many times as large as other pictures.
+const limitOver = 2 * time.Second
+
+// limit is how much a destination is sent at most. It is in front of the outputs, so
+// that it is one for all of them.
+type limit struct {
+	kbps atomic.Int64 // 0 is none; it may change while it is at work
+	left atomic.Int64 // when a picture was left out last, UnixNano
+}
+
+// says is one sentence while pictures are left out, "" else.
+func (l *limit) says(who string, now time.Time, programKbps int) string {
+	if now.UnixNano()-l.left.Load() > int64(rateOver) {
+		return ""
+	}
+	return fmt.Sprintf("%s may have %.1f of the program's %.1f Mbit/s: pictures are left out", who, float64(l.kbps.Load())/1000, float64(programKbps)/1000)
+}
+
+// sieve holds one connection to its limit. It works out how far behind a far end would
+// be that takes just so much, and leaves out what it would have left out for that.
+type sieve struct {
+	*limit
+	link *Link
+	shed Shed
+	owed float64       // bytes that such a far end would not have yet
+	at   time.Duration // decode time of the newest unit
+}
+
+func (l *limit) sieve(link *Link) *sieve {
+	return &sieve{limit: l, link: link, shed: Shed{Limit: limitOver}}
+}
+
+// keeps says whether to send a unit.
+func (s *sieve) keeps(au *media.AccessUnit) bool {
+	age, speed := time.Duration(0), float64(s.kbps.Load()*125)
+	since := max(0, au.DTS-s.at)
+	s.at += since
+	if s.owed = max(0, s.owed-speed*since.Seconds()); speed > 0 {
+		age = time.Duration(s.owed / speed * float64(time.Second))
+	} else {
+		s.owed = 0
+	}
+	if !s.shed.Keeps(au, age) {
+		if au.Video() {
+			s.link.Dropped.Add(1)
+			s.left.Store(time.Now().UnixNano())
+		}
+		return false
+	}
+	s.owed += float64(len(au.Data))
+	return true
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"obvan/hub"
@@ -14,94 +13,40 @@ import (
 	"obvan/media/sound"
 )
 
-// sounds are the streams' sounds as Opus. Each is made once, whoever listens, and
-// only while somebody does.
+// sounds are the streams' sounds as Opus.
 type sounds struct {
-	feeds  *hub.Hub
+	workshop
 	ffmpeg string // its path, or ""
 	log    *slog.Logger
-
-	mu      sync.Mutex
-	playing map[string]*playing
-	ended   sync.WaitGroup
 }
 
-// playing is one stream's sound. It has a hub of its own: one writer, many readers,
-// none of whom waits for another, is just what a hub is.
-type playing struct {
-	hub       *hub.Hub
-	listeners int
-	stop      context.CancelFunc
+func newSounds(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *sounds {
+	s := &sounds{ffmpeg: ffmpeg, log: log}
+	s.feeds, s.what, s.work, s.made = feeds, hub.Origin{Proto: "sound", Keep: time.Second}, s.turn, map[string]*made{}
+	return s
 }
-
-const (
-	soundName = "sound"
-	soundKeep = time.Second
-)
 
 // listen joins a stream's sound from now on. The function it returns leaves it.
 func (s *sounds) listen(stream string) (*hub.Subscriber, func(), error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.playing[stream]
-	var sub *hub.Subscriber
-	if p != nil {
-		if had, err := p.hub.Subscribe(soundName); err == nil {
-			sub = had
-		}
-	}
-	if sub == nil { // nobody listens, or the stream that was listened to has left
-		fresh, err := s.start(stream)
-		if err != nil {
-			return nil, nil, err
-		}
-		p = fresh
-		if sub, err = p.hub.Subscribe(soundName); err != nil {
-			p.stop()
-			return nil, nil, err
-		}
-		s.playing[stream] = p
-	}
-	p.listeners++
-	return sub, func() { sub.Close(); s.leave(stream, p) }, nil
-}
-
-func (s *sounds) leave(stream string, p *playing) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p.listeners--; p.listeners > 0 {
-		return
-	}
-	p.stop()
-	if s.playing[stream] == p {
-		delete(s.playing, stream)
-	}
-}
-
-// start begins to transcode a stream's sound.
-func (s *sounds) start(stream string) (*playing, error) {
-	from, err := s.feeds.Subscribe(stream)
+	m, leave, err := s.join(stream)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	sub, err := m.hub.Subscribe(stream)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	return sub, func() { sub.Close(); leave() }, nil
+}
+
+// turn transcodes a stream's sound.
+func (s *sounds) turn(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
 	from.SkipToLive()
-	p := &playing{hub: hub.New()}
-	to, err := p.hub.Publish(soundName, hub.Origin{Proto: "sound", Keep: soundKeep})
-	if err != nil {
-		from.Close()
-		return nil, err
-	}
 	to.SetTracks(media.Tracks{sound.Track()})
-	ctx, stop := context.WithCancel(context.Background())
-	p.stop = stop
-	s.ended.Go(func() {
-		defer from.Close()
-		defer to.Close()
-		t := turner{sounds: s, to: to, log: s.log.With("stream", stream), wait: retry.Backoff{Min: time.Second, Max: 30 * time.Second}}
-		defer t.end()
-		t.run(ctx, from)
-	})
-	return p, nil
+	t := turner{sounds: s, to: to, log: s.log.With("stream", stream), wait: retry.Backoff{Min: time.Second, Max: 30 * time.Second}}
+	defer t.end()
+	t.run(ctx, from)
 }
 
 // turner keeps the transcoder of one stream, through changes of its coding and

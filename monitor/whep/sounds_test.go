@@ -39,7 +39,7 @@ func (c *camera) speak(t *testing.T, track media.Track) {
 func (d *desk) transcoding() int {
 	d.whep.sounds.mu.Lock()
 	defer d.whep.sounds.mu.Unlock()
-	return len(d.whep.sounds.playing)
+	return len(d.whep.sounds.made)
 }
 
 func TestAACIsHeardAsOpusMadeOnceForAll(t *testing.T) {

@@ -71,7 +71,7 @@ type viewer struct {
 
 // beSmall has the viewer watch the stream's small picture.
 func (v *viewer) beSmall(of *smalls) error {
-	p, leave, err := of.watch(v.stream)
+	p, leave, err := of.join(v.stream)
 	if err != nil {
 		return err
 	}

@@ -95,8 +95,8 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some streams are not shown, or not heard
 	return &Server{
 		hub: h, log: log, udp: &udpPort{UDPConn: udp}, tcp: tcp,
-		sounds:  &sounds{feeds: h, ffmpeg: ffmpeg, log: log, playing: map[string]*playing{}},
-		smalls:  &smalls{feeds: h, ffmpeg: ffmpeg, log: log, playing: map[string]*smallPicture{}},
+		sounds:  newSounds(h, ffmpeg, log),
+		smalls:  newSmalls(h, ffmpeg, log),
 		viewers: map[string]*viewer{}, sources: map[string]*source{},
 		limits: limits{maxViewers, maxByRemote, connectWithin},
 	}, nil

@@ -1,0 +1,86 @@
+package whep
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"obvan/hub"
+)
+
+// workshop makes streams out of streams: each once, whoever wants it, and only while
+// somebody does.
+type workshop struct {
+	feeds *hub.Hub
+	what  hub.Origin
+	work  func(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) // until ctx is done or from ends
+
+	mu    sync.Mutex
+	made  map[string]*made // by the stream it is made of
+	ended sync.WaitGroup
+}
+
+// made is one stream's. It has a hub of its own, with the stream's name in it: one
+// writer, many readers, none of whom waits for another, is just what a hub is.
+type made struct {
+	hub    *hub.Hub
+	source *source
+	users  int
+	stop   context.CancelFunc
+}
+
+// join has a stream made, if it is not yet. The function it returns leaves it.
+func (w *workshop) join(stream string) (*made, func(), error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.made[stream]
+	if m != nil {
+		if _, live := m.hub.Stream(stream); !live { // the work failed, or the stream has left
+			m = nil
+		}
+	}
+	if m == nil {
+		fresh, err := w.start(stream)
+		if err != nil {
+			return nil, nil, err
+		}
+		m = fresh
+		w.made[stream] = m
+	}
+	m.users++
+	return m, sync.OnceFunc(func() { w.leave(stream, m) }), nil
+}
+
+func (w *workshop) leave(stream string, m *made) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.users--; m.users > 0 {
+		return
+	}
+	m.stop()
+	if w.made[stream] == m {
+		delete(w.made, stream)
+	}
+}
+
+func (w *workshop) start(stream string) (*made, error) {
+	from, err := w.feeds.Subscribe(stream)
+	if err != nil {
+		return nil, err
+	}
+	m := &made{hub: hub.New(), source: newSource(time.Now())}
+	m.source.made = true
+	to, err := m.hub.Publish(stream, w.what)
+	if err != nil {
+		from.Close()
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	w.ended.Go(func() {
+		defer from.Close()
+		defer to.Close()
+		w.work(ctx, stream, from, to)
+	})
+	return m, nil
+}

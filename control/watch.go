@@ -112,7 +112,7 @@ func (t *told) fares(d *keptDestination) relay.Status {
 		st = t.statuses[i]
 	}
 	st.Destination = d.Destination
-	st.Warnings = t.warnings[d.ID]
+	st.Warnings = slices.Concat(st.Warnings, t.warnings[d.ID])
 	return st
 }
 

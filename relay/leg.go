@@ -127,6 +127,9 @@ func (l *leg) addTo(st *Status) {
 		m := l.keeper.meter
 		now = l.past.plus(m.link)
 		st.Kbps += m.pace.kbps()
+		if lacking := m.link.Lacking(); lacking != "" && l.state == Live {
+			st.Warnings = append(st.Warnings, lacking)
+		}
 		st.BacklogMs = max(st.BacklogMs, time.Duration(m.link.Lag.Load()).Milliseconds())
 	}
 	st.Sent, st.Dropped = st.Sent+now.sent, st.Dropped+now.dropped

@@ -17,6 +17,7 @@ type Link struct {
 	Dropped atomic.Uint64 // pictures left out
 	Lag     atomic.Int64  // nanoseconds behind the program's newest unit
 
+	lacks    atomic.Pointer[string]
 	live     atomic.Bool
 	accepted atomic.Int64 // UnixNano
 	gauge    atomic.Pointer[func()]
@@ -40,6 +41,18 @@ func (l *Link) Live() {
 
 // IsLive reports whether Live was called.
 func (l *Link) IsLive() bool { return l.live.Load() }
+
+// Lacks is called by the output when the far end does not get all of the program, with
+// a sentence that says what and why; "" when it does.
+func (l *Link) Lacks(sentence string) { l.lacks.Store(&sentence) }
+
+// Lacking is that sentence.
+func (l *Link) Lacking() string {
+	if said := l.lacks.Load(); said != nil {
+		return *said
+	}
+	return ""
+}
 
 // Gauge hands the supervisor a function that brings Unsent, Owed, Mute, RTT and Lag up
 // to date, so that an output which is stuck in a write needs no goroutine to say

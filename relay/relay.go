@@ -73,7 +73,7 @@ type Status struct {
 	Dropped   uint64 `json:"dropped"`   // pictures left out since the start
 	Sent      uint64 `json:"sent"`      // bytes since the start
 
-	Warnings []string `json:"warnings,omitempty"` // what of the program its platform does not take, in sentences
+	Warnings []string `json:"warnings,omitempty"` // what of the program its platform or its server does not take, in sentences
 }
 
 // Push sends sub to u until ctx is done (then it unpublishes properly, within two

@@ -37,7 +37,7 @@ type ear struct {
 	fresh  bool      // a report came since
 
 	rtt atomic.Int64
-	pli atomic.Uint64 // key frames asked for
+	pli atomic.Bool // a key frame was asked for
 }
 
 func (e *ear) start(now time.Time) { e.last, e.habit = now, usualReports }
@@ -57,7 +57,7 @@ func (e *ear) listen(from *webrtc.RTPSender) {
 			case *rtcp.SenderReport:
 				e.report(p.Reports, now)
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				e.pli.Add(1)
+				e.pli.Store(true)
 			}
 		}
 	}
@@ -123,6 +123,9 @@ func (e *ear) proven() bool {
 	defer e.mu.Unlock()
 	return e.taken
 }
+
+// asked says whether the receiver asked for a key frame since the last call.
+func (e *ear) asked() bool { return e.pli.Swap(false) }
 
 // quiet is how long nothing was reported.
 func (e *ear) quiet(now time.Time) time.Duration {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"obvan/relay"
 )
 
@@ -20,6 +22,8 @@ const (
 	leaveIn    = time.Second
 	maxAnswer  = 64 << 10
 	maxComment = 1 << 10
+
+	maxRedirects = 4
 )
 
 // endpoint is the HTTP side: where the offer goes, and the session is ended.
@@ -29,7 +33,8 @@ type endpoint struct {
 	secrets []string
 	client  *http.Client
 
-	resource string // of the session; "" while there is none
+	resource string             // of the session; "" while there is none
+	servers  []webrtc.ICEServer // that the endpoint offers for finding a way to it
 }
 
 func newEndpoint(u *url.URL, config *tls.Config) *endpoint {
@@ -41,12 +46,29 @@ func newEndpoint(u *url.URL, config *tls.Config) *endpoint {
 	case "whips":
 		at.Scheme = "https"
 	}
-	return &endpoint{
-		url: at.String(), token: u.Fragment, secrets: relay.Secrets(u),
-		client: &http.Client{Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, TLSHandshakeTimeout: askTimeout,
-			ResponseHeaderTimeout: askTimeout, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
-		}},
+	e := &endpoint{url: at.String(), token: u.Fragment, secrets: relay.Secrets(u)}
+	e.client = &http.Client{CheckRedirect: e.follow, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, TLSHandshakeTimeout: askTimeout,
+		ResponseHeaderTimeout: askTimeout, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+	}}
+	return e
+}
+
+// follow lets a platform send us to one of its machines with 307 and 308 (RFC 9725,
+// 4.5), and the token with us: that machine wants it, too. After other redirects a GET
+// would follow, which is no WHIP.
+func (e *endpoint) follow(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) > maxRedirects || req.Method != first.Method || first.URL.Scheme == "https" && req.URL.Scheme != "https" {
+		return http.ErrUseLastResponse
+	}
+	e.sign(req)
+	return nil
+}
+
+func (e *endpoint) sign(req *http.Request) {
+	if e.token != "" {
+		req.Header.Set("Authorization", "Bearer "+e.token)
 	}
 }
 
@@ -65,6 +87,7 @@ func (e *endpoint) offer(ctx context.Context, sdp string) (answer string, err er
 	if where, err := resp.Location(); err == nil {
 		e.resource = where.String()
 	}
+	e.servers = iceServers(resp.Header)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/sdp" {
 		return "", errors.New("the server's answer is no session description")
 	}
@@ -96,9 +119,7 @@ func (e *endpoint) ask(ctx context.Context, method, to, body string) (*http.Resp
 	if body != "" {
 		req.Header.Set("Content-Type", "application/sdp")
 	}
-	if e.token != "" {
-		req.Header.Set("Authorization", "Bearer "+e.token)
-	}
+	e.sign(req)
 	resp, err := e.client.Do(req)
 	if of := (*url.Error)(nil); errors.As(err, &of) {
 		err = of.Err // without the address, which may hold secrets
@@ -119,6 +140,8 @@ func refusal(resp *http.Response) error {
 		}
 	}
 	switch code := resp.StatusCode; {
+	case code >= 300 && code < 400:
+		return relay.Say(relay.ErrRefused, "the address is another one now: "+text)
 	case code == http.StatusConflict:
 		return relay.Say(relay.ErrRefused, "the stream is already in use: "+text)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:

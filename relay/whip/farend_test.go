@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,9 @@ type farEnd struct {
 
 	mu       sync.Mutex
 	behave   func(key string) sink.Behaviour
+	redirect int      // status of the answer under /elsewhere
+	links    []string // headers of the answer
+	hidden   bool     // only who comes by way of a relay learns where it is
 	sessions []*sink.Session
 	peers    map[string]*publisher // by resource
 	open     sync.WaitGroup
@@ -166,6 +170,10 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/elsewhere") {
+		http.Redirect(w, r, "/whip/cam", f.redirect)
+		return
+	}
 	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	p := &publisher{ses: sink.NewSession("whip", key)}
 	f.mu.Lock()
@@ -184,11 +192,18 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	offer, _ := io.ReadAll(r.Body)
+	if f.hidden {
+		offer = direct.ReplaceAll(offer, nil)
+	}
 	answer, err := f.answer(p, string(offer), how)
+	if f.hidden {
+		answer = f.hide(answer, string(offer))
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	w.Header()["Link"] = f.links
 	resource := r.URL.Path + "/" + p.ses.Key[:2] + time.Now().Format("150405.000000")
 	f.mu.Lock()
 	f.peers[resource] = p
@@ -197,6 +212,17 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Location", resource)
 	w.WriteHeader(http.StatusCreated)
 	_, _ = io.WriteString(w, answer)
+}
+
+// direct is where a peer is itself.
+var direct = regexp.MustCompile(`(?m)^a=candidate.* typ (host|srflx).*\n`)
+
+// hide takes out of an answer where it is, unless the one who asks has a relay.
+func (f *farEnd) hide(answer, offer string) string {
+	if strings.Contains(offer, "typ relay") {
+		return answer
+	}
+	return direct.ReplaceAllString(answer, "")
 }
 
 func (f *farEnd) answer(p *publisher, offer string, how sink.Behaviour) (string, error) {

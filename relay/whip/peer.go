@@ -20,6 +20,7 @@ import (
 const (
 	gatherIn  = 2 * time.Second
 	connectIn = 10 * time.Second
+	directIn  = 3 * time.Second // when there are servers that can help
 
 	// A path that is dead for goneAfter is disconnected, which may heal; it is given up
 	// failAfter later.
@@ -37,11 +38,15 @@ type peer struct {
 	audio  *webrtc.TrackLocalStaticRTP
 	sends  [2]*webrtc.RTPSender // video, audio
 	takes  [2]bool              // the far end
+	helped bool                 // by STUN and TURN servers
 	states chan webrtc.PeerConnectionState
 }
 
-// newPeer makes a connection that only sends.
-func newPeer(host string) (*peer, error) {
+// errNoWay is for a far end that agreed, and to which no packet gets through.
+var errNoWay = errors.New("the server's answer came, but no way to it was found for the media (UDP)")
+
+// newPeer makes a connection that only sends, by way of servers where that is needed.
+func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 	engine, err := codecs()
 	if err != nil {
 		return nil, err
@@ -57,11 +62,11 @@ func newPeer(host string) (*peer, error) {
 	set.SetIncludeLoopbackCandidate(onThisMachine(host))
 	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(set))
-	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
+	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle, ICEServers: servers})
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{pc: pc, states: make(chan webrtc.PeerConnectionState, 16)}
+	p := &peer{pc: pc, helped: len(servers) > 0, states: make(chan webrtc.PeerConnectionState, 16)}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		select {
 		case p.states <- s:
@@ -151,8 +156,17 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 	if !p.takes[0] {
 		return relay.Say(relay.ErrUnsupported, "the server does not take H264")
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectIn)
-	defer cancel()
+	within := connectIn
+	if !p.helped && len(e.servers) > 0 {
+		within = directIn
+	}
+	return p.connected(ctx, within)
+}
+
+// connected waits until packets get through.
+func (p *peer) connected(ctx context.Context, within time.Duration) error {
+	late := time.NewTimer(within)
+	defer late.Stop()
 	for {
 		select {
 		case s := <-p.states:
@@ -160,8 +174,10 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 			case webrtc.PeerConnectionStateConnected:
 				return nil
 			case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-				return errors.New("the server's answer came, but no way to it was found for the media (UDP)")
+				return errNoWay
 			}
+		case <-late.C:
+			return errNoWay
 		case <-ctx.Done():
 			return fmt.Errorf("the media's way to the server: %w", ctx.Err())
 		}

@@ -29,6 +29,8 @@ const (
 	// proof is for how long a receiver that reports nothing must have been connected to
 	// count as live.
 	proof = 2 * time.Second
+
+	longGroup = 4 * time.Second // between key frames: more is long to wait for a picture
 )
 
 var errBFrames = relay.Say(relay.ErrUnsupported, "it has B-frames, of which WebRTC receivers show nearly nothing; set B-frames to 0 in the encoder")
@@ -46,6 +48,7 @@ type sender struct {
 	started bool
 	base    time.Duration // decode time of the first picture
 	began   time.Time
+	key     time.Duration // decode time of the newest key frame
 	latest  time.Duration // presentation time, to find pictures out of order
 	shed    relay.Shed
 	pace    relay.Pace
@@ -166,12 +169,13 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 		if !au.Key {
 			return nil
 		}
-		s.started, s.base, s.began = true, au.DTS, now
+		s.started, s.base, s.began, s.key = true, au.DTS, now, au.DTS
 		s.shed.Start(au.DTS, now)
 	}
 	switch {
 	case au.Key:
 		s.latest = au.PTS
+		s.group(au.DTS)
 	case au.PTS < s.latest:
 		return errBFrames
 	default:
@@ -189,6 +193,16 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 		return nil //nolint:nilerr // a picture that is broken: the next may be well
 	}
 	return s.write(s.peer.video, &s.video, packets, s.at(au))
+}
+
+// group begins a group of pictures. A receiver that asks for a key frame waits for the
+// next one: the program's encoder is not ours to ask.
+func (s *sender) group(at time.Duration) {
+	long := at - s.key
+	s.key = at
+	if s.heard.asked() && long > longGroup && s.link.Lacking() == "" {
+		s.link.Lacks(fmt.Sprintf("viewers who join wait for a picture: key frames come every %.0f s; set the encoder's interval to 2 s", long.Seconds()))
+	}
 }
 
 // at is the wall clock's time of a unit, as sender reports tell it. Once pictures are

@@ -6,6 +6,7 @@ import (
 	"obvan/media"
 	"obvan/media/rtp"
 	"obvan/media/sound"
+	"obvan/relay"
 )
 
 // voice is the program's sound as Opus.
@@ -15,12 +16,15 @@ type voice struct {
 	tracks  media.Tracks     // of what comes out
 	packets *rtp.Packetiser
 	flow    flow
+	link    *relay.Link
 }
 
 // newVoice makes one; the sender has begun with its pictures.
 func newVoice(s *sender, track *media.Track) *voice {
-	v := &voice{track: track, tracks: media.Tracks{sound.Track()}}
+	v := &voice{track: track, tracks: media.Tracks{sound.Track()}, link: s.link}
+	s.link.Lacks("")
 	if !s.takes[1] {
+		s.link.Lacks("the server does not take Opus: the picture goes without sound")
 		return v
 	}
 	var err error
@@ -35,6 +39,7 @@ func newVoice(s *sender, track *media.Track) *voice {
 	})
 	if err != nil {
 		v.turn = nil
+		s.link.Lacks("the picture goes without sound: " + err.Error())
 	}
 	return v
 }
@@ -46,8 +51,12 @@ func (v *voice) fits(tracks *media.Tracks) bool {
 }
 
 func (v *voice) write(au *media.AccessUnit) {
-	if v.turn != nil && v.turn.Write(au) != nil {
+	if v.turn == nil {
+		return
+	}
+	if err := v.turn.Write(au); err != nil {
 		v.close()
+		v.link.Lacks("the picture goes without sound: " + err.Error())
 	}
 }
 

@@ -6,8 +6,9 @@
 //
 // The picture is H.264 as it is: with B-frames it can't be carried, since receivers
 // show nearly nothing of it. Opus passes, AAC is turned into Opus; where that can't be
-// done the picture goes alone. A receiver that asks for a key frame gets the next one
-// of the program.
+// done the picture goes alone, and that is said. A receiver that asks for a key frame
+// gets the next one of the program. STUN and TURN servers that the endpoint names are
+// used when there is no direct way to it.
 package whip
 
 import (
@@ -18,6 +19,8 @@ import (
 	"net/url"
 	"os/exec"
 	"time"
+
+	"github.com/pion/webrtc/v4"
 
 	"obvan/hub"
 	"obvan/media"
@@ -58,24 +61,41 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		return err
 	}
 	end := newEndpoint(u, o.tls)
-	p, err := newPeer(u.Hostname())
+	p, err := connect(ctx, end, u.Hostname())
 	if err != nil {
-		return fmt.Errorf("WebRTC: %w", err)
-	}
-	defer p.close()
-	if err := p.publish(ctx, end); err != nil {
-		end.leave()
 		if ctx.Err() != nil {
 			return nil
 		}
 		return end.redacted(err)
 	}
+	defer p.close()
 	link.Accepted()
 	s := newSender(p, sub, o, link)
 	link.Gauge(s.measure)
 	err = s.run(ctx)
 	end.leave() // also when it was given up: it would take the next session for a second one
 	return end.redacted(err)
+}
+
+// connect finds a way to the endpoint: directly, or by way of the servers that its
+// answer names. Those come too late for the offer that was answered, and few endpoints
+// can have it changed: another session is made.
+func connect(ctx context.Context, end *endpoint, host string) (p *peer, err error) {
+	var servers []webrtc.ICEServer
+	for {
+		if p, err = newPeer(host, servers); err != nil {
+			return nil, fmt.Errorf("WebRTC: %w", err)
+		}
+		if err = p.publish(ctx, end); err == nil {
+			return p, nil
+		}
+		p.close()
+		end.leave()
+		if !errors.Is(err, errNoWay) || servers != nil || len(end.servers) == 0 {
+			return nil, err
+		}
+		servers = end.servers
+	}
 }
 
 // canCarry says whether WebRTC has a form for the picture.

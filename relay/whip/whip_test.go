@@ -3,10 +3,15 @@ package whip_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pion/turn/v5"
 
 	"obvan/internal/testkit"
 	"obvan/media"
@@ -29,11 +34,17 @@ func TestContract(t *testing.T) {
 // Push's error.
 func push(t *testing.T, f *farEnd, p *relaytest.Program, until func(*relay.Link) bool) (*relay.Link, error) {
 	t.Helper()
+	return pushTo(t, f.URL(), p, until)
+}
+
+// pushTo is push to another address.
+func pushTo(t *testing.T, address string, p *relaytest.Program, until func(*relay.Link) bool) (*relay.Link, error) {
+	t.Helper()
 	sub, err := p.Hub.Subscribe("program")
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := url.Parse(f.URL() + "#token")
+	u, err := url.Parse(address + "#token")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,5 +98,83 @@ func TestCodecsThatReceiversDoNotTakeAreRefused(t *testing.T) {
 	p.SetTracks(media.Tracks{{Codec: media.H265}})
 	if _, err := push(t, f, p, func(*relay.Link) bool { return false }); !errors.Is(err, relay.ErrUnsupported) {
 		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
+	t.Parallel()
+	for status, ok := range map[int]bool{http.StatusTemporaryRedirect: true, http.StatusPermanentRedirect: true, http.StatusFound: false} {
+		f := startFarEnd(t, 0)
+		f.redirect = status
+		p := relaytest.NewProgram(t, 1000)
+		p.Pictures(5)
+		_, err := pushTo(t, strings.Replace(f.URL(), "/whip", "/elsewhere", 1), p, (*relay.Link).IsLive)
+		if !ok {
+			if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "302") {
+				t.Errorf("%d: err = %v", status, err)
+			}
+			continue
+		}
+		s := f.Last("token")
+		if err != nil || s == nil || s.Tally().KeyFrames == 0 {
+			t.Fatalf("%d: err = %v", status, err)
+		}
+		testkit.Eventually(t, time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
+	}
+}
+
+// startRelay is a TURN server on this machine that knows one user.
+func startRelay(t *testing.T) (address string, used func() bool) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Bool
+	server, err := turn.NewServer(turn.ServerConfig{
+		Realm: "test",
+		AuthHandler: func(a *turn.RequestAttributes) (string, []byte, bool) {
+			asked.Store(true)
+			return a.Username, turn.GenerateAuthKey(a.Username, a.Realm, "hush"), a.Username == "us"
+		},
+		PacketConnConfigs: []turn.PacketConnConfig{{
+			PacketConn:            conn,
+			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: net.IPv4(127, 0, 0, 1), Address: "127.0.0.1"},
+			PermissionHandler:     func(net.Addr, net.IP) bool { return true },
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return conn.LocalAddr().String(), asked.Load
+}
+
+func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
+	t.Parallel()
+	address, used := startRelay(t)
+	f := startFarEnd(t, 0)
+	f.hidden, f.links = true, []string{`<turn:` + address + `?transport=udp>; rel="ice-server"; username="us"; credential="hush"; credential-type="password"`}
+	p := relaytest.NewProgram(t, 1000)
+	p.Pictures(5)
+	if _, err := push(t, f, p, (*relay.Link).IsLive); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.Last("token"); !used() || s.Tally().KeyFrames == 0 {
+		t.Fatalf("by way of the relay %v, %+v", used(), s.Tally())
+	}
+}
+
+func TestWhatIsMissingIsSaid(t *testing.T) {
+	t.Parallel()
+	f := startFarEnd(t, 0)
+	p := relaytest.NewProgram(t, 1000)
+	tracks := relaytest.Tracks(0)
+	tracks[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 6}
+	p.SetTracks(tracks)
+	p.Pictures(5)
+	link, err := push(t, f, p, func(l *relay.Link) bool { return l.IsLive() && l.Lacking() != "" })
+	if err != nil || !strings.Contains(link.Lacking(), "without sound") {
+		t.Fatalf("%q, err = %v", link.Lacking(), err)
 	}
 }

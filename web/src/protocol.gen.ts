@@ -162,7 +162,7 @@ export interface DestinationStatus {
   dropped: number;
   /** bytes since the start */
   sent: number;
-  /** what of the program its platform does not take, in sentences */
+  /** what of the program its platform or its server does not take, in sentences */
   warnings?: string[];
 }
 

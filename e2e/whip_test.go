@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func fakeCamera(t testing.TB) *browser {
 }
 
 func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
-	s := start(t, "-demo")
+	s := startWithoutFFmpeg(t, "-demo")
 	s.live(10*time.Second, "cam1") // it comes on air as the first
 	s.do("feed.add", map[string]any{"id": "phone", "name": "Anna's phone", "key": "sesame-1"})
 	b := fakeCamera(t)
@@ -63,12 +64,52 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	if beeps := decodeBeeps(t, path); len(beeps) < 3 {
 		t.Errorf("of the microphone's beeps %d are heard", len(beeps))
 	}
+	// The phone's own picture is the one that arrived. It moves in a circle.
+	var own [][]float64
+	b.eval(`(async () => {
+		const to = new OffscreenCanvas(64, 36).getContext('2d', {willReadFrequently: true}), all = [];
+		for (let n = 0; n < 20; n++) {
+			to.drawImage(document.querySelector('video'), 0, 0, 64, 36);
+			all.push([...to.getImageData(0, 0, 64, 36).data].filter((_, i) => i % 4 === 1));
+			await new Promise(r => setTimeout(r, 70));
+		}
+		return all;
+	})()`, &own)
+	raw, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-sseof", "-1", "-i", path, "-frames:v", "1", "-vf", "scale=64:36,format=gbrp", "-f", "rawvideo", "-").Output()
+	if err != nil || len(raw) < 64*36 {
+		t.Fatalf("decode: %v, %d bytes", err, len(raw))
+	}
+	var arrived []float64
+	for _, green := range raw[:64*36] {
+		arrived = append(arrived, float64(green))
+	}
+	most := -1.0
+	for _, picture := range own {
+		most = max(most, alike(picture, arrived))
+	}
+	t.Logf("the picture at the far end is like the phone's by %.2f", most)
+	if most < 0.8 {
+		t.Error("it is another one")
+	}
 
 	// The page is closed: the feed is gone at once, and its name is free.
 	b.do(chromedp.Navigate("about:blank"))
 	s.await(3*time.Second, "the phone is lost", func(st control.State) bool { return feedOf(st, "phone").State == control.FeedLost })
 	b.do(chromedp.Navigate(s.url("/camera#feed=phone&key=sesame-1")), chromedp.Click(chromedp.CSS("button.go")))
 	s.live(10*time.Second, "phone")
+}
+
+// startWithoutFFmpeg starts a server that finds no ffmpeg: a phone's sound is turned into
+// AAC by the server itself.
+func startWithoutFFmpeg(t testing.TB, flags ...string) *studio {
+	t.Helper()
+	if _, err := built(); err != nil {
+		t.Fatal(err)
+	}
+	path := os.Getenv("PATH")
+	os.Setenv("PATH", t.TempDir())
+	defer os.Setenv("PATH", path)
+	return start(t, flags...)
 }
 
 func feedOf(st control.State, id string) control.Feed {

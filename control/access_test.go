@@ -120,6 +120,12 @@ func TestWhoMayPublish(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
+	proves := func(key string) bool { return key == "chosen-key" } // as Digest does
+	for stream, ok := range map[string]bool{"safe": true, "phone": false, ingest.Mixer: false} {
+		if err := h.Authorise(ingest.Request{Stream: stream, Proves: proves, Proto: "rtsp", Remote: "10.0.0.5:1"}); (err == nil) != ok {
+			t.Errorf("%s with a proof: %v", stream, err)
+		}
+	}
 	h.do(t, "feed.remove", `{"id":"safe"}`)
 	if err := h.Authorise(ingest.Request{Stream: "safe", Key: "chosen-key", Remote: "10.0.0.5:1"}); err == nil {
 		t.Error("the key outlived its feed")

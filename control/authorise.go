@@ -16,11 +16,11 @@ func (s *Studio) Authorise(r ingest.Request) error {
 	key, everywhere := s.keyOf(r.Stream)
 	switch {
 	case r.Stream == ingest.Mixer:
-		if key != "" && same(r.Key, key) {
+		if knows(r, key) {
 			return nil
 		}
 		return s.turnAway(r, "the mixer's key is wrong")
-	case key != "" && same(r.Key, key):
+	case knows(r, key):
 		return nil
 	case !everywhere && loopback(r.Remote):
 		return nil
@@ -31,6 +31,12 @@ func (s *Studio) Authorise(r ingest.Request) error {
 		return nil
 	}
 	return s.turnAway(r, "the key is wrong or missing")
+}
+
+// knows says whether a publisher has a key. A token it has to show: of tokens only the
+// hash is kept.
+func knows(r ingest.Request, key string) bool {
+	return key != "" && (same(r.Key, key) || r.Proves != nil && r.Proves(key))
 }
 
 // AuthorisePlay answers whoever wants to play a stream from the read-only ports: on

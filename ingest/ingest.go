@@ -43,6 +43,10 @@ type Request struct {
 	Key    string // what the peer showed; "" for nothing
 	Proto  string // "rtmp", "rtsp", "whip"
 	Remote string // the peer's address, host:port
+
+	// Proves says whether the peer proved that it knows a key without showing it, as
+	// with Digest (RFC 7616); nil where it did not try.
+	Proves func(key string) bool
 }
 
 // Authorise answers for every protocol: nil, or ErrUnauthorised. It also sees

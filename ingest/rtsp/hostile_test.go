@@ -23,9 +23,14 @@ import (
 // serve is a server that lets everybody in.
 func serve(t testing.TB) (addr string, h *hub.Hub) {
 	t.Helper()
+	return serveWith(t, func(ingest.Request) error { return nil })
+}
+
+func serveWith(t testing.TB, authorise ingest.Authorise) (addr string, h *hub.Hub) {
+	t.Helper()
 	h = hub.New()
 	srv, err := rtsp.Listen(&url.URL{Scheme: "rtsp", Host: "127.0.0.1:0"}, ingest.Env{
-		Hub: h, Authorise: func(ingest.Request) error { return nil }, Log: slog.New(slog.DiscardHandler),
+		Hub: h, Authorise: authorise, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

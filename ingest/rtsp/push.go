@@ -65,6 +65,7 @@ func answer(code base.StatusCode, why string) *base.Response {
 func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	se := &session{lib: ctx.Session, conn: door.Of(ctx.Conn.NetConn()), request: ingest.Request{
 		Stream: feedName(ctx.Path), Key: key(ctx.Query, ctx.Request), Proto: "rtsp", Remote: ctx.Conn.NetConn().RemoteAddr().String(),
+		Proves: digest(ctx.Conn, ctx.Request),
 	}}
 	if err := s.admissible(se.request); err != nil {
 		return s.refuse(se.request, err)
@@ -131,6 +132,18 @@ func key(query string, req *base.Request) string {
 		return h.BasicPass
 	}
 	return ""
+}
+
+// digest is how a device that hides its key is asked about it; nil when it showed one,
+// or none. The challenge is the connection's, and the library makes it when it is first
+// asked to verify something.
+func digest(conn *gortsplib.ServerConn, req *base.Request) func(key string) bool {
+	var h headers.Authorization
+	if h.Unmarshal(req.Header["Authorization"]) != nil || h.Method != headers.AuthMethodDigest {
+		conn.VerifyCredentials(req, "nobody", "")
+		return nil
+	}
+	return func(key string) bool { return conn.VerifyCredentials(req, h.Username, key) }
 }
 
 // sane keeps from the library what it was not made for.

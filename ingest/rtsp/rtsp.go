@@ -3,7 +3,9 @@
 // pull from them.
 //
 // A device pushes to rtsp://HOST/live/<feed> or rtsp://HOST/<feed>, with its key as
-// ?key= or as the password of any user.
+// ?key= or as the password of any user, by Basic or Digest (RFC 2617). A feed's key is
+// kept as it is and can be asked about by Digest; of an operator's token only the hash
+// is kept, it has to be shown.
 package rtsp
 
 import (
@@ -67,7 +69,7 @@ func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 	s.lib = &gortsplib.Server{
 		Handler: s, RTSPAddress: ln.Addr().String(),
 		ReadTimeout: maxSilence, WriteTimeout: writeTimeout,
-		AuthMethods: []auth.VerifyMethod{auth.VerifyMethodBasic}, // only a password that we see can be asked about
+		AuthMethods: []auth.VerifyMethod{auth.VerifyMethodBasic, auth.VerifyMethodDigestMD5}, // ffmpeg fails where SHA-256 is offered
 		Listen:      func(string, string) (net.Listener, error) { return s.ln, nil },
 	}
 	if secure {

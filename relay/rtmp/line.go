@@ -18,7 +18,6 @@ import (
 
 const (
 	dialTimeout = 8 * time.Second
-	tlsTimeout  = 8 * time.Second
 
 	// unsentLimit is how much the kernel may hold that was not sent yet: 170 ms at
 	// 6 Mbit/s. More would hide a backlog from us.
@@ -56,22 +55,9 @@ func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) 
 	if !to.tls {
 		return l, nil
 	}
-	if config == nil {
-		config = &tls.Config{}
-	}
-	config = config.Clone()
-	if config.ServerName == "" {
-		config.ServerName = to.host
-	}
-	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
-	defer cancel()
 	l.cork = &cork{Conn: plain{l}}
-	l.secure = tls.Client(l.cork, config)
-	if err := l.secure.HandshakeContext(ctx); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("TLS: %w", err)
-	}
-	return l, nil
+	l.secure, err = relay.Secure(ctx, l.cork, to.host, config)
+	return l, err
 }
 
 // reader is where the far end's bytes come from.

@@ -52,21 +52,7 @@ func (l *line) dial(ctx context.Context, to target, config *tls.Config) (net.Con
 	if !to.secure {
 		return l, nil
 	}
-	if config == nil {
-		config = &tls.Config{}
-	}
-	config = config.Clone()
-	if config.ServerName == "" {
-		config.ServerName = to.host
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	secure := tls.Client(l, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("TLS: %w", err)
-	}
-	return secure, nil
+	return relay.Secure(ctx, l, to.host, config)
 }
 
 // Write is one write of all of p.

@@ -38,7 +38,9 @@ const (
 // beside a bare loop that writes the same messages to as many sockets.
 //
 // sending-ms/Gbit is the sender's processor time for each delivered gigabit, without
-// that of a program which nobody reads; x-bare is its ratio to the bare loop. The far
+// that of a program which nobody reads; x-bare is its ratio to the bare loop. "handed"
+// is that loop in a goroutine of its own, so that the program's writer waits for
+// nobody: with few destinations, being woken is most of the cost. The far
 // ends are another process. They take the bytes in both cases in the same way, but
 // only ours acknowledge and answer pings, as servers do, and only ours are measured
 // four times a second, as the supervisor does. From 50 destinations on, five of them
@@ -55,15 +57,16 @@ func BenchmarkDestinations(b *testing.B) {
 					bare = per
 				}
 				b.ReportMetric(per/bare, "x-bare")
-				if !strings.HasPrefix(name, "bare") && n >= 50 {
+				if strings.HasSuffix(name, "merged") && name != "bare-merged" && n >= 50 {
 					far.latencies(b)
 				}
 			})
 		}
-		run("bare", func() cost { return bareLoop(b, far, n, 0) })
+		run("bare", func() cost { return bareLoop(b, far, n, 0, false) })
+		run("handed", func() cost { return bareLoop(b, far, n, 0, true) })
 		run("unmerged", func() cost { return destinations(b, far, n, 0) })
 		run("merged", func() cost { return destinations(b, far, n, rtmp.DefaultMerge) })
-		run("bare-merged", func() cost { return bareLoop(b, far, n, rtmp.DefaultMerge) })
+		run("bare-merged", func() cost { return bareLoop(b, far, n, rtmp.DefaultMerge, true) })
 	}
 }
 
@@ -194,41 +197,71 @@ func benchProgram(stop <-chan struct{}, write func(au media.AccessUnit)) {
 }
 
 // bareLoop writes each message to each socket, one after the other; with merge,
-// the messages of so long at once: what merging can save at most.
-func bareLoop(b *testing.B, far *farEnds, n int, merge time.Duration) (c cost) {
-	conns := make([]net.Conn, n)
-	for i := range conns {
+// the messages of so long at once: what merging can save at most. The program is
+// written in the same goroutine, or handed to it as readers get it.
+func bareLoop(b *testing.B, far *farEnds, n int, merge time.Duration, handed bool) (c cost) {
+	loop := bare{b: b, merge: merge, last: time.Now()}
+	for range n {
 		conn, err := net.Dial("tcp", far.raw)
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer conn.Close()
-		conns[i] = conn
+		loop.conns = append(loop.conns, conn)
+	}
+	if handed {
+		p := air(b)
+		defer p.end()
+		sub, err := p.hub.Subscribe(hub.Program)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer sub.Close()
+		ctx, cancel := context.WithTimeout(b.Context(), benchFor)
+		defer cancel()
+		cpu, mallocs := usage(b)
+		for {
+			au, err := sub.Next(ctx)
+			if err != nil {
+				cpu2, mallocs2 := usage(b)
+				return cost{cpu: cpu2 - cpu, mallocs: mallocs2 - mallocs, bytes: loop.bytes}
+			}
+			loop.write(au)
+		}
 	}
 	stop := make(chan struct{})
 	time.AfterFunc(benchFor, func() { close(stop) })
-	var batch, parts [][]byte
-	last := time.Now()
 	cpu, mallocs := usage(b)
-	benchProgram(stop, func(au media.AccessUnit) {
-		if batch = append(batch, au.Data); time.Since(last) < merge {
-			return
-		}
-		last = time.Now()
-		for _, conn := range conns {
-			parts = append(parts[:0], batch...)
-			bufs := net.Buffers(parts)
-			m, err := bufs.WriteTo(conn)
-			if err != nil {
-				b.Error(err)
-			}
-			c.bytes += uint64(m)
-		}
-		batch = batch[:0]
-	})
+	benchProgram(stop, loop.write)
 	cpu2, mallocs2 := usage(b)
-	c.cpu, c.mallocs = cpu2-cpu, mallocs2-mallocs
-	return c
+	return cost{cpu: cpu2 - cpu, mallocs: mallocs2 - mallocs, bytes: loop.bytes}
+}
+
+// bare is its state.
+type bare struct {
+	b            *testing.B
+	conns        []net.Conn
+	merge        time.Duration
+	last         time.Time
+	batch, parts [][]byte
+	bytes        uint64
+}
+
+func (l *bare) write(au media.AccessUnit) {
+	if l.batch = append(l.batch, au.Data); time.Since(l.last) < l.merge {
+		return
+	}
+	l.last = time.Now()
+	for _, conn := range l.conns {
+		l.parts = append(l.parts[:0], l.batch...)
+		bufs := net.Buffers(l.parts)
+		m, err := bufs.WriteTo(conn)
+		if err != nil {
+			l.b.Error(err)
+		}
+		l.bytes += uint64(m)
+	}
+	l.batch = l.batch[:0]
 }
 
 // destinations pushes to n far ends.

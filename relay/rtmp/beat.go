@@ -59,9 +59,20 @@ func (b *beat) ended() bool {
 	}
 }
 
-// learn notes that the program was written. Pictures come at even times, sound
-// between them: the longest of the last gaps is the one to count on.
+// learn notes that the program was written. Sound and pictures that come together say
+// nothing about when the next come. A guess that is too short costs nothing but time:
+// then what waits is late.
 func (b *beat) learn(now time.Time) {
 	gap := min(now.Sub(b.last), b.every)
-	b.gap, b.last = max(gap, b.gap-b.gap/16), now
+	b.last = now
+	switch {
+	case gap < together:
+	case b.gap == 0:
+		b.gap = gap
+	default:
+		b.gap += (gap - b.gap) / 8
+	}
 }
+
+// together is what is written within so short a time.
+const together = 5 * time.Millisecond

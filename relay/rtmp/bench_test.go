@@ -167,33 +167,43 @@ func nobody(b *testing.B) cost {
 	return during(b)
 }
 
-// benchProgram calls write for each unit at its time, until stop.
+// benchProgram calls write for each unit at its time, until stop: sound comes between
+// the pictures.
 func benchProgram(stop <-chan struct{}, write func(au media.AccessUnit)) {
 	begin := time.Now()
-	for picture, sound := 0, 0; ; picture++ {
-		at := time.Duration(picture) * benchFrame
+	for picture, sound := 0, 0; ; {
+		at, isSound := time.Duration(picture)*benchFrame, false
+		if next := time.Duration(sound) * benchSound; next < at {
+			at, isSound = next, true
+		}
 		select {
 		case <-stop:
 			return
 		case <-time.After(time.Until(begin.Add(at))):
 		}
-		key, size := picture%60 == 0, benchSize
-		if key {
-			size *= 4
-		}
-		data := make([]byte, 4+size)
-		binary.BigEndian.PutUint32(data, uint32(size))
-		if data[4] = 0x41; key {
-			data[4] = 0x65
-		}
-		data[5] = 0x80
-		binary.BigEndian.PutUint64(data[stampAt:], uint64(time.Now().UnixNano()))
-		write(media.AccessUnit{Track: 0, PTS: at, DTS: at, Key: key, Data: data})
-		for ; time.Duration(sound)*benchSound < at; sound++ {
-			at := time.Duration(sound) * benchSound
+		if isSound {
 			write(media.AccessUnit{Track: 1, PTS: at, DTS: at, Key: true, Data: make([]byte, 341)})
+			sound++
+			continue
 		}
+		write(benchPicture(at, picture%60 == 0))
+		picture++
 	}
+}
+
+func benchPicture(at time.Duration, key bool) media.AccessUnit {
+	size := benchSize
+	if key {
+		size *= 4
+	}
+	data := make([]byte, 4+size)
+	binary.BigEndian.PutUint32(data, uint32(size))
+	if data[4] = 0x41; key {
+		data[4] = 0x65
+	}
+	data[5] = 0x80
+	binary.BigEndian.PutUint64(data[stampAt:], uint64(time.Now().UnixNano()))
+	return media.AccessUnit{Track: 0, PTS: at, DTS: at, Key: key, Data: data}
 }
 
 // bareLoop writes each message to each socket, one after the other; with merge,

@@ -23,7 +23,8 @@ import (
 )
 
 // received checks what a far end that is not ours made of six seconds of a red and
-// six of a green camera: decoded without a complaint, in order, in sync.
+// six of a green camera: decoded without a complaint, in order, in sync, and with
+// every picture and sound that was sent in between.
 func received(t *testing.T, path string) {
 	t.Helper()
 	var colours []string
@@ -35,18 +36,48 @@ func received(t *testing.T, path string) {
 	if strings.Join(colours, " ") != "red green" {
 		t.Errorf("colours received: %v", colours)
 	}
-	line := checkTimeline(t, readFLV(t, path), period+2*time.Millisecond)
+	tags := readFLV(t, path)
+	line := checkTimeline(t, tags, period+2*time.Millisecond)
 	if len(line.gaps) > 0 || line.pictures < 300 {
 		t.Errorf("%d pictures, gaps: %v", line.pictures, line.gaps)
 	}
+	checkNumbers(t, path)
+	video, audio := pick(tags, true), pick(tags, false)
+	if over := video[len(video)-1].dts - audio[len(audio)-1].dts; over.Abs() > 200*time.Millisecond {
+		t.Errorf("picture and sound end %v apart", over)
+	}
 	t.Logf("%v; picture and sound at most %v apart", line, checkSync(t, path))
+}
+
+// checkNumbers reads the numbers in the pictures that were received: none that the
+// camera sent is missing, but for the cut from one camera to the other.
+func checkNumbers(t *testing.T, path string) {
+	t.Helper()
+	raw := ffmpegDecode(t, path, "-an", "-vf", fmt.Sprintf("crop=ih*2/45*%d:ih*2/45:0:ih*43/45,scale=%[1]d:1:flags=area,format=gray", counterBits),
+		"-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "rawvideo", "-pix_fmt", "gray", "-")
+	last, jumps := -1, []string(nil)
+	for ; len(raw) >= counterBits; raw = raw[counterBits:] {
+		n := 0
+		for bit, v := range raw[:counterBits] {
+			if v > 128 {
+				n |= 1 << bit
+			}
+		}
+		if last >= 0 && n != (last+1)%(1<<counterBits) {
+			jumps = append(jumps, fmt.Sprintf("%d to %d", last, n))
+		}
+		last = n
+	}
+	if len(jumps) > 1 || last < 0 {
+		t.Errorf("pictures are missing or come twice: %v (one of them is the cut)", jumps)
+	}
 }
 
 // twoCameras sends the two cameras to a destination and stops it.
 func twoCameras(t *testing.T, s *studio, to map[string]any) {
 	t.Helper()
-	camera{colour: "red", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
-	camera{colour: "green", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")
+	camera{colour: "red", tone: 1000, counts: true}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
+	camera{colour: "green", tone: 1000, counts: true}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")
 	s.live(20*time.Second, "red", "green")
 	s.cut("red")
 	to["id"], to["name"] = "far", "Far"

@@ -23,6 +23,7 @@ import (
 	"obvan/ingest/clip"
 	"obvan/ingest/demo"
 	"obvan/ingest/whip"
+	"obvan/internal/door"
 	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/monitor/look"
@@ -255,11 +256,19 @@ func (s *stage) stop() error {
 	return s.Wait()
 }
 
+// How many connections the panel's port has at most: some for each panel behind one
+// router, and files left for cameras whatever strangers do.
+const (
+	mostPanel        = 2048
+	mostPanelPerHost = 512
+)
+
 // servePanel serves http until ctx is done. Streams and sockets are hijacked and
 // end with the studio.
 func (t *truck) servePanel(ctx context.Context) error {
+	crowd := &door.Crowd{Max: mostPanel, PerHost: mostPanelPerHost}
 	server := &http.Server{
-		Handler: t.studio.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: t.studio.Handler(), ConnState: crowd.Watch, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(t.log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })

@@ -4,9 +4,13 @@ package door
 
 import (
 	"container/list"
+	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
+
+	"obvan/internal/retry"
 )
 
 // Listener lets at most Max connections in. Until a connection is admitted it has
@@ -22,12 +26,19 @@ type Listener struct {
 	waiting list.List // of *Conn, the oldest first
 }
 
-// Accept waits for a connection that has a place.
+// Accept waits for a connection that has a place. It fails once the listener is
+// closed, and for nothing else: libraries end their server on any error, and a stranger
+// who opens enough connections makes one, of files that ran out.
 func (l *Listener) Accept() (net.Conn, error) {
+	wait := retry.Backoff{Min: 5 * time.Millisecond, Max: 500 * time.Millisecond}
 	for {
 		conn, err := l.Listener.Accept()
-		if err != nil {
+		switch {
+		case errors.Is(err, net.ErrClosed):
 			return nil, err
+		case err != nil:
+			_ = retry.Sleep(context.Background(), wait.Next()) // ends in any case: soon
+			continue
 		}
 		if c := l.enter(conn); c != nil {
 			return c, nil

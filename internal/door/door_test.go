@@ -2,8 +2,10 @@ package door_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,6 +117,29 @@ func TestWithAllPlacesTakenForGoodANewPeerIsClosed(t *testing.T) {
 	}
 	defer peer.Close()
 	(<-accepted).Close()
+}
+
+// short is a listener of a machine that has no files left for a while.
+type short struct {
+	net.Listener
+	fails int
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if s.fails--; s.fails >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
+	}
+	return s.Listener.Accept()
+}
+
+func TestADoorOutlivesAMachineWithoutFiles(t *testing.T) {
+	l := open(t, 1, time.Minute)
+	l.Listener = &short{Listener: l.Listener, fails: 3}
+	knock(t, l)
+	l.Close()
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Fatalf("closed: %v", err)
+	}
 }
 
 func TestTheDoorIsFoundUnderTLS(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +39,6 @@ type server struct {
 	env ingest.Env
 	lib *gortsplib.Server
 	ln  *door.Listener
-	udp [2]net.PacketConn // RTP and RTCP; nil over TLS
 
 	mu       sync.Mutex
 	sessions map[*gortsplib.ServerSession]*session
@@ -76,34 +74,11 @@ func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 		s.lib.TLSConfig = env.TLS
 		return s, nil
 	}
-	if err := s.listenUDP(u.Hostname(), port); err != nil {
+	if s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress, s.lib.ListenPacket, err = door.Beside(u.Hostname(), port); err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
 	return s, nil
-}
-
-func (s *server) listenUDP(host, port string) error {
-	from, err := strconv.Atoi(port)
-	if err != nil {
-		return err
-	}
-	if from != 0 {
-		from += 2
-	}
-	if s.udp[0], s.udp[1], err = door.UDPPair(host, from); err != nil {
-		return err
-	}
-	s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress = s.udp[0].LocalAddr().String(), s.udp[1].LocalAddr().String()
-	s.lib.ListenPacket = func(_, address string) (net.PacketConn, error) {
-		for _, conn := range s.udp {
-			if conn.LocalAddr().String() == address {
-				return conn, nil
-			}
-		}
-		return nil, fmt.Errorf("%s is not bound", address)
-	}
-	return nil
 }
 
 // Addr is where devices push to.
@@ -111,26 +86,10 @@ func (s *server) Addr() string { return s.ln.Addr().String() }
 
 // Run serves until ctx is done and all sessions have ended.
 func (s *server) Run(ctx context.Context) error {
-	if err := s.lib.Start(); err != nil {
+	if err := door.Run(ctx, s.lib, s.look); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.lib.Wait() }()
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		select {
-		case <-second.C:
-			s.look(time.Now())
-		case <-ctx.Done():
-			s.lib.Close()
-			<-ended
-			return nil
-		case err := <-ended:
-			s.lib.Close() // its goroutines end with its context
-			return fmt.Errorf("rtsp: %w", err)
-		}
-	}
+	return nil
 }
 
 // look ends the sessions that fell silent, and says what was lost since it last did.

@@ -60,3 +60,27 @@ func udp(host string, port int) (net.PacketConn, error) {
 	_ = conn.(*net.UDPConn).SetReadBuffer(udpBuffer)
 	return conn, nil
 }
+
+// Beside binds a pair of UDP ports for a server whose TCP port is known: the pair two
+// above it, or any when that is 0. listen hands them, by their addresses, to a library
+// that wants to bind them itself.
+func Beside(host, port string) (rtp, rtcp string, listen func(network, address string) (net.PacketConn, error), err error) {
+	from, err := strconv.Atoi(port)
+	if err != nil {
+		return "", "", nil, err
+	}
+	if from != 0 {
+		from += 2
+	}
+	data, control, err := UDPPair(host, from)
+	if err != nil {
+		return "", "", nil, err
+	}
+	rtp, rtcp = data.LocalAddr().String(), control.LocalAddr().String()
+	return rtp, rtcp, func(_, address string) (net.PacketConn, error) {
+		if address == rtp {
+			return data, nil
+		}
+		return control, nil
+	}, nil
+}

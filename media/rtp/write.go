@@ -192,37 +192,23 @@ func splitAVCC(data []byte) (nalus [][]byte, err error) {
 	return nalus, nil
 }
 
-// h265Sets is the first set of each kind in an HEVCDecoderConfigurationRecord
-// (ISO/IEC 14496-15, 8.3.3.1).
+// h265Sets is the first set of each kind in an HEVCDecoderConfigurationRecord.
 func h265Sets(config []byte) (vps, sps, pps []byte, err error) {
-	short := fmt.Errorf("%w: an HEVC configuration record that is cut short", media.ErrConfig)
-	if len(config) < 23 || config[0] != 1 {
-		return nil, nil, nil, short
+	all, err := media.H265ParameterSets(config)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	sets := map[byte][]byte{}
-	rest := config[23:]
-	for range config[22] {
-		if len(rest) < 3 {
-			return nil, nil, nil, short
-		}
-		kind, n := rest[0]&0x3f, int(rest[1])<<8|int(rest[2])
-		rest = rest[3:]
-		for range n {
-			if len(rest) < 2 || len(rest)-2 < int(rest[0])<<8|int(rest[1]) {
-				return nil, nil, nil, short
-			}
-			size := int(rest[0])<<8 | int(rest[1])
-			if sets[kind] == nil && size >= 2 {
-				sets[kind] = rest[2 : 2+size]
-			}
-			rest = rest[2+size:]
+	var first [3][]byte
+	for _, set := range all {
+		// VPS, SPS, PPS (ITU-T H.265, 7.3.1.2 and table 7-1); they come in this order.
+		if kind := set[0]>>1&0x3f - 32; kind < 3 && first[kind] == nil {
+			first[kind] = set
 		}
 	}
-	vps, sps, pps = sets[32], sets[33], sets[34]
-	if vps == nil || sps == nil || pps == nil {
+	if first[0] == nil || first[1] == nil || first[2] == nil {
 		return nil, nil, nil, fmt.Errorf("%w: an HEVC configuration record without parameter sets", media.ErrConfig)
 	}
-	return vps, sps, pps, nil
+	return first[0], first[1], first[2], nil
 }
 
 // Writer makes a stream's packets and its session description. It is for one

@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -85,33 +84,11 @@ func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string)
 	if tls != nil {
 		return s, nil
 	}
-	if err := s.listenUDP(u.Hostname(), port); err != nil {
+	if s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress, s.lib.ListenPacket, err = door.Beside(u.Hostname(), port); err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
 	return s, nil
-}
-
-func (s *Server) listenUDP(host, port string) error {
-	from, err := strconv.Atoi(port)
-	if err != nil {
-		return err
-	}
-	if from != 0 {
-		from += 2
-	}
-	data, control, err := door.UDPPair(host, from)
-	if err != nil {
-		return err
-	}
-	s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress = data.LocalAddr().String(), control.LocalAddr().String()
-	s.lib.ListenPacket = func(_, address string) (net.PacketConn, error) {
-		if address == s.lib.UDPRTPAddress {
-			return data, nil
-		}
-		return control, nil
-	}
-	return nil
 }
 
 // Addr is where readers connect to.
@@ -119,27 +96,16 @@ func (s *Server) Addr() string { return s.ln.Addr().String() }
 
 // Run serves until ctx is done and all readers are gone.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.lib.Start(); err != nil {
+	if err := door.Run(ctx, s.lib, s.look); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.lib.Wait() }()
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for {
-		select {
-		case <-second.C:
-			if skipped, overflowed, broken := s.skipped.Swap(0), s.overflowed.Swap(0), s.broken.Swap(0); skipped+overflowed+broken > 0 {
-				s.log.Debug("slow readers", "proto", "rtsp", "skipped", skipped, "overflowed", overflowed, "broken", broken)
-			}
-		case <-ctx.Done():
-			s.lib.Close()
-			<-ended
-			return nil
-		case err := <-ended:
-			s.lib.Close() // its goroutines end with its context
-			return fmt.Errorf("rtsp: %w", err)
-		}
+	return nil
+}
+
+// look says what readers missed since it last did.
+func (s *Server) look(time.Time) {
+	if skipped, overflowed, broken := s.skipped.Swap(0), s.overflowed.Swap(0), s.broken.Swap(0); skipped+overflowed+broken > 0 {
+		s.log.Debug("slow readers", "proto", "rtsp", "skipped", skipped, "overflowed", overflowed, "broken", broken)
 	}
 }
 

@@ -40,11 +40,10 @@ type farEnd struct {
 	path   *relaytest.Path
 	scheme string
 	over   chan struct{}
+	sink.Guests
 
-	mu       sync.Mutex
-	behave   func(key string) sink.Behaviour
-	sessions []*sink.Session
-	open     map[*gortsplib.ServerSession]*publisher
+	mu   sync.Mutex
+	open map[*gortsplib.ServerSession]*publisher
 }
 
 // publisher is one session of a server.
@@ -66,7 +65,6 @@ func (p *publisher) Write(au media.AccessUnit) {
 func startFarEnd(t testing.TB) *farEnd {
 	f := &farEnd{
 		scheme: "rtsp", over: make(chan struct{}), open: map[*gortsplib.ServerSession]*publisher{},
-		behave: func(string) sink.Behaviour { return sink.Behaviour{} },
 	}
 	var ln net.Listener
 	f.server = &gortsplib.Server{Handler: f, RTSPAddress: "127.0.0.1:0", Listen: func(network, addr string) (_ net.Listener, err error) {
@@ -83,41 +81,18 @@ func startFarEnd(t testing.TB) *farEnd {
 
 func (f *farEnd) URL() string { return f.scheme + "://" + f.path.Addr() + "/live/cam?key=" }
 
-func (f *farEnd) Behave(how func(key string) sink.Behaviour) {
-	f.mu.Lock()
-	f.behave = how
-	f.mu.Unlock()
-}
-
-func (f *farEnd) Last(key string) *sink.Session {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.last(key)
-}
-
-func (f *farEnd) last(key string) *sink.Session {
-	for i := len(f.sessions) - 1; i >= 0; i-- {
-		if f.sessions[i].Key == key {
-			return f.sessions[i]
-		}
-	}
-	return nil
-}
-
 func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	u := (*url.URL)(ctx.Request.URL)
 	key := strings.TrimPrefix(u.RawQuery, "key=")
 	if u.RawQuery == "" {
 		key = strings.TrimPrefix(u.EscapedPath(), "/live/")
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p := &publisher{ses: f.last(key), how: f.behave(key)}
+	p := &publisher{ses: f.Last(key), how: f.Treat(key)}
 	if p.ses != nil && p.ses.Ended() {
 		p.ses.Return() // it connects anew for another coding
 	} else {
 		p.ses = sink.NewSession("live", key)
-		f.sessions = append(f.sessions, p.ses)
+		f.Add(p.ses)
 	}
 	if p.how.Refuse != "" {
 		return &base.Response{StatusCode: base.StatusForbidden, StatusMessage: p.how.Refuse}, nil
@@ -126,7 +101,9 @@ func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	if p.reader, err = rtp.NewReader(ctx.Description, p); err != nil {
 		return &base.Response{StatusCode: base.StatusBadRequest}, err
 	}
+	f.mu.Lock()
 	f.open[ctx.Session] = p
+	f.mu.Unlock()
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 

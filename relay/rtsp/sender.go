@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -86,7 +85,7 @@ func (s *sender) run(ctx context.Context) error {
 		}
 		s.line.finishBy(time.Now().Add(goodbye / 2))
 	})()
-	err := s.loop(within)
+	err := relay.Each(within, s.sub, s.next, s.take)
 	ended := within.Err() != nil && ctx.Err() == nil // by the far end
 	if err != nil && !errors.Is(err, errTracks) {
 		s.line.finishBy(time.Now()) // it takes no goodbye either
@@ -102,33 +101,6 @@ func (s *sender) run(ctx context.Context) error {
 	return err
 }
 
-// loop returns nil when ctx is done or the program ended.
-func (s *sender) loop(ctx context.Context) error {
-	for ctx.Err() == nil {
-		now := time.Now()
-		au, err := s.next()
-		switch {
-		case err == io.EOF:
-			return nil
-		case err == hub.ErrNotYet:
-			s.shed.CaughtUp(now)
-			s.lag.Store(0)
-			s.prove(now)
-			select {
-			case <-s.sub.Ready():
-			case <-ctx.Done():
-			}
-			continue
-		case err != nil:
-			return err
-		}
-		if err := s.send(&au, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // next is the next unit.
 func (s *sender) next() (au media.AccessUnit, err error) {
 	if s.held != nil {
@@ -136,6 +108,17 @@ func (s *sender) next() (au media.AccessUnit, err error) {
 		return au, nil
 	}
 	return s.sub.TryNext()
+}
+
+// take sends one unit, or learns that all were sent.
+func (s *sender) take(au *media.AccessUnit, now time.Time) error {
+	if au == nil {
+		s.shed.CaughtUp(now)
+		s.lag.Store(0)
+		s.prove(now)
+		return nil
+	}
+	return s.send(au, now)
 }
 
 // send writes one unit, unless it is left out.

@@ -253,7 +253,7 @@ func status(level, code, words string) amf0.Object {
 
 func (p *peer) publish(key string) error {
 	p.ses = &Session{App: p.app, Key: key}
-	p.how = p.server.add(p.ses)
+	p.how = p.server.Add(p.ses)
 	if p.how.Buffer > 0 {
 		if tcp := tcpOf(p.conn); tcp != nil {
 			_ = tcp.SetReadBuffer(p.how.Buffer)

@@ -48,10 +48,7 @@ type Server struct {
 	ln     net.Listener
 	secure bool
 
-	mu       sync.Mutex
-	behave   func(key string) Behaviour
-	sessions []*Session
-	changed  chan struct{}
+	Guests
 }
 
 // Listen binds addr ("127.0.0.1:0"); with a config it speaks TLS.
@@ -60,7 +57,7 @@ func Listen(addr string, config *tls.Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sink: %w", err)
 	}
-	s := &Server{ln: ln, secure: config != nil, behave: func(string) Behaviour { return Behaviour{} }, changed: make(chan struct{})}
+	s := &Server{ln: ln, secure: config != nil}
 	if config != nil {
 		s.ln = tls.NewListener(ln, config)
 	}
@@ -76,31 +73,6 @@ func (s *Server) URL() string {
 		return "rtmps://" + s.Addr() + "/live"
 	}
 	return "rtmp://" + s.Addr() + "/live"
-}
-
-// Behave tells it how to treat publishers from now on, by their key.
-func (s *Server) Behave(how func(key string) Behaviour) {
-	s.mu.Lock()
-	s.behave = how
-	s.mu.Unlock()
-}
-
-// Sessions is everyone who published or tried to, in order.
-func (s *Server) Sessions() []*Session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]*Session(nil), s.sessions...)
-}
-
-// Last is the newest session that got as far as naming key, nil when there is none.
-func (s *Server) Last(key string) *Session {
-	all := s.Sessions()
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].Key == key {
-			return all[i]
-		}
-	}
-	return nil
 }
 
 // Run serves until ctx is done and every session has ended.
@@ -124,11 +96,4 @@ func (s *Server) Run(ctx context.Context) error {
 			s.serve(ctx, conn)
 		})
 	}
-}
-
-func (s *Server) add(ses *Session) Behaviour {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sessions = append(s.sessions, ses)
-	return s.behave(ses.Key)
 }

@@ -23,9 +23,7 @@ type farEnd struct {
 
 	passphrase string
 
-	mu       sync.Mutex
-	behave   func(key string) sink.Behaviour
-	sessions []*sink.Session
+	sink.Guests
 }
 
 // startFarEnd starts one that wants a passphrase, or none, and loses one datagram in
@@ -37,30 +35,13 @@ func startFarEnd(t testing.TB, passphrase string, lose int) *farEnd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &farEnd{t: t, ln: ln, passphrase: passphrase, path: newPath(t, ln.Addr(), lose), behave: func(string) sink.Behaviour { return sink.Behaviour{} }}
+	f := &farEnd{t: t, ln: ln, passphrase: passphrase, path: newPath(t, ln.Addr(), lose)}
 	f.open.Go(f.serve)
 	t.Cleanup(func() { ln.Close(); f.path.close(); f.open.Wait() })
 	return f
 }
 
 func (f *farEnd) URL() string { return "srt://" + f.path.in.LocalAddr().String() }
-
-func (f *farEnd) Behave(how func(key string) sink.Behaviour) {
-	f.mu.Lock()
-	f.behave = how
-	f.mu.Unlock()
-}
-
-func (f *farEnd) Last(key string) *sink.Session {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := len(f.sessions) - 1; i >= 0; i-- {
-		if f.sessions[i].Key == key {
-			return f.sessions[i]
-		}
-	}
-	return nil
-}
 
 func (f *farEnd) serve() {
 	for {
@@ -69,10 +50,7 @@ func (f *farEnd) serve() {
 			return
 		}
 		ses := sink.NewSession("", req.StreamId())
-		f.mu.Lock()
-		how := f.behave(ses.Key)
-		f.sessions = append(f.sessions, ses)
-		f.mu.Unlock()
+		how := f.Add(ses)
 		if f.passphrase != "" && req.SetPassphrase(f.passphrase) != nil {
 			req.Reject(gosrt.REJ_BADSECRET)
 			continue

@@ -32,13 +32,12 @@ type farEnd struct {
 	udp  *udp
 	api  *webrtc.API
 	over chan struct{}
+	sink.Guests
 
 	mu       sync.Mutex
-	behave   func(key string) sink.Behaviour
-	redirect int      // status of the answer under /elsewhere
-	links    []string // headers of the answer
-	hidden   bool     // only who comes by way of a relay learns where it is
-	sessions []*sink.Session
+	redirect int                   // status of the answer under /elsewhere
+	links    []string              // headers of the answer
+	hidden   bool                  // only who comes by way of a relay learns where it is
 	peers    map[string]*publisher // by resource
 	open     sync.WaitGroup
 }
@@ -107,7 +106,6 @@ func startFarEnd(t testing.TB, lose int) *farEnd {
 	}
 	f := &farEnd{
 		t: t, udp: &udp{PacketConn: conn, lose: lose}, over: make(chan struct{}), peers: map[string]*publisher{},
-		behave: func(string) sink.Behaviour { return sink.Behaviour{} },
 	}
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: f.udp, Logger: quiet.NewLogger("ice")})
@@ -142,23 +140,6 @@ func startFarEnd(t testing.TB, lose int) *farEnd {
 
 func (f *farEnd) URL() string { return strings.Replace(f.http.URL, "http", "whip", 1) + "/whip/cam" }
 
-func (f *farEnd) Behave(how func(key string) sink.Behaviour) {
-	f.mu.Lock()
-	f.behave = how
-	f.mu.Unlock()
-}
-
-func (f *farEnd) Last(key string) *sink.Session {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := len(f.sessions) - 1; i >= 0; i-- {
-		if f.sessions[i].Key == key {
-			return f.sessions[i]
-		}
-	}
-	return nil
-}
-
 func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodDelete {
 		f.mu.Lock()
@@ -176,10 +157,7 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	p := &publisher{ses: sink.NewSession("whip", key)}
-	f.mu.Lock()
-	how := f.behave(key)
-	f.sessions = append(f.sessions, p.ses)
-	f.mu.Unlock()
+	how := f.Add(p.ses)
 	switch {
 	case how.NoAnswer:
 		select {

@@ -83,7 +83,7 @@ func (s *sender) run(ctx context.Context) error {
 		ears.Go(func() { s.heard.listen(from) })
 	}
 	go func() { lost(s.watch(within)) }()
-	err := s.loop(within)
+	err := relay.Each(within, s.sub, s.sub.TryNext, s.take)
 	if s.sound != nil {
 		s.sound.close()
 	}
@@ -126,30 +126,14 @@ func (s *sender) watch(ctx context.Context) error {
 	}
 }
 
-// loop returns nil when ctx is done or the program ended.
-func (s *sender) loop(ctx context.Context) error {
-	for ctx.Err() == nil {
-		now := time.Now()
-		au, err := s.sub.TryNext()
-		switch {
-		case err == io.EOF:
-			return nil
-		case err == hub.ErrNotYet:
-			s.shed.CaughtUp(now)
-			s.lag.Store(0)
-			select {
-			case <-s.sub.Ready():
-			case <-ctx.Done():
-			}
-			continue
-		case err != nil:
-			return err
-		}
-		if err := s.send(&au, now); err != nil {
-			return err
-		}
+// take sends one unit, or learns that all were sent.
+func (s *sender) take(au *media.AccessUnit, now time.Time) error {
+	if au == nil {
+		s.shed.CaughtUp(now)
+		s.lag.Store(0)
+		return nil
 	}
-	return nil
+	return s.send(au, now)
 }
 
 // send sends one unit, unless it is left out.

@@ -1,0 +1,54 @@
+package sink
+
+import "sync"
+
+// Guests is who came to a far end, and how they are treated. The zero value treats
+// all well. It is safe for concurrent use.
+type Guests struct {
+	mu     sync.Mutex
+	behave func(key string) Behaviour
+	came   []*Session
+}
+
+// Behave tells how to treat publishers from now on, by their key.
+func (g *Guests) Behave(how func(key string) Behaviour) {
+	g.mu.Lock()
+	g.behave = how
+	g.mu.Unlock()
+}
+
+// Treat is how to treat a publisher with this key.
+func (g *Guests) Treat(key string) Behaviour {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.behave == nil {
+		return Behaviour{}
+	}
+	return g.behave(key)
+}
+
+// Add notes a session, and says how to treat it.
+func (g *Guests) Add(s *Session) Behaviour {
+	g.mu.Lock()
+	g.came = append(g.came, s)
+	g.mu.Unlock()
+	return g.Treat(s.Key)
+}
+
+// Sessions is everyone who published or tried to, in order.
+func (g *Guests) Sessions() []*Session {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]*Session(nil), g.came...)
+}
+
+// Last is the newest session that got as far as naming key, nil when there is none.
+func (g *Guests) Last(key string) *Session {
+	all := g.Sessions()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Key == key {
+			return all[i]
+		}
+	}
+	return nil
+}

@@ -20,6 +20,7 @@ var (
 	errOffer   = errors.New("the offer can't be used")
 	errNoOffer = fmt.Errorf("%w: it is not SDP", errOffer)
 	errTooMuch = fmt.Errorf("%w: it has too many media sections", errOffer)
+	errPaths   = fmt.Errorf("%w: it has too many candidates", errOffer)
 	errData    = fmt.Errorf("%w: this server has no data channels", errOffer)
 	errWatches = fmt.Errorf("%w: it asks to receive; a camera sends", errOffer)
 	errNothing = errors.New("the offer has neither H.264 nor Opus to send")
@@ -30,6 +31,7 @@ var (
 const (
 	maxSections  = 8
 	maxLines     = 2000
+	maxPaths     = 64 // candidates; each is knocked at several times, whoever's address it is
 	gatherWithin = 5 * time.Second
 )
 
@@ -50,6 +52,9 @@ func readOffer(body string) (offer, error) {
 	}
 	if len(desc.MediaDescriptions) > maxSections {
 		return o, errTooMuch
+	}
+	if strings.Count(body, "candidate:") > maxPaths {
+		return o, errPaths
 	}
 	setup, _ := desc.Attribute("setup")
 	picture := false

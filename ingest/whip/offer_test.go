@@ -49,6 +49,7 @@ func TestOffersAreReadForWhatTheyCanSend(t *testing.T) {
 		"a player":               {body: strings.ReplaceAll(chromium, "sendonly", "recvonly"), fails: errWatches},
 		"data":                   {body: chromium + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", fails: errData},
 		"too much":               {body: chromium + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9), fails: errTooMuch},
+		"too many candidates":    {body: chromium + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), fails: errPaths},
 		"no SDP":                 {body: "<html>", fails: errNoOffer},
 		"nothing":                {body: "", fails: errNoOffer},
 		"lines without end":      {body: chromium + strings.Repeat("a=x\r\n", maxLines), fails: errNoOffer},

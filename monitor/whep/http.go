@@ -233,7 +233,7 @@ func status(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, errNoH264), errors.Is(err, errUnusable):
 		return http.StatusNotAcceptable
-	case errors.Is(err, errNoOffer), errors.Is(err, errNoVideo), errors.Is(err, errSends), errors.Is(err, errTooMuch),
+	case errors.Is(err, errNoOffer), errors.Is(err, errNoVideo), errors.Is(err, errSends), errors.Is(err, errTooMuch), errors.Is(err, errPaths),
 		errors.Is(err, errData), errors.Is(err, errAnswer):
 		return http.StatusBadRequest
 	}

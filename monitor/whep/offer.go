@@ -17,6 +17,7 @@ var (
 	errNoH264   = errors.New("the offer has no H.264 (packetization-mode=1), which is what this server sends")
 	errSends    = errors.New("the offer wants to send: a player asks for recvonly")
 	errTooMuch  = errors.New("the offer has too many media sections")
+	errPaths    = errors.New("the offer has too many candidates")
 	errData     = errors.New("the offer asks for a data channel, which this server does not have")
 	errAnswer   = errors.New("the offer can't be answered")
 	errUnusable = errors.New("the offer has no media that this server could send")
@@ -24,6 +25,7 @@ var (
 
 const (
 	maxSections  = 8
+	maxPaths     = 64 // candidates; each is knocked at several times, whoever's address it is
 	gatherWithin = 5 * time.Second
 )
 
@@ -36,6 +38,9 @@ func checkOffer(body string) (sound bool, err error) {
 	}
 	if len(offer.MediaDescriptions) > maxSections {
 		return false, errTooMuch
+	}
+	if strings.Count(body, "candidate:") > maxPaths {
+		return false, errPaths
 	}
 	picture, h264 := false, false
 	for _, m := range offer.MediaDescriptions {

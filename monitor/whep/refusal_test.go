@@ -52,6 +52,7 @@ func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
 		{"a publisher", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "recvonly", "sendonly"), 400, "recvonly"},
 		{"a data channel", "POST", "/whep/cam1", sdp, goodOffer + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n", 400, "data channel"},
 		{"a hundred pictures", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("m=video 9 UDP/TLS/RTP/SAVPF 106\r\n", 100), 400, "too many"},
+		{"a hundred addresses to knock at", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 100), 400, "too many candidates"},
 		{"an offer without keys", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "a=fingerprint", "a=x"), 400, "can't be answered"},
 		{"H.265", "POST", "/whep/hevc", sdp, goodOffer, 409, "H.265"},
 		{"AV1", "POST", "/whep/av1", sdp, goodOffer, 409, "AV1"},

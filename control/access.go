@@ -8,7 +8,9 @@ import (
 	"encoding/hex"
 	"hash/maphash"
 	"net"
+	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,6 +158,24 @@ func address(remote string) netip.Addr {
 		return netip.Addr{}
 	}
 	return addr.Unmap().WithZone("")
+}
+
+// elsewhereAddr is an address that is not this machine's, of nobody in particular.
+const elsewhereAddr = "0.0.0.0:0"
+
+// remote is the host:port a request comes from. A proxy on this machine speaks for
+// others, who have not the rights of this machine: they are who it says came to it,
+// which is last in the header (RFC 7239, 5.2, for the one of its own).
+func remote(r *http.Request) string {
+	passed := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	if !loopback(r.RemoteAddr) || passed == "" && r.Header.Get("Forwarded") == "" {
+		return r.RemoteAddr
+	}
+	last := address(strings.TrimSpace(passed[strings.LastIndexByte(passed, ',')+1:]))
+	if !last.IsValid() || last.IsLoopback() {
+		return elsewhereAddr
+	}
+	return netip.AddrPortFrom(last, 0).String()
 }
 
 // loopback reports whether a peer is on this machine.

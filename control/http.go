@@ -233,6 +233,10 @@ func (s *Studio) whip(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server takes no cameras by WHIP: %w", ErrNotFound))
 		return
 	}
+	if from := remote(r); from != r.RemoteAddr {
+		r = r.Clone(r.Context())
+		r.RemoteAddr = from
+	}
 	if r.Header.Get("Authorization") == "" && !r.URL.Query().Has("key") {
 		if token := tokenIn(r, false); token != "" {
 			r = r.Clone(r.Context())

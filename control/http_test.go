@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"obvan/hub"
+	"obvan/ingest"
 	"obvan/mixer"
 )
 
@@ -226,6 +227,34 @@ func TestTURNServersAreNamedToWhoMayUseThem(t *testing.T) {
 		_, _, header := h.ask(t, "OPTIONS", c.path, "", "Authorization", "Bearer "+c.key)
 		if named := strings.Contains(header.Get("Link"), "turn:t.example"); named != c.named {
 			t.Errorf("%s with %q: Link %q", c.path, c.key, header.Get("Link"))
+		}
+	}
+}
+
+func TestWhatAProxyPassesOnDoesNotComeFromThisMachine(t *testing.T) {
+	h := open(t)
+	h.rooms.Whip = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.Authorise(ingest.Request{Stream: "stray", Proto: "whip", Remote: r.RemoteAddr}) != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	for _, c := range []struct {
+		header, value string
+		want          int
+	}{
+		{"X-Other", "1", 200}, {"X-Forwarded-For", "192.0.2.7", 401}, {"X-Forwarded-For", "192.0.2.7, 127.0.0.1", 401},
+		{"X-Forwarded-For", "127.0.0.1, 2001:db8::7", 401}, {"X-Forwarded-For", "unknown", 401}, {"Forwarded", "for=127.0.0.1", 401},
+	} {
+		for _, path := range []string{"/whip/stray", "/api/v1/camera/stray"} {
+			method := "POST"
+			if strings.HasPrefix(path, "/api/") {
+				if method = "GET"; c.want == 200 {
+					continue // it has no end
+				}
+			}
+			if status, _, _ := h.ask(t, method, path, "", "Authorization", "", c.header, c.value); status != c.want {
+				t.Errorf("%s with %s: %s: %d, want %d", path, c.header, c.value, status, c.want)
+			}
 		}
 	}
 }

@@ -11,16 +11,14 @@ import (
 	"obvan/relay"
 )
 
-// metrics is GET /metrics: for a viewer's token, or from this machine. A proxy on this
-// machine speaks for others, and does not count.
+// metrics is GET /metrics: for a viewer's token, or from this machine.
 func (s *Studio) metrics() http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), meters{s})
 	answer := promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 	guarded := s.atLeast(Viewer, answer.ServeHTTP)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proxied := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
-		if loopback(r.RemoteAddr) && !proxied && r.Header.Get("Authorization") == "" {
+		if loopback(remote(r)) && r.Header.Get("Authorization") == "" {
 			answer.ServeHTTP(w, r)
 			return
 		}

@@ -45,7 +45,7 @@ func (s *Studio) camera(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	if err := s.Authorise(ingest.Request{Stream: feed, Key: tokenIn(r, false), Proto: "camera", Remote: r.RemoteAddr}); err != nil {
+	if err := s.Authorise(ingest.Request{Stream: feed, Key: tokenIn(r, false), Proto: "camera", Remote: remote(r)}); err != nil {
 		s.fail(w, err)
 		return
 	}

@@ -114,37 +114,52 @@ func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
 	}
 }
 
+// bench is a stream and what is made of it.
+type bench struct {
+	t        *testing.T
+	hub      *hub.Hub
+	from, to *hub.Publisher
+	all      sync.WaitGroup
+}
+
+func newBench(t *testing.T, track media.Track) *bench {
+	t.Helper()
+	b := &bench{t: t, hub: hub.New()}
+	b.from, _ = b.hub.Publish("obs", hub.Origin{})
+	b.to, _ = b.hub.Publish("small", hub.Origin{})
+	b.from.SetTracks(media.Tracks{track})
+	t.Cleanup(func() { b.from.Close(); b.to.Close() })
+	return b
+}
+
+// run makes small pictures until the test ends.
+func (b *bench) run(ffmpeg string) (context.Context, *hub.Subscriber) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	in, _ := b.hub.Subscribe("obs")
+	out, _ := b.hub.Subscribe("small")
+	b.all.Go(func() {
+		if err := Run(ctx, ffmpeg, in, b.to); err != nil {
+			b.t.Error(err)
+		}
+	})
+	b.t.Cleanup(func() { cancel(); b.all.Wait(); in.Close(); out.Close() })
+	return ctx, out
+}
+
 func TestWhatWasThereBeforeIsNotShown(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	track, units := film(t, ffmpeg)
-	h := hub.New()
-	from, _ := h.Publish("obs", hub.Origin{})
-	defer from.Close()
-	from.SetTracks(media.Tracks{track})
-	to, _ := h.Publish("small", hub.Origin{})
-	defer to.Close()
+	b := newBench(t, track)
 	began, there := time.Now().Add(-time.Second), 0
 	for n := range units {
 		units[n].Key = n == 0 // one key picture, long ago
 		units[n].Arrived = began.Add(units[n].DTS - units[0].DTS)
 		if units[n].DTS-units[0].DTS < time.Second {
-			from.Write(units[n])
+			b.from.Write(units[n])
 			there = n
 		}
 	}
-	in, _ := h.Subscribe("obs")
-	defer in.Close()
-	out, _ := h.Subscribe("small")
-	defer out.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	all.Go(func() {
-		if err := Run(ctx, ffmpeg, in, to); err != nil {
-			t.Error(err)
-		}
-	})
+	ctx, out := b.run(ffmpeg)
 	au, err := out.Next(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -170,27 +185,10 @@ func live(ctx context.Context, to *hub.Publisher, units []media.AccessUnit) {
 func TestASmallPictureIsThereSoonAfterTheOriginal(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	track, units := film(t, ffmpeg)
-	h := hub.New()
-	from, _ := h.Publish("obs", hub.Origin{})
-	defer from.Close()
-	from.SetTracks(media.Tracks{track})
-	to, _ := h.Publish("small", hub.Origin{})
-	defer to.Close()
-	in, _ := h.Subscribe("obs")
-	defer in.Close()
-	out, _ := h.Subscribe("small")
-	defer out.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer cancel()
-	all.Go(func() {
-		if err := Run(ctx, ffmpeg, in, to); err != nil {
-			t.Error(err)
-		}
-	})
+	b := newBench(t, track)
+	ctx, out := b.run(ffmpeg)
 	began := time.Now()
-	all.Go(func() { live(ctx, from, units) })
+	b.all.Go(func() { live(ctx, b.from, units) })
 	var late []time.Duration
 	for range len(units) - 10 {
 		au, err := out.Next(ctx)

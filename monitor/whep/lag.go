@@ -21,22 +21,23 @@ type lag struct {
 	late  time.Duration
 	known bool // late was measured
 
-	from          time.Time // of this window
-	pictures      int
-	sounds        int
-	sum           time.Duration // of the pictures: when each was there, less PTS
-	latest        time.Duration // of the sounds
-	higher, lower int           // windows in which the sound came later, or sooner
-	epoch         time.Time
+	from            time.Time // of this window
+	pictures        int
+	sounds          int
+	soonest, latest time.Duration // of pictures and of sounds: when there, less PTS
+	lower           int           // windows in which the sound came sooner
+	epoch           time.Time
 }
 
 // picture is told of one that was there at now.
 func (l *lag) picture(au *media.AccessUnit, now time.Time) {
 	at := l.since(au, now)
 	if l.sounds == 0 && now.Sub(l.from) > lagWindow { // nobody listens
-		l.from, l.pictures, l.sum = now, 0, 0
+		l.from, l.pictures = now, 0
 	}
-	l.sum += at
+	if l.pictures == 0 || at < l.soonest {
+		l.soonest = at
+	}
 	l.pictures++
 }
 
@@ -45,7 +46,7 @@ func (l *lag) sound(au *media.AccessUnit) {
 		return
 	}
 	if l.sounds == 0 && !l.known { // one packet alone says little
-		l.from, l.pictures, l.sum = au.Arrived, 0, 0
+		l.from, l.pictures = au.Arrived, 0
 	}
 	at := l.since(au, au.Arrived)
 	if l.sounds == 0 || at > l.latest {
@@ -69,19 +70,19 @@ func (l *lag) since(au *media.AccessUnit, there time.Time) time.Duration {
 	return there.Sub(l.epoch) - au.PTS
 }
 
-// judge ends a window. Each change makes the picture jump, so what is new must last.
+// judge ends a window. Sound that comes later counts at once; that it comes sooner
+// must last, as each change makes the picture jump.
 func (l *lag) judge(now time.Time) {
-	late := min(max(l.latest-l.sum/time.Duration(l.pictures), -soundTakes), lagMost)
+	late := min(max(l.latest-l.soonest, -soundTakes), lagMost)
 	switch {
-	case late > l.late+lagStep:
-		l.higher, l.lower = l.higher+1, 0
+	case !l.known || late > l.late+lagStep:
+		l.late, l.lower, l.known = late, 0, true
 	case late < l.late-lagStep:
-		l.higher, l.lower = 0, l.lower+1
+		if l.lower++; l.lower >= 3 {
+			l.late, l.lower = late, 0
+		}
 	default:
-		l.higher, l.lower = 0, 0
+		l.lower = 0
 	}
-	if !l.known || l.higher == 2 || l.lower == 3 {
-		l.late, l.known, l.higher, l.lower = late, true, 0, 0
-	}
-	l.from, l.pictures, l.sounds, l.sum = now, 0, 0, 0
+	l.from, l.pictures, l.sounds = now, 0, 0
 }

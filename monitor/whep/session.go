@@ -16,6 +16,7 @@ type session struct {
 	tracks *media.Tracks
 
 	begun    time.Time // the last burst
+	live     bool      // it is over
 	reported time.Time
 
 	path  *netip.AddrPort
@@ -57,9 +58,10 @@ func (s *session) unit(au *media.AccessUnit, behind time.Duration) error {
 // delay is how long a picture may be held back. Those that a viewer begins with are
 // old already.
 func (s *session) delay(au *media.AccessUnit, show hints, behind time.Duration) playout {
+	s.live = s.live || behind < catchingUp
 	sounds := s.viewer.sound != nil && (au.Tracks.Audio() >= 0 || s.viewer.left != nil)
 	switch {
-	case sounds && behind < catchingUp:
+	case sounds && s.live: // also when a picture is late: to hold none would throw away those that are held
 		return playInSync(show.late)
 	case show.smooth:
 		return playSmooth
@@ -103,6 +105,6 @@ func (s *session) restart(h *hub.Hub) *hub.Subscriber {
 	if err != nil {
 		return nil
 	}
-	s.begun = time.Now()
+	s.begun, s.live = time.Now(), false
 	return sub
 }

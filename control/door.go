@@ -11,7 +11,12 @@ import (
 	"time"
 )
 
-const mostSockets = 256
+// One token's sockets are at most half of all: who has it, or whoever took it, can't
+// keep everybody else out.
+const (
+	mostSockets     = 256
+	mostSocketsEach = mostSockets / 2
+)
 
 // doors is who is connected.
 type doors struct {
@@ -41,6 +46,15 @@ func (d *doors) enter(k *socket) error {
 	defer d.mu.Unlock()
 	if d.closed || len(d.open) >= mostSockets {
 		return fmt.Errorf("no more than %d may be connected: %w", mostSockets, ErrTooMany)
+	}
+	same := 0
+	for other := range d.open {
+		if other.who.Name == k.who.Name {
+			same++
+		}
+	}
+	if same >= mostSocketsEach {
+		return fmt.Errorf("no more than %d may be connected with one token: %w", mostSocketsEach, ErrTooMany)
 	}
 	d.open[k] = true
 	d.all.Add(1)

@@ -252,6 +252,7 @@ func (k *socket) take(message []byte) {
 	switch {
 	case !k.flood.Allow():
 		k.reply(req.ID, nil, fmt.Errorf("more than %d commands a second: %w", commandsAfter, ErrTooMany))
+		k.forget()
 		k.end(closePolicy, "too many commands")
 	case fault != nil:
 		k.replyFault(req.ID, fault)
@@ -259,6 +260,20 @@ func (k *socket) take(message []byte) {
 		k.reply(req.ID, nil, nil)
 	default:
 		k.queue(req)
+	}
+}
+
+// forget drops the commands that wait. Those of a flood would go on for minutes after
+// it, in front of everybody else's.
+func (k *socket) forget() {
+	for _, area := range k.areas {
+		for waits := true; waits; {
+			select {
+			case <-area:
+			default:
+				waits = false
+			}
+		}
 	}
 }
 

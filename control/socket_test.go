@@ -166,6 +166,21 @@ func TestAFloodOfCommandsIsAnsweredThenClosed(t *testing.T) {
 	}
 }
 
+func TestOneTokenCannotTakeAllSockets(t *testing.T) {
+	h := open(t)
+	for i := range mostSocketsEach {
+		k := &socket{who: caller{You: You{Name: "Vi"}}, gone: make(chan struct{})}
+		if err := h.doors.enter(k); err != nil {
+			t.Fatalf("socket %d: %v", i, err)
+		}
+		defer h.doors.leave(k)
+	}
+	if err := h.doors.enter(&socket{who: caller{You: You{Name: "Vi"}}}); !errors.Is(err, ErrTooMany) {
+		t.Fatalf("one more: %v", err)
+	}
+	h.connect(t, adminToken)
+}
+
 func TestATooLongMessageClosesItsOwnSocketOnly(t *testing.T) {
 	h := open(t)
 	l, other := h.connect(t, adminToken), h.connect(t, adminToken)
@@ -262,6 +277,33 @@ func TestAMixerThatHangsDoesNotHoldOtherCommands(t *testing.T) {
 	}
 	close(h.desk.hang)
 	l.answer("1")
+}
+
+func TestWhatWaitsOfAFloodIsForgotten(t *testing.T) {
+	h := open(t)
+	h.desk.hang = make(chan struct{})
+	l := h.connect(t, adminToken)
+	l.say(`{"jsonrpc":"2.0","id":1,"method":"mixer.cut","params":{"source":"cam1"}}`)
+	for range 10 {
+		l.say(`{"jsonrpc":"2.0","id":2,"method":"mixer.cut","params":{"source":"cam2"}}`)
+	}
+	for range 2 * commandsBurst {
+		if l.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":3,"method":"ping"}`)) != nil {
+			break
+		}
+	}
+	if why := l.closed(); why.Code != websocket.ClosePolicyViolation {
+		t.Fatal(why)
+	}
+	close(h.desk.hang)
+	testkit.Eventually(t, 5*time.Second, func() bool {
+		h.doors.mu.Lock()
+		defer h.doors.mu.Unlock()
+		return len(h.doors.open) == 0
+	}, "the socket has gone")
+	if asked := h.desk.list(); strings.Contains(strings.Join(asked, "\n"), "cam2") {
+		t.Fatalf("done in spite of the flood: %v", asked)
+	}
 }
 
 func TestTheServersEndClosesPanelsEvenWithAMixerThatHangs(t *testing.T) {

@@ -25,6 +25,7 @@ const (
 var (
 	errFull       = errors.New("the server has as many viewers as it can serve")
 	errFullRemote = errors.New("this address has as many viewers as one may have")
+	errPictures   = errors.New(`pictures can be "key", or be left out for every picture`)
 	errNotRunning = errors.New("the server does not serve viewers now")
 )
 
@@ -70,7 +71,12 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 		refuse(w, http.StatusBadRequest, errNoOffer)
 		return
 	}
-	v, reply, err := s.admit(stream, r.RemoteAddr, who, string(body))
+	keys, err := onlyKeys(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	v, reply, err := s.admit(asking{stream: stream, remote: r.RemoteAddr, who: who, offer: string(body), keys: keys})
 	if err != nil {
 		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
 		refuse(w, status(err), err)
@@ -80,6 +86,17 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 	w.Header().Set("Location", path+stream+"/"+v.id)
 	w.WriteHeader(http.StatusCreated)
 	_, _ = io.WriteString(w, reply) // if it never arrives, the viewer never connects
+}
+
+// onlyKeys says whether key pictures are all that is asked for.
+func onlyKeys(r *http.Request) (bool, error) {
+	switch r.URL.Query().Get("pictures") {
+	case "":
+		return false, nil
+	case "key":
+		return true, nil
+	}
+	return false, errPictures
 }
 
 func (s *Server) delete(w http.ResponseWriter, name string) {
@@ -100,13 +117,20 @@ func (s *Server) delete(w http.ResponseWriter, name string) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// asking is what somebody wants to watch, and how.
+type asking struct {
+	stream, remote, who, offer string
+
+	keys bool // only key pictures
+}
+
 // admit makes a viewer of an offer, and the answer to it.
-func (s *Server) admit(stream, remote, who, offer string) (*viewer, string, error) {
-	src, err := s.source(stream)
+func (s *Server) admit(a asking) (*viewer, string, error) {
+	src, err := s.source(a.stream)
 	if err != nil {
 		return nil, "", err
 	}
-	stats, _ := s.hub.Stream(stream)
+	stats, _ := s.hub.Stream(a.stream)
 	unfit := watchable(stats.Tracks)
 	if unfit == nil {
 		unfit = src.refused(stats.Tracks)
@@ -114,24 +138,24 @@ func (s *Server) admit(stream, remote, who, offer string) (*viewer, string, erro
 	if unfit != nil && !s.smalls.can(stats.Tracks, unfit) {
 		return nil, "", unfit
 	}
-	sound, err := checkOffer(offer)
+	sound, err := checkOffer(a.offer)
 	if err != nil {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), stream: stream, remote: host(remote), who: who, hub: s.hub, source: src, sounds: s.sounds, udp: s.udp,
+		id: rand.Text(), stream: a.stream, remote: host(a.remote), who: a.who, keys: a.keys, hub: s.hub, source: src, sounds: s.sounds, udp: s.udp,
 		lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1),
-		connected: make(chan struct{}), picture: newSender(webrtc.RTPCodecTypeVideo, stream),
+		connected: make(chan struct{}), picture: newSender(webrtc.RTPCodecTypeVideo, a.stream),
 	}
 	if sound {
-		v.sound = newSender(webrtc.RTPCodecTypeAudio, stream)
+		v.sound = newSender(webrtc.RTPCodecTypeAudio, a.stream)
 	}
 	if unfit != nil {
 		if err := v.beSmall(s.smalls); err != nil {
 			return nil, "", err
 		}
 	}
-	reply, err := s.begin(v, offer)
+	reply, err := s.begin(v, a.offer)
 	return v, reply, err
 }
 

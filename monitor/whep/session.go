@@ -97,11 +97,11 @@ func (s *session) repeat(lost []rtcp.NackPair) {
 
 // restart goes back to the newest key picture for a viewer that has lost the
 // picture; nil when it had that only just now.
-func (s *session) restart(h *hub.Hub) *hub.Subscriber {
+func (s *session) restart() *hub.Subscriber {
 	if time.Since(s.begun) < restartEvery {
 		return nil
 	}
-	sub, err := h.Subscribe(s.viewer.stream)
+	sub, err := s.viewer.follow()
 	if err != nil {
 		return nil
 	}

@@ -42,7 +42,7 @@ func (w *wire) count() int {
 }
 
 // viewerOn runs a viewer's sending side on w, until the test ends.
-func (d *desk) viewerOn(w *wire, stream string) {
+func (d *desk) viewerOn(w *wire, stream string, how ...func(*viewer)) {
 	d.t.Helper()
 	src, err := d.whep.source(stream)
 	if err != nil {
@@ -57,6 +57,9 @@ func (d *desk) viewerOn(w *wire, stream string) {
 		lost: make(chan []rtcp.NackPair), restart: make(chan struct{}), heard: make(chan struct{}),
 	}
 	v.picture.out = w
+	for _, change := range how {
+		change(v)
+	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- v.show(ctx) }()

@@ -45,6 +45,7 @@ type viewer struct {
 	id, stream, remote, who string
 
 	within time.Duration // it has to be connected
+	keys   bool          // it is sent key pictures only
 
 	pc      *webrtc.PeerConnection
 	hub     *hub.Hub
@@ -114,11 +115,24 @@ func (v *viewer) serve(ctx context.Context) error {
 	return v.show(ctx)
 }
 
-// show sends pictures, beginning with all since the newest key picture.
-func (v *viewer) show(ctx context.Context) error {
+// follow reads the stream from its newest key picture on. To a viewer of key pictures
+// the stream has no others.
+func (v *viewer) follow() (*hub.Subscriber, error) {
 	sub, err := v.hub.Subscribe(v.stream)
 	if err != nil {
-		return errStreamLeft
+		return nil, errStreamLeft
+	}
+	if v.keys {
+		sub.Sift(func(au *media.AccessUnit) bool { return au.Key || !au.Video() })
+	}
+	return sub, nil
+}
+
+// show sends pictures, beginning with all since the newest key picture.
+func (v *viewer) show(ctx context.Context) error {
+	sub, err := v.follow()
+	if err != nil {
+		return err
 	}
 	defer func() { sub.Close() }()
 	session := session{viewer: v, begun: time.Now()}
@@ -129,7 +143,7 @@ func (v *viewer) show(ctx context.Context) error {
 		case lost := <-v.lost:
 			session.repeat(lost)
 		case <-v.restart:
-			if again := session.restart(v.hub); again != nil {
+			if again := session.restart(); again != nil {
 				sub.Close()
 				sub = again
 			}

@@ -20,6 +20,9 @@
 // are shown as a small picture, where there is ffmpeg to make it. B-frames only show
 // in the pictures: the first viewer's session ends, and the next offer's is small.
 //
+// POST /whep/<stream>?pictures=key asks for key pictures only, with the sound whole: a
+// small tile that moves once a second or so costs its page next to nothing to decode.
+//
 // When the stream ends, or can't be shown any more, the server closes. Chromium's
 // connectionState says so 6 s later, but the DTLS transport at once: listen to
 // receiver.transport.onstatechange for "closed", and ask again; the answer says

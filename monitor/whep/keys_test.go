@@ -1,0 +1,146 @@
+package whep
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"obvan/internal/testkit"
+	"obvan/media"
+)
+
+const keysOf = "?pictures=key"
+
+func TestAViewerOfKeyPicturesGetsNoOthersAndTheSoundWhole(t *testing.T) {
+	d := newDesk(t)
+	track := media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
+	cam := d.camera("cam1", small, track)
+	var want []media.AccessUnit
+	shoot := func(n int) {
+		for i := range n {
+			if au := cam.shoot(i%10 == 0); au.Key {
+				want = append(want, au)
+			}
+		}
+	}
+	shoot(25)
+	want = want[len(want)-1:] // a viewer begins with the newest
+	p, all := d.watch("cam1"+keysOf), d.watch("cam1")
+	p.await(1)
+	all.await(5)
+	cam.speak(t, track)
+	shoot(37)
+	all.await(5 + 37)
+	got := p.await(len(want))
+	if len(got) != len(want) {
+		t.Fatalf("%d pictures, %d were key pictures", len(got), len(want))
+	}
+	for n, au := range want {
+		if !bytes.Equal(got[n].data, coded(au, small)) || got[n].time != rtpTime(au.PTS, videoRate) {
+			t.Errorf("picture %d: %d bytes at %d", n, len(got[n].data), got[n].time)
+		}
+	}
+	p.mu.Lock()
+	for n, seq := range p.seqs {
+		if seq != p.seqs[0]+uint16(n) {
+			t.Errorf("packet %d: a gap in the numbers looks like loss", n)
+		}
+	}
+	p.mu.Unlock()
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.heard()) > 20 }, "it is heard")
+	step := uint32(track.FrameDuration() * audioRate / time.Second)
+	heard := p.heard()
+	for n, s := range heard[1:] {
+		if s.time-heard[n].time != step {
+			t.Errorf("sound %d comes %d samples after the one before", n+1, s.time-heard[n].time)
+		}
+	}
+}
+
+func TestAViewerOfKeyPicturesThatAsksAgainGetsOneKeyPicture(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	cam.shoot(true)
+	for range 5 {
+		cam.shoot(false)
+	}
+	p := d.watch("cam1" + keysOf)
+	p.await(1)
+	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
+	testkit.Eventually(t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.got()) >= 2 }, "the key picture comes again")
+	cam.shoot(false)
+	cam.shoot(true)
+	key := cam.shoot(true)
+	testkit.Eventually(t, 3*time.Second, func() bool {
+		got := p.got()
+		return bytes.Equal(got[len(got)-1].data, coded(key, small))
+	}, "the newest key picture comes")
+	for n, picture := range p.got() {
+		if len(picture.data) < 5000 {
+			t.Errorf("picture %d is no key picture", n)
+		}
+	}
+}
+
+func TestAViewerOfKeyPicturesLosesNoneForTheyAreFarApart(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	w := &wire{gate: make(chan struct{})}
+	close(w.gate)
+	old := time.Now().Add(-20 * time.Second)
+	for n := range 271 { // a key picture each three seconds: longer than a viewer may be late
+		au := cam.unit(n%90 == 0)
+		au.Arrived = old.Add(au.DTS)
+		cam.Write(au)
+		if n == 45 { // it joins amid the first
+			d.viewerOn(w, "cam1", func(v *viewer) { v.keys = true })
+		}
+		if n%90 == 45 {
+			testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*(1+n/90) }, "key picture %d is sent", n/90)
+		}
+	}
+	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*4 }, "the last is sent")
+	if st, _ := d.hub.Stream("cam1"); st.Lost != 0 {
+		t.Errorf("%d units count as lost", st.Lost)
+	}
+}
+
+func TestAViewerOfKeyPicturesThatIsLateGoesOnAtTheNewest(t *testing.T) {
+	d := newDesk(t)
+	cam := d.camera("cam1")
+	w := &wire{gate: make(chan struct{})}
+	old := time.Now().Add(-10 * time.Second)
+	for n := range 90 {
+		au := cam.unit(n%15 == 0)
+		au.Arrived = old.Add(au.DTS)
+		cam.Write(au)
+		if n == 0 {
+			d.viewerOn(w, "cam1", func(v *viewer) { v.keys = true })
+			testkit.Eventually(t, time.Second, func() bool { st, _ := d.hub.Stream("cam1"); return st.Readers == 1 }, "the viewer reads")
+		}
+	}
+	close(w.gate)
+	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6+6 }, "the picture it hung at, and the newest key picture")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if got, want := w.headers[6].Timestamp, rtpTime(75*time.Second/30, videoRate); got != want {
+		t.Errorf("it went on at %d, want %d", got, want)
+	}
+}
+
+func TestPicturesOfAnUnknownKindAreRefusedInWords(t *testing.T) {
+	d := newDesk(t)
+	d.camera("cam1").shoot(true)
+	for _, kind := range []string{"keys", "KEY", "all", "key%20"} {
+		if r := d.post("/whep/cam1?pictures="+kind, goodOffer); r.code != http.StatusBadRequest || !strings.HasPrefix(r.body, `Pictures can be "key"`) {
+			t.Errorf("%s: %d %q", kind, r.code, r.body)
+		}
+	}
+	if r := d.post("/whep/cam1?pictures=", goodOffer); r.code != http.StatusCreated {
+		t.Errorf("none: %d %q", r.code, r.body)
+	}
+}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -26,6 +27,7 @@ const (
 	pongWithin    = 12 * time.Second
 	writeWithin   = 10 * time.Second
 	byeWithin     = time.Second
+	floodPace     = 5 * time.Millisecond  // between two messages of who was thrown out: a flood waits with its sender
 	statePace     = 15 * time.Millisecond // between two states: a flood of changes is shown as one
 )
 
@@ -135,6 +137,9 @@ func (k *socket) read() {
 		}
 		select {
 		case <-k.gone: // read on, or what is unread would reset the connection before it is all written
+			if k.thrownOut() {
+				time.Sleep(floodPace)
+			}
 			continue
 		default:
 		}
@@ -252,7 +257,6 @@ func (k *socket) take(message []byte) {
 	switch {
 	case !k.flood.Allow():
 		k.reply(req.ID, nil, fmt.Errorf("more than %d commands a second: %w", commandsAfter, ErrTooMany))
-		k.forget()
 		k.end(closePolicy, "too many commands")
 	case fault != nil:
 		k.replyFault(req.ID, fault)
@@ -263,17 +267,14 @@ func (k *socket) take(message []byte) {
 	}
 }
 
-// forget drops the commands that wait. Those of a flood would go on for minutes after
-// it, in front of everybody else's.
-func (k *socket) forget() {
-	for _, area := range k.areas {
-		for waits := true; waits; {
-			select {
-			case <-area:
-			default:
-				waits = false
-			}
-		}
+// thrownOut reports whether we closed the socket for what its peer did. What waits of a
+// flood would go on for minutes after it, in front of everybody else's commands.
+func (k *socket) thrownOut() bool {
+	select {
+	case <-k.gone:
+		return len(k.bye) >= 2 && int(binary.BigEndian.Uint16(k.bye)) == closePolicy
+	default:
+		return false
 	}
 }
 
@@ -305,7 +306,7 @@ func (k *socket) queue(req request) {
 // stops does.
 func (k *socket) work(req request) {
 	ctx := k.studio.doors.ctx
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || k.thrownOut() {
 		return
 	}
 	result, err := k.studio.run(ctx, k.who, req.Method, req.Params)

@@ -19,7 +19,8 @@ const (
 // held back for so long.
 type lag struct {
 	late  time.Duration
-	known bool // late was measured
+	known bool          // late was measured
+	first time.Duration // of the pictures of the last window: when they were there, less PTS
 
 	from            time.Time // of this window
 	pictures        int
@@ -84,5 +85,16 @@ func (l *lag) judge(now time.Time) {
 	default:
 		l.lower = 0
 	}
+	l.first = l.soonest
 	l.from, l.pictures, l.sounds = now, 0, 0
+}
+
+// due is when a packet of sound is to go out: so late that the latest comes in time.
+// What comes in lumps goes out evenly, or browsers would add a buffer of their own for
+// the lumps, and sound and picture part.
+func (l *lag) due(au *media.AccessUnit) time.Time {
+	if !l.known {
+		return au.Arrived
+	}
+	return l.epoch.Add(au.PTS + l.first + l.late)
 }

@@ -54,6 +54,27 @@ func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
 	}
 }
 
+func TestSoundThatComesInLumpsGoesOutEvenly(t *testing.T) {
+	const period = 20 * time.Millisecond
+	const lump = 700 * time.Millisecond
+	begin := time.Now()
+	var l lag
+	var last time.Time
+	for at := time.Duration(0); at < 10*time.Second; at += period {
+		l.picture(&media.AccessUnit{PTS: at}, begin.Add(at))
+		there := begin.Add(at + lump - at%lump)
+		heard := &media.AccessUnit{PTS: at, Arrived: there}
+		l.sound(heard)
+		due := l.due(heard)
+		if at > 5*time.Second {
+			if due.Before(there.Add(-time.Millisecond)) || due.Sub(last) != period {
+				t.Fatalf("what came after %v goes out %v later, %v after the one before", there.Sub(begin), due.Sub(there), due.Sub(last))
+			}
+		}
+		last = due
+	}
+}
+
 func TestTheDelayThatBrowsersAreToldFits(t *testing.T) {
 	for late, want := range map[time.Duration]int{-soundTakes: 0, -time.Hour: 0, 0: int(soundTakes.Milliseconds()) / 10, lagMost: int((lagMost + soundTakes).Milliseconds()) / 10, time.Hour: 0xff0} {
 		p := playInSync(late)

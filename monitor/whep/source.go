@@ -105,11 +105,12 @@ func (s *source) there(au *media.AccessUnit) time.Time {
 	return au.Arrived
 }
 
-// heard looks at a packet of the stream's sound.
-func (s *source) heard(au *media.AccessUnit) {
+// heard looks at a packet of the stream's sound, and says when it is to go out.
+func (s *source) heard(au *media.AccessUnit) (due time.Time) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.lag.sound(au)
-	s.mu.Unlock()
+	return s.lag.due(au)
 }
 
 // hints are how a source's pictures are best shown.

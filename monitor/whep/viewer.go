@@ -197,14 +197,32 @@ func (v *viewer) play(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		v.source.heard(&au)
+		if !waitFor(ctx, v.source.heard(&au)) {
+			return
+		}
 		if v.sound.send([][]byte{au.Data}, rtpTime(au.PTS, audioRate)) != nil {
 			return
 		}
 		reported = v.report(v.sound, &au, reported)
-		if sub.Lag() > tooLate {
+		if sub.Lag() > tooLate+lagMost {
 			sub.SkipToLive()
 		}
+	}
+}
+
+// waitFor waits until due, which is never far off. It reports whether ctx is not done.
+func waitFor(ctx context.Context, due time.Time) bool {
+	wait := min(time.Until(due), lagMost)
+	if wait < time.Millisecond {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -57,6 +57,8 @@ test('each stream comes by the best way that this page has', () => {
 	expect(wayOf({ ok: false, frames: true }, true)).toBe('WebCodecs');
 	expect(wayOf({ ok: false, frames: true }, false)).toBe('');
 	expect(wayOf({ ok: false }, true)).toBe('');
+	expect(wayOf({ ok: true, frames: true, sparse: true }, true, true)).toBe('WebRTC'); // its key pictures are whole
+	expect(wayOf({ ok: false, frames: true }, true, true)).toBe('WebCodecs');
 	expect(whyNot({ ok: false, why: 'It has B-frames.', frames: true }, false)).toBe('It has B-frames. By https, Chrome and Edge can show it.');
 	expect(whyNot({ ok: false, why: 'There is no picture.' }, true)).toBe('There is no picture.');
 });

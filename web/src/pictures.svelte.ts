@@ -10,10 +10,11 @@ export type Way = 'WebRTC' | 'WebCodecs';
 
 /**
  * The best way for a stream on this page: WebRTC, which costs least; WebCodecs for what
- * it can't carry, or only a part of; '' when there is none.
+ * it can't carry, or only a part of; '' when there is none. Key pictures it carries
+ * of every stream that it takes at all.
  */
-export function wayOf(watch: Watch, able = canDecode()): Way | '' {
-	if (watch.frames && able && (!watch.ok || watch.sparse)) return 'WebCodecs';
+export function wayOf(watch: Watch, able = canDecode(), keys = false): Way | '' {
+	if (watch.frames && able && (!watch.ok || (watch.sparse && !keys))) return 'WebCodecs';
 	return watch.ok ? 'WebRTC' : '';
 }
 
@@ -40,14 +41,14 @@ export class Picture {
 	#leaving: ReturnType<typeof setTimeout> | undefined;
 	#asking: ReturnType<typeof setTimeout> | undefined;
 
-	constructor(stream: string, way: Way) {
+	constructor(stream: string, way: Way, keys: boolean) {
 		this.#stream = stream;
 		this.way = way;
 		const changed = (p: Playing) => {
 			this.playing = p;
 			if (way === 'WebCodecs' && p.state === 'refused') pictures.cannot = new Set([...pictures.cannot, stream]);
 		};
-		this.player = way === 'WebCodecs' ? new WebCodecsPlayer(stream, changed) : new WhepPlayer(`/whep/${encodeURIComponent(stream)}`, changed);
+		this.player = way === 'WebCodecs' ? new WebCodecsPlayer(stream, changed) : new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keys ? '?pictures=key' : ''}`, changed);
 	}
 
 	/** How old the picture on the screen is, where the player knows. */
@@ -124,11 +125,11 @@ class Pictures {
 		});
 	}
 
-	/** The picture of a stream for a user, who says leave when done. */
-	show(stream: string, user: symbol, way: Way = 'WebRTC'): { picture: Picture; leave: () => void } {
-		const name = `${way} ${stream}`;
+	/** The picture of a stream for a user, who says leave when done; keys: by WebRTC, its key pictures only. */
+	show(stream: string, user: symbol, way: Way = 'WebRTC', keys = false): { picture: Picture; leave: () => void } {
+		const name = `${way} ${keys ? 'key' : 'every'} ${stream}`;
 		let picture = this.#all.get(name);
-		if (!picture) this.#all.set(name, (picture = new Picture(stream, way)));
+		if (!picture) this.#all.set(name, (picture = new Picture(stream, way, keys)));
 		const shown = picture;
 		shown.use(user);
 		return { picture: shown, leave: () => shown.leave(user, () => this.#all.delete(name)) };

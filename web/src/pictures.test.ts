@@ -44,3 +44,16 @@ test('a picture that is wanted again soon was never dropped', () => {
 	expect(log).toEqual(['start /whep/cam%202', 'stop /whep/cam%202', 'start /whep/cam%202']);
 	vi.advanceTimersByTime(10_000);
 });
+
+test('who wants key pictures only has a connection of their own', () => {
+	const [tile, preview] = [Symbol(), Symbol()];
+	const few = pictures.show('cam 3', tile, 'WebRTC', true);
+	const all = pictures.show('cam 3', preview);
+	expect(log).toEqual(['start /whep/cam%203?pictures=key', 'start /whep/cam%203']);
+	expect(few.picture).not.toBe(all.picture);
+	few.leave();
+	vi.advanceTimersByTime(10_000);
+	expect(log.slice(2)).toEqual(['stop /whep/cam%203?pictures=key']);
+	all.leave();
+	vi.advanceTimersByTime(10_000);
+});

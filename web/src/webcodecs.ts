@@ -2,6 +2,7 @@
 // and are decoded here (WebCodecs), into a track that a <video> shows. Only pages that
 // are secure may, and only some browsers can.
 import { bytes, Pacer, unit, type Coding, type Decoder, type Unit } from './frames';
+import { Voice } from './voice';
 import { off, type Playing } from './whep';
 
 const openTimeout = 8000;
@@ -17,10 +18,10 @@ export function canDecode(): boolean {
 	return window.isSecureContext && 'VideoDecoder' in window && 'MediaStreamTrackGenerator' in window;
 }
 
-interface Generator<T> extends MediaStreamTrack {
-	writable: WritableStream<T>;
+interface Generator extends MediaStreamTrack {
+	writable: WritableStream<VideoFrame>;
 }
-declare const MediaStreamTrackGenerator: new (init: { kind: string }) => Generator<VideoFrame> & Generator<AudioData>;
+declare const MediaStreamTrackGenerator: new (init: { kind: string }) => Generator;
 
 export class WebCodecsPlayer {
 	#url: string;
@@ -141,8 +142,8 @@ class Show {
 	readonly media = new MediaStream();
 	#failed: () => void;
 	#pacer = new Pacer();
-	#video: Line<VideoFrame> | null = null;
-	#audio: Line<AudioData> | null = null;
+	#video: Line | null = null;
+	#audio: Voice | null = null;
 	#picture: VideoDecoder | null = null;
 	#hearing: AudioDecoder | null = null;
 	#waiting: Promise<string> | null = null;
@@ -178,13 +179,13 @@ class Show {
 		if (!v) return 'The stream has no picture that a browser can decode.';
 		const able = await VideoDecoder.isConfigSupported(v).catch(() => null);
 		if (!able?.supported) return `This browser can’t decode ${coding.video!.codec}.`;
-		this.#video ??= new Line<VideoFrame>('video', this.media, this.#pacer, (f) => this.#shown(f), () => (this.sound ? soundTakes : 0));
+		this.#video ??= new Line(this.media, this.#pacer, (f) => this.#shown(f), () => (this.sound ? soundTakes : 0));
 		this.#picture ??= new VideoDecoder({ output: (f) => this.#video?.push(f), error: this.#failed });
 		this.#picture.configure(v);
 		const a = coding.audio && audioConfig(coding.audio);
 		const hears = a && (await AudioDecoder.isConfigSupported(a).catch(() => null));
 		if (a && hears?.supported) {
-			this.#audio ??= new Line<AudioData>('audio', this.media, this.#pacer, () => {}, () => 0);
+			this.#audio ??= new Voice(this.media, (pts) => this.#pacer.due(pts));
 			this.#hearing ??= new AudioDecoder({ output: (d) => this.#audio?.push(d), error: () => (this.#hearing = null) });
 			this.#hearing.configure(a);
 		}
@@ -237,19 +238,19 @@ function audioConfig(d: Decoder): AudioDecoderConfig {
 	return { codec: d.codec, description: bytes(d.description), sampleRate: d.sampleRate ?? 48_000, numberOfChannels: d.channels || 2 };
 }
 
-/** Decoded pictures, or sound, on their way to a track: each is written when it is due. */
-class Line<T extends VideoFrame | AudioData> {
-	#track: Generator<T>;
-	#writer: WritableStreamDefaultWriter<T>;
+/** Decoded pictures on their way to a track: each is written when it is due. */
+class Line {
+	#track: Generator;
+	#writer: WritableStreamDefaultWriter<VideoFrame>;
 	#pacer: Pacer;
-	#shown: (t: T) => void;
+	#shown: (f: VideoFrame) => void;
 	#later: () => number;
-	#queue: T[] = [];
+	#queue: VideoFrame[] = [];
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
 
-	constructor(kind: 'video' | 'audio', media: MediaStream, pacer: Pacer, shown: (t: T) => void, later: () => number) {
-		this.#track = new MediaStreamTrackGenerator({ kind }) as unknown as Generator<T>;
+	constructor(media: MediaStream, pacer: Pacer, shown: (f: VideoFrame) => void, later: () => number) {
+		this.#track = new MediaStreamTrackGenerator({ kind: 'video' });
 		this.#writer = this.#track.writable.getWriter();
 		this.#writer.closed.catch(() => {});
 		this.#pacer = pacer;
@@ -258,37 +259,37 @@ class Line<T extends VideoFrame | AudioData> {
 		media.addTrack(this.#track);
 	}
 
-	push(t: T) {
-		if (this.#closed) return t.close();
-		if (this.#track.kind === 'video') this.#pacer.ready(t.timestamp / 1000, performance.now());
-		this.#queue.push(t);
+	push(f: VideoFrame) {
+		if (this.#closed) return f.close();
+		this.#pacer.ready(f.timestamp / 1000, performance.now());
+		this.#queue.push(f);
 		while (this.#queue.length > mostWaiting) this.#queue.shift()!.close();
 		this.#run();
 	}
 
 	#run() {
 		clearTimeout(this.#timer);
-		for (let t = this.#queue[0]; t; t = this.#queue[0]) {
+		for (let f = this.#queue[0]; f; f = this.#queue[0]) {
 			const now = performance.now();
-			const due = this.#pacer.due(t.timestamp / 1000) + this.#later();
+			const due = this.#pacer.due(f.timestamp / 1000) + this.#later();
 			if (due > now + 1) {
 				this.#timer = setTimeout(() => this.#run(), Math.min(due - now, 1000));
 				return;
 			}
 			this.#queue.shift();
 			if (now - due > tooLate && this.#queue.length > 0) {
-				t.close(); // a newer one is there: what is old is not shown
+				f.close(); // a newer one is there: what is old is not shown
 				continue;
 			}
-			this.#shown(t);
-			this.#writer.write(t).catch(() => {});
+			this.#shown(f);
+			this.#writer.write(f).catch(() => {});
 		}
 	}
 
 	close() {
 		this.#closed = true;
 		clearTimeout(this.#timer);
-		for (const t of this.#queue.splice(0)) t.close();
+		for (const f of this.#queue.splice(0)) f.close();
 		this.#writer.close().catch(() => {});
 		this.#track.stop();
 	}

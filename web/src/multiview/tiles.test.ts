@@ -51,6 +51,7 @@ async function settle() {
 
 beforeEach(() => {
 	vi.useFakeTimers();
+	vi.stubGlobal('IntersectionObserver', undefined); // all is in sight
 	vi.stubGlobal('fetch', () => Promise.reject(new Error('no server in this test')));
 	localStorage.clear();
 	played.stuck.length = 0;

@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"obvan/control"
+)
+
+// sight is which tiles of the panel are where they can be seen, or nearly so, which of
+// them are not, and the streams that the page has asked for.
+type sight struct {
+	Near, Far, Asked []string
+}
+
+const inSight = `(() => {
+	const at = {Near: [], Far: [], Asked: performance.getEntriesByType('resource').map(r => new URL(r.name).pathname.split('/')).filter(p => p[1] === 'whep').map(p => p[2])};
+	for (const tile of document.querySelectorAll('[data-source]')) {
+		const box = tile.querySelector('.picture').getBoundingClientRect();
+		(box.bottom > -200 && box.top < innerHeight + 200 ? at.Near : at.Far).push(tile.dataset.source);
+	}
+	return at;
+})()`
+
+// lookedAt waits until each of these feeds has so many viewers.
+func (s *studio) lookedAt(within time.Duration, viewers int, feeds ...string) {
+	s.t.Helper()
+	s.await(within, fmt.Sprintf("%v: viewers: %d", feeds, viewers), func(st control.State) bool {
+		return !slices.ContainsFunc(feeds, func(id string) bool { return feedOf(st, id).Viewers != viewers })
+	})
+}
+
+func TestOnlyTilesInSightAreSent(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-demo")
+	feeds := []string{"cam1", "cam2", "cam3", "cam4"}
+	for n := range 8 {
+		feeds = append(feeds, fmt.Sprintf("more%d", n))
+		s.do("feed.add", map[string]any{"id": feeds[4+n], "name": feeds[4+n], "url": fmt.Sprintf("demo://cam%d", 1+n%4)})
+	}
+	s.live(10*time.Second, feeds...)
+	b := s.open(400, 500)
+	b.until(8*time.Second, `[...document.querySelectorAll('[data-source] video')].filter(v => v.currentTime > 0).length > 0 && document.querySelectorAll('[data-source]').length === 12`)
+	var at sight
+	b.eval(inSight, &at)
+	t.Logf("%+v", at)
+	if len(at.Near) == 0 || len(at.Far) < 4 {
+		t.Fatal("the window is not as this test wants it")
+	}
+	for _, id := range at.Far {
+		if slices.Contains(at.Asked, id) {
+			t.Errorf("%s was asked for, though it is out of sight", id)
+		}
+	}
+	s.lookedAt(3*time.Second, 0, at.Far...)
+	s.lookedAt(3*time.Second, 1, at.Near...)
+
+	last := at.Far[len(at.Far)-1]
+	b.eval(`document.querySelector('[data-source="`+last+`"]').scrollIntoView()`, nil)
+	s.lookedAt(5*time.Second, 1, last)
+	b.eval(inSight, &at)
+	s.lookedAt(8*time.Second, 0, at.Far...) // also those that were in sight
+}
+
+func TestTilesOfTheMultiviewPlayKeyPicturesOnly(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-demo")
+	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
+	s.cut("cam1")
+	b := newBrowser(t, 1280, 720)
+	b.do(chromedp.Navigate(s.url("/multiview/program#token=" + token)))
+	b.until(8*time.Second, `document.querySelector('.view video')?.currentTime > 0.3`)
+	var at sight
+	b.eval(inSight, &at)
+	if asked := slices.Compact(at.Asked); !slices.Equal(asked, []string{"program"}) {
+		t.Errorf("behind the program in large, %v are asked for", asked)
+	}
+	b.do(chromedp.KeyEvent(kb.Escape))
+	b.until(8*time.Second, `[...document.querySelectorAll('.cell video')].filter(v => v.currentTime > 0.3).length >= 5`)
+	b.do(chromedp.KeyEvent("e"))
+	b.until(5*time.Second, `[...document.querySelectorAll('.cell')].filter(c => c.innerText.includes('key pictures') && c.querySelector('video').videoWidth > 0).length === 4`)
+	var shown struct {
+		Program float64
+		Tiles   []float64
+		Words   string
+	}
+	b.eval(`(async () => {
+		const cells = [...document.querySelectorAll('.cell')];
+		const count = () => cells.map(c => c.querySelector('video').getVideoPlaybackQuality().totalVideoFrames);
+		const before = count();
+		await new Promise(r => setTimeout(r, 2200));
+		const more = count().map((n, i) => n - before[i]);
+		return {Program: more[1], Tiles: more.slice(2), Words: document.body.innerText};
+	})()`, &shown)
+	t.Logf("in 2.2 s: program %.0f pictures, tiles %.0f", shown.Program, shown.Tiles)
+	for n, pictures := range shown.Tiles { // the demo cameras send a key picture each second
+		if pictures < 1 || pictures > 4 || shown.Program < 5*pictures {
+			t.Errorf("tile %d shows %.0f pictures, program %.0f", n+1, pictures, shown.Program)
+		}
+	}
+	b.until(time.Second, `!document.body.innerText.includes('Standing still')`)
+	b.screenshot("multiview-key-pictures")
+}

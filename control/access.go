@@ -165,10 +165,11 @@ const elsewhereAddr = "0.0.0.0:0"
 
 // remote is the host:port a request comes from. A proxy on this machine speaks for
 // others, who have not the rights of this machine: they are who it says came to it,
-// which is last in the header (RFC 7239, 5.2, for the one of its own).
+// which is last in the header (RFC 7239, 5.2, for the one of its own). So does a browser
+// on this machine for a page whose name was made to lead here: it asks by that name.
 func remote(r *http.Request) string {
 	passed := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
-	if !loopback(r.RemoteAddr) || passed == "" && r.Header.Get("Forwarded") == "" {
+	if !loopback(r.RemoteAddr) || passed == "" && r.Header.Get("Forwarded") == "" && asksHere(r.Host) {
 		return r.RemoteAddr
 	}
 	last := address(strings.TrimSpace(passed[strings.LastIndexByte(passed, ',')+1:]))
@@ -176,6 +177,17 @@ func remote(r *http.Request) string {
 		return elsewhereAddr
 	}
 	return netip.AddrPortFrom(last, 0).String()
+}
+
+// asksHere reports whether a request's Host is a name that only this machine has for
+// itself.
+func asksHere(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	addr, err := netip.ParseAddr(name)
+	return name == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // loopback reports whether a peer is on this machine.

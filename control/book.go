@@ -186,7 +186,7 @@ func (b *book) edit(ctx context.Context, change func(*kept, *secrets) error) err
 	b.mu.Unlock()
 	// Secrets first: a feed without its key would be open, a key without its feed
 	// harms nobody.
-	err := errors.Join(b.save("secrets.json", 0o600, oldSecrets, newSecrets), b.save("show.json", 0o644, oldKept, newKept))
+	err := errors.Join(b.save("secrets.json", 0o600, oldSecrets, newSecrets), b.save("show.json", 0o600, oldKept, newKept))
 	if err != nil {
 		b.log.Error("the show could not be saved", "err", err)
 		return fmt.Errorf("%w: %w", errNotSaved, err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -227,6 +228,19 @@ func TestTURNServersAreNamedToWhoMayUseThem(t *testing.T) {
 		_, _, header := h.ask(t, "OPTIONS", c.path, "", "Authorization", "Bearer "+c.key)
 		if named := strings.Contains(header.Get("Link"), "turn:t.example"); named != c.named {
 			t.Errorf("%s with %q: Link %q", c.path, c.key, header.Get("Link"))
+		}
+	}
+}
+
+func TestAPageWhoseNameLeadsHereHasNotTheRightsOfThisMachine(t *testing.T) {
+	for host, here := range map[string]bool{
+		"localhost:8080": true, "localhost": true, "127.0.0.1:8080": true, "127.0.0.1": true, "[::1]:8080": true, "[::1]": true,
+		"evil.example:8080": false, "evil.example": false, "localhost.evil.example": false, "192.0.2.7:8080": false, "": false, "[": false,
+	} {
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:5000", host
+		if got := loopback(remote(r)); got != here {
+			t.Errorf("%q has the rights of this machine: %v", host, got)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func TestSecretsAreForTheOwnerOnly(t *testing.T) {
 		t.Skip("no modes there")
 	}
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
-	for name, mode := range map[string]os.FileMode{"secrets.json": 0o600, "as-run.jsonl": 0o600, "show.json": 0o644} {
+	for name, mode := range map[string]os.FileMode{"secrets.json": 0o600, "as-run.jsonl": 0o600, "show.json": 0o600} {
 		info, err := os.Stat(filepath.Join(h.dir, name))
 		if err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v", name, info.Mode(), err)

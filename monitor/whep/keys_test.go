@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/rtcp"
-
 	"obvan/internal/testkit"
 	"obvan/media"
 )
@@ -70,8 +68,7 @@ func TestAViewerOfKeyPicturesThatAsksAgainGetsOneKeyPicture(t *testing.T) {
 	}
 	p := d.watch("cam1" + keysOf)
 	p.await(1)
-	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
-	testkit.Eventually(t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.got()) >= 2 }, "the key picture comes again")
+	p.askUntil(2)
 	cam.shoot(false)
 	cam.shoot(true)
 	key := cam.shoot(true)

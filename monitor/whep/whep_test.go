@@ -87,6 +87,14 @@ func TestAFeedThatLeavesEndsItsViewersOnly(t *testing.T) {
 	}
 }
 
+// askUntil asks for a key picture until there are n pictures.
+func (p *player) askUntil(n int) []picture {
+	p.t.Helper()
+	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
+	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.got()) >= n }, "pictures come again, %d in all", n)
+	return p.got()
+}
+
 func TestABrowserThatAsksGetsTheNewestKeyPictureAgain(t *testing.T) {
 	d := newDesk(t)
 	cam := d.camera("cam1")
@@ -96,9 +104,7 @@ func TestABrowserThatAsksGetsTheNewestKeyPictureAgain(t *testing.T) {
 	}
 	p := d.watch("cam1")
 	p.await(6)
-	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
-	testkit.Eventually(t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.got()) >= 12 }, "the burst comes again")
-	got := p.got()
+	got := p.askUntil(12)
 	if !bytes.Equal(got[6].data, got[0].data) {
 		t.Fatal("the burst does not start with the key picture")
 	}

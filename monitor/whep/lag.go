@@ -11,6 +11,10 @@ const (
 	lagFirst  = time.Second           // a picture that begins to play may jump
 	lagStep   = 30 * time.Millisecond // less is not worth a jump of the picture
 	lagMost   = time.Second           // beyond, it is no live picture any more
+
+	// A small change is made step by step, one a picture: nobody sees or hears it.
+	lagSlide = 2 * time.Millisecond
+	lagJump  = 150 * time.Millisecond // a larger one is made at once
 )
 
 // lag finds how much later a stream's sound comes than the picture that it belongs
@@ -19,6 +23,7 @@ const (
 // held back for so long.
 type lag struct {
 	late  time.Duration
+	goal  time.Duration // where late is going
 	known bool          // late was measured
 	first time.Duration // of the pictures of the last window: when they were there, less PTS
 
@@ -40,6 +45,11 @@ func (l *lag) picture(au *media.AccessUnit, now time.Time) {
 		l.soonest = at
 	}
 	l.pictures++
+	if away := l.goal - l.late; away.Abs() > lagJump {
+		l.late = l.goal
+	} else {
+		l.late += min(max(away, -lagSlide), lagSlide)
+	}
 }
 
 func (l *lag) sound(au *media.AccessUnit) {
@@ -76,11 +86,13 @@ func (l *lag) since(au *media.AccessUnit, there time.Time) time.Duration {
 func (l *lag) judge(now time.Time) {
 	late := min(max(l.latest-l.soonest, -soundTakes), lagMost)
 	switch {
-	case !l.known || late > l.late+lagStep:
-		l.late, l.lower, l.known = late, 0, true
-	case late < l.late-lagStep:
+	case !l.known:
+		l.late, l.goal, l.known = late, late, true
+	case late > l.goal+lagStep:
+		l.goal, l.lower = late, 0
+	case late < l.goal-lagStep:
 		if l.lower++; l.lower >= 3 {
-			l.late, l.lower = late, 0
+			l.goal, l.lower = late, 0
 		}
 	default:
 		l.lower = 0

@@ -54,6 +54,27 @@ func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
 	}
 }
 
+func TestASmallChangeOfTheDelayIsMadeInSteps(t *testing.T) {
+	const period = time.Second / 30
+	begin := time.Now()
+	var l lag
+	for at := time.Duration(0); at < 12*time.Second; at += period {
+		late := 20 * time.Millisecond
+		if at > 5*time.Second {
+			late = 100 * time.Millisecond
+		}
+		before := l.late
+		l.picture(&media.AccessUnit{PTS: at}, begin.Add(at))
+		if step := l.late - before; step > lagSlide {
+			t.Fatalf("a step of %v", step)
+		}
+		l.sound(&media.AccessUnit{PTS: at, Arrived: begin.Add(at + late)})
+	}
+	if l.late != 100*time.Millisecond {
+		t.Fatalf("in the end: %v", l.late)
+	}
+}
+
 func TestSoundThatComesInLumpsGoesOutEvenly(t *testing.T) {
 	const period = 20 * time.Millisecond
 	const lump = 700 * time.Millisecond

@@ -3,8 +3,6 @@ package program
 import (
 	"log/slog"
 	"time"
-
-	"obvan/media"
 )
 
 const (
@@ -60,11 +58,10 @@ func (h *hold) keep(now time.Time) {
 // picture writes one held picture.
 func (h *hold) picture(now time.Time) {
 	p := &h.line.pictures
-	at, shown := p.last+h.every, p.shown+h.every
+	at := p.last + h.every
 	if h.skips {
-		data, err := h.line.follower.Next()
+		err := h.line.repeat(h.every, now)
 		if err == nil {
-			h.line.write(media.AccessUnit{Data: data, Arrived: now}, at, max(shown, at))
 			return
 		}
 		h.log.Info("held picture is the key frame", "err", err)

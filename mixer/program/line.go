@@ -86,14 +86,19 @@ func (l *line) splice(pictures []media.AccessUnit) {
 		l.zero = newest.Arrived.Add(-burst)
 	}
 	p := &l.pictures
+	before := p.period
 	p.period = period(&(*tracks)[tracks.Video()], pictures)
 	wall := l.at(newest.Arrived)
 	end := wall
 	if l.begun() {
 		end = max(wall, p.last+tick+burst)
-		// A little late is closed up, a real gap stays one: sound and picture would
-		// part otherwise.
-		if late := end - (p.last + p.period + burst); late > 0 && late < closable {
+		late := func() time.Duration { return end - (p.last + p.period + burst) }
+		if late() >= closable {
+			l.bridge(end-burst-p.period, before, newest.Arrived)
+		}
+		// A little late is closed up. A real gap that can't be held stays one: sound and
+		// picture would part otherwise.
+		if late := late(); late > 0 && late < closable {
 			end -= late
 		}
 	}
@@ -112,6 +117,28 @@ func (l *line) splice(pictures []media.AccessUnit) {
 		l.place(au)
 	}
 	p.lead = 0
+}
+
+// bridge holds the picture until a moment, where a source that goes off air has been
+// late: nobody downstream sees a gap.
+func (l *line) bridge(until, every time.Duration, now time.Time) {
+	until = min(until, l.pictures.last+maxCatchUp)
+	for l.follower != nil && l.pictures.last+every <= until {
+		if l.repeat(every, now) != nil {
+			return
+		}
+	}
+}
+
+// repeat writes a picture that repeats the last one.
+func (l *line) repeat(every time.Duration, now time.Time) error {
+	data, err := l.follower.Next()
+	if err != nil {
+		return err
+	}
+	at := l.pictures.last + every
+	l.write(media.AccessUnit{Data: data, Arrived: now}, at, max(l.pictures.shown+every, at))
+	return nil
 }
 
 // leave is called when a source goes off air. A source whose clock ran away from

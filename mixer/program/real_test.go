@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"obvan/hub"
 	"obvan/internal/testkit"
 	"obvan/mixer"
 	"obvan/mixer/program"
@@ -71,6 +72,66 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 	if want := units[len(units)-1].DTS; (length - want).Abs() > 200*time.Millisecond {
 		t.Errorf("%v of sound for %v of program", length, want)
 	}
+}
+
+// TestACutAwayFromALateCameraLeavesNoGap cuts from a camera whose pictures stopped a
+// moment ago, too short to be a fall.
+func TestACutAwayFromALateCameraLeavesNoGap(t *testing.T) {
+	ffmpeg := testkit.Tool(t, "ffmpeg")
+	red := film(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3")
+	blue := film(t, "blue", "s=640x360:r=30", "cabac=1:bframes=3:b-adapt=0:b-pyramid=normal:keyint=60:ref=4")
+	var units []unit
+	synctest.Test(t, func(t *testing.T) {
+		s := newStudio(t)
+		stop := make(chan struct{})
+		go blue.play(s.hub, "blue", stop)
+		pub, err := s.hub.Publish("red", hub.Origin{Proto: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pub.SetTracks(red.tracks)
+		s.Follow("red", mixer.Instant)
+		for n, au := range red.units[:60] {
+			time.Sleep(time.Second / 30)
+			if n >= 30 { // it hangs, and its clock goes on
+				au.DTS, au.PTS = au.DTS+400*time.Millisecond, au.PTS+400*time.Millisecond
+			}
+			if n == 30 {
+				time.Sleep(400 * time.Millisecond)
+			}
+			pub.Write(au)
+		}
+		time.Sleep(400 * time.Millisecond)
+		s.Follow("blue", mixer.Instant)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if on, _ := s.OnAir(); on != "blue" {
+			t.Fatalf("%q is on air", on)
+		}
+		close(stop)
+		pub.Close()
+		synctest.Wait()
+		units = s.written(0)
+	})
+	late := 0 // it was the camera's own gap: it stays
+	for i, last := 0, time.Duration(-1); i < len(units); i++ {
+		if !units[i].Video() {
+			continue
+		}
+		if last >= 0 && units[i].DTS-last > 45*time.Millisecond {
+			late++
+			t.Logf("a gap of %v at %v", units[i].DTS-last, last)
+		}
+		last = units[i].DTS
+	}
+	if late > 1 {
+		t.Errorf("%d gaps, one was the camera's", late)
+	}
+	file := filepath.Join(t.TempDir(), "program.flv")
+	if err := os.WriteFile(file, dump(units), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	decode(t, ffmpeg, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-")
 }
 
 // show is a show of some minutes: cuts, and cameras that die and come back.

@@ -145,6 +145,7 @@ func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
 		s.Follow("cam1", mixer.Instant)
 		s.SetBackups([]string{"cam2"})
 		both := func(d time.Duration, one, two sizes) { shootAll(d, map[*feed]sizes{a: one, b: two}) }
+		shootAll(time.Second, map[*feed]sizes{a: good}) // the program begins with it, not with whoever is first
 		both(5*time.Second, good, good)
 		both(15*time.Second, frozen, good)
 		s.expect("cam1", program.RungMixer, "")

@@ -20,6 +20,18 @@ func Limit(c *net.TCPConn, unsent int) {
 	})
 }
 
+// Narrow makes the receive buffers of the connections that l accepts from now on so
+// small: a far end that reads slowly has no store of seconds then.
+func Narrow(l *net.TCPListener, bytes int) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+	})
+}
+
 // Inspect asks how much the far end's kernel has not taken yet, and how far away it
 // is. ok is false when the system does not say.
 func Inspect(c *net.TCPConn) (unsent int, rtt time.Duration, ok bool) {

@@ -11,6 +11,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"obvan/internal/sock"
 )
 
 // Behaviour is how the sink treats a publisher. The zero value is a good server.
@@ -62,6 +64,14 @@ func Listen(addr string, config *tls.Config) (*Server, error) {
 		s.ln = tls.NewListener(ln, config)
 	}
 	return s, nil
+}
+
+// Narrow has the system keep no more than about so many bytes for who reads slowly. It
+// is for the time before the first connection.
+func (s *Server) Narrow(bytes int) {
+	if ln, ok := s.ln.(*net.TCPListener); ok {
+		sock.Narrow(ln, bytes)
+	}
 }
 
 // Addr is where it listens.

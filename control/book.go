@@ -25,6 +25,7 @@ type kept struct {
 	Name         string            `json:"name"`
 	Live         bool              `json:"live"`
 	Since        *time.Time        `json:"since,omitempty"`
+	OnAir        string            `json:"onAir,omitempty"` // on the program bus of a mixer that is a Resumer
 	Backups      []string          `json:"backups,omitempty"`
 	Falls        []program.Ill     `json:"falls,omitempty"`
 	BudgetMs     int               `json:"budgetMs,omitempty"`

@@ -19,7 +19,7 @@ import (
 // there; the others must be.
 type Rooms struct {
 	Hub       *hub.Hub
-	Mixer     mixer.Mixer // may be a FeedSetter
+	Mixer     mixer.Mixer // may be a FeedSetter, and a Resumer
 	Program   Program
 	Relay     Relay
 	Pulls     Pulls
@@ -72,6 +72,11 @@ type Program interface {
 // FeedSetter is a mixer that is told which feeds there are, also those that are away.
 type FeedSetter interface {
 	SetFeeds(feeds []string)
+}
+
+// Resumer is a mixer that forgets what was on air when the server dies: it is told.
+type Resumer interface {
+	Resume(source string)
 }
 
 // Options is what the process was told.

@@ -37,12 +37,13 @@ type told struct {
 	mu           sync.Mutex
 	mixer        mixer.State
 	program      program.State
-	destinations map[string]relay.State
+	destinations map[string]*fare
 	statuses     []relay.Status    // as the relay told them last
 	unfit        map[string]string // why the relay would not take a destination
 	warnings     map[string][]string
 	began        time.Time
-	firstToken   string // made at the first start, for the login link
+	firstToken   string        // made at the first start, for the login link
+	cut          chan struct{} // holds one token: the mixer has something else on its program bus
 }
 
 const sampleEvery = time.Second
@@ -67,7 +68,8 @@ func New(rooms Rooms, opts Options, log *slog.Logger) (*Studio, error) {
 	s.listLogos()
 	s.eyes = newEyes(rooms)
 	s.doors = newDoors(s)
-	s.told.destinations, s.told.unfit, s.told.began = map[string]relay.State{}, map[string]string{}, time.Now().UTC()
+	s.told.destinations, s.told.unfit, s.told.began = map[string]*fare{}, map[string]string{}, time.Now().UTC()
+	s.told.cut = make(chan struct{}, 1)
 	for _, c := range Commands() {
 		s.table[c.Name] = c
 	}
@@ -124,6 +126,7 @@ func (s *Studio) Run(ctx context.Context) error {
 	defer s.doors.close()
 	s.note(Info, "The studio starts.")
 	s.restore()
+	all.Go(func() { s.keepOnAir(ctx) })
 	s.doors.serving.Store(true)
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
@@ -184,6 +187,7 @@ func (s *Studio) restore() {
 	var k kept
 	var sec secrets
 	s.book.read(func(kept *kept, secrets *secrets) { k, sec = kept.clone(), secrets.clone() })
+	s.resume(&k) // before the feeds come, or the first of them is on air
 	for _, f := range k.Feeds {
 		if err := s.pull(f.ID, sec.Feeds[f.ID].URL); err != nil {
 			s.note(Error, "%s can't be pulled: %v.", f.Name, err)

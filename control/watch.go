@@ -1,11 +1,11 @@
 package control
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"obvan/ingest"
 	"obvan/mixer"
@@ -98,7 +98,7 @@ func (s *Studio) listDestinations() {
 		}
 	})
 	s.store.Update(func(st *State) { st.Destinations = list })
-	news := s.told.relayNews(list)
+	news := s.told.relayNews(list, time.Now())
 	s.told.mu.Unlock()
 	for _, n := range news {
 		s.note(n.Level, "%s", n.Text)
@@ -149,6 +149,12 @@ func (s *Studio) tellMixer(m mixer.State) (another bool) {
 	was := s.told.mixer
 	s.told.mixer = m
 	s.told.mu.Unlock()
+	if m.Program != was.Program {
+		select {
+		case s.told.cut <- struct{}{}:
+		default:
+		}
+	}
 	switch {
 	case m.Connected && !was.Connected:
 		s.note(Info, "The mixer (%s) is connected.", m.Kind)
@@ -180,6 +186,7 @@ func (s *Studio) tellProgram(p program.State) {
 	if p.Rung == was.Rung && p.OnAir == was.OnAir {
 		return
 	}
+	why := s.why(&p)
 	switch p.Rung {
 	case "mixer":
 		name := s.called(p.OnAir)
@@ -188,37 +195,22 @@ func (s *Studio) tellProgram(p program.State) {
 		}
 		s.note(Info, "%s is on air.", or(name, "The mixer"))
 	case "backup":
-		s.note(Warn, "The backup %s is on air: %s", s.called(p.OnAir), stop(or(p.Why, "the mixer's output is gone")))
+		s.note(Warn, "The backup %s is on air: %s", s.called(p.OnAir), stop(or(why, "the mixer's output is gone")))
 	case "held":
-		s.note(Warn, "The last picture is held on air: %s", stop(or(p.Why, "there is nothing else")))
+		s.note(Warn, "The last picture is held on air: %s", stop(or(why, "there is nothing else")))
 	}
 }
 
-// relayNews is what changed at the destinations. Connecting is no news, and neither
-// is retrying again. t.mu is held.
-func (t *told) relayNews(all []relay.Status) (news []LogEntry) {
-	for i := range all {
-		st := &all[i]
-		was := t.destinations[st.ID]
-		if st.State == was || st.State == relay.Connecting {
-			continue
-		}
-		t.destinations[st.ID] = st.State
-		say := func(level Level, format string, args ...any) {
-			news = append(news, LogEntry{Level: level, Text: fmt.Sprintf(format, args...)})
-		}
-		switch {
-		case st.State == relay.Live:
-			say(Info, "%s is live.", st.Name)
-		case st.State == relay.Retrying:
-			say(Warn, "%s", about(st.Name, or(st.Reason, "it is not reached and will be tried again")))
-		case st.State == relay.Refused:
-			say(Error, "%s", about(st.Name, or(st.Reason, "it refused the stream and gave no reason")))
-		case st.State == relay.Off && was != "":
-			say(Info, "%s is off.", st.Name)
-		}
+// why is what keeps the program off its target, with the target's name: the program
+// knows ids, and begins or ends its words with it.
+func (s *Studio) why(p *program.State) string {
+	if rest, first := strings.CutPrefix(p.Why, p.Target); first && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, ":")) {
+		return s.called(p.Target) + rest
 	}
-	return news
+	if rest, last := strings.CutSuffix(p.Why, " "+p.Target); last {
+		return rest + " " + s.called(p.Target)
+	}
+	return p.Why
 }
 
 // about is a reason as a sentence that says whose it is; many do already.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"obvan/hub"
 	"obvan/ingest"
@@ -16,6 +17,10 @@ import (
 
 // transition is the only one a mixer that decodes nothing can do.
 const transition = "cut"
+
+// resumeWithin is how long a source that was on air has to come back after a restart
+// while nothing else is on air. Encoders dial again within some seconds.
+const resumeWithin = 10 * time.Second
 
 // Program is what the mixer needs of the program stream; program.Program is one.
 type Program interface {
@@ -29,6 +34,7 @@ type Mixer struct {
 	program Program
 	log     *slog.Logger
 	wake    chan struct{} // the buses or the feeds changed
+	resumed chan struct{} // Resume was called
 
 	mu    sync.Mutex
 	feeds []string // known ones, which may be away
@@ -48,7 +54,7 @@ type buses struct {
 // feeds of h (every stream but hub.Program and ingest.Mixer), plus those that
 // SetFeeds names, which may be away.
 func New(h *hub.Hub, p Program, log *slog.Logger) *Mixer {
-	return &Mixer{hub: h, program: p, log: log, wake: make(chan struct{}, 1)}
+	return &Mixer{hub: h, program: p, log: log, wake: make(chan struct{}, 1), resumed: make(chan struct{}, 1)}
 }
 
 // SetFeeds names the known feeds. They are sources also while they are away. A source
@@ -64,6 +70,7 @@ func (m *Mixer) SetFeeds(feeds []string) {
 // Run follows the feeds and the program until ctx is done.
 func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 	var last mixer.State
+	var lost <-chan time.Time
 	for first := true; ; first = false {
 		hubChanged := m.hub.Changed()
 		onAir, moved := m.program.OnAir()
@@ -79,7 +86,38 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 		case <-hubChanged:
 		case <-moved:
 		case <-m.wake:
+		case <-m.resumed:
+			lost = time.After(resumeWithin)
+		case <-lost:
+			m.forgo()
 		}
+	}
+}
+
+// Resume puts a source on air that was there when the server died, unless somebody
+// has cut since. It may be away for now, on its way back like all others: which of
+// them is the first does not decide what is on air then.
+func (m *Mixer) Resume(source string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.buses.chosen {
+		return
+	}
+	m.follow(source, mixer.Instant)
+	select {
+	case m.resumed <- struct{}{}:
+	default:
+	}
+	m.tell()
+}
+
+// forgo gives a resumed source up that did not come, when nothing else is on air
+// either: any picture is better than none.
+func (m *Mixer) forgo() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.buses.chosen && m.buses.program == "" && m.buses.onAir == "" {
+		m.buses.pending = ""
 	}
 }
 

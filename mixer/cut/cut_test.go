@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"obvan/hub"
@@ -177,4 +178,55 @@ func TestTallyFollowsTheLadderAndTheBusDoesNot(t *testing.T) {
 	if s := state(); s.Program != "cam1" || s.Pending != "" {
 		t.Fatalf("state = %+v", s)
 	}
+}
+
+func TestWhatWasOnAirComesBackWhoeverIsFirst(t *testing.T) {
+	h, p, m := studio(t)
+	p.SetBackups([]string{"slate"})
+	m.SetFeeds([]string{"cam1", "cam2", "slate"})
+	m.Resume("cam2")
+	state := watch(t, m)
+	camera(t, h, "cam1")
+	camera(t, h, "slate")
+	testkit.Eventually(t, 5*time.Second, func() bool { return slices.Equal(state().OnAir, []string{"slate"}) }, "the backup bridges the wait")
+	if s := state(); s.Pending != "cam2" || s.Preview != "cam1" {
+		t.Fatalf("state = %+v", s)
+	}
+	camera(t, h, "cam2")
+	testkit.Eventually(t, 5*time.Second, func() bool { return state().Program == "cam2" }, "cam2 on air")
+}
+
+func TestWhoCutsBeforeWhatWasOnAirIsBackHasTheLastWord(t *testing.T) {
+	h, _, m := studio(t)
+	m.SetFeeds([]string{"cam1", "cam2"})
+	state := watch(t, m)
+	m.Resume("cam2")
+	camera(t, h, "cam1")
+	if err := m.Cut(t.Context(), "cam1", mixer.Instant); err != nil {
+		t.Fatal(err)
+	}
+	m.Resume("cam2")
+	camera(t, h, "cam2")
+	testkit.Eventually(t, 5*time.Second, func() bool { return state().Program == "cam1" }, "cam1 on air")
+	if s := state(); s.Pending != "" {
+		t.Fatalf("state = %+v", s)
+	}
+}
+
+func TestWhatWasOnAirIsNotWaitedForForeverOverNoPicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, m := studio(t)
+		m.SetFeeds([]string{"cam1", "cam2"})
+		state := watch(t, m)
+		m.Resume("cam2")
+		camera(t, h, "cam1")
+		time.Sleep(9 * time.Second)
+		if s := state(); s.Program != "" || s.Pending != "cam2" {
+			t.Fatalf("state = %+v", s)
+		}
+		time.Sleep(2 * time.Second)
+		if s := state(); s.Program != "cam1" {
+			t.Fatalf("state = %+v", s)
+		}
+	})
 }

@@ -1,0 +1,63 @@
+package control
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"obvan/mixer/program"
+	"obvan/relay"
+)
+
+func TestADestinationThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
+	t0 := time.Now()
+	told := told{destinations: map[string]*fare{}}
+	var log []string
+	say := func(after time.Duration, states ...relay.State) {
+		for _, state := range states {
+			for _, n := range told.relayNews([]relay.Status{{Destination: relay.Destination{ID: "tw", Name: "Twitch"}, State: state, Reason: "Twitch closed the connection"}}, t0.Add(after)) {
+				log = append(log, n.Text)
+			}
+		}
+	}
+	for n := range 30 {
+		say(time.Duration(n)*10*time.Second, relay.Connecting, relay.Live, relay.Retrying)
+	}
+	if len(log) != 9 || !strings.HasPrefix(log[8], "Twitch comes and goes.") {
+		t.Fatalf("log = %q", log)
+	}
+	say(320*time.Second, relay.Connecting, relay.Live)
+	say(349*time.Second, relay.Live)
+	if len(log) != 9 {
+		t.Fatalf("log = %q", log)
+	}
+	say(351*time.Second, relay.Live, relay.Live)
+	say(400*time.Second, relay.Retrying)
+	if want := []string{"Twitch is live, and steady again.", "Twitch closed the connection."}; !slices.Equal(log[9:], want) {
+		t.Fatalf("log = %q", log)
+	}
+	// What somebody does is always said.
+	say(401*time.Second, relay.Off, relay.Live, relay.Refused)
+	if want := []string{"Twitch is off.", "Twitch is live.", "Twitch closed the connection."}; !slices.Equal(log[11:], want) {
+		t.Fatalf("log = %q", log)
+	}
+}
+
+func TestTheLogCallsCamerasByTheirNames(t *testing.T) {
+	h := open(t)
+	h.do(t, "feed.add", `{"id":"a","name":"Stage left"}`)
+	h.do(t, "feed.add", `{"id":"b","name":"Stage right"}`)
+	for why, want := range map[string]string{
+		"a sends no picture":                  "Stage left sends no picture.",
+		"a: the picture is frozen":            "Stage left: the picture is frozen.",
+		"waiting for the next key frame of a": "waiting for the next key frame of Stage left.",
+		"another thing":                       "another thing.",
+	} {
+		h.ProgramChanged(program.State{Rung: "mixer", OnAir: "a", Target: "a"})
+		h.ProgramChanged(program.State{Rung: "backup", OnAir: "b", Target: "a", Why: why})
+		if !h.logged("The backup Stage right is on air: " + want) {
+			t.Errorf("%q: %v", why, h.now().Log)
+		}
+	}
+}

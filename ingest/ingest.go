@@ -136,6 +136,9 @@ func (f *Feed) SetTracks(tracks media.Tracks) {
 	f.Publisher.SetTracks(tracks)
 }
 
+// Aligned is told that the protocol has put sound and picture together.
+func (f *Feed) Aligned() { f.clock.Aligned() }
+
 // Write mends the unit's times and passes it on.
 func (f *Feed) Write(au media.AccessUnit) {
 	if len(au.Data) == 0 {

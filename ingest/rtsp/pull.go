@@ -97,6 +97,7 @@ type health struct {
 }
 
 func (p *puller) SetTracks(tracks media.Tracks) { p.feed.SetTracks(tracks) }
+func (p *puller) Aligned()                      { p.feed.Aligned() }
 
 func (p *puller) Write(au media.AccessUnit) {
 	p.feed.Write(au)

@@ -50,6 +50,7 @@ type session struct {
 }
 
 func (se *session) SetTracks(tracks media.Tracks) { se.feed.SetTracks(tracks) }
+func (se *session) Aligned()                      { se.feed.Aligned() }
 func (se *session) Write(au media.AccessUnit)     { se.feed.Write(au) }
 
 func (se *session) silent(now time.Time) bool {

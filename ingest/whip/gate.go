@@ -57,6 +57,15 @@ func (g *gate) SetTracks(tracks media.Tracks) {
 	}
 }
 
+// Aligned implements rtp.Sink.
+func (g *gate) Aligned() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.feed.Aligned()
+	}
+}
+
 // Write implements rtp.Sink.
 func (g *gate) Write(au media.AccessUnit) {
 	g.mu.Lock()

@@ -106,6 +106,10 @@ func (r *Repairer) Reset(tracks media.Tracks) {
 	r.drift.restart()
 }
 
+// Aligned is told that sound and picture are together from here on as they come, by
+// more than a guess.
+func (r *Repairer) Aligned() { r.drift = drift{} }
+
 // Fix mends au's times in place.
 func (r *Repairer) Fix(au *media.AccessUnit) {
 	if au.Track < 0 || au.Track >= len(r.tracks) {

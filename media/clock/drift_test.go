@@ -114,3 +114,27 @@ func TestAJumpDoesNotUndoWhatADriftCost(t *testing.T) {
 		t.Errorf("%v apart, %v", worst, r.Counts.Map())
 	}
 }
+
+func TestWhatTheProtocolPutTogetherStaysTogether(t *testing.T) {
+	const told = 6 * second // when the device says how its clocks compare
+	r := newRepairer()
+	units := both(30, func(track int, at time.Duration) time.Duration {
+		if track == audio && at < told {
+			return at - 25*time.Millisecond
+		}
+		return at
+	})
+	aligned := false
+	for _, u := range units {
+		if !aligned && u.arrived >= told {
+			aligned = true
+			r.Aligned()
+		}
+		if off := fix(r, u).PTS - u.arrived; u.arrived > told+time.Second && off.Abs() > 2*time.Millisecond {
+			t.Fatalf("at %v track %d is %v off, %v", u.arrived, u.track, off, r.Counts.Map())
+		}
+	}
+	if n := r.Counts.Map()["drift"]; n > 0 {
+		t.Errorf("%d drifts", n)
+	}
+}

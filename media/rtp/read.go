@@ -176,8 +176,12 @@ func (r *Reader) Begins(i int, timestamp uint32) {
 
 // align moves the sound to the picture.
 func (r *Reader) align() {
-	if len(r.times) == 2 {
-		r.times[1].origin += r.reports.offset(&r.times[0], &r.times[1])
+	if len(r.times) != 2 {
+		return
+	}
+	if off := r.reports.offset(&r.times[0], &r.times[1]); off != 0 {
+		r.times[1].origin += off
+		r.sink.Aligned()
 	}
 }
 

@@ -34,6 +34,9 @@ const lead = 500 * time.Millisecond
 type Sink interface {
 	SetTracks(media.Tracks)
 	Write(media.AccessUnit)
+	// Aligned says that from here on sound and picture are together by the sender's
+	// word: what their times told before does not count.
+	Aligned()
 }
 
 // duration and ticks convert between an RTP clock and time, without an overflow

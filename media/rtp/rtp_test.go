@@ -48,6 +48,8 @@ type stream struct {
 	units       []media.AccessUnit
 }
 
+func (s *stream) Aligned() {}
+
 func (s *stream) SetTracks(t media.Tracks) { s.generations = append(s.generations, t) }
 func (s *stream) Write(au media.AccessUnit) {
 	au.Tracks = &s.generations[len(s.generations)-1]

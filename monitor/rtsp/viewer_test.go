@@ -26,6 +26,8 @@ type viewer struct {
 	ended  chan error
 }
 
+func (v *viewer) Aligned() {}
+
 func (v *viewer) SetTracks(media.Tracks) {}
 func (v *viewer) Write(au media.AccessUnit) {
 	v.mu.Lock()

@@ -54,6 +54,8 @@ type publisher struct {
 	tracks media.Tracks
 }
 
+func (p *publisher) Aligned() {}
+
 func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {

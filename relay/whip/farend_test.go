@@ -51,6 +51,8 @@ type publisher struct {
 	mu     sync.Mutex
 }
 
+func (p *publisher) Aligned() {}
+
 func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {

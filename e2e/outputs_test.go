@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,12 @@ func received(t *testing.T, path string) {
 		t.Errorf("colours received: %v", colours)
 	}
 	tags := readFLV(t, path)
+	// ffmpeg's RTSP reader leaves the second picture without a time now and then ("Timestamps
+	// are unset"), and its FLV writer makes 0 of that.
+	if v := pick(tags, true); len(v) > 1 && v[0].dts == 0 && v[1].dts == 0 {
+		t.Log("ffmpeg gave two pictures the time 0")
+		tags = slices.DeleteFunc(tags, func(g tag) bool { return g.video && !g.config && g.key && g.dts == 0 })
+	}
 	line := checkTimeline(t, tags, period+2*time.Millisecond)
 	if len(line.gaps) > 0 || line.pictures < 300 {
 		t.Errorf("%d pictures, gaps: %v", line.pictures, line.gaps)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"obvan/graphics"
@@ -112,6 +113,9 @@ type book struct {
 	log  *slog.Logger
 	turn chan struct{} // held by the one who edits: files are not written under the mutex
 
+	saved  map[string][]byte // by file, what the disk has; for the one who edits
+	behind atomic.Bool       // the disk failed: it has not all that is kept
+
 	mu      sync.Mutex
 	kept    kept
 	secrets secrets
@@ -123,13 +127,14 @@ func openBook(dir string, log *slog.Logger) (b *book, told []string, err error) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	b = &book{dir: dir, log: log, turn: make(chan struct{}, 1)}
+	b = &book{dir: dir, log: log, turn: make(chan struct{}, 1), saved: map[string][]byte{}}
 	for name, into := range map[string]any{"show.json": &b.kept, "secrets.json": &b.secrets} {
 		aside, err := readJSON(filepath.Join(dir, name), into)
 		if err != nil {
 			return nil, nil, err
 		}
 		if aside == "" {
+			b.saved[name], _ = json.MarshalIndent(into, "", "\t") // where there is no file, save looks
 			continue
 		}
 		log.Error("a file of the show was broken and is put aside", "file", name, "aside", aside)
@@ -176,9 +181,8 @@ func (b *book) edit(ctx context.Context, change func(*kept, *secrets) error) err
 		return ctx.Err()
 	}
 	b.mu.Lock()
-	oldKept, oldSecrets := b.kept, b.secrets
+	newKept, newSecrets := b.kept.clone(), b.secrets.clone()
 	b.mu.Unlock()
-	newKept, newSecrets := oldKept.clone(), oldSecrets.clone()
 	if err := change(&newKept, &newSecrets); err != nil {
 		return err
 	}
@@ -187,26 +191,30 @@ func (b *book) edit(ctx context.Context, change func(*kept, *secrets) error) err
 	b.mu.Unlock()
 	// Secrets first: a feed without its key would be open, a key without its feed
 	// harms nobody.
-	err := errors.Join(b.save("secrets.json", 0o600, oldSecrets, newSecrets), b.save("show.json", 0o600, oldKept, newKept))
-	if err != nil {
-		b.log.Error("the show could not be saved", "err", err)
+	err := errors.Join(b.save("secrets.json", 0o600, newSecrets), b.save("show.json", 0o600, newKept))
+	if was := b.behind.Swap(err != nil); err != nil {
+		if !was {
+			b.log.Error("the show could not be saved", "err", err)
+		}
 		return fmt.Errorf("%w: %w", errNotSaved, err)
 	}
 	return nil
 }
 
-func (b *book) save(name string, mode os.FileMode, old, now any) error {
-	was, err := json.MarshalIndent(old, "", "\t")
-	if err != nil {
-		return err
-	}
+// save writes what the disk does not have yet, be it because it failed the last time.
+func (b *book) save(name string, mode os.FileMode, now any) error {
 	is, err := json.MarshalIndent(now, "", "\t")
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(b.dir, name)
-	if _, err := os.Stat(path); err == nil && bytes.Equal(was, is) {
+	if _, err := os.Stat(path); err == nil && bytes.Equal(b.saved[name], is) {
 		return nil
 	}
-	return writeFile(path, append(is, '\n'), mode)
+	delete(b.saved, name)
+	if err := writeFile(path, append(bytes.Clone(is), '\n'), mode); err != nil {
+		return err
+	}
+	b.saved[name] = is
+	return nil
 }

@@ -2,9 +2,11 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"syscall"
 	"time"
 
 	"obvan/hub"
@@ -91,6 +93,9 @@ func (s *Studio) putClip(w http.ResponseWriter, r *http.Request) {
 
 // uploadFailed answers for an upload that was not kept.
 func (s *Studio) uploadFailed(w http.ResponseWriter, what, name string, err error) {
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("the server's disk is full: %w", ErrRefused)
+	}
 	if word, _ := Code(err); word == Internal {
 		s.log.Error("an upload could not be kept", "kind", what, "name", name, "err", err)
 	}

@@ -115,6 +115,27 @@ func TestADiskThatFailsDoesNotStopTheShow(t *testing.T) {
 	}
 }
 
+func TestWhatADiskDidNotTakeIsSavedWhenItDoes(t *testing.T) {
+	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
+	h.start(t)
+	aside := h.dir + "-aside"
+	if err := os.Rename(h.dir, aside); err != nil {
+		t.Fatal(err)
+	}
+	h.do(t, "feed.add", `{"id":"cam1","name":"Camera 1","key":"k-of-camera-1"}`)
+	if err := os.Rename(aside, h.dir); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, 4*saveEvery, func() bool { return h.logged(savedAgain) }, "it is tried again without a command")
+	again, _, err := openBook(h.dir, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.kept.feed("cam1") < 0 || again.secrets.Feeds["cam1"].Key != "k-of-camera-1" {
+		t.Fatalf("the disk has %+v %+v", again.kept, again.secrets.Feeds)
+	}
+}
+
 func TestTheAsRunLogSaysWhoDidWhat(t *testing.T) {
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
 	stop := h.start(t)

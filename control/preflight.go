@@ -42,6 +42,9 @@ func (f *preflight) look(now time.Time, h *hub.Hub, s *sight, to []keptDestinati
 		kept[key] = c
 		var texts []string
 		if p, known := platform.Find(d.Platform); known && here && st.Tracks != nil {
+			if p.ID == "" {
+				p.URL = d.URL
+			}
 			texts = p.Check(st.Tracks, f.gauge.is)
 		}
 		if c.look(now, texts); len(c.shown()) > 0 {

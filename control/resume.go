@@ -1,6 +1,38 @@
 package control
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// What the log says of a disk that fails, and of one that does not any more.
+const (
+	notSaved   = "The show could not be saved: what was changed is lost when the server ends. Look at the disk."
+	savedAgain = "The show is saved again."
+)
+
+// saveEvery is how often it is tried to save what could not be.
+const saveEvery = 5 * time.Second
+
+// saveLater saves what a disk did not take, once it takes it again, until ctx is done:
+// the next command may be an hour away, and the next power cut before it.
+func (s *Studio) saveLater(ctx context.Context) {
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if !s.book.behind.Load() {
+			continue
+		}
+		if err := s.book.edit(ctx, func(*kept, *secrets) error { return nil }); err == nil {
+			s.note(Info, savedAgain)
+		}
+	}
+}
 
 // resume tells a mixer without a memory what was on air when the server died in
 // mid-show: with another camera on air the show would not go on, it would change.
@@ -22,12 +54,16 @@ func (s *Studio) keepOnAir(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		var onAir string
-		s.store.Read(func(st *State) { onAir = st.Mixer.Program })
+		s.told.mu.Lock() // the state may not have this cut yet
+		onAir := s.told.mixer.Program
+		s.told.mu.Unlock()
 		if onAir == "" { // at its start, or while it waits for what was on air
 			continue
 		}
-		// A disk that fails is in the log already.
-		_ = s.book.edit(ctx, func(k *kept, _ *secrets) error { k.OnAir = onAir; return nil })
+		behind := s.book.behind.Load()
+		err := s.book.edit(ctx, func(k *kept, _ *secrets) error { k.OnAir = onAir; return nil })
+		if isNotSaved(err) && !behind {
+			s.note(Error, notSaved)
+		}
 	}
 }

@@ -127,6 +127,7 @@ func (s *Studio) Run(ctx context.Context) error {
 	s.note(Info, "The studio starts.")
 	s.restore()
 	all.Go(func() { s.keepOnAir(ctx) })
+	all.Go(func() { s.saveLater(ctx) })
 	s.doors.serving.Store(true)
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
@@ -217,9 +218,13 @@ func (s *Studio) restore() {
 // edit changes the show or its secrets. A disk that fails is said loudly and stops
 // nothing: the change holds while the server runs.
 func (s *Studio) edit(ctx context.Context, change func(*kept, *secrets) error) error {
+	behind := s.book.behind.Load()
 	err := s.book.edit(ctx, change)
-	if err != nil && isNotSaved(err) {
-		s.note(Error, "The show could not be saved: what was changed is lost when the server ends. Look at the disk.")
+	switch {
+	case err == nil && behind:
+		s.note(Info, savedAgain)
+	case isNotSaved(err):
+		s.note(Error, notSaved)
 		err = nil
 	}
 	s.refresh(time.Now(), false)

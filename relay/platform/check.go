@@ -54,6 +54,9 @@ func (c *checker) warn(format string, args ...any) {
 }
 
 func (c *checker) picture(t *media.Track) {
+	if c.p.ID == "" && strings.HasPrefix(c.p.URL, "rtmp") && t.Codec != media.H264 {
+		c.warn("The picture is %v; many RTMP servers show only H264, and do not say so.", t.Codec)
+	}
 	if len(c.l.Video) > 0 && !slices.Contains(c.l.Video, t.Codec.String()) {
 		c.warn("The picture is %v; %s takes %s.", t.Codec, c.p.Name, strings.Join(c.l.Video, ", "))
 	}
@@ -73,7 +76,7 @@ func (c *checker) picture(t *media.Track) {
 		c.warn("The picture has %.3g frames a second; %s takes up to %g.", fps, c.p.Name, c.l.MaxFrameRate)
 	}
 	if c.b.VariableRate {
-		c.warn("Pictures do not come evenly; %s expects a constant frame rate.", or(c.p.Name, "the server"))
+		c.warn("Pictures do not come evenly; %s expects a constant frame rate.", c.server())
 	}
 	c.rate(short, fps)
 	c.keys()
@@ -104,7 +107,7 @@ func (c *checker) keys() {
 		c.warn("A key frame comes every %.1f s; %s wants one every %g s at least.", s, c.p.Name, c.l.MaxKeySeconds)
 	}
 	if c.b.OpenGOP {
-		c.warn("Pictures refer across key frames (open GOP); %s expects closed ones.", or(c.p.Name, "the server"))
+		c.warn("Pictures refer across key frames (open GOP); %s expects closed ones.", c.server())
 	}
 	if c.l.NoBFrames && c.b.BFrames {
 		c.warn("The picture has B-frames; %s does not take them.", c.p.Name)
@@ -119,7 +122,7 @@ func (c *checker) sound(t *media.Track) {
 		c.warn("The sound has %g kHz; %s takes %s.", float64(t.SampleRate)/1000, c.p.Name, rates(c.l.SampleRates))
 	}
 	if t.Channels > 2 {
-		c.warn("The sound has %d channels; stereo is what %s expects.", t.Channels, or(c.p.Name, "the server"))
+		c.warn("The sound has %d channels; stereo is what %s expects.", t.Channels, c.server())
 	}
 	if c.l.MaxAudioKbps > 0 && c.b.AudioKbps > c.l.MaxAudioKbps*11/10 {
 		c.warn("The sound has %d kbit/s; %s takes up to %d.", c.b.AudioKbps, c.p.Name, c.l.MaxAudioKbps)
@@ -136,9 +139,10 @@ func rates(hz []int) string {
 
 func mbit(kbps int) float64 { return float64(kbps) / 1000 }
 
-func or(s, otherwise string) string {
-	if s != "" {
-		return s
+// server is who takes the stream, for the middle of a sentence.
+func (c *checker) server() string {
+	if c.p.ID == "" {
+		return "the server"
 	}
-	return otherwise
+	return c.p.Name
 }

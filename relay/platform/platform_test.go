@@ -2,6 +2,7 @@ package platform_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,17 @@ func TestWhatDoesNotFitIsSaidInWords(t *testing.T) {
 		c.change(tracks, &b)
 		if got := strings.Join(p.Check(tracks, b), "\n"); !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", c.platform, got, want)
+		}
+	}
+	custom, _ := platform.Find("")
+	h265 := &media.Tracks{{Codec: media.H265}, {Codec: media.AAC}}
+	for url, want := range map[string][]string{
+		"rtmp://h/app": {"The picture is H265; many RTMP servers show only H264, and do not say so.", "Pictures do not come evenly; the server expects a constant frame rate."},
+		"srt://h:9000": {"Pictures do not come evenly; the server expects a constant frame rate."},
+	} {
+		custom.URL = url
+		if got := custom.Check(h265, platform.Bitstream{VariableRate: true}); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", url, got)
 		}
 	}
 	if w := (platform.Platform{}).Check(nil, platform.Bitstream{}); len(w) != 1 {

@@ -2,9 +2,11 @@ package platform
 
 import "time"
 
-// All is the table, custom last. Looked up in public pages in November 2026; each
-// figure has its source beside it. "Unconfirmed" marks what only third parties say, and
-// what no page was found to say.
+// All is the table, custom last. Looked up in public pages on 22 November 2026; each
+// figure has its source beside it, with its date where it bears one. "OBS" is
+// plugins/rtmp-services/data/services.json of obsproject/obs-studio, which platforms
+// keep up to date themselves. "Unconfirmed" marks what only third parties say, and what
+// no page was found to say.
 func All() []Platform {
 	return []Platform{
 		youTube(), twitch(), facebook(), instagram(), tiktok(), linkedIn(), x(), vimeo(), kick(),
@@ -35,14 +37,16 @@ func (l Limits) atMost(hours int) Limits {
 
 func youTube() Platform {
 	return Platform{
-		// support.google.com/youtube/answer/10364924: RTMPS addresses. The backup takes
-		// the same key at the same time and is used when the primary fails.
+		// support.google.com/youtube/answer/10364924: RTMPS addresses, the same in OBS. The
+		// backup takes the same key at the same time and is used when the primary fails.
 		ID: "youtube", Name: "YouTube",
 		URL: "rtmps://a.rtmps.youtube.com/live2", BackupURL: "rtmps://b.rtmps.youtube.com/live2?backup=1", Twins: true,
-		Hint:  "YouTube Studio > Create > Go live > Stream: the stream key.",
-		Grace: 60 * time.Second, // unconfirmed: no page says so; seen in the field
+		Hint: "YouTube Studio > Create > Go live > Stream: the stream key.",
+		// developers.google.com/youtube/v3/live/docs/liveBroadcasts, enableAutoStop: about one
+		// minute after the video stopped, where "Enable Auto-stop" is on; else not at all.
+		Grace: 60 * time.Second,
 		// support.google.com/youtube/answer/2853702: codecs, bitrates, key frames of 2 s
-		// recommended and 4 s at most, 44.1 kHz stereo.
+		// recommended and 4 s at most, 44.1 kHz stereo. OBS: 51000 kbit/s at most.
 		Limits: Limits{
 			Video: []string{"H264", "H265", "AV1"}, Audio: []string{"AAC"}, NeedsSound: true,
 			MaxWidth: 3840, MaxHeight: 2160, MaxFrameRate: 60, MaxKbps: 51000, MaxKeySeconds: 4,
@@ -56,41 +60,49 @@ func youTube() Platform {
 }
 
 func twitch() Platform {
-	// help.twitch.tv "Broadcasting guidelines": 6000 kbit/s, key frames every 2 s, CBR.
-	// twitch.tv/creatorcamp "Broadcast recommendations": 320 kbit/s AAC at most, 44.1 or
-	// 48 kHz, 48 hours.
+	// help.twitch.tv "Broadcasting guidelines": 6000 kbit/s, key frames every 2 s, CBR; the
+	// same in OBS. twitch.tv/creatorcamp "Broadcast recommendations": 320 kbit/s AAC at
+	// most, 44.1 or 48 kHz, 48 hours.
 	l := fullHD(60, 6000, 2).sound(320, 44100, 48000).atMost(48)
 	l.NeedsSound = false
 	return Platform{
-		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation.
+		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation;
+		// what ingest.twitch.tv/api hands to encoders, too.
 		ID: "twitch", Name: "Twitch", URL: "rtmps://ingest.global-contribute.live-video.net/app",
-		Hint:  "Twitch > Creator Dashboard > Settings > Stream: the primary stream key.",
-		Grace: 90 * time.Second, // streamersquare.com, 18 March 2019: Disconnect Protection
-		// off by default, and only for encoders Twitch knows.
+		Hint: "Twitch > Creator Dashboard > Settings > Stream: the primary stream key.",
+		// Disconnect Protection, off by default and only for encoders Twitch knows:
+		// streamersquare.com, 18 March 2019, and others. Twitch's own page was not found.
+		Grace:  90 * time.Second,
 		Limits: l,
 	}
 }
 
 func facebook() Platform {
-	// developers.facebook.com/documentation/live-video-api/reference: all of it.
+	// developers.facebook.com/documentation/live-video-api/reference, 2026: all of it. Its
+	// backup (backup_stream, 21 May 2024) has an address of its own for each show.
 	l := fullHD(60, 9000, 4).sound(256, 44100, 48000).atMost(8)
 	l.Rates = []Rate{
 		{360, 30, 400, 1000}, {480, 30, 600, 2000}, {720, 30, 1500, 4000}, {720, 60, 2250, 6000},
 		{1080, 30, 3000, 6000}, {1080, 60, 4500, 9000},
 	}
 	return Platform{
+		// What Live Producer shows; OBS has rtmp-api.facebook.com, an older name.
 		ID: "facebook", Name: "Facebook", URL: "rtmps://live-api-s.facebook.com:443/rtmp",
-		Hint:   "Facebook > Live Producer > Streaming software: the stream key.",
-		Grace:  4 * time.Second, // unconfirmed: no page says so; seen in the field
+		Hint: "Facebook > Live Producer > Streaming software: the stream key.",
+		// Unconfirmed: no page says so; seen in the field. Of Workplace, which used the same
+		// servers, its maker said 2 to 3 minutes (workplace.com/help/work/507681799627677).
+		// The shorter one is kept: to hurry costs a moment, to be late costs the show.
+		Grace:  4 * time.Second,
 		Limits: l,
 	}
 }
 
 func instagram() Platform {
-	// Instagram's own announcement of Live Producer, as quoted by lowyat.net, July 2022:
-	// 9:16, 720x1280, 30 fps (60 works), 2250 to 6000 kbit/s, 44.1 kHz stereo, 256 kbit/s.
-	// Its announcement of 27 October 2020, as quoted by TechCrunch: 4 hours. Key frames as
-	// for Facebook, whose servers these are.
+	// about.instagram.com/blog/tips-and-tricks/instagram-live-producer, 2 November 2022:
+	// 9:16 recommended, 720x1280, 30 fps (60 works), 2250 to 6000 kbit/s; its sound as
+	// quoted by lowyat.net, July 2022: 44.1 kHz stereo, 256 kbit/s. The announcement of 27
+	// October 2020, as quoted by TechCrunch: 4 hours. Key frames as for Facebook, whose
+	// servers these are. How long it waits: nothing was found.
 	l := fullHD(60, 6000, 4).sound(256, 44100, 48000).atMost(4)
 	l.Upright, l.Rates = true, []Rate{{720, 60, 2250, 6000}}
 	return Platform{
@@ -101,8 +113,8 @@ func instagram() Platform {
 }
 
 func tiktok() Platform {
-	// Unconfirmed, all of it. Its app's own help recommends 1.8 Mbit/s (kagua.biz, 16 July
-	// 2021) and names no limit.
+	// Unconfirmed, all of it; how long it waits, too. Its app's own help recommends 1.8
+	// Mbit/s (kagua.biz, 16 July 2021) and names no limit.
 	l := fullHD(60, 6000, 4)
 	l.Upright = true
 	return Platform{
@@ -128,7 +140,8 @@ func x() Platform {
 		ID: "x", Name: "X",
 		Hint: "studio.x.com/live > Sources > Create source: its RTMPS address and stream key.",
 		// media.twitter.com "Producer", recommended specifications: 12 Mbit/s at most, 60 fps,
-		// key frames every 3 s, 128 kbit/s. Unconfirmed for Live Studio, its successor.
+		// key frames every 3 s, 128 kbit/s; the same in OBS. Unconfirmed for Live Studio, its
+		// successor.
 		Limits: fullHD(60, 12000, 3).sound(128, 44100, 48000),
 	}
 }
@@ -147,10 +160,12 @@ func vimeo() Platform {
 func kick() Platform {
 	return Platform{
 		ID: "kick", Name: "Kick",
-		Hint: "Kick > Creator Dashboard > Settings > Stream URL and key: both are yours alone.",
-		// Kick takes streams on Amazon IVS. docs.aws.amazon.com/ivs "Streaming configuration":
-		// key frames every 2 s recommended, H.264, AAC-LC 44.1 or 48 kHz, 8500 kbit/s for
-		// 1080p. 8000 kbit/s at most is what others say of Kick: unconfirmed.
+		Hint: "Kick > Creator Dashboard > Settings > Stream URL and key: both are yours alone. The address ends in /app: add it if it is missing.",
+		// Kick takes streams on Amazon IVS, at an address that differs from account to account
+		// (github.com/Soulhackzlol/InstantClone issue 45): rtmps, a host under live-video.net,
+		// the path /app. docs.aws.amazon.com/ivs "Streaming configuration": key frames every
+		// 2 s recommended, H.264, AAC-LC 44.1 or 48 kHz, 8500 kbit/s for 1080p. 8000 kbit/s at
+		// most is what others say of Kick: unconfirmed.
 		Limits: fullHD(60, 8000, 2).sound(0, 44100, 48000),
 	}
 }

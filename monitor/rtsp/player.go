@@ -324,17 +324,10 @@ func (r *reports) due(now time.Time, au *media.AccessUnit, ts uint32) rtcp.Packe
 	if r.zero.IsZero() {
 		*r.zero = now.Add(-au.PTS)
 	}
-	return &rtcp.SenderReport{SSRC: r.ssrc, NTPTime: ntp(r.zero.Add(au.PTS)), RTPTime: ts, PacketCount: r.packets, OctetCount: r.octets}
+	return &rtcp.SenderReport{SSRC: r.ssrc, NTPTime: rtp.NTP(r.zero.Add(au.PTS)), RTPTime: ts, PacketCount: r.packets, OctetCount: r.octets}
 }
 
 func (r *reports) count(size int) {
 	r.packets++
 	r.octets += uint32(size)
-}
-
-// ntp is a time in seconds since 1900 and a fraction of 2^32 (RFC 5905, 6).
-func ntp(t time.Time) uint64 {
-	const since1900 = 2208988800
-	ns := uint64(t.UnixNano())
-	return (ns/1e9+since1900)<<32 | (ns%1e9)<<32/1e9
 }

@@ -20,22 +20,6 @@ const (
 	nalFUA    = 28
 )
 
-// nalUnits calls each for the NAL units of length-prefixed data. It stops where
-// the data is broken: what came before can still be shown.
-func nalUnits(data []byte, each func(nal []byte)) {
-	for len(data) > 4 {
-		size := binary.BigEndian.Uint32(data)
-		data = data[4:]
-		if uint64(size) > uint64(len(data)) {
-			return
-		}
-		if size > 0 {
-			each(data[:size])
-		}
-		data = data[size:]
-	}
-}
-
 // packetise makes a picture's RTP payloads (RFC 6184, packetization-mode 1). A key
 // picture gets its track's parameter sets in front, as viewers join at any one
 // (8.4: parameter sets in band). The payloads share one new array.
@@ -44,11 +28,11 @@ func packetise(au *media.AccessUnit) [][]byte {
 	if au.Key {
 		w.parameterSets(au.Info().Config)
 	}
-	nalUnits(au.Data, func(nal []byte) {
+	for nal := range media.NALUnits(au.Data) {
 		if t := nal[0] & 0x1f; t != nalAUD && t != nalFiller {
 			w.nal(nal)
 		}
-	})
+	}
 	return w.payloads
 }
 
@@ -123,15 +107,12 @@ func (w *payloadWriter) nal(nal []byte) {
 // bPicture says whether a picture has B slices, and whether other pictures refer
 // to it (nal_ref_idc, ISO/IEC 14496-10, 7.4.1).
 func bPicture(data []byte) (b, reference bool) {
-	nalUnits(data, func(nal []byte) {
-		if nal[0]&0x1f != nalSlice || len(nal) < 2 {
-			return
-		}
-		if sliceType(nal[1:])%5 == 1 {
+	for nal := range media.NALUnits(data) {
+		if nal[0]&0x1f == nalSlice && len(nal) > 1 && sliceType(nal[1:])%5 == 1 {
 			b = true
 			reference = reference || nal[0]&0x60 != 0
 		}
-	})
+	}
 	return b, reference
 }
 

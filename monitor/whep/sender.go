@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
+	pion "github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"obvan/media/rtp"
 )
 
 const (
@@ -31,7 +33,7 @@ type sender struct {
 	bound chan struct{}
 	out   webrtc.TrackLocalWriter
 
-	header  rtp.Header
+	header  pion.Header
 	delay   playout // header refers to it
 	sent    []sentPacket
 	packets uint32
@@ -50,7 +52,7 @@ type sentPacket struct {
 
 func newSender(kind webrtc.RTPCodecType, stream string) *sender {
 	s := &sender{kind: kind, stream: stream, bound: make(chan struct{})}
-	s.header = rtp.Header{Version: 2, SequenceNumber: uint16(rand.Uint32())}
+	s.header = pion.Header{Version: 2, SequenceNumber: uint16(rand.Uint32())}
 	if kind == webrtc.RTPCodecTypeVideo {
 		s.sent = make([]sentPacket, repeatable)
 	}
@@ -182,7 +184,7 @@ func (s *sender) report(now, epoch time.Time) *rtcp.SenderReport {
 		return nil
 	}
 	return &rtcp.SenderReport{
-		SSRC: s.header.SSRC, NTPTime: ntp(now), RTPTime: rtpTime(now.Sub(epoch), s.rate()),
+		SSRC: s.header.SSRC, NTPTime: rtp.NTP(now), RTPTime: rtpTime(now.Sub(epoch), s.rate()),
 		PacketCount: s.packets, OctetCount: s.octets,
 	}
 }
@@ -198,10 +200,4 @@ func (s *sender) rate() int64 {
 func rtpTime(t time.Duration, rate int64) uint32 {
 	sec, rest := t/time.Second, t%time.Second
 	return uint32(int64(sec)*rate + (int64(rest)*rate+int64(time.Second)/2)/int64(time.Second))
-}
-
-// ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).
-func ntp(t time.Time) uint64 {
-	const from1900to1970 = 2208988800
-	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }

@@ -163,7 +163,7 @@ func (s *sender) write(au *media.AccessUnit, p *rtp.Packetiser, now time.Time) e
 	if now.Sub(r.sent) >= reportEvery {
 		r.sent = now
 		sr := rtcp.SenderReport{
-			SSRC: packets[0].SSRC, NTPTime: ntp(s.accepted.Add(au.PTS - s.base)), RTPTime: packets[0].Timestamp,
+			SSRC: packets[0].SSRC, NTPTime: rtp.NTP(s.accepted.Add(au.PTS - s.base)), RTPTime: packets[0].Timestamp,
 			PacketCount: r.packets, OctetCount: r.octets,
 		}
 		if b, err := sr.Marshal(); err == nil {
@@ -232,10 +232,4 @@ func (s *sender) measure() {
 	s.link.RTT.Store(int64(rtt))
 	s.link.Acked.Store(s.link.Sent.Load() - min(s.link.Sent.Load(), uint64(unsent)))
 	s.link.Lag.Store(s.lag.Load())
-}
-
-// ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).
-func ntp(t time.Time) uint64 {
-	const from1900to1970 = 2208988800
-	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }

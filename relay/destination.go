@@ -98,31 +98,37 @@ func (d *destination) words(now time.Time) string {
 			all = append(all, words)
 		}
 	}
-	if grace := d.grace(now); grace != "" {
-		all = append(all, grace)
+	if e := d.ending(); e != nil {
+		all = append(all, e.words(now))
 	}
 	return strings.Join(all, ". ")
 }
 
-// grace is a clause on how long the platform will wait; "" when that is not known, or
-// when it need not.
-func (d *destination) grace(now time.Time) string {
-	var ends time.Time // when the leg that had data last starves
+// ending is how long the platform will wait; nil when that is not known, or when it
+// need not.
+func (d *destination) ending() *Ending {
+	var at time.Time // when the leg that had data last starves
 	for _, l := range d.active() {
 		if l.state == Live {
-			return ""
+			return nil
 		}
-		if l.starves.After(ends) {
-			ends = l.starves
+		if l.starves.After(at) {
+			at = l.starves
 		}
 	}
-	if ends.IsZero() {
-		return ""
+	if at.IsZero() {
+		return nil
 	}
-	if left := ends.Sub(now); left > 0 {
-		return fmt.Sprintf("%s ends the broadcast in about %d s", d.spec.Patience.Name, int((left+time.Second-1)/time.Second))
+	p := d.spec.Patience
+	return &Ending{Platform: p.Name, At: at, GraceMs: p.Grace.Milliseconds()}
+}
+
+// words is the ending as a clause.
+func (e *Ending) words(now time.Time) string {
+	if left := e.At.Sub(now); left > 0 {
+		return fmt.Sprintf("%s ends the broadcast in about %d s", e.Platform, int((left+time.Second-1)/time.Second))
 	}
-	return d.spec.Patience.Name + " may have ended the broadcast"
+	return e.Platform + " may have ended the broadcast"
 }
 
 // shown is an address without its secrets, also where the key was pasted at its end.
@@ -141,7 +147,7 @@ func (d *destination) status() Status {
 	first := d.foremost()
 	st := Status{
 		Destination: d.spec, State: first.state, Reason: d.words(time.Now()), Since: d.since(),
-		Backup: first.backup,
+		Backup: first.backup, Ending: d.ending(),
 	}
 	st.URL, st.BackupURL = d.shown(d.spec.URL), d.shown(d.spec.BackupURL)
 	for i := range d.active() {

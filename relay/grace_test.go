@@ -40,12 +40,15 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 		if st := b.one(); st.Reason != "Our channel closed the connection. Twitch ends the broadcast in about 60 s" {
 			t.Errorf("%s: %q", st.State, st.Reason)
 		}
+		if e := b.one().Ending; e == nil || e.Platform != "Twitch" || e.GraceMs != 90_000 || time.Until(e.At).Round(time.Second) != time.Minute {
+			t.Errorf("it ends: %+v", e)
+		}
 		time.Sleep(time.Minute)
 		b.is(relay.Retrying, "Twitch may have ended the broadcast")
 		_ = b.Stop("a")
 		b.is(relay.Off, "")
-		if why := b.one().Reason; why != "" {
-			t.Errorf("off: %q", why)
+		if st := b.one(); st.Reason != "" || st.Ending != nil {
+			t.Errorf("off: %q, %+v", st.Reason, st.Ending)
 		}
 	})
 }

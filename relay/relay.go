@@ -67,13 +67,27 @@ type Status struct {
 	NextTry *time.Time `json:"nextTry,omitempty"`
 	Attempt int        `json:"attempt"` // since the operator started it
 	Backup  bool       `json:"backup"`  // the backup URL is in use
+	Ending  *Ending    `json:"ending,omitempty"`
 
-	Kbps      int    `json:"kbps"`      // leaving this machine, over the last seconds
-	BacklogMs int64  `json:"backlogMs"` // how far it is behind the program
-	Dropped   uint64 `json:"dropped"`   // pictures left out since the start
-	Sent      uint64 `json:"sent"`      // bytes since the start
+	Kbps      int   `json:"kbps"`      // leaving this machine, over the last seconds
+	BacklogMs int64 `json:"backlogMs"` // how far it is behind the program
+	Moved
 
 	Warnings []string `json:"warnings,omitempty"` // what of the program its platform or its server does not take, in sentences
+}
+
+// Moved is what a destination got, and did not get, since the start.
+type Moved struct {
+	Dropped uint64 `json:"dropped"` // pictures left out
+	Sent    uint64 `json:"sent"`    // bytes
+}
+
+// Ending is how long a platform still keeps a broadcast that gets no data. Reason says
+// the same in words.
+type Ending struct {
+	Platform string    `json:"platform"` // its name
+	At       time.Time `json:"at"`       // about then it ends the broadcast; once that is past it may have
+	GraceMs  int64     `json:"graceMs"`  // how long it waits in all
 }
 
 // Push sends sub to u until ctx is done (then it unpublishes properly, within two

@@ -154,13 +154,14 @@ export interface DestinationStatus {
   attempt: number;
   /** the backup URL is in use */
   backup: boolean;
+  ending?: Ending;
   /** leaving this machine, over the last seconds */
   kbps: number;
   /** how far it is behind the program */
   backlogMs: number;
-  /** pictures left out since the start */
+  /** pictures left out */
   dropped: number;
-  /** bytes since the start */
+  /** bytes */
   sent: number;
   /** what of the program its platform or its server does not take, in sentences */
   warnings?: string[];
@@ -239,6 +240,16 @@ export interface DrillState {
   report?: DrillReport;
   /** why there is no report */
   problem?: string;
+}
+
+/** Ending is how long a platform still keeps a broadcast that gets no data. Reason says the same in words. */
+export interface Ending {
+  /** its name */
+  platform: string;
+  /** about then it ends the broadcast; once that is past it may have */
+  at: string;
+  /** how long it waits in all */
+  graceMs: number;
 }
 
 /** ErrorCode is an error's word in the protocol. */

@@ -96,9 +96,11 @@ func codecs() (*webrtc.MediaEngine, error) {
 	return m, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo)
 }
 
-// Limits of the TCP port. Whoever connects to it need not have posted an offer.
+// Limits of the TCP port. Whoever connects to it need not have posted an offer, so one
+// host has no more connections without a session than it may have viewers.
 const (
 	maxTCP       = 1024
+	maxTCPIdle   = maxByRemote
 	tcpStall     = 3 * time.Second
 	tcpReturns   = 6 * time.Second // browsers try for 5 s to connect again
 	tcpSendBytes = 256 << 10       // more would only be delay
@@ -135,12 +137,48 @@ func (p *tcpPort) Accept() (net.Conn, error) {
 func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.open) >= maxTCP {
+	from := host(conn.RemoteAddr().String())
+	if p.closed || !p.room(from) {
 		return nil
 	}
-	c := &tcpConn{TCPConn: conn, port: p, closed: make(chan struct{})}
+	c := &tcpConn{TCPConn: conn, port: p, host: from, since: time.Now(), closed: make(chan struct{})}
 	p.open[c] = struct{}{}
 	return c
+}
+
+// room makes room for a connection of a host: the oldest that has not come to a session
+// gives way, of the same host when that has too many of them. p.mu is held.
+func (p *tcpPort) room(from string) bool {
+	var oldest, own *tcpConn
+	idle := 0
+	for c := range p.open {
+		if c.used.Load() {
+			continue
+		}
+		oldest = older(oldest, c)
+		if c.host == from {
+			own = older(own, c)
+			idle++
+		}
+	}
+	switch {
+	case idle >= maxTCPIdle:
+		oldest = own
+	case len(p.open) < maxTCP:
+		return true
+	case oldest == nil:
+		return false
+	}
+	delete(p.open, oldest)
+	_ = oldest.shut()
+	return true
+}
+
+func older(a, b *tcpConn) *tcpConn {
+	if a != nil && a.since.Before(b.since) {
+		return a
+	}
+	return b
 }
 
 // Close also ends connections that have said nothing yet: the mux waits for them.
@@ -162,7 +200,9 @@ func (p *tcpPort) Close() error {
 type tcpConn struct {
 	*net.TCPConn
 	port   *tcpPort
-	used   atomic.Bool // it belongs to a session
+	host   string // the peer's
+	since  time.Time
+	used   atomic.Bool // it belongs to a session: ICE has answered a check of its peer
 	once   sync.Once
 	closed chan struct{}
 }

@@ -1,0 +1,103 @@
+package whep
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// tcpDoor is the TCP port without pion behind it.
+type tcpDoor struct {
+	t    *testing.T
+	port *tcpPort
+}
+
+func newTCPDoor(t *testing.T) *tcpDoor {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &tcpPort{TCPListener: l, open: map[*tcpConn]struct{}{}}
+	t.Cleanup(func() { _ = p.Close() })
+	return &tcpDoor{t, p}
+}
+
+// knock is both ends of a connection from an address of this machine.
+func (d *tcpDoor) knock(from string) (peer net.Conn, ours *tcpConn) {
+	d.t.Helper()
+	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
+	peer, err := dial.Dial("tcp", d.port.Addr().String())
+	if err != nil {
+		d.t.Skip(err) // not every system has all of 127.0.0.0/8
+	}
+	d.t.Cleanup(func() { peer.Close() })
+	conn, err := d.port.Accept()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return peer, conn.(*tcpConn)
+}
+
+func isOpen(c *tcpConn) bool {
+	select {
+	case <-c.closed:
+		return false
+	default:
+		return true
+	}
+}
+
+func TestAHostsConnectionsThatComeToNoSessionCostItsOwnOldest(t *testing.T) {
+	d := newTCPDoor(t)
+	_, other := d.knock("127.0.0.3")
+	_, viewer := d.knock("127.0.0.2")
+	if _, err := viewer.Write([]byte("as ICE does, to a check that is right")); err != nil {
+		t.Fatal(err)
+	}
+	var idle []*tcpConn
+	for range maxTCPIdle + 2 {
+		_, c := d.knock("127.0.0.2")
+		idle = append(idle, c)
+	}
+	for i, c := range idle {
+		if isOpen(c) != (i >= 2) {
+			t.Errorf("connection %d of %d is open: %v", i, len(idle), isOpen(c))
+		}
+	}
+	if !isOpen(other) || !isOpen(viewer) {
+		t.Errorf("open: another host's %v, the viewer's %v", isOpen(other), isOpen(viewer))
+	}
+	if n := len(d.port.open); n != maxTCPIdle+2 {
+		t.Errorf("%d connections are counted", n)
+	}
+}
+
+func TestAFullTCPPortTakesAConnectionInTheOldestIdleOnesPlace(t *testing.T) {
+	d := newTCPDoor(t)
+	_, first := d.knock("127.0.0.2")
+	viewers := map[*tcpConn]struct{}{first: {}}
+	for len(viewers) < maxTCP { // files for so many are not everywhere to be had
+		c := &tcpConn{host: "127.0.0.4", since: time.Now(), port: d.port, closed: make(chan struct{})}
+		c.used.Store(true)
+		viewers[c] = struct{}{}
+	}
+	d.port.open = viewers
+	if _, c := d.knock("127.0.0.3"); isOpen(first) || !isOpen(c) {
+		t.Errorf("open: the oldest %v, the newest %v", isOpen(first), isOpen(c))
+	}
+	for c := range d.port.open {
+		c.used.Store(true)
+	}
+	d.port.mu.Lock()
+	room := d.port.room("127.0.0.3")
+	d.port.mu.Unlock()
+	if room {
+		t.Error("there is room in a house full of viewers")
+	}
+	for c := range d.port.open {
+		if c.TCPConn == nil {
+			delete(d.port.open, c)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -219,7 +220,7 @@ func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	ca, data := startAuthority(t, "studio.example"), t.TempDir()
 	flags := certificate{own: "off", acme: "studio.example", challenge: "127.0.0.1:0", directory: ca.URL + "/directory"}
-	s, err := flags.load(data)
+	s, err := flags.load(data, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +256,7 @@ func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 
 	// After a restart nobody is asked: the authority may be away, and counts.
 	ca.Close()
-	again, err := flags.load(data)
+	again, err := flags.load(data, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func TestThePublicAddressIsLearntFromASTUNServer(t *testing.T) {
 
 // Who is sent to the authority, and where the authority is answered.
 func TestACMEIsAskedForItsHostOnly(t *testing.T) {
-	s, err := certificate{acme: "studio.example", challenge: "127.0.0.1:0", own: "off"}.load(t.TempDir())
+	s, err := certificate{acme: "studio.example", challenge: "127.0.0.1:0", own: "off"}.load(t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

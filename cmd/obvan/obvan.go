@@ -77,7 +77,7 @@ func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) er
 
 // build binds every port, so that what can't work fails before anything runs.
 func (t *truck) build() (err error) {
-	if t.secure, err = t.cfg.tls.load(t.cfg.data); err != nil {
+	if t.secure, err = t.cfg.tls.load(t.cfg.data, t.log); err != nil {
 		return err
 	}
 	if t.program, err = program.New(t.hub, t.log); err != nil {

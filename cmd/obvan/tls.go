@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -59,7 +60,7 @@ type secure struct {
 
 // load reads, makes or asks for the certificate; nil without one. What we keep is in
 // the data directory.
-func (c certificate) load(data string) (*secure, error) {
+func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 	switch {
 	case c.acme != "":
 		return c.loadACME(data)
@@ -70,11 +71,11 @@ func (c certificate) load(data string) (*secure, error) {
 		}
 		return &secure{config: kept.Config(), ours: true}, nil
 	case c.cert != "":
-		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+		files, err := cert.Follow(c.cert, c.key, log)
 		if err != nil {
 			return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
 		}
-		return &secure{config: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}}, nil
+		return &secure{config: files.Config()}, nil
 	}
 	return nil, nil
 }

@@ -1,9 +1,11 @@
-// Package cert makes and keeps a certificate of our own, for a server that has no
-// name in the world: browsers give a camera only to https pages, also on a LAN.
+// Package cert makes and keeps a certificate of our own (Keeper), for a server that has
+// no name in the world: browsers give a camera only to https pages, also on a LAN.
 //
 // Nobody vouches for it, so a browser warns once. It is renewed before it ends, and
 // when the machine has addresses that it does not name; each renewal costs another
 // warning, so it is not done for less.
+//
+// Files is a certificate that something else makes and renews.
 package cert
 
 import (
@@ -69,7 +71,11 @@ func keep(dir string, names func() Names, now func() time.Time) (*Keeper, error)
 // Config is a TLS configuration with the certificate, which may change while it is
 // in use.
 func (k *Keeper) Config() *tls.Config {
-	return &tls.Config{GetCertificate: k.Get, MinVersion: tls.VersionTLS12}
+	return config(k.Get)
+}
+
+func config(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12}
 }
 
 // Get is the certificate, renewed when it is time. A renewal that fails leaves the

@@ -223,7 +223,18 @@ func (s *Studio) whep(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.linkICE(w)
-	s.rooms.Monitor.ServeViewer(w, r, callerOf(r.Context()).Name)
+	s.rooms.Monitor.ServeViewer(w, fromAfar(r), callerOf(r.Context()).Name)
+}
+
+// fromAfar is r with the address it comes from, where a proxy passed it on.
+func fromAfar(r *http.Request) *http.Request {
+	from := remote(r)
+	if from == r.RemoteAddr {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.RemoteAddr = from
+	return r
 }
 
 // whip lets cameras in. Who may publish is decided there, by Authorise; an operator's
@@ -233,10 +244,7 @@ func (s *Studio) whip(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server takes no cameras by WHIP: %w", ErrNotFound))
 		return
 	}
-	if from := remote(r); from != r.RemoteAddr {
-		r = r.Clone(r.Context())
-		r.RemoteAddr = from
-	}
+	r = fromAfar(r)
 	if r.Header.Get("Authorization") == "" && !r.URL.Query().Has("key") {
 		if token := tokenIn(r, false); token != "" {
 			r = r.Clone(r.Context())

@@ -272,3 +272,22 @@ func TestWhatAProxyPassesOnDoesNotComeFromThisMachine(t *testing.T) {
 		}
 	}
 }
+
+// askedFrom is a monitor that only tells who asks it.
+type askedFrom struct{ fakeMonitor }
+
+func (askedFrom) ServeViewer(w http.ResponseWriter, r *http.Request, who string) {
+	io.WriteString(w, who+" from "+r.RemoteAddr)
+}
+
+func TestViewersBehindAProxyAreCountedByTheirOwnAddresses(t *testing.T) {
+	h := build(t, t.TempDir(), newDesk(), Options{Token: adminToken}, quiet())
+	h.rooms.Monitor = askedFrom{}
+	h.start(t)
+	if _, body, _ := h.ask(t, "POST", "/whep/cam1", "offer", "X-Forwarded-For", "192.0.2.7"); body != "automation from 192.0.2.7:0" {
+		t.Errorf("by a proxy: %s", body)
+	}
+	if _, body, _ := h.ask(t, "POST", "/whep/cam1", "offer"); !strings.HasPrefix(body, "automation from 127.0.0.1:") {
+		t.Errorf("from here: %s", body)
+	}
+}

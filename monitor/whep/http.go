@@ -24,6 +24,7 @@ const (
 
 var (
 	errFull       = errors.New("the server has as many viewers as it can serve")
+	errFullToken  = errors.New("this token has as many viewers as one may have")
 	errFullRemote = errors.New("this address has as many viewers as one may have")
 	errPictures   = errors.New(`pictures can be "key", or be left out for every picture`)
 	errNotRunning = errors.New("the server does not serve viewers now")
@@ -198,13 +199,19 @@ func (s *Server) enter(v *viewer) (*webrtc.API, error) {
 	if len(s.viewers) >= s.limits.viewers {
 		return nil, errFull
 	}
-	same := 0
+	token, remote := 0, 0
 	for _, other := range s.viewers {
+		if v.who != "" && other.who == v.who {
+			token++
+		}
 		if other.remote == v.remote {
-			same++
+			remote++
 		}
 	}
-	if same >= s.limits.byRemote {
+	if token >= s.limits.byToken {
+		return nil, errFullToken
+	}
+	if remote >= s.limits.byRemote {
 		return nil, errFullRemote
 	}
 	s.viewers[v.id], v.within = v, s.limits.connect
@@ -253,7 +260,9 @@ func status(err error) int {
 	switch {
 	case errors.Is(err, hub.ErrNoStream):
 		return http.StatusNotFound
-	case errors.Is(err, errFull), errors.Is(err, errFullRemote), errors.Is(err, errNotRunning), errors.Is(err, errNoTracks):
+	case errors.Is(err, errFullToken), errors.Is(err, errFullRemote):
+		return http.StatusTooManyRequests
+	case errors.Is(err, errFull), errors.Is(err, errNotRunning), errors.Is(err, errNoTracks):
 		return http.StatusServiceUnavailable
 	case errors.Is(err, errNoH264), errors.Is(err, errUnusable):
 		return http.StatusNotAcceptable
@@ -268,7 +277,7 @@ func status(err error) int {
 func refuse(w http.ResponseWriter, code int, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if code == http.StatusServiceUnavailable {
+	if code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
 	words := err

@@ -87,22 +87,42 @@ func (d *desk) limit(l limits) {
 func TestViewersAreLimited(t *testing.T) {
 	d := newDesk(t)
 	d.camera("cam1").shoot(true)
-	d.limit(limits{2, 1, connectWithin})
-	d.watch("cam1").await(1)
-	if r := d.post("/whep/cam1", goodOffer); r.code != 503 || !strings.Contains(r.body, "address has") {
-		t.Errorf("%d %q", r.code, r.body)
+	ask := func(who, remote string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/whep/cam1", strings.NewReader(goodOffer))
+		r.Header.Set("Content-Type", "application/sdp")
+		r.RemoteAddr = remote
+		w := httptest.NewRecorder()
+		d.whep.ServeViewer(w, r, who)
+		return w
 	}
-	d.limit(limits{1, 1, connectWithin})
-	r := d.post("/whep/cam1", goodOffer)
-	if r.code != 503 || !strings.Contains(r.body, "as it can serve") {
-		t.Errorf("%d %q", r.code, r.body)
+	if w := ask("Vi", "192.0.2.1:1"); w.Code != http.StatusCreated {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for _, c := range []struct {
+		most        limits
+		who, remote string
+		code        int
+		words       string
+	}{
+		{limits{9, 1, 9, connectWithin}, "Vi", "192.0.2.2:1", 429, "This token has as many viewers as one may have."},
+		{limits{9, 9, 1, connectWithin}, "Bo", "192.0.2.1:2", 429, "This address has as many viewers as one may have."},
+		{limits{1, 1, 1, connectWithin}, "Vi", "192.0.2.1:3", 503, "The server has as many viewers as it can serve."},
+		{limits{9, 1, 1, connectWithin}, "Bo", "192.0.2.2:2", 201, ""},
+		{limits{9, 1, 1, connectWithin}, "", "192.0.2.3:1", 201, ""},
+		{limits{9, 1, 1, connectWithin}, "", "192.0.2.4:1", 201, ""}, // nobody's token is no token
+	} {
+		d.limit(c.most)
+		w := ask(c.who, c.remote)
+		if w.Code != c.code || !strings.Contains(w.Body.String(), c.words) || (c.code == 201) != (w.Header().Get("Retry-After") == "") {
+			t.Errorf("%q from %s: %d %q, Retry-After %q", c.who, c.remote, w.Code, w.Body, w.Header().Get("Retry-After"))
+		}
 	}
 }
 
 func TestAnOfferThatNobodyFollowsUpIsForgotten(t *testing.T) {
 	d := newDesk(t)
 	d.camera("cam1").shoot(true)
-	d.limit(limits{9, 9, 300 * time.Millisecond})
+	d.limit(limits{9, 9, 9, 300 * time.Millisecond})
 	r := d.post("/whep/cam1", goodOffer)
 	if r.code != http.StatusCreated || !strings.Contains(r.body, "a=sendonly") || !strings.Contains(r.body, "127.0.0.1") {
 		t.Fatalf("%d %s", r.code, r.body)

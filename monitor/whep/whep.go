@@ -14,7 +14,7 @@
 // somebody asks for it, and pictures with sound are held back for it, for the two
 // to be in sync: 100 ms, and more where a camera sends its sound late. Put stereo=1 into the offer's Opus fmtp. An answer other
 // than 201 is a plain sentence to show: 404 the stream is not live, 409 browsers
-// can't show it, 503 not now (see Retry-After).
+// can't show it, 429 you watch too much already, 503 not now (see Retry-After for both).
 //
 // Streams that browsers can't show as they are (B-frames that are references, H.265)
 // are shown as a small picture, where there is ffmpeg to make it. B-frames only show
@@ -58,16 +58,19 @@ import (
 )
 
 // How many may watch. A panel with sixteen tiles, preview and program is 18
-// connections; several panels may sit behind one address.
+// connections; several panels may sit behind one address, and share a token. Neither
+// may be so many that nobody else can watch.
 const (
 	maxViewers    = 256
+	maxByToken    = maxViewers / 2
 	maxByRemote   = 96
 	connectWithin = 15 * time.Second
 )
 
 type limits struct {
-	viewers, byRemote int
-	connect           time.Duration // from the answer to the first picture
+	viewers, byToken, byRemote int
+
+	connect time.Duration // from the answer to the first picture
 }
 
 // Server answers WHEP requests. It is an http.Handler for /whep/<stream>; the
@@ -101,7 +104,7 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 		sounds:  newSounds(h, ffmpeg, log),
 		smalls:  newSmalls(h, ffmpeg, log),
 		viewers: map[string]*viewer{}, sources: map[string]*source{},
-		limits: limits{maxViewers, maxByRemote, connectWithin},
+		limits: limits{maxViewers, maxByToken, maxByRemote, connectWithin},
 	}, nil
 }
 

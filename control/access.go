@@ -64,6 +64,7 @@ type access struct {
 	wrong wrong
 
 	knocks *rate.Limiter // of refusals that are told
+	floods floods
 }
 
 func newAccess(b *book, token string) *access {

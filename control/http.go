@@ -118,6 +118,10 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // command is POST /api/v1/{command}.
 func (s *Studio) command(w http.ResponseWriter, r *http.Request) {
+	if !s.access.floods.of(callerOf(r.Context()).Name).Allow() {
+		s.fail(w, tooFast())
+		return
+	}
 	args, err := body(w, r)
 	if err != nil {
 		s.fail(w, err)
@@ -136,8 +140,11 @@ func (s *Studio) answer(w http.ResponseWriter, v any) { s.write(w, http.StatusOK
 // fail answers with an error, in words and with its status.
 func (s *Studio) fail(w http.ResponseWriter, err error) {
 	word, status := Code(err)
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="obvan"`)
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "1")
 	}
 	s.write(w, status, map[string]any{"error": map[string]any{"code": word, "message": s.scrub(sentence(err))}})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"obvan/hub"
 	"obvan/ingest"
@@ -61,6 +62,25 @@ func TestCommandsByPost(t *testing.T) {
 		if status != c.status || !strings.Contains(body, c.want) || header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %.40s: %d %s", c.path, c.body, status, body)
 		}
+	}
+}
+
+func TestAFloodOfCommandsByPostCostsItsOwnTokenOnly(t *testing.T) {
+	h := open(t)
+	other := "Bearer " + h.do(t, "token.create", `{"name":"Anna","role":"operator"}`).(TokenCreated).Token
+	for range 100 { // as many as would take three minutes
+		h.access.floods.of(automation).ReserveN(time.Now(), commandsBurst)
+	}
+	status, body, header := h.ask(t, "POST", "/api/v1/mixer.cut", `{"source":"cam1"}`)
+	want := `{"error":{"code":"too_many","message":"more than 100 commands a second: too many requests; slow down"}}`
+	if status != 429 || strings.TrimSpace(body) != want || header.Get("Retry-After") == "" {
+		t.Errorf("%d %s, Retry-After %q", status, body, header.Get("Retry-After"))
+	}
+	if status, body, _ := h.ask(t, "POST", "/api/v1/mixer.cut", `{"source":"cam1"}`, "Authorization", other); status != 200 {
+		t.Errorf("another token: %d %s", status, body)
+	}
+	if status, _, _ := h.ask(t, "GET", "/api/v1/state", ""); status != 200 {
+		t.Errorf("the state: %d", status)
 	}
 }
 

@@ -18,17 +18,15 @@ import (
 // Bounds of a socket. A panel that is slow holds one message of ours and no more: the
 // state waits in the store, and answers are few.
 const (
-	mostMessage   = 64 << 10
-	mostAnswers   = 128 // waiting to be written
-	mostWaiting   = 32  // commands of one area, waiting for the one before
-	commandsAfter = 100 // a second, in the long run
-	commandsBurst = 200
-	pingEvery     = 5 * time.Second
-	pongWithin    = 12 * time.Second
-	writeWithin   = 10 * time.Second
-	byeWithin     = time.Second
-	floodPace     = 5 * time.Millisecond  // between two messages of who was thrown out: a flood waits with its sender
-	statePace     = 15 * time.Millisecond // between two states: a flood of changes is shown as one
+	mostMessage = 64 << 10
+	mostAnswers = 128 // waiting to be written
+	mostWaiting = 32  // commands of one area, waiting for the one before
+	pingEvery   = 5 * time.Second
+	pongWithin  = 12 * time.Second
+	writeWithin = 10 * time.Second
+	byeWithin   = time.Second
+	floodPace   = 5 * time.Millisecond  // between two messages of who was thrown out: a flood waits with its sender
+	statePace   = 15 * time.Millisecond // between two states: a flood of changes is shown as one
 )
 
 // What a close frame says (RFC 6455, section 7.4.1).
@@ -78,7 +76,7 @@ func (s *Studio) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}}
 	k := &socket{
 		studio: s, who: who, since: time.Now().UTC(), answers: make(chan []byte, mostAnswers),
-		flood: rate.NewLimiter(commandsAfter, commandsBurst), areas: map[string]chan request{}, gone: make(chan struct{}),
+		flood: newFlood(), areas: map[string]chan request{}, gone: make(chan struct{}),
 		levels: levels{newest: make(chan []byte, 1)},
 	}
 	k.who.socket = k
@@ -256,7 +254,7 @@ func (k *socket) take(message []byte) {
 	req, fault := parseRequest(message)
 	switch {
 	case !k.flood.Allow():
-		k.reply(req.ID, nil, fmt.Errorf("more than %d commands a second: %w", commandsAfter, ErrTooMany))
+		k.reply(req.ID, nil, tooFast())
 		k.end(closePolicy, "too many commands")
 	case fault != nil:
 		k.replyFault(req.ID, fault)

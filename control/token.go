@@ -91,6 +91,7 @@ func (s *Studio) revokeToken(ctx context.Context, name string) error {
 	}
 	s.did(ctx, "took the access of %s away", name)
 	s.doors.shut(name)
+	s.access.floods.forget(name)
 	if s.rooms.Monitor != nil {
 		s.rooms.Monitor.End(name)
 	}

@@ -111,7 +111,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 		began := time.Now()
 		s.do("mixer.cut", map[string]any{"source": sceneOf(next)})
 		at := panel.until(5*time.Second, next+" on air", func(st *control.State) bool {
-			return st.Mixer.Program == sceneOf(next) && (st.Tally[next] == control.LightProgram || st.Tally[next] == control.LightBoth) && !st.Mixer.InTransition
+			return st.Mixer.Program == sceneOf(next) && st.Tally[next] == control.LightProgram && !st.Mixer.InTransition
 		})
 		confirmed = append(confirmed, at.Sub(began))
 		seen = append(seen, viewer.sees(5*time.Second, next, began).Sub(began))

@@ -20,6 +20,7 @@ import (
 const (
 	forTurn    = 1500 * time.Millisecond // for the transition under way; OBS can't begin another in one
 	forStart   = 400 * time.Millisecond  // for OBS to say that the transition began
+	forSwap    = 250 * time.Millisecond  // for OBS to change its buses once the transition is over
 	shortestMs = 50                      // OBS' own limits for a duration
 	longestMs  = 20000
 )
@@ -122,6 +123,7 @@ func (m *Mixer) bring(ctx context.Context, o order) error {
 		if err != nil || turn.Err() != nil {
 			return fmt.Errorf("%w: a transition is under way", mixer.ErrBusy)
 		}
+		_ = m.swapped(turn) // an OBS that does not say so does not matter here
 		began, err := m.attempt(ctx, o)
 		if began || err != nil {
 			return err
@@ -154,24 +156,36 @@ func (m *Mixer) attempt(ctx context.Context, o order) (bool, error) {
 	}
 	began, err := m.began(ctx, before.starts.count, o.by)
 	if began && o.keep && before.StudioMode {
-		m.keepPreview(ctx, conn, &before)
+		m.keepPreview(ctx, conn, &before, o.source)
 	}
 	return began, err
 }
 
-// keepPreview takes OBS' swap back after a cut past the preview bus, unless
-// somebody put something else there meanwhile.
-func (m *Mixer) keepPreview(ctx context.Context, conn *wire.Conn, before *view) {
-	ctx, cancel := context.WithTimeout(ctx, forStart)
+// swapped waits until what OBS says of its buses is of after the transition. That a
+// transition is over comes from the thread that draws; the one that swaps preview and
+// program does it then, and names the program last.
+func (m *Mixer) swapped(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, forSwap)
 	defer cancel()
-	if m.board.await(ctx, func(v *view) bool { return !v.InTransition }) != nil {
+	return m.board.await(ctx, func(v *view) bool { return !v.InTransition && !v.starts.unnamed })
+}
+
+// keepPreview takes OBS' swap back after a cut past the preview bus, unless somebody
+// put something else there meanwhile, or has told OBS not to swap. A scene that was
+// in preview and is on air now stays out of there.
+func (m *Mixer) keepPreview(ctx context.Context, conn *wire.Conn, before *view, source string) {
+	if before.Preview == before.Program || before.Preview == source || m.swapped(ctx) != nil {
 		return
 	}
-	v, _ := m.board.now()
-	if v.Preview != before.Program || before.Preview == before.Program || before.Preview == v.Program {
-		return
+	var list scenes.GetSceneListResponse
+	err := conn.Call(ctx, &scenes.GetSceneListParams{}, &list)
+	if err == nil && list.CurrentPreviewSceneName == before.Program {
+		// Two events that are sent together may come in either order.
+		wait, cancel := context.WithTimeout(ctx, forSwap)
+		defer cancel()
+		_ = m.board.await(wait, func(v *view) bool { return v.Preview == before.Program })
+		err = m.Preview(ctx, before.Preview)
 	}
-	err := conn.Call(ctx, scenes.NewSetCurrentPreviewSceneParams().WithSceneName(before.Preview), nil)
 	if err != nil && ctx.Err() == nil {
 		m.log.Debug("the preview was not put back", "err", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/andreykaipov/goobs/api/requests/sceneitems"
 	"github.com/andreykaipov/goobs/api/requests/scenes"
@@ -74,6 +75,54 @@ func TestACutPastThePreviewBusLeavesItAlone(t *testing.T) {
 	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
 	d.onAir("cam3", "cam3")
 	d.await("preview as it was", func(s *mixer.State) bool { return s.Preview == "cam2" })
+}
+
+// OBS says that a transition is over before it swaps preview and program, which may
+// take until the next command is there.
+func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
+	cams := []string{"cam1", "cam2", "cam3"}
+	for _, lag := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
+		srv := obstest.Start(t, cams...)
+		srv.Swap(lag, true)
+		d := sit(t, srv, true)
+		ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+		ok(t, d.Preview(shortly(t), "cam2"))
+		program, preview := "cam1", "cam2"
+		for _, next := range []int{2, 0, 1, 2, 1, 0, 1, 0, 2, 1, 2, 0} {
+			next := cams[next]
+			if next == preview {
+				preview = program // what went on air is not kept in preview
+			}
+			program = next
+			ok(t, d.Cut(shortly(t), next, mixer.Instant))
+			d.await(fmt.Sprintf("lag %v: %s on air and %s in preview", lag, program, preview), func(s *mixer.State) bool {
+				return s.Program == program && s.Preview == preview && !s.InTransition
+			})
+			if in := srv.Preview(); in != preview {
+				t.Fatalf("lag %v: OBS has %s in preview, not %s", lag, in, preview)
+			}
+		}
+	}
+}
+
+func TestAnOBSThatDoesNotSwapIsLeftAlone(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2", "cam3")
+	srv.Swap(5*time.Millisecond, false)
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	ok(t, d.Preview(shortly(t), "cam2"))
+	asked := srv.Asked("SetCurrentPreviewScene")
+	for _, next := range []string{"cam3", "cam1", "cam2", "cam1"} {
+		began := time.Now()
+		ok(t, d.Cut(shortly(t), next, mixer.Instant))
+		if took := time.Since(began); took > 200*time.Millisecond {
+			t.Errorf("the cut to %s waited %v for a swap", next, took)
+		}
+		d.onAir(next, next)
+	}
+	if n := srv.Asked("SetCurrentPreviewScene"); n != asked || srv.Preview() != "cam2" {
+		t.Errorf("preview was set %d times and is %s", n-asked, srv.Preview())
+	}
 }
 
 func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {

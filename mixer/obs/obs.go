@@ -79,6 +79,8 @@ type view struct {
 type starts struct {
 	count  int
 	recent [8]string // by count, their names; "" is one that may have been missed
+
+	unnamed bool // OBS, in studio mode, did not name its program since the last
 }
 
 func (s *starts) add(name string) {

@@ -151,9 +151,13 @@ func (s *session) hear(all []any) bool {
 			s.mir.Suspect(mirror.All)
 			s.asking.since = nil
 			s.starts.add("") // perhaps; a cut that waits for one must not wait for ever
+			s.starts.unnamed = false
 			continue
 		case *events.SceneTransitionStarted:
 			s.starts.add(e.TransitionName)
+			s.starts.unnamed = s.sent.StudioMode
+		case *events.CurrentProgramSceneChanged:
+			s.starts.unnamed = false
 		}
 		s.mir.Apply(ev)
 		if s.asking.on && len(s.asking.since) < 4096 {

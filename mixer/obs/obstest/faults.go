@@ -269,6 +269,14 @@ func (s *Server) Hearing(intent int) int {
 	return n
 }
 
+// Swap says when OBS swaps preview and program after it said that a transition is
+// over, and whether its operator wants that at all.
+func (s *Server) Swap(lag time.Duration, wanted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.show.lag, s.show.stays = lag, !wanted
+}
+
 // Preview is what is in preview.
 func (s *Server) Preview() string {
 	s.mu.Lock()

@@ -171,6 +171,7 @@ var busHandlers = map[string]handler{
 		case s.scene(str(p.SceneName)) == nil:
 			return nil, notFound
 		}
+		s.swap()
 		s.preview = *p.SceneName
 		s.emit("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.preview})
 		return nil, 0

@@ -36,6 +36,9 @@ type buses struct {
 	duration         int
 	tbar             bool // the lever is held
 	started          time.Time
+	old              *string       // what the swap to come puts in preview
+	lag              time.Duration // until it comes
+	stays            bool          // OBS' operator wants no swap
 }
 
 type scene struct {
@@ -95,7 +98,7 @@ func newShow(srv *Server, feeds []string) *show {
 }
 
 func (s *show) restart() {
-	s.studio, s.next, s.tbar = false, "", false
+	s.studio, s.next, s.tbar, s.old = false, "", false, nil
 	s.picture = s.scenes[0].name
 	s.program = s.picture
 	s.began = time.Now()
@@ -173,6 +176,7 @@ func (s *show) light() {
 // bring is OBS' change of what is on air. In studio mode it names the new program
 // although nothing happens while a transition runs.
 func (s *show) bring(to string) {
+	s.swap()
 	name, ms := s.transition, s.duration
 	if o := s.scene(to).override; o.name != "" {
 		name, ms = o.name, o.ms
@@ -207,11 +211,25 @@ func (s *show) arrived(name, old, to string, swap bool) {
 	}
 	s.emit("SceneTransitionVideoEnded", subscriptions.Transitions, &events.SceneTransitionVideoEnded{TransitionName: name})
 	s.picture, s.next = to, ""
-	if swap {
-		s.preview = old
-		s.emit("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: old})
-		s.emit("CurrentProgramSceneChanged", subscriptions.Scenes, &events.CurrentProgramSceneChanged{SceneName: s.program})
-	}
 	s.emit("SceneTransitionEnded", subscriptions.Transitions, &events.SceneTransitionEnded{TransitionName: name})
 	s.light()
+	if !swap {
+		return
+	}
+	s.old = &old
+	s.after(s.lag, s.swap)
+}
+
+// swap is done on OBS' own thread, in order with what else is asked of its buses,
+// and after the thread that draws has said that the transition is over.
+func (s *show) swap() {
+	if s.old == nil {
+		return
+	}
+	if s.preview != *s.old && !s.stays {
+		s.preview = *s.old
+		s.emit("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.preview})
+	}
+	s.old = nil
+	s.emit("CurrentProgramSceneChanged", subscriptions.Scenes, &events.CurrentProgramSceneChanged{SceneName: s.program})
 }

@@ -10,8 +10,8 @@ import (
 // hidden stands where a secret was, and in an edit means: what it was before.
 const hidden = "***"
 
-// shown is an address fit for state and logs: without passwords and query values. A
-// plain word ("cut") is its own.
+// shown is an address fit for state and logs: without passwords and query values, and of
+// WHIP without path. A plain word ("cut") is its own.
 func shown(raw string) string {
 	if !strings.ContainsAny(raw, ":/@?#") {
 		return raw
@@ -42,6 +42,9 @@ func restore(edit, was string) (string, error) {
 			return "", badf("%s stands where nothing was before", hidden)
 		}
 		now.User = url.UserPassword(now.User.Username(), password)
+	}
+	if now.Path == "/"+hidden && relay.OverHTTP(now.Scheme) {
+		now.Path, now.RawPath = old.Path, old.RawPath
 	}
 	pairs := strings.Split(now.RawQuery, "&")
 	for i, pair := range pairs {
@@ -79,7 +82,7 @@ func secretsOf(raw string) []string {
 	if err != nil {
 		return nil
 	}
-	var all []string
+	all := relay.InPath(u)
 	if password, ok := u.User.Password(); ok {
 		all = append(all, password)
 	}

@@ -10,8 +10,8 @@ import (
 type DestinationAddArgs struct {
 	ID        string `json:"id,omitempty"`                                         // left out: made from the name
 	Name      string `json:"name" example:"Main channel"`                          // what people call it
-	URL       string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key
-	Key       string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key; it is never shown again
+	URL       string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key; of WHIP (https://) the path may be one, and is never shown again
+	Key       string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key, of WHIP the bearer token; it is never shown again
 	BackupURL string `json:"backupUrl,omitempty"`                                  // tried in turn with url, or see twins
 	Twins     bool   `json:"twins,omitempty"`                                      // to url and backupUrl at once: for platforms whose preset says so
 	Platform  string `json:"platform,omitempty" example:"youtube"`                 // a preset's name

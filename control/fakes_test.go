@@ -118,7 +118,7 @@ type fakeRelay struct{ *desk }
 
 func (r fakeRelay) Put(d relay.Destination, key string) error {
 	u, err := url.Parse(d.URL)
-	if err != nil || u.Scheme != "rtmp" && u.Scheme != "rtmps" {
+	if err != nil || u.Scheme != "rtmp" && u.Scheme != "rtmps" && u.Scheme != "https" {
 		return relay.ErrAddress
 	}
 	r.mu.Lock()

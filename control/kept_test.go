@@ -184,6 +184,37 @@ func TestCredentialsOfAPulledCameraAreKeptWhenTheyAreWrittenAsStars(t *testing.T
 	}
 }
 
+func TestThePathOfAWHIPAddressIsKeptAsASecret(t *testing.T) {
+	h := open(t)
+	h.do(t, "destination.add", `{"id":"a","name":"A","url":"https://h.example/whip/s3cret-in-path?region=eu"}`)
+	for _, c := range []struct{ args, url, shown string }{
+		{`"name":"B"`, "https://h.example/whip/s3cret-in-path?region=eu", "https://h.example/***?region=***"},
+		{`"url":"https://h.example/***?region=***"`, "https://h.example/whip/s3cret-in-path?region=eu", "https://h.example/***?region=***"},
+		{`"url":"https://h.example/***"`, "https://h.example/whip/s3cret-in-path", "https://h.example/***"},
+		{`"key":"a-token","backupUrl":"https://b.example/"`, "https://h.example/whip/s3cret-in-path", "https://h.example/***"},
+		{`"url":"https://h.example/whip/an%2Fother"`, "https://h.example/whip/an%2Fother", "https://h.example/***"},
+		{`"url":"https://h.example/***?a=1"`, "https://h.example/whip/an%2Fother?a=1", "https://h.example/***?a=***"},
+	} {
+		h.do(t, "destination.update", `{"id":"a",`+c.args+`}`)
+		if sent, st := h.desk.dests[0].URL, h.now().Destinations[0].URL; sent != c.url || st != c.shown {
+			t.Errorf("%s: sent to %s, shown as %s", c.args, sent, st)
+		}
+	}
+	old := func(k *kept, _ *secrets) error {
+		k.Destinations[0].URL = "https://h.example/whip/s3cret-in-path"
+		return nil
+	}
+	if err := h.edit(t.Context(), old); err != nil || h.now().Destinations[0].URL != "https://h.example/***" {
+		t.Errorf("an older show is shown as %s, err = %v", h.now().Destinations[0].URL, err)
+	}
+	for _, url := range []string{"https://evil.example/***", "http://h.example/***", "https://h.example/whip/***", "https://b.example/***"} {
+		_, err := h.run(t.Context(), as(Admin), "destination.update", []byte(`{"id":"a","key":"","url":"`+url+`"}`))
+		if word, _ := Code(err); word != BadRequest {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestAStreamKeyIsNotSentToAnotherHostByAnEditOfTheAddress(t *testing.T) {
 	h := open(t)
 	h.do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app","key":"kkkk-kkkk"}`)
@@ -205,6 +236,7 @@ func FuzzRestore(f *testing.F) {
 	f.Add("rtsp://***@cam/", "rtsp://cam")
 	f.Add("rtsp://joe:***@cam:9/%zz", "rtsp://joe:a%40b@cam:9/?a=b&a=c")
 	f.Add("?a=***", "?a")
+	f.Add("https://h/***?a=1", "https://h/whip/s3cret%2F")
 	f.Fuzz(func(t *testing.T, edit, was string) {
 		whole, err := restore(edit, was)
 		if err != nil || whole == edit || whole == was {

@@ -42,6 +42,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	planted := map[string]string{
 		"stream key": "planted-stream-key", "feed key": "planted-feed-key", "password": "planted-password", "query": "planted-query",
 		"flag": "planted-flag-token-planted-flag-token", "destination's password": "planted-dest-pass", "pasted key": "planted-pasted-key", "backup's": "planted-backup",
+		"key in a path": "planted-in-path", "key in the middle of a path": "planted-mid-path",
 	}
 	var log page
 	h := build(t, t.TempDir(), newDesk(), Options{Token: planted["flag"], MixerURL: "obs://:planted-obs@host:4455"}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -65,12 +66,15 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	say("destination.add", `{"id":"yt","name":"YT","url":"rtmp://u:planted-dest-pass@h.example/app","key":"planted-stream-key","backupUrl":"rtmp://h.example/app?auth=planted-backup"}`)
 	say("destination.add", `{"id":"ft","name":"FT","url":"ftp://u:planted-dest-pass@h.example/app","key":"planted-stream-key"}`)
 	say("destination.add", `{"id":"pk","name":"PK","url":"rtmp://h.example/app/planted-pasted-key"}`)
+	say("destination.add", `{"id":"wh","name":"WH","url":"https://h.example/whip/planted-in-path","backupUrl":"https://h.example/planted-mid-path/webRTC/publish","key":"planted-stream-key"}`)
+	say("destination.update", `{"id":"wh","url":"https://h.example/whip/planted-in-path/%zz"}`)
+	say("destination.update", `{"id":"wh","key":""}`)
 	say("destination.update", `{"id":"yt","key":7}`)
 	say("destination.start", `{"id":"yt"}`)
 	say("token.list", ``)
 	say("mixer.cut", `{"source":"cam9"}`)
 	say("login", `{"token":"planted-wrong"}`)
-	h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt", URL: "rtmp://u:planted-dest-pass@h.example/app"}, State: relay.Refused, Reason: "refused planted-stream-key of planted-dest-pass, planted-backup"}})
+	h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt", URL: "rtmp://u:planted-dest-pass@h.example/app"}, State: relay.Refused, Reason: "refused planted-stream-key of planted-dest-pass, planted-backup, planted-in-path, planted-mid-path"}})
 	h.MixerChanged(mixer.State{Kind: "obs", Problem: "the password planted-flag-token-planted-flag-token is wrong; key " + h.MixerKey()})
 	h.ProgramChanged(program.State{Rung: "held", Why: "planted-stream-key"})
 	for _, key := range planted {

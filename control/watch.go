@@ -112,6 +112,7 @@ func (t *told) fares(d *keptDestination) relay.Status {
 		st = t.statuses[i]
 	}
 	st.Destination = d.Destination
+	st.URL, st.BackupURL = shown(d.URL), shown(d.BackupURL) // an older version kept the path of WHIP here
 	st.Warnings = slices.Concat(st.Warnings, t.warnings[d.ID])
 	return st
 }

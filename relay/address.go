@@ -22,7 +22,8 @@ func (m misfit) Is(target error) bool { return target == ErrAddress }
 // operator who pastes one means that the key goes there.
 var keySlots = [...]string{"{stream_key}", "{streamkey}", "{key}", "<stream_key>", "<streamkey>", "<key>", "[key]", "YOUR_STREAM_KEY", "STREAM_KEY"}
 
-// address makes what a Push is handed: raw without the key, the key as Fragment.
+// address makes what a Push is handed: raw without the key (of WHIP, with it where raw has
+// a place for it), the key as Fragment.
 // The key is kept as it was typed, whatever characters it has: platforms compare
 // it byte by byte and hand out keys with '?', '=' and '&' in them. Its errors are
 // clauses on what is wrong.
@@ -39,7 +40,7 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 	if p[strings.ToLower(scheme)] == nil {
 		return nil, misfit(fmt.Sprintf("the program can't be sent to %s://; it must start with %s", Words(scheme), p.schemes()))
 	}
-	u, err := url.Parse(freeOfKey(raw, key))
+	u, err := url.Parse(placed(raw, key, OverHTTP(scheme)))
 	if err != nil { // its text repeats the address, and that may hold a password
 		return nil, misfit(fmt.Sprintf("it must look like %s://server/path", strings.ToLower(scheme)))
 	}
@@ -76,14 +77,20 @@ func (p Protocols) check(d *Destination, key string) error {
 	return nil
 }
 
-// freeOfKey takes the key, or the slot for it, off the end of an address.
-func freeOfKey(raw, key string) string {
+// placed takes the key, or the slot for it, off the end of an address. Of WHIP that end
+// is where the key has its place.
+func placed(raw, key string, inPath bool) string {
 	if key == "" {
 		return raw
 	}
 	for _, end := range append([]string{key}, keySlots[:]...) {
-		if short, ok := strings.CutSuffix(raw, "/"+end); ok {
+		short, ok := strings.CutSuffix(raw, "/"+end)
+		switch {
+		case !ok:
+		case !inPath:
 			return short
+		case end != key:
+			return short + "/" + url.PathEscape(key)
 		}
 	}
 	return raw

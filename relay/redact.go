@@ -88,13 +88,41 @@ func alone(text string, from, to int) bool {
 	return !word(before) && !word(after)
 }
 
+// leastElement is how long an element of a WHIP address' path must be to be taken for a
+// key: shorter ones are words like "whip" and "publish", which sentences need.
+const leastElement = 8
+
+// OverHTTP reports whether a scheme is of WHIP. Some platforms have the key in the path of
+// its addresses, at the end or in the middle, and nothing tells it from the rest.
+func OverHTTP(scheme string) bool {
+	switch strings.ToLower(scheme) {
+	case "whip", "whips", "http", "https":
+		return true
+	}
+	return false
+}
+
+// InPath is what may be a key in the path of a WHIP address.
+func InPath(u *url.URL) (secrets []string) {
+	if !OverHTTP(u.Scheme) {
+		return nil
+	}
+	for element := range strings.SplitSeq(u.EscapedPath(), "/") {
+		if len(element) >= leastElement {
+			secrets = append(secrets, element)
+		}
+	}
+	return secrets
+}
+
 // Secrets is what must not be repeated of a destination's address: the key, the
-// password, the query's values, and the last path element when no key is apart.
+// password, the query's values, what may be a key in the path, and the path's last element
+// when no key is apart.
 func Secrets(u *url.URL) []string {
 	if u == nil {
 		return nil
 	}
-	secrets := []string{u.Fragment}
+	secrets := append(InPath(u), u.Fragment)
 	if password, ok := u.User.Password(); ok {
 		secrets = append(secrets, password)
 	}
@@ -114,7 +142,8 @@ func Secrets(u *url.URL) []string {
 }
 
 // RedactURL is a destination's address fit for state and logs: without password,
-// query values and fragment. An address that is none is hidden altogether.
+// query values and fragment, and of WHIP without path. An address that is none is hidden
+// altogether.
 func RedactURL(raw string) string {
 	if raw == "" {
 		return ""
@@ -132,6 +161,9 @@ func RedactURL(raw string) string {
 			user += ":" + hidden
 		}
 		authority = user + authority[i:]
+	}
+	if path != "" && OverHTTP(scheme) {
+		path = hidden
 	}
 	shown := scheme + "://" + authority
 	if path != "" || strings.HasSuffix(rest, "/") {

@@ -38,6 +38,12 @@ func TestTheSecretsOfAnAddressAreFoundWhereverTheyAre(t *testing.T) {
 		"rtmp://u:passwd@h/app#k":   "passwd",
 		"rtmp://h/app?sign=toks#k":  "toks",
 		"rtmp://h/live/inst/thekey": "thekey",
+
+		"https://h/whip/thekey":              "thekey",
+		"https://h/whip/the-k3y-too#k":       "the-k3y-too",
+		"whips://h/the-k3y-too/rtc/publish":  "the-k3y-too",
+		"HTTPS://h/the-k3y-too/rtc/publish":  "the-k3y-too",
+		"http://h/api/a%2Fthe-k3y-too/offer": "a%2Fthe-k3y-too",
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {
@@ -58,6 +64,10 @@ func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
 		"nonsense-that-may-be-a-key":           "***",
 		"rtmp://u:p%zz@h/x":                    "rtmp://u:***@h/x",
 		"srt://h:9000?passphrase=x&streamid=y": "srt://h:9000?passphrase=***&streamid=***",
+		"https://h/whip/key?a=b#k":             "https://h/***?a=***",
+		"WHIP://u:p@h:8080/key/publish":        "WHIP://u:***@h:8080/***",
+		"https://h/":                           "https://h/",
+		"https://h":                            "https://h",
 	} {
 		if got := relay.RedactURL(raw); got != want {
 			t.Errorf("%q is shown as %q, want %q", raw, got, want)

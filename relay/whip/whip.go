@@ -2,7 +2,8 @@
 // LiveKit, MediaMTX, another studio of this make.
 //
 // The address is whips://host/path (https) or whip://host/path (http); https:// and
-// http:// mean the same here. The stream key of a destination is the bearer token.
+// http:// mean the same here. The stream key of a destination is the bearer token. Some
+// platforms have a key in the path instead: it is not repeated to anybody either.
 //
 // The picture is H.264 as it is: with B-frames it can't be carried, since receivers
 // show nearly nothing of it. Opus passes, AAC is turned into Opus; where that can't be

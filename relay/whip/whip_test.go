@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -120,6 +121,20 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 			t.Fatalf("%d: err = %v", status, err)
 		}
 		testkit.Eventually(t, time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
+	}
+}
+
+func TestAKeyInThePathIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "nobody knows "+r.URL.Path, http.StatusNotFound)
+	}))
+	defer far.Close()
+	p := relaytest.NewProgram(t, 1000)
+	p.Pictures(5)
+	_, err := pushTo(t, far.URL+"/s3cret-in-path/webRTC/publish", p, func(*relay.Link) bool { return false })
+	if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "nobody knows /***/webRTC/publish") {
+		t.Errorf("err = %v", err)
 	}
 }
 

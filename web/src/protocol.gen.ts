@@ -94,9 +94,9 @@ export interface DestinationAddArgs {
   id?: string;
   /** what people call it */
   name: string;
-  /** without the key */
+  /** without the key; of WHIP (https://) the path may be one, and is never shown again */
   url: string;
-  /** the platform's stream key; it is never shown again */
+  /** the platform's stream key, of WHIP the bearer token; it is never shown again */
   key?: string;
   /** tried in turn with url, or see twins */
   backupUrl?: string;

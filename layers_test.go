@@ -55,7 +55,7 @@ var fences = []struct {
 	{"github.com/andreykaipov/goobs", []string{"mixer/obs", "control/obsws"}, "obs-websocket is one mixer's matter"},
 	{"github.com/gorilla/websocket", []string{"control", "mixer/obs"}, "one websocket library, two doors"},
 	{"github.com/prometheus/client_golang", []string{"control"}, "rooms count; control tells"},
-	{"github.com/pion/webrtc/v4", []string{"monitor/whep", "ingest/whip", "relay/whip"}, "WebRTC stays at its doors"},
+	{"github.com/pion/webrtc/v4", []string{"monitor/whep", "ingest/whip", "relay/whip", "internal/signalling"}, "WebRTC stays at its doors"},
 	{"github.com/datarhei/gosrt", []string{"relay/srt"}, "each call that fails leaks a goroutine, and handshakes can panic: only its cryptography is used"},
 	{"github.com/tphakala/go-aac", []string{"media/sound"}, "it is LGPL: the code that touches it is one file"},
 }

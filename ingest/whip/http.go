@@ -6,19 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"net"
 	"net/http"
 	"strings"
 
 	"obvan/hub"
 	"obvan/ingest"
+	"obvan/internal/signalling"
 )
 
-const (
-	maxOffer = 64 << 10
-	path     = "/whip/"
-)
+const path = "/whip/"
 
 // ServeHTTP is WHIP: POST /whip/<feed>, DELETE on the Location it answers with.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -29,47 +25,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodDelete && id != "":
 		s.delete(w, feed, id)
 	case r.Method == http.MethodOptions:
-		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
-		w.Header().Set("Accept-Post", "application/sdp")
-		w.WriteHeader(http.StatusNoContent)
+		signalling.Options(w)
 	default:
-		// PATCH too (RFC 9725, 4.3): the answer has all candidates, and the camera's
-		// are learnt from its checks, so there is nothing to trickle.
-		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
+		signalling.Allow(w)
 		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not for cameras", r.Method))
 	}
 }
 
 func (s *Server) post(w http.ResponseWriter, r *http.Request, feed string) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/sdp" {
-		w.Header().Set("Accept-Post", "application/sdp")
-		refuse(w, http.StatusUnsupportedMediaType, errors.New("the body must be an SDP offer (Content-Type application/sdp)"))
-		return
-	}
 	ask := ingest.Request{Stream: feed, Key: key(r), Proto: "whip", Remote: r.RemoteAddr}
 	// Before anything is read: a stranger costs no memory.
 	if err := s.admissible(ask); err != nil {
 		s.turnAway(w, ask, err)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
-	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-		refuse(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the offer is longer than %d KB", maxOffer>>10))
-		return
-	}
+	body, status, err := signalling.Read(w, r)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, errNoOffer)
+		refuse(w, status, err)
 		return
 	}
-	se, answer, err := s.admit(r.Context(), ask, string(body))
+	se, answer, err := s.admit(r.Context(), ask, body)
 	if err != nil {
 		s.turnAway(w, ask, err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/sdp")
-	w.Header().Set("Location", path+feed+"/"+se.id)
-	w.WriteHeader(http.StatusCreated)
-	_, _ = io.WriteString(w, answer) // if it never arrives, the camera never connects
+	signalling.Created(w, path+feed+"/"+se.id, answer)
 }
 
 // admissible says early what publishing would say.
@@ -137,14 +117,6 @@ func key(r *http.Request) string {
 	return r.URL.Query().Get("token")
 }
 
-// host leaves the port out, which differs with each connection.
-func host(remote string) string {
-	if h, _, err := net.SplitHostPort(remote); err == nil {
-		return h
-	}
-	return remote
-}
-
 // turnAway says no, and why.
 func (s *Server) turnAway(w http.ResponseWriter, ask ingest.Request, err error) {
 	s.log.Info("publisher refused", "feed", ask.Stream, "remote", ask.Remote, "err", err)
@@ -160,14 +132,14 @@ func (s *Server) turnAway(w http.ResponseWriter, ask ingest.Request, err error) 
 		{errNotNow, http.StatusServiceUnavailable},
 		{errNoH264, http.StatusNotAcceptable},
 		{errNothing, http.StatusNotAcceptable},
-		{errAnswer, http.StatusBadRequest}, // the rest of it is pion's, about its own inside
+		{signalling.ErrAnswer, http.StatusBadRequest},
 	} {
 		if errors.Is(err, known.is) {
 			refuse(w, known.status, known.is)
 			return
 		}
 	}
-	if errors.Is(err, errOffer) {
+	if errors.Is(err, signalling.ErrOffer) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}

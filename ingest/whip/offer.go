@@ -13,26 +13,15 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"obvan/internal/signalling"
 )
 
-// Reasons for refusing an offer. Those about its form wrap errOffer.
+// Reasons for refusing an offer, beside those of its form.
 var (
-	errOffer   = errors.New("the offer can't be used")
-	errNoOffer = fmt.Errorf("%w: it is not SDP", errOffer)
-	errTooMuch = fmt.Errorf("%w: it has too many media sections", errOffer)
-	errPaths   = fmt.Errorf("%w: it has too many candidates", errOffer)
-	errData    = fmt.Errorf("%w: this server has no data channels", errOffer)
-	errWatches = fmt.Errorf("%w: it asks to receive; a camera sends", errOffer)
+	errWatches = fmt.Errorf("%w: it asks to receive; a camera sends", signalling.ErrOffer)
 	errNothing = errors.New("the offer has neither H.264 nor Opus to send")
 	errNoH264  = errors.New("this server takes H.264 (packetization-mode=1) from cameras, and the offer has only other codecs")
-	errAnswer  = errors.New("the offer can't be answered")
-)
-
-const (
-	maxSections  = 8
-	maxLines     = 2000
-	maxPaths     = 64 // candidates; each is knocked at several times, whoever's address it is
-	gatherWithin = 5 * time.Second
 )
 
 // offer is what was found in a camera's offer.
@@ -46,15 +35,9 @@ type offer struct {
 // readOffer refuses what can't be used, before pion takes memory for it.
 func readOffer(body string) (offer, error) {
 	o := offer{text: body}
-	var desc sdp.SessionDescription
-	if strings.Count(body, "\n") > maxLines || desc.UnmarshalString(body) != nil || len(desc.MediaDescriptions) == 0 {
-		return o, errNoOffer
-	}
-	if len(desc.MediaDescriptions) > maxSections {
-		return o, errTooMuch
-	}
-	if strings.Count(body, "candidate:") > maxPaths {
-		return o, errPaths
+	desc, err := signalling.Parse(body)
+	if err != nil {
+		return o, err
 	}
 	setup, _ := desc.Attribute("setup")
 	picture := false
@@ -72,9 +55,9 @@ func readOffer(body string) (offer, error) {
 				o.h264 = h264Of(m)
 			}
 		case "audio":
-			o.sound = o.sound || opusOf(m)
+			o.sound = o.sound || signalling.Opus(m)
 		default:
-			return o, errData
+			return o, signalling.ErrData
 		}
 	}
 	o.passive = setup == "passive"
@@ -93,38 +76,22 @@ const wanted = "profile-level-id=42e0"
 
 // h264Of is the parameters of the H.264 to answer with; "" when there is none.
 func h264Of(m *sdp.MediaDescription) (found string) {
-	for _, a := range m.Attributes {
-		if a.Key != "rtpmap" || !strings.Contains(strings.ToUpper(a.Value), " H264/90000") {
+	for parameters := range signalling.H264(m) {
+		parameters = strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
+		if !strings.Contains(parameters, "packetization-mode=1") || !profilePattern.MatchString(parameters) {
 			continue
 		}
-		number, _, _ := strings.Cut(a.Value, " ")
-		for _, f := range m.Attributes {
-			of, parameters, _ := strings.Cut(f.Value, " ")
-			parameters = strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
-			if f.Key != "fmtp" || of != number || !strings.Contains(parameters, "packetization-mode=1") || !profilePattern.MatchString(parameters) {
-				continue
-			}
-			if strings.Contains(parameters, wanted) {
-				return parameters
-			}
-			if found == "" {
-				found = parameters
-			}
+		if strings.Contains(parameters, wanted) {
+			return parameters
+		}
+		if found == "" {
+			found = parameters
 		}
 	}
 	return found
 }
 
 var profilePattern = regexp.MustCompile(`(^|;)profile-level-id=[0-9a-f]{6}(;|$)`)
-
-func opusOf(m *sdp.MediaDescription) bool {
-	for _, a := range m.Attributes {
-		if a.Key == "rtpmap" && strings.HasSuffix(strings.ToLower(a.Value), " opus/48000/2") {
-			return true
-		}
-	}
-	return false
-}
 
 // How a camera is asked to send. Without a start bit rate a browser begins at 300
 // kbit/s and a quarter of the picture, and takes half a minute to trust the network.
@@ -167,34 +134,14 @@ func engine(o offer) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	return m, r, nil
 }
 
-// answer negotiates pc against an offer that was read. pion parses the offer too, so
-// a panic of its ends here.
-func answer(pc *webrtc.PeerConnection, o offer) (text string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errAnswer, p)
-		}
-	}()
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.text}); err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	reply, err := pc.CreateAnswer(nil)
+// answer negotiates pc against an offer that was read.
+func answer(pc *webrtc.PeerConnection, o offer) (string, error) {
+	text, err := signalling.Answer(pc, o.text)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
+		return "", err
 	}
-	// Only our own addresses are gathered: milliseconds.
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(reply); err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	select {
-	case <-gathered:
-	case <-time.After(gatherWithin):
-		return "", errAnswer
-	}
-	text = pc.LocalDescription().SDP
-	if o.h264 != "" && !strings.Contains(text, " H264/90000") {
-		return "", errAnswer
+	if o.h264 != "" && !signalling.SendsH264(text) {
+		return "", signalling.ErrAnswer
 	}
 	return tuned(text), nil
 }

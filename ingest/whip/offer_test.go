@@ -15,6 +15,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/ingest"
+	"obvan/internal/signalling"
 )
 
 // chromium is the parts of a Chromium offer that matter, in its order.
@@ -47,12 +48,12 @@ func TestOffersAreReadForWhatTheyCanSend(t *testing.T) {
 		"single NAL units only":  {body: strings.ReplaceAll(chromium, "packetization-mode=1", "packetization-mode=0"), fails: errNoH264},
 		"no codec at all":        {body: strings.ReplaceAll(strings.Replace(chromium, "m=video", "m=audio", 1), "opus", "speex"), fails: errNothing},
 		"a player":               {body: strings.ReplaceAll(chromium, "sendonly", "recvonly"), fails: errWatches},
-		"data":                   {body: chromium + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", fails: errData},
-		"too much":               {body: chromium + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9), fails: errTooMuch},
-		"too many candidates":    {body: chromium + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), fails: errPaths},
-		"no SDP":                 {body: "<html>", fails: errNoOffer},
-		"nothing":                {body: "", fails: errNoOffer},
-		"lines without end":      {body: chromium + strings.Repeat("a=x\r\n", maxLines), fails: errNoOffer},
+		"data":                   {body: chromium + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", fails: signalling.ErrData},
+		"too much":               {body: chromium + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9), fails: signalling.ErrOffer},
+		"too many candidates":    {body: chromium + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), fails: signalling.ErrOffer},
+		"no SDP":                 {body: "<html>", fails: signalling.ErrOffer},
+		"nothing":                {body: "", fails: signalling.ErrOffer},
+		"lines without end":      {body: chromium + strings.Repeat("a=x\r\n", signalling.MaxLines), fails: signalling.ErrOffer},
 	} {
 		got, err := readOffer(c.body)
 		got.text = ""
@@ -116,7 +117,7 @@ func TestTheAnswerLeavesABrowserNoChoice(t *testing.T) {
 func TestRoomIsForSoManyCamerasAndOffersForSoLong(t *testing.T) {
 	s := New(ingest.Env{Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}, loose{})
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest("POST", "/whip/cam1", strings.NewReader(strings.Repeat("x", maxOffer+1)))
+	r := httptest.NewRequest("POST", "/whip/cam1", strings.NewReader(strings.Repeat("x", signalling.MaxBytes+1)))
 	r.Header.Set("Content-Type", "application/sdp")
 	if s.ServeHTTP(w, r); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("an offer that is too long: %d %s", w.Code, w.Body)
@@ -150,11 +151,11 @@ func FuzzOffer(f *testing.F) {
 	f.Add(strings.ReplaceAll(chromium, "a=rtcp-mux", "a=candidate:1 1 udp 2 127.0.0.1 9 typ host"))
 	f.Add("v=0\r\nm=video")
 	f.Fuzz(func(t *testing.T, body string) {
-		if len(body) > maxOffer {
+		if len(body) > signalling.MaxBytes {
 			return
 		}
 		began := time.Now()
-		if _, err := answered(t, body); err != nil && !errors.Is(err, errOffer) && !errors.Is(err, errAnswer) && !errors.Is(err, errNoH264) && !errors.Is(err, errNothing) {
+		if _, err := answered(t, body); err != nil && !errors.Is(err, signalling.ErrOffer) && !errors.Is(err, signalling.ErrAnswer) && !errors.Is(err, errNoH264) && !errors.Is(err, errNothing) {
 			t.Error(err)
 		}
 		if d := time.Since(began); d > 3*time.Second {

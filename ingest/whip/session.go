@@ -13,6 +13,8 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/ingest"
+	"obvan/internal/door"
+	"obvan/internal/signalling"
 	"obvan/media/rtp"
 )
 
@@ -48,7 +50,7 @@ type session struct {
 }
 
 func newSession(id string, ask ingest.Request, feed *ingest.Feed, log *slog.Logger) *session {
-	se := &session{id: id, feed: ask.Stream, host: host(ask.Remote), gate: newGate(feed), left: make(chan struct{})}
+	se := &session{id: id, feed: ask.Stream, host: door.Host(ask.Remote), gate: newGate(feed), left: make(chan struct{})}
 	se.log = log.With("feed", ask.Stream, "remote", ask.Remote)
 	se.ctx, se.end = context.WithCancelCause(context.Background())
 	se.heard.Store(time.Now().UnixNano())
@@ -64,7 +66,7 @@ func (se *session) silent(now time.Time) time.Duration {
 func (se *session) negotiate(ports Ports, o offer) (string, error) {
 	reader, err := rtp.NewBrowserReader(o.h264 != "", o.sound, se.gate)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
+		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
 	se.reader = reader
 	m, r, err := engine(o)
@@ -83,7 +85,7 @@ func (se *session) negotiate(ports Ports, o offer) (string, error) {
 		return "", errNotNow
 	}
 	if se.pc, err = api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle}); err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
+		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
 	se.pc.OnConnectionStateChange(se.state)
 	se.pc.OnTrack(se.track)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"net"
 	"net/http"
 	"strings"
 
@@ -15,12 +13,11 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/hub"
+	"obvan/internal/door"
+	"obvan/internal/signalling"
 )
 
-const (
-	maxOffer = 64 << 10
-	path     = "/whep/"
-)
+const path = "/whep/"
 
 var (
 	errFull       = errors.New("the server has as many viewers as it can serve")
@@ -46,30 +43,17 @@ func (s *Server) ServeViewer(w http.ResponseWriter, r *http.Request, who string)
 	case http.MethodDelete:
 		s.delete(w, name)
 	case http.MethodOptions:
-		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
-		w.Header().Set("Accept-Post", "application/sdp")
-		w.WriteHeader(http.StatusNoContent)
+		signalling.Options(w)
 	default:
-		// PATCH too: the answer has all candidates, and the viewer's are learnt from
-		// its checks, so there is nothing to trickle.
-		w.Header().Set("Allow", "POST, DELETE, OPTIONS")
+		signalling.Allow(w)
 		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not for players", r.Method))
 	}
 }
 
 func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/sdp" {
-		w.Header().Set("Accept-Post", "application/sdp")
-		refuse(w, http.StatusUnsupportedMediaType, errors.New("the body must be an SDP offer (Content-Type application/sdp)"))
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
-	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-		refuse(w, http.StatusRequestEntityTooLarge, fmt.Errorf("the offer is longer than %d KB", maxOffer>>10))
-		return
-	}
+	body, code, err := signalling.Read(w, r)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, errNoOffer)
+		refuse(w, code, err)
 		return
 	}
 	keys, err := onlyKeys(r)
@@ -77,16 +61,13 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	v, reply, err := s.admit(asking{stream: stream, remote: r.RemoteAddr, who: who, offer: string(body), keys: keys})
+	v, reply, err := s.admit(asking{stream: stream, remote: door.Host(r.RemoteAddr), who: who, keys: keys}, body)
 	if err != nil {
 		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
 		refuse(w, status(err), err)
 		return
 	}
-	w.Header().Set("Content-Type", "application/sdp")
-	w.Header().Set("Location", path+stream+"/"+v.id)
-	w.WriteHeader(http.StatusCreated)
-	_, _ = io.WriteString(w, reply) // if it never arrives, the viewer never connects
+	signalling.Created(w, path+stream+"/"+v.id, reply)
 }
 
 // onlyKeys says whether key pictures are all that is asked for.
@@ -118,15 +99,8 @@ func (s *Server) delete(w http.ResponseWriter, name string) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// asking is what somebody wants to watch, and how.
-type asking struct {
-	stream, remote, who, offer string
-
-	keys bool // only key pictures
-}
-
 // admit makes a viewer of an offer, and the answer to it.
-func (s *Server) admit(a asking) (*viewer, string, error) {
+func (s *Server) admit(a asking, offer string) (*viewer, string, error) {
 	src, err := s.source(a.stream)
 	if err != nil {
 		return nil, "", err
@@ -139,14 +113,15 @@ func (s *Server) admit(a asking) (*viewer, string, error) {
 	if unfit != nil && !s.smalls.can(stats.Tracks, unfit) {
 		return nil, "", unfit
 	}
-	sound, err := checkOffer(a.offer)
+	sound, err := checkOffer(offer)
 	if err != nil {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), stream: a.stream, remote: host(a.remote), who: a.who, keys: a.keys, hub: s.hub, source: src, sounds: s.sounds, udp: s.udp,
-		lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1),
-		connected: make(chan struct{}), picture: newSender(webrtc.RTPCodecTypeVideo, a.stream),
+		id: rand.Text(), asking: a, watched: watched{hub: s.hub, source: src, sounds: s.sounds}, udp: s.udp,
+		picture: newSender(webrtc.RTPCodecTypeVideo, a.stream),
+		wants:   wants{lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1)},
+		life:    life{connected: make(chan struct{})},
 	}
 	if sound {
 		v.sound = newSender(webrtc.RTPCodecTypeAudio, a.stream)
@@ -156,7 +131,7 @@ func (s *Server) admit(a asking) (*viewer, string, error) {
 			return nil, "", err
 		}
 	}
-	reply, err := s.begin(v, a.offer)
+	reply, err := s.begin(v, offer)
 	return v, reply, err
 }
 
@@ -231,29 +206,21 @@ func (s *Server) leave(v *viewer) {
 func (v *viewer) negotiate(api *webrtc.API, offer string) (string, error) {
 	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
+		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
 	v.pc = pc
 	pc.OnConnectionStateChange(v.state)
 	only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}
 	if _, err := pc.AddTransceiverFromTrack(v.picture, only); err != nil {
-		return "", fmt.Errorf("%w: %w", errAnswer, err)
+		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
 	pc.GetSenders()[0].Transport().ICETransport().OnSelectedCandidatePairChange(v.reached)
 	if v.sound != nil {
 		if _, err := pc.AddTransceiverFromTrack(v.sound, only); err != nil {
-			return "", fmt.Errorf("%w: %w", errAnswer, err)
+			return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 		}
 	}
 	return answer(pc, offer)
-}
-
-// host leaves the port out, which differs with each connection.
-func host(remote string) string {
-	if h, _, err := net.SplitHostPort(remote); err == nil {
-		return h
-	}
-	return remote
 }
 
 func status(err error) int {
@@ -266,8 +233,7 @@ func status(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, errNoH264), errors.Is(err, errUnusable):
 		return http.StatusNotAcceptable
-	case errors.Is(err, errNoOffer), errors.Is(err, errNoVideo), errors.Is(err, errSends), errors.Is(err, errTooMuch), errors.Is(err, errPaths),
-		errors.Is(err, errData), errors.Is(err, errAnswer):
+	case errors.Is(err, signalling.ErrOffer), errors.Is(err, signalling.ErrAnswer):
 		return http.StatusBadRequest
 	}
 	return http.StatusConflict // browsers can't show the stream
@@ -284,8 +250,8 @@ func refuse(w http.ResponseWriter, code int, err error) {
 	if errors.Is(err, hub.ErrNoStream) {
 		words = errNotLive
 	}
-	if errors.Is(err, errAnswer) { // the rest is pion's, about its own inside
-		words = errAnswer
+	if errors.Is(err, signalling.ErrAnswer) {
+		words = signalling.ErrAnswer
 	}
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, sentence(words)+"\n")

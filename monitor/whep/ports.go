@@ -14,6 +14,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
+
+	"obvan/internal/door"
 )
 
 // A viewer whose path is dead for goneAfter is disconnected, and given up
@@ -137,7 +139,7 @@ func (p *tcpPort) Accept() (net.Conn, error) {
 func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	from := host(conn.RemoteAddr().String())
+	from := door.Host(conn.RemoteAddr().String())
 	if p.closed || !p.room(from) {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/hub"
+	"obvan/internal/signalling"
 	"obvan/internal/testkit"
 	"obvan/media"
 )
@@ -43,9 +44,9 @@ func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
 		{"a body of another kind", "POST", "/whep/cam1", "text/plain", goodOffer, 415, "application/sdp"},
 		{"no kind", "POST", "/whep/cam1", "", goodOffer, 415, "application/sdp"},
 		{"an offer of 65 KB", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a=x\r\n", 14000), 413, "64 KB"},
-		{"nothing", "POST", "/whep/cam1", sdp, "", 400, "not an SDP offer"},
-		{"garbage", "POST", "/whep/cam1", sdp, "GET / HTTP/1.1", 400, "not an SDP offer"},
-		{"no media", "POST", "/whep/cam1", sdp, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 400, "not an SDP offer"},
+		{"nothing", "POST", "/whep/cam1", sdp, "", 400, "not SDP"},
+		{"garbage", "POST", "/whep/cam1", sdp, "GET / HTTP/1.1", 400, "not SDP"},
+		{"no media", "POST", "/whep/cam1", sdp, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 400, "not SDP"},
 		{"only sound", "POST", "/whep/cam1", sdp, strings.Replace(goodOffer, "m=video", "m=audio", 1), 400, "no picture"},
 		{"no H.264", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "H264", "VP8"), 406, "H.264"},
 		{"H.264 in single NAL mode", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "packetization-mode=1", "packetization-mode=0"), 406, "H.264"},
@@ -194,13 +195,13 @@ func FuzzOffer(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, offer string) {
-		if len(offer) > maxOffer {
+		if len(offer) > signalling.MaxBytes {
 			return
 		}
 		if _, err := checkOffer(offer); err != nil {
 			return
 		}
-		v := &viewer{picture: newSender(webrtc.RTPCodecTypeVideo, "cam1"), end: func(error) {}, connected: make(chan struct{})}
+		v := &viewer{picture: newSender(webrtc.RTPCodecTypeVideo, "cam1"), life: life{end: func(error) {}, connected: make(chan struct{})}}
 		began := time.Now()
 		_, _ = v.negotiate(api, offer)
 		if v.pc != nil {

@@ -53,8 +53,8 @@ func (d *desk) viewerOn(w *wire, stream string, how ...func(*viewer)) {
 		d.t.Fatal(err)
 	}
 	v := &viewer{
-		stream: stream, hub: d.hub, source: src, pc: pc, picture: newSender(webrtc.RTPCodecTypeVideo, stream),
-		lost: make(chan []rtcp.NackPair), restart: make(chan struct{}), heard: make(chan struct{}),
+		asking: asking{stream: stream}, watched: watched{hub: d.hub, source: src}, pc: pc, picture: newSender(webrtc.RTPCodecTypeVideo, stream),
+		wants: wants{lost: make(chan []rtcp.NackPair), restart: make(chan struct{}), heard: make(chan struct{})},
 	}
 	v.picture.out = w
 	for _, change := range how {

@@ -42,28 +42,48 @@ var (
 // viewer is one WHEP session. One goroutine sends its pictures, so a slow viewer
 // delays nobody; what the viewer says back is read in another and handed over.
 type viewer struct {
-	id, stream, remote, who string
-
-	within time.Duration // it has to be connected
-	keys   bool          // it is sent key pictures only
+	id string
+	asking
+	watched
 
 	pc      *webrtc.PeerConnection
-	hub     *hub.Hub
-	source  *source
 	picture *sender
 	sound   *sender // nil when the viewer wants none
-	sounds  *sounds
-	left    func() // leaves the small picture; nil when the stream's own is shown
 	udp     *udpPort
 	path    atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
 
 	epochOnce sync.Once
 	epoch     time.Time // when the stream's time 0 was
 
-	// What listen heard, and that it heard something.
-	lost      chan []rtcp.NackPair
-	restart   chan struct{}
-	heard     chan struct{}
+	wants
+	life
+}
+
+// asking is who wants to watch what, and how.
+type asking struct {
+	stream, remote, who string
+
+	keys bool // only key pictures
+}
+
+// watched is what a viewer is shown, and hears.
+type watched struct {
+	hub    *hub.Hub
+	source *source
+	sounds *sounds
+	left   func() // leaves the small picture; nil when the stream's own is shown
+}
+
+// wants is what listen heard, and that it heard something.
+type wants struct {
+	lost    chan []rtcp.NackPair
+	restart chan struct{}
+	heard   chan struct{}
+}
+
+// life is how a viewer's connection begins and ends.
+type life struct {
+	within    time.Duration // it has to be connected
 	once      sync.Once
 	connected chan struct{}
 	done      <-chan struct{}

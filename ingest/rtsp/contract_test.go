@@ -20,6 +20,13 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
+// certificate is one for 127.0.0.1 that nobody vouches for, as cameras have it.
+func certificate(t *testing.T) *tls.Config {
+	t.Helper()
+	server, _ := testkit.Certificate(t, "127.0.0.1")
+	return server
+}
+
 func TestContractOverTCP(t *testing.T) {
 	t.Parallel()
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "rtsp", Listen: rtsp.Listen, Publish: publisher("rtsp", gortsplib.TransportTCP)})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +59,28 @@ func (e *ear) heard() []media.AccessUnit {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]media.AccessUnit(nil), e.units...)
+}
+
+// hearing is a transcoder of track that has no ffmpeg, and an ear for it.
+func hearing(t *testing.T, track *media.Track) (Transcoder, *ear) {
+	t.Helper()
+	e := &ear{}
+	tr, err := New(track, "", e.hear)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tr.Close() })
+	return tr, e
+}
+
+// give has a transcoder take all frames.
+func give(t *testing.T, to Transcoder, frames ...media.AccessUnit) {
+	t.Helper()
+	for i := range frames {
+		if err := to.Write(&frames[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // listen decodes packets to the left channel, laid out by their times from 0 on.
@@ -134,17 +157,8 @@ func TestAACIsHeardAtItsTime(t *testing.T) {
 	for _, name := range []string{"lc48.aac", "lc44.aac", "lc44mono.aac"} {
 		t.Run(name, func(t *testing.T) {
 			track, frames := clip(t, name)
-			var e ear
-			tr, err := New(&track, "", e.hear)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer tr.Close()
-			for i := range frames {
-				if err := tr.Write(&frames[i]); err != nil {
-					t.Fatal(err)
-				}
-			}
+			tr, e := hearing(t, &track)
+			give(t, tr, frames...)
 			units := e.heard()
 			for n := 1; n < len(units); n++ {
 				if d := units[n].PTS - units[n-1].PTS - 20*time.Millisecond; d.Abs() > time.Microsecond {
@@ -158,37 +172,18 @@ func TestAACIsHeardAtItsTime(t *testing.T) {
 
 func TestTimesInWholeMillisecondsMakeNoHoles(t *testing.T) {
 	track, frames := clip(t, "lc44.aac")
-	var e ear
-	tr, err := New(&track, "", e.hear)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
+	tr, e := hearing(t, &track)
 	for i := range frames {
 		frames[i].PTS = frames[i].PTS.Truncate(time.Millisecond)
-		if err := tr.Write(&frames[i]); err != nil {
-			t.Fatal(err)
-		}
 	}
+	give(t, tr, frames...)
 	checkTone(t, e.heard(), &track, 0.003)
 }
 
 func TestAHoleStaysAHoleAndTheRestIsInTime(t *testing.T) {
 	track, frames := clip(t, "lc48.aac")
-	var e ear
-	tr, err := New(&track, "", e.hear)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
-	for i := range frames {
-		if i >= 5 && i < 15 { // 0.21 s are missing before the tone
-			continue
-		}
-		if err := tr.Write(&frames[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
+	tr, e := hearing(t, &track)
+	give(t, tr, slices.Delete(frames, 5, 15)...) // 0.21 s are missing before the tone
 	units := e.heard()
 	last := time.Duration(-1 << 62)
 	for n, au := range units {
@@ -205,17 +200,11 @@ func TestAHoleStaysAHoleAndTheRestIsInTime(t *testing.T) {
 
 func TestFramesThatOverlapAreLeftOut(t *testing.T) {
 	track, frames := clip(t, "lc48.aac")
-	var e ear
-	tr, err := New(&track, "", e.hear)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
-	for i := range frames {
-		for range 1 + i%2 { // each second frame twice, with the same time
-			if err := tr.Write(&frames[i]); err != nil {
-				t.Fatal(err)
-			}
+	tr, e := hearing(t, &track)
+	for i, frame := range frames {
+		give(t, tr, frame)
+		if i%2 == 1 { // each second frame twice, with the same time
+			give(t, tr, frame)
 		}
 	}
 	if n := len(e.heard()); n < 55 || n > 63 { // 1.2 s, give or take what may be off
@@ -226,17 +215,10 @@ func TestFramesThatOverlapAreLeftOut(t *testing.T) {
 func TestHandMadeSilenceIsDecoded(t *testing.T) {
 	for _, channels := range []byte{1, 2} {
 		track := media.Track{Codec: media.AAC, SampleRate: 48000, Channels: int(channels), Config: []byte{0x11, 0x80 | channels<<3}}
-		var e ear
-		tr, err := New(&track, "", e.hear)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tr.Close()
+		tr, e := hearing(t, &track)
 		for n := range 30 {
 			at := time.Duration(n) * 1024 * time.Second / 48000
-			if err := tr.Write(&media.AccessUnit{PTS: at, Data: silence.Frame(&track)}); err != nil {
-				t.Fatal(err)
-			}
+			give(t, tr, media.AccessUnit{PTS: at, Data: silence.Frame(&track)})
 		}
 		pcm := listen(t, e.heard())
 		if len(pcm) < 28*1024 {
@@ -252,12 +234,7 @@ func TestHandMadeSilenceIsDecoded(t *testing.T) {
 
 func TestBrokenFramesAreLeftOut(t *testing.T) {
 	track, frames := clip(t, "lc48.aac")
-	var e ear
-	tr, err := New(&track, "", e.hear)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
+	tr, e := hearing(t, &track)
 	for i := range frames {
 		switch {
 		case i%10 == 3:
@@ -267,10 +244,8 @@ func TestBrokenFramesAreLeftOut(t *testing.T) {
 		case i%10 == 7:
 			frames[i].Data = make([]byte, 100_000)
 		}
-		if err := tr.Write(&frames[i]); err != nil {
-			t.Fatal(err)
-		}
 	}
+	give(t, tr, frames...)
 	if n := len(e.heard()); n < 30 {
 		t.Errorf("%d packets", n)
 	}
@@ -284,16 +259,9 @@ func TestBrokenFramesAreLeftOut(t *testing.T) {
 }
 
 func TestOpusPassesThrough(t *testing.T) {
-	var e ear
-	tr, err := New(&media.Track{Codec: media.Opus, Channels: 2}, "", e.hear)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.Close()
+	tr, e := hearing(t, &media.Track{Codec: media.Opus, Channels: 2})
 	data := []byte{0xf8, 0xff, 0xfe}
-	if err := errors.Join(tr.Write(&media.AccessUnit{PTS: time.Second, Data: data}), tr.Write(&media.AccessUnit{})); err != nil {
-		t.Fatal(err)
-	}
+	give(t, tr, media.AccessUnit{PTS: time.Second, Data: data}, media.AccessUnit{})
 	if got := e.heard(); len(got) != 1 || got[0].PTS != time.Second || &got[0].Data[0] != &data[0] {
 		t.Errorf("%+v", got)
 	}
@@ -321,11 +289,7 @@ func TestSurroundAndOddRatesGoThroughFFmpeg(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range frames {
-				if err := tr.Write(&frames[i]); err != nil {
-					t.Fatal(err)
-				}
-			}
+			give(t, tr, frames...)
 			if err := tr.in.Close(); err != nil { // ffmpeg plays out what it holds
 				t.Fatal(err)
 			}

@@ -53,44 +53,13 @@ func film(t *testing.T, ffmpeg string) (track media.Track, units []media.AccessU
 func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	track, units := film(t, ffmpeg)
-	h := hub.New()
-	from, err := h.Publish("obs", hub.Origin{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
-	from.SetTracks(media.Tracks{track})
-	to, err := h.Publish("small", hub.Origin{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := h.Subscribe("obs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := h.Subscribe("small")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	ended := make(chan error)
-	go func() { ended <- Run(ctx, ffmpeg, in, to) }()
-	defer func() {
-		if err := <-ended; err != nil {
-			t.Errorf("it ended with %v", err)
-		}
-		to.Close()
-	}()
+	b := newBench(t, track)
+	ctx, out := b.run(ffmpeg)
 	const base = 3 * time.Hour // a camera that has been on for a while
-	var camera sync.WaitGroup
-	defer camera.Wait()
-	defer cancel()
-	camera.Go(func() {
+	b.all.Go(func() {
 		for _, au := range units {
 			au.PTS, au.DTS = au.PTS+base, au.DTS+base
-			from.Write(au)
+			b.from.Write(au)
 			select {
 			case <-time.After(10 * time.Millisecond):
 			case <-ctx.Done():
@@ -215,21 +184,14 @@ func TestWhatFFmpegIsNotHandedIsSaidBefore(t *testing.T) {
 
 func TestAFailingFFmpegEndsTheSmallPictureOnly(t *testing.T) {
 	track, units := film(t, testkit.Tool(t, "ffmpeg"))
-	h := hub.New()
-	from, _ := h.Publish("obs", hub.Origin{})
-	defer from.Close()
-	from.SetTracks(media.Tracks{track})
-	to, _ := h.Publish("small", hub.Origin{})
-	defer to.Close()
-	in, _ := h.Subscribe("obs")
-	defer in.Close()
-	from.Write(units[0])
+	b := newBench(t, track)
+	b.from.Write(units[0])
 	for _, program := range []string{"/nowhere/ffmpeg", testkit.Tool(t, "true")} {
-		again, _ := h.Subscribe("obs")
-		if err := Run(t.Context(), program, again, to); err == nil {
+		in, _ := b.hub.Subscribe("obs")
+		if err := Run(t.Context(), program, in, b.to); err == nil {
 			t.Errorf("%s: no error", program)
 		}
-		again.Close()
+		in.Close()
 	}
 }
 

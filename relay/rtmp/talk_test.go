@@ -13,6 +13,7 @@ import (
 
 	"github.com/yutopp/go-rtmp/handshake"
 
+	"obvan/internal/testkit"
 	"obvan/media"
 	"obvan/media/amf0"
 	chunks "obvan/media/rtmp"
@@ -237,7 +238,7 @@ func TestAddressesWithoutAnAppAreRefused(t *testing.T) {
 
 func TestACertificateIsReallyChecked(t *testing.T) {
 	asked := make(chan string, 10)
-	server, roots := certificate(t, "localhost")
+	server, roots := testkit.Certificate(t, "localhost")
 	server.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { asked <- h.ServerName; return nil, nil }
 	s := farEnd(t, server)
 	_, port, _ := net.SplitHostPort(s.Addr())

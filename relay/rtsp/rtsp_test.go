@@ -2,14 +2,9 @@ package rtsp_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/url"
 	"strings"
@@ -186,7 +181,7 @@ func TestTheKeyEndsThePath(t *testing.T) {
 
 func TestServersOverTLSAreChecked(t *testing.T) {
 	f := startFarEnd(t)
-	server, roots := certificate(t)
+	server, roots := testkit.Certificate(t, "127.0.0.1")
 	tlsAddr := wrapTLS(t, server, f.path.Addr())
 	s, err := push(t, rtsp.New(&tls.Config{RootCAs: roots}), f, "rtsps://"+tlsAddr+"/live#secret", "secret")
 	if err != nil || s == nil || s.Tally().Pictures == 0 {
@@ -231,24 +226,4 @@ func wrapTLS(t *testing.T, config *tls.Config, addr string) string {
 	})
 	t.Cleanup(func() { ln.Close(); open.Wait() })
 	return ln.Addr().String()
-}
-
-// certificate is one for this machine, and a pool that trusts it.
-func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(parsed)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, pool
 }

@@ -260,3 +260,40 @@ func TestAWatcherIsToldOfWhatIsWrittenAndDoesNotCount(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestAReaderPassesWhatAnotherReadForIt(t *testing.T) {
+	h := hub.New()
+	p := publish(t, h, "cam1")
+	waits, reads := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
+	watch := waits.Watch()
+	if waits.At(watch.Place()) {
+		t.Error("it waits for a key frame, which another need not read for it")
+	}
+	p.Write(picture(0, true))
+	for _, s := range []*hub.Subscriber{waits, reads} {
+		if _, err := s.TryNext(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if watch.Place() == reads.Place() || reads.At(watch.Place()) {
+		t.Error("they are not at the same place")
+	}
+	if _, err := watch.TryNext(); err != nil || !reads.At(watch.Place()) {
+		t.Error("they are at the same place", err)
+	}
+	p.Write(picture(1, false))
+	p.Write(picture(2, false))
+	if _, err := watch.TryNext(); err != nil {
+		t.Fatal(err)
+	}
+	reads.Pass(watch.Place())
+	if au, err := reads.TryNext(); err != nil || number(au) != 2 || reads.Lost() != 0 {
+		t.Errorf("picture %d, %d lost, %v", number(au), reads.Lost(), err)
+	}
+	if au, err := waits.TryNext(); err != nil || number(au) != 1 {
+		t.Errorf("picture %d, %v", number(au), err)
+	}
+	if waits.Delay(time.Second); waits.At(waits.Place()) {
+		t.Error("one that stays behind takes nothing from one that does not")
+	}
+}

@@ -355,6 +355,18 @@ func (s *Subscriber) Origin() Origin { return s.st.from }
 // the other.
 func (s *Subscriber) Beside(other *Subscriber) bool { return s.st == other.st }
 
+// Place is the reader's place in the stream's count of units: that of the next.
+func (s *Subscriber) Place() uint64 { return s.cursor }
+
+// At reports whether the reader is at place and would get all units from there on: it
+// waits for no key frame, does not stay behind and sifts nothing.
+func (s *Subscriber) At(place uint64) bool {
+	return s.cursor == place && !s.needKey && s.delay == 0 && s.sift == nil
+}
+
+// Pass goes on at place, for a reader that got from another what lies before it.
+func (s *Subscriber) Pass(place uint64) { s.cursor = place }
+
 // Watch is a cursor at the end of the same stream, for who wants to know when something
 // is written. It does not count as a reader, and need not be closed.
 func (s *Subscriber) Watch() *Subscriber {

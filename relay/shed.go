@@ -39,6 +39,9 @@ func (s *Shed) Age(dts time.Duration, now time.Time) time.Duration {
 	return max(0, now.Sub(s.wall)-(dts-s.at))
 }
 
+// KeepsAll says whether it leaves nothing out of what is so old at the most.
+func (s *Shed) KeepsAll(age time.Duration) bool { return !s.broken && age <= s.Limit/2 }
+
 // soundLonger is how much later than a picture a sound may come.
 const soundLonger = 3 * time.Second
 

@@ -41,7 +41,7 @@ const maxParts = 1024
 // attempt is unix.Writev without its allocations.
 func (p *prompt) attempt(fd uintptr) bool {
 	for {
-		p.n, _, p.err = unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&p.iov[0])), uintptr(len(p.iov)))
+		p.n, _, p.err = unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&p.iov[0])), uintptr(len(p.iov)))
 		if p.err != unix.EINTR {
 			return true // and do not wait for room
 		}

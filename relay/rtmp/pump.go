@@ -76,9 +76,10 @@ func (p *pump) nudge() {
 // run ends when nobody is left.
 func (p *pump) run() {
 	var members []*sender
-	beat := newBeat(p.every, p.of.Watch())
+	beat, news := newBeat(p.every, p.of.Watch()), newRound(p.of)
 	for {
-		members = p.round(members)
+		news.read()
+		members = p.round(members, news)
 		if members = p.admit(members); len(members) == 0 {
 			return
 		}
@@ -102,11 +103,11 @@ func (p *pump) admit(members []*sender) []*sender {
 	return members
 }
 
-// round has all members send, and returns those that stay.
-func (p *pump) round(members []*sender) []*sender {
+// round has all members send what is new, and returns those that stay.
+func (p *pump) round(members []*sender, news *round) []*sender {
 	stay := members[:0]
 	for _, s := range members {
-		if ok, err := s.step(); ok {
+		if ok, err := s.step(news); ok {
 			stay = append(stay, s)
 		} else {
 			s.loan.back <- err
@@ -124,11 +125,11 @@ func sleepToTick(every time.Duration) {
 
 // step sends what there is without waiting. It is not ok when s has to go on by
 // itself.
-func (s *sender) step() (ok bool, err error) {
+func (s *sender) step(news *round) (ok bool, err error) {
 	if s.loan.ctx.Err() != nil {
 		return false, nil
 	}
-	_, more, err := s.fill()
+	_, more, err := s.fill(news)
 	if err != nil {
 		return false, err // what was collected before it is flushed by s itself
 	}

@@ -131,7 +131,7 @@ func (s *sender) unpublish(whole bool, listened <-chan error) {
 // send is the loop. It returns nil when ctx is done or the program ended.
 func (s *sender) send(ctx context.Context) error {
 	for ctx.Err() == nil {
-		n, more, err := s.fill()
+		n, more, err := s.fill(nil)
 		if err != nil && err != io.EOF {
 			return err
 		}
@@ -179,9 +179,9 @@ func (s *sender) pumped(ctx context.Context) error {
 	return err
 }
 
-// fill collects what there is to send: n units, and more when there was no room
-// for all.
-func (s *sender) fill() (n int, more bool, err error) {
+// fill collects what there is to send, as one of many where a round is given; n is 0
+// when there was nothing, and there is more when there was no room for all.
+func (s *sender) fill(r *round) (n int, more bool, err error) {
 	now := time.Now()
 	if size, changed := s.acks.window(now); changed {
 		s.w.Control(chunks.TypeWindowAck, size)
@@ -189,6 +189,9 @@ func (s *sender) fill() (n int, more bool, err error) {
 	if s.pings.due(now) {
 		s.w.Event(chunks.EventPingRequest, uint32(now.UnixMilli()))
 		s.pings.asked(now, s.link.Sent.Load()+uint64(s.w.Pending()))
+	}
+	if s.ride(r, now) {
+		return 1, false, nil
 	}
 	held := s.held(now)
 	for s.w.Pending() < s.room {
@@ -249,11 +252,8 @@ func (s *sender) add(au *media.AccessUnit, now time.Time, held time.Duration) er
 	if s.since.IsZero() {
 		s.since = now.Add(-age)
 	}
-	h := chunks.Header{Chunks: chunks.ChunksAudio, Type: chunks.TypeAudio, Stream: s.stream}
-	if video {
-		h.Chunks, h.Type = chunks.ChunksVideo, chunks.TypeVideo
-	}
-	h.Timestamp = uint32((au.DTS - s.told.base) / time.Millisecond)
+	h := header(au, stamp(au.DTS)-stamp(s.told.base))
+	h.Stream = s.stream
 	s.told.now = h.Timestamp
 	s.w.Add(h, flv.AppendHeader(s.head[:0], au), au.Data)
 	return nil

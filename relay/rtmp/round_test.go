@@ -1,0 +1,128 @@
+package rtmp
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"obvan/hub"
+	"obvan/media"
+	chunks "obvan/media/rtmp"
+	"obvan/relay"
+	"obvan/relay/relaytest"
+)
+
+// member is a sender whose bytes are kept.
+type member struct {
+	*sender
+	out bytes.Buffer
+}
+
+func join(t *testing.T, h *hub.Hub) *member {
+	t.Helper()
+	sub, err := h.Subscribe(hub.Program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sub.Close)
+	m := &member{}
+	m.sender = &sender{session: &session{link: relay.NewLink(nil), stream: 1}, sub: sub, shed: relay.Shed{Limit: DefaultBacklog}, room: maxBatch}
+	m.pings.never = true
+	m.w = chunks.NewWriter(&m.out)
+	m.w.SetChunkSize(chunks.ChunkSize)
+	return m
+}
+
+// next has m send what is new, and reports whether that was the round as it is.
+func (m *member) next(t *testing.T, r *round) (rode bool) {
+	t.Helper()
+	before := m.sub.Place()
+	if rode = m.ride(r, time.Now()); rode && m.sub.Place() == before {
+		t.Fatal("it has not moved on")
+	}
+	if _, more, err := m.fill(nil); more || err != nil {
+		t.Fatalf("more %v, %v", more, err)
+	}
+	if _, err := m.w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return rode
+}
+
+// units is the media that m sent, on the program's clock.
+func (m *member) units(t *testing.T) (all []chunks.Message) {
+	t.Helper()
+	r := chunks.NewReader(bytes.NewReader(m.out.Bytes()))
+	r.Media(true)
+	for {
+		msg, err := r.Read()
+		if err != nil {
+			return all
+		}
+		if config := len(msg.Payload) < 2 || msg.Payload[1] == 0; config || msg.Type != chunks.TypeVideo && msg.Type != chunks.TypeAudio {
+			continue
+		}
+		if msg.Stream != 1 {
+			t.Fatalf("a message of stream %d", msg.Stream)
+		}
+		msg.Timestamp += stamp(m.told.base)
+		all = append(all, msg)
+	}
+}
+
+func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
+	p := relaytest.NewProgram(t, 3000)
+	p.Pictures(relaytest.FrameRate)
+	first := join(t, p.Hub)
+	r := newRound(first.sub)
+	round := func() { p.Pictures(3); r.read() }
+	first.next(t, nil)
+	round()
+	if first.next(t, r) {
+		t.Error("the pump's first round is nobody's")
+	}
+	for range 20 {
+		if round(); !first.next(t, r) {
+			t.Fatal("not in step")
+		}
+	}
+	late := join(t, p.Hub) // at a later key frame: its clock begins there
+	late.next(t, nil)
+	if round(); !late.next(t, r) || !first.next(t, r) {
+		t.Error("one that joined is not in step")
+	}
+	first.shed.Lost() // from here up to a key frame it sends no pictures
+	left := 0
+	for range relaytest.FrameRate {
+		round()
+		if late.next(t, r); !first.next(t, r) {
+			left++
+		}
+	}
+	if left == 0 || left > relaytest.FrameRate/3+1 {
+		t.Errorf("%d rounds on its own", left)
+	}
+	p.SetTracks(relaytest.Tracks(0))
+	p.Pictures(1)
+	if r.read(); first.next(t, r) || late.next(t, r) {
+		t.Error("in step before it has told the new tracks")
+	}
+	if round(); !first.next(t, r) || !late.next(t, r) {
+		t.Error("not in step after it")
+	}
+
+	all := late.units(t)
+	sent := p.Sent[slices.IndexFunc(p.Sent, func(au media.AccessUnit) bool { return au.Track == 0 && au.DTS == late.told.base }):]
+	if len(all) != len(sent) {
+		t.Fatalf("%d units of %d", len(all), len(sent))
+	}
+	for i, msg := range all {
+		if msg.Timestamp != stamp(sent[i].DTS) || !bytes.HasSuffix(msg.Payload, sent[i].Data) {
+			t.Fatalf("unit %d: %d ms, not %d, or other bytes", i, msg.Timestamp, stamp(sent[i].DTS))
+		}
+	}
+	if lost := int(first.link.Dropped.Load()); lost == 0 || len(first.units(t))+lost != len(p.Sent) {
+		t.Errorf("%d units and %d left out, of %d", len(first.units(t)), lost, len(p.Sent))
+	}
+}

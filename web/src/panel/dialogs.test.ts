@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DrillReport, Feed, Role, State } from '../protocol.gen';
 import { empty, studio } from '../studio.svelte';
 import Clips from './Clips.svelte';
+import DestinationDialog from './DestinationDialog.svelte';
 import Drill from './Drill.svelte';
 import FeedDialog from './FeedDialog.svelte';
 import MixerCard from './mixer/MixerCard.svelte';
@@ -94,4 +95,18 @@ test('a camera that came by itself is kept with the name it is given', () => {
 	expect(button(/^Remove/)).toBeUndefined();
 	button(/^Keep it/)?.click();
 	expect(send).toHaveBeenLastCalledWith('feed.add', { id: 'cam1', name: 'cam1' }, 'Keep cam1', true);
+});
+
+test('whoever gives a WHIP address is told what becomes of its path', async () => {
+	const platforms = vi.spyOn(globalThis, 'fetch').mockResolvedValue(new Response('[]'));
+	show(DestinationDialog);
+	await vi.waitFor(() => expect(text()).toContain('Other RTMP server'));
+	expect(text()).toContain('Stream key');
+	const url = [...document.querySelectorAll('input')].find((i) => i.getAttribute('inputmode') === 'url');
+	url!.value = 'https://live.example/whip/a-key';
+	url!.dispatchEvent(new Event('input', { bubbles: true }));
+	flushSync();
+	expect(text()).toContain('shown as ***');
+	expect(text()).toContain('Bearer token (empty, if the address has the key)');
+	platforms.mockRestore();
 });

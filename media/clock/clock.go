@@ -63,6 +63,7 @@ type Repairer struct {
 	line   line
 	jump   jump
 	drift  drift
+	moved  bool // the sound was, to be with the picture: its clock did not go back
 }
 
 // track is what was seen of one track.
@@ -108,7 +109,7 @@ func (r *Repairer) Reset(tracks media.Tracks) {
 
 // Aligned is told that sound and picture are together from here on as they come, by
 // more than a guess.
-func (r *Repairer) Aligned() { r.drift = drift{} }
+func (r *Repairer) Aligned() { r.drift, r.moved = drift{}, true }
 
 // Fix mends au's times in place.
 func (r *Repairer) Fix(au *media.AccessUnit) {
@@ -126,11 +127,12 @@ func (r *Repairer) Fix(au *media.AccessUnit) {
 	shift := t.shift + slide
 	dts := in + shift - t.early
 	if t.started && dts < t.out+tick {
-		if in <= t.in {
+		if in <= t.in && (video || !r.moved) {
 			r.Counts.Backwards.Add(1)
 		}
 		dts = t.out + tick
 	}
+	r.moved = r.moved && video
 	if d := in - t.in; t.started && d > 0 && d < time.Second {
 		t.step = d
 	}

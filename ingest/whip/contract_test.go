@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,10 @@ func (c *camera) ask(ctx context.Context, p ingesttest.Publication) error {
 		return err
 	}
 	answer, header, err := post(ctx, p, c.pc.LocalDescription().SDP)
+	for err != nil && strings.HasPrefix(err.Error(), "503 ") && ctx.Err() == nil { // it listens before it runs
+		runtime.Gosched()
+		answer, header, err = post(ctx, p, c.pc.LocalDescription().SDP)
+	}
 	if err != nil {
 		return err
 	}

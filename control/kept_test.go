@@ -116,6 +116,7 @@ func TestADiskThatFailsDoesNotStopTheShow(t *testing.T) {
 }
 
 func TestWhatADiskDidNotTakeIsSavedWhenItDoes(t *testing.T) {
+	t.Parallel()
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
 	h.start(t)
 	aside := h.dir + "-aside"

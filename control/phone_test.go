@@ -39,6 +39,7 @@ func (h *house) phone(t *testing.T, feed, key string) (next func() CameraLight, 
 }
 
 func TestAPhoneSeesItsTallyWithTheFeedsKeyOnly(t *testing.T) {
+	t.Parallel()
 	h := open(t)
 	h.do(t, "feed.add", `{"id":"phone","name":"Anna's phone","key":"sesame-1"}`)
 	for key, want := range map[string]int{"": 401, "wrong": 401, "sesame-1": 200} {

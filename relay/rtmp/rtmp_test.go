@@ -40,8 +40,10 @@ func farEnd(t testing.TB, config *tls.Config) *sink.Server {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	for name, merge := range map[string]time.Duration{"merged": rtmp.DefaultMerge, "unmerged": 0} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			relaytest.Test(t, func(t *testing.T) relaytest.Output {
 				out := rtmp.New(nil)
 				out.Merge, out.Stall, out.Backlog = merge, time.Second, time.Second
@@ -52,6 +54,7 @@ func TestContract(t *testing.T) {
 }
 
 func TestContractOverTLS(t *testing.T) {
+	t.Parallel()
 	server, roots := testkit.Certificate(t, "127.0.0.1")
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := rtmp.New(&tls.Config{RootCAs: roots})

@@ -159,6 +159,7 @@ func TestAServerThatTalksAndNeverAnswersIsGivenUp(t *testing.T) {
 }
 
 func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
+	t.Parallel()
 	got := make(chan string, 100)
 	addr := play(t, func(w *chunks.Writer, name string, values []any) bool {
 		agree(w, name, values)

@@ -104,7 +104,7 @@ func TestFiftyInstantCutsAreAtTheDestinationAtOnce(t *testing.T) {
 		}
 		cuts = append(cuts, given{time.Now(), next})
 		s.do("mixer.cut", map[string]any{"source": next})
-		pause(t, time.Duration(400+rand.IntN(900))*time.Millisecond)
+		pause(t, time.Duration(250+rand.IntN(400))*time.Millisecond)
 	}
 	pause(t, time.Second)
 	s.do("destination.stop", map[string]any{"id": "nginx"})
@@ -177,7 +177,7 @@ func checkHLS(t testing.TB, playlist string) {
 	}
 	raw := ffmpegDecode(t, playlist, "-an", "-vf", "scale=8:8", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-pix_fmt", "gray", "-")
 	n := len(raw) / 64
-	if n < 30*30 {
+	if n < 30*20 {
 		t.Errorf("only %d pictures in %s", n, playlist)
 	}
 	t.Logf("HLS: %d pictures decoded", n)
@@ -192,7 +192,8 @@ func (s *studio) blank(t testing.TB) *browser {
 	return b
 }
 
-func TestABrowserPlaysTwentyInstantCuts(t *testing.T) {
+func aBrowserPlaysCuts(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	camera{colour: "red", tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
 	camera{colour: "green", tone: 1000, gop: 60, extra: cabac("main")}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")
@@ -201,15 +202,15 @@ func TestABrowserPlaysTwentyInstantCuts(t *testing.T) {
 	b := s.blank(t)
 	var cutting sync.WaitGroup
 	cutting.Go(func() {
-		pause(t, 4*time.Second)
+		pause(t, 3*time.Second)
 		for n := range 20 {
 			if _, err := s.try("mixer.cut", map[string]any{"source": []string{"green", "red"}[n%2]}); err != nil {
 				t.Error(err)
 			}
-			pause(t, time.Duration(700+rand.IntN(600))*time.Millisecond)
+			pause(t, time.Duration(400+rand.IntN(400))*time.Millisecond)
 		}
 	})
-	w := b.watch("program", 28)
+	w := b.watch("program", 15)
 	cutting.Wait()
 	checkWatched(t, w)
 }

@@ -231,7 +231,7 @@ func (m *matrix) check() {
 // make soak. Only what is no matter of the machine's load is demanded; the latencies are
 // for reading.
 func TestSoakOneOfEachBadKindHurtsNoGoodDestination(t *testing.T) {
-	before, span := 6*time.Second, 22*time.Second
+	before, span := 4*time.Second, 18*time.Second
 	long, soaked := soakSpan()
 	if soaked {
 		span = min(long, 5*time.Minute)
@@ -277,9 +277,10 @@ func soakSpan() (time.Duration, bool) {
 }
 
 func TestCamerasThatFailOnPurposeAreTold(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for _, kind := range []string{"jump", "freeze", "die"} {
-		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "drill://" + kind + "?every=3s&for=3s"})
+		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "drill://" + kind + "?every=3s&for=5s"}) // told after 3 s
 	}
 	s.live(10*time.Second, "jump", "freeze", "die")
 	feed := func(st control.State, id string) control.Feed {

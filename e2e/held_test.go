@@ -16,17 +16,19 @@ const held = time.Minute
 // TestAMinuteOfTrouble is what needs a minute and little of the machine, at the same
 // time: the longest first, the others where there is room beside them.
 func TestAMinuteOfTrouble(t *testing.T) {
-	holding := make(chan struct{}, 2)
-	t.Run("a held picture is decoded and played at full rate", func(t *testing.T) { aHeldPicture(t, holding) })
-	t.Run("broken cameras", func(t *testing.T) {
+	long := make(chan struct{}, 3)
+	t.Run("a held picture is decoded and played at full rate", func(t *testing.T) { aHeldPicture(t, long) })
+	t.Run("a destination that dies or stalls touches no other", func(t *testing.T) { aBadDestination(t, long) })
+	t.Run("shorter", func(t *testing.T) {
 		t.Parallel()
-		for range cap(holding) {
+		for range cap(long) {
 			select {
-			case <-holding:
+			case <-long:
 			case <-time.After(5 * time.Second): // so few run at the same time here
 			}
 		}
 		t.Run("a picture that stands still, in nothing but key frames, is seen by a decoder", aStillPicture)
+		t.Run("a browser plays twenty instant cuts", aBrowserPlaysCuts)
 		brokenClocks(t)
 	})
 }
@@ -46,12 +48,12 @@ func aStillPicture(t *testing.T) {
 	t.Logf("told after %v", time.Since(began))
 }
 
-func aHeldPicture(t *testing.T, holding chan<- struct{}) {
+func aHeldPicture(t *testing.T, begins chan<- struct{}) {
 	t.Parallel()
 	for kind, extra := range map[string][]string{"CAVLC baseline": nil, "CABAC high": cabac("high")} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			holding <- struct{}{}
+			begins <- struct{}{}
 			s := start(t)
 			cam := camera{colour: "red", tone: 1000, gop: 60, extra: extra}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
 			s.live(20*time.Second, "red")

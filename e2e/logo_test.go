@@ -31,6 +31,7 @@ func (s *studio) confirmed(name string) control.State {
 }
 
 func TestALogoStandsBesideTheLowerThirdInOBS(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t)
 	s := atOBS(t, o)
 	s.do("feed.add", map[string]any{"id": "red", "name": "Red"})

@@ -55,10 +55,10 @@ func (s *studio) onThePanel(t *testing.T) {
 		b.eval(fmt.Sprintf(onThePanel, seconds), &p)
 		return p
 	}
-	mute := watch(4)
+	mute := watch(3)
 	b.eval(`document.querySelector('.monitor.program header button').click()`, nil)
 	over := watch(3)
-	heard := watch(5)
+	heard := watch(3)
 	mute.check(t, "mute", 0)
 	over.check(t, "changing over to sound", 1)
 	heard.check(t, "with sound", 1)

@@ -42,7 +42,7 @@ func TestAMultiviewShowsItsFeedsAtFullRate(t *testing.T) {
 	for _, n := range sizes {
 		var got []viewing
 		server, browser, began := s.cpu(), b.cpu(), time.Now()
-		b.call(&got, "watch", tiles[:n], 10, 2, false)
+		b.call(&got, "watch", tiles[:n], 7, 2, false)
 		span := time.Since(began)
 		slowest, sum := math.Inf(1), 0.0
 		for _, w := range got {

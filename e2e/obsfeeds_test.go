@@ -78,6 +78,7 @@ func mean(img image.Image) (r, g, b int) {
 }
 
 func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
+	t.Parallel()
 	cameras := []string{"cam1", "cam2", "cam3"}
 	st := newStage(t, cameras...)
 	o := startOBS(t, "--studio-mode", "--stock")
@@ -179,7 +180,7 @@ func TestRealOBSCutReachesThePicture(t *testing.T) {
 		t.Fatalf("the cameras look the same: %v", looks)
 	}
 	var confirmed, shown []time.Duration
-	for n := range 30 {
+	for n := range 16 {
 		cam := cameras[n%2]
 		for range 3 + n%4 { // not in step with anything
 			<-seen

@@ -23,8 +23,7 @@ import (
 // atOBS is a studio that mixes with o, and knows its password.
 func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 	t.Helper()
-	t.Setenv("OBVAN_OBS_PASSWORD", obsPassword)
-	s := start(t, append([]string{"-mixer", "obs://" + o.addr}, flags...)...)
+	s := startWith(t, knowsOBS(), t.TempDir(), append([]string{"-mixer", "obs://" + o.addr}, flags...)...)
 	st := s.await(15*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected })
 	major, _, _ := strings.Cut(st.Mixer.Version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < 28 { // obs-websocket's own is 5
@@ -32,6 +31,9 @@ func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 	}
 	return s
 }
+
+// knowsOBS is the environment of a studio that knows OBS' password.
+func knowsOBS() []string { return []string{"OBVAN_OBS_PASSWORD=" + obsPassword} }
 
 // cameras are three of one colour each, called so, and added.
 func (s *studio) cameras(colours ...string) {

@@ -71,7 +71,7 @@ func cutAround(t *testing.T, s *studio, when string, cuts int) {
 	want := []string{"red"}
 	var took []time.Duration
 	for n := range cuts {
-		pause(t, time.Duration(300+rand.IntN(900))*time.Millisecond)
+		pause(t, time.Duration(200+rand.IntN(600))*time.Millisecond)
 		if n%4 == 0 {
 			pause(t, 2*time.Second) // long enough for a flash and its beep
 		}
@@ -204,8 +204,10 @@ func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
 	}
 }
 
-func TestADestinationThatDiesOrStallsTouchesNoOther(t *testing.T) {
+// aBadDestination dies, comes back, and then takes nothing for a minute.
+func aBadDestination(t *testing.T, begins chan<- struct{}) {
 	t.Parallel()
+	begins <- struct{}{}
 	s := start(t)
 	camera{colour: "red", size: "1280x720", tone: 1000, extra: []string{"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr"}}.
 		send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/cam")
@@ -260,6 +262,7 @@ func destination(st control.State, id string) relay.Status {
 }
 
 func TestAnIdleServerIsSmallAndQuiet(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	testkit.Eventually(t, 5*time.Second, func() bool { _, code := s.get("/healthz"); return code == 200 }, "healthy")
 	before := s.cpu()

@@ -54,7 +54,7 @@ func TestChromiumPlaysTheProgramByWHEP(t *testing.T) {
 	b := newBrowser(t, 800, 600)
 	b.do(chromedp.Navigate(s.url("/healthz"))) // a page of the same origin that plays nothing itself
 	b.eval(`fetch('/api/v1/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token: '`+token+`'})}).then(r => r.status)`, nil)
-	w := b.watch("program", 15)
+	w := b.watch("program", 8)
 	t.Logf("joined in %.0f ms; %.1f pictures a second decoded, %d dropped, %d key frames asked for; arrival to display: median %.0f ms, p95 %.0f ms; longest still %.0f ms",
 		w.JoinMs, w.Rate, w.Dropped, w.PLI, quantile(w.LatencyMs, 0.5), quantile(w.LatencyMs, 0.95), w.LongestStillMs)
 	if w.Rate < 28.5 || w.Rate > 31.5 {

@@ -59,6 +59,12 @@ func start(t testing.TB, flags ...string) *studio {
 
 func startIn(t testing.TB, data string, flags ...string) *studio {
 	t.Helper()
+	return startWith(t, nil, data, flags...)
+}
+
+// startWith adds to the server's environment: "NAME=value" each.
+func startWith(t testing.TB, env []string, data string, flags ...string) *studio {
+	t.Helper()
 	path, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +73,7 @@ func startIn(t testing.TB, data string, flags ...string) *studio {
 		"-play-rtsp", "127.0.0.1:0", "-play-rtmp", "127.0.0.1:0",
 		"-data", data, "-token", token, "-log", "json"}, flags...)
 	s := &studio{t: t, cmd: exec.Command(path, args...), data: data, log: &syncBuffer{}, ended: make(chan struct{})}
+	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.Stderr = s.log
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -41,7 +41,7 @@ type onScreen struct {
 // playsByWebCodecs looks at the program's picture on the panel.
 func (b *browser) playsByWebCodecs(t *testing.T) {
 	t.Helper()
-	const seconds = 15
+	const seconds = 10
 	b.eyes()
 	var got struct {
 		Screen onScreen

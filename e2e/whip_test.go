@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -103,13 +102,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 // AAC by the server itself.
 func startWithoutFFmpeg(t testing.TB, flags ...string) *studio {
 	t.Helper()
-	if _, err := built(); err != nil {
-		t.Fatal(err)
-	}
-	path := os.Getenv("PATH")
-	os.Setenv("PATH", t.TempDir())
-	defer os.Setenv("PATH", path)
-	return start(t, flags...)
+	return startWith(t, []string{"PATH=" + t.TempDir()}, t.TempDir(), flags...)
 }
 
 func feedOf(st control.State, id string) control.Feed {
@@ -122,6 +115,7 @@ func feedOf(st control.State, id string) control.Feed {
 }
 
 func TestThePhoneSaysWhenNothingIsKnown(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	b := fakeCamera(t)
 	b.do(chromedp.Navigate(s.url("/camera#feed=phone")))

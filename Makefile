@@ -1,4 +1,5 @@
-# make run and make test do all their own set-up; see README.md.
+# make run and make test do all their own set-up; see README.md. What is tested beside
+# each other mostly waits: more of it than there are processors. lint does the vetting.
 
 GO       ?= go
 PKGS      = ./...
@@ -36,11 +37,11 @@ test: setup build lint cross unit panel-test e2e
 setup:
 	scripts/setup
 unit:
-	CGO_ENABLED=1 $(GO) test -race -timeout 8m $(UNIT)
+	CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 8m $(UNIT)
 panel-test: web/node_modules/.installed
 	cd web && npm run --silent check && npm test --silent
 e2e: setup build
-	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -v -timeout 20m ./e2e/...
+	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -vet=off -v -timeout 20m -parallel $$(($$(nproc) * 3 / 2)) ./e2e/...
 
 ## lint: gofmt, go vet, staticcheck
 lint:

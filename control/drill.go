@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"obvan/hub"
@@ -31,6 +32,12 @@ type DrillState struct {
 	Problem string        `json:"problem,omitempty"` // why there is no report
 }
 
+// drilling is the drill that is on, or none.
+type drilling struct {
+	on    atomic.Bool        // from its order until its report
+	order chan time.Duration // holds the one that is on until it is begun
+}
+
 func drillCommands() []Command {
 	return []Command{
 		command("drill.run", Director, "Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing.",
@@ -49,20 +56,19 @@ func (s *Studio) orderDrill(ctx context.Context, args DrillRunArgs) error {
 	if span < drill.Shortest || span > drill.Longest {
 		return badf("the argument seconds must be %d to %d", int(drill.Shortest.Seconds()), int(drill.Longest.Seconds()))
 	}
-	select {
-	case s.desks.drill <- span:
-		s.did(ctx, "started a fire drill of %d s", int(span.Seconds()))
-		return nil
-	default: // nobody waits for it
+	if !s.desks.drill.on.CompareAndSwap(false, true) {
 		return fmt.Errorf("%w: a drill is running already", ErrRefused)
 	}
+	s.desks.drill.order <- span // there is room: no other is on
+	s.did(ctx, "started a fire drill of %d s", int(span.Seconds()))
+	return nil
 }
 
 // runDrills runs the drills that are ordered until ctx is done.
 func (s *Studio) runDrills(ctx context.Context) {
 	for {
 		select {
-		case span := <-s.desks.drill:
+		case span := <-s.desks.drill.order:
 			s.drill(ctx, span)
 		case <-ctx.Done():
 			return
@@ -86,6 +92,7 @@ func (s *Studio) drill(ctx context.Context, span time.Duration) {
 	report, err := drill.Run(within, inside, drillGood, span)
 	stop()
 	camera.Wait()
+	s.desks.drill.on.Store(false) // before it is said: whoever sees the report may order the next
 	if err != nil {
 		s.store.Update(func(st *State) { st.Drill = DrillState{Problem: "The drill was broken off."} })
 		return

@@ -25,6 +25,13 @@ func TestADrillRunsBesideTheShowAndReports(t *testing.T) {
 	if _, played := h.hub.Stream("program"); played {
 		t.Error("the drill's program is the show's")
 	}
+	h.do(t, "drill.run", ``) // whoever sees the report may order the next
+}
+
+func TestADrillIsTakenBeforeSomebodyIsThereToRunIt(t *testing.T) {
+	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
+	h.do(t, "drill.run", ``)
+	h.fails(t, "drill.run", ``, Refused)
 }
 
 func TestADrillEndsWithTheStudio(t *testing.T) {

@@ -93,12 +93,12 @@ type desks struct {
 	overlay  overlay
 	seen     chan struct{} // holds one token: what draws lower thirds may show something else
 	setup    setup
-	drill    chan time.Duration // orders of drills; taken by who runs them, when none runs
+	drill    drilling
 }
 
 func (d *desks) open(renderer graphics.Renderer, prepared []graphics.Item) {
 	d.graphics, d.overlay.pages = graphics.New(renderer, prepared), map[string]beat{}
-	d.seen, d.setup, d.drill = make(chan struct{}, 1), newSetup(), make(chan time.Duration)
+	d.seen, d.setup, d.drill.order = make(chan struct{}, 1), newSetup(), make(chan time.Duration, 1)
 }
 
 func (d *desks) look() {

@@ -208,9 +208,9 @@ func TestAnOBSThatWasClosedIsLeftAsItComesBack(t *testing.T) {
 	d := sit(t, srv, true)
 	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
 	d.await("on air", func(s *mixer.State) bool { return s.Program == "cam2" && s.Health != nil })
+	from := d.said()
 	srv.Leave()
-	d.await("away", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
-	srv.Crash()
+	d.sees(from, "away", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
 	srv.Up()
 	d.await("back", func(s *mixer.State) bool { return s.Connected })
 	if s := d.now(); s.Program != "Scene" || s.StudioMode {

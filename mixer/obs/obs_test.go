@@ -45,6 +45,7 @@ type desk struct {
 
 	mu    sync.Mutex
 	state mixer.State
+	past  []mixer.State // all that were said
 }
 
 // sit runs a mixer on srv, and waits until it is connected when that is wanted.
@@ -86,7 +87,7 @@ func (w lockedWriter) Write(p []byte) (int, error) {
 func (d *desk) changed(s mixer.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.state = s
+	d.state, d.past = s, append(d.past, s)
 }
 
 func (d *desk) now() mixer.State {
@@ -111,6 +112,23 @@ func (d *desk) await(what string, fact func(s *mixer.State) bool) {
 	testkit.Eventually(d.t, 15*time.Second, func() bool {
 		s := d.now()
 		return fact(&s)
+	}, "%s", what)
+}
+
+// said is how many states there were so far.
+func (d *desk) said() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.past)
+}
+
+// sees is await for what may be over soon: a state since there were from.
+func (d *desk) sees(from int, what string, fact func(s *mixer.State) bool) {
+	d.t.Helper()
+	testkit.Eventually(d.t, 15*time.Second, func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return slices.ContainsFunc(d.past[from:], func(s mixer.State) bool { return fact(&s) })
 	}, "%s", what)
 }
 
@@ -193,8 +211,9 @@ func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 		"dropped": srv.Drop, "reset": srv.Reset, "down": func() { srv.Down(); srv.Up() },
 		"silent": srv.Freeze,
 	} {
+		from := d.said()
 		lose()
-		d.await(name+": away", func(s *mixer.State) bool { return !s.Connected && len(s.OnAir) == 0 && s.Program == "" })
+		d.sees(from, name+": away", func(s *mixer.State) bool { return !s.Connected && len(s.OnAir) == 0 && s.Program == "" })
 		srv.Thaw()
 		d.await(name+": back", func(s *mixer.State) bool { return s.Connected })
 		for _, cam := range []string{"cam1", "cam2"} {
@@ -223,8 +242,8 @@ func TestACommandWhoseConnectionBreaksIsUnsure(t *testing.T) {
 func TestALateAnswerIsDroppedAndTheNextCommandWorks(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := sit(t, srv, true)
-	srv.Slow(300 * time.Millisecond)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	srv.Slow(time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := d.Preview(ctx, "cam2"); !errors.Is(err, mixer.ErrUnsure) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("preview: %v", err)

@@ -73,10 +73,11 @@ func (m *Mixer) session(ctx context.Context, conn *wire.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	s.helpers.Go(func() { m.ears.pump(ctx, conn) })
 	err := s.follow(ctx)
-	m.remember(s)
 	cancel()
 	conn.Close()
 	s.helpers.Wait()
+	s.hear(conn.Events()) // its last word may be why it left, and come together with the end
+	m.remember(s)
 	if s.mir.Leaving() {
 		return errLeft
 	}

@@ -134,16 +134,20 @@ func (s *Server) Crash() {
 	s.show.restart()
 }
 
-// Leave is OBS being closed: it says so first.
+// Leave is OBS being closed: it says so first, then it is gone as after Crash.
 func (s *Server) Leave() {
 	s.mu.Lock()
 	s.broadcast("ExitStarted", subscriptions.General, &events.ExitStarted{})
-	s.mu.Unlock()
-	select {
-	case <-time.After(20 * time.Millisecond): // let it get out
-	case <-s.done:
+	var all []*session
+	for c := range s.conns {
+		c.out.put(nil)
+		all = append(all, c)
 	}
-	s.Drop()
+	s.mu.Unlock()
+	for _, c := range all {
+		<-c.gone
+	}
+	s.Crash()
 }
 
 // Flood sends n events that say nothing new, then the true state of the buses.

@@ -129,6 +129,9 @@ func (c *session) write() {
 			return
 		}
 		for _, raw := range c.out.take() {
+			if raw == nil { // all is said
+				return
+			}
 			c.srv.stall()
 			c.ws.SetWriteDeadline(time.Now().Add(5 * time.Second))
 			if c.ws.WriteMessage(websocket.TextMessage, raw) != nil {

@@ -22,8 +22,9 @@ func TestBothSidesAreRedDuringATransition(t *testing.T) {
 	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
 	ok(t, d.Preview(shortly(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && slices.Equal(s.OnPreview, []string{"cam2"}) })
-	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 400}))
-	d.await("both on air", func(s *mixer.State) bool { return s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
+	from := d.said()
+	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 800}))
+	d.sees(from, "both on air", func(s *mixer.State) bool { return s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
 	d.onAir("cam2", "cam2")
 	if s := d.now(); s.Transition.Kind != "Fade" || s.Transition.DurationMs != 60 {
 		t.Errorf("the operator's own transition changed to %+v", s.Transition)
@@ -131,6 +132,7 @@ func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
 	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
 	ok(t, d.Preview(shortly(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && s.Program == "cam1" && !s.InTransition })
+	srv.Slow(150 * time.Millisecond) // both look at preview before one of them takes it
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
@@ -140,6 +142,7 @@ func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
 		})
 	}
 	both.Wait()
+	srv.Slow(0)
 	d.onAir("cam2", "cam2")
 }
 

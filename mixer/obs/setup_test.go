@@ -155,9 +155,9 @@ func TestAnOBSElsewhereHasNoLogos(t *testing.T) {
 	}
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
 	ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Ada", "logo": "sponsor"}))
-	if text := d.now().Graphic.Text; text["name"] != "Ada" || text["logo"] != "" {
-		t.Errorf("text = %v", text)
-	}
+	d.await("on air without a logo", func(s *mixer.State) bool {
+		return s.Graphic.Text["name"] == "Ada" && s.Graphic.Text["logo"] == ""
+	})
 }
 
 func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {

@@ -33,10 +33,19 @@ type stream struct {
 
 	tracks atomic.Pointer[media.Tracks]
 
+	waiting
+	counters
+}
+
+// waiting is the readers that are to be woken by the next unit.
+type waiting struct {
 	waitMu sync.Mutex
 	parked []*Subscriber
 	spare  []*Subscriber // the other half of the swap in wake; the writer's own
+}
 
+// counters is what Stats tells, since the stream was published.
+type counters struct {
 	pictures, keys, audio, bytes      atomic.Uint64
 	audioBytes                        atomic.Uint64
 	lost, waited                      atomic.Uint64

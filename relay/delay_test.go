@@ -2,7 +2,6 @@ package relay_test
 
 import (
 	"context"
-	"log/slog"
 	"net/url"
 	"sync/atomic"
 	"testing"
@@ -16,7 +15,6 @@ import (
 
 func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := hub.New()
 		var read, early, late atomic.Int64
 		dialled := 0
 		push := func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
@@ -40,11 +38,7 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 				read.Add(1)
 			}
 		}
-		r := relay.New(h, relay.Protocols{"rtmp": push}, slog.New(slog.DiscardHandler))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { _ = r.Run(ctx, func([]relay.Status) {}); close(done) }()
-		b := &bench{t: t, hub: h, Relay: r}
+		b := startOn(t, push)
 		d := relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://h/app", DelayMs: 30_000}
 		b.put(d, "")
 		b.onAir()
@@ -54,7 +48,7 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 				time.Sleep(time.Second / 25)
 			}
 		}
-		_ = r.Start("a")
+		_ = b.Start("a")
 		play(10)
 		b.is(relay.Connecting, "its delay fills: 20 s to go")
 		play(40)
@@ -69,7 +63,5 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 		if early.Load()+late.Load() > 0 || dialled != 2 {
 			t.Errorf("%d units too early, %d too late, %d connections", early.Load(), late.Load(), dialled)
 		}
-		cancel()
-		<-done
 	})
 }

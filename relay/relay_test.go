@@ -38,14 +38,21 @@ type bench struct {
 
 // start runs a relay in a synctest bubble.
 func start(t *testing.T, play func(ctx context.Context, u *url.URL, link *relay.Link) error) *bench {
-	b := &bench{t: t, hub: hub.New(), play: play}
-	push := func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+	var b *bench
+	b = startOn(t, func(ctx context.Context, u *url.URL, _ *hub.Subscriber, link *relay.Link) error {
 		b.mu.Lock()
 		b.dialled = append(b.dialled, u.Host)
 		b.mu.Unlock()
 		return b.play(ctx, u, link)
-	}
-	b.Relay = relay.New(b.hub, relay.Protocols{"rtmp": push, "rtmps": push}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	})
+	b.play = play
+	return b
+}
+
+// startOn is start with an output that reads the program itself.
+func startOn(t *testing.T, push relay.Push) *bench {
+	b := &bench{t: t, hub: hub.New()}
+	b.Relay = relay.New(b.hub, relay.Protocols{"rtmp": push, "rtmps": push}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {

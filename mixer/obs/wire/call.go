@@ -33,13 +33,9 @@ func (e *RefusedError) Error() string {
 const (
 	CodeUnknownRequest = 204 // this OBS is too old for the request
 	CodeNotReady       = 207 // it is changing its scene collection, or leaving
-	CodeRunning        = 500
-	CodeNotRunning     = 501
-	CodeNoStudioMode   = 506
 	CodeNotFound       = 600
 	CodeExists         = 601
 	CodeWrongType      = 602
-	CodeWrongState     = 604
 )
 
 // Refusal is the code of a refusal in err, or 0.

@@ -29,43 +29,59 @@ var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
 // reads and leaves what it read in the inbox.
 type conn struct {
 	udp     *net.UDPConn
-	began   time.Time // of the connection's clock
-	peer    uint32
-	own     uint32
 	crypt   crypto.Crypto // nil without a passphrase
-	latency time.Duration // for which the receiver holds packets back
-	payload int           // bytes of a packet
 	link    *relay.Link
 	inbox   inbox
+	message uint32
 
-	isn     uint32   // sequence number of packet 0
-	flight  []flying // sent and not acknowledged, oldest first
+	agreed
+	unacknowledged
+	moments
+	gauges
+}
+
+// agreed is what the two ends said in the handshake.
+type agreed struct {
+	began     time.Time     // of the connection's clock
+	peer, own uint32        // socket ids
+	isn       uint32        // sequence number of packet 0
+	latency   time.Duration // for which the receiver holds packets back
+	payload   int           // bytes of a packet
+	window    int           // packets the receiver takes at most; it says so again with each acknowledgement
+}
+
+// unacknowledged is what may have to be sent again.
+type unacknowledged struct {
+	flight  []flying // oldest first
 	oldest  uint64   // the number of flight's first
 	lost    int      // of flight, to be repeated
 	missing int      // the bytes of those
 	way     int      // bytes on their way
 	spare   [][]byte // buffers
-	message uint32
-	window  int // packets the receiver takes at most
+}
 
-	said   time.Time // when we sent anything
-	newest time.Time // when we sent anything for the first time
-	armed  time.Time // when the write deadline was set
+// moments is when things happened last.
+type moments struct {
+	said   time.Time // we sent anything
+	newest time.Time // we sent anything for the first time
+	armed  time.Time // the write deadline was set
 	owed   time.Time // since when the receiver owes an acknowledgement; zero when it owes none
+}
 
-	unsent atomic.Int64 // bytes of flight
-	acked  atomic.Uint64
-	rtt    atomic.Int64
-	lag    atomic.Int64
+// gauges is what measure reads from another goroutine.
+type gauges struct {
+	unsent atomic.Int64  // bytes of flight
+	acked  atomic.Uint64 // bytes
+	rtt    atomic.Int64  // a time.Duration, as is
+	lag    atomic.Int64  // how far the newest unit sent is behind the program
 }
 
 func newConn(k *caller, answer handshake, link *relay.Link) *conn {
 	now := time.Now()
-	c := &conn{
-		udp: k.udp, began: k.began, peer: answer.socket, own: k.hs.socket, crypt: k.crypt, link: link, isn: k.hs.isn,
-		latency: max(k.to.latency, time.Duration(answer.latency)*time.Millisecond), payload: maxPayload,
-		window: ourWindow, said: now,
-	}
+	c := &conn{udp: k.udp, crypt: k.crypt, link: link, moments: moments{said: now}, agreed: agreed{
+		began: k.began, peer: answer.socket, own: k.hs.socket, isn: k.hs.isn,
+		latency: max(k.to.latency, time.Duration(answer.latency)*time.Millisecond), payload: maxPayload, window: ourWindow,
+	}}
 	if room := (int(answer.mtu) - 28 - headerSize) / 188 * 188; answer.mtu < ourMTU && room >= 188 {
 		c.payload = min(c.payload, room)
 	}

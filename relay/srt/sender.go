@@ -43,14 +43,19 @@ type sender struct {
 
 	accepted time.Time
 
+	muxed
+	shed relay.Shed
+	pace relay.Pace
+	path window
+}
+
+// muxed is the program as a transport stream.
+type muxed struct {
 	ts      *mpegts.Writer
 	tracks  *media.Tracks
 	started bool
 	base    time.Duration // decode time of the session's first unit
 	pending []byte        // transport packets to be sent
-	shed    relay.Shed
-	pace    relay.Pace
-	path    window
 }
 
 func newSender(c *conn, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {

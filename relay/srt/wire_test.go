@@ -9,7 +9,7 @@ import (
 )
 
 func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
-	c := &conn{isn: seqMask - 2, link: relay.NewLink(nil)}
+	c := &conn{agreed: agreed{isn: seqMask - 2}, link: relay.NewLink(nil)}
 	now := time.Now()
 	for range 6 {
 		c.flight = append(c.flight, flying{buf: make([]byte, 100), first: now, last: now.Add(-time.Second)})
@@ -33,7 +33,7 @@ func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
 
 func TestWhatAReceiverGoesOnWithoutIsNoticed(t *testing.T) {
 	now := time.Now()
-	c := &conn{link: relay.NewLink(nil), flight: make([]flying, 4), latency: 200 * time.Millisecond}
+	c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{flight: make([]flying, 4)}, agreed: agreed{latency: 200 * time.Millisecond}}
 	for i := range c.flight {
 		c.flight[i].first = now.Add(-300 * time.Millisecond)
 	}
@@ -58,7 +58,7 @@ func FuzzWhatAListenerSays(f *testing.F) {
 			return
 		}
 		_, _ = readHandshake(p.body)
-		c := &conn{link: relay.NewLink(nil), flight: make([]flying, 8), isn: seqMask - 3}
+		c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{flight: make([]flying, 8)}, agreed: agreed{isn: seqMask - 3}}
 		c.inbox.wake = make(chan struct{}, 1)
 		if a, ok := readACK(p.body); ok {
 			c.inbox.note(func(in *inbox) { in.ack, in.acked, in.free = a.seq, time.Now(), int(a.free) })

@@ -130,7 +130,7 @@ func (l *leg) addTo(st *Status) {
 		if lacking := m.link.Lacking(); lacking != "" && l.state == Live {
 			st.Warnings = append(st.Warnings, lacking)
 		}
-		st.BacklogMs = max(st.BacklogMs, time.Duration(m.link.Lag.Load()).Milliseconds())
+		st.BacklogMs = max(st.BacklogMs, m.link.Behind().Milliseconds())
 	}
 	st.Sent, st.Dropped = st.Sent+now.sent, st.Dropped+now.dropped
 }

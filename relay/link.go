@@ -15,7 +15,8 @@ type Link struct {
 	Mute    atomic.Int64  // nanoseconds since the far end's last word, where it was asked for one and should have answered; else 0
 	RTT     atomic.Int64  // nanoseconds, 0 where the system does not say
 	Dropped atomic.Uint64 // pictures left out
-	Lag     atomic.Int64  // nanoseconds behind the program's newest unit
+	Lag     atomic.Int64  // nanoseconds behind the program's newest unit, as far as the far end's machine has it
+	Kept    atomic.Int64  // nanoseconds for which that machine keeps what comes before its server reads it, where the protocol says
 
 	lacks    atomic.Pointer[string]
 	live     atomic.Bool
@@ -54,8 +55,11 @@ func (l *Link) Lacking() string {
 	return ""
 }
 
-// Gauge hands the supervisor a function that brings Unsent, Owed, Mute, RTT and Lag up
-// to date, so that an output which is stuck in a write needs no goroutine to say
+// Behind is how far behind the program those are who watch there.
+func (l *Link) Behind() time.Duration { return time.Duration(l.Lag.Load() + l.Kept.Load()) }
+
+// Gauge hands the supervisor a function that brings Unsent, Owed, Mute, RTT, Lag and
+// Kept up to date, so that an output which is stuck in a write needs no goroutine to say
 // so. It is called about twice a second from another goroutine, and once more may
 // come after Push returned.
 func (l *Link) Gauge(measure func()) { l.gauge.Store(&measure) }

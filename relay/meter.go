@@ -112,10 +112,14 @@ func (m *meter) proven(now time.Time) time.Time {
 // late is one sentence about a far end that takes data, but too slowly; "" when it
 // keeps up.
 func (m *meter) late(who string, programKbps int) string {
-	behind := time.Duration(m.link.Lag.Load())
+	behind := m.link.Behind()
 	if behind < lateAfter {
 		return ""
 	}
-	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine", who, behind.Seconds(),
-		float64(m.pace.kbps())/1000, float64(programKbps)/1000)
+	do := "lower the program's bitrate, or see who else uses the uplink"
+	if kept := time.Duration(m.link.Kept.Load()); kept > behind/2 {
+		do = "it reads slower than the way to it is"
+	}
+	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine; %s", who, behind.Seconds(),
+		float64(m.pace.kbps())/1000, float64(programKbps)/1000, do)
 }

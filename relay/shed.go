@@ -14,10 +14,15 @@ import (
 type Shed struct {
 	Limit time.Duration // how far behind is too far
 
+	// Ahead, where an output knows it, is how long a unit that is sent now takes until the
+	// far end has it, when the oldest one that has left our hands has been under way so long.
+	Ahead func(oldest time.Duration) time.Duration
+
 	wall   time.Time     // then
 	at     time.Duration // the decode time that was due then
 	last   time.Duration
-	broken bool // a picture that others refer to was left out
+	age    time.Duration // of the unit that Age was asked for
+	broken bool          // a picture that others refer to was left out
 }
 
 // Start begins with a unit that is sent now.
@@ -36,17 +41,27 @@ func (s *Shed) Lost() { s.broken = true }
 // Age is how long the unit with this decode time has been waiting.
 func (s *Shed) Age(dts time.Duration, now time.Time) time.Duration {
 	s.last = max(s.last, dts)
-	return max(0, now.Sub(s.wall)-(dts-s.at))
+	s.age = max(0, now.Sub(s.wall)-(dts-s.at))
+	return s.age
 }
 
 // KeepsAll says whether it leaves nothing out of what is so old at the most.
-func (s *Shed) KeepsAll(age time.Duration) bool { return !s.broken && age <= s.Limit/2 }
+func (s *Shed) KeepsAll(age time.Duration) bool {
+	if s.Ahead != nil {
+		age += s.Ahead(0)
+	}
+	return !s.broken && age <= s.Limit/2
+}
 
 // soundLonger is how much later than a picture a sound may come.
 const soundLonger = 3 * time.Second
 
-// Keeps says whether to send a unit of that age.
+// Keeps says whether to send a unit of that age, or by how old it will be for who
+// watches.
 func (s *Shed) Keeps(au *media.AccessUnit, age time.Duration) bool {
+	if s.Ahead != nil {
+		age = max(age, s.age+s.Ahead(max(0, age-s.age)))
+	}
 	switch {
 	case !au.Video():
 		return age <= s.Limit+soundLonger

@@ -46,6 +46,22 @@ func TestWhatIsLeftOutOfABacklog(t *testing.T) {
 	}
 }
 
+func TestWhatIsAheadOfAUnitCountsAsBacklog(t *testing.T) {
+	tracks := &media.Tracks{{Codec: media.H264}}
+	at := time.Unix(1000, 0)
+	kept := 500 * time.Millisecond
+	s := relay.Shed{Limit: 4 * time.Second, Ahead: func(oldest time.Duration) time.Duration { return oldest + kept }}
+	s.Start(time.Hour, at)
+	au := media.AccessUnit{Tracks: tracks, DTS: time.Hour}
+	age := s.Age(au.DTS, at.Add(2*time.Second))
+	if !s.Keeps(&au, age) || !s.Keeps(&au, age+time.Second) {
+		t.Error("left out in time")
+	}
+	if kept = 1500 * time.Millisecond; !s.Keeps(&au, age) || s.Keeps(&au, age+time.Second) {
+		t.Error("sent although viewers would see it 4.5 s late")
+	}
+}
+
 func TestABacklogIsMeasuredFromTheLastTimeNothingWaited(t *testing.T) {
 	at := time.Unix(1000, 0)
 	s := relay.Shed{Limit: 4 * time.Second}

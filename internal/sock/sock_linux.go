@@ -2,6 +2,7 @@ package sock
 
 import (
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -9,27 +10,22 @@ import (
 
 // Limit keeps a backlog out of the kernel: a write waits once so many bytes were not
 // even sent. What is sent and not yet acknowledged may be as much as the path holds.
-func Limit(c *net.TCPConn, unsent int) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return
-	}
-	// Without it everything works as well, only later: nothing to report.
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
-	})
-}
+func Limit(c *net.TCPConn, unsent int) { set(c, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent) }
 
 // Narrow makes the receive buffers of the connections that l accepts from now on so
 // small: a far end that reads slowly has no store of seconds then.
-func Narrow(l *net.TCPListener, bytes int) {
-	raw, err := l.SyscallConn()
-	if err != nil {
-		return
+func Narrow(l *net.TCPListener, bytes int) { set(l, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes) }
+
+// Segment makes what the connections that l accepts from now on get come in pieces of so
+// many bytes at most, as it does over a network.
+func Segment(l *net.TCPListener, bytes int) { set(l, unix.IPPROTO_TCP, unix.TCP_MAXSEG, bytes) }
+
+// set sets an option. Without it everything works as well, only less so: nothing to
+// report.
+func set(c syscall.Conn, level, option, value int) {
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), level, option, value) })
 	}
-	_ = raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
-	})
 }
 
 // Inspect asks how much the far end's kernel has not taken yet, and how far away it

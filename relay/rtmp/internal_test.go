@@ -92,6 +92,93 @@ func TestAcknowledgementsAreAskedForByTime(t *testing.T) {
 	}
 }
 
+func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAcknowledgements(t *testing.T) {
+	var s store
+	at := time.Unix(1000, 0)
+	const rtt = 20 * time.Millisecond
+	is := func(now time.Time, want, habit time.Duration) {
+		t.Helper()
+		if kept, always, ok := s.kept(now, rtt); !ok || kept != want || always != habit {
+			t.Errorf("%v, %v, %v; want %v, %v", kept, always, ok, want, habit)
+		}
+	}
+	for n := range 100 { // 100 kB a second leave this machine, more than it remembers
+		s.left(uint64(n+1)*25_000, at.Add(time.Duration(n)*250*time.Millisecond))
+	}
+	now := at.Add(25 * time.Second)
+	for _, read := range []uint64{2_200_000, 2_220_000} {
+		s.said(read, now, rtt)
+		if _, _, ok := s.kept(now, rtt); ok {
+			t.Fatal("two are no habit")
+		}
+	}
+	s.said(2_250_000, now, rtt)
+	is(now, 2730*time.Millisecond, 2730*time.Millisecond)
+	is(now.Add(time.Second), 3230*time.Millisecond, 2730*time.Millisecond) // the next, at 2,295,000 or so, is late
+	s.said(2_500_000, now.Add(time.Second), rtt)                           // all of it
+	is(now.Add(time.Second), 1230*time.Millisecond, 1230*time.Millisecond)
+	s.said(2_400_000, now.Add(2*time.Second), rtt) // nonsense
+	is(now.Add(2*time.Second), 1230*time.Millisecond, 1230*time.Millisecond)
+}
+
+func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAnswers(t *testing.T) {
+	var p pings
+	now := time.Unix(1000, 0)
+	const rtt = 20 * time.Millisecond
+	is := func(want time.Duration) {
+		t.Helper()
+		if kept, ok := p.kept(now, rtt); !ok || kept != want {
+			t.Errorf("%v, %v; want %v", kept, ok, want)
+		}
+	}
+	if p.overdue(now) || p.due(now) || p.overdue(now.Add(pingEvery)) {
+		t.Error("asked at once")
+	}
+	if soon := now.Add(pingEvery + 2*pingLate); !p.overdue(soon) || !p.due(soon) || p.overdue(soon) {
+		t.Error("nobody came to ask, and it is not overdue")
+	}
+	p.asked(now, 1000)
+	p.answered(now)
+	is(0)
+	p.asked(now, 2000)
+	now = now.Add(time.Second)
+	if p.mute(now, 1500, rtt) != 0 {
+		t.Error("mute, and it was not reached")
+	}
+	is(0) // the question is still here
+	p.mute(now, 2000, rtt)
+	now = now.Add(3 * time.Second)
+	is(3*time.Second - rtt)
+	p.answered(now)
+	is(3*time.Second - rtt)
+	p.answered(now.Add(time.Second)) // nobody asked
+	is(3*time.Second - rtt)
+	p.asked(now, 3000)
+	p.answered(now)
+	is(0)
+}
+
+func TestWhatAFarEndTakesIsMeasuredWhileSomethingWaits(t *testing.T) {
+	var f flow
+	now, left := time.Unix(1000, 0), uint64(0)
+	is := func(moved, unsent uint64, times int, want int64) {
+		t.Helper()
+		for range times {
+			now, left = now.Add(250*time.Millisecond), left+moved
+			f.measure(left, unsent, now)
+		}
+		if got := f.rate.Load(); got != want {
+			t.Errorf("%d bytes a second, not %d", got, want)
+		}
+	}
+	is(1<<20, 0, 8, 0) // all that there is
+	is(25_000, 100_000, 3, 0)
+	is(25_000, 100_000, 20, 100_000)
+	is(0, 100_000, 20, 26_666/4) // a hiccup, of which nothing is known but its beginning
+	is(50_000, 100_000, 20, 200_000)
+	is(50_000, 0, 1, 0)
+}
+
 func FuzzCommand(f *testing.F) {
 	about := amf0.Object{{Name: "level", Value: "error"}, {Name: "code", Value: "NetStream.Publish.BadName"}, {Name: "description", Value: "no"}}
 	f.Add(amf0.Append(nil, "onStatus", 0, nil, about))

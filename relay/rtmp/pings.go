@@ -13,6 +13,7 @@ import (
 const (
 	pingEvery = 700 * time.Millisecond
 	pongSoon  = 500 * time.Millisecond // and two round trips: an answer may take so long
+	pingLate  = 200 * time.Millisecond // units of a program that goes on come sooner
 
 	// shyWithin is how soon after its first ping a server closes that can't bear one.
 	shyWithin = 3 * time.Second
@@ -20,10 +21,11 @@ const (
 
 // pings is the questions of one session. At most one is open.
 type pings struct {
-	next    time.Time     // the sender's: when to ask
+	next    atomic.Int64  // when to ask, UnixNano; 0 before the session has begun
 	first   atomic.Int64  // when the first was asked, UnixNano; 0 before it
 	behind  atomic.Uint64 // bytes that leave the machine before the open one has; 0 when none is open
 	reached atomic.Int64  // since when the open one is known to have left, UnixNano
+	took    atomic.Int64  // nanoseconds from then to its answer, of the last that was answered
 	heard   atomic.Int64  // the server's last word of any kind, UnixNano
 	knows   atomic.Bool   // it has answered one
 	never   bool          // this server is not asked
@@ -31,12 +33,19 @@ type pings struct {
 
 // due reports whether to ask now.
 func (p *pings) due(now time.Time) bool {
-	if p.never || p.behind.Load() != 0 || now.Before(p.next) {
+	next := p.next.Load()
+	if p.never || p.behind.Load() != 0 || now.UnixNano() < next {
 		return false
 	}
-	first := p.next.IsZero() // a session begins with better things to do
-	p.next = now.Add(pingEvery)
-	return !first
+	p.next.Store(now.Add(pingEvery).UnixNano())
+	return next != 0 // a session begins with better things to do
+}
+
+// overdue says that nobody came to ask: the sender sleeps while the program is silent,
+// and a server that is alive is to prove it all the same.
+func (p *pings) overdue(now time.Time) bool {
+	next := p.next.Load()
+	return !p.never && p.behind.Load() == 0 && next != 0 && now.UnixNano()-next > int64(pingLate)
 }
 
 // asked notes a question that has left once so many bytes have.
@@ -46,9 +55,31 @@ func (p *pings) asked(now time.Time, behind uint64) {
 	p.behind.Store(behind)
 }
 
-func (p *pings) answered() {
+func (p *pings) answered(now time.Time) {
 	p.knows.Store(true)
-	p.behind.Store(0)
+	if p.behind.Swap(0) == 0 {
+		return // nobody asked
+	}
+	p.took.Store(since(p.reached.Load(), now))
+}
+
+// since is how long ago a time was that is UnixNano, 0 where there is none.
+func since(at int64, now time.Time) int64 {
+	if at == 0 {
+		return 0
+	}
+	return now.UnixNano() - at
+}
+
+// kept is for how long the server's machine keeps what comes before the server reads
+// it, by its answers: it reads a ping after what was sent before. It is not ok where it
+// gives none.
+func (p *pings) kept(now time.Time, rtt time.Duration) (kept time.Duration, ok bool) {
+	took := p.took.Load()
+	if p.behind.Load() != 0 {
+		took = max(took, since(p.reached.Load(), now))
+	}
+	return max(0, time.Duration(took)-rtt), p.knows.Load()
 }
 
 // mute is for how long a server that knows pings has not said a word, although one

@@ -2,8 +2,11 @@ package rtmp_test
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,22 +17,28 @@ import (
 	"obvan/relay/sink"
 )
 
-// live runs a relay to one destination until it is live, and feeds it until the test
-// ends; state is how it fares.
-func live(t *testing.T, far *sink.Server) (state func() relay.Status) {
-	t.Helper()
-	state, _ = liveWith(t, far, 1000) // 200 kbit/s: kernels hold a minute of it
-	return state
+// show is a program on its way to one destination.
+type show struct {
+	state   func() relay.Status         // how the destination fares
+	written func(picture int) time.Time // when one was
+	silent  atomic.Bool                 // the program pauses
 }
 
-// liveWith is live with pictures of that size; written is when a picture was.
-func liveWith(t *testing.T, far *sink.Server, size int) (state func() relay.Status, written func(picture int) time.Time) {
+// live runs a relay to one destination until it is live, and feeds it until the test
+// ends.
+func live(t *testing.T, far *sink.Server) *show {
+	t.Helper()
+	return liveWith(t, far, 1000, rtmp.New(nil)) // 200 kbit/s: kernels hold a minute of it
+}
+
+// liveWith is live with pictures of that size.
+func liveWith(t *testing.T, far *sink.Server, size int, out *rtmp.Output) *show {
 	t.Helper()
 	p := relaytest.NewProgram(t, size)
 	var mu sync.Mutex
 	var times []time.Time
-	written = func(picture int) time.Time { mu.Lock(); defer mu.Unlock(); return times[picture] }
-	r := relay.New(p.Hub, relay.Protocols{"rtmp": rtmp.New(nil).Push}, slog.New(slog.DiscardHandler))
+	s := &show{written: func(picture int) time.Time { mu.Lock(); defer mu.Unlock(); return times[picture] }}
+	r := relay.New(p.Hub, relay.Protocols{"rtmp": out.Push, "rtmps": out.Push}, slog.New(slog.DiscardHandler))
 	if err := r.Put(relay.Destination{ID: "far", Name: "Far", URL: far.URL()}, "key"); err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +49,9 @@ func liveWith(t *testing.T, far *sink.Server, size int) (state func() relay.Stat
 	go func() {
 		defer func() { ended <- struct{}{} }()
 		for tick := time.NewTicker(40 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+			if s.silent.Load() {
+				continue
+			}
 			mu.Lock()
 			times = append(times, time.Now())
 			mu.Unlock()
@@ -47,9 +59,9 @@ func liveWith(t *testing.T, far *sink.Server, size int) (state func() relay.Stat
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended; <-ended })
-	state = func() relay.Status { return r.Statuses()[0] }
-	testkit.Eventually(t, 10*time.Second, func() bool { return state().State == relay.Live }, "live")
-	return state, written
+	s.state = func() relay.Status { return r.Statuses()[0] }
+	testkit.Eventually(t, 10*time.Second, func() bool { return s.state().State == relay.Live }, "live")
+	return s
 }
 
 func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
@@ -58,9 +70,9 @@ func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
 	const freezes = 5 * time.Second
 	began := time.Now()
 	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{StallAfter: freezes, NoAcks: true} })
-	state := live(t, far)
-	testkit.Eventually(t, freezes+5*time.Second, func() bool { return state().State == relay.Retrying }, "not live")
-	st := state()
+	s := live(t, far)
+	testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
+	st := s.state()
 	if late := time.Since(began) - freezes; late > 2200*time.Millisecond {
 		t.Errorf("called live for %v", late)
 	}
@@ -69,12 +81,33 @@ func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
 	}
 }
 
+// Nothing leaves while nothing is on air, and still a far end that is gone is found out.
+func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) {
+	t.Parallel()
+	server, roots := testkit.Certificate(t, "127.0.0.1")
+	for name, config := range map[string]*tls.Config{"rtmp": nil, "rtmps": server} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			far := farEnd(t, config)
+			const freezes = 6 * time.Second
+			far.Behave(func(string) sink.Behaviour { return sink.Behaviour{StallAfter: freezes} })
+			s := liveWith(t, far, 1000, rtmp.New(&tls.Config{RootCAs: roots}))
+			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Tally().Pictures > 3*relaytest.FrameRate }, "it answered pings")
+			s.silent.Store(true)
+			testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
+			if st := s.state(); !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
+				t.Errorf("%q, attempt %d", st.Reason, st.Attempt)
+			}
+		})
+	}
+}
+
 // stays fails the test when it is not live until so many pictures arrived in the
 // newest session.
-func stays(t *testing.T, far *sink.Server, state func() relay.Status, pictures int) {
+func (s *show) stays(t *testing.T, far *sink.Server, pictures int) {
 	t.Helper()
 	testkit.Eventually(t, 20*time.Second, func() bool {
-		if st := state(); st.State != relay.Live {
+		if st := s.state(); st.State != relay.Live {
 			t.Fatalf("%s: %s", st.State, st.Reason)
 		}
 		return far.Last("key").Tally().Pictures > pictures
@@ -85,16 +118,16 @@ func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
 	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{Pinged: sink.Ignores, NoAcks: true} })
-	stays(t, far, live(t, far), 6*relaytest.FrameRate)
+	live(t, far).stays(t, far, 6*relaytest.FrameRate)
 }
 
 func TestAServerThatHangsUpAtAPingIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
 	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{Pinged: sink.HangsUp} })
-	state := live(t, far)
-	stays(t, far, state, 4*relaytest.FrameRate)
-	if st := state(); st.Attempt != 2 {
+	s := live(t, far)
+	s.stays(t, far, 4*relaytest.FrameRate)
+	if st := s.state(); st.Attempt != 2 {
 		t.Errorf("%d attempts", st.Attempt)
 	}
 }

@@ -88,7 +88,8 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	link.Accepted()
 	sd := newSender(s, sub, o)
 	s.pings.never = o.shy.has(to.addr)
-	link.Gauge(sd.measure)
+	sd.shed.Ahead = sd.ahead
+	link.Gauge(func() { sd.measure(); s.look(time.Now()) })
 	err = sd.run(ctx)
 	if err != nil && s.pings.offended(time.Now()) {
 		o.shy.add(to.addr)
@@ -111,7 +112,7 @@ func canCarry(tracks *media.Tracks) error {
 	}
 	for i := range *tracks {
 		if c := (*tracks)[i].Codec; !flv.CanCarry(c) {
-			return relay.Say(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v", c))
+			return relay.Say(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v; set the program's encoder to H264 and AAC", c))
 		}
 	}
 	return nil

@@ -48,6 +48,8 @@ type session struct {
 	stream uint32
 	acks   acks
 	pings  pings
+	store  store
+	flow   flow
 	due    answers
 }
 
@@ -86,7 +88,7 @@ func (s *session) talk(tracks *media.Tracks) error {
 	if err := s.await(txCreate, func(_ string, args []any) error {
 		id, ok := at(args, 1).(float64)
 		if !ok || id < 0 || id > 1<<32-1 {
-			return errors.New("the server gave no stream")
+			return errors.New("the server gave no stream: it is none that takes streams, or it is out of order")
 		}
 		s.stream = uint32(id)
 		return nil
@@ -167,7 +169,7 @@ func (s *session) await(tx float64, take func(name string, args []any) error) er
 			return errClosed
 		}
 	}
-	return errors.New("the server talks and does not answer")
+	return errors.New("the server talks and does not answer: it is none that takes streams, or it is out of order")
 }
 
 var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
@@ -175,22 +177,27 @@ var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
 // read is the next message; what protocol control asks for is noted.
 func (s *session) read() (*chunks.Message, error) {
 	m, err := s.r.Read()
+	if errors.Is(err, chunks.ErrProtocol) {
+		err = fmt.Errorf("what answers there speaks no RTMP: check the address and its port (%w)", err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s.pings.heard.Store(time.Now().UnixNano())
+	now := time.Now()
+	s.pings.heard.Store(now.UnixNano())
 	if seq, due := s.r.AckDue(); due {
 		s.due.note(func(a *answers) { a.ack, a.acks = seq, true })
 	}
 	switch m.Type {
 	case chunks.TypeAck:
 		s.acks.take(m.Uint32())
+		s.store.said(s.acks.acked.Load(), now, time.Duration(s.link.RTT.Load()))
 	case chunks.TypeUserControl:
 		switch event, v, ok := m.Event(); {
 		case ok && event == chunks.EventPingRequest:
 			s.due.note(func(a *answers) { a.pong, a.ping = v, true })
 		case ok && event == chunks.EventPingResponse:
-			s.pings.answered()
+			s.pings.answered(now)
 		}
 	}
 	return &m, nil

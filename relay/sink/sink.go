@@ -74,6 +74,15 @@ func (s *Server) Narrow(bytes int) {
 	}
 }
 
+// Segment has what comes arrive in pieces of so many bytes at most, as it does over a
+// network. On one machine they have 64 kB, and the window of who reads slowly opens in
+// lumps of seconds. It is for the time before the first connection.
+func (s *Server) Segment(bytes int) {
+	if ln, ok := s.ln.(*net.TCPListener); ok {
+		sock.Segment(ln, bytes)
+	}
+}
+
 // Addr is where it listens.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 

@@ -32,6 +32,7 @@ const (
 	leastStall = 2 * time.Second
 
 	hangUps       = 3 // so many closes right after agreeing are a refusal
+	puzzling      = 3 // so many failures in a row are more than a hiccup
 	triesPerURL   = 2 // then it is the other address's turn
 	waitingReason = "waiting for the program"
 )
@@ -72,6 +73,7 @@ type record struct {
 	closes   int       // right after agreeing, in a row
 	began    time.Time // the first attempt
 	lastLive time.Time // zero when it never was
+	liveAt   string    // the host where
 }
 
 func newRecord() record { return record{backoff: retry.Backoff{Min: firstRetry, Max: lastRetry}} }
@@ -257,8 +259,9 @@ func (k *keeper) judge(ctx context.Context, link *Link, host string, err error) 
 	now := time.Now()
 	what := classify(err, link, now)
 	k.count(what, link, now)
+	f := failure{err: err, what: what, host: host, met: k.past.met(link, host), again: k.past.failures >= puzzling}
 	var sentence string
-	if k.tell(func(l *leg) { sentence = k.sentence(l, host, what, err) }) == "" {
+	if k.tell(func(l *leg) { sentence = k.sentence(l, f) }) == "" {
 		return // stopped, or replaced
 	}
 	switch {
@@ -315,12 +318,25 @@ func (k *keeper) givesUp(what class, now time.Time) bool {
 	return what == refused || what == busy || what == hungUp && k.past.closes >= hangUps
 }
 
-func (k *keeper) sentence(l *leg, host string, what class, err error) string {
-	d := l.dest
-	s := explain(l.who(), host, err)
-	if what == hungUp {
-		s = l.who() + " agrees to take the stream and closes the connection at once: the stream key may be wrong"
+// met is how well the far end at a host is known after an attempt, and remembers it.
+func (r *record) met(link *Link, host string) met {
+	if link.IsLive() {
+		r.liveAt = host
 	}
+	switch {
+	case r.liveAt == host && host != "":
+		return known
+	case !link.acceptedAt().IsZero(), !r.lastLive.IsZero(): // the latter at its other address
+		return agreed
+	}
+	return stranger
+}
+
+func (k *keeper) sentence(l *leg, f failure) string {
+	d := l.dest
+	// Where it is known how long the platform waits, that is what matters.
+	f.again = f.again && d.spec.Patience.Grace == 0
+	s := explain(l.who(), f)
 	secrets := []string{d.key}
 	for _, raw := range []string{d.spec.URL, d.spec.BackupURL} {
 		if u, err := k.relay.outputs.address(raw, d.key); err == nil {

@@ -27,7 +27,7 @@ func (l *limit) says(who string, now time.Time, programKbps int) string {
 	if now.UnixNano()-l.left.Load() > int64(rateOver) {
 		return ""
 	}
-	return fmt.Sprintf("%s may have %.1f of the program's %.1f Mbit/s: pictures are left out", who, float64(l.kbps.Load())/1000, float64(programKbps)/1000)
+	return fmt.Sprintf("%s may have %.1f of the program's %.1f Mbit/s: pictures are left out; raise its limit, or lower the program's bitrate", who, float64(l.kbps.Load())/1000, float64(programKbps)/1000)
 }
 
 // sieve holds one connection to its limit. It works out how far behind a far end would

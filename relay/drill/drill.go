@@ -98,7 +98,7 @@ func behaviour(u *url.URL) (how sink.Behaviour, err error) {
 		}
 		d, e := time.ParseDuration(q.Get(name))
 		if e != nil || d <= 0 || d > time.Hour {
-			err = relay.Say(relay.ErrRefused, name+" is a time, such as 5s")
+			err = relay.Say(relay.ErrMistyped, name+" is a time, such as 5s")
 		}
 		return d
 	}
@@ -112,7 +112,7 @@ func behaviour(u *url.URL) (how sink.Behaviour, err error) {
 		kbps := slowKbps
 		if text := q.Get("kbps"); text != "" {
 			if kbps, err = strconv.Atoi(text); err != nil || kbps < 1 || kbps > 1_000_000 {
-				err = relay.Say(relay.ErrRefused, "kbps is a number, such as 400")
+				err = relay.Say(relay.ErrMistyped, "kbps is a number, such as 400")
 			}
 		}
 		how.Rate, how.Buffer = kbps*125, 16<<10
@@ -123,7 +123,7 @@ func behaviour(u *url.URL) (how sink.Behaviour, err error) {
 	case Silent:
 		how.NoAnswer = true
 	default:
-		err = relay.Say(relay.ErrRefused, "there is no such drill: use ok, refuse, stall, slow, reset, close or silent")
+		err = relay.Say(relay.ErrMistyped, "there is no such drill: use ok, refuse, stall, slow, reset, close or silent")
 	}
 	return how, err
 }

@@ -24,7 +24,7 @@ type target struct {
 // the query belongs to it. Nothing is decoded: platforms compare byte by byte.
 func parse(u *url.URL) (target, error) {
 	if u.User != nil {
-		return target{}, relay.Say(relay.ErrRefused, "a user name in an RTMP address is not supported")
+		return target{}, relay.Say(relay.ErrMistyped, "RTMP knows no user names: take the one before the @ out of it")
 	}
 	t := target{host: u.Hostname(), tls: u.Scheme == "rtmps", secrets: relay.Secrets(u)}
 	port := u.Port()
@@ -48,7 +48,7 @@ func parse(u *url.URL) (target, error) {
 		t.app += query
 	}
 	if t.app == "" {
-		return target{}, relay.Say(relay.ErrRefused, "the address ends after the host; it needs an application, such as /live")
+		return target{}, relay.Say(relay.ErrMistyped, "it ends after the host; it needs an application, such as /live or /app")
 	}
 	t.tcURL = u.Scheme + "://" + u.Host + "/" + t.app
 	return t, nil

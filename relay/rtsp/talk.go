@@ -75,9 +75,19 @@ func record(ctx context.Context, to target, desc *description.Session, l *line, 
 		return nil, judged(err)
 	case len(c.channels) != len(desc.Medias):
 		c.client.Close()
-		return nil, errors.New("the server did not say where it wants the stream")
+		return nil, errors.New("the server did not say where it wants the stream: it may be no server that takes streams")
 	}
 	return c, nil
+}
+
+// meanings is what refusals mean to somebody who wants to send.
+var meanings = map[base.StatusCode]string{
+	base.StatusUnauthorized:         "the user name or the password in the address is wrong",
+	base.StatusForbidden:            "it does not let us send there",
+	base.StatusNotFound:             "it knows no such path",
+	base.StatusMethodNotAllowed:     "it only plays, and takes no streams",
+	base.StatusNotImplemented:       "it only plays, and takes no streams",
+	base.StatusUnsupportedTransport: "it takes no streams over TCP",
 }
 
 // judged gives a refusal its class. A server that is busy or broken may take the
@@ -88,6 +98,9 @@ func judged(err error) error {
 	switch {
 	case errors.As(err, &status):
 		text := fmt.Sprintf("%s (%d)", status.Message, status.Code)
+		if means := meanings[status.Code]; means != "" {
+			text = means + ": " + text
+		}
 		if status.Code >= 500 && status.Code != base.StatusNotImplemented || status.Code == base.StatusNotEnoughBandwidth {
 			return errors.New("the server says: " + relay.Words(text))
 		}

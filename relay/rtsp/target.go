@@ -38,12 +38,12 @@ func parse(u *url.URL) (target, error) {
 	case strings.HasSuffix(where, "="):
 		where += key
 	case strings.Contains(where, "?"):
-		return t, relay.Say(relay.ErrRefused, "the address has a query: end it with the name that the key belongs to, as in ?key=")
+		return t, relay.Say(relay.ErrMistyped, "it has a query: end it with the name that the key belongs to, as in ?key=")
 	default:
 		where += "/" + key
 	}
 	if where == "" {
-		return t, relay.Say(relay.ErrRefused, "the address ends after the host; it needs a path, such as /live/name")
+		return t, relay.Say(relay.ErrMistyped, "it ends after the host; it needs a path, such as /live/name")
 	}
 	user := ""
 	if u.User != nil {

@@ -75,7 +75,7 @@ func (k *caller) call(ctx context.Context, link *relay.Link) (*conn, error) {
 		return nil, err
 	}
 	if first.version != 5 || first.extension != hsMagic {
-		return nil, refused("the server speaks an SRT from before 2018, which is not supported")
+		return nil, relay.Say(relay.ErrRefused, "the server speaks an SRT from before 2018: it needs version 1.3 or newer")
 	}
 	request, err := k.conclusion(first)
 	if err != nil {

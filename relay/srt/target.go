@@ -31,13 +31,13 @@ type target struct {
 func parse(u *url.URL, latency time.Duration) (target, error) {
 	t := target{addr: u.Host, keyLength: 16, latency: latency}
 	if u.User != nil {
-		return t, refused("a user name in an SRT address is not supported")
+		return t, mistyped("SRT knows no user names: take the one before the @ out of it")
 	}
 	if u.Port() == "" {
-		return t, refused("the address needs a port: srt://host:port")
+		return t, mistyped("it needs a port: srt://host:port")
 	}
 	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
-		return t, refused("the port is not a number")
+		return t, mistyped("its port is not a number from 1 to 65535")
 	}
 	t.addr = net.JoinHostPort(u.Hostname(), u.Port())
 	named, err := t.query(u.RawQuery)
@@ -54,13 +54,13 @@ func parse(u *url.URL, latency time.Duration) (target, error) {
 	case t.passphrase == "":
 		t.passphrase = key
 	default:
-		return t, refused("the address has a stream id and a passphrase: there is no place for the key")
+		return t, mistyped("it has a stream id and a passphrase: there is no place for the key; leave the key empty, or take one of them out")
 	}
 	switch n := len(t.passphrase); {
 	case len(t.streamID) > maxStreamID:
-		return t, refused("the stream id is longer than 512 characters")
+		return t, mistyped("the stream id is longer than 512 characters: what was pasted as the key?")
 	case n > 0 && (n < minPassphrase || n >= maxPassphrase):
-		return t, refused("an SRT passphrase has 10 to 79 characters")
+		return t, mistyped("an SRT passphrase has 10 to 79 characters")
 	}
 	return t, nil
 }
@@ -81,20 +81,20 @@ func (t *target) query(raw string) (named bool, err error) {
 			t.passphrase = value
 		case "pbkeylen":
 			if t.keyLength, err = strconv.Atoi(value); err != nil || t.keyLength != 16 && t.keyLength != 24 && t.keyLength != 32 {
-				return named, refused("pbkeylen is 16, 24 or 32")
+				return named, mistyped("pbkeylen is 16, 24 or 32")
 			}
 		case "latency":
 			ms, err := strconv.ParseUint(value, 10, 32)
 			if t.latency = time.Duration(ms) * time.Millisecond; err != nil || t.latency > maxLatency {
-				return named, refused("latency is a number of milliseconds, at most 30000")
+				return named, mistyped("latency is a number of milliseconds, at most 30000")
 			}
 		case "mode":
 			if value != "" && value != "caller" {
-				return named, refused("only mode=caller is supported: the far end listens")
+				return named, mistyped("only mode=caller is supported: set the far end to listener")
 			}
 		}
 	}
 	return named, nil
 }
 
-func refused(why string) error { return relay.Say(relay.ErrRefused, why) }
+func mistyped(why string) error { return relay.Say(relay.ErrMistyped, why) }

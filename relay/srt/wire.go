@@ -142,7 +142,7 @@ type handshake struct {
 	badKey  uint32 // of a KMRSP that says no: 3 no secret, 4 the wrong one
 }
 
-var errHandshake = errors.New("a broken SRT handshake")
+var errHandshake = errors.New("what answers there is no SRT listener: check the address and its port")
 
 // append adds the fixed part.
 func (h *handshake) append(b []byte) []byte {

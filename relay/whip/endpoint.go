@@ -89,7 +89,7 @@ func (e *endpoint) offer(ctx context.Context, sdp string) (answer string, err er
 	}
 	e.servers = iceServers(resp.Header)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/sdp" {
-		return "", errors.New("the server's answer is no session description")
+		return "", errors.New("the server's answer is no session description: check that the address is one for WHIP")
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil || len(body) > maxAnswer {
@@ -114,7 +114,7 @@ func (e *endpoint) leave() {
 func (e *endpoint) ask(ctx context.Context, method, to, body string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
 	if err != nil {
-		return nil, relay.Say(relay.ErrRefused, "the address can't be used")
+		return nil, relay.Say(relay.ErrMistyped, "it must look like whips://host/path")
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/sdp")
@@ -141,11 +141,27 @@ func refusal(resp *http.Response) error {
 	}
 	switch code := resp.StatusCode; {
 	case code >= 300 && code < 400:
-		return relay.Say(relay.ErrRefused, "the address is another one now: "+text)
+		return relay.Say(relay.ErrRefused, "the address is another one now, take it from its page: "+text)
 	case code == http.StatusConflict:
 		return relay.Say(relay.ErrRefused, "the stream is already in use: "+text)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:
 		return errors.New("the server says: " + relay.Words(text))
 	}
+	if means := meanings[resp.StatusCode]; means != "" {
+		text = means + ": " + text
+	}
 	return relay.Say(relay.ErrRefused, text)
+}
+
+// meanings is what refusals mean to somebody who wants to send.
+var meanings = map[int]string{
+	http.StatusUnauthorized:         "the key (bearer token) is wrong or missing",
+	http.StatusForbidden:            "the key does not let us send there",
+	http.StatusNotFound:             "there is nothing at this address",
+	http.StatusGone:                 "the show there is over",
+	http.StatusMethodNotAllowed:     "nothing there takes WHIP",
+	http.StatusUnsupportedMediaType: "nothing there takes WHIP",
+	http.StatusNotImplemented:       "nothing there takes WHIP",
+	http.StatusNotAcceptable:        "it does not take this picture or sound",
+	http.StatusUnprocessableEntity:  "it does not take this picture or sound",
 }

@@ -43,7 +43,7 @@ type peer struct {
 }
 
 // errNoWay is for a far end that agreed, and to which no packet gets through.
-var errNoWay = errors.New("the server's answer came, but no way to it was found for the media (UDP)")
+var errNoWay = errors.New("the server's answer came, but no way to it was found for the media: let UDP out through the firewall")
 
 // newPeer makes a connection that only sends, by way of servers where that is needed.
 func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
@@ -151,10 +151,10 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 		return err
 	}
 	if err := p.accept(answer); err != nil {
-		return errors.New("the server's answer can't be used")
+		return errors.New("the server's answer can't be used: check that the address is one for WHIP")
 	}
 	if !p.takes[0] {
-		return relay.Say(relay.ErrUnsupported, "the server does not take H264")
+		return relay.Say(relay.ErrUnsupported, "the server takes no H264 pictures: switch them on there")
 	}
 	within := connectIn
 	if !p.helped && len(e.servers) > 0 {

@@ -257,7 +257,7 @@ func (s *sender) announce(tracks *media.Tracks) error {
 	if s.picture == nil {
 		var err error
 		if s.picture, err = rtp.NewPacketiserOf(&(*tracks)[tracks.Video()], 96, packetSize); err != nil {
-			return relay.Say(relay.ErrUnsupported, "the program's decoder configuration is broken")
+			return relay.Say(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
 		}
 	}
 	if s.sound != nil && !s.sound.fits(tracks) {

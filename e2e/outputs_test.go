@@ -1,14 +1,9 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -199,7 +194,7 @@ func startNginxTLS(t *testing.T, behind *nginx) (addr, certificate string) {
 	addr, dir := freePort(t), t.TempDir()
 	certificate = filepath.Join(dir, "cert.pem")
 	key := filepath.Join(dir, "key.pem")
-	selfSigned(t, "localhost", certificate, key)
+	writePair(t, "localhost", certificate, key)
 	const module = "/usr/lib/nginx/modules/ngx_stream_module.so"
 	load := ""
 	if _, err := os.Stat(module); err == nil {
@@ -234,26 +229,16 @@ stream { server { listen %[3]s ssl; ssl_certificate %[4]s; ssl_certificate_key %
 	return addr, certificate
 }
 
-func selfSigned(t *testing.T, host, certificate, keyFile string) {
+// writePair writes a certificate for host and its private key.
+func writePair(t *testing.T, host, certificate, key string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	server, _ := testkit.Certificate(t, host)
+	pair := server.Certificates[0]
+	secret, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e"}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+	for path, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,21 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	if beeps := decodeBeeps(t, path); len(beeps) < 3 {
 		t.Errorf("of the microphone's beeps %d are heard", len(beeps))
 	}
-	// The phone's own picture is the one that arrived. It moves in a circle.
+	if like := likeOwn(t, b, path); like < 0.8 {
+		t.Errorf("the picture at the far end is like the phone's by %.2f: it is another one", like)
+	}
+
+	// The page is closed: the feed is gone at once, and its name is free.
+	b.do(chromedp.Navigate("about:blank"))
+	s.await(3*time.Second, "the phone is lost", func(st control.State) bool { return feedOf(st, "phone").State == control.FeedLost })
+	b.do(chromedp.Navigate(s.url("/camera#feed=phone&key=sesame-1")), chromedp.Click(chromedp.CSS("button.go")))
+	s.live(10*time.Second, "phone")
+}
+
+// likeOwn is how like the phone's own picture, which moves in a circle, the last one of a
+// recording is; see alike.
+func likeOwn(t *testing.T, b *browser, path string) float64 {
+	t.Helper()
 	var own [][]float64
 	b.eval(`(async () => {
 		const to = new OffscreenCanvas(64, 36).getContext('2d', {willReadFrequently: true}), all = [];
@@ -86,16 +100,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	for _, picture := range own {
 		most = max(most, alike(picture, arrived))
 	}
-	t.Logf("the picture at the far end is like the phone's by %.2f", most)
-	if most < 0.8 {
-		t.Error("it is another one")
-	}
-
-	// The page is closed: the feed is gone at once, and its name is free.
-	b.do(chromedp.Navigate("about:blank"))
-	s.await(3*time.Second, "the phone is lost", func(st control.State) bool { return feedOf(st, "phone").State == control.FeedLost })
-	b.do(chromedp.Navigate(s.url("/camera#feed=phone&key=sesame-1")), chromedp.Click(chromedp.CSS("button.go")))
-	s.live(10*time.Second, "phone")
+	return most
 }
 
 // startWithoutFFmpeg starts a server that finds no ffmpeg: a phone's sound is turned into

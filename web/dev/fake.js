@@ -26,7 +26,7 @@ export function everywhere(state) {
 	const [yt, tw, fb, ar] = state.destinations;
 	state.destinations = [
 		yt, { ...yt, id: 'yt2', name: 'YouTube, second channel in another language', kbps: 2496, backlogMs: 3400, backup: true, dropped: 214, warnings: undefined },
-		{ ...tw, id: 'k', name: 'Kick', state: 'connecting', reason: '', attempt: 1, nextTry: undefined }, tw, fb, ar,
+		{ ...tw, id: 'k', name: 'Kick', state: 'connecting', reason: '', attempt: 1, nextTry: undefined, ending: undefined }, tw, fb, ar,
 		{ ...ar, id: 'li', name: 'LinkedIn', enabled: true, warnings: undefined }, { ...yt, id: 'x', name: 'X', kbps: 2511, warnings: undefined },
 	];
 	return state;
@@ -73,7 +73,7 @@ function cuts(n) {
 		program: { onAir: n ? 'cam1' : '', target: 'cam1', since: ago(30), rung: n ? 'mixer' : 'none', splices: 12, budgetMs: 1000, falls: [], video, audio, kbps: 2510, fps: 30, backups: [], watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' } },
 		destinations: n === 0 ? [] : [
 			{ ...place, id: 'yt', name: 'YouTube', state: 'live', kbps: 2512, backlogMs: 40, warnings: ['The picture has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'] },
-			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'Twitch closed the connection. Twitch ends the broadcast in about 71 s', nextTry: new Date(Date.now() + 4000).toISOString(), attempt: 3 },
+			{ ...place, id: 'tw', name: 'Twitch', state: 'retrying', reason: 'Twitch closed the connection. Twitch ends the broadcast in about 71 s', ending: { platform: 'Twitch', at: ago(-71), graceMs: 90_000 }, nextTry: ago(-4), attempt: 3 },
 			{ ...place, id: 'fb', name: 'Facebook', state: 'refused', reason: 'the server does not accept this stream key' },
 			{ ...place, id: 'ar', name: 'Archive server', enabled: false, warnings: ['Pictures do not come evenly; Other RTMP server expects a constant frame rate.', 'The sound has 6 channels; stereo is what Other RTMP server expects.'] },
 		],

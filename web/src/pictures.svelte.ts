@@ -26,6 +26,7 @@ export function whyNot(watch: Watch, secure = window.isSecureContext): string {
 }
 
 const linger = 3000; // a picture that nobody shows is kept so long
+const coveredAfter = 5000; // a short look at one costs the others nothing
 const nodsAfter = 10_000; // a page behind another is often looked at again soon
 const askClock = [500, 1000, 1000, 1000, 5000]; // often at first, then the last for ever
 
@@ -114,8 +115,11 @@ class Pictures {
 	cannot = $state.raw<ReadonlySet<string>>(new Set());
 	/** The page has been hidden for a while: nobody looks, so nothing is sent. */
 	asleep = $state(false);
+	/** A view has covered the others for a while: nothing is sent for what it hides. */
+	covered = $state(false);
 	#all = new Map<string, Picture>();
 	#nodding: ReturnType<typeof setTimeout> | undefined;
+	#covering: ReturnType<typeof setTimeout> | undefined;
 
 	constructor() {
 		document.addEventListener('visibilitychange', () => {
@@ -123,6 +127,13 @@ class Pictures {
 			if (document.hidden) this.#nodding = setTimeout(() => (this.asleep = true), nodsAfter);
 			else this.asleep = false;
 		});
+	}
+
+	/** Says whether a view covers the other pictures. They come back at once. */
+	cover(on: boolean) {
+		clearTimeout(this.#covering);
+		if (on) this.#covering = setTimeout(() => (this.covered = true), coveredAfter);
+		else this.covered = false;
 	}
 
 	/** The picture of a stream for a user, who says leave when done; keys: by WebRTC, its key pictures only. */

@@ -32,7 +32,7 @@ function programShot(s: State): Shot {
 		sending: p.rung !== 'none' && p.rung !== 'held',
 		words: ladder(p, (stream) => title(s, stream)),
 		audio: p.audio,
-		hasPicture: true,
+		hasPicture: p.rung !== 'none',
 	};
 }
 

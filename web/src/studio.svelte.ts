@@ -69,10 +69,11 @@ export const empty: State = {
 /** How long no word from the server is borne. */
 export interface Patience {
 	quiet: number; // then it is asked
+	doubt: number; // then, still without an answer, what is shown is said to be old
 	dead: number; // then the link is gone, whatever the browser thinks
 }
 
-const usual: Patience = { quiet: 4000, dead: 8000 };
+const usual: Patience = { quiet: 2000, doubt: 3500, dead: 8000 };
 const openTimeout = 5000;
 const answerTimeout = 6000; // after it a command is unknown, though an answer still counts
 const coalesce = 16;
@@ -86,6 +87,7 @@ export class Studio {
 	rev = $state.raw(0);
 	known = $state.raw(false); // a whole state came at least once
 	now = $state.raw(Date.now()); // on the server's clock, once a second
+	silent = $state.raw(0); // for so many milliseconds a link that is up said nothing, not even when asked; 0 while all is well
 
 	#browser: Browser;
 	#patience: Patience;
@@ -101,6 +103,7 @@ export class Studio {
 	#attempt = 0;
 	#heard = 0;
 	#why = ''; // the login link was no good
+	#version = ''; // of the server that this page came from
 	#asked = false; // a sign of life was asked for
 	#lastId = 0;
 	#skew = 0; // of the server's clock against ours, milliseconds
@@ -114,6 +117,11 @@ export class Studio {
 	/** Whether the link is up: what is not up must not look live. */
 	get up(): boolean {
 		return this.link.state === 'up';
+	}
+
+	/** Whether the server is another version by now than the one this page came from. */
+	get outdated(): boolean {
+		return this.up && this.state.show.version !== this.#version;
 	}
 
 	/** Commands that went wrong and that nobody has seen to yet. */
@@ -218,7 +226,8 @@ export class Studio {
 	#needLogin(why: string) {
 		this.#drop();
 		clearTimeout(this.#retrying);
-		this.link = { state: 'login', since: Date.now(), why };
+		const gone = this.known ? 'Your access has ended: it was taken away, or it ran out. Ask for a new link.' : '';
+		this.link = { state: 'login', since: Date.now(), why: why || gone };
 	}
 
 	#connect() {
@@ -238,6 +247,7 @@ export class Studio {
 	#drop() {
 		const socket = this.#socket;
 		this.#socket = null;
+		this.silent = 0;
 		clearTimeout(this.#opening);
 		clearTimeout(this.#flushing);
 		this.#flushing = undefined;
@@ -288,6 +298,7 @@ export class Studio {
 		this.now = Date.now() + this.#skew;
 		if (!this.#socket || !this.up) return;
 		const silent = Date.now() - this.#heard;
+		this.silent = this.#asked && silent > this.#patience.doubt ? silent : 0;
 		if (silent > this.#patience.dead) this.#broke(this.#socket);
 		else if (silent > this.#patience.quiet && !this.#asked) {
 			this.#asked = true;
@@ -299,6 +310,7 @@ export class Studio {
 		if (socket !== this.#socket) return;
 		this.#heard = Date.now();
 		this.#asked = false;
+		this.silent = 0;
 		let message: Message;
 		try {
 			message = JSON.parse(String(data));
@@ -319,6 +331,7 @@ export class Studio {
 			this.state = { ...empty, ...sections };
 			this.rev = rev;
 			this.known = true;
+			this.#version ||= this.state.show.version;
 			this.link = { state: 'up', since: Date.now() };
 			this.now = Date.now() + this.#skew;
 			if (you) this.you = you;

@@ -135,6 +135,22 @@ describe('the link', () => {
 		expect(first.closed).toBe(true);
 	});
 
+	test('what a silent server said last is said to be old, until it says something', async () => {
+		await connected();
+		vi.advanceTimersByTime(3000);
+		expect(newest().last().method).toBe('ping');
+		expect(studio.silent).toBe(0);
+		vi.advanceTimersByTime(2000);
+		expect(studio.up).toBe(true);
+		expect(studio.silent).toBeGreaterThan(3500);
+		newest().state(2, { mixer: mixer('cam1') });
+		expect(studio.silent).toBe(0);
+		vi.advanceTimersByTime(5000);
+		expect(studio.silent).toBeGreaterThan(0);
+		newest().onclose?.();
+		expect(studio.silent).toBe(0);
+	});
+
 	test('any answer is a sign of life', async () => {
 		await connected();
 		for (let i = 0; i < 10; i++) {
@@ -159,6 +175,26 @@ describe('the link', () => {
 		const before = sockets.length;
 		await vi.advanceTimersByTimeAsync(20_000);
 		expect(sockets.length).toBe(before);
+	});
+
+	test('who had access and has it no more is told so', async () => {
+		await connected();
+		status['/api/v1/state'] = 401;
+		newest().onclose?.();
+		vi.advanceTimersByTime(300);
+		newest().onclose?.();
+		await vi.advanceTimersByTimeAsync(10);
+		expect(studio.link).toMatchObject({ state: 'login', why: expect.stringContaining('Your access has ended') });
+	});
+
+	test('a server that comes back as another version makes this page old', async () => {
+		await studio.start();
+		newest().state(1, { ...empty, show: { ...empty.show, version: 'v1' } });
+		expect(studio.outdated).toBe(false);
+		newest().onclose?.();
+		vi.advanceTimersByTime(300);
+		newest().state(1, { ...empty, show: { ...empty.show, version: 'v2' } });
+		expect(studio.outdated).toBe(true);
 	});
 
 	test('a wrong token is said in words, a right one connects', async () => {

@@ -38,6 +38,15 @@ describe('a destination in words', () => {
 		expect(destination(d({ state: 'retrying', nextTry: at(-1) }), now)).toMatchObject({ figure: 'trying now', sentence: 'The connection broke.' });
 	});
 
+	test('how long its platform still waits is a countdown, and said once', () => {
+		const ending = { platform: 'Twitch', at: at(41), graceMs: 90_000 };
+		const is = destination(d({ state: 'retrying', reason: 'Twitch closed the connection. Twitch ends the broadcast in about 41 s', nextTry: at(4), attempt: 1, ending }), now);
+		expect(is).toMatchObject({ word: 'RETRYING', figure: '', sentence: 'Next try in 4 s. Twitch closed the connection.' });
+		expect(is.ending).toMatchObject({ short: 'ends it in', time: '41 s', sentence: expect.stringContaining('Twitch ends the broadcast in about 41 s.') });
+		expect(is.ending?.share).toBeCloseTo(41 / 90);
+		expect(destination(d({ state: 'connecting', reason: 'Twitch may have ended the broadcast', ending: { ...ending, at: at(-3) } }), now)).toMatchObject({ sentence: 'Dialling.', ending: { share: 0, short: 'may have ended it' } });
+	});
+
 	test('refused gives the reason of the server', () => {
 		expect(destination(d({ state: 'refused', reason: 'wrong key' }), now)).toMatchObject({ light: 'fault', word: 'REFUSED', sentence: 'Wrong key.' });
 	});

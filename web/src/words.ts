@@ -1,5 +1,5 @@
 // Numbers and states in the words of the panel.
-import type { DestinationStatus, Feed, MixerOutput, ProgramState } from './protocol.gen';
+import type { DestinationStatus, Ending, Feed, MixerOutput, ProgramState } from './protocol.gen';
 
 const two = (n: number) => String(n).padStart(2, '0');
 
@@ -47,6 +47,34 @@ export const sentence = (clause = '') => ended(clause.charAt(0).toUpperCase() + 
 /** How a destination fares: beside its word stands the figure that matters now. */
 export interface Fare extends Words {
 	figure: string;
+	ending?: Countdown; // in place of the figure, which begins the sentence then
+}
+
+/** How long a platform still waits for data before it ends the broadcast for the audience. */
+export interface Countdown {
+	share: number; // of the time it waits in all
+	next: number; // the share in a second
+	short: string;
+	time: string; // behind what is short; never cut
+	sentence: string;
+}
+
+const hurry = 'It keeps the broadcast for some time without data, then the audience sees its end.';
+
+/** A platform's patience, as it runs out. */
+export function countdown(e: Ending, now: number): Countdown {
+	const left = Date.parse(e.at) - now;
+	const share = (ms: number) => Math.min(1, Math.max(0, ms / Math.max(1, e.graceMs)));
+	if (left <= 0) return { share: 0, next: 0, short: 'may have ended it', time: '', sentence: `${e.platform} may have ended the broadcast: look there.` };
+	const about = span(Math.ceil(left / 1000) * 1000);
+	return { share: share(left), next: share(left - 1000), short: 'ends it in', time: about, sentence: `${e.platform} ends the broadcast in about ${about}. ${hurry}` };
+}
+
+// The server's reason says in words, too, what the countdown shows.
+function reason(d: DestinationStatus): string {
+	const all = d.reason ?? '';
+	const at = d.ending ? Math.max(...[' ends the broadcast in', ' may have ended the broadcast'].map((words) => all.lastIndexOf(d.ending!.platform + words))) : -1;
+	return at < 0 ? all : all.slice(0, at).replace(/[.\s]+$/, '');
 }
 
 function due(d: DestinationStatus, now: number): string {
@@ -63,7 +91,13 @@ function live(d: DestinationStatus): Fare {
 
 /** How a destination fares: one light, one word, one figure, one sentence. */
 export function destination(d: DestinationStatus, now: number): Fare {
-	const why = sentence(d.reason);
+	const said = fare(d, now);
+	if (!d.ending) return said;
+	return { ...said, figure: '', ending: countdown(d.ending, now), sentence: [sentence(said.figure), said.sentence].filter(Boolean).join(' ') };
+}
+
+function fare(d: DestinationStatus, now: number): Fare {
+	const why = sentence(reason(d));
 	switch (d.state) {
 		case 'live':
 			return live(d);

@@ -1,5 +1,6 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { pictures } from '../pictures.svelte';
 import type { DestinationStatus, Feed, Role, State } from '../protocol.gen';
 import { empty, studio } from '../studio.svelte';
 import Panel from './Panel.svelte';
@@ -144,6 +145,51 @@ test('a destination says its state and reason, and offers what helps', () => {
 	expect(text()).toContain('LIVE 4.2 Mb/s');
 	button(/^Try now/)?.click();
 	expect(send).toHaveBeenLastCalledWith('destination.retry', { id: 'tw' }, 'Try tw again');
+});
+
+test('how long a platform still waits drains beside its destination, and beside the show', () => {
+	const ending = { platform: 'Twitch', at: new Date(studio.now + 40_500).toISOString(), graceMs: 90_000 };
+	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'retrying', reason: 'tw closed the connection. Twitch ends the broadcast in about 41 s', ending }), destination('yt', { state: 'live' })] });
+	const row = document.querySelector('[data-destination=tw]');
+	const meter = row?.querySelector('[role=meter]');
+	expect(meter?.textContent?.trim()).toMatch(/^ends it in\s+41 s$/);
+	expect(meter?.getAttribute('aria-valuenow')).toBe('45');
+	expect(row?.querySelector('.why')?.textContent).toBe('Tw closed the connection.');
+	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^Twitch ends it in\s+41 s$/);
+	studio.now += 60_000;
+	flushSync();
+	const later = { ...ending, platform: 'YouTube', at: new Date(studio.now + 9_500).toISOString() };
+	show({ show: { ...empty.show, live: true }, destinations: [...studio.state.destinations.slice(0, 1), destination('yt', { state: 'retrying', ending: later })] });
+	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^YouTube ends it in\s+10 s$/);
+	expect(meter?.textContent?.trim()).toBe('may have ended it');
+	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'live' })] });
+	expect(document.querySelector('[role=meter]')).toBeNull();
+	studio.now -= 60_000;
+});
+
+test('a link that says nothing any more is said to be so before it is given up', () => {
+	studio.silent = 5000;
+	flushSync();
+	expect(document.querySelector('[role=alert]')?.textContent).toContain('No word from the server for 5 s');
+	expect(text()).toContain('No answer');
+	studio.silent = 0;
+	flushSync();
+	expect(document.querySelector('[role=alert]')).toBeNull();
+	expect(text()).toContain('Connected');
+});
+
+test('a view over the page lets go of what it covers, after a while', () => {
+	vi.useFakeTimers();
+	press('f', 'KeyF');
+	flushSync();
+	vi.advanceTimersByTime(4000);
+	expect(pictures.covered).toBe(false);
+	vi.advanceTimersByTime(2000);
+	expect(pictures.covered).toBe(true);
+	press('Escape', 'Escape');
+	flushSync();
+	expect(pictures.covered).toBe(false);
+	vi.useRealTimers();
 });
 
 test('ending the show asks first', () => {

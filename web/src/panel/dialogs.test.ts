@@ -2,6 +2,7 @@ import { flushSync, mount, unmount, type Component } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { DrillReport, Feed, Role, State } from '../protocol.gen';
 import { empty, studio } from '../studio.svelte';
+import { other } from '../presets';
 import Clips from './Clips.svelte';
 import DestinationDialog from './DestinationDialog.svelte';
 import Drill from './Drill.svelte';
@@ -83,6 +84,22 @@ test('when OBS refuses the password another can be given, and what came of it is
 	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('obs.password', { password: 'geheim' }, 'Give the studio OBS’ password', true));
 	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { can: true, undo: false } });
 	await vi.waitFor(() => expect(text()).toContain('OBS is connected.'));
+});
+
+test('the form of a destination begins with the first platform, and wants its key', () => {
+	studio.state = empty;
+	studio.you = { name: 'Anna', role: 'director' };
+	studio.link = { state: 'up', since: 0 };
+	const presets = [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.example/live2', hint: 'Here is the key.' }, other];
+	shown = mount(DestinationDialog, { target: document.body, props: { presets, onclose: () => {} } });
+	flushSync();
+	const key = document.querySelector<HTMLInputElement>('input[type=password]')!;
+	const platforms = [...document.querySelectorAll<HTMLInputElement>('input[name=platform]')];
+	expect(platforms.map((p) => [p.value, p.checked])).toEqual([['youtube', true], ['', false]]);
+	expect(key.required).toBe(true);
+	platforms[1]!.click();
+	flushSync();
+	expect(key.required).toBe(false);
 });
 
 test('a camera that came by itself is kept with the name it is given', () => {

@@ -92,6 +92,12 @@ describe('lower thirds', () => {
 		expect(card('Lower thirds')?.textContent).toContain('UNKNOWN');
 	});
 
+	test('what nobody draws says so under its name, not in its place', () => {
+		show({ graphics: thirds({ problem: 'nothing draws it: open the overlay page', onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: false } }) });
+		expect(card('Lower thirds')?.querySelector('.air')?.textContent).not.toContain('Nothing draws it');
+		expect(card('Lower thirds')?.querySelector('.why')?.textContent).toBe('Nothing draws it: open the overlay page.');
+	});
+
 	test('a name is edited where it stands', async () => {
 		button(/^Grace: edit/)?.click();
 		flushSync();

@@ -1,8 +1,13 @@
 package rtmp
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
-// Batch is messages that are cut into chunks once and sent by many Writers. Message
+// Batch is messages that are copied and cut into chunks once, into one piece of memory,
+// and sent by many Writers: what one copy costs, a system call with fewer parts saves with
+// a few of them. Message
 // headers say how much later a message is than the one before (type 1, 5.3.1.2.2), so
 // they are the same for every Writer whose last messages were the same, whatever the
 // timestamps it began with. It is for one goroutine.
@@ -12,12 +17,8 @@ type Batch struct {
 	used   uint64     // and for each with one in it
 	before [64]uint32 // timestamp of the last message before this batch
 	unfit  bool       // it has a message whose header is not a difference
-	small  []byte     // a message that is copied
+	flat   []byte     // all of it, once Bytes was asked
 }
-
-// shareCopied is how large data may be that a batch copies: for little, one part more in
-// each Writer's system call costs more than the copy that serves them all.
-const shareCopied = 1 << 10
 
 // NewBatch makes an empty batch, of chunks of ChunkSize.
 func NewBatch() *Batch { return &Batch{w: Writer{size: ChunkSize}} }
@@ -26,9 +27,8 @@ func NewBatch() *Batch { return &Batch{w: Writer{size: ChunkSize}} }
 func (b *Batch) Next() {
 	w := &b.w
 	clear(w.parts) // do not keep the media alive
-	w.own = make([]byte, 0, len(w.own)+len(w.own)/4)
-	w.parts, w.from, w.shared = w.parts[:0], 0, 0
-	b.used, b.unfit = 0, false
+	w.parts, w.own, w.from, w.shared = w.parts[:0], reuse(w.own), 0, 0
+	b.used, b.unfit, b.flat = 0, false, nil
 }
 
 // Add collects a message as Writer.Add does.
@@ -40,12 +40,16 @@ func (b *Batch) Add(h Header, head, data []byte) {
 	}
 	b.unfit = b.unfit || b.known&bit == 0 || h.Timestamp-last >= 1<<31
 	b.used, b.known = b.used|bit, b.known|bit
-	if len(data) > shareCopied {
-		b.w.Add(h, head, data)
-		return
+	b.w.Add(h, head, data)
+}
+
+// Bytes is all of it, in one piece.
+func (b *Batch) Bytes() []byte {
+	if b.flat == nil {
+		b.w.cut()
+		b.flat = slices.Concat(b.w.parts...)
 	}
-	b.small = append(append(b.small[:0], head...), data...)
-	b.w.Add(h, b.small, nil)
+	return b.flat
 }
 
 // Size is how many bytes it has.
@@ -67,9 +71,10 @@ func (w *Writer) AddBatch(b *Batch, zero uint32) bool {
 		i := bits.TrailingZeros64(used)
 		w.streams[i].timestamp = b.w.streams[i].timestamp - zero
 	}
-	b.w.cut()
-	w.cut()
-	w.parts = append(w.parts, b.w.parts...)
-	w.shared += b.w.Pending()
+	if all := b.Bytes(); len(all) > 0 {
+		w.cut()
+		w.parts = append(w.parts, all)
+		w.shared += len(all)
+	}
 	return true
 }

@@ -12,12 +12,14 @@ import (
 // prompt is a vectored write that does not wait: what the socket has no room for
 // is kept.
 type prompt struct {
-	raw  syscall.RawConn
-	try  func(fd uintptr) bool // write, made once so that a write makes nothing
-	iov  []unix.Iovec          // what is to be written
-	n    uintptr
-	err  syscall.Errno
-	rest net.Buffers
+	raw   syscall.RawConn
+	try   func(fd uintptr) bool // write, made once so that a write makes nothing
+	pages *pages                // what is sent from there
+	parts net.Buffers           // what is to be written
+	iov   []unix.Iovec
+	n     int
+	err   syscall.Errno
+	rest  net.Buffers
 }
 
 // prepare says whether the line can write without waiting.
@@ -35,44 +37,76 @@ func (l *line) prepare() bool {
 	return true
 }
 
+// from has the line send from there what they hold.
+func (l *line) from(p *pages) { l.now.pages = p }
+
 // maxParts is how many parts a vectored write may have (IOV_MAX).
 const maxParts = 1024
 
-// attempt is unix.Writev without its allocations. The scheduler is not told of the call:
-// it never waits, and being told costs up to half of what the system takes for it.
+// attempt writes up to where the socket is full. The scheduler is not told of its system
+// calls: they never wait, and being told costs up to half of what the system takes for
+// them.
 func (p *prompt) attempt(fd uintptr) bool {
+	p.n, p.err = 0, 0
+	for rest := p.parts; len(rest) > 0; {
+		var n, size int
+		if p.pages.hold(rest[0]) {
+			if n, p.err = p.pages.send(fd); p.pages.bytes == nil {
+				continue // from our own memory, then
+			}
+			size, rest = len(rest[0]), rest[1:]
+		} else {
+			n, size, p.err = p.vector(fd, rest)
+			rest = rest[len(p.iov):]
+		}
+		if p.n += n; p.err != 0 || n < size {
+			break
+		}
+	}
+	clear(p.iov[:cap(p.iov)]) // do not keep the media alive
+	return true               // and do not wait for room
+}
+
+// vector is one vectored write, of what comes before what the pages hold. It is
+// unix.Writev without its allocations.
+func (p *prompt) vector(fd uintptr, parts net.Buffers) (n, size int, err syscall.Errno) {
+	p.iov = p.iov[:0]
+	for _, part := range parts {
+		if len(p.iov) == maxParts || p.pages.hold(part) {
+			break
+		}
+		iov := unix.Iovec{Base: &part[0]}
+		iov.SetLen(len(part))
+		p.iov = append(p.iov, iov)
+		size += len(part)
+	}
 	for {
-		p.n, _, p.err = unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&p.iov[0])), uintptr(len(p.iov)))
-		if p.err != unix.EINTR {
-			return true // and do not wait for room
+		m, _, err := unix.RawSyscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&p.iov[0])), uintptr(len(p.iov)))
+		switch err {
+		case unix.EINTR:
+		case 0:
+			return int(m), size, 0
+		default:
+			return 0, size, err
 		}
 	}
 }
 
 // write is one try. It reports all of b as written: the rest is the line's.
 func (p *prompt) write(l *line, b net.Buffers) (n int64, err error) {
-	for _, part := range b {
-		n += int64(len(part))
-		if len(p.iov) < maxParts {
-			iov := unix.Iovec{Base: &part[0]}
-			iov.SetLen(len(part))
-			p.iov = append(p.iov, iov)
-		}
-	}
+	p.parts = b
 	err = p.raw.Write(p.try)
-	clear(p.iov) // do not keep the media alive
-	p.iov = p.iov[:0]
-	written := int(p.n)
+	p.parts = nil
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("send: %w", err)
-	case p.err == unix.EAGAIN:
-		written = 0
-	case p.err != 0:
+	case p.err != 0 && p.err != unix.EAGAIN:
 		return 0, fmt.Errorf("send: %w", p.err)
 	}
+	written := p.n
 	l.link.Sent.Add(uint64(written))
 	for _, part := range b {
+		n += int64(len(part))
 		if written >= len(part) {
 			written -= len(part)
 			continue

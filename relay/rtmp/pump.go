@@ -77,8 +77,9 @@ func (p *pump) nudge() {
 func (p *pump) run() {
 	var members []*sender
 	beat, news := newBeat(p.every, p.of.Watch()), newRound(p.of)
+	defer news.pages.close()
 	for {
-		news.read()
+		news.read(len(members))
 		members = p.round(members, news)
 		if members = p.admit(members); len(members) == 0 {
 			return
@@ -129,6 +130,7 @@ func (s *sender) step(news *round) (ok bool, err error) {
 	if s.loan.ctx.Err() != nil {
 		return false, nil
 	}
+	s.line.from(news.pages)
 	_, more, err := s.fill(news)
 	if err != nil {
 		return false, err // what was collected before it is flushed by s itself

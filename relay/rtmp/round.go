@@ -19,15 +19,22 @@ type round struct {
 	from, to    uint64        // places in the program
 	first, last time.Duration // decode times
 	tracks      *media.Tracks
-	whole       bool // it is all that is new, in one generation of tracks
+	whole       bool   // it is all that is new, in one generation of tracks
+	pages       *pages // hold the messages where that pays
 }
+
+// Pages are worth their making for so many destinations and bytes.
+const (
+	pagesFor   = 8
+	pagesBytes = 16 << 10
+)
 
 func newRound(program *hub.Subscriber) *round {
-	return &round{cursor: program.Watch(), batch: chunks.NewBatch()}
+	return &round{cursor: program.Watch(), batch: chunks.NewBatch(), pages: newPages()}
 }
 
-// read takes what is new since it was called last.
-func (r *round) read() {
+// read takes what is new since it was called last, for so many destinations.
+func (r *round) read(members int) {
 	r.batch.Next()
 	r.from, r.whole = r.cursor.Place(), false
 	n := uint64(0)
@@ -47,6 +54,9 @@ func (r *round) read() {
 		r.batch.Add(header(&au, stamp(au.DTS)), flv.AppendHeader(r.head[:0], &au), au.Data)
 	}
 	r.to = r.cursor.Place()
+	if r.whole && members >= pagesFor && r.batch.Size() >= pagesBytes {
+		r.pages.put(r.batch.Bytes())
+	}
 }
 
 // stamp is a decode time as a timestamp. Differences of two are the same whatever

@@ -76,7 +76,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	p.Pictures(relaytest.FrameRate)
 	first := join(t, p.Hub)
 	r := newRound(first.sub)
-	round := func() { p.Pictures(3); r.read() }
+	round := func() { p.Pictures(3); r.read(0) }
 	first.next(t, nil)
 	round()
 	if first.next(t, r) {
@@ -105,7 +105,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	}
 	p.SetTracks(relaytest.Tracks(0))
 	p.Pictures(1)
-	if r.read(); first.next(t, r) || late.next(t, r) {
+	if r.read(0); first.next(t, r) || late.next(t, r) {
 		t.Error("in step before it has told the new tracks")
 	}
 	if round(); !first.next(t, r) || !late.next(t, r) {

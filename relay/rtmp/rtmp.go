@@ -1,10 +1,12 @@
 // Package rtmp sends the program to RTMP and RTMPS servers.
 //
-// The path of a picture is: a cursor into the program, a few bytes of header, one
-// vectored write of shared memory. Nothing is queued, copied or allocated for a
-// destination (TLS has to copy: it encrypts). A backlog therefore is only a cursor
-// that is behind, and the socket is told to keep little, so that it stays ours to
-// see and to shed.
+// The path of a picture is: made into messages once for all destinations that keep up
+// (round), and one system call for each, from memory that their sockets share (pages).
+// A destination that goes its own way, because it is late or has just joined, has a
+// cursor into the program, a few bytes of header and one vectored write. Nothing is
+// queued, copied or allocated for a destination (TLS has to copy: it encrypts). A
+// backlog therefore is only a cursor that is behind, and the socket is told to keep
+// little, so that it stays ours to see and to shed.
 package rtmp
 
 import (

@@ -35,7 +35,7 @@ func start(t *testing.T) (*hub.Hub, *Server) {
 			t.Error(err)
 		}
 	})
-	testkit.Eventually(t, time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.running }, "it runs")
+	testkit.Eventually(t, 5*time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.running }, "it runs")
 	return h, s
 }
 
@@ -72,9 +72,16 @@ func TestASnapshotIsThePictureOfNow(t *testing.T) {
 		t.Errorf("%+v %v", size, err)
 	}
 	t.Logf("%d bytes after %v", len(first), time.Since(began))
-	began = time.Now()
-	if _, err := s.JPEG(t.Context(), "cam1"); err != nil || time.Since(began) > 50*time.Millisecond {
-		t.Errorf("the second took %v: %v", time.Since(began), err)
+	soonest := time.Hour // others may keep the machine busy
+	for range 5 {
+		began = time.Now()
+		if _, err := s.JPEG(t.Context(), "cam1"); err != nil {
+			t.Error(err)
+		}
+		soonest = min(soonest, time.Since(began))
+	}
+	if soonest > 50*time.Millisecond {
+		t.Errorf("the next took %v", soonest)
 	}
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		next, err := s.JPEG(t.Context(), "cam1")

@@ -72,7 +72,7 @@ func newDeskAt(t *testing.T, addr string) *desk {
 			t.Error(err)
 		}
 	})
-	testkit.Eventually(t, time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.api != nil }, "the server runs")
+	testkit.Eventually(t, 5*time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.api != nil }, "the server runs")
 	return &desk{t, h, s, web.URL}
 }
 

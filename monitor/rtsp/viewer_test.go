@@ -1,7 +1,9 @@
 package rtsp_test
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -46,6 +48,15 @@ func (v *viewer) pictures() (got []media.AccessUnit) {
 	return got
 }
 
+// narrow dials so that little waits in the kernel of who does not read.
+func narrow(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(64 << 10)
+	}
+	return conn, err
+}
+
 func watch(t *testing.T, v *viewer, address string, transport gortsplib.Transport) error {
 	t.Helper()
 	u, err := base.ParseURL(address)
@@ -56,6 +67,9 @@ func watch(t *testing.T, v *viewer, address string, transport gortsplib.Transpor
 	v.client = &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host, Transport: &transport, TLSConfig: &tls.Config{},
 		OnPacketsLost: func(uint64) {}, OnDecodeError: func(error) {}, OnTransportSwitch: func(error) {},
+	}
+	if v.hold != nil {
+		v.client.DialContext = narrow
 	}
 	if err := v.client.Start2(); err != nil {
 		t.Fatal(err)

@@ -79,14 +79,19 @@ func unchanged(t *testing.T, r *rig) {
 		err error
 	}
 	read := make(chan result, 1)
+	all, see := awaited(len(r.Tracks), units)
 	go func() {
-		got, err := readAll(ctx, r.hub, "cam1")
+		got, err := readAll(ctx, r.hub, "cam1", see)
 		read <- result{got, err}
 	}()
 	c := r.camera(t, "cam1")
 	// One picture more: protocols that tell the end of a unit by the next need it.
 	if err := play(Units(r.Tracks, 4*gop+1), c, always); err != nil {
 		t.Fatalf("send: %v", err)
+	}
+	select { // a goodbye may overtake what is still on its way
+	case <-all:
+	case <-ctx.Done():
 	}
 	c.Leave()
 	res := <-read
@@ -98,8 +103,24 @@ func unchanged(t *testing.T, r *rig) {
 	}
 }
 
+// awaited closes once the last of units of each track came to see.
+func awaited(tracks int, units []media.AccessUnit) (all chan struct{}, see func(au media.AccessUnit)) {
+	all, missing := make(chan struct{}), map[string]bool{}
+	for track := range tracks {
+		its := of(track, units)
+		missing[string(its[len(its)-1].Data)] = true
+	}
+	return all, func(au media.AccessUnit) {
+		if was := len(missing); was > 0 {
+			if delete(missing, string(au.Data)); len(missing) == 0 {
+				close(all)
+			}
+		}
+	}
+}
+
 // readAll reads a stream from its first unit until its publisher left.
-func readAll(ctx context.Context, h *hub.Hub, name string) ([]media.AccessUnit, error) {
+func readAll(ctx context.Context, h *hub.Hub, name string, see func(media.AccessUnit)) ([]media.AccessUnit, error) {
 	s, err := h.Await(ctx, name)
 	if err != nil {
 		return nil, err
@@ -115,6 +136,7 @@ func readAll(ctx context.Context, h *hub.Hub, name string) ([]media.AccessUnit, 
 			return got, fmt.Errorf("the stream goes on after its camera left: %w", err)
 		}
 		got = append(got, au)
+		see(au)
 	}
 }
 

@@ -175,7 +175,7 @@ func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
 			}
 		}
 		known(t, h, first.String()+" alone", func(tr media.Tracks) bool { return len(tr) == 1 && tr[0].Codec == first })
-		testkit.Eventually(t, time.Second, func() bool {
+		testkit.Eventually(t, 5*time.Second, func() bool {
 			st, _ := h.Stream("cam1")
 			return st.Pictures+st.AudioFrames == 11
 		}, "%v: what waited is lost", first)
@@ -196,7 +196,7 @@ func TestWithoutASequenceHeaderTheSetsInThePictureDo(t *testing.T) {
 	known(t, h, "those of the sets", func(tr media.Tracks) bool {
 		return len(tr) == 2 && bytes.Equal(tr[0].Config, tracks[0].Config) && tr[0].Width == 320
 	})
-	testkit.Eventually(t, time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Pictures == 1 }, "no picture")
+	testkit.Eventually(t, 5*time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Pictures == 1 }, "no picture")
 }
 
 func TestANewCodingIsANewGenerationInOrder(t *testing.T) {

@@ -213,7 +213,7 @@ func TestACameraIsPulled(t *testing.T) {
 	}
 }
 
-// sees wants the camera's first units in the hub.
+// sees wants the camera's units in the hub.
 func sees(t *testing.T, h *hub.Hub, camera *ipCamera) {
 	t.Helper()
 	sub, err := h.Subscribe("cam1")
@@ -221,7 +221,7 @@ func sees(t *testing.T, h *hub.Hub, camera *ipCamera) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	sent := ingesttest.Units(camera.tracks, 20)
+	sent := ingesttest.Units(camera.tracks, 250) // all: who looks late sees later ones
 	for seen := 0; seen < 20; {
 		au, err := sub.Next(t.Context())
 		if err != nil {
@@ -230,7 +230,7 @@ func sees(t *testing.T, h *hub.Hub, camera *ipCamera) {
 		if au.Track == 0 {
 			seen++
 		}
-		if !had(sent, au) && seen < 15 {
+		if !had(sent, au) {
 			t.Fatalf("a unit of %d bytes was never sent", len(au.Data))
 		}
 	}

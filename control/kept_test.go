@@ -334,7 +334,7 @@ func TestStatusesOfTheRelayMeetWhatIsKept(t *testing.T) {
 	if d.URL != "rtmp://a.example/live2?auth=***" || d.Reason != "the server said: bad key ***" || d.Name != "YouTube" || d.Kbps != 5 {
 		t.Fatalf("destination = %+v", d)
 	}
-	testkit.Eventually(t, time.Second, func() bool { return h.logged("YouTube: the server said: bad key ***.") }, "the refusal is logged")
+	testkit.Eventually(t, 5*time.Second, func() bool { return h.logged("YouTube: the server said: bad key ***.") }, "the refusal is logged")
 	before := len(h.now().Log)
 	for range 3 {
 		h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt"}, State: relay.Connecting}})

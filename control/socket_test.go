@@ -202,7 +202,7 @@ func TestARevokedTokenClosesItsSockets(t *testing.T) {
 	}
 	bob.say(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)
 	bob.answer("1")
-	testkit.Eventually(t, time.Second, func() bool { return len(h.now().Clients) == 1 && h.now().Clients[0].Name == "Bob" }, "only Bob is there")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(h.now().Clients) == 1 && h.now().Clients[0].Name == "Bob" }, "only Bob is there")
 }
 
 func TestOnlyOurOwnPagesConnect(t *testing.T) {

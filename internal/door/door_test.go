@@ -57,14 +57,15 @@ func TestASilentPeerIsOutOfPatience(t *testing.T) {
 }
 
 func TestAnAdmittedPeerMayTakeItsTime(t *testing.T) {
-	peer, c := knock(t, open(t, 2, 30*time.Millisecond))
+	const patience = 500 * time.Millisecond
+	peer, c := knock(t, open(t, 2, patience))
 	got := make(chan error, 1)
 	go func() {
 		_, err := io.ReadFull(c, make([]byte, 1))
 		got <- err
 	}()
 	c.Admit()
-	<-time.After(100 * time.Millisecond)
+	<-time.After(patience + 100*time.Millisecond)
 	if _, err := peer.Write([]byte{1}); err != nil {
 		t.Fatal(err)
 	}

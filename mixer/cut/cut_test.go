@@ -99,7 +99,7 @@ func TestTheFirstFeedsFillTheBusesUntilSomebodyCuts(t *testing.T) {
 	h, _, m := studio(t)
 	m.SetFeeds([]string{"cam2", "cam1"})
 	state := watch(t, m)
-	testkit.Eventually(t, time.Second, func() bool { return len(state().Sources) == 2 }, "two sources that are away")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(state().Sources) == 2 }, "two sources that are away")
 	if s := state(); s.Sources[0].Name != "cam2" || s.Program != "" || s.Preview != "" || s.Output != "" {
 		t.Fatalf("state = %+v", s)
 	}

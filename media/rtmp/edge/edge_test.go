@@ -227,16 +227,15 @@ func TestPingsAreAnsweredAndBytesAcknowledged(t *testing.T) {
 }
 
 func TestASilentPublisherIsLetGo(t *testing.T) {
-	s := start(t, 300*time.Millisecond)
+	s := start(t, time.Second)
 	c := s.camera(t)
 	s.works(t, c, "nothing")
-	for range 20 { // pings are no sign of a camera
+	testkit.Eventually(t, 5*time.Second, func() bool { // pings are no sign of a camera
 		c.W.Event(rtmp.EventPingRequest, 1)
 		c.Flush()
-		<-time.After(30 * time.Millisecond)
-	}
-	testkit.Eventually(t, time.Second, func() bool { return s.left() == 1 }, "it is still there")
-	if !c.Gone(time.Second) {
+		return s.left() == 1
+	}, "it is still there")
+	if !c.Gone(5 * time.Second) {
 		t.Error("and so is its connection")
 	}
 }

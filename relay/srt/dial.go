@@ -70,10 +70,12 @@ func (k *caller) call(ctx context.Context, link *relay.Link) (*conn, error) {
 	}
 	k.hs.peer = address(k.udp.RemoteAddr())
 	_ = k.udp.SetWriteBuffer(sendBuffer)
+	asked := time.Now()
 	first, err := k.ask(ctx, k.hs.append(k.head()), hsInduction)
 	if err != nil {
 		return nil, err
 	}
+	k.to.over(time.Since(asked)) // longer than it is if a question was lost: that does no harm
 	if first.version != 5 || first.extension != hsMagic {
 		return nil, relay.Say(relay.ErrRefused, "the server speaks an SRT from before 2018: it needs version 1.3 or newer")
 	}

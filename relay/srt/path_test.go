@@ -51,14 +51,20 @@ func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() 
 }
 
 func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
-	for name, round := range map[string]time.Duration{"near": 0, "far": 80 * time.Millisecond} {
+	for name, way := range map[string]struct {
+		round time.Duration
+		query string
+	}{
+		"near": {0, "?latency=800"}, "far": {80 * time.Millisecond, "?latency=800"},
+		"across an ocean, and nobody said so": {300 * time.Millisecond, ""},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := startFarEnd(t, "", 20)
-			f.path.far(round)
+			f.path.far(way.round)
 			p := relaytest.NewProgram(t, 20_000)
 			p.Pictures(5)
-			link, _ := pushed(t, srt.New(), f.URL()+"?latency=800#cam", p)
+			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
 			s := f.Last("cam")
 			play(t, p, 15*time.Second, func() bool { return s.Tally().Pictures >= 100 })

@@ -25,6 +25,14 @@ type target struct {
 	passphrase string
 	keyLength  int // bytes of the AES key
 	latency    time.Duration
+	exact      bool // the address says it
+}
+
+// over is for a way whose round trip takes so long.
+func (t *target) over(rtt time.Duration) {
+	if !t.exact {
+		t.latency = max(t.latency, min(latencyTrips*rtt, mostLatency))
+	}
 }
 
 // parse takes an address apart. What it says of its errors is without secrets.
@@ -85,6 +93,7 @@ func (t *target) query(raw string) (named bool, err error) {
 			}
 		case "latency":
 			ms, err := strconv.ParseUint(value, 10, 32)
+			t.exact = true
 			if t.latency = time.Duration(ms) * time.Millisecond; err != nil || t.latency > maxLatency {
 				return named, mistyped("latency is a number of milliseconds, at most 30000")
 			}

@@ -2,11 +2,35 @@ package srt
 
 import (
 	"encoding/binary"
+	"net/url"
 	"testing"
 	"time"
 
 	"obvan/relay"
 )
+
+func TestALongWayGetsALongerLatencyUnlessTheAddressSays(t *testing.T) {
+	for _, c := range []struct {
+		query string
+		rtt   time.Duration
+		want  time.Duration
+	}{
+		{"", 40 * time.Millisecond, DefaultLatency},
+		{"", 200 * time.Millisecond, time.Second},
+		{"", 3 * time.Second, mostLatency},
+		{"?latency=120", 200 * time.Millisecond, 120 * time.Millisecond},
+		{"?latency=4000", 200 * time.Millisecond, 4 * time.Second},
+	} {
+		u, err := url.Parse("srt://host:9000" + c.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := parse(u, DefaultLatency)
+		if to.over(c.rtt); err != nil || to.latency != c.want {
+			t.Errorf("%q over %v: %v, %v", c.query, c.rtt, to.latency, err)
+		}
+	}
+}
 
 func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
 	c := &conn{agreed: agreed{isn: seqMask - 2}, link: relay.NewLink(nil)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,9 +84,11 @@ func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	srv.FailStream(true)
 	d := sit(t, srv, true)
-	for range 2 {
-		if err := d.StartOutput(shortlyAfterLogin(t), "stream"); !errors.Is(err, mixer.ErrNotNow) {
-			t.Errorf("start: %v", err)
+	for to, elsewhere := range map[string]bool{"rtmp://192.0.2.1/live": true, "rtmp://127.0.0.1:1935/mixer": false} {
+		srv.Service(to)
+		err := d.StartOutput(shortlyAfterLogin(t), "stream")
+		if !errors.Is(err, mixer.ErrNotNow) || strings.Contains(err.Error(), "set OBS up again") != elsewhere {
+			t.Errorf("start to %s: %v", to, err)
 		}
 	}
 	d.await("a reason", func(s *mixer.State) bool { return output(s, "stream").Reason != "" })

@@ -2,6 +2,7 @@ package obs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,7 +37,15 @@ var stoppers = map[string]wire.Params{
 
 // StartOutput starts an output and returns once it runs, or why it does not.
 func (m *Mixer) StartOutput(ctx context.Context, output string) error {
-	return m.start(ctx, output, afterLogin)
+	err := m.start(ctx, output, afterLogin)
+	if output != mirror.Stream || !errors.Is(err, mixer.ErrNotNow) || m.cfg.Program == "" {
+		return err
+	}
+	// Each profile has an address of its own, and OBS does not say that it is none.
+	if conn, away := m.board.online(); away == nil && !m.sendsToUs(ctx, conn) {
+		return fmt.Errorf("%w: OBS' stream did not start: it does not go to the studio in this profile of OBS; set OBS up again", mixer.ErrNotNow)
+	}
+	return err
 }
 
 func (m *Mixer) start(ctx context.Context, output string, unsure time.Duration) error {

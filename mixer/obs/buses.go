@@ -138,7 +138,12 @@ func (m *Mixer) attempt(ctx context.Context, o order) (bool, error) {
 		return false, err
 	}
 	own, err := ownTransition(ctx, conn, o.source)
-	if err != nil {
+	switch {
+	case errors.Is(err, wire.ErrClosed): // nothing was ordered yet: it is sure that nothing was done
+		return false, fmt.Errorf("%w: %w", mixer.ErrOffline, conn.Err())
+	case errors.Is(err, wire.ErrUnanswered):
+		return false, fmt.Errorf("%w: OBS does not answer", mixer.ErrBusy)
+	case err != nil:
 		return false, outcome(err, mixer.ErrNoSource)
 	}
 	if err := m.heard(ctx, conn); err != nil {

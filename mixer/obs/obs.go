@@ -42,7 +42,7 @@ const defaultPort = "4455"
 // seldom; a new one is tried at once.
 const (
 	soonest       = 250 * time.Millisecond
-	latest        = 5 * time.Second
+	latest        = 2 * time.Second // OBS that is back is on air that much later
 	afterRefusal  = 30 * time.Second
 	lookForSecret = time.Second
 )
@@ -179,6 +179,8 @@ func (m *Mixer) problem(err error) string {
 		return "somebody ended the studio's connection in OBS' websocket settings"
 	case errors.Is(err, errLeft):
 		return "OBS was closed"
+	case errors.Is(err, wire.ErrSilent):
+		return "OBS does not answer any more: it hangs, or the network between does"
 	case errors.Is(err, wire.ErrClosed):
 		return "the connection to OBS broke"
 	}

@@ -213,13 +213,49 @@ func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 	} {
 		from := d.said()
 		lose()
-		d.sees(from, name+": away", func(s *mixer.State) bool { return !s.Connected && len(s.OnAir) == 0 && s.Program == "" })
+		d.sees(from, name+": away", func(s *mixer.State) bool {
+			hangs := strings.Contains(s.Problem, "does not answer any more")
+			return !s.Connected && len(s.OnAir) == 0 && s.Program == "" && hangs == (name == "silent")
+		})
 		srv.Thaw()
 		d.await(name+": back", func(s *mixer.State) bool { return s.Connected })
 		for _, cam := range []string{"cam1", "cam2"} {
 			ok(t, d.Cut(shortly(t), cam, mixer.Instant))
 			d.onAir(cam, cam)
 		}
+	}
+}
+
+func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	from, asked := d.said(), srv.Asked("GetSceneList")
+	mend := srv.TakeApart()
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("GetSceneList") > asked+2 }, "OBS is asked for its scenes")
+	srv.Drop()
+	d.sees(from, "away", func(s *mixer.State) bool { return !s.Connected })
+	mend()
+	d.await("back", func(s *mixer.State) bool { return s.Connected })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.past[from:] {
+		if len(s.Sources) != 3 {
+			t.Errorf("sources: %v", s.Sources)
+		}
+	}
+}
+
+func TestACutThatOBSWasNeverToldOfIsSurelyNotDone(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := sit(t, srv, true)
+	srv.Slow(10 * time.Second)
+	asked := srv.Asked("GetSceneSceneTransitionOverride")
+	result := make(chan error, 1)
+	go func() { result <- d.Cut(context.WithoutCancel(t.Context()), "cam2", mixer.Instant) }()
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("GetSceneSceneTransitionOverride") > asked }, "asked")
+	srv.Drop()
+	if err := <-result; !errors.Is(err, mixer.ErrOffline) || errors.Is(err, mixer.ErrUnsure) {
+		t.Errorf("cut: %v", err)
 	}
 }
 

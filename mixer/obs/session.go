@@ -228,9 +228,10 @@ func (s *session) poll(ctx context.Context, fetch mirror.Fetch) bool {
 	return true
 }
 
-// send publishes the state when it changed.
+// send publishes the state when it changed. An OBS that is ending takes its scenes
+// apart: nobody's desk shall follow that.
 func (s *session) send() {
-	if !s.synced {
+	if !s.synced || s.mir.Leaving() {
 		return
 	}
 	v := view{State: s.mir.State(), since: s.began, starts: s.starts, plate: s.mir.PlateItem(), plain: s.mir.LetterByLetter(), cut: s.mir.Cut(), words: s.mir.Words()}

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,6 +25,9 @@ import (
 type Caller interface {
 	Call(ctx context.Context, params wire.Params, response any) error
 }
+
+// errNoScenes is an OBS that is not ready to be asked: it always has a scene.
+var errNoScenes = errors.New("OBS has no scenes at the moment")
 
 // Patch puts answers into the mirror.
 type Patch func(m *Mirror)
@@ -87,6 +91,9 @@ func fetchBuses(ctx context.Context, c Caller) (Patch, error) {
 	var studio ui.GetStudioModeEnabledResponse
 	if err := optional(c.Call(ctx, &ui.GetStudioModeEnabledParams{}, &studio)); err != nil {
 		return nil, err
+	}
+	if len(list.Scenes) == 0 { // only between two collections, and at its end
+		return nil, errNoScenes
 	}
 	names := make([]string, 0, len(list.Scenes))
 	for _, s := range slices.Backward(list.Scenes) { // OBS lists the bottom first

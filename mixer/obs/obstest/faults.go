@@ -134,6 +134,23 @@ func (s *Server) Crash() {
 	s.show.restart()
 }
 
+// TakeApart is what OBS does with its scenes before it says that it ends; mend
+// undoes that.
+func (s *Server) TakeApart() (mend func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	scenes := s.show.scenes
+	s.show.scenes = nil
+	for _, sc := range scenes {
+		s.broadcast("SceneRemoved", subscriptions.Scenes, &events.SceneRemoved{SceneName: sc.name})
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.show.scenes = scenes
+	}
+}
+
 // Leave is OBS being closed: it says so first, then it is gone as after Crash.
 func (s *Server) Leave() {
 	s.mu.Lock()

@@ -108,7 +108,7 @@ func reason(err error) error {
 	case errors.As(err, &closed) && closed.Code == closecodes.SessionInvalidated:
 		return ErrKicked
 	case errors.As(err, &slow) && slow.Timeout():
-		return fmt.Errorf("%w: it fell silent", ErrClosed)
+		return ErrSilent
 	}
 	return fmt.Errorf("%w: %w", ErrClosed, err)
 }

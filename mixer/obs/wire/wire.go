@@ -24,6 +24,7 @@ var (
 	ErrPassword = errors.New("OBS refused the password")
 	ErrKicked   = errors.New("OBS ended this connection on purpose")
 	ErrClosed   = errors.New("the connection to OBS is gone")
+	ErrSilent   = fmt.Errorf("%w: it fell silent", ErrClosed)
 	// ErrUnanswered wraps ErrClosed or a context's error: the request went out, and
 	// whether OBS did it is unknown.
 	ErrUnanswered = errors.New("OBS did not answer")

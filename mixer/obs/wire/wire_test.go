@@ -102,7 +102,7 @@ func TestASilentOBSIsNoticed(t *testing.T) {
 	conn := dial(t, srv)
 	srv.Freeze()
 	err := conn.Call(context.Background(), &general.GetVersionParams{}, nil)
-	if !errors.Is(err, wire.ErrUnanswered) || !errors.Is(err, wire.ErrClosed) {
+	if !errors.Is(err, wire.ErrUnanswered) || !errors.Is(err, wire.ErrClosed) || !errors.Is(err, wire.ErrSilent) {
 		t.Errorf("err = %v", err)
 	}
 }

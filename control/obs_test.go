@@ -281,6 +281,14 @@ func TestLevelsComeOnlyWhileAPanelLooks(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 0 }, "nobody looks any more")
 }
 
+func TestAQuestionInTheLogEndsWithOneMark(t *testing.T) {
+	h := open(t)
+	h.MixerChanged(mixer.State{Kind: "obs", Problem: "OBS does not answer: is it running?"})
+	if !h.logged("The mixer (obs): OBS does not answer: is it running?") {
+		t.Error(h.now().Log)
+	}
+}
+
 func TestTheMixersStreamIsCalledWhatItIs(t *testing.T) {
 	h := open(t)
 	h.ProgramChanged(program.State{Rung: "mixer", OnAir: ingest.Mixer, Target: ingest.Mixer})

@@ -233,5 +233,11 @@ func (s *Studio) called(id string) (name string) {
 	return name
 }
 
-// stop ends a sentence with one full stop.
-func stop(text string) string { return strings.TrimRight(text, ". ") + "." }
+// stop ends a sentence with one full stop, unless it asks or exclaims.
+func stop(text string) string {
+	text = strings.TrimRight(text, ". ")
+	if strings.HasSuffix(text, "?") || strings.HasSuffix(text, "!") {
+		return text
+	}
+	return text + "."
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { addresses, idFrom } from './addresses';
-import { feedOf, places, playsFeed, title, transitions } from './desk';
+import { feedOf, notSent, places, playsFeed, title, transitions } from './desk';
 import type { Feed, MixerState, State } from './protocol.gen';
 import { empty } from './studio.svelte';
 
@@ -59,6 +59,20 @@ describe('the places on the desk', () => {
 		expect(transitions(s({}))).toEqual([]);
 		expect(transitions(s({ transitions: ['Cut'] }))).toEqual([]);
 		expect(transitions(s({ transitions: ['Cut', 'Fade'] }))).toEqual(['Cut', 'Fade']);
+	});
+});
+
+describe('a mixer that sends nothing', () => {
+	const off = { name: 'stream', state: 'off' } as const;
+	const held = { program: { ...empty.program, target: 'mixer', rung: 'held' } } as const;
+	test('OBS that is not there, or does not stream', () => {
+		expect(notSent(s({ kind: 'obs', connected: false }, held))).toBe('OBS is not connected');
+		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, held))).toContain('stream is off');
+		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'on' }] }, held))).toBe('');
+	});
+	test('nothing of the kind while it is on air, or a camera is cut to', () => {
+		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...held.program, rung: 'mixer' } }))).toBe('');
+		expect(notSent(s({ kind: 'cut', connected: true }, { program: { ...held.program, target: 'cam1' } }))).toBe('');
 	});
 });
 

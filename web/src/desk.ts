@@ -61,6 +61,15 @@ export function feedOf(state: State, source: string): Feed | null {
 	return state.feeds.find((f) => f.id === (feeds[0] ?? source)) ?? null;
 }
 
+/** Why nothing of the mixer can reach the program; '' when that is not for this. */
+export function notSent(state: State): string {
+	const { kind, connected, outputs } = state.mixer;
+	const stream = (outputs ?? []).find((o) => o.name === 'stream');
+	if (kind !== 'obs' || state.program.target !== 'mixer' || state.program.rung === 'mixer') return '';
+	if (!connected) return 'OBS is not connected';
+	return stream?.state === 'off' ? 'OBS’ stream is off: start it, and viewers see what OBS mixes' : '';
+}
+
 /** The transitions that are more than a cut. */
 export function transitions(state: State): string[] {
 	const all = state.mixer.transitions ?? [];

@@ -1,5 +1,5 @@
 // What a picture on the desk is, and what is to be read on it.
-import { feedOf, title, type Bus, type Place } from './desk';
+import { feedOf, notSent, title, type Bus, type Place } from './desk';
 import type { Coding, State, Watch } from './protocol.gen';
 import { feed as feedWords, ladder } from './words';
 
@@ -30,7 +30,7 @@ function programShot(s: State): Shot {
 		bus: source !== '' ? 'program' : '',
 		watch: p.watch,
 		sending: p.rung !== 'none' && p.rung !== 'held',
-		words: ladder(p, (stream) => title(s, stream)),
+		words: ladder({ ...p, why: notSent(s) || p.why }, (stream) => title(s, stream)),
 		audio: p.audio,
 		hasPicture: p.rung !== 'none',
 	};
@@ -40,7 +40,9 @@ function previewShot(s: State, now: number): Shot {
 	const source = s.mixer.preview ?? '';
 	const feed = feedOf(s, source);
 	const others = (s.mixer.sources?.find((x) => x.name === source)?.feeds?.length ?? 1) - 1;
-	const words = !s.mixer.studioMode
+	const words = !s.mixer.connected
+		? s.mixer.kind === 'obs' ? 'OBS is not connected.' : 'The mixer is not connected.'
+		: !s.mixer.studioMode
 		? 'There is no preview: studio mode is off. A click on a source puts it on air.'
 		: source && !feed
 			? 'The mixer shows this source; it has no picture of its own here.'

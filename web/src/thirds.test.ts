@@ -12,6 +12,7 @@ test('what was asked for is not on air before somebody shows it', () => {
 	expect(air(g({}), true, now)).toMatchObject({ light: 'asked', word: 'GOING ON AIR', title: 'Ada' });
 	expect(air(g({ confirmed: true }), true, now)).toMatchObject({ light: 'on', word: 'ON AIR' });
 	expect(air(g({ since: '2026-01-01T10:00:01Z' }), true, now)).toMatchObject({ light: 'unsure', word: 'NOT SEEN' });
+	expect(air(g({ confirmed: true }), true, now, 'OBS’ picture is not on air.')).toMatchObject({ light: 'unsure', word: 'NOT SEEN', sentence: 'OBS’ picture is not on air.' });
 	expect(air(g({}, { problem: 'nothing draws it' }), true, now)).toMatchObject({ word: 'NOT SEEN', sentence: 'Nothing draws it.' });
 });
 

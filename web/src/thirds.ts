@@ -12,13 +12,15 @@ export interface Air {
 
 const sureWithin = 3000;
 
-/** What is on air, and whether somebody really shows it. */
-export function air(g: GraphicsState, up: boolean, now: number): Air {
+/** What is on air, and whether somebody really shows it; elsewhere is why viewers see
+ * another picture than the one it is in. */
+export function air(g: GraphicsState, up: boolean, now: number, elsewhere = ''): Air {
 	if (!up) return { light: 'unsure', word: 'UNKNOWN', title: '', sentence: 'Nothing is heard from the server.' };
 	const on = g.onAir;
 	const problem = sentence(g.problem);
 	if (!on) return { light: 'off', word: 'OFF', title: '', sentence: problem };
 	const title = on.text.name ?? '';
+	if (elsewhere) return { light: 'unsure', word: 'NOT SEEN', title, sentence: problem || elsewhere };
 	if (on.confirmed) return { light: 'on', word: 'ON AIR', title, sentence: on.outAt ? `Out in ${running(Date.parse(on.outAt) - now + 999)}` : problem };
 	if (!problem && now - Date.parse(on.since) < sureWithin) return { light: 'asked', word: 'GOING ON AIR', title, sentence: '' };
 	return { light: 'unsure', word: 'NOT SEEN', title, sentence: problem || 'It was asked for, but nothing says that it is shown.' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DestinationStatus, Feed, ProgramState } from './protocol.gen';
-import { destination, feed, ladder, rate, running, span } from './words';
+import { destination, feed, ladder, output, rate, running, span } from './words';
 
 const now = Date.parse('2026-05-01T18:00:00Z');
 const at = (s: number) => new Date(now + s * 1000).toISOString();
@@ -71,6 +71,12 @@ describe('a feed in words', () => {
 	test("the server's own words come first", () => {
 		expect(feed(f({ state: 'retrying', problem: 'wrong password' }), now)).toMatchObject({ word: 'RETRYING', sentence: 'Wrong password.' });
 	});
+});
+
+test('an output that is off says why, and no more than that', () => {
+	expect(output({ name: 'stream', state: 'off', reason: 'OBS could not start it' }, now).sentence).toBe('OBS could not start it.');
+	expect(output({ name: 'stream', state: 'off', reason: 'it ended by itself' }, now).sentence).toBe('It ended by itself.');
+	expect(output({ name: 'stream', state: 'off' }, now).sentence).toBe('');
 });
 
 describe('the ladder in words', () => {

@@ -170,6 +170,6 @@ export function output(o: MixerOutput, now: number): Words {
 		case 'paused':
 			return { light: 'trouble', word: `PAUSED${since}`, sentence: '' };
 		default:
-			return { light: 'off', word: 'OFF', sentence: o.reason ? `It ended by itself. ${sentence(o.reason)}` : '' };
+			return { light: 'off', word: 'OFF', sentence: sentence(o.reason) };
 	}
 }

@@ -83,6 +83,17 @@ describe('cutting', () => {
 		expect(text()).toContain('studio mode is off');
 	});
 
+	test('while OBS is away nothing is promised that it can’t do', () => {
+		const program = { ...empty.program, rung: 'none', target: 'mixer', pending: 'mixer', why: "the mixer's output is not there" } as const;
+		show({ mixer: { ...empty.mixer, kind: 'obs', problem: 'the connection to OBS broke', transitions: ['Cut', 'Fade'] }, program });
+		expect(text()).toContain('The connection to OBS broke.');
+		expect(text()).toContain('OBS is not connected.');
+		for (const lie of ['Cutting to', 'A click on a source', 'Cut to a camera', 'Studio mode']) expect(text()).not.toContain(lie);
+		expect(document.querySelector<HTMLSelectElement>('[aria-label="Transition"]')?.disabled).toBe(true);
+		show({ mixer: { ...empty.mixer, kind: 'obs', connected: true, studioMode: true, outputs: [{ name: 'stream', state: 'off' }] }, program });
+		expect(text()).toContain('OBS’ stream is off: start it, and viewers see what OBS mixes.');
+	});
+
 	test('with nothing in preview there is nothing to cut', () => {
 		show({ mixer: { ...studio.state.mixer, preview: '' } });
 		press(' ', 'Space');

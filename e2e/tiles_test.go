@@ -67,6 +67,22 @@ func TestOnlyTilesInSightAreSent(t *testing.T) {
 	s.lookedAt(8*time.Second, 0, at.Far...) // also those that were in sight
 }
 
+func TestAViewOverThePanelLetsGoOfWhatItCovers(t *testing.T) {
+	t.Parallel()
+	s := start(t, "-demo")
+	feeds := []string{"cam1", "cam2", "cam3", "cam4"}
+	s.live(10*time.Second, feeds...)
+	s.cut("cam1")
+	b := s.open(1280, 720)
+	s.lookedAt(8*time.Second, 1, feeds...)
+	b.do(chromedp.KeyEvent("f"))
+	b.until(5*time.Second, `document.querySelector('.view video')?.currentTime > 0.3`)
+	s.lookedAt(15*time.Second, 0, feeds...)
+	b.do(chromedp.KeyEvent(kb.Escape))
+	s.lookedAt(5*time.Second, 1, feeds...)
+	b.until(5*time.Second, `[...document.querySelectorAll('[data-source] video')].filter(v => v.currentTime > 0.1).length === 4`)
+}
+
 func TestTilesOfTheMultiviewPlayKeyPicturesOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")

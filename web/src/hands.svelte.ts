@@ -1,6 +1,7 @@
 // What the operator's hands do on the desk, by mouse or key. Nothing has happened
 // before the state says so.
 import { places, title, transitions } from './desk';
+import { nextPart } from './focus';
 import { action, counted, digitOf, taken, type Action } from './keys';
 import type { Command } from './protocol.gen';
 import { studio } from './studio.svelte';
@@ -66,6 +67,10 @@ export class Hands {
 		if (e.key === 'Escape') {
 			this.disarm();
 			if (focus instanceof HTMLElement && !focus.closest('dialog')) focus.blur();
+		}
+		if (e.key === 'F6' && studio.known && !document.querySelector('dialog[open]')) {
+			nextPart(e.shiftKey);
+			return e.preventDefault();
 		}
 		if (taken(e.target, e.key) || !studio.known || studio.link.state === 'login') return;
 		if (this.digits !== null && this.#typed(e)) return e.preventDefault();

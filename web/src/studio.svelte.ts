@@ -262,12 +262,12 @@ export class Studio {
 		}
 	}
 
-	#broke(socket: Socket) {
+	#broke(socket: Socket, since = Date.now()) {
 		if (socket !== this.#socket) return;
 		const never = this.#fresh;
 		this.#drop();
 		const wait = Math.min(5000, 250 * 2 ** this.#attempt++) * (0.75 + this.#browser.random() / 2);
-		this.link = { state: 'lost', since: this.link.state === 'lost' ? this.link.since : Date.now(), retryAt: Date.now() + wait };
+		this.link = { state: 'lost', since: this.link.state === 'lost' ? this.link.since : since, retryAt: Date.now() + wait };
 		this.#retrying = setTimeout(() => this.#connect(), wait);
 		if (never) void this.#whyRefused();
 	}
@@ -299,7 +299,7 @@ export class Studio {
 		if (!this.#socket || !this.up) return;
 		const silent = Date.now() - this.#heard;
 		this.silent = this.#asked && silent > this.#patience.doubt ? silent : 0;
-		if (silent > this.#patience.dead) this.#broke(this.#socket);
+		if (silent > this.#patience.dead) this.#broke(this.#socket, this.#heard); // since then it is old
 		else if (silent > this.#patience.quiet && !this.#asked) {
 			this.#asked = true;
 			this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'ping' })); // any answer will do

@@ -126,12 +126,12 @@ describe('the link', () => {
 
 	test('a silent server is asked for a sign of life, then taken for gone', async () => {
 		await connected();
-		const first = newest();
+		const [first, begun] = [newest(), Date.now()];
 		vi.advanceTimersByTime(5000);
 		expect(first.last().method).toBe('ping');
 		expect(studio.up).toBe(true);
 		vi.advanceTimersByTime(5000);
-		expect(studio.link.state).toBe('lost');
+		expect(studio.link).toMatchObject({ state: 'lost', since: begun });
 		expect(first.closed).toBe(true);
 	});
 

@@ -42,9 +42,9 @@ describe('a destination in words', () => {
 		const ending = { platform: 'Twitch', at: at(41), graceMs: 90_000 };
 		const is = destination(d({ state: 'retrying', reason: 'Twitch closed the connection. Twitch ends the broadcast in about 41 s', nextTry: at(4), attempt: 1, ending }), now);
 		expect(is).toMatchObject({ word: 'RETRYING', figure: '', sentence: 'Next try in 4 s. Twitch closed the connection.' });
-		expect(is.ending).toMatchObject({ short: 'ends it in', time: '41 s', sentence: expect.stringContaining('Twitch ends the broadcast in about 41 s.') });
+		expect(is.ending).toMatchObject({ short: 'ends in', time: '41 s', sentence: expect.stringContaining('Twitch ends the broadcast in about 41 s.') });
 		expect(is.ending?.share).toBeCloseTo(41 / 90);
-		expect(destination(d({ state: 'connecting', reason: 'Twitch may have ended the broadcast', ending: { ...ending, at: at(-3) } }), now)).toMatchObject({ sentence: 'Dialling.', ending: { share: 0, short: 'may have ended it' } });
+		expect(destination(d({ state: 'connecting', reason: 'Twitch may have ended the broadcast', ending: { ...ending, at: at(-3) } }), now)).toMatchObject({ sentence: 'Dialling.', ending: { share: 0, short: 'may have ended' } });
 	});
 
 	test('refused gives the reason of the server', () => {

@@ -65,9 +65,9 @@ const hurry = 'It keeps the broadcast for some time without data, then the audie
 export function countdown(e: Ending, now: number): Countdown {
 	const left = Date.parse(e.at) - now;
 	const share = (ms: number) => Math.min(1, Math.max(0, ms / Math.max(1, e.graceMs)));
-	if (left <= 0) return { share: 0, next: 0, short: 'may have ended it', time: '', sentence: `${e.platform} may have ended the broadcast: look there.` };
+	if (left <= 0) return { share: 0, next: 0, short: 'may have ended', time: '', sentence: `${e.platform} may have ended the broadcast: look there.` };
 	const about = span(Math.ceil(left / 1000) * 1000);
-	return { share: share(left), next: share(left - 1000), short: 'ends it in', time: about, sentence: `${e.platform} ends the broadcast in about ${about}. ${hurry}` };
+	return { share: share(left), next: share(left - 1000), short: 'ends in', time: about, sentence: `${e.platform} ends the broadcast in about ${about}. ${hurry}` };
 }
 
 // The server's reason says in words, too, what the countdown shows.

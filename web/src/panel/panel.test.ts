@@ -43,6 +43,15 @@ beforeEach(() => {
 
 afterEach(() => void unmount(panel));
 
+test('F6 goes from part to part of the desk, and back', () => {
+	const part = () => document.activeElement?.closest('[aria-label]:is(section, [role=group])')?.getAttribute('aria-label');
+	const walked = [1, 2, 3, 4].map(() => (press('F6', 'F6', {}, document.activeElement ?? document.body), part()));
+	expect(walked).toEqual(['Cut and take', 'PROGRAM', 'Sources', 'Lower thirds']);
+	press('F6', 'F6', { shiftKey: true }, document.activeElement ?? document.body);
+	expect(part()).toBe('Sources');
+	expect(send).not.toHaveBeenCalled();
+});
+
 describe('cutting', () => {
 	test('a digit puts the source in preview, Shift and a digit on air', () => {
 		press('1', 'Digit1');
@@ -163,16 +172,16 @@ test('how long a platform still waits drains beside its destination, and beside 
 	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'retrying', reason: 'tw closed the connection. Twitch ends the broadcast in about 41 s', ending }), destination('yt', { state: 'live' })] });
 	const row = document.querySelector('[data-destination=tw]');
 	const meter = row?.querySelector('[role=meter]');
-	expect(meter?.textContent?.trim()).toMatch(/^ends it in\s+41 s$/);
+	expect(meter?.textContent?.trim()).toMatch(/^ends in\s+41 s$/);
 	expect(meter?.getAttribute('aria-valuenow')).toBe('45');
 	expect(row?.querySelector('.why')?.textContent).toBe('Tw closed the connection.');
-	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^Twitch ends it in\s+41 s$/);
+	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^Twitch ends in\s+41 s$/);
 	studio.now += 60_000;
 	flushSync();
 	const later = { ...ending, platform: 'YouTube', at: new Date(studio.now + 9_500).toISOString() };
 	show({ show: { ...empty.show, live: true }, destinations: [...studio.state.destinations.slice(0, 1), destination('yt', { state: 'retrying', ending: later })] });
-	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^YouTube ends it in\s+10 s$/);
-	expect(meter?.textContent?.trim()).toBe('may have ended it');
+	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^YouTube ends in\s+10 s$/);
+	expect(meter?.textContent?.trim()).toBe('may have ended');
 	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'live' })] });
 	expect(document.querySelector('[role=meter]')).toBeNull();
 	studio.now -= 60_000;

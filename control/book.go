@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"obvan/graphics"
+	"obvan/internal/disk"
 	"obvan/mixer/obs/provision"
 	"obvan/mixer/program"
 	"obvan/relay"
@@ -212,7 +213,7 @@ func (b *book) save(name string, mode os.FileMode, now any) error {
 		return nil
 	}
 	delete(b.saved, name)
-	if err := writeFile(path, append(bytes.Clone(is), '\n'), mode); err != nil {
+	if err := disk.Write(path, append(bytes.Clone(is), '\n'), mode); err != nil {
 		return err
 	}
 	b.saved[name] = is

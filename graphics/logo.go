@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"obvan/internal/disk"
 )
 
 // Errors of logos that a caller can act on.
@@ -118,20 +120,12 @@ func readLogo(r io.Reader) (image.Image, error) {
 }
 
 // keep replaces the logo's file whole.
-func (l *Logos) keep(name string, picture image.Image) (err error) {
+func (l *Logos) keep(name string, picture image.Image) error {
 	if err := os.MkdirAll(l.dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(l.dir, ".logo-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // not there any more once it was renamed
-	err = png.Encode(f, picture)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil { // OBS may be somebody else
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(l.dir, name+logoSuffix))
+	path := filepath.Join(l.dir, name+logoSuffix)
+	return disk.Replace(path, 0o644, func(w io.Writer) error { return png.Encode(w, picture) }) // OBS may be somebody else
 }
 
 // Remove deletes a logo; lower thirds that name it are shown without. ErrNoLogo.

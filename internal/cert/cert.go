@@ -27,6 +27,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"obvan/internal/disk"
 )
 
 const (
@@ -188,23 +190,12 @@ func joined(names Names, leaf *x509.Certificate) Names {
 	return names
 }
 
-// write replaces a file, whole or not at all.
+// write replaces a file, when it is another one then.
 func write(name string, content []byte) error {
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return disk.Write(name, content, 0o600)
 }
 
 // Local is this machine's own names and addresses.

@@ -18,16 +18,21 @@ type Link struct {
 	Lag     atomic.Int64  // nanoseconds behind the program's newest unit, as far as the far end's machine has it
 	Kept    atomic.Int64  // nanoseconds for which that machine keeps what comes before its server reads it, where the protocol says
 
-	lacks    atomic.Pointer[string]
-	live     atomic.Bool
+	standing
+	lacks atomic.Pointer[string]
+	gauge atomic.Pointer[func()]
+}
+
+// standing is how far the far end has come.
+type standing struct {
 	accepted atomic.Int64 // UnixNano
-	gauge    atomic.Pointer[func()]
+	live     atomic.Bool
 	onLive   func()
 }
 
 // NewLink makes the joint for one attempt; onLive, when not nil, is called once,
 // from the output's goroutine.
-func NewLink(onLive func()) *Link { return &Link{onLive: onLive} }
+func NewLink(onLive func()) *Link { return &Link{standing: standing{onLive: onLive}} }
 
 // Accepted is called by the output once the far end agreed to take the stream. It
 // is not proof: some servers agree first and look at the key afterwards.

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"errors"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,6 +34,27 @@ func Redact(text string, secrets ...string) string {
 		text = strike(text, s)
 	}
 	return text
+}
+
+// Redacted is err without secrets, for errors whose text a far end had a part in. What
+// the supervisor judges by stays.
+func Redacted(err error, secrets ...string) error {
+	if err == nil {
+		return nil
+	}
+	clean := Redact(err.Error(), secrets...)
+	if clean == err.Error() {
+		return err
+	}
+	if said := (*Said)(nil); errors.As(err, &said) {
+		return Say(said.Class, Redact(said.Text, secrets...))
+	}
+	for _, class := range []error{ErrMistyped, ErrRefused, ErrUnsupported, ErrStalled, io.EOF} {
+		if errors.Is(err, class) {
+			return Say(class, clean)
+		}
+	}
+	return errors.New(clean)
 }
 
 // spellings is the ways in which a secret may be repeated.

@@ -12,9 +12,7 @@ package rtmp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"sync"
 	"time"
@@ -85,7 +83,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	stop := context.AfterFunc(ctx, l.interrupt)
 	err = s.talk(sub.Tracks())
 	if !stop() || err != nil {
-		return unlessDone(ctx, s.redacted(err))
+		return unlessDone(ctx, relay.Redacted(err, s.to.secrets...))
 	}
 	link.Accepted()
 	sd := newSender(s, sub, o)
@@ -96,7 +94,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	if err != nil && s.pings.offended(time.Now()) {
 		o.shy.add(to.addr)
 	}
-	return s.redacted(err)
+	return relay.Redacted(err, s.to.secrets...)
 }
 
 // unlessDone is err, or nil when it is only the consequence of cancelling.
@@ -118,25 +116,4 @@ func canCarry(tracks *media.Tracks) error {
 		}
 	}
 	return nil
-}
-
-// redacted is err without the key, for errors whose text a server had a part in.
-func (s *session) redacted(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	if clean := relay.Redact(text, s.to.secrets...); clean != text {
-		for _, class := range []error{relay.ErrRefused, relay.ErrUnsupported, relay.ErrStalled, io.EOF} {
-			if errors.Is(err, class) {
-				var said *relay.Said
-				if errors.As(err, &said) {
-					clean = relay.Redact(said.Text, s.to.secrets...)
-				}
-				return relay.Say(class, clean)
-			}
-		}
-		return errors.New(clean)
-	}
-	return err
 }

@@ -14,7 +14,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/url"
 	"time"
 
@@ -65,7 +64,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		}
 		s, err := o.session(ctx, to, sub, link, held)
 		if !errors.Is(err, errTracks) || ctx.Err() != nil {
-			return to.redacted(err)
+			return relay.Redacted(err, to.secrets...)
 		}
 		held = s.held
 	}
@@ -101,21 +100,6 @@ func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, li
 	s := newSender(c, out, sub, o, held)
 	link.Gauge(s.measure)
 	return s, s.run(ctx)
-}
-
-// redacted is err without secrets, for errors whose text a server had a part in.
-func (t target) redacted(err error) error {
-	if err == nil {
-		return nil
-	}
-	var said *relay.Said
-	if errors.As(err, &said) {
-		return relay.Say(said.Class, relay.Redact(said.Text, t.secrets...))
-	}
-	if text := err.Error(); relay.Redact(text, t.secrets...) != text {
-		return fmt.Errorf("%s", relay.Redact(text, t.secrets...))
-	}
-	return err
 }
 
 var _ relay.Push = (&Output{}).Push

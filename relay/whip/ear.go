@@ -9,6 +9,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/media"
+	"obvan/media/rtp"
 )
 
 const (
@@ -74,7 +75,7 @@ func (e *ear) report(reports []rtcp.ReceptionReport, now time.Time) {
 		e.taken = e.taken || r.LastSequenceNumber > 0
 		if r.LastSenderReport != 0 {
 			// In units of 1/65536 s (RFC 3550, 6.4.1).
-			middle := uint32(ntp(now) >> 16)
+			middle := uint32(rtp.NTP(now) >> 16)
 			if d := middle - r.LastSenderReport - r.Delay; d < 60<<16 {
 				e.rtt.Store(int64(time.Duration(d) * time.Second >> 16))
 			}

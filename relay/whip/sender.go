@@ -45,16 +45,21 @@ type sender struct {
 	tracks  *media.Tracks
 	picture *rtp.Packetiser
 	sound   *voice
+	place
+	shed  relay.Shed
+	pace  relay.Pace
+	video flow
+	heard ear
+	lag   atomic.Int64
+}
+
+// place is where in the program the pictures are.
+type place struct {
 	started bool
 	base    time.Duration // decode time of the first picture
-	began   time.Time
+	began   time.Time     // when that was sent
 	key     time.Duration // decode time of the newest key frame
 	latest  time.Duration // presentation time, to find pictures out of order
-	shed    relay.Shed
-	pace    relay.Pace
-	video   flow
-	heard   ear
-	lag     atomic.Int64
 }
 
 // flow counts one RTP stream.
@@ -69,7 +74,7 @@ type flow struct {
 func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sender {
 	sub.SkipToKey() // it grew old while we connected
 	now := time.Now()
-	s := &sender{peer: p, sub: sub, link: link, out: o, began: now, shed: relay.Shed{Limit: o.Backlog}}
+	s := &sender{peer: p, sub: sub, link: link, out: o, place: place{began: now}, shed: relay.Shed{Limit: o.Backlog}}
 	s.heard.start(now)
 	return s
 }
@@ -244,7 +249,7 @@ func (s *sender) report(f *flow, packets []*pion.Packet, at time.Time) {
 		f.ssrc = uint32(s.sends[i].GetParameters().Encodings[0].SSRC)
 	}
 	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // the next one may arrive
-		SSRC: f.ssrc, NTPTime: ntp(at), RTPTime: packets[0].Timestamp, PacketCount: f.packets, OctetCount: f.octets,
+		SSRC: f.ssrc, NTPTime: rtp.NTP(at), RTPTime: packets[0].Timestamp, PacketCount: f.packets, OctetCount: f.octets,
 	}})
 }
 
@@ -283,10 +288,4 @@ func (s *sender) measure() {
 	s.link.Acked.Store(sent - unsent)
 	s.link.RTT.Store(s.heard.rtt.Load())
 	s.link.Lag.Store(s.lag.Load())
-}
-
-// ntp is seconds since 1900 in 32.32 fixed point (RFC 5905, 6).
-func ntp(t time.Time) uint64 {
-	const from1900to1970 = 2208988800
-	return uint64(t.Unix()+from1900to1970)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }

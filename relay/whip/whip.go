@@ -67,7 +67,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		if ctx.Err() != nil {
 			return nil
 		}
-		return end.redacted(err)
+		return relay.Redacted(err, end.secrets...)
 	}
 	defer p.close()
 	link.Accepted()
@@ -75,7 +75,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	link.Gauge(s.measure)
 	err = s.run(ctx)
 	end.leave() // also when it was given up: it would take the next session for a second one
-	return end.redacted(err)
+	return relay.Redacted(err, end.secrets...)
 }
 
 // connect finds a way to the endpoint: directly, or by way of the servers that its
@@ -112,21 +112,6 @@ func canCarry(tracks *media.Tracks) error {
 		return relay.Say(relay.ErrUnsupported, fmt.Sprintf("WHIP receivers want H264, the program is %v", c))
 	}
 	return nil
-}
-
-// redacted is err without secrets, for errors whose text a server had a part in.
-func (e *endpoint) redacted(err error) error {
-	if err == nil {
-		return nil
-	}
-	var said *relay.Said
-	if errors.As(err, &said) {
-		return relay.Say(said.Class, relay.Redact(said.Text, e.secrets...))
-	}
-	if text := err.Error(); relay.Redact(text, e.secrets...) != text {
-		return errors.New(relay.Redact(text, e.secrets...))
-	}
-	return err
 }
 
 var _ relay.Push = (&Output{}).Push

@@ -81,7 +81,6 @@ func TestBFramesAreRefusedInWords(t *testing.T) {
 
 func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
 	f := startFarEnd(t, 3) // more than repeats can mend in time
-	f.udp.lose = 3         // of them one: more than repeats can mend in time
 	p := relaytest.NewProgram(t, 8000)
 	p.Pictures(5)
 	link, err := push(t, f, p, func(l *relay.Link) bool { return l.Dropped.Load() > relaytest.FrameRate })

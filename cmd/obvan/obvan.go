@@ -42,20 +42,36 @@ type truck struct {
 	log *slog.Logger
 
 	hub     *hub.Hub
-	ingests map[string]ingest.Server // by flag name; the play-only ports among them
 	pulls   *ingest.Pulls
-	clips   *clip.Clips
-	logos   *graphics.Logos
+	whip    *whip.Server
 	program *program.Program
 	mixer   mixer.Mixer
 	relay   *relay.Relay
-	monitor *whep.Server
-	whip    *whip.Server
-	snaps   *snapshot.Server
-	look    *look.Looker
 	studio  *control.Studio
+
+	ports
+	shelves
+	eyes
+}
+
+// ports is where others come to us, beside the monitor's WebRTC port.
+type ports struct {
+	ingests map[string]ingest.Server // by flag name; the play-only ports among them
 	panel   net.Listener
 	secure  *secure // nil without a certificate
+}
+
+// shelves is the folders of what was brought in.
+type shelves struct {
+	clips *clip.Clips
+	logos *graphics.Logos
+}
+
+// eyes is who looks at streams.
+type eyes struct {
+	monitor *whep.Server
+	snaps   *snapshot.Server
+	look    *look.Looker
 }
 
 // run builds the studio, tells where it listens, and runs it until ctx is done.
@@ -65,7 +81,10 @@ func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) er
 		return err
 	}
 	defer held.Close()
-	t := &truck{cfg: cfg, log: log, hub: hub.New(), clips: clip.New(filepath.Join(cfg.data, "clips")), logos: graphics.NewLogos(filepath.Join(cfg.data, "logos")), ingests: map[string]ingest.Server{}}
+	t := &truck{
+		cfg: cfg, log: log, hub: hub.New(), ports: ports{ingests: map[string]ingest.Server{}},
+		shelves: shelves{clip.New(filepath.Join(cfg.data, "clips")), graphics.NewLogos(filepath.Join(cfg.data, "logos"))},
+	}
 	if err := t.build(); err != nil {
 		return err
 	}

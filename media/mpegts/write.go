@@ -20,12 +20,17 @@ type Writer struct {
 
 	counters map[uint16]*byte // continuity, by PID
 	clockPID uint16
-	begun    bool
-	told     time.Duration // decode time of the newest tables
-	clocked  time.Duration // and of the newest programme clock reference
+	newest
 
 	parts [][]byte // of the PES packet being written
 	head  [64]byte
+}
+
+// newest is the decode times of what a receiver waits for when it tunes in.
+type newest struct {
+	begun   bool
+	told    time.Duration // of the tables
+	clocked time.Duration // of the programme clock reference
 }
 
 // NewWriter makes a writer of tracks. ErrNotCarried, media.ErrConfig.

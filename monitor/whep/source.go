@@ -23,9 +23,7 @@ type source struct {
 
 	mu      sync.Mutex
 	viewers int
-	kept    map[unitKey]*packets
-	order   []unitKey // of kept, oldest first
-	bytes   int       // in kept
+	shelf
 
 	seen    bool
 	newest  newestPicture // of all
@@ -33,6 +31,13 @@ type source struct {
 	reorder reorder
 	pace    pace
 	lag     lag
+}
+
+// shelf is the pictures that are kept packetised.
+type shelf struct {
+	kept  map[unitKey]*packets
+	order []unitKey // oldest first
+	bytes int
 }
 
 // unitKey tells coded pictures apart. The data of a picture that is kept is not
@@ -60,7 +65,7 @@ type shownPicture struct {
 }
 
 func newSource(since time.Time) *source {
-	return &source{since: since, kept: map[unitKey]*packets{}}
+	return &source{since: since, shelf: shelf{kept: map[unitKey]*packets{}}}
 }
 
 // join counts a viewer, leave takes it back and frees what only viewers need.

@@ -78,8 +78,7 @@ type limits struct {
 type Server struct {
 	hub *hub.Hub
 	log *slog.Logger
-	udp *udpPort
-	tcp *net.TCPListener
+	sockets
 
 	mu      sync.Mutex
 	api     *webrtc.API // nil while Run is not running
@@ -92,6 +91,12 @@ type Server struct {
 	limits  limits
 }
 
+// sockets is the WebRTC port.
+type sockets struct {
+	udp *udpPort
+	tcp *net.TCPListener
+}
+
 // New binds addr for UDP and TCP, same port ("127.0.0.1:0" picks one).
 func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	udp, tcp, err := bind(addr)
@@ -100,7 +105,7 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	}
 	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some streams are not shown, or not heard
 	return &Server{
-		hub: h, log: log, udp: &udpPort{UDPConn: udp}, tcp: tcp,
+		hub: h, log: log, sockets: sockets{&udpPort{UDPConn: udp}, tcp},
 		sounds:  newSounds(h, ffmpeg, log),
 		smalls:  newSmalls(h, ffmpeg, log),
 		viewers: map[string]*viewer{}, sources: map[string]*source{},

@@ -297,3 +297,44 @@ func TestAReaderPassesWhatAnotherReadForIt(t *testing.T) {
 		t.Error("one that stays behind takes nothing from one that does not")
 	}
 }
+
+func TestAReaderThatRestsIsWokenByWhatIsWrittenThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hub.New()
+		p := publish(t, h, "cam1")
+		rests, other := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
+		woken := func(s *hub.Subscriber) bool {
+			select {
+			case <-s.Ready():
+				return true
+			default:
+				return false
+			}
+		}
+		rests.Rest(time.Now().Add(time.Second))
+		rests.Ready()
+		p.Write(picture(0, true))
+		if woken(rests) || !woken(other) {
+			t.Error("woken before its time, or the other is not")
+		}
+		time.Sleep(time.Second) // of the test's clock
+		p.Write(picture(1, false))
+		if !woken(rests) {
+			t.Error("not woken when it is time")
+		}
+		rests.Rest(time.Now().Add(time.Hour))
+		if woken(rests) {
+			t.Error("woken by what was there when it lay down")
+		}
+		rests.Rest(time.Time{})
+		if !woken(rests) {
+			t.Error("not woken by what it slept through")
+		}
+		rests.Rest(time.Now().Add(time.Hour))
+		rests.Ready()
+		p.Close()
+		if !woken(rests) {
+			t.Error("not woken by the end")
+		}
+	})
+}

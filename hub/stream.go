@@ -130,7 +130,7 @@ func (p *Publisher) Write(au media.AccessUnit) {
 		st.key.Store(seq + 1)
 	}
 	st.head.Store(seq + 1)
-	st.wake()
+	st.wake(au.Arrived)
 }
 
 func (p *Publisher) count(au *media.AccessUnit, video bool) {
@@ -184,18 +184,26 @@ func (p *Publisher) Close() {
 	p.closed = true
 	p.hub.remove(p.st)
 	p.st.done.Store(true)
-	p.st.wake()
+	p.st.wake(time.Now())
 }
 
 // wake tells the parked readers, outside the lock.
-func (st *stream) wake() {
+func (st *stream) wake(now time.Time) {
+	done := st.done.Load()
 	st.waitMu.Lock()
 	st.parked, st.spare = st.spare[:0], st.parked
-	for _, s := range st.spare {
+	for i, s := range st.spare {
+		if s.rest.After(now) && !done {
+			st.parked, st.spare[i] = append(st.parked, s), nil
+			continue
+		}
 		s.parked = false
 	}
 	st.waitMu.Unlock()
 	for i, s := range st.spare {
+		if s == nil {
+			continue
+		}
 		select {
 		case s.ready <- struct{}{}:
 		default: // it has a wake-up waiting already
@@ -212,7 +220,8 @@ type Subscriber struct {
 	// place where none is in the ring.
 	needKey bool
 	ready   chan struct{}
-	parked  bool // guarded by st.waitMu
+	parked  bool      // guarded by st.waitMu
+	rest    time.Time // guarded by st.waitMu
 	lost    uint64
 	closed  bool
 	delay   time.Duration // how far it stays behind
@@ -338,15 +347,25 @@ func (s *Subscriber) Ready() <-chan struct{} {
 		s.parked = true
 		st.parked = append(st.parked, s)
 	}
+	rests := !s.rest.IsZero() && s.rest.After(time.Now())
 	st.waitMu.Unlock()
 	// What was written before we were parked woke nobody.
-	if s.waits() || st.done.Load() {
+	if s.waits() && !rests || st.done.Load() {
 		select {
 		case s.ready <- struct{}{}:
 		default:
 		}
 	}
 	return s.ready
+}
+
+// Rest has Ready keep still until something is written at that time or later, or the
+// stream ends: waking a reader costs more than what it reads. Nobody wakes it when that
+// time comes. The zero time ends the rest.
+func (s *Subscriber) Rest(until time.Time) {
+	s.st.waitMu.Lock()
+	s.rest = until
+	s.st.waitMu.Unlock()
 }
 
 // Sift has the reader pass over the units that keep does not want. It must leave out

@@ -26,6 +26,7 @@ func newBeat(every time.Duration, program *hub.Subscriber) *beat {
 // await waits for the next, or until there is a token in look.
 func (b *beat) await(look <-chan struct{}) {
 	defer b.late.Stop()
+	defer b.program.Rest(time.Time{})
 	var first time.Time // when what waits was written
 	for {
 		select {
@@ -36,13 +37,13 @@ func (b *beat) await(look <-chan struct{}) {
 			return
 		}
 		now := time.Now()
-		b.learn(now)
 		switch {
 		case b.ended() || b.every == 0:
 			return
 		case first.IsZero():
 			first = now
 			b.late.Reset(b.every)
+			b.program.Rest(first.Add(b.every - b.gap)) // what comes before that is not the last
 		}
 		if now.Sub(first)+b.gap > b.every {
 			return
@@ -53,9 +54,11 @@ func (b *beat) await(look <-chan struct{}) {
 // ended goes to the program's end and reports whether that is for good.
 func (b *beat) ended() bool {
 	for {
-		if _, err := b.program.TryNext(); err != nil {
+		au, err := b.program.TryNext()
+		if err != nil {
 			return err != hub.ErrNotYet
 		}
+		b.learn(au.Arrived)
 	}
 }
 

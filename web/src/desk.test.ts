@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { addresses, idFrom } from './addresses';
 import { feedOf, notSent, places, playsFeed, title, transitions } from './desk';
+import { busShot } from './shots';
 import type { Feed, MixerState, State } from './protocol.gen';
 import { empty } from './studio.svelte';
 
@@ -60,6 +61,12 @@ describe('the places on the desk', () => {
 		expect(transitions(s({ transitions: ['Cut'] }))).toEqual([]);
 		expect(transitions(s({ transitions: ['Cut', 'Fade'] }))).toEqual(['Cut', 'Fade']);
 	});
+});
+
+test('a camera in a scene on air that was removed stays red', () => {
+	const on = s({ program: '', sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'both', feeds: ['cam1', 'cam2'] }], onAir: ['cam1'] }, { tally: { cam1: 'program' }, program: { ...empty.program, rung: 'mixer', onAir: 'mixer' } });
+	expect(places(on).map((p) => p.bus)).toEqual(['program', '']);
+	expect(busShot(on, 'program', 0)).toMatchObject({ title: 'A scene that was removed', bus: 'program' });
 });
 
 describe('a mixer that sends nothing', () => {

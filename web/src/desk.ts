@@ -25,11 +25,12 @@ export function title(state: State, name: string): string {
 }
 
 /** Which bus a place is on, by the mixer's word for the source: in a transition both of
- * its sides are on air. A feed that no source shows, or that stands in for the mixer, is
- * where its tally says; of a scene with several cameras that says nothing. */
+ * its sides are on air. A feed that no source shows, that stands in for the mixer, or is in
+ * a scene on air that OBS has no more, is where its tally says; of a scene with several
+ * cameras that says nothing. */
 function busOf(state: State, source: string, feed: Feed | null, others: number): Bus {
 	const { program, preview, inTransition } = state.mixer;
-	const byFeed = source === '' || (state.program.rung === 'backup' && others === 0);
+	const byFeed = source === '' || ((state.program.rung === 'backup' || program === '') && others === 0);
 	const tally = byFeed && feed ? (state.tally[feed.id] ?? '') : '';
 	const onAir = (source !== '' && (source === program || (inTransition && source === preview))) || tally === 'program' || tally === 'both';
 	const next = (source !== '' && source === preview) || tally === 'preview' || tally === 'both';

@@ -23,11 +23,12 @@ export function busShot(state: State, bus: 'preview' | 'program', now: number): 
 function programShot(s: State): Shot {
 	const p = s.program;
 	const source = s.mixer.program;
+	const gone = source === '' && p.rung === 'mixer' && (s.mixer.onAir ?? []).length > 0; // OBS goes on showing what it was
 	return {
 		stream: 'program',
-		title: p.rung === 'backup' ? `${title(s, p.onAir)} (backup)` : source ? title(s, source) : 'Nothing on air',
+		title: p.rung === 'backup' ? `${title(s, p.onAir)} (backup)` : source ? title(s, source) : gone ? 'A scene that was removed' : 'Nothing on air',
 		word: s.show.live ? 'ON AIR' : 'PROGRAM',
-		bus: source !== '' ? 'program' : '',
+		bus: source !== '' || gone ? 'program' : '',
 		watch: p.watch,
 		sending: p.rung !== 'none' && p.rung !== 'held',
 		words: ladder({ ...p, why: notSent(s) || p.why }, (stream) => title(s, stream)),

@@ -101,6 +101,9 @@ describe('cutting', () => {
 		expect(document.querySelector<HTMLSelectElement>('[aria-label="Transition"]')?.disabled).toBe(true);
 		show({ mixer: { ...empty.mixer, kind: 'obs', connected: true, studioMode: true, outputs: [{ name: 'stream', state: 'off' }] }, program });
 		expect(text()).toContain('OBS’ stream is off: start it, and viewers see what OBS mixes.');
+		expect(text()).not.toContain('not set up');
+		show({ mixer: { ...studio.state.mixer }, program, obs: { can: true, undo: false } });
+		expect(text()).toContain('This scene collection is not set up for the studio.');
 	});
 
 	test('with nothing in preview there is nothing to cut', () => {

@@ -2,10 +2,12 @@
 
 import { tick } from 'svelte';
 
-/** Gives the focus to the first thing to fill in, not to the way out; where fingers
- * type, that would only bring the keyboard up over what is asked. */
+/** Gives the focus to the first thing to fill in, or to the answer that changes nothing,
+ * not to the way out; where fingers type, that would only bring the keyboard up over what
+ * is asked. A dialog whose fields act at once is no form: an arrow key must not act. */
 export function begin(where: Element) {
-	const first = where.querySelector<HTMLElement>('input[type=radio]:checked, :is(input:not([type=file], [type=radio], [readonly]), select, textarea, button):enabled');
+	const fields = ':is(input[type=radio]:checked, input:not([type=file], [type=radio], [readonly]), select, textarea):enabled';
+	const first = where.querySelector<HTMLElement>(`form ${fields}`) ?? where.querySelector<HTMLElement>('.answers button');
 	if (matchMedia('(pointer: fine)').matches) first?.focus();
 }
 

@@ -190,6 +190,13 @@ test('how long a platform still waits drains beside its destination, and beside 
 	studio.now -= 60_000;
 });
 
+test('where the destinations are out of sight, the top bar says that some are ill', () => {
+	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'refused' }), destination('yt', { state: 'live' })] });
+	expect(document.querySelector('header .reach')?.textContent).toBe('1 of 2 live');
+	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'off' }), destination('yt', { state: 'live' })] });
+	expect(document.querySelector('header .reach')).toBeNull();
+});
+
 test('a link that says nothing any more is said to be so before it is given up', () => {
 	studio.silent = 5000;
 	flushSync();

@@ -137,17 +137,23 @@ func TestWhatADiskDidNotTakeIsSavedWhenItDoes(t *testing.T) {
 	}
 }
 
+// keptFile is what a file of the data folder holds.
+func keptFile(t testing.TB, dir, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
 func TestTheAsRunLogSaysWhoDidWhat(t *testing.T) {
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
 	stop := h.start(t)
 	h.do(t, "mixer.cut", `{"source":"cam1"}`)
 	h.do(t, "show.rename", `{"name":"Gala"}`)
 	stop()
-	b, err := os.ReadFile(filepath.Join(h.dir, "as-run.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	lines := strings.Split(strings.TrimSpace(keptFile(t, h.dir, "as-run.jsonl")), "\n")
 	var last [3]AsRun
 	for i := range last {
 		if err := json.Unmarshal([]byte(lines[len(lines)-3+i]), &last[i]); err != nil {
@@ -271,15 +277,12 @@ func TestADestinationThatTheRelayDoesNotTakeStaysInTheList(t *testing.T) {
 	if _, err := h.run(t.Context(), as(Admin), "destination.add", []byte(`{"name":"B","url":"srt://h.example:9000"}`)); !errors.Is(err, relay.ErrAddress) {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(h.dir, "secrets.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b = []byte(strings.Replace(string(b), "rtmp://h.example/app", "future://h.example/app", 1))
+	secrets := strings.Replace(keptFile(t, h.dir, "secrets.json"), "rtmp://h.example/app", "future://h.example/app", 1)
 	dir := t.TempDir()
-	show, err := os.ReadFile(filepath.Join(h.dir, "show.json"))
-	if err = errors.Join(err, os.WriteFile(filepath.Join(dir, "secrets.json"), b, 0o600), os.WriteFile(filepath.Join(dir, "show.json"), show, 0o600)); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{"secrets.json": secrets, "show.json": keptFile(t, h.dir, "show.json")} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	again := build(t, dir, newDesk(), Options{}, quiet())
 	again.start(t)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -85,13 +83,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 		fmt.Fprintln(&out, body, header)
 	}
 	stop()
-	for _, name := range []string{"show.json", "as-run.jsonl"} {
-		b, err := os.ReadFile(filepath.Join(h.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintln(&out, name, string(b))
-	}
+	fmt.Fprintln(&out, keptFile(t, h.dir, "show.json"), keptFile(t, h.dir, "as-run.jsonl"))
 	fmt.Fprintln(&out, "log", log.b.String())
 	for what, secret := range planted {
 		if i := strings.Index(out.String(), secret); i >= 0 {

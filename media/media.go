@@ -2,7 +2,7 @@
 // or a sound is coded, an AccessUnit is one coded picture or one audio frame.
 //
 // Everything that comes in is turned into access units at the door (ingest) and
-// into some protocol's bytes at the other door (relay, record, monitor). The
+// into some protocol's bytes at the other door (relay, monitor). The
 // middle of the studio knows nothing else.
 package media
 

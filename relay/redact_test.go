@@ -1,6 +1,9 @@
 package relay_test
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
@@ -97,4 +100,21 @@ func FuzzRedact(f *testing.F) {
 func FuzzRedactURL(f *testing.F) {
 	f.Add("rtmp://u:p@h/app?x=y#z")
 	f.Fuzz(func(_ *testing.T, raw string) { relay.RedactURL(raw) })
+}
+
+func TestAnErrorWithoutItsSecretsIsJudgedAsBefore(t *testing.T) {
+	plain := fmt.Errorf("connect: %w", io.ErrUnexpectedEOF)
+	if got := relay.Redacted(plain, "hunter22"); got != plain {
+		t.Errorf("nothing to hide: %v", got)
+	}
+	for _, class := range []error{relay.ErrMistyped, relay.ErrRefused, relay.ErrUnsupported, relay.ErrStalled, io.EOF} {
+		for _, err := range []error{relay.Say(class, "no hunter22 here"), fmt.Errorf("hunter22: %w", class)} {
+			if got := relay.Redacted(err, "hunter22"); !errors.Is(got, class) || strings.Contains(got.Error(), "hunter22") {
+				t.Errorf("%v became %v", err, got)
+			}
+		}
+	}
+	if got := relay.Redacted(errors.New("who is hunter22?"), "hunter22"); got == nil || strings.Contains(got.Error(), "hunter22") {
+		t.Errorf("of no class: %v", got)
+	}
 }

@@ -46,25 +46,6 @@ func New(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transc
 	return nil, fmt.Errorf("%w: %v", ErrCoding, track.Codec)
 }
 
-// Check says whether New would fail, and why.
-func Check(track *media.Track, ffmpeg string) error {
-	if track.Codec == media.AAC {
-		_, err := newAACDecoder(track.Config)
-		if err == nil {
-			return nil
-		}
-		if ffmpeg != "" {
-			_, err = newADTSHeader(track.Config)
-			return err
-		}
-	}
-	t, err := New(track, "", func(media.AccessUnit) {})
-	if err != nil {
-		return err
-	}
-	return t.Close()
-}
-
 // Track is how the outcome is coded.
 func Track() media.Track {
 	// OpusHead without its magic (Opus in ISOBMFF, 4.3.2): version, channels,

@@ -3,7 +3,6 @@ package whep
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -103,17 +102,11 @@ func TestSoundThatCanNotBePlayedLeavesThePictureAlone(t *testing.T) {
 	cam.speak(t, surround)
 	p := d.watch("cam1")
 	p.await(10)
-	if ok, why := d.whep.Hearable("cam1"); ok || !strings.Contains(why, "ffmpeg is not installed") {
-		t.Errorf("%v %q", ok, why)
-	}
 	if ok, why := d.whep.Watch("cam1"); !ok {
 		t.Error(why)
 	}
 	cam.SetTracks(media.Tracks{small, stereo}) // and when it changes, it is heard
 	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.heard()) > 5 }, "the new sound is heard")
-	if ok, why := d.whep.Hearable("cam1"); !ok {
-		t.Error(why)
-	}
 }
 
 func TestOpusIsHeardAsItIs(t *testing.T) {

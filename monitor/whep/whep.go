@@ -54,7 +54,6 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
-	"obvan/media/sound"
 )
 
 // How many may watch. A panel with sixteen tiles, preview and program is 18
@@ -277,20 +276,6 @@ func (s *Server) Watch(stream string) (ok bool, why string) {
 // not, why, in words.
 func Watchable(tracks *media.Tracks) (ok bool, why string) {
 	if err := watchable(tracks); err != nil {
-		return false, sentence(err)
-	}
-	return true, ""
-}
-
-// Hearable says whether browsers can play the sound of a live stream, and if not,
-// why, in words.
-func (s *Server) Hearable(stream string) (ok bool, why string) {
-	stats, live := s.hub.Stream(stream)
-	i := stats.Tracks.Audio()
-	if !live || i < 0 {
-		return false, "The stream has no sound."
-	}
-	if err := sound.Check(&(*stats.Tracks)[i], s.sounds.ffmpeg); err != nil {
 		return false, sentence(err)
 	}
 	return true, ""

@@ -42,15 +42,20 @@ type sender struct {
 	link *relay.Link
 	out  *Output
 
-	tracks  *media.Tracks
-	picture *rtp.Packetiser
-	sound   *voice
+	coding
 	place
 	shed  relay.Shed
 	pace  relay.Pace
 	video flow
 	heard ear
 	lag   atomic.Int64
+}
+
+// coding is what makes packets of the program as it is coded now.
+type coding struct {
+	tracks  *media.Tracks
+	picture *rtp.Packetiser
+	sound   *voice // nil until some came
 }
 
 // place is where in the program the pictures are.

@@ -59,6 +59,15 @@ func (o *realOBS) deskOf(t *testing.T, cfg obs.Config) *obsDesk {
 	return d
 }
 
+// setUp has OBS set up as wished.
+func (d *obsDesk) setUp(wish provision.Wish) {
+	d.t.Helper()
+	plan, err := provision.Make(d.soon(), d, wish)
+	d.do("plan", err)
+	_, err = plan.Apply(d.soon(), d)
+	d.do("apply", err)
+}
+
 func (d *obsDesk) now() mixer.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -270,10 +279,7 @@ func TestRealOBSShowsTheLowerThird(t *testing.T) {
 	if err := d.ShowGraphic(d.soon(), nil); !errors.Is(err, mixer.ErrNotNow) {
 		t.Errorf("without a set-up: %v", err)
 	}
-	plan, err := provision.Make(d.soon(), d, show)
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(show)
 	main := ours.Scene("Main")
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
 	d.do("cut", d.Cut(d.soon(), main, mixer.Instant))
@@ -302,10 +308,7 @@ func TestRealOBSIsKilledAndComesBack(t *testing.T) {
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := strings.Cut(o.addr, ":")
 	d := o.desk(t)
-	plan, err := provision.Make(d.soon(), d, show)
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(show)
 	main, second := ours.Scene("Main"), ours.Scene("cam2")
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
 	d.do("cut", d.Cut(d.soon(), main, mixer.Instant))

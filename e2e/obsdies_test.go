@@ -94,6 +94,18 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 // unbroken looks at what each destination got, on one connection.
 func unbroken(t *testing.T, s *studio, far map[string]*nginx, colours []string) {
 	t.Helper()
+	steady(t, s, far, func(id, path string) {
+		got := coloursOf(decodePictures(t, path), 1)
+		if got = got[slices.Index(got, "red"):]; !slices.Equal(got, colours) {
+			t.Errorf("%s: colours %v", id, got)
+		}
+	})
+}
+
+// steady stops the destinations, each of which must have been live on its one connection,
+// and has look see what each recorded, which must be without a gap.
+func steady(t *testing.T, s *studio, far map[string]*nginx, look func(id, path string)) {
+	t.Helper()
 	for _, d := range s.state().Destinations {
 		if d.Attempt > 1 || d.State != relay.Live {
 			t.Errorf("destination %s: %s, attempt %d: %s", d.ID, d.State, d.Attempt, d.Reason)
@@ -106,10 +118,7 @@ func unbroken(t *testing.T, s *studio, far map[string]*nginx, colours []string) 
 		if len(line.gaps) > 0 {
 			t.Errorf("%s: gaps %v", id, line.gaps)
 		}
-		got := coloursOf(decodePictures(t, path), 1)
-		if got = got[slices.Index(got, "red"):]; !slices.Equal(got, colours) {
-			t.Errorf("%s: colours %v", id, got)
-		}
+		look(id, path)
 		t.Logf("%s: %v", id, line)
 	}
 }

@@ -88,10 +88,7 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 		wish.Feeds = append(wish.Feeds, provision.Feed{ID: cam})
 	}
 	begin := time.Now()
-	plan, err := provision.Make(d.soon(), d, wish)
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(wish)
 	for _, cam := range cameras {
 		testkit.Eventually(t, 15*time.Second, func() bool {
 			r, g, b := mean(o.picture(t, ours.Scene(cam)))
@@ -152,10 +149,7 @@ func TestRealOBSCutReachesThePicture(t *testing.T) {
 	o := startOBS(t, "--studio-mode")
 	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
 	wish := provision.Wish{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500, Feeds: []provision.Feed{{ID: "cam1"}, {ID: "cam2"}}}
-	plan, err := provision.Make(d.soon(), d, wish)
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(wish)
 	for _, cam := range cameras {
 		testkit.Eventually(t, 15*time.Second, func() bool {
 			r, g, b := mean(o.picture(t, ours.Scene(cam)))

@@ -72,10 +72,7 @@ func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
 	o := startOBS(t, "--studio-mode")
 	d := o.desk(t)
 	wish := provision.Wish{Program: url, Key: "private", Play: "rtsp://127.0.0.1:1"}
-	plan, err := provision.Make(d.soon(), d, wish)
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(wish)
 	begin := time.Now()
 	var all sync.WaitGroup
 	for i := range 8 { // without the lanes OBS dies of this
@@ -107,10 +104,7 @@ func TestRealOBSStreamToNowhereSaysSo(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t)
 	d := o.desk(t)
-	plan, err := provision.Make(d.soon(), d, provision.Wish{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(provision.Wish{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
 	for range 2 {
 		if err := d.StartOutput(d.soon(), "stream"); !errors.Is(err, mixer.ErrNotNow) {
 			t.Errorf("start: %v", err)
@@ -128,10 +122,7 @@ func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := net.SplitHostPort(o.addr)
 	d := o.deskOf(t, obs.Config{Program: url})
-	plan, err := provision.Make(d.soon(), d, provision.Wish{Program: url, Key: "private"})
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(provision.Wish{Program: url, Key: "private"})
 	d.do("start", d.StartOutput(d.soon(), "stream"))
 	d.await("on", func(s *mixer.State) bool { return stream(s).State == "on" && s.Health != nil && s.Health.FPS > 0 })
 	pid, err := strconv.Atoi(o.pid)
@@ -148,10 +139,7 @@ func TestRealOBSMetersComeTwentyTimesASecond(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t)
 	d := o.desk(t)
-	plan, err := provision.Make(d.soon(), d, show)
-	d.do("plan", err)
-	_, err = plan.Apply(d.soon(), d)
-	d.do("apply", err)
+	d.setUp(show)
 	levels := make(chan []mixer.Meter, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	var looking sync.WaitGroup

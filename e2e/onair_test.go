@@ -183,25 +183,13 @@ func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
 	cam.send(t, "flv", url)
 	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Rung == "mixer" })
 	pause(t, 3*time.Second)
-	for _, d := range s.state().Destinations {
-		if d.Attempt > 1 || d.State != relay.Live {
-			t.Errorf("destination %s: %s, attempt %d: %s", d.ID, d.State, d.Attempt, d.Reason)
-		}
-		s.do("destination.stop", map[string]any{"id": d.ID})
-	}
-	for id, n := range far {
-		path := n.onlyRecording(t)
-		line := checkTimeline(t, readFLV(t, path), time.Second)
-		if len(line.gaps) > 0 {
-			t.Errorf("%s: gaps %v", id, line.gaps)
-		}
+	steady(t, s, far, func(id, path string) {
 		for _, p := range decodePictures(t, path) {
 			if p.colour != "red" {
 				t.Fatalf("%s: a %s picture at %v", id, p.colour, p.at)
 			}
 		}
-		t.Logf("%s: %v", id, line)
-	}
+	})
 }
 
 // aBadDestination dies, comes back, and then takes nothing for a minute.

@@ -3,7 +3,6 @@ package rtsp
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -196,7 +195,7 @@ func (s *server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 // claim takes the UDP ports a device names, of all transports it offers: the
 // library chooses among them.
 func (s *server) claim(se *session, offered headers.Transports) error {
-	host, _, _ := net.SplitHostPort(se.request.Remote)
+	host := door.Host(se.request.Remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, th := range offered {
@@ -208,8 +207,7 @@ func (s *server) claim(se *session, offered headers.Transports) error {
 				return fmt.Errorf("%w: %d", errPorts, port)
 			}
 			for _, other := range s.sessions {
-				theirs, _, _ := net.SplitHostPort(other.request.Remote)
-				if host == theirs && slices.Contains(other.ports, port) {
+				if host == door.Host(other.request.Remote) && slices.Contains(other.ports, port) {
 					return fmt.Errorf("%w: %d is another session's", errPorts, port)
 				}
 			}

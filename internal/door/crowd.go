@@ -47,7 +47,7 @@ func (c *Crowd) enter(conn net.Conn) {
 	if c.all == nil {
 		c.all, c.hosts = map[net.Conn]*guest{}, map[string]int{}
 	}
-	host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	host := Host(conn.RemoteAddr().String())
 	g := &guest{conn: conn, host: host}
 	if c.hosts[host] >= c.PerHost || len(c.all) >= c.Max {
 		old := c.oldest(host, c.hosts[host] >= c.PerHost)

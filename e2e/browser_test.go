@@ -16,8 +16,9 @@ import (
 	"obvan/internal/testkit"
 )
 
-// stepTimeout is for one thing asked of the browser; a watch is the longest.
-const stepTimeout = 90 * time.Second
+// stepTimeout is for one thing asked of the browser. The longest is to watch for a minute,
+// on a machine that may be slow.
+const stepTimeout = 150 * time.Second
 
 // browser is a real Chromium with one page open.
 type browser struct {

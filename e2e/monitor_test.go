@@ -110,12 +110,10 @@ func TestTheMonitorPlaysWhateverArrives(t *testing.T) {
 		const bits = counterBits
 		all := []shown{{"cam1", 30, true, 0, 0}, {"red", 30, true, bits, 0}, {"green", 30, true, bits, 0}, {"blue", 11, true, bits, 0}, {"obs", 30, true, bits, 0},
 			{"cam1", 30, false, 0, 40}, {"red", 30, false, bits, 40}, {"green", 30, false, bits, 40}, {"hevc", 30, false, bits, 0}}
-		// A machine that is busy with something else disturbs all of them: once more, then.
-		var wrong []string
-		for try := 0; try < 2 && (try == 0 || wrong != nil); try++ {
-			delivered := s.receivers(t, "cam1", "red", "green", "blue", "obs")
-			wrong = b.plays(t, aMinute, all)
-			wrong = append(wrong, delivered(30, 30, 30, 11, 30)...)
+		wrong := s.plays(t, b, all)
+		if wrong != nil { // a machine that is busy, or too small to show nine, shows them in two goes
+			t.Logf("all at once: %q", wrong)
+			wrong = append(s.plays(t, b, all[:5]), s.plays(t, b, all[5:])...)
 		}
 		for _, w := range wrong {
 			t.Error(w)
@@ -133,11 +131,17 @@ func TestTheMonitorPlaysWhateverArrives(t *testing.T) {
 	t.Run("on the panel", s.onThePanel)
 }
 
-// plays watches streams side by side and says where one does not play as it should.
-func (b *browser) plays(t *testing.T, seconds int, all []shown) (wrong []string) {
+// plays watches streams side by side for a minute and says where one does not play as it
+// should, and where one with sound does not come as it should.
+func (s *studio) plays(t *testing.T, b *browser, all []shown) (wrong []string) {
 	t.Helper()
 	var got []viewing
-	b.call(&got, "watch", all, seconds)
+	delivered := s.receivers(t, all)
+	server, browser, began := s.cpu(), b.cpu(), time.Now()
+	b.call(&got, "watch", all, aMinute)
+	span := time.Since(began).Seconds() / 100
+	t.Logf("%d side by side: of one core, the server took %.0f %% and the browser %.0f %%", len(all), (s.cpu()-server).Seconds()/span, (b.cpu()-browser).Seconds()/span)
+	wrong = delivered()
 	for i, want := range all {
 		w := got[i]
 		w.Rate = float64(w.Decoded) / w.Seconds

@@ -24,18 +24,20 @@ type receiver struct {
 	sounds   int
 }
 
-// receivers begin to play streams. The function they return ends that, and says which
-// did not come at its rate, or stood still.
-func (s *studio) receivers(t *testing.T, streams ...string) (ended func(fps ...float64) (wrong []string)) {
+// receivers begin to play the streams with sound. The function they return ends that, and
+// says which did not come at its rate, or stood still.
+func (s *studio) receivers(t *testing.T, all []shown) (ended func() (wrong []string)) {
 	t.Helper()
-	var all []*receiver
-	for _, stream := range streams {
-		all = append(all, s.receive(t, stream))
+	playing := map[*receiver]float64{}
+	for _, w := range all {
+		if w.Sound {
+			playing[s.receive(t, w.Stream)] = w.FPS
+		}
 	}
-	return func(fps ...float64) (wrong []string) {
+	return func() (wrong []string) {
 		t.Helper()
-		for i, r := range all {
-			wrong = append(wrong, r.check(t, fps[i])...)
+		for r, fps := range playing {
+			wrong = append(wrong, r.check(t, fps)...)
 		}
 		return wrong
 	}

@@ -174,9 +174,10 @@ func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*sink
 func TestTheKeyEndsThePath(t *testing.T) {
 	f := startFarEnd(t)
 	s, err := push(t, rtsp.New(nil), f, "rtsp://"+f.path.Addr()+"/live#camera-1", "camera-1")
-	if err != nil || s == nil || s.Tally().Pictures == 0 || !s.Unpublished() {
+	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Pictures > 0 && s.Unpublished() }, "pictures and a goodbye")
 }
 
 func TestServersOverTLSAreChecked(t *testing.T) {
@@ -184,9 +185,10 @@ func TestServersOverTLSAreChecked(t *testing.T) {
 	server, roots := testkit.Certificate(t, "127.0.0.1")
 	tlsAddr := wrapTLS(t, server, f.path.Addr())
 	s, err := push(t, rtsp.New(&tls.Config{RootCAs: roots}), f, "rtsps://"+tlsAddr+"/live#secret", "secret")
-	if err != nil || s == nil || s.Tally().Pictures == 0 {
+	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Pictures > 0 }, "pictures")
 	var unknown *tls.CertificateVerificationError
 	if _, err := push(t, rtsp.New(nil), f, "rtsps://"+tlsAddr+"/live#secret", "secret"); !errors.As(err, &unknown) {
 		t.Fatalf("err = %v", err)

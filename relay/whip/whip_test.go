@@ -116,10 +116,11 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 			continue
 		}
 		s := f.Last("token")
-		if err != nil || s == nil || s.Tally().KeyFrames == 0 {
+		if err != nil || s == nil {
 			t.Fatalf("%d: err = %v", status, err)
 		}
-		testkit.Eventually(t, time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
+		testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().KeyFrames > 0 }, "%d: a picture arrives", status)
+		testkit.Eventually(t, 5*time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
 	}
 }
 

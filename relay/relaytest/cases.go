@@ -80,30 +80,33 @@ func stall(t *testing.T, out Output) {
 }
 
 // others pushes one program to two far ends, one of which stops reading.
-func others(t *testing.T, good, bad Output) {
-	bad.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
+func others(t *testing.T, good, stops Output) {
+	stops.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
 	p := begin(t, good, 30_000)
 	s := p.session()
-	stalled := follow(t, bad, p.Program)
+	stalled := follow(t, stops, p.Program)
 	p.play(40*time.Second, stalled.over, "the stalled one gives up")
 	if err := stalled.result(0); !errors.Is(err, relay.ErrStalled) {
 		t.Fatalf("err = %v", err)
 	}
-	p.play(5*time.Second, func() bool { return Number(s.Units()[0].Data)+s.Tally().Pictures >= p.next-2 }, "the good one has everything")
-	var written = map[int]time.Time{}
+	p.play(5*time.Second, func() bool { return newest(s.Units()) >= p.next-FrameRate/2 }, "the good one is up to date")
+	units, arrived := s.Units(), map[int]time.Time{}
+	for _, u := range units {
+		if u.Video {
+			arrived[Number(u.Data)] = u.Arrived
+		}
+	}
+	all, bad := 0, 0 // one that waits for another does so for as long as that is stalled
 	for _, au := range p.Sent {
-		if au.Track == 0 {
-			written[Number(au.Data)] = au.Arrived
+		if n := Number(au.Data); au.Track == 0 && n > 3*FrameRate && n <= newest(units) {
+			at, came := arrived[n]
+			if all++; !came || at.Sub(au.Arrived) > 400*time.Millisecond {
+				bad++
+			}
 		}
 	}
-	late := 0
-	for _, u := range s.Units() {
-		if u.Video && u.Arrived.Sub(written[Number(u.Data)]) > 200*time.Millisecond && Number(u.Data) > 3*FrameRate {
-			late++
-		}
-	}
-	if late > 2 || p.link.Dropped.Load() > 0 {
-		t.Fatalf("%d pictures late, %d dropped at the good one", late, p.link.Dropped.Load())
+	if bad > all/10 {
+		t.Fatalf("of %d pictures %d were late or missing at the good one", all, bad)
 	}
 }
 

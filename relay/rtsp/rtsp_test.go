@@ -144,7 +144,7 @@ func (f *farEnd) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) {}
 func TestContract(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := rtsp.New(nil)
-		out.Stall, out.Backlog = time.Second, 2*time.Second
+		out.Stall, out.Backlog = 2*time.Second, 2*time.Second
 		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t), Lacks: relaytest.Lacks{Metadata: true, DecodeTimes: true}}
 	})
 }

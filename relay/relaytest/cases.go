@@ -100,7 +100,7 @@ func others(t *testing.T, good, stops Output) {
 	for _, au := range p.Sent {
 		if n := Number(au.Data); au.Track == 0 && n > 3*FrameRate && n <= newest(units) {
 			at, came := arrived[n]
-			if all++; !came || at.Sub(au.Arrived) > 400*time.Millisecond {
+			if all++; !came || at.Sub(au.Arrived) > 600*time.Millisecond {
 				bad++
 			}
 		}

@@ -99,7 +99,7 @@ func unchanged(t *testing.T, r *rig) {
 		t.Fatal(res.err)
 	}
 	for track := range r.Tracks {
-		compare(t, of(track, units), of(track, res.got), r.Tracks[track].Codec)
+		r.compare(t, of(track, units), of(track, res.got), r.Tracks[track].Codec)
 	}
 }
 
@@ -152,7 +152,7 @@ func of(track int, units []media.AccessUnit) (of []media.AccessUnit) {
 // compare finds got's first unit in sent, and wants all the others from there on.
 // At most half a second may be missing at the start: until the server knew the
 // tracks it had nowhere to put units.
-func compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec) {
+func (r *rig) compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec) {
 	t.Helper()
 	if len(got) == 0 {
 		t.Fatalf("%v: nothing arrived", c)
@@ -176,7 +176,7 @@ func compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec) {
 		if a.Key != b.Key {
 			t.Errorf("%v: unit %d: key is %v", c, i, b.Key)
 		}
-		if d := (b.PTS - got[0].PTS) - (a.PTS - sent[0].PTS); d.Abs() > 2*time.Millisecond {
+		if d := (b.PTS - got[0].PTS) - (a.PTS - sent[0].PTS); d.Abs() > max(2*time.Millisecond, r.Clock) {
 			t.Errorf("%v: unit %d is %v off its time", c, i, d)
 		}
 	}

@@ -29,6 +29,9 @@ type Protocol struct {
 	// Tracks is what the cameras send; nil is H.264 and AAC.
 	Tracks media.Tracks
 	TLS    *tls.Config // for Env
+	// Clock is by how much the cameras' reports of their clocks may be wrong on a busy
+	// machine: times are put right by them.
+	Clock time.Duration
 }
 
 // Publication is what a device asks for.

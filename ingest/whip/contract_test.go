@@ -37,7 +37,7 @@ func tracks() media.Tracks {
 }
 
 func TestContract(t *testing.T) {
-	ingesttest.Test(t, ingesttest.Protocol{Scheme: "whip", Listen: listen, Publish: publish, Tracks: tracks()})
+	ingesttest.Test(t, ingesttest.Protocol{Scheme: "whip", Listen: listen, Publish: publish, Tracks: tracks(), Clock: 100 * time.Millisecond})
 }
 
 // studio is a WHIP server with the web server and the WebRTC port it lives on.

@@ -63,7 +63,7 @@ const hurry = 'It keeps the broadcast for some time without data, then the audie
 
 /** A platform's patience, as it runs out. */
 export function countdown(e: Ending, now: number): Countdown {
-	const left = Date.parse(e.at) - now;
+	const left = Math.min(e.graceMs, Date.parse(e.at) - now); // a clock that is behind ours makes it no longer
 	const share = (ms: number) => Math.min(1, Math.max(0, ms / Math.max(1, e.graceMs)));
 	if (left <= 0) return { share: 0, next: 0, short: 'may have ended', time: '', sentence: `${e.platform} may have ended the broadcast: look there.` };
 	const about = span(Math.ceil(left / 1000) * 1000);

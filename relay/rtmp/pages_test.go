@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,14 +20,21 @@ import (
 	"obvan/relay/sink"
 )
 
+const (
+	manySlow   = 3
+	manyEnough = 60 // units
+)
+
+func manyKey(i int) string { return fmt.Sprintf("key%02d", i) }
+
 // What is sent for many at once lies with the system until each far end has it, and a slow
 // one has it long after the next was sent.
 func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 	t.Parallel()
-	const many, slow, enough = 12, 3, 60
+	const many = 12
 	far := farEnd(t, nil)
 	far.Behave(func(key string) (how sink.Behaviour) {
-		if key < fmt.Sprintf("key%02d", slow) {
+		if key < manyKey(manySlow) {
 			how.Rate = 300_000 // of about 700,000 bytes a second
 		}
 		return how
@@ -46,7 +54,7 @@ func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u.Fragment = fmt.Sprintf("key%02d", i)
+		u.Fragment = manyKey(i)
 		all.Go(func() {
 			defer sub.Close()
 			if err := out.Push(ctx, u, sub, relay.NewLink(nil)); err != nil {
@@ -54,54 +62,65 @@ func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 			}
 		})
 	}
-	sent := map[time.Duration][]byte{} // by time, from the first of the session on
-	order := []time.Duration{}
-	tick := time.NewTicker(40 * time.Millisecond)
-	defer tick.Stop()
-	arrived := func() bool {
+	sent := playNoise(t, p, func() bool {
 		for i := range many {
-			s := far.Last(fmt.Sprintf("key%02d", i))
-			if s == nil || i >= slow && len(s.Units()) < enough || len(s.Units()) < enough/4 {
+			s := far.Last(manyKey(i))
+			if s == nil || i >= manySlow && len(s.Units()) < manyEnough || len(s.Units()) < manyEnough/4 {
 				return false
 			}
 		}
 		return true
+	})
+	for i := range many {
+		if err := sent.has(far.Last(manyKey(i)).Units(), i >= manySlow); err != nil {
+			t.Errorf("destination %d: %v", i, err)
+		}
 	}
+}
+
+// noise is pictures of random bytes, by number.
+type noise [][]byte
+
+const noiseFrame = 40 * time.Millisecond
+
+// playNoise writes some in real time until done says so.
+func playNoise(t *testing.T, p *relaytest.Program, done func() bool) (sent noise) {
+	t.Helper()
+	tick := time.NewTicker(noiseFrame)
+	defer tick.Stop()
 	testkit.Eventually(t, 30*time.Second, func() bool {
 		select {
 		case <-tick.C:
 		default:
 			return false
 		}
-		n := len(order)
+		n := len(sent)
 		data := make([]byte, 100+rand.IntN(56_000))
 		for i := range data {
 			data[i] = byte(rand.Uint32())
 		}
 		binary.BigEndian.PutUint32(data, uint32(len(data)-4)) // one NAL unit, a slice
 		data[4] = 0x41
-		at := time.Duration(n) * 40 * time.Millisecond
-		order, sent[at] = append(order, at), data
+		sent = append(sent, data)
+		at := time.Duration(n) * noiseFrame
 		p.Write(media.AccessUnit{DTS: at, PTS: at, Key: n%25 == 0, Data: data, Arrived: time.Now()})
-		return n%10 == 0 && arrived()
+		return n%10 == 0 && done()
 	}, "all have some")
-	for i := range many {
-		units := far.Last(fmt.Sprintf("key%02d", i)).Units()
-		base := time.Duration(-1)
-		for at, data := range sent {
-			if bytes.Equal(data, units[0].Data) {
-				base = at
-			}
+	return sent
+}
+
+// has says which of the units of a session were not sent as they arrived, or, where all
+// must be there, which is missing.
+func (sent noise) has(units []sink.Unit, all bool) error {
+	first := slices.IndexFunc(sent, func(data []byte) bool { return bytes.Equal(data, units[0].Data) })
+	for n, u := range units {
+		at := first + int(u.DTS/noiseFrame)
+		if first < 0 || at >= len(sent) || !bytes.Equal(sent[at], u.Data) {
+			return fmt.Errorf("unit %d of %d is none that was sent then", n, len(units))
 		}
-		for n, u := range units {
-			if base < 0 || !bytes.Equal(sent[base+u.DTS], u.Data) {
-				t.Errorf("destination %d: unit %d of %d is none that was sent then", i, n, len(units))
-				break
-			}
-			if i >= slow && u.DTS != time.Duration(n)*40*time.Millisecond {
-				t.Errorf("destination %d: one is missing before unit %d", i, n)
-				break
-			}
+		if all && at != first+n {
+			return fmt.Errorf("one is missing before unit %d", n)
 		}
 	}
+	return nil
 }

@@ -66,8 +66,7 @@ func twitch() Platform {
 	l := fullHD(60, 6000, 2).sound(320, 44100, 48000).atMost(48)
 	l.NeedsSound = false
 	return Platform{
-		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation;
-		// what ingest.twitch.tv/api hands to encoders, too.
+		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation.
 		ID: "twitch", Name: "Twitch", URL: "rtmps://ingest.global-contribute.live-video.net/app",
 		Hint: "Twitch > Creator Dashboard > Settings > Stream: the primary stream key.",
 		// Disconnect Protection, off by default and only for encoders Twitch knows:

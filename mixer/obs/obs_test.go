@@ -239,7 +239,7 @@ func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, s := range d.past[from:] {
-		if len(s.Sources) != 3 {
+		if len(s.Sources) != 3 || !slices.Equal(s.Sources[2].Feeds, []string{"cam2"}) && !slices.Equal(s.Sources[0].Feeds, []string{"cam2"}) {
 			t.Errorf("sources: %v", s.Sources)
 		}
 	}

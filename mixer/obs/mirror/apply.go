@@ -108,8 +108,9 @@ func (m *Mirror) applyInput(event any) bool {
 		delete(m.gone, e.InputName)
 		m.doubt |= Inputs
 	case *events.InputRemoved:
-		delete(m.inputs, e.InputName)
+		// It leaves with the answer: an OBS that ends removes all, and gives none.
 		m.gone[e.InputName] = time.Now()
+		m.doubt |= Inputs
 	case *events.InputNameChanged:
 		delete(m.gone, e.InputName)
 		m.doubt |= Inputs | Items

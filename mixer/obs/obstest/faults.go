@@ -139,15 +139,18 @@ func (s *Server) Crash() {
 func (s *Server) TakeApart() (mend func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	scenes := s.show.scenes
-	s.show.scenes = nil
+	scenes, inputs := s.show.scenes, s.show.inputs
+	s.show.scenes, s.show.inputs = nil, nil
 	for _, sc := range scenes {
 		s.broadcast("SceneRemoved", subscriptions.Scenes, &events.SceneRemoved{SceneName: sc.name})
+	}
+	for name := range inputs {
+		s.broadcast("InputRemoved", subscriptions.Inputs, &events.InputRemoved{InputName: name})
 	}
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.show.scenes = scenes
+		s.show.scenes, s.show.inputs = scenes, inputs
 	}
 }
 

@@ -55,14 +55,14 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 		round time.Duration
 		query string
 	}{
-		"near": {0, "?latency=800"}, "far": {80 * time.Millisecond, "?latency=800"},
+		"near": {0, "?latency=2500"}, "far": {80 * time.Millisecond, "?latency=2500"},
 		"across an ocean, and nobody said so": {300 * time.Millisecond, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := startFarEnd(t, "", 20)
 			f.path.far(way.round)
-			p := relaytest.NewProgram(t, 20_000)
+			p := relaytest.NewProgram(t, 5000) // little: what a busy machine leaves lying is lost, too
 			p.Pictures(5)
 			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")

@@ -245,33 +245,33 @@ func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
 	}
 }
 
-func TestACutThatOBSWasNeverToldOfIsSurelyNotDone(t *testing.T) {
-	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	srv.Slow(10 * time.Second)
-	asked := srv.Asked("GetSceneSceneTransitionOverride")
+// cutOff is what becomes of a command whose connection breaks with a request.
+func (d *desk) cutOff(request string, command func(ctx context.Context) error) error {
+	d.t.Helper()
+	d.srv.Slow(10 * time.Second)
+	defer d.srv.Slow(0)
+	asked := d.srv.Asked(request)
 	result := make(chan error, 1)
-	go func() { result <- d.Cut(context.WithoutCancel(t.Context()), "cam2", mixer.Instant) }()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("GetSceneSceneTransitionOverride") > asked }, "asked")
-	srv.Drop()
-	if err := <-result; !errors.Is(err, mixer.ErrOffline) || errors.Is(err, mixer.ErrUnsure) {
+	go func() { result <- command(context.WithoutCancel(d.t.Context())) }()
+	testkit.Eventually(d.t, 5*time.Second, func() bool { return d.srv.Asked(request) > asked }, "sent")
+	d.srv.Drop()
+	return <-result
+}
+
+func TestACutThatOBSWasNeverToldOfIsSurelyNotDone(t *testing.T) {
+	d := sit(t, obstest.Start(t, "cam1", "cam2"), true)
+	err := d.cutOff("GetSceneSceneTransitionOverride", func(ctx context.Context) error { return d.Cut(ctx, "cam2", mixer.Instant) })
+	if !errors.Is(err, mixer.ErrOffline) || errors.Is(err, mixer.ErrUnsure) {
 		t.Errorf("cut: %v", err)
 	}
 }
 
 func TestACommandWhoseConnectionBreaksIsUnsure(t *testing.T) {
-	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	srv.Slow(10 * time.Second)
-	asked := srv.Asked("SetCurrentPreviewScene")
-	result := make(chan error, 1)
-	go func() { result <- d.Preview(context.WithoutCancel(t.Context()), "cam2") }()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("SetCurrentPreviewScene") > asked }, "sent")
-	srv.Drop()
-	if err := <-result; !errors.Is(err, mixer.ErrUnsure) {
+	d := sit(t, obstest.Start(t, "cam1", "cam2"), true)
+	err := d.cutOff("SetCurrentPreviewScene", func(ctx context.Context) error { return d.Preview(ctx, "cam2") })
+	if !errors.Is(err, mixer.ErrUnsure) {
 		t.Errorf("preview: %v", err)
 	}
-	srv.Slow(0)
 	d.await("back", func(s *mixer.State) bool { return s.Connected })
 }
 

@@ -89,7 +89,7 @@ func facebook() Platform {
 		ID: "facebook", Name: "Facebook", URL: "rtmps://live-api-s.facebook.com:443/rtmp",
 		Hint: "Facebook > Live Producer > Streaming software: the stream key.",
 		// Unconfirmed: no page says so; seen in the field. Of Workplace, which used the same
-		// servers, its maker said 2 to 3 minutes (workplace.com/help/work/507681799627677).
+		// servers, its maker said 2 to 3 minutes (workplace.com/help, article 507681799627677).
 		// The shorter one is kept: to hurry costs a moment, to be late costs the show.
 		Grace:  4 * time.Second,
 		Limits: l,

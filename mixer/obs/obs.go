@@ -143,11 +143,11 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 			break
 		}
 		problem := m.problem(err)
-		m.board.publish(nil, view{State: m.offline(problem)})
 		if problem != told { // once for each reason, not once for each attempt
 			m.log.Warn("OBS is away", "err", err)
 			told = problem
 		}
+		m.board.publish(nil, view{State: m.offline(problem)})
 		m.pause(ctx, err, password, &backoff)
 	}
 	m.board.say(func(mixer.State) {})

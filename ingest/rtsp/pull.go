@@ -206,7 +206,7 @@ func (p *puller) setup(client *gortsplib.Client) error {
 		client.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) { p.packet(reader, i, pkt) })
 		client.OnPacketRTCP(f.Media, func(pkt rtcp.Packet) {
 			if sr, ok := pkt.(*rtcp.SenderReport); ok {
-				reader.SenderReport(i, sr)
+				reader.SenderReport(i, sr, time.Now())
 			}
 		})
 	}

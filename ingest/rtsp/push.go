@@ -234,7 +234,7 @@ func (s *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 		ctx.Session.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) { s.packet(se, i, pkt) })
 		ctx.Session.OnPacketRTCP(f.Media, func(pkt rtcp.Packet) {
 			if sr, ok := pkt.(*rtcp.SenderReport); ok {
-				se.reader.SenderReport(i, sr)
+				se.reader.SenderReport(i, sr, time.Now())
 			}
 		})
 	}

@@ -208,7 +208,7 @@ func (se *session) readReports(input int, from *webrtc.RTPReceiver) {
 		bad = 0
 		for _, p := range packets {
 			if sr, ok := p.(*rtcp.SenderReport); ok {
-				se.reader.SenderReport(input, sr)
+				se.reader.SenderReport(input, sr, time.Now())
 			}
 		}
 	}

@@ -156,11 +156,15 @@ func (r *Reader) configure() {
 	r.sink.SetTracks(tracks)
 }
 
-// SenderReport takes what a sender said about its clocks.
-func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport) {
+// SenderReport takes what a sender said about its clocks; it arrived at now.
+func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.reports.take(&r.times[i], sr)
+	var other *timeline
+	if len(r.times) == 2 {
+		other = &r.times[1-i]
+	}
+	r.reports.take(&r.times[i], other, sr, now)
 	r.align()
 }
 

@@ -32,26 +32,48 @@ func (t *timeline) at(ts uint32) time.Duration {
 
 // reports aligns sound and picture by what the sender says about its own clock
 // (RFC 3550, 6.4.1).
+//
+// Some senders, among them every server built on gortsplib, write nanoseconds where the
+// fraction in units of 2^-32 s belongs. How much time passed between two reports tells
+// which it is: by RTP for those of one track, else by their arrival.
 type reports struct {
-	seen     int
-	fraction bool // a fraction above a billion was seen: the sender counts in 2^-32 s
+	last     rtcp.SenderReport // of either track
+	at       time.Time         // when it came
+	fraction bool              // one was seen that is no nanoseconds: above a billion
+	// How wrong the two readings were, in all.
+	asFraction, asNanos time.Duration
 }
 
 const (
-	// Some senders, among them every server built on gortsplib, write nanoseconds
-	// where the fraction in units of 2^-32 s belongs. So many reports without a
-	// fraction that nanoseconds could not have are proof enough: they come by chance
-	// once in 100 000 senders.
-	enoughReports = 8
-
 	minOffset = 10 * time.Millisecond // below this the arrival said it well enough
 	maxOffset = 2 * time.Second       // above it the sender's clocks are nonsense
+	maxStep   = 50 * time.Millisecond // two reports of a track agree this well, or its clock was set
 )
 
-func (r *reports) take(t *timeline, sr *rtcp.SenderReport) {
-	t.reported, t.report = true, *sr
-	r.seen++
+// take takes a report of t that came at now; other is the other track, if there is one.
+func (r *reports) take(t, other *timeline, sr *rtcp.SenderReport, now time.Time) {
 	r.fraction = r.fraction || uint32(sr.NTPTime) >= uint32(time.Second)
+	if r.last.NTPTime != 0 {
+		r.weigh(&r.last, sr, now.Sub(r.at))
+	}
+	if t.reported && t.report.NTPTime != 0 {
+		passed := duration(int64(int32(sr.RTPTime-t.report.RTPTime)), t.rate)
+		r.weigh(&t.report, sr, passed)
+		if other != nil && (r.wall(sr)-r.wall(&t.report)-passed).Abs() > maxStep {
+			other.reported = false // what it said was said by a clock that was set since
+		}
+	}
+	t.reported, t.report = true, *sr
+	r.last, r.at = *sr, now
+}
+
+// weigh notes how well both readings of two reports fit the time that passed.
+func (r *reports) weigh(a, b *rtcp.SenderReport, passed time.Duration) {
+	wrong := func(fraction bool) time.Duration {
+		return min((wall(b, fraction) - wall(a, fraction) - passed).Abs(), time.Second)
+	}
+	r.asFraction += wrong(true)
+	r.asNanos += wrong(false)
 }
 
 // begin takes a timestamp of the moment the sender calls zero.
@@ -59,7 +81,12 @@ func (r *reports) begin(t *timeline, timestamp uint32) {
 	t.reported, t.report = true, rtcp.SenderReport{RTPTime: timestamp}
 }
 
-// wall is the sender's clock at a report, by either way to read it.
+// wall is the sender's clock at a report.
+func (r *reports) wall(sr *rtcp.SenderReport) time.Duration {
+	return wall(sr, r.fraction || r.asFraction <= r.asNanos)
+}
+
+// wall reads a report either way.
 func wall(sr *rtcp.SenderReport, fraction bool) time.Duration {
 	whole := time.Duration(sr.NTPTime>>32) * time.Second
 	if fraction {
@@ -74,21 +101,15 @@ func (r *reports) offset(a, b *timeline) time.Duration {
 	if !a.started || !b.started || !a.reported || !b.reported {
 		return 0
 	}
-	off := b.ahead(r.fraction) - a.ahead(r.fraction)
-	if !r.fraction && r.seen < enoughReports {
-		// Reports of the same moment say the same either way: most do at the start.
-		if other := b.ahead(true) - a.ahead(true); (off - other).Abs() > minOffset {
-			return 0
-		}
-	}
+	off := b.ahead(r.wall(&b.report)) - a.ahead(r.wall(&a.report))
 	if off.Abs() < minOffset || off.Abs() > maxOffset {
 		return 0
 	}
 	return off
 }
 
-// ahead is the sender's clock minus the stream's.
-func (t *timeline) ahead(fraction bool) time.Duration {
+// ahead is the sender's clock minus the stream's, of a report of that time of day.
+func (t *timeline) ahead(wall time.Duration) time.Duration {
 	ticks := t.ticks + int64(int32(t.report.RTPTime-t.prev))
-	return wall(&t.report, fraction) - t.origin - duration(ticks, t.rate)
+	return wall - t.origin - duration(ticks, t.rate)
 }

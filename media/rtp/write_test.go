@@ -8,64 +8,10 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/sdp"
-	"github.com/pion/rtcp"
 
 	"obvan/media"
 	"obvan/media/rtp"
 )
-
-func report(at time.Duration, ts uint32, nanoseconds bool) *rtcp.SenderReport {
-	sec, ns := uint64(at/time.Second)+3976214400, uint64(at%time.Second)
-	if !nanoseconds {
-		ns = ns << 32 / uint64(time.Second)
-	}
-	return &rtcp.SenderReport{NTPTime: sec<<32 | ns, RTPTime: ts}
-}
-
-func TestSenderReportsPutSoundAndPictureInStep(t *testing.T) {
-	for _, wrong := range []bool{false, true} {
-		f, a := h264Format(), aacFormat()
-		r, s := reader(t, session(f, a))
-		var seq, seqA uint16
-		// Both start at 700 ms of the sender's time, but the sound's packets are late.
-		for i := range 100 {
-			at := time.Duration(i) * 40 * time.Millisecond
-			feed(t, r, 0, at, packets(t, f, 5000+uint32(i)*3600, &seq, nalu(0x65, 50))...)
-			feed(t, r, 1, at+200*time.Millisecond, packets(t, a, 9000+uint32(i)*1920, &seqA, nalu(1, 50))...)
-			if i%10 == 5 {
-				r.SenderReport(0, report(700*time.Millisecond+at, 5000+uint32(i)*3600, wrong))
-				r.SenderReport(1, report(700*time.Millisecond+at, 9000+uint32(i)*1920, wrong))
-			}
-		}
-		n := len(s.units)
-		if off := s.units[n-1].PTS - s.units[n-2].PTS; off.Abs() > 10*time.Millisecond {
-			t.Fatalf("nanoseconds %v: sound is %v off", wrong, off)
-		}
-	}
-}
-
-func TestTheStartOfPlayingPutsSoundAndPictureInStepBeforeAnyReport(t *testing.T) {
-	f, a := h264Format(), aacFormat()
-	r, s := reader(t, session(f, a))
-	var seq, seqA uint16
-	r.Begins(0, 5000)
-	r.Begins(1, 9000)
-	for i := range 3 {
-		at := time.Duration(i) * 40 * time.Millisecond
-		feed(t, r, 0, at, packets(t, f, 5000+uint32(i)*3600, &seq, nalu(0x65, 50))...)
-		feed(t, r, 1, at+200*time.Millisecond, packets(t, a, 9000+uint32(i)*1920, &seqA, nalu(1, 50))...)
-	}
-	n := len(s.units)
-	if off := s.units[n-1].PTS - s.units[n-2].PTS; off.Abs() > 10*time.Millisecond {
-		t.Fatalf("sound is %v off", off)
-	}
-	// The first real report, of one side alone, must not compare with that moment.
-	r.SenderReport(0, report(time.Second, 5000+3*3600, false))
-	feed(t, r, 1, 400*time.Millisecond, packets(t, a, 9000+3*1920, &seqA, nalu(1, 50))...)
-	if n := len(s.units); (s.units[n-1].PTS - s.units[n-2].PTS - 40*time.Millisecond).Abs() > 10*time.Millisecond {
-		t.Fatalf("sound jumped to %v", s.units[n-1].PTS)
-	}
-}
 
 func TestWhatIsWrittenCanBeRead(t *testing.T) {
 	d := session(h264Format(), aacFormat())

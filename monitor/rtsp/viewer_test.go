@@ -100,7 +100,7 @@ func watch(t *testing.T, v *viewer, address string, transport gortsplib.Transpor
 				v.mu.Lock()
 				v.srs[i] = *sr
 				v.mu.Unlock()
-				reader.SenderReport(i, sr)
+				reader.SenderReport(i, sr, time.Now())
 			}
 		})
 	}

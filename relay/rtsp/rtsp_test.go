@@ -120,7 +120,7 @@ func (f *farEnd) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 		ctx.Session.OnPacketRTP(format.Media, format.Format, func(pkt *pion.Packet) { _ = p.reader.Packet(i, pkt, time.Now()) })
 		ctx.Session.OnPacketRTCP(format.Media, func(pkt rtcp.Packet) {
 			if sr, ok := pkt.(*rtcp.SenderReport); ok {
-				p.reader.SenderReport(i, sr)
+				p.reader.SenderReport(i, sr, time.Now())
 			}
 		})
 	}

@@ -58,7 +58,7 @@ func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
 	url := startIPCamera(t, "viewer", "pass word", camera{colour: "blue", tone: 1000, gop: 20})
 	s.do("feed.add", map[string]any{"id": "blue", "name": "Blue", "url": url})
 	s.live(20*time.Second, "red", "green", "blue")
-	pause(t, 12*time.Second) // the IP camera tells its clocks every 5 s; its sound was 93 ms off once after 6 s, and why is not known
+	pause(t, 6*time.Second) // the cameras that send RTSP tell their clocks every 5 s, or 6
 	t.Run("at once", func(t *testing.T) { cutAround(t, s, "", 30) })
 	t.Run("at the next key frame", func(t *testing.T) { cutAround(t, s, "keyframe", 12) })
 }

@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	driftWindow  = time.Second            // one measurement; the middle one of three counts
+	driftWindow  = time.Second            // one measurement, at least; the middle one of three counts
+	driftArrived = 20                     // and so many arrivals of each track
 	driftAllowed = 20 * time.Millisecond  // sound this far from the picture is put back, before it is seen on lips
 	driftEnough  = 5 * time.Millisecond   // and this close it is well again
 	driftSteady  = 200 * time.Microsecond // a window, when it no longer grows
@@ -21,13 +22,15 @@ const (
 // drift watches whether sound and picture run apart. Devices stamp sound by
 // counting samples and pictures by a clock; the two are milliseconds apart after
 // minutes and a second after a day. What arrives together was made together, so
-// the arrival clock tells: of each window the unit with the least delay counts.
+// the arrival clock tells: of each window the unit with the least delay counts. A
+// window is as long as it takes to see one that did not wait: sound that comes in two
+// packets a second, each sent with a picture, waits differently in every second.
 //
 // The track that strays from the arrival clock is moved, so that a wrong clock of the
 // picture does not cost samples.
 type drift struct {
 	zero, began time.Time
-	window      leads    // the present one
+	window      window   // the present one
 	last        [3]leads // those before it
 	windows     int
 	was, normal leads            // the last measurement; and when all was well
@@ -38,20 +41,28 @@ type drift struct {
 // leads is how far tracks are ahead of the arrival clock.
 type leads struct {
 	video, audio time.Duration
-	sawV, sawA   bool
 }
 
-func (l *leads) note(video bool, lead time.Duration) {
-	track, saw := &l.audio, &l.sawA
-	if video {
-		track, saw = &l.video, &l.sawV
-	}
-	if !*saw || lead > *track {
-		*track, *saw = lead, true
-	}
+func (l leads) apart() time.Duration { return l.video - l.audio }
+
+// window is what is known of one track, and of the other.
+type window struct{ video, audio best }
+
+// best is the unit of a window that came with the least delay.
+type best struct {
+	lead     time.Duration
+	last     time.Time // arrival
+	arrivals int
 }
 
-func (l *leads) apart() time.Duration { return l.video - l.audio }
+func (b *best) note(lead time.Duration, arrived time.Time) {
+	if b.arrivals == 0 || lead > b.lead {
+		b.lead = lead
+	}
+	if !arrived.Equal(b.last) { // what comes in one packet waited for it together
+		b.last, b.arrivals = arrived, b.arrivals+1
+	}
+}
 
 // mend is how the tracks are moved.
 type mend struct {
@@ -92,13 +103,17 @@ func (d *drift) see(video bool, out time.Duration, arrived time.Time) bool {
 	if d.began.IsZero() {
 		d.began, d.zero = arrived, arrived
 	}
-	d.window.note(video, out-arrived.Sub(d.zero))
-	if arrived.Sub(d.began) < driftWindow {
+	w := &d.window.audio
+	if video {
+		w = &d.window.video
+	}
+	w.note(out-arrived.Sub(d.zero), arrived)
+	if arrived.Sub(d.began) < driftWindow || min(d.window.video.arrivals, d.window.audio.arrivals) < driftArrived {
 		return false
 	}
-	w := d.window
-	d.began, d.window = arrived, leads{}
-	return w.sawV && w.sawA && d.judge(w)
+	measured := leads{d.window.video.lead, d.window.audio.lead}
+	d.began, d.window = arrived, window{}
+	return d.judge(measured)
 }
 
 // judge takes a whole window's measurement.

@@ -94,6 +94,31 @@ func TestWhatIsNoDriftIsLeftAlone(t *testing.T) {
 			}
 		})
 	}
+	t.Run("packets of many frames of sound", func(t *testing.T) {
+		// What ffmpeg sends by RTSP while it is quiet: up to 33 frames in a packet, which
+		// goes out with the next picture.
+		const picture, sound = second / 30, 1024 * second / 48000
+		r, n, bunch := newRepairer(), 0, []int{33, 14}
+		for i := range 300 * 30 {
+			at := time.Duration(i) * picture
+			if au := fix(r, unit{video, at, at, 0}); au.DTS != at {
+				t.Fatalf("at %v, a picture: %v", at, au.DTS)
+			}
+			for at >= time.Duration(n+bunch[0])*sound {
+				for range bunch[0] {
+					made := time.Duration(n) * sound
+					if au := fix(r, unit{audio, at, made, 0}); au.DTS != made {
+						t.Fatalf("at %v, sound: %v, not %v", at, au.DTS, made)
+					}
+					n++
+				}
+				bunch[0], bunch[1] = bunch[1], bunch[0]
+			}
+		}
+		if n := r.Counts.Map()["drift"]; n != 0 {
+			t.Errorf("counted %d times", n)
+		}
+	})
 	t.Run("a network that is shaky", func(t *testing.T) {
 		r := newRepairer()
 		if _, _ = farthest(r, 300, 0, 80*time.Millisecond, func(_ int, at time.Duration) time.Duration { return at }); r.Counts.Map()["drift"] != 0 {

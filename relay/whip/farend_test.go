@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,8 +48,15 @@ type publisher struct {
 	ses    *sink.Session
 	pc     *webrtc.PeerConnection
 	tracks media.Tracks
-	opus   int
 	mu     sync.Mutex
+	opus   []pion.Header
+}
+
+// sounds is what came of sound.
+func (p *publisher) sounds() []pion.Header {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.opus)
 }
 
 func (p *publisher) Aligned() {}
@@ -274,7 +282,7 @@ func (f *farEnd) read(p *publisher, track *webrtc.TrackRemote) {
 			continue
 		}
 		p.mu.Lock()
-		p.opus++
+		p.opus = append(p.opus, pkt.Header)
 		p.mu.Unlock()
 	}
 }

@@ -55,7 +55,8 @@ type sender struct {
 type coding struct {
 	tracks  *media.Tracks
 	picture *rtp.Packetiser
-	sound   *voice // nil until some came
+	sound   *voice  // nil until some came
+	speech  *speech // the same
 }
 
 // place is where in the program the pictures are.

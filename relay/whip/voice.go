@@ -11,12 +11,23 @@ import (
 
 // voice is the program's sound as Opus.
 type voice struct {
-	track   *media.Track
-	turn    sound.Transcoder // nil when it can't be turned: the picture goes alone
-	tracks  media.Tracks     // of what comes out
+	track  *media.Track
+	turn   sound.Transcoder // nil when it can't be turned: the picture goes alone
+	tracks media.Tracks     // of what comes out
+	link   *relay.Link
+}
+
+// speech is the sound's RTP stream. It goes on whatever the program's sound is coded
+// as: a receiver throws away what is numbered as if it were old (RFC 3711, 3.3.2).
+type speech struct {
 	packets *rtp.Packetiser
 	flow    flow
-	link    *relay.Link
+}
+
+func newSpeech() (*speech, error) {
+	track := sound.Track()
+	packets, err := rtp.NewPacketiserOf(&track, 111, packetSize)
+	return &speech{packets: packets}, err
 }
 
 // newVoice makes one; the sender has begun with its pictures.
@@ -27,14 +38,17 @@ func newVoice(s *sender, track *media.Track) *voice {
 		s.link.Lacks("the server does not take Opus: the picture goes without sound")
 		return v
 	}
-	var err error
-	if v.packets, err = rtp.NewPacketiserOf(&v.tracks[0], 111, packetSize); err != nil {
-		return v
+	if s.speech == nil {
+		var err error
+		if s.speech, err = newSpeech(); err != nil {
+			return v
+		}
 	}
+	var err error
 	v.turn, err = sound.New(track, s.out.ffmpeg, func(au media.AccessUnit) { // perhaps on a goroutine of its own
 		au.Tracks = &v.tracks
-		if packets, err := v.packets.Packets(&au); err == nil {
-			_ = s.write(s.audio, &v.flow, packets, s.at(&au)) // a connection that is over is noticed with the picture
+		if packets, err := s.speech.packets.Packets(&au); err == nil {
+			_ = s.write(s.audio, &s.speech.flow, packets, s.at(&au)) // a connection that is over is noticed with the picture
 		}
 	})
 	if err != nil {

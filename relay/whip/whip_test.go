@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	pion "github.com/pion/rtp"
 	"github.com/pion/turn/v5"
 
 	"obvan/internal/testkit"
@@ -193,3 +194,42 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		t.Fatalf("%q, err = %v", link.Lacking(), err)
 	}
 }
+
+func TestSoundThatIsCodedInAnotherWayGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	f := startFarEnd(t, 0)
+	p := relaytest.NewProgram(t, 1000)
+	opus := func(channels int) {
+		tracks := relaytest.Tracks(0)
+		tracks[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: channels, Config: []byte{0, byte(channels), 0, 0, 0, 0, 0xbb, 0x80, 0, 0, 0}}
+		p.SetTracks(tracks)
+	}
+	opus(2)
+	p.Pictures(5)
+	changes, heard := 0, func() []pion.Header {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, peer := range f.peers {
+			return peer.sounds()
+		}
+		return nil
+	}
+	_, err := push(t, f, p, func(*relay.Link) bool {
+		if len(heard()) > 30*(changes+1) && changes < 2 { // a camera with one microphone is cut to, and away from
+			changes++
+			opus(2 - changes%2)
+		}
+		return len(heard()) > 100
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range heard()[1:] {
+		before := heard()[i]
+		if on := int32(h.Timestamp - before.Timestamp); h.SequenceNumber != before.SequenceNumber+1 || on < 0 || on > 5*audioRate {
+			t.Fatalf("packet %d is number %d at %d, after %d at %d", i+1, h.SequenceNumber, h.Timestamp, before.SequenceNumber, before.Timestamp)
+		}
+	}
+}
+
+const audioRate = 48000

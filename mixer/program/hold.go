@@ -12,24 +12,30 @@ const (
 	// maxCatchUp is the longest stretch of held pictures made at once, after the
 	// process itself was stopped.
 	maxCatchUp = 5 * time.Second
+	// joinEvery is how often a held picture can be joined. Platforms ask for a key frame
+	// every four seconds at least, and who dials again must not wait for the camera. It
+	// shows what the key frame showed, which is a little older than the last picture: a
+	// short hold has none.
+	joinEvery = 4 * time.Second
 	// quietEvery is how often silence is written while pictures are further apart.
 	quietEvery = 40 * time.Millisecond
 )
 
 // hold keeps the program going while no source is on air: at the full frame rate
-// with pictures that repeat the last one, else with the last key frame once a
-// second.
+// with pictures that repeat the last one and the last key frame now and then, else with
+// the last key frame once a second.
 type hold struct {
 	line  *line
 	log   *slog.Logger
 	every time.Duration // between the held pictures
+	key   time.Duration // when the last key frame was held; at first, when it began
 	skips bool
 }
 
 // begin is called when a source fell. The first held picture follows the last one
 // without a gap.
 func (h *hold) begin() {
-	h.every = h.line.pictures.period
+	h.every, h.key = h.line.pictures.period, h.line.pictures.last
 	// What is measured of times in milliseconds is some pictures a minute off.
 	if d := (*h.line.pub.Tracks())[videoTrack].FrameDuration(); (d - h.every).Abs() < h.every/50 {
 		h.every = d
@@ -59,7 +65,7 @@ func (h *hold) keep(now time.Time) {
 func (h *hold) picture(now time.Time) {
 	p := &h.line.pictures
 	at := p.last + h.every
-	if h.skips {
+	if h.skips && at-h.key < joinEvery {
 		err := h.line.repeat(h.every, now)
 		if err == nil {
 			return
@@ -72,5 +78,7 @@ func (h *hold) picture(now time.Time) {
 	key.Data, _ = opens(&(*h.line.pub.Tracks())[videoTrack], key.Data)
 	h.line.see(key.Data)
 	h.line.write(key, at, max(at+key.PTS-key.DTS, p.shown+tick))
-	h.every = repeatEvery
+	if h.key = at; !h.skips {
+		h.every = repeatEvery
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"obvan/hub"
 	"obvan/media"
 	"obvan/mixer"
 )
@@ -40,5 +41,28 @@ func TestAMinuteOfHeldPictureHasAllItsPicturesThoughTimesWereInMilliseconds(t *t
 		if n < 1799 || n > 1801 {
 			t.Errorf("%d pictures in a minute", n)
 		}
+	})
+}
+
+func TestWhoJoinsALongHeldPictureSeesIt(t *testing.T) {
+	clip := film(t, "red", "s=320x180:r=30", "cabac=1:bframes=2:keyint=60")
+	inStudio(t, func(t *testing.T, s *studio) {
+		stop := make(chan struct{})
+		go clip.play(s.hub, "red", stop)
+		s.Follow("red", mixer.Instant)
+		time.Sleep(3333 * time.Millisecond)
+		close(stop)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		sub, err := s.hub.Subscribe(hub.Program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Close()
+		au, err := sub.TryNext()
+		if err != nil || !au.Video() || !au.Key {
+			t.Fatalf("the first unit is %+v, %v", au, err)
+		}
+		check(t, s.written(0))
 	})
 }

@@ -157,7 +157,7 @@ func show(t *testing.T, clips map[string]clip) []unit {
 			continue
 		}
 		close(stops[name])
-		time.Sleep(3 * time.Second)
+		time.Sleep(9 * time.Second) // two key frames of the held picture
 		synctest.Wait()
 		if st := s.State(); st.Rung != program.RungHeld {
 			t.Fatalf("state = %+v", st)

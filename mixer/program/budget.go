@@ -59,7 +59,7 @@ func (w *wish) budgetsMs() (ms map[string]int) {
 
 // budgetOf is how long a stream may send no picture, by its rung.
 func (r *run) budgetOf(stream string) time.Duration {
-	if stream == r.wish.target || r.air != nil && r.air.name == stream && r.air.rung == RungMixer {
+	if stream == r.wish.target || stream == r.shown {
 		stream = RungMixer
 	}
 	if own := r.wish.budgets[stream]; own > 0 {

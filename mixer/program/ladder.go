@@ -6,7 +6,8 @@ import (
 )
 
 // ladder is the streams that may be on air, best first. What the mixer had on air
-// stays there while its successor is not ready.
+// stays there while its successor is not ready, and comes back there when it falls
+// meanwhile.
 func (r *run) ladder() []string {
 	w := &r.wish
 	var names []string
@@ -17,8 +18,8 @@ func (r *run) ladder() []string {
 	}
 	addMixer := func() {
 		add(w.target)
-		if r.air != nil && r.air.rung == RungMixer && w.target != "" {
-			add(r.air.name)
+		if w.target != "" {
+			add(r.shown)
 		}
 	}
 	switch pinned := w.pinned(); pinned {

@@ -189,3 +189,20 @@ func TestASlowSourceIsNoDeadSource(t *testing.T) {
 		s.expect("", program.RungHeld, "slides is gone")
 	})
 }
+
+func TestWhatWasOnAirComesBackAlsoWhileItsSuccessorIsWaitedFor(t *testing.T) {
+	inStudio(t, func(t *testing.T, s *studio) {
+		off := s.roll(cam1)
+		time.Sleep(time.Second)
+		s.Follow("nobody", mixer.Instant)
+		s.expect("cam1", program.RungMixer, "nobody is not there")
+		off()
+		s.expect("", program.RungHeld, "nobody is not there")
+		cam1.on(t, s.hub)
+		time.Sleep(50 * time.Millisecond)
+		s.expect("cam1", program.RungMixer, "nobody is not there")
+		if st := s.State(); st.Pending != "nobody" {
+			t.Fatalf("state = %+v", st)
+		}
+	})
+}

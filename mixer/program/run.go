@@ -26,7 +26,8 @@ type run struct {
 	hold    hold
 
 	wish  wish
-	fresh bool // the last Follow has not been on air yet
+	fresh bool   // the last Follow has not been on air yet
+	shown string // what the mixer had on air last: its target, or what was there before that came
 	air   *source
 	next  *source
 	ward
@@ -99,7 +100,7 @@ func (r *run) listen() {
 	if r.fresh { // a newer Follow replaces one that still waits
 		r.drop()
 	} else {
-		r.air.rung = RungMixer
+		r.air.rung, r.shown = RungMixer, r.air.name
 	}
 }
 
@@ -177,6 +178,9 @@ func (r *run) gather() {
 	if s.name == r.wish.target {
 		r.fresh = false
 	}
+	if s.rung == RungMixer {
+		r.shown = s.name
+	}
 	r.splices++
 	r.log.Info("program source", "feed", s.name, "rung", s.rung)
 }
@@ -200,7 +204,7 @@ func (r *run) open(name string) {
 		return
 	}
 	r.next.rung = RungBackup
-	if name == r.wish.target {
+	if name == r.wish.target || name == r.shown {
 		r.next.rung = RungMixer
 	}
 }

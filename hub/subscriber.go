@@ -22,6 +22,7 @@ type Subscriber struct {
 	closed  bool
 	delay   time.Duration // how far it stays behind
 	sift    func(*media.AccessUnit) bool
+	sifts   func() bool // whether sift leaves out anything now; nil is always
 }
 
 func newSubscriber(st *stream) *Subscriber {
@@ -166,7 +167,13 @@ func (s *Subscriber) Rest(until time.Time) {
 
 // Sift has the reader pass over the units that keep does not want. It must leave out
 // pictures so that the others can be decoded.
-func (s *Subscriber) Sift(keep func(au *media.AccessUnit) bool) { s.sift = keep }
+func (s *Subscriber) Sift(keep func(au *media.AccessUnit) bool) { s.SiftWhile(nil, keep) }
+
+// SiftWhile is Sift for a reader that gets all units as long as on says no: it need not
+// read them itself then.
+func (s *Subscriber) SiftWhile(on func() bool, keep func(au *media.AccessUnit) bool) {
+	s.sifts, s.sift = on, keep
+}
 
 // Tracks is the stream's newest generation, which may be ahead of the units still
 // to be read; nil until the publisher knows it.
@@ -185,7 +192,8 @@ func (s *Subscriber) Place() uint64 { return s.cursor }
 // At reports whether the reader is at place and would get all units from there on: it
 // waits for no key frame, does not stay behind and sifts nothing.
 func (s *Subscriber) At(place uint64) bool {
-	return s.cursor == place && !s.needKey && s.delay == 0 && s.sift == nil
+	sifts := s.sift != nil && (s.sifts == nil || s.sifts())
+	return s.cursor == place && !s.needKey && s.delay == 0 && !sifts
 }
 
 // Pass goes on at place, for a reader that got from another what lies before it.

@@ -201,7 +201,8 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	if k.past.began.IsZero() {
 		k.past.began = time.Now()
 	}
-	sub.Sift(k.limit.sieve(link).keeps)
+	sieve := k.limit.sieve(link)
+	sub.SiftWhile(sieve.works, sieve.keeps)
 	err = k.relay.outputs[u.Scheme](within, u, sub, link)
 	if Abandoned(within) {
 		err = context.Cause(within)

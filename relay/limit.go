@@ -44,6 +44,10 @@ func (l *limit) sieve(link *Link) *sieve {
 	return &sieve{limit: l, link: link, shed: Shed{Limit: limitOver}}
 }
 
+// works reports whether it may leave something out. Without a limit a destination goes
+// along with the others, and costs next to nothing.
+func (s *sieve) works() bool { return s.kbps.Load() > 0 || s.shed.broken }
+
 // keeps says whether to send a unit.
 func (s *sieve) keeps(au *media.AccessUnit) bool {
 	age, speed := time.Duration(0), float64(s.kbps.Load()*125)

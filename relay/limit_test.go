@@ -78,3 +78,31 @@ func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
 		}
 	})
 }
+
+func TestADestinationWithoutALimitMayGoAlongWithTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var along atomic.Bool
+		b := startOn(t, func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+			link.Live()
+			for {
+				if _, err := sub.Next(ctx); err != nil {
+					return nil
+				}
+				along.Store(sub.At(sub.Place()))
+			}
+		})
+		d := relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://h/app"}
+		b.put(d, "")
+		b.onAir()
+		_ = b.Start("a")
+		synctest.Wait()
+		for _, limit := range []int{0, 1000, 0} {
+			d.MaxKbps = limit
+			b.put(d, "")
+			b.program.Write(media.AccessUnit{Key: true, Data: []byte{1}})
+			if synctest.Wait(); along.Load() != (limit == 0) {
+				t.Errorf("with a limit of %d kbit/s it goes along: %v", limit, along.Load())
+			}
+		}
+	})
+}

@@ -152,7 +152,8 @@ func (d *Desk) Update(ctx context.Context, it Item) error {
 		it.AutoOutMs = autoOut(it.AutoOutMs)
 		*old = it.clone()
 		if shown = d.onAir != nil && d.onAir.ID == it.ID; shown {
-			d.onAir.Item, d.onAir.Confirmed = it.clone(), false
+			d.onAir.Item, d.onAir.Confirmed, d.onAir.OutAt = it.clone(), false, nil
+			d.onAir.leave()
 		}
 		return nil
 	})
@@ -285,11 +286,15 @@ func (d *Desk) failed(err error, before *OnAir) {
 }
 
 // Out takes the lower third off. ErrNothing.
-func (d *Desk) Out(ctx context.Context) error {
+func (d *Desk) Out(ctx context.Context) error { return d.out(ctx, nil) }
+
+// out takes the lower third off; one whose time is up only if it is still the one on
+// air: its successor may have been taken while the renderer was busy.
+func (d *Desk) out(ctx context.Context, only *OnAir) error {
 	d.air.Lock()
 	defer d.air.Unlock()
 	err := d.edit(func() error {
-		if d.onAir == nil {
+		if d.onAir == nil || only != nil && d.onAir != only {
 			return ErrNothing
 		}
 		d.onAir = nil

@@ -135,6 +135,24 @@ func TestItLeavesByItselfWhenItsTimeIsUp(t *testing.T) {
 	})
 }
 
+func TestOneOnAirThatIsToldToStayStays(t *testing.T) {
+	d := newDesk(t, &screen{}, graphics.Item{ID: "a", Text: map[string]string{"name": "Ada"}, AutoOutMs: 5000})
+	if err := d.Take(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	since := d.State().OnAir.Since
+	for ms, want := range map[int]time.Duration{0: 0, 9000: 9 * time.Second} {
+		it := person("a", "Ada")
+		it.AutoOutMs = ms
+		if err := d.Update(t.Context(), it); err != nil {
+			t.Fatal(err)
+		}
+		if on := d.State().OnAir; want == 0 && on.OutAt != nil || want > 0 && (on.OutAt == nil || on.OutAt.Sub(since) != want) {
+			t.Errorf("told %d ms, it leaves at %v", ms, on.OutAt)
+		}
+	}
+}
+
 func TestARendererThatComesBackGetsWhatIsOnAirAgain(t *testing.T) {
 	s := &screen{}
 	d := newDesk(t, s, person("a", "Ada"))
@@ -322,5 +340,33 @@ func TestAnImportIsTakenWholeOrNotAtAll(t *testing.T) {
 	}
 	if err := d.Import(many[:3]); err != nil || len(d.State().Items) != 4 || d.State().Items[1].ID == d.State().Items[2].ID {
 		t.Fatalf("%v, %+v", err, d.State().Items)
+	}
+}
+
+func TestOneWhoseTimeIsUpDoesNotTakeItsSuccessorAlong(t *testing.T) {
+	for range 20 { // chance decides what of two things at once is seen first
+		synctest.Test(t, func(t *testing.T) {
+			s := &screen{}
+			it := person("a", "Ada")
+			it.AutoOutMs = 5000
+			d := newDesk(t, s, it, person("b", "Bea"))
+			if err := d.Take(t.Context(), "a"); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done, busy := make(chan error), make(chan struct{})
+			go func() { done <- d.Run(ctx, func(graphics.State) { <-busy }) }()
+			time.Sleep(5 * time.Second) // its time is up, and Run has not seen it yet
+			if err := d.Take(ctx, "b"); err != nil {
+				t.Fatal(err)
+			}
+			close(busy)
+			synctest.Wait()
+			if on := d.State().OnAir; on == nil || on.ID != "b" || !s.shown {
+				t.Fatalf("on air = %+v, shown %v", on, s.shown)
+			}
+			cancel()
+			<-done
+		})
 	}
 }

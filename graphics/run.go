@@ -15,8 +15,9 @@ func (d *Desk) Run(ctx context.Context, changed func(State)) error {
 		next := d.changed
 		var due <-chan time.Time
 		var timer *time.Timer
-		if d.onAir != nil && d.onAir.OutAt != nil {
-			timer = time.NewTimer(time.Until(*d.onAir.OutAt))
+		on := d.onAir
+		if on != nil && on.OutAt != nil {
+			timer = time.NewTimer(time.Until(*on.OutAt))
 			due = timer.C
 		}
 		d.mu.Unlock()
@@ -24,7 +25,7 @@ func (d *Desk) Run(ctx context.Context, changed func(State)) error {
 		select {
 		case <-next:
 		case <-due:
-			d.Out(ctx) // a renderer that can't is in State.Problem
+			d.out(ctx, on) // a renderer that can't is in State.Problem
 		case <-ctx.Done():
 		}
 		if timer != nil {

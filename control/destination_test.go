@@ -1,6 +1,8 @@
 package control
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -37,5 +39,24 @@ func TestWhatIsWrongWithADestinationIsSaidInPlainWords(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v", args, err)
 		}
+	}
+}
+
+func TestADestinationThatIsNotRestoredCanBeRemoved(t *testing.T) {
+	h := open(t)
+	h.do(t, "destination.add", `{"id":"yt","name":"YouTube","url":"rtmp://a.example/live2","key":"yt-key-1234"}`)
+	// A file of secrets that was lost, and a studio that starts with the rest.
+	if err := os.Remove(filepath.Join(h.dir, "secrets.json")); err != nil {
+		t.Fatal(err)
+	}
+	again := build(t, h.dir, newDesk(), Options{Token: adminToken}, quiet())
+	again.start(t)
+	if st := again.now(); len(st.Destinations) != 1 || st.Destinations[0].Reason == "" {
+		t.Fatalf("destinations = %+v", st.Destinations)
+	}
+	again.do(t, "destination.stop", `{"id":"yt"}`)
+	again.do(t, "destination.remove", `{"id":"yt"}`)
+	if st := again.now(); len(st.Destinations) != 0 {
+		t.Fatalf("destinations = %+v", st.Destinations)
 	}
 }

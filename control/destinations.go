@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -171,7 +172,7 @@ func (s *Studio) removeDestination(ctx context.Context, id string) error {
 	return s.withDestination(ctx, id, "removed", func(k *kept, sec *secrets, i int) error {
 		k.Destinations = slices.Delete(k.Destinations, i, i+1)
 		delete(sec.Destinations, id)
-		return s.rooms.Relay.Remove(id)
+		return gone(s.rooms.Relay.Remove(id))
 	})
 }
 
@@ -185,8 +186,16 @@ func (s *Studio) startDestination(ctx context.Context, id string) error {
 func (s *Studio) stopDestination(ctx context.Context, id string) error {
 	return s.withDestination(ctx, id, "stopped", func(k *kept, _ *secrets, i int) error {
 		k.Destinations[i].Started = false
-		return s.rooms.Relay.Stop(id)
+		return gone(s.rooms.Relay.Stop(id))
 	})
+}
+
+// gone lets what the relay never took be stopped and removed: it is in the book.
+func gone(err error) error {
+	if errors.Is(err, relay.ErrUnknown) {
+		return nil
+	}
+	return err
 }
 
 func (s *Studio) retryDestination(ctx context.Context, id string) error {

@@ -153,7 +153,9 @@ func (s *Studio) removeFeed(ctx context.Context, id string) error {
 		}
 		name = k.Feeds[i].Name
 		k.Feeds = slices.Delete(k.Feeds, i, i+1)
-		k.Backups = slices.DeleteFunc(k.Backups, func(b string) bool { return b == id })
+		if slices.Contains(k.Backups, id) {
+			s.keepBackups(k, slices.DeleteFunc(k.Backups, func(b string) bool { return b == id }))
+		}
 		delete(sec.Feeds, id)
 		s.rooms.Pulls.Remove(id)
 		s.tellFeeds(k)

@@ -23,3 +23,20 @@ func TestWhatTheLadderWasToldOutlivesARestart(t *testing.T) {
 		t.Errorf("%v", asked)
 	}
 }
+
+func TestACameraThatIsRemovedIsNoBackupAnyMore(t *testing.T) {
+	h := open(t)
+	h.do(t, "feed.add", `{"id":"cam1","name":"Camera 1"}`)
+	h.do(t, "feed.add", `{"id":"cam2","name":"Camera 2"}`)
+	h.do(t, "program.backups", `{"feeds":["cam1","cam2"]}`)
+	h.do(t, "program.budget", `{"rung":"cam1","ms":2000}`)
+	h.do(t, "feed.remove", `{"id":"cam1"}`)
+	if !slices.Equal(h.desk.backups, []string{"cam2"}) {
+		t.Errorf("the program's backups are %v", h.desk.backups)
+	}
+	again := build(t, h.dir, newDesk(), Options{Token: adminToken}, quiet())
+	again.start(t)
+	if asked := again.desk.list(); slices.Contains(asked, "budget cam1 2s") {
+		t.Errorf("the program was asked %v", asked)
+	}
+}

@@ -94,16 +94,21 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 		}
 	}
 	if err := s.edit(ctx, func(k *kept, _ *secrets) error {
-		k.Backups = slices.Clone(feeds)
-		k.Budgets = maps.Clone(k.Budgets)
-		maps.DeleteFunc(k.Budgets, func(rung string, _ int) bool { return rung != program.RungMixer && !slices.Contains(feeds, rung) })
-		s.rooms.Program.SetBackups(k.Backups)
+		s.keepBackups(k, slices.Clone(feeds))
 		return nil
 	}); err != nil {
 		return err
 	}
 	s.did(ctx, "set the program's backups to %s", or(strings.Join(feeds, ", "), "none"))
 	return nil
+}
+
+// keepBackups hands the program its backups; the budget of one that is none any more is
+// forgotten.
+func (s *Studio) keepBackups(k *kept, feeds []string) {
+	k.Backups, k.Budgets = feeds, maps.Clone(k.Budgets)
+	maps.DeleteFunc(k.Budgets, func(rung string, _ int) bool { return rung != program.RungMixer && !slices.Contains(feeds, rung) })
+	s.rooms.Program.SetBackups(feeds)
 }
 
 func (s *Studio) setFalls(ctx context.Context, on []program.Ill) error {

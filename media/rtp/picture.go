@@ -1,14 +1,9 @@
 package rtp
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
-	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpav1"
-	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
-	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph265"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
@@ -29,48 +24,6 @@ type frame struct {
 type input interface {
 	frames(pkt *pion.Packet) ([]frame, error)
 	current() (track media.Track, depth int, known bool)
-}
-
-// assembler gathers the packets of a picture around one of the library's
-// decoders. What the decoder lacks is here: a bound on packets, and a new start
-// after a lost packet, or it would stay one picture late.
-type assembler struct {
-	renew  func() (func(*pion.Packet) ([][]byte, error), error)
-	decode func(*pion.Packet) ([][]byte, error)
-	held   int    // packets in the decoder
-	ts     uint32 // of the picture in the decoder
-	next   uint16 // sequence number to come
-}
-
-func (a *assembler) picture(pkt *pion.Packet) (parts [][]byte, ts uint32, err error) {
-	if a.decode == nil || a.held >= maxPackets || (a.held > 0 && pkt.SequenceNumber != a.next) {
-		tooMany := a.held >= maxPackets
-		if a.decode, err = a.renew(); err != nil {
-			return nil, 0, err
-		}
-		a.held = 0
-		if tooMany {
-			return nil, 0, errPackets
-		}
-	}
-	a.next = pkt.SequenceNumber + 1
-	if a.held == 0 {
-		a.ts = pkt.Timestamp
-	}
-	a.held++
-	parts, err = a.decode(pkt)
-	switch {
-	case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded), errors.Is(err, rtpav1.ErrMorePacketsNeeded),
-		errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtph265.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtpav1.ErrNonStartingPacketAndNoPrevious):
-		return nil, 0, nil
-	case err != nil:
-		return nil, 0, err
-	}
-	a.held, ts = 0, a.ts
-	if ts != pkt.Timestamp { // a sender without markers: the packet belongs to the next picture
-		a.held, a.ts = 1, pkt.Timestamp
-	}
-	return parts, ts, nil
 }
 
 // avcc is NAL units behind 4-byte lengths; nil when there is none.
@@ -97,7 +50,8 @@ type h264Input struct {
 
 func newH264(f *format.H264) *h264Input {
 	in := &h264Input{}
-	in.renew = func() (func(*pion.Packet) ([][]byte, error), error) {
+	in.slice = slice264
+	in.renew = func() (decoder, error) {
 		d, err := f.CreateDecoder()
 		if err != nil {
 			return nil, err
@@ -113,11 +67,12 @@ func newH264(f *format.H264) *h264Input {
 func (in *h264Input) current() (media.Track, int, bool) { return in.track, in.depth, in.known }
 
 func (in *h264Input) frames(pkt *pion.Packet) ([]frame, error) {
-	nalus, ts, err := in.picture(pkt)
-	if err != nil || nalus == nil {
-		return nil, err
-	}
-	f := frame{ts: ts, disposable: true}
+	return in.each(pkt, in.frame)
+}
+
+func (in *h264Input) frame(p gathered) frame {
+	nalus := p.parts
+	f := frame{ts: p.ts, disposable: true}
 	var sps []byte
 	var pps [][]byte
 	coded := false
@@ -150,7 +105,7 @@ func (in *h264Input) frames(pkt *pion.Packet) ([]frame, error) {
 		f.data = avcc(nalus)
 	}
 	f.disposable = f.disposable && coded && !f.key
-	return []frame{f}, nil
+	return f
 }
 
 type h265Input struct {
@@ -160,7 +115,8 @@ type h265Input struct {
 
 func newH265(f *format.H265) *h265Input {
 	in := &h265Input{}
-	in.renew = func() (func(*pion.Packet) ([][]byte, error), error) {
+	in.slice = slice265
+	in.renew = func() (decoder, error) {
 		d, err := f.CreateDecoder()
 		if err != nil {
 			return nil, err
@@ -176,11 +132,12 @@ func newH265(f *format.H265) *h265Input {
 func (in *h265Input) current() (media.Track, int, bool) { return in.track, in.depth, in.known }
 
 func (in *h265Input) frames(pkt *pion.Packet) ([]frame, error) {
-	nalus, ts, err := in.picture(pkt)
-	if err != nil || nalus == nil {
-		return nil, err
-	}
-	f := frame{ts: ts, disposable: true}
+	return in.each(pkt, in.frame)
+}
+
+func (in *h265Input) frame(p gathered) frame {
+	nalus := p.parts
+	f := frame{ts: p.ts, disposable: true}
 	var vps, sps, pps []byte
 	coded := false
 	nalus = slices.DeleteFunc(nalus, func(n []byte) bool {
@@ -213,7 +170,7 @@ func (in *h265Input) frames(pkt *pion.Packet) ([]frame, error) {
 		f.data = avcc(nalus)
 	}
 	f.disposable = f.disposable && coded && !f.key
-	return []frame{f}, nil
+	return f
 }
 
 type av1Input struct {
@@ -224,7 +181,7 @@ type av1Input struct {
 
 func newAV1(f *format.AV1) *av1Input {
 	in := &av1Input{}
-	in.renew = func() (func(*pion.Packet) ([][]byte, error), error) {
+	in.renew = func() (decoder, error) {
 		d, err := f.CreateDecoder()
 		if err != nil {
 			return nil, err
@@ -239,11 +196,12 @@ func (in *av1Input) current() (media.Track, int, bool) {
 }
 
 func (in *av1Input) frames(pkt *pion.Packet) ([]frame, error) {
-	obus, ts, err := in.picture(pkt)
-	if err != nil || obus == nil {
-		return nil, err
-	}
-	f := frame{ts: ts}
+	return in.each(pkt, in.frame)
+}
+
+func (in *av1Input) frame(p gathered) frame {
+	obus := p.parts
+	f := frame{ts: p.ts}
 	obus = slices.DeleteFunc(obus, func(o []byte) bool { return len(o) == 0 || av1.OBUType(o[0]>>3&15) == av1.OBUTypeTemporalDelimiter })
 	for _, o := range obus {
 		if av1.OBUType(o[0]>>3&15) == av1.OBUTypeSequenceHeader {
@@ -251,10 +209,8 @@ func (in *av1Input) frames(pkt *pion.Packet) ([]frame, error) {
 			f.config = in.setSequence(o) || f.config
 		}
 	}
-	if f.data, err = av1.Bitstream(obus).Marshal(); err != nil {
-		return nil, fmt.Errorf("AV1: %w", err)
-	}
-	return []frame{f}, nil
+	f.data, _ = av1.Bitstream(obus).Marshal() // nothing, when they can't be
+	return f
 }
 
 func (in *av1Input) setSequence(obu []byte) bool {

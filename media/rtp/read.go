@@ -114,11 +114,11 @@ func (r *Reader) Packet(i int, pkt *pion.Packet, now time.Time) error {
 		r.align()
 	}
 	frames, err := r.inputs[i].frames(pkt)
-	if err != nil {
-		return fmt.Errorf("RTP payload: %w", err)
-	}
 	for _, f := range frames {
 		r.write(i, f, now)
+	}
+	if err != nil {
+		return fmt.Errorf("RTP payload: %w", err)
 	}
 	return nil
 }

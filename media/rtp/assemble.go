@@ -1,0 +1,174 @@
+package rtp
+
+import (
+	"errors"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpav1"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph265"
+	pion "github.com/pion/rtp"
+)
+
+// decoder is one of the library's.
+type decoder func(*pion.Packet) ([][]byte, error)
+
+// gathered is the parts of a picture: NAL units, or OBUs.
+type gathered struct {
+	ts    uint32 // RTP timestamp
+	parts [][]byte
+}
+
+// assembler gathers the packets of a picture. One of the library's decoders takes the
+// packets apart. It would gather pictures as well, but takes none of more than some
+// dozen slices, which encoders make that cut them to the size of a packet, and stays one
+// picture late after a lost packet.
+type assembler struct {
+	renew  func() (decoder, error)
+	decode decoder
+	slice  func(part []byte) (coded, first bool) // what a NAL unit is to its picture; nil when that can't be told
+	at     picturing
+	marked uint32 // timestamp of the last picture that ended with a marker
+	byTime bool   // the sender puts markers on slices
+	next   uint16 // sequence number to come
+	begun  bool
+}
+
+// picturing is the picture at hand.
+type picturing struct {
+	gathered
+	packets  int
+	size     int
+	headless bool // packets before it are missing, maybe its own
+	broken   bool // some of its own are
+}
+
+// each is the frames that are made of the pictures a packet completes.
+func (a *assembler) each(pkt *pion.Packet, of func(gathered) frame) (frames []frame, err error) {
+	whole, err := a.pictures(pkt)
+	for _, p := range whole {
+		frames = append(frames, of(p))
+	}
+	return frames, err
+}
+
+// pictures takes a packet and returns what is complete with it: two at most, when a
+// sender's markers come and go.
+func (a *assembler) pictures(pkt *pion.Packet) (whole []gathered, err error) {
+	if !a.begun {
+		a.begun, a.next, a.marked = true, pkt.SequenceNumber, pkt.Timestamp-1
+	}
+	lost := pkt.SequenceNumber != a.next
+	a.next = pkt.SequenceNumber + 1
+	switch p := &a.at; {
+	case p.packets == 0:
+		a.start(pkt, lost)
+	case pkt.Timestamp != p.ts: // some cameras set no markers
+		if !lost {
+			whole = a.take(whole)
+		}
+		a.start(pkt, lost)
+	case lost:
+		a.spoil()
+	}
+	if len(pkt.Payload) == 0 {
+		return whole, nil // to keep a path open, or to fill one
+	}
+	if err := a.add(pkt); err != nil {
+		return whole, err
+	}
+	if pkt.Marker && !a.byTime {
+		whole = a.take(whole)
+		a.at.packets, a.marked = 0, pkt.Timestamp
+	}
+	return whole, nil
+}
+
+// start begins a picture with pkt.
+func (a *assembler) start(pkt *pion.Packet, lost bool) {
+	if lost {
+		a.decode = nil // it may hold part of what is missing
+	}
+	a.at = picturing{gathered: gathered{ts: pkt.Timestamp}, headless: lost}
+}
+
+// add takes a packet apart. After an error the rest of its picture is left out.
+func (a *assembler) add(pkt *pion.Packet) (err error) {
+	p := &a.at
+	if p.packets++; p.broken {
+		return nil
+	}
+	defer func() {
+		if err != nil {
+			a.spoil()
+		}
+	}()
+	if p.packets > maxPackets {
+		return errPackets
+	}
+	if a.decode == nil {
+		if a.decode, err = a.renew(); err != nil {
+			return err
+		}
+	}
+	alone := *pkt
+	alone.Marker = true // hand out what is in it
+	parts, err := a.decode(&alone)
+	switch {
+	case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded), errors.Is(err, rtpav1.ErrMorePacketsNeeded):
+		return nil
+	case errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtph265.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtpav1.ErrNonStartingPacketAndNoPrevious):
+		a.spoil()
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, part := range parts {
+		p.size += len(part)
+	}
+	if p.parts = append(p.parts, parts...); p.size > maxPicture || len(p.parts) > maxParts {
+		return errPackets
+	}
+	if a.slice != nil && !a.byTime && p.ts == a.marked && !p.headless {
+		a.byTime = a.goesOn()
+	}
+	return nil
+}
+
+// spoil gives the picture at hand up, and what the decoder may hold of it.
+func (a *assembler) spoil() { a.decode, a.at.parts, a.at.broken = nil, nil, true }
+
+// goesOn says whether the parts at hand belong to a picture that was taken for complete.
+func (a *assembler) goesOn() bool {
+	for _, part := range a.at.parts {
+		if coded, first := a.slice(part); coded {
+			return !first
+		}
+	}
+	return false
+}
+
+// take adds the picture at hand to whole, when nothing of it is missing.
+func (a *assembler) take(whole []gathered) []gathered {
+	p := &a.at
+	if p.broken || len(p.parts) == 0 || p.headless && a.slice != nil && a.goesOn() {
+		return whole
+	}
+	return append(whole, p.gathered)
+}
+
+// slice264 looks at a NAL unit for first_mb_in_slice, which is 0 in a single bit (H.264,
+// 7.3.3).
+func slice264(nal []byte) (coded, first bool) {
+	if len(nal) < 2 || nal[0]&0x1f == 0 || nal[0]&0x1f > 5 {
+		return false, false
+	}
+	return true, nal[1]&0x80 != 0
+}
+
+// slice265 looks for first_slice_segment_in_pic_flag (H.265, 7.3.6.1).
+func slice265(nal []byte) (coded, first bool) {
+	if len(nal) < 3 || nal[0]>>1&0x3f > 31 {
+		return false, false
+	}
+	return true, nal[2]&0x80 != 0
+}

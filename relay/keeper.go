@@ -74,6 +74,9 @@ type record struct {
 	began    time.Time // the first attempt
 	lastLive time.Time // zero when it never was
 	liveAt   string    // the host where
+	lost     time.Time // when a session was lost that a far end had agreed to, and may not know of it
+
+	coded *media.Tracks // how the program is that the last attempt came to
 }
 
 func newRecord() record { return record{backoff: retry.Backoff{Min: firstRetry, Max: lastRetry}} }
@@ -203,7 +206,11 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	}
 	sieve := k.limit.sieve(link)
 	sub.SiftWhile(sieve.works, sieve.keeps)
+	k.past.coded = sub.Tracks()
 	err = k.relay.outputs[u.Scheme](within, u, sub, link)
+	if sieve.coded != nil {
+		k.past.coded = sieve.coded
+	}
 	if Abandoned(within) {
 		err = context.Cause(within)
 	}
@@ -290,6 +297,9 @@ func (k *keeper) count(what class, link *Link, now time.Time) {
 			k.past.failures = 0
 		}
 	}
+	if (what == network || what == stalled) && !link.acceptedAt().IsZero() {
+		k.past.lost = now
+	}
 	k.past.failures++
 	if what == hungUp {
 		k.past.closes++
@@ -307,9 +317,13 @@ func (k *keeper) count(what class, link *Link, now time.Time) {
 
 // givesUp reports whether a failure is final. It is not while the far end may
 // still take an old session of ours for alive: one of this run that was live, or,
-// when it says that somebody is publishing already, one of a process before us.
+// when it says that somebody is publishing already, any of this run, or one of a
+// process before us.
 func (k *keeper) givesUp(what class, now time.Time) bool {
 	since := k.past.lastLive
+	if what == busy && k.past.lost.After(since) {
+		since = k.past.lost
+	}
 	if what == busy && since.IsZero() {
 		since = k.past.began
 	}
@@ -370,23 +384,5 @@ func (k *keeper) pause(ctx context.Context, sentence string) {
 	case <-timer.C:
 	case <-k.again:
 	case <-ctx.Done():
-	}
-}
-
-// waitForChange waits until the program is coded in another way than now.
-func (k *keeper) waitForChange(ctx context.Context) {
-	coded := func() *media.Tracks { st, _ := k.relay.hub.Stream(hub.Program); return st.Tracks }
-	for refusedOf := coded(); ; {
-		changed := k.relay.hub.Changed()
-		if now := coded(); now != nil && now != refusedOf {
-			return
-		}
-		select {
-		case <-changed:
-		case <-k.again:
-			return
-		case <-ctx.Done():
-			return
-		}
 	}
 }

@@ -38,6 +38,8 @@ type sieve struct {
 	shed Shed
 	owed float64       // bytes that such a far end would not have yet
 	at   time.Duration // decode time of the newest unit
+
+	coded *media.Tracks // of the unit that was read last
 }
 
 func (l *limit) sieve(link *Link) *sieve {
@@ -50,6 +52,7 @@ func (s *sieve) works() bool { return s.kbps.Load() > 0 || s.shed.broken }
 
 // keeps says whether to send a unit.
 func (s *sieve) keeps(au *media.AccessUnit) bool {
+	s.coded = au.Tracks
 	age, speed := time.Duration(0), float64(s.kbps.Load()*125)
 	since := max(0, au.DTS-s.at)
 	s.at += since

@@ -67,3 +67,33 @@ func H264ParameterSets(config []byte) (sps, pps [][]byte, err error) {
 	}
 	return sps, pps, err
 }
+
+// H264RecoveryPoint says whether a supplemental NAL unit has message 6 (H.264, D.1.7):
+// decoding can start here, in an open GOP or an intra refresh, though there is no IDR
+// picture.
+func H264RecoveryPoint(nal []byte) bool {
+	if len(nal) < 2 {
+		return false
+	}
+	sei := h264.EmulationPreventionRemove(nal[1:min(len(nal), maxSEI)])
+	for len(sei) > 2 {
+		kind, size := 0, 0
+		for _, v := range []*int{&kind, &size} {
+			for len(sei) > 0 && sei[0] == 255 {
+				*v, sei = *v+255, sei[1:]
+			}
+			if len(sei) == 0 {
+				return false
+			}
+			*v, sei = *v+int(sei[0]), sei[1:]
+		}
+		if kind == 6 {
+			return true
+		}
+		sei = sei[min(size, len(sei)):]
+	}
+	return false
+}
+
+// maxSEI is how far into it a recovery point is looked for.
+const maxSEI = 2 << 10

@@ -46,3 +46,24 @@ func FuzzH264ParameterSets(f *testing.F) {
 		}
 	})
 }
+
+func TestARecoveryPointIsFoundAmongOtherMessages(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		nal  []byte
+		want bool
+	}{
+		{"alone", []byte{6, 6, 1, 0xc4, 0x80}, true},
+		{"behind picture timing", []byte{6, 1, 1, 0x12, 6, 1, 0xc4, 0x80}, true},
+		{"behind bytes that need an escape", []byte{6, 1, 4, 0, 0, 3, 0, 7, 6, 1, 0xc4, 0x80}, true},
+		{"picture timing", []byte{6, 1, 1, 0x12, 0x80}, false},
+		{"cut short", []byte{6, 255, 255}, false},
+		{"nothing", []byte{6}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := media.H264RecoveryPoint(tc.nal); got != tc.want {
+				t.Fatal(got)
+			}
+		})
+	}
+}

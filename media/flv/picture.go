@@ -162,7 +162,7 @@ func (w *walk) keep(nal []byte) bool {
 		return false
 	case nal264SEI:
 		// An open GOP starts with a recovery point; the sender calls it a key frame.
-		w.key = w.key || w.marked && recoveryPoint(nal[1:])
+		w.key = w.key || w.marked && media.H264RecoveryPoint(nal)
 	case 1, 2, 3, 4, nal264IDR:
 		w.coded = true
 		w.key = w.key || t == nal264IDR
@@ -190,25 +190,4 @@ func (w *walk) keep265(nal []byte) bool {
 		w.reference = w.reference || t >= 16 || t&1 == 1 || layer != w.sets.layers-1
 	}
 	return true
-}
-
-// recoveryPoint looks for SEI message 6 (H.264, D.1.7).
-func recoveryPoint(sei []byte) bool {
-	for len(sei) > 2 {
-		kind, size := 0, 0
-		for _, v := range []*int{&kind, &size} {
-			for len(sei) > 0 && sei[0] == 255 {
-				*v, sei = *v+255, sei[1:]
-			}
-			if len(sei) == 0 {
-				return false
-			}
-			*v, sei = *v+int(sei[0]), sei[1:]
-		}
-		if kind == 6 {
-			return true
-		}
-		sei = sei[min(size, len(sei)):]
-	}
-	return false
 }

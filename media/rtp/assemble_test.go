@@ -123,3 +123,16 @@ func TestAnEmptyPacketCostsNoPicture(t *testing.T) {
 		t.Fatalf("%d units", len(s.units))
 	}
 }
+
+func TestARecoveryPointIsAKeyPicture(t *testing.T) {
+	f := h264Format()
+	r, s := reader(t, session(f))
+	var seq uint16
+	timing, recovery := []byte{6, 1, 1, 0x12, 0x80}, []byte{6, 1, 1, 0x12, 6, 1, 0xc4, 0x80}
+	feed(t, r, 0, 0, packets(t, f, 0, &seq, recovery, nalu(0x41, 100))...) // an open GOP, or an intra refresh
+	feed(t, r, 0, 0, packets(t, f, 3600, &seq, timing, nalu(0x41, 100))...)
+	feed(t, r, 0, 0, packets(t, f, 7200, &seq, recovery, nalu(0x01, 100))...)
+	if len(s.units) != 3 || !s.units[0].Key || s.units[1].Key || !s.units[2].Key || s.units[2].Disposable {
+		t.Fatalf("%+v", s.units)
+	}
+}

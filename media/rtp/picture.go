@@ -95,6 +95,8 @@ func (in *h264Input) frame(p gathered) frame {
 			coded = true
 			f.key = f.key || kind == h264.NALUTypeIDR
 			f.disposable = f.disposable && n[0]&0x60 == 0
+		case h264.NALUTypeSEI:
+			f.key = f.key || media.H264RecoveryPoint(n)
 		}
 		return false
 	})

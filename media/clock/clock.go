@@ -89,10 +89,11 @@ type jump struct {
 // with the least delay. It forgets slowly, because the two clocks do not run at
 // the same speed.
 type line struct {
-	set  bool
-	lead time.Duration // stream time minus time since zero
-	at   time.Time
-	zero time.Time
+	set    bool
+	lead   time.Duration // stream time minus time since zero
+	newest time.Duration // stream time
+	at     time.Time
+	zero   time.Time
 }
 
 // Reset is told of each new generation of tracks. The timeline goes on.
@@ -192,7 +193,8 @@ func (r *Repairer) place(index int, in time.Duration, arrived time.Time) {
 }
 
 // start places a track's first unit: at its own time when that is plausible
-// against what else arrived, else at the time of its arrival.
+// against what else arrived, else at the time of its arrival. A unit that is late may
+// have its time for all that: key frames take seconds on a narrow way.
 func (r *Repairer) start(t *track, in time.Duration, arrived time.Time) {
 	t.shift = r.jump.shift
 	if !r.line.set {
@@ -200,7 +202,9 @@ func (r *Repairer) start(t *track, in time.Duration, arrived time.Time) {
 		r.jump.shift = t.shift
 		return
 	}
-	if ahead := r.line.ahead(in+t.shift, arrived); ahead.Abs() > jumpAfter {
+	ahead := r.line.ahead(in+t.shift, arrived)
+	heldUp := ahead < 0 && (in+t.shift-r.line.newest).Abs() <= jumpAfter
+	if ahead.Abs() > jumpAfter && !heldUp {
 		r.Counts.Jumps.Add(1)
 		t.shift -= ahead
 	}
@@ -213,7 +217,7 @@ func (l *line) ahead(out time.Duration, arrived time.Time) time.Duration {
 
 func (l *line) see(out time.Duration, arrived time.Time) {
 	if !l.set {
-		*l = line{set: true, lead: out, at: arrived, zero: arrived}
+		*l = line{set: true, lead: out, newest: out, at: arrived, zero: arrived}
 		return
 	}
 	if since := arrived.Sub(l.at); since > 0 {
@@ -221,4 +225,5 @@ func (l *line) see(out time.Duration, arrived time.Time) {
 		l.at = arrived
 	}
 	l.lead = max(l.lead, out-arrived.Sub(l.zero))
+	l.newest = max(l.newest, out)
 }

@@ -177,6 +177,31 @@ func TestABurstAtTheStartIsNoJump(t *testing.T) {
 	}
 }
 
+func TestAFirstPictureThatTakesLongOnItsWayStaysWithTheSound(t *testing.T) {
+	for name, tracks := range map[string][2]int{"sound first": {audio, video}, "picture first": {video, audio}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRepairer()
+			fix(r, unit{tracks[0], 0, 80 * time.Millisecond, 0})
+			late := 5 * second // the key frame is large, and the way narrow
+			second := fix(r, unit{tracks[1], late, 0, 0})
+			if second.DTS != 0 {
+				t.Fatalf("it is put at %v", second.DTS)
+			}
+			for i := range 50 {
+				at := 100*time.Millisecond + time.Duration(i)*frame
+				for _, track := range tracks {
+					if au := fix(r, unit{track, late, at, 0}); au.DTS != at {
+						t.Fatalf("track %d: %v is put at %v", track, at, au.DTS)
+					}
+				}
+			}
+			if n := r.Counts.Jumps.Load(); n != 0 {
+				t.Fatalf("%d jumps", n)
+			}
+		})
+	}
+}
+
 func TestAPauseWithAJumpIsKept(t *testing.T) {
 	r := newRepairer()
 	for i := range 25 {

@@ -43,14 +43,12 @@ type caller struct {
 func dial(ctx context.Context, to target, link *relay.Link) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "udp", to.addr)
+	k, first, err := reach(ctx, to)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	k := &caller{udp: raw.(*net.UDPConn), to: to, began: time.Now()}
-	stop := context.AfterFunc(ctx, func() { _ = k.udp.SetDeadline(time.Now()) })
-	c, err := k.call(ctx, link)
+	stop := context.AfterFunc(ctx, k.interrupt)
+	c, err := k.conclude(ctx, first, link)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -61,7 +59,18 @@ func dial(ctx context.Context, to target, link *relay.Link) (*conn, error) {
 	return c, nil
 }
 
-func (k *caller) call(ctx context.Context, link *relay.Link) (*conn, error) {
+// interrupt fails what waits for an answer.
+func (k *caller) interrupt() { _ = k.udp.SetDeadline(time.Now()) }
+
+// call opens a socket and asks for the listener behind an address.
+func call(ctx context.Context, to target, addr string) (k *caller, first handshake, err error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, "udp", addr)
+	if err != nil {
+		return nil, first, err
+	}
+	k = &caller{udp: raw.(*net.UDPConn), to: to, began: time.Now()}
+	defer context.AfterFunc(ctx, k.interrupt)()
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // it never fails (crypto/rand)
 	k.hs = handshake{
@@ -71,11 +80,16 @@ func (k *caller) call(ctx context.Context, link *relay.Link) (*conn, error) {
 	k.hs.peer = address(k.udp.RemoteAddr())
 	_ = k.udp.SetWriteBuffer(sendBuffer)
 	asked := time.Now()
-	first, err := k.ask(ctx, k.hs.append(k.head()), hsInduction)
-	if err != nil {
-		return nil, err
+	if first, err = k.ask(ctx, k.hs.append(k.head()), hsInduction); err != nil {
+		_ = k.udp.Close()
+		return nil, first, err
 	}
 	k.to.over(time.Since(asked)) // longer than it is if a question was lost: that does no harm
+	return k, first, nil
+}
+
+// conclude agrees on the rest with a listener that has answered.
+func (k *caller) conclude(ctx context.Context, first handshake, link *relay.Link) (*conn, error) {
 	if first.version != 5 || first.extension != hsMagic {
 		return nil, relay.Say(relay.ErrRefused, "the server speaks an SRT from before 2018: it needs version 1.3 or newer")
 	}

@@ -1,0 +1,77 @@
+package srt
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"time"
+)
+
+// tryNext is how long one of a host's addresses has before the next is tried, too.
+const tryNext = 300 * time.Millisecond
+
+// reached is a listener that answered, or why none did.
+type reached struct {
+	k     *caller
+	first handshake
+	err   error
+}
+
+// reach looks a host up and asks at its addresses, one after the other, until one
+// answers (RFC 8305). Over UDP nothing else tells that a network has no IPv6 although
+// this machine has, or that the server only listens on IPv4. To be asked costs a
+// listener nothing before it is told the conclusion.
+func reach(ctx context.Context, to target) (*caller, handshake, error) {
+	host, port, err := net.SplitHostPort(to.addr)
+	if err != nil {
+		return nil, handshake{}, err
+	}
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return nil, handshake{}, err
+	}
+	for i := range addrs {
+		addrs[i] = net.JoinHostPort(addrs[i], port)
+	}
+	return race(ctx, to, addrs)
+}
+
+// race is reach at addresses.
+func race(ctx context.Context, to target, addrs []string) (*caller, handshake, error) {
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	answers := make(chan reached, len(addrs))
+	next := time.NewTimer(0)
+	defer next.Stop()
+	var why error
+	for open := 0; open > 0 || len(addrs) > 0; {
+		select {
+		case <-next.C:
+			if len(addrs) == 0 {
+				continue
+			}
+			addr := addrs[0]
+			addrs, open = addrs[1:], open+1
+			go func() {
+				k, first, err := call(ctx, to, addr)
+				answers <- reached{k, first, err}
+			}()
+			next.Reset(tryNext)
+		case a := <-answers:
+			open--
+			if a.err != nil {
+				why = cmp.Or(why, a.err)
+				next.Reset(0)
+				continue
+			}
+			done()
+			for range open { // they end at once
+				if late := <-answers; late.k != nil {
+					_ = late.k.udp.Close()
+				}
+			}
+			return a.k, a.first, nil
+		}
+	}
+	return nil, handshake{}, why
+}

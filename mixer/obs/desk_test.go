@@ -220,3 +220,25 @@ func TestAnOBSThatWasClosedIsLeftAsItComesBack(t *testing.T) {
 		t.Errorf("state = %+v", s)
 	}
 }
+
+func TestOBSThatDiesAgainWhileItIsBroughtBackIsBroughtBackAllTheSame(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1", "cam2")
+	srv.Service("rtmp://127.0.0.1:1935/mixer")
+	d := sit(t, srv, true)
+	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	d.await("on air", func(s *mixer.State) bool {
+		return s.Program == "cam2" && output(s, "stream").State == "on" && s.Health != nil
+	})
+	srv.Crash()
+	d.await("away", func(s *mixer.State) bool { return !s.Connected })
+	srv.Up()
+	d.await("back", func(s *mixer.State) bool { return s.Connected && s.Program == "cam2" })
+	srv.Crash() // before its stream is on
+	d.await("away again", func(s *mixer.State) bool { return !s.Connected })
+	srv.Up()
+	d.await("as it was", func(s *mixer.State) bool {
+		return s.Connected && s.Program == "cam2" && output(s, "stream").State == "on"
+	})
+}

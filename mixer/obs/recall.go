@@ -20,7 +20,12 @@ type memory struct {
 	rendered float64 // pictures since OBS' start; 0 for no memory
 	mixer.State
 	streaming bool
+	tries     int // of bringing OBS back to it that were cut short
 }
+
+// mostTries is how often an OBS that dies while it is brought back is brought back again:
+// what it was doing may be what it dies of.
+const mostTries = 3
 
 func (m *Mixer) remember(s *session) {
 	if !s.synced {
@@ -28,6 +33,11 @@ func (m *Mixer) remember(s *session) {
 	}
 	if s.mir.Leaving() { // whoever closed OBS meant to
 		m.past = memory{}
+		return
+	}
+	if s.owed.rendered > 0 && s.owed.tries < mostTries { // what it does now is not yet what it did
+		m.past = s.owed
+		m.past.tries++
 		return
 	}
 	state := s.mir.State()
@@ -43,32 +53,39 @@ func (s *session) recall(ctx context.Context) {
 	if past.rendered == 0 {
 		return
 	}
-	s.m.past = memory{}
+	s.m.past, s.owed = memory{}, past
 	s.helpers.Go(func() {
-		var stats general.GetStatsResponse
-		if err := s.conn.Call(ctx, &general.GetStatsParams{}, &stats); err != nil || stats.RenderTotalFrames >= past.rendered {
-			return
-		}
-		s.m.log.Warn("OBS restarted: bringing it back to where it was", "program", past.Program, "streaming", past.streaming)
-		if s.m.board.awaitOnline(ctx) != nil {
-			return
-		}
-		for _, p := range s.m.steps(ctx, s.conn, &past) {
-			if err := s.conn.Call(ctx, p, nil); err != nil && ctx.Err() == nil {
-				s.m.log.Warn("OBS could not be brought back in full", "err", err)
-			}
-		}
-		if past.Graphic != nil && past.Graphic.Shown {
-			if err := s.m.ShowGraphic(ctx, past.Graphic.Text); err != nil && ctx.Err() == nil {
-				s.m.log.Warn("the lower third could not be brought back", "err", err)
-			}
-		}
-		if past.streaming && s.m.sendsToUs(ctx, s.conn) {
-			if err := s.m.start(ctx, mirror.Stream, afterRestart); err != nil && ctx.Err() == nil {
-				s.m.log.Warn("OBS' stream could not be started again", "err", err)
-			}
+		s.bringBack(ctx, &past)
+		if s.conn.Err() == nil {
+			s.owed = memory{}
 		}
 	})
+}
+
+func (s *session) bringBack(ctx context.Context, past *memory) {
+	var stats general.GetStatsResponse
+	if err := s.conn.Call(ctx, &general.GetStatsParams{}, &stats); err != nil || stats.RenderTotalFrames >= past.rendered {
+		return
+	}
+	s.m.log.Warn("OBS restarted: bringing it back to where it was", "program", past.Program, "streaming", past.streaming)
+	if s.m.board.awaitOnline(ctx) != nil {
+		return
+	}
+	for _, p := range s.m.steps(ctx, s.conn, past) {
+		if err := s.conn.Call(ctx, p, nil); err != nil && ctx.Err() == nil {
+			s.m.log.Warn("OBS could not be brought back in full", "err", err)
+		}
+	}
+	if past.Graphic != nil && past.Graphic.Shown {
+		if err := s.m.ShowGraphic(ctx, past.Graphic.Text); err != nil && ctx.Err() == nil {
+			s.m.log.Warn("the lower third could not be brought back", "err", err)
+		}
+	}
+	if past.streaming && s.m.sendsToUs(ctx, s.conn) {
+		if err := s.m.start(ctx, mirror.Stream, afterRestart); err != nil && ctx.Err() == nil {
+			s.m.log.Warn("OBS' stream could not be started again", "err", err)
+		}
+	}
 }
 
 func (m *Mixer) steps(ctx context.Context, conn *wire.Conn, past *memory) []wire.Params {

@@ -41,11 +41,11 @@ type session struct {
 
 	began  time.Time
 	starts starts
-	synced bool // the first full answer came
+	synced bool   // the first full answer came
+	owed   memory // what OBS is being brought back to; the helper's that does it, and read after that
 
 	asking   asking
-	polling  bool
-	polled   chan mirror.Patch
+	polls    polls
 	helpers  sync.WaitGroup
 	lastSent time.Time
 	sent     view
@@ -58,6 +58,12 @@ type asking struct {
 	answers chan answer
 }
 
+// polls is what no event says and is asked now and then, one thing at a time.
+type polls struct {
+	on      bool
+	answers chan mirror.Patch
+}
+
 type answer struct {
 	patch mirror.Patch
 	part  mirror.Part
@@ -68,7 +74,7 @@ type answer struct {
 func (m *Mixer) session(ctx context.Context, conn *wire.Conn) error {
 	s := &session{
 		m: m, conn: conn, began: time.Now(), mir: mirror.New(m.feedOf),
-		asking: asking{answers: make(chan answer, 1)}, polled: make(chan mirror.Patch, 1),
+		asking: asking{answers: make(chan answer, 1)}, polls: polls{answers: make(chan mirror.Patch, 1)},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s.helpers.Go(func() { m.ears.pump(ctx, conn) })
@@ -122,8 +128,8 @@ func (s *session) follow(ctx context.Context) error {
 		case p := <-s.m.doubts:
 			s.mir.Suspect(p)
 			ask.Reset(gather)
-		case p := <-s.polled:
-			s.polling = false
+		case p := <-s.polls.answers:
+			s.polls.on = false
 			if p != nil {
 				p(s.mir)
 			}
@@ -214,14 +220,14 @@ func (s *session) answered(ctx context.Context, a answer) {
 
 // poll asks for something that no event says, one at a time.
 func (s *session) poll(ctx context.Context, fetch mirror.Fetch) bool {
-	if s.polling || !s.synced {
+	if s.polls.on || !s.synced {
 		return false
 	}
-	s.polling = true
+	s.polls.on = true
 	s.helpers.Go(func() {
 		patch, _ := fetch(ctx, s.conn) // what is not answered now is asked again soon
 		select {
-		case s.polled <- patch:
+		case s.polls.answers <- patch:
 		case <-ctx.Done():
 		}
 	})

@@ -18,13 +18,13 @@ const limitOver = 2 * time.Second
 // limit is how much a destination is sent at most. It is in front of the outputs, so
 // that it is one for all of them.
 type limit struct {
-	kbps atomic.Int64 // 0 is none; it may change while it is at work
-	left atomic.Int64 // when a picture was left out last, UnixNano
+	kbps atomic.Int64              // 0 is none; it may change while it is at work
+	left atomic.Pointer[time.Time] // when a picture was left out last
 }
 
 // says is one sentence while pictures are left out, "" else.
 func (l *limit) says(who string, now time.Time, programKbps int) string {
-	if now.UnixNano()-l.left.Load() > int64(rateOver) {
+	if at := l.left.Load(); at == nil || now.Sub(*at) > rateOver {
 		return ""
 	}
 	return fmt.Sprintf("%s may have %.1f of the program's %.1f Mbit/s: pictures are left out; raise its limit, or lower the program's bitrate", who, float64(l.kbps.Load())/1000, float64(programKbps)/1000)
@@ -64,7 +64,8 @@ func (s *sieve) keeps(au *media.AccessUnit) bool {
 	if !s.shed.Keeps(au, age) {
 		if au.Video() {
 			s.link.Dropped.Add(1)
-			s.left.Store(time.Now().UnixNano())
+			now := time.Now()
+			s.left.Store(&now)
 		}
 		return false
 	}

@@ -25,7 +25,7 @@ type Link struct {
 
 // standing is how far the far end has come.
 type standing struct {
-	accepted atomic.Int64 // UnixNano
+	accepted atomic.Pointer[time.Time]
 	live     atomic.Bool
 	onLive   func()
 }
@@ -36,7 +36,10 @@ func NewLink(onLive func()) *Link { return &Link{standing: standing{onLive: onLi
 
 // Accepted is called by the output once the far end agreed to take the stream. It
 // is not proof: some servers agree first and look at the key afterwards.
-func (l *Link) Accepted() { l.accepted.CompareAndSwap(0, time.Now().UnixNano()) }
+func (l *Link) Accepted() {
+	now := time.Now()
+	l.accepted.CompareAndSwap(nil, &now)
+}
 
 // Live is called by the output once the far end accepted the stream and proved it.
 func (l *Link) Live() {
@@ -78,8 +81,8 @@ func (l *Link) Measure() {
 
 // acceptedAt is when the far end agreed, zero when it did not.
 func (l *Link) acceptedAt() time.Time {
-	if n := l.accepted.Load(); n != 0 {
-		return time.Unix(0, n)
+	if at := l.accepted.Load(); at != nil {
+		return *at
 	}
 	return time.Time{}
 }

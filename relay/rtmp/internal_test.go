@@ -122,8 +122,8 @@ func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAcknowledgements(t *testin
 }
 
 func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAnswers(t *testing.T) {
-	var p pings
 	now := time.Unix(1000, 0)
+	p := pings{zero: now}
 	const rtt = 20 * time.Millisecond
 	is := func(want time.Duration) {
 		t.Helper()

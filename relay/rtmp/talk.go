@@ -54,7 +54,7 @@ type session struct {
 }
 
 func newSession(l *line, to target, link *relay.Link) *session {
-	return &session{line: l, to: to, link: link}
+	return &session{line: l, to: to, link: link, pings: pings{zero: time.Now()}}
 }
 
 // answers is what the server is owed. The listener notes it, the sender sends it.
@@ -184,7 +184,7 @@ func (s *session) read() (*chunks.Message, error) {
 		return nil, err
 	}
 	now := time.Now()
-	s.pings.heard.Store(now.UnixNano())
+	s.pings.hears(now)
 	if seq, due := s.r.AckDue(); due {
 		s.due.note(func(a *answers) { a.ack, a.acks = seq, true })
 	}

@@ -41,7 +41,7 @@ func NewReader(desc *description.Session, sink Sink) (*Reader, error) {
 	for _, want := range []func(format.Format) input{picture, sound} {
 		if f, in, ok := find(desc, want); ok {
 			r.formats, r.inputs = append(r.formats, f), append(r.inputs, in)
-			r.times = append(r.times, timeline{rate: int64(f.Format.ClockRate())})
+			r.times = append(r.times, timeline{rate: clockRate(f.Format)})
 		}
 	}
 	if len(r.inputs) == 0 {

@@ -15,6 +15,7 @@ import (
 type aacInput struct {
 	decoder  *rtpmpeg4audio.Decoder
 	track    media.Track
+	step     uint32 // a frame on the RTP clock
 	held     int
 	newStart func() (*rtpmpeg4audio.Decoder, error)
 }
@@ -30,8 +31,19 @@ func newAAC(f *format.MPEG4Audio) (*aacInput, error) {
 	}
 	in := &aacInput{newStart: f.CreateDecoder}
 	in.track = media.Track{Codec: media.AAC, Config: config, SampleRate: f.Config.SampleRate, Channels: channels(f.Config.ChannelConfig)}
+	in.step = uint32(int64(in.track.SamplesPerFrame()) * clockRate(f) / int64(f.Config.SampleRate))
 	in.decoder, err = f.CreateDecoder()
 	return in, err
+}
+
+// clockRate is how fast a format's timestamps count. For HE-AAC that says so they count
+// the samples that are heard, as the description has it (RFC 3640, 3.2.1), not those
+// that are coded.
+func clockRate(f format.Format) int64 {
+	if aac, ok := f.(*format.MPEG4Audio); ok && aac.Config.ExtensionSampleRate > 0 {
+		return int64(aac.Config.ExtensionSampleRate)
+	}
+	return int64(f.ClockRate())
 }
 
 // channels is how many a channel configuration has (ISO/IEC 14496-3, table 1.19);
@@ -65,7 +77,7 @@ func (in *aacInput) frames(pkt *pion.Packet) (frames []frame, err error) {
 		return nil, err
 	}
 	for i, u := range units {
-		frames = append(frames, frame{ts: pkt.Timestamp + uint32(i*in.track.SamplesPerFrame()), data: append([]byte(nil), u...), key: true})
+		frames = append(frames, frame{ts: pkt.Timestamp + uint32(i)*in.step, data: append([]byte(nil), u...), key: true})
 	}
 	return frames, nil
 }

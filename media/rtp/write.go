@@ -114,7 +114,7 @@ func (p *Packetiser) Format() format.Format { return p.format }
 
 // Timestamp is the RTP timestamp of a stream's time.
 func (p *Packetiser) Timestamp(au *media.AccessUnit) uint32 {
-	return p.first + uint32(ticks(au.PTS, int64(p.format.ClockRate())))
+	return p.first + uint32(ticks(au.PTS, clockRate(p.format)))
 }
 
 // Packets is au's packets. Before a key frame they carry the parameter sets,

@@ -134,10 +134,11 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 			Addr: m.addr, Password: password, Subscriptions: m.subscriptions(), Want: mirror.Wants,
 		})
 		if err == nil {
-			told = ""
-			backoff.Reset()
-			m.log.Info("OBS is connected", "websocket", conn.Version())
-			err = m.session(ctx, conn)
+			var synced bool
+			if synced, err = m.session(ctx, conn); synced { // one that only lets us in is still away
+				told = ""
+				backoff.Reset()
+			}
 		}
 		if ctx.Err() != nil {
 			break

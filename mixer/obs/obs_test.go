@@ -193,6 +193,23 @@ func TestAWrongPasswordIsSaidOnceAndNotHammered(t *testing.T) {
 	d.await("connected", func(s *mixer.State) bool { return s.Connected })
 }
 
+func TestAnOBSThatOnlyLetsUsInIsAwayAndSaidToBeOnce(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1")
+	srv.Slow(time.Minute)
+	d := sit(t, srv, false)
+	for n := 1; ; n++ {
+		testkit.Eventually(t, 15*time.Second, func() bool { return srv.Asked("GetVersion") >= n }, "question %d", n)
+		if n == 4 {
+			break
+		}
+		srv.Drop()
+	}
+	if away, connected := d.logged("OBS is away"), d.logged("OBS is connected"); away != 1 || connected != 0 {
+		t.Errorf("it is said to be away %d times and connected %d times", away, connected)
+	}
+}
+
 func TestTheVersionIsThatOfOBSAndStaysWhileItIsAway(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := sit(t, srv, true)

@@ -70,24 +70,25 @@ type answer struct {
 	err   error
 }
 
-// session follows OBS until the connection ends, and closes it.
-func (m *Mixer) session(ctx context.Context, conn *wire.Conn) error {
+// session follows OBS until the connection ends, and closes it. It reports whether OBS
+// told all about itself.
+func (m *Mixer) session(ctx context.Context, conn *wire.Conn) (synced bool, err error) {
 	s := &session{
 		m: m, conn: conn, began: time.Now(), mir: mirror.New(m.feedOf),
 		asking: asking{answers: make(chan answer, 1)}, polls: polls{answers: make(chan mirror.Patch, 1)},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s.helpers.Go(func() { m.ears.pump(ctx, conn) })
-	err := s.follow(ctx)
+	err = s.follow(ctx)
 	cancel()
 	conn.Close()
 	s.helpers.Wait()
 	s.hear(conn.Events()) // its last word may be why it left, and come together with the end
 	m.remember(s)
 	if s.mir.Leaving() {
-		return errLeft
+		err = errLeft
 	}
-	return err
+	return s.synced, err
 }
 
 func (s *session) follow(ctx context.Context) error {
@@ -214,6 +215,7 @@ func (s *session) answered(ctx context.Context, a answer) {
 	}
 	if !s.synced && a.part == mirror.All {
 		s.synced = true
+		s.m.log.Info("OBS is connected", "websocket", s.conn.Version())
 		s.recall(ctx)
 	}
 }

@@ -136,3 +136,23 @@ func TestARecoveryPointIsAKeyPicture(t *testing.T) {
 		t.Fatalf("%+v", s.units)
 	}
 }
+
+// layered265 is a parameter set with the level of a temporal layer in it.
+func layered265() []byte {
+	set := append([]byte{0x42, 0x01, 0x03}, sps265[3:18]...) // one more layer; general profile and level, escapes among them
+	return append(set, 0x40, 0x01, 0x5a, 0xa0, 0x0a, 0x08, 0x0b, 0x9f, 0x79, 0x65, 0x65, 0x92, 0x4c, 0xaf)
+}
+
+func TestASetThatOnlyDecodersCanReadIsTaken(t *testing.T) {
+	f := &format.H265{PayloadTyp: 96}
+	r, s := reader(t, session(f))
+	var seq uint16
+	feed(t, r, 0, 0, packets(t, f, 0, &seq, vps265, layered265(), pps265, nalu(19<<1, 400))...)
+	if len(s.units) != 1 || !bytes.Contains(s.generations[0][0].Config, layered265()) {
+		t.Fatalf("%d units", len(s.units))
+	}
+	feed(t, r, 0, 0, packets(t, f, 3600, &seq, []byte{0x42, 0x01, 0x03}, nalu(1<<1, 400))...)
+	if len(s.units) != 2 || len(s.generations) != 1 {
+		t.Fatal("a set of nothing was taken")
+	}
+}

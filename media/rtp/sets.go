@@ -116,9 +116,15 @@ func (c *coding) setH265(vps, sps, pps []byte) bool {
 	}
 	var s h265.SPS
 	if s.Unmarshal(next.sps) != nil {
+		// The library knows neither levels of temporal layers nor long-term references in
+		// it; decoders do.
+		s.ChromaFormatIdc = max(s.ChromaFormatIdc, 1)
+	}
+	plain := h264.EmulationPreventionRemove(next.sps) // the rule is the same in both codecs
+	if len(plain) < minSPS265 {
 		return false
 	}
-	next.track = media.Track{Codec: media.H265, Config: hvcC(&s, next.vps, next.sps, next.pps[0]), Width: s.Width(), Height: s.Height()}
+	next.track = media.Track{Codec: media.H265, Config: hvcC(&s, plain, next.vps, next.sps, next.pps[0]), Width: s.Width(), Height: s.Height()}
 	if s.VUI != nil && s.VUI.TimingInfo != nil {
 		next.track.FrameRate = s.FPS()
 	}
@@ -137,11 +143,13 @@ func pick(set, old []byte) []byte {
 	return bytes.Clone(set)
 }
 
+// minSPS265 is where the profile, tier and level of an SPS end.
+const minSPS265 = 15
+
 // hvcC is the HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of one
-// set of each kind.
-func hvcC(s *h265.SPS, vps, sps, pps []byte) []byte {
-	plain := h264.EmulationPreventionRemove(sps) // the rule is the same in both codecs
-	c := append([]byte{1}, plain[3:15]...)       // profile, tier and level stand there as they do here
+// set of each kind. plain is the SPS without escapes.
+func hvcC(s *h265.SPS, plain, vps, sps, pps []byte) []byte {
+	c := append([]byte{1}, plain[3:minSPS265]...) // profile, tier and level stand there as they do here
 	nested := byte(0)
 	if s.TemporalIDNestingFlag {
 		nested = 1

@@ -118,6 +118,30 @@ func TestTheClockComesOftenAndBeforeTheTimesItServes(t *testing.T) {
 	}
 }
 
+func TestSoundAheadOfThePicturesDoesNotTurnTheClockBack(t *testing.T) {
+	tracks := &media.Tracks{avc(t), aac}
+	w, err := mpegts.NewWriter(tracks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := mpegtstest.New()
+	const ahead = 120 * time.Millisecond // three pictures wait for the order they are shown in
+	for n, heard := 0, time.Duration(0); n < 100; n++ {
+		at := time.Duration(n) * 40 * time.Millisecond
+		write(t, w, r, unit(tracks, 0, at, n%25 == 0, 500), time.Second)
+		for ; heard < at+40*time.Millisecond+ahead; heard += 21333 * time.Microsecond {
+			if heard >= ahead {
+				write(t, w, r, unit(tracks, 1, heard, true, 200), time.Second)
+			}
+		}
+	}
+	for i := 1; i < len(r.Clocks); i++ {
+		if step := r.Clocks[i] - r.Clocks[i-1]; step < 0 || step > 100*time.Millisecond {
+			t.Fatalf("the clock goes from %v to %v", r.Clocks[i-1], r.Clocks[i])
+		}
+	}
+}
+
 func TestTimesWrapAfterADayAndGoOn(t *testing.T) {
 	tracks := &media.Tracks{avc(t)}
 	w, err := mpegts.NewWriter(tracks)

@@ -31,6 +31,8 @@ type newest struct {
 	begun   bool
 	told    time.Duration // of the tables
 	clocked time.Duration // of the programme clock reference
+	heard   time.Duration // of the sound, beside pictures
+	ahead   time.Duration // how far that was ahead of the last picture
 }
 
 // NewWriter makes a writer of tracks. ErrNotCarried, media.ErrConfig.
@@ -107,11 +109,17 @@ func (w *Writer) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]
 	}
 	var first adaptation
 	if e.pid == w.clockPID {
-		first = adaptation{clock: true, at: dts - lead, random: au.Key}
-		w.clocked = dts
-	} else if dts-w.clocked >= pcrEvery { // slow pictures must not slow the clock
-		w.clocked = dts
-		b = w.clockOnly(b, dts-lead)
+		w.clocked, w.ahead = max(dts, w.clocked), max(w.heard-dts, 0)
+		first = adaptation{clock: true, at: w.clocked - lead, random: au.Key}
+	} else {
+		if w.heard == 0 {
+			w.ahead = max(dts-w.clocked, 0)
+		}
+		w.heard = dts
+		if at := dts - w.ahead; at-w.clocked >= pcrEvery { // slow pictures must not slow the clock
+			w.clocked = at
+			b = w.clockOnly(b, at-lead)
+		}
 	}
 	if err := w.pes(au, e, pts, dts); err != nil {
 		return b, err

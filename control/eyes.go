@@ -33,13 +33,13 @@ type eyes struct {
 	seen  map[string]*sight    // by stream
 	shown map[string]Feed      // as last looked at, by feed
 	order []string             // of the feeds, as they came
-	told  map[string]FeedState // what the event log said last, by feed
+	told  map[string]*feedNews // what the event log said last, by feed
 
 	flight preflight // of the one whose turn it is
 }
 
 func newEyes(rooms Rooms) *eyes {
-	return &eyes{rooms: rooms, poked: make(chan struct{}, 1), seen: map[string]*sight{}, shown: map[string]Feed{}, told: map[string]FeedState{}}
+	return &eyes{rooms: rooms, poked: make(chan struct{}, 1), seen: map[string]*sight{}, shown: map[string]Feed{}, told: map[string]*feedNews{}}
 }
 
 // poke asks for another look soon; it never blocks.
@@ -82,14 +82,14 @@ func (e *eyes) look(now time.Time, sample bool, added []Feed, onAir map[string]L
 	for i := range feeds {
 		f := &feeds[i]
 		e.fill(f, now, live)
-		if n := newsOf(f); n.Text != "" && e.told[f.ID] != f.State {
-			e.told[f.ID] = f.State
-			news = append(news, n)
+		if e.told[f.ID] == nil {
+			e.told[f.ID] = &feedNews{}
 		}
+		news = append(news, e.told[f.ID].of(f, now)...)
 		shown[f.ID] = *f
 	}
 	e.shown = shown
-	maps.DeleteFunc(e.told, func(id string, _ FeedState) bool { _, ok := shown[id]; return !ok })
+	maps.DeleteFunc(e.told, func(id string, _ *feedNews) bool { _, ok := shown[id]; return !ok })
 	return feeds, e.program(live), news
 }
 
@@ -259,20 +259,4 @@ func notes(f *Feed, st hub.Stats, now time.Time) []string {
 		all = append(all, fmt.Sprintf("no key frame for %d s: cuts wait; set the key frame interval to 2 s", int(waiting.Seconds())/10*10))
 	}
 	return all
-}
-
-// newsOf is what the event log tells of a feed in its state. Waiting and connecting
-// are no news.
-func newsOf(f *Feed) LogEntry {
-	switch f.State {
-	case FeedLive:
-		return LogEntry{Level: Info, Text: fmt.Sprintf("%s is live, by %s.", f.Name, f.Proto)}
-	case FeedLost:
-		return LogEntry{Level: Warn, Text: f.Name + " is lost."}
-	case FeedStalled:
-		return LogEntry{Level: Warn, Text: fmt.Sprintf("%s sends nothing: %s", f.Name, stop(f.Problem))}
-	case FeedRetrying:
-		return LogEntry{Level: Warn, Text: fmt.Sprintf("%s is not reached: %s", f.Name, stop(or(f.Problem, "it will be tried again")))}
-	}
-	return LogEntry{}
 }

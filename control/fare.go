@@ -15,14 +15,41 @@ const (
 	steadyFor = time.Minute
 )
 
+// fickle is how often something broke lately.
+type fickle struct {
+	lost int
+	last time.Time // that it was lost
+}
+
+func (f *fickle) unsteady() bool { return f.lost >= oftenLost }
+
+// broke counts a loss, with those shortly before it. It reports whether there is to be
+// said more of them.
+func (f *fickle) broke(now time.Time) (say bool) {
+	if now.Sub(f.last) >= steadyFor {
+		f.lost = 0
+	}
+	f.lost, f.last = f.lost+1, now
+	return f.lost <= oftenLost
+}
+
+// recovered reports whether what is well now was unsteady before and is so no more.
+func (f *fickle) recovered(now time.Time) bool {
+	if !f.unsteady() || now.Sub(f.last) < steadyFor {
+		return false
+	}
+	f.lost = 0
+	return true
+}
+
+// comesAndGoes is what is said of something that broke once too often.
+const comesAndGoes = "%s comes and goes. That is not said here any more until it is steady for a minute; its light tells."
+
 // fare is what the log said last of a destination, and how often it broke.
 type fare struct {
 	state relay.State
-	lost  int
-	last  time.Time // that it was lost
+	fickle
 }
-
-func (f *fare) unsteady() bool { return f.lost >= oftenLost }
 
 // relayNews is what changed at the destinations. Connecting is no news, and neither
 // is retrying again. t.mu is held.
@@ -48,8 +75,8 @@ func (f *fare) news(st *relay.Status, now time.Time) (news []LogEntry) {
 		news = append(news, LogEntry{Level: level, Text: fmt.Sprintf(format, args...)})
 	}
 	was := f.state
-	if st.State == relay.Live && f.unsteady() && now.Sub(f.last) >= steadyFor {
-		f.lost, f.state = 0, relay.Live
+	if st.State == relay.Live && f.recovered(now) {
+		f.state = relay.Live
 		say(Info, "%s is live, and steady again.", st.Name)
 		return news
 	}
@@ -63,12 +90,12 @@ func (f *fare) news(st *relay.Status, now time.Time) (news []LogEntry) {
 			say(Info, "%s is live.", st.Name)
 		}
 	case relay.Retrying:
-		if f.broke(now); f.lost > oftenLost {
+		if !f.broke(now) {
 			return nil
 		}
 		say(Warn, "%s", about(st.Name, or(st.Reason, "it is not reached and will be tried again")))
 		if f.unsteady() {
-			say(Warn, "%s comes and goes. That is not said here any more until it is steady for a minute; its light tells.", st.Name)
+			say(Warn, comesAndGoes, st.Name)
 		}
 	case relay.Refused:
 		f.lost = 0
@@ -79,12 +106,4 @@ func (f *fare) news(st *relay.Status, now time.Time) (news []LogEntry) {
 		}
 	}
 	return news
-}
-
-// broke counts a loss, with those shortly before it.
-func (f *fare) broke(now time.Time) {
-	if now.Sub(f.last) >= steadyFor {
-		f.lost = 0
-	}
-	f.lost, f.last = f.lost+1, now
 }

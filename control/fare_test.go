@@ -61,3 +61,28 @@ func TestTheLogCallsCamerasByTheirNames(t *testing.T) {
 		}
 	}
 }
+
+func TestACameraThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
+	t0 := time.Now()
+	var told feedNews
+	var log []string
+	say := func(after time.Duration, states ...FeedState) {
+		for _, state := range states {
+			for _, n := range told.of(&Feed{Name: "Roof", Proto: "rtmp", State: state, Problem: "no picture came"}, t0.Add(after)) {
+				log = append(log, n.Text)
+			}
+		}
+	}
+	for n := range 500 {
+		say(time.Duration(n)*5*time.Second, FeedWaiting, FeedLive, FeedLive, FeedLost)
+	}
+	if len(log) != 9 || log[0] != "Roof is live, by rtmp." || log[1] != "Roof is lost." || !strings.HasPrefix(log[8], "Roof comes and goes.") {
+		t.Fatalf("log = %q", log)
+	}
+	say(2500*time.Second, FeedLive)
+	say(2560*time.Second, FeedLive, FeedLive)
+	say(2570*time.Second, FeedStalled)
+	if want := []string{"Roof is live, and steady again.", "Roof sends nothing: no picture came."}; !slices.Equal(log[9:], want) {
+		t.Fatalf("log = %q", log)
+	}
+}

@@ -183,6 +183,34 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 	}
 }
 
+func TestWhatOBSDoesNotTakeIsSaidOnce(t *testing.T) {
+	srv := obstest.Start(t, "user's own")
+	h, _ := onOBS(t, srv, t.TempDir(), Options{})
+	h.do(t, "feed.add", `{"id":"cam1","name":"Main"}`)
+	h.do(t, "obs.provision", ``)
+	srv.Refuse("CreateScene", 601) // the operator's own has this name
+	h.do(t, "feed.add", `{"id":"cam2","name":"Goal"}`)
+	refused := func(n int) {
+		t.Helper()
+		testkit.Eventually(t, 10*time.Second, func() bool { return srv.Asked("CreateScene") >= n }, "asked %d times", n)
+	}
+	asked := srv.Asked("CreateScene")
+	for n := range 3 {
+		refused(asked + n)
+		h.desks.setup.look() // as after some seconds
+	}
+	refused(asked + 3)
+	said := 0
+	for _, e := range h.now().Log {
+		if strings.Contains(e.Text, "OBS was not told") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("said %d times", said)
+	}
+}
+
 func TestWhatOBSWasToldOfIsLeftAloneAfterwards(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
 	h, _ := onOBS(t, srv, t.TempDir(), Options{})

@@ -206,6 +206,7 @@ func (s *Studio) undoProvision(ctx context.Context) error {
 func (s *Studio) runSetup(ctx context.Context) {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
+	told := ""
 	for {
 		select {
 		case <-s.desks.setup.poke:
@@ -213,10 +214,16 @@ func (s *Studio) runSetup(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := s.follow(ctx); err != nil && ctx.Err() == nil {
-			s.note(Warn, "OBS was not told of a change of the cameras: %v.", err)
-			again.Reset(setUpAgain)
+		err := s.follow(ctx)
+		if err == nil || ctx.Err() != nil {
+			told = ""
+			continue
 		}
+		if text := err.Error(); text != told { // once for each reason, not once for each attempt
+			s.note(Warn, "OBS was not told of a change of the cameras: %s.", text)
+			told = text
+		}
+		again.Reset(setUpAgain)
 	}
 }
 

@@ -23,12 +23,18 @@ const places = 1024 // a power of two, as sequence numbers wrap
 // padding leaves, so that whoever takes pictures apart sees only real losses.
 type line struct {
 	wait    time.Duration
-	places  [places]*pion.Packet
+	places  [places]place
 	started bool
 	next    uint16 // number of the packet to come out
 	highest uint16
 	out     uint16    // its number then
 	since   time.Time // of the gap at next; zero while there is none
+}
+
+// place is a packet that waits, and since when.
+type place struct {
+	*pion.Packet
+	at time.Time
 }
 
 func newLine(wait time.Duration) *line { return &line{wait: wait} }
@@ -56,26 +62,37 @@ func (l *line) push(pkt *pion.Packet, now time.Time) {
 		l.next, l.highest, l.since = seq, seq, time.Time{}
 		l.out++ // a loss to whoever reads
 	}
-	l.places[seq%places] = pkt
+	l.places[seq%places] = place{pkt, now}
 	if int16(seq-l.highest) > 0 {
 		l.highest = seq
 	}
-	if l.places[l.next%places] == nil && l.since.IsZero() {
+	if l.places[l.next%places].Packet == nil && l.since.IsZero() {
 		l.since = now
 	}
+}
+
+// gap is since when the gap at next is known, which is longer than it is at the front:
+// each of many gaps waits on its own. Zero when there is none.
+func (l *line) gap() time.Time {
+	if l.places[l.next%places].Packet != nil {
+		return time.Time{}
+	}
+	for seq := l.next; int16(l.highest-seq) >= 0; seq++ {
+		if p := &l.places[seq%places]; p.Packet != nil {
+			return p.at
+		}
+	}
+	return time.Time{}
 }
 
 // pop is the next packet in order, nil when it is still to come. lost says that some
 // before it are given up.
 func (l *line) pop(now time.Time) (pkt *pion.Packet, lost bool) {
 	for l.started {
-		if pkt = l.places[l.next%places]; pkt != nil {
-			l.places[l.next%places] = nil
+		if pkt = l.places[l.next%places].Packet; pkt != nil {
+			l.places[l.next%places] = place{}
 			l.next++
-			l.since = time.Time{}
-			if l.places[l.next%places] == nil && int16(l.highest-l.next) >= 0 {
-				l.since = now
-			}
+			l.since = l.gap()
 			if len(pkt.Payload) == 0 { // padding, to try the network
 				continue
 			}
@@ -86,7 +103,7 @@ func (l *line) pop(now time.Time) (pkt *pion.Packet, lost bool) {
 		if l.since.IsZero() || now.Sub(l.since) < l.wait {
 			return nil, lost
 		}
-		for l.places[l.next%places] == nil && int16(l.highest-l.next) > 0 {
+		for l.places[l.next%places].Packet == nil && int16(l.highest-l.next) > 0 {
 			l.next++
 		}
 		lost = true

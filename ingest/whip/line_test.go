@@ -80,6 +80,20 @@ func TestAGapIsWaitedForButNotForEver(t *testing.T) {
 	}
 }
 
+func TestManyGapsAreWaitedForAtTheSameTime(t *testing.T) {
+	d := newDesk()
+	for seq := range uint16(1000) { // two seconds of a sender that sends nothing again
+		if seq%50 != 25 {
+			d.come(seq, byte(seq))
+		}
+		d.wait(2 * time.Millisecond)
+	}
+	d.wait(pictureWait)
+	if d.lost != 20 || len(d.out) != 980 {
+		t.Fatalf("%d of 980 packets, %d losses: the others wait longer than %v", len(d.out), d.lost, pictureWait)
+	}
+}
+
 func TestPaddingIsNoLoss(t *testing.T) {
 	d := newDesk()
 	d.come(1, 1)

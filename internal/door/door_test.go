@@ -171,3 +171,28 @@ func TestUDPPortsComeInPairs(t *testing.T) {
 		t.Fatalf("%v", rtp2.LocalAddr())
 	}
 }
+
+func TestAKeyFrameThatArrivesAtOnceIsKept(t *testing.T) {
+	conn, err := door.ListenUDP("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	from, err := net.Dial("udp4", conn.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	const packets = 150 // more than a buffer of the usual size has room for
+	for range packets {
+		if _, err := from.Write(make([]byte, 1400)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for n, b := 0, make([]byte, 1500); n < packets; n++ {
+		if _, _, err := conn.ReadFrom(b); err != nil {
+			t.Fatalf("%d packets of %d: %v", n, packets, err)
+		}
+	}
+}

@@ -52,7 +52,12 @@ func udp(host string, port int) (net.PacketConn, error) {
 	if port < 0 || port > 65535 {
 		return nil, fmt.Errorf("no UDP port %d", port)
 	}
-	conn, err := net.ListenPacket(network, net.JoinHostPort(host, strconv.Itoa(port)))
+	return ListenUDP(network, net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// ListenUDP is net.ListenPacket with room for a key frame that arrives at once.
+func ListenUDP(network, address string) (net.PacketConn, error) {
+	conn, err := net.ListenPacket(network, address)
 	if err != nil {
 		return nil, err
 	}

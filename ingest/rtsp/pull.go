@@ -18,6 +18,7 @@ import (
 	pion "github.com/pion/rtp"
 
 	"obvan/ingest"
+	"obvan/internal/door"
 	"obvan/media"
 	"obvan/media/rtp"
 )
@@ -112,6 +113,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 		Scheme: p.target.Scheme, Host: p.target.Host, Transport: &transport, TLSConfig: p.tls.Clone(),
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, UserAgent: "obvan",
 		DialContext:       p.dial,
+		ListenPacket:      door.ListenUDP,
 		OnResponse:        func(*base.Response) { p.answered() },
 		OnPacketsLost:     p.missed,
 		OnDecodeError:     func(error) { p.broken.Add(1) },
@@ -225,13 +227,24 @@ func begin(reader *rtp.Reader, desc *description.Session, header base.HeaderValu
 		return // many cameras send none, or one of their own making
 	}
 	for i, f := range reader.Formats() {
-		at, err := f.Media.URL(desc.BaseURL)
 		for _, entry := range info {
-			if err == nil && at != nil && entry.Timestamp != nil && entry.URL == at.String() {
+			// 0 is what cameras write that do not know.
+			if entry.Timestamp != nil && *entry.Timestamp != 0 && names(entry.URL, f.Media, desc.BaseURL) {
 				reader.Begins(i, *entry.Timestamp)
 			}
 		}
 	}
+}
+
+// names says whether an entry is about a track. Our address of it has the password in
+// it, and maybe another port.
+func names(entry string, m *description.Media, at *base.URL) bool {
+	if m.Control != "" && entry == m.Control {
+		return true
+	}
+	ours, err := m.URL(at)
+	theirs, err2 := base.ParseURL(entry)
+	return err == nil && err2 == nil && ours != nil && ours.Path == theirs.Path && ours.RawQuery == theirs.RawQuery
 }
 
 func setupTrack(client *gortsplib.Client, desc *description.Session, m *description.Media) error {

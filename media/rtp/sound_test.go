@@ -1,11 +1,13 @@
 package rtp_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	pion "github.com/pion/rtp"
 
 	"obvan/media"
 	"obvan/media/rtp"
@@ -47,5 +49,69 @@ func TestTheClockOfHEAACIsThatOfWhatIsHeard(t *testing.T) {
 	rtpmap := p.Format().RTPMap()
 	if d := p.Timestamp(&media.AccessUnit{PTS: 2 * time.Second}) - p.Timestamp(&media.AccessUnit{PTS: time.Second}); d != 48000 || rtpmap != "mpeg4-generic/48000/2" {
 		t.Fatalf("a second is %d of %s", d, rtpmap)
+	}
+}
+
+// aacPackets is a frame in packets of so many bytes each: every one tells the size of the
+// whole (RFC 3640, 3.2.1.1).
+func aacPackets(frame []byte, ts uint32, seq *uint16, size int) (pkts []*pion.Packet) {
+	for rest := frame; len(rest) > 0; *seq++ {
+		n := min(size, len(rest))
+		payload := append([]byte{0, 16, byte(len(frame) >> 5), byte(len(frame) << 3)}, rest[:n]...)
+		rest = rest[n:]
+		pkts = append(pkts, &pion.Packet{Header: pion.Header{Version: 2, Marker: len(rest) == 0, SequenceNumber: *seq, Timestamp: ts}, Payload: payload})
+	}
+	return pkts
+}
+
+func TestFramesOfSoundAreMadeOfTheirFragments(t *testing.T) {
+	r, s := reader(t, session(aacFormat()))
+	r.Ready()
+	var seq uint16
+	feed(t, r, 0, 0, aacPackets(nalu(1, 4000), 0, &seq, 1400)...)
+	feed(t, r, 0, 0, aacPackets(nalu(2, 300), 1024, &seq, 1400)...)
+	cut := aacPackets(nalu(3, 4000), 2048, &seq, 1400)
+	feed(t, r, 0, 0, cut[0], cut[2]) // one is lost
+	feed(t, r, 0, 0, aacPackets(nalu(4, 300), 3072, &seq, 1400)...)
+	cut = aacPackets(nalu(5, 2000), 4096, &seq, 1400)
+	feed(t, r, 0, 0, cut[1])
+	feed(t, r, 0, 0, aacPackets(nalu(6, 300), 5120, &seq, 1400)...)
+	var got []byte
+	for _, au := range s.units {
+		got = append(got, au.Data[0])
+	}
+	if !bytes.Equal(got, []byte{1, 2, 4, 6}) || len(s.units[0].Data) != 4000 || s.units[2].PTS-s.units[0].PTS != 64*time.Millisecond {
+		t.Fatalf("frames %v", got)
+	}
+}
+
+func TestSoundWithoutMarkersIsHeard(t *testing.T) {
+	r, s := reader(t, session(aacFormat()))
+	r.Ready()
+	var seq uint16
+	for i := range uint32(50) {
+		pkts := aacPackets(nalu(byte(i), 300), i*1024, &seq, 1400)
+		pkts[0].Marker = false
+		feed(t, r, 0, 0, pkts...)
+	}
+	if len(s.units) != 49 || s.units[48].Data[0] != 48 || len(s.units[48].Data) != 300 {
+		t.Fatalf("%d frames", len(s.units))
+	}
+}
+
+func TestFragmentsThatAreWrittenTellTheSizeOfTheirFrame(t *testing.T) {
+	tracks := media.Tracks{{Codec: media.AAC, Config: aacConf, SampleRate: 48000, Channels: 2}}
+	p, err := rtp.NewPacketiser(&tracks[0], 97)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkts, err := p.Packets(&media.AccessUnit{Tracks: &tracks, Data: nalu(1, 4000)})
+	if err != nil || len(pkts) != 3 {
+		t.Fatalf("%d packets, %v", len(pkts), err)
+	}
+	for i, pkt := range pkts {
+		if size := int(pkt.Payload[2])<<5 | int(pkt.Payload[3])>>3; size != 4000 || pkt.Marker != (i == 2) {
+			t.Fatalf("packet %d tells %d", i, size)
+		}
 	}
 }

@@ -105,7 +105,7 @@ func (p *Packetiser) aac(track *media.Track) error {
 		PayloadType: p.payload, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3,
 		PayloadMaxSize: p.size, SSRC: &p.ssrc, InitialSequenceNumber: &p.sequence,
 	}
-	p.encode = e.Encode
+	p.encode = encodeAAC(e)
 	return e.Init()
 }
 

@@ -1,0 +1,145 @@
+package rtp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpmpeg4audio"
+	pion "github.com/pion/rtp"
+
+	"obvan/media"
+)
+
+// aacInput takes AAC in packets (RFC 3640).
+type aacInput struct {
+	decoder *rtpmpeg4audio.Decoder
+	track   media.Track
+	step    uint32 // a frame on the RTP clock
+	usual   bool   // the headers are those of everybody
+	partial
+}
+
+// partial is a frame of which there may be more to come.
+type partial struct {
+	*pion.Packet        // the first one, with what came after it; nil for none
+	size         int    // of the whole frame, as the first one tells
+	next         uint16 // sequence number
+}
+
+const (
+	// In the usual form, mode AAC-hbr, the header of a frame has 13 bits of size and 3 of
+	// index; its length in bits stands before it (RFC 3640, 3.2.1 and 3.3.6).
+	auHeader    = 16
+	auStart     = 4
+	maxAAC      = 1<<13 - 1
+	auIndexBits = 3
+)
+
+func newAAC(f *format.MPEG4Audio) (*aacInput, error) {
+	// The decoder panics on lengths of 64 bits.
+	if f.SizeLength < 1 || f.SizeLength > 16 || f.IndexLength > 8 || f.IndexDeltaLength > 8 || f.Config.SampleRate <= 0 {
+		return nil, fmt.Errorf("AAC with AU headers of %d, %d and %d bits", f.SizeLength, f.IndexLength, f.IndexDeltaLength)
+	}
+	config, err := f.Config.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("AAC: %w", err)
+	}
+	in := &aacInput{usual: f.SizeLength == auHeader-auIndexBits && f.IndexLength == auIndexBits}
+	in.track = media.Track{Codec: media.AAC, Config: config, SampleRate: f.Config.SampleRate, Channels: channels(f.Config.ChannelConfig)}
+	in.step = uint32(int64(in.track.SamplesPerFrame()) * clockRate(f) / int64(f.Config.SampleRate))
+	in.decoder, err = f.CreateDecoder()
+	return in, err
+}
+
+// clockRate is how fast a format's timestamps count. For HE-AAC that says so they count
+// the samples that are heard, as the description has it (RFC 3640, 3.2.1), not those
+// that are coded.
+func clockRate(f format.Format) int64 {
+	if aac, ok := f.(*format.MPEG4Audio); ok && aac.Config.ExtensionSampleRate > 0 {
+		return int64(aac.Config.ExtensionSampleRate)
+	}
+	return int64(f.ClockRate())
+}
+
+// channels is how many a channel configuration has (ISO/IEC 14496-3, table 1.19);
+// 0 is defined in the stream, which in practice is stereo.
+func channels(config uint8) int {
+	switch {
+	case config == 0:
+		return 2
+	case config == 7:
+		return 8
+	}
+	return int(config)
+}
+
+func (in *aacInput) current() (media.Track, int, bool) { return in.track, 0, true }
+
+func (in *aacInput) frames(pkt *pion.Packet) (frames []frame, err error) {
+	for _, whole := range in.gather(pkt) {
+		units, bad := in.decoder.Decode(whole)
+		if bad != nil {
+			err = bad
+		}
+		for i, u := range units {
+			frames = append(frames, frame{ts: whole.Timestamp + uint32(i)*in.step, data: bytes.Clone(u), key: true})
+		}
+	}
+	return frames, err
+}
+
+// gather puts the fragments of frames together: what it returns has whole ones. The
+// library wants each fragment to tell its own size, where they tell their frame's (RFC
+// 3640, 3.2.1.1), and takes frames for fragments of cameras that set no markers.
+func (in *aacInput) gather(pkt *pion.Packet) (whole []*pion.Packet) {
+	p := *pkt
+	p.Marker = true
+	goesOn := in.Packet != nil && pkt.SequenceNumber == in.next && pkt.Timestamp == in.Timestamp
+	if in.Packet != nil && !goesOn {
+		if len(in.Payload)-auStart == in.size { // it was no fragment
+			whole = append(whole, in.Packet)
+		}
+		in.Packet = nil
+	}
+	if !in.usual || len(p.Payload) <= auStart || binary.BigEndian.Uint16(p.Payload) != auHeader {
+		return append(whole, &p) // several frames, or rubbish
+	}
+	size := int(binary.BigEndian.Uint16(p.Payload[2:]) >> auIndexBits)
+	switch {
+	case goesOn:
+		in.Payload = append(in.Payload, p.Payload[auStart:]...)
+	case !pkt.Marker:
+		p.Payload = bytes.Clone(p.Payload)
+		in.Packet, in.size = &p, size
+	case len(p.Payload)-auStart < size: // the end of one that began with a lost packet
+		return whole
+	default:
+		return append(whole, &p)
+	}
+	in.next = pkt.SequenceNumber + 1
+	switch n := len(in.Payload) - auStart; {
+	case n > maxAAC:
+		in.Packet = nil
+	case pkt.Marker:
+		binary.BigEndian.PutUint16(in.Payload[2:], uint16(n)<<auIndexBits)
+		whole = append(whole, in.Packet)
+		in.Packet = nil
+	}
+	return whole
+}
+
+// encodeAAC makes fragments tell the size of their frame, where the library has them tell
+// their own.
+func encodeAAC(e *rtpmpeg4audio.Encoder) func(parts [][]byte) ([]*pion.Packet, error) {
+	return func(parts [][]byte) ([]*pion.Packet, error) {
+		pkts, err := e.Encode(parts)
+		if len(pkts) > 1 && len(parts) == 1 && len(parts[0]) <= maxAAC {
+			for _, p := range pkts {
+				binary.BigEndian.PutUint16(p.Payload[2:], uint16(len(parts[0]))<<auIndexBits)
+			}
+		}
+		return pkts, err
+	}
+}

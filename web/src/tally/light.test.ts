@@ -1,7 +1,9 @@
+import { flushSync, mount, unmount } from 'svelte';
 import { expect, test } from 'vitest';
 import type { Feed, Light, MixerState, ProgramState } from '../protocol.gen';
-import { empty } from '../studio.svelte';
+import { empty, studio } from '../studio.svelte';
 import { feedIn, light } from './light';
+import Tally from './Tally.svelte';
 
 const cam = (id: string, change: Partial<Feed> = {}): Feed => ({ id, name: id, added: true, hasKey: true, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true }, ...change });
 const state = (lit: Record<string, Light>, mixer: Partial<MixerState> = {}, program: Partial<ProgramState> = {}, live = true) => ({
@@ -21,6 +23,20 @@ test('both sides of a transition are red', () => {
 
 test('without a link there is no colour, whatever was last', () => {
 	expect(light(state({ cam1: 'program' }), false, 'cam1')).toMatchObject({ kind: 'none', word: 'NO DATA' });
+});
+
+test('a link that says nothing any more has no colour either', () => {
+	history.replaceState(null, '', '/tally/cam1');
+	studio.state = state({ cam1: 'program' });
+	studio.link = { state: 'up', since: 0 };
+	const page = mount(Tally, { target: document.body, props: { studio } });
+	flushSync();
+	expect(document.querySelector('main')?.className).toContain('program');
+	studio.silent = 4000;
+	flushSync();
+	expect(document.querySelector('main')?.className).toContain('none');
+	studio.silent = 0;
+	void unmount(page);
 });
 
 test('a mixer that is away says nothing of the cameras, but a backup on air is red', () => {

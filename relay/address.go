@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 	if !ok {
 		return nil, misfit("it must start with " + p.schemes())
 	}
-	if p[strings.ToLower(scheme)] == nil {
+	if _, ok := p[strings.ToLower(scheme)]; !ok {
 		return nil, misfit(fmt.Sprintf("the program can't be sent to %s://; it must start with %s", Words(scheme), p.schemes()))
 	}
 	u, err := url.Parse(placed(raw, key, OverHTTP(scheme)))
@@ -47,15 +48,31 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 	if u.Hostname() == "" {
 		return nil, misfit("the server's name is missing")
 	}
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) {
+		return nil, misfit("its port is not a number from 1 to 65535")
+	}
 	if key != "" {
 		u.Fragment, u.RawFragment = key, ""
 	}
 	return u, nil
 }
 
+// usable is address, of what its output can use.
+func (p Protocols) usable(raw, key string) (*url.URL, error) {
+	u, err := p.address(raw, key)
+	if err != nil || p[u.Scheme].Fits == nil {
+		return u, err
+	}
+	var said *Said
+	if err := p[u.Scheme].Fits(u); errors.As(err, &said) {
+		return nil, misfit(Redact(said.Text, Secrets(u)...))
+	}
+	return u, nil
+}
+
 // check says whether d's addresses can be used.
 func (p Protocols) check(d *Destination, key string) error {
-	first, err := p.address(d.URL, key)
+	first, err := p.usable(d.URL, key)
 	if err != nil {
 		return fmt.Errorf("this address makes no sense: %w", err)
 	}
@@ -65,7 +82,7 @@ func (p Protocols) check(d *Destination, key string) error {
 		}
 		return nil
 	}
-	second, err := p.address(d.BackupURL, key)
+	second, err := p.usable(d.BackupURL, key)
 	if err != nil {
 		return fmt.Errorf("the backup address makes no sense: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestAKeyInTheAddressGoesWhereItsProtocolHasIt(t *testing.T) {
 	push := func(context.Context, *url.URL, *hub.Subscriber, *Link) error { return nil }
-	outputs := Protocols{"rtmp": push, "https": push}
+	outputs := Protocols{"rtmp": {Push: push}, "https": {Push: push}}
 	for _, c := range []struct{ raw, key, want string }{
 		{"rtmp://h/app/k3y", "k3y", "rtmp://h/app#k3y"},
 		{"rtmp://h/app/{key}", "k3y", "rtmp://h/app#k3y"},

@@ -207,7 +207,7 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 	sieve := k.limit.sieve(link)
 	sub.SiftWhile(sieve.works, sieve.keeps)
 	k.past.coded = sub.Tracks()
-	err = k.relay.outputs[u.Scheme](within, u, sub, link)
+	err = k.relay.outputs[u.Scheme].Push(within, u, sub, link)
 	if sieve.coded != nil {
 		k.past.coded = sieve.coded
 	}

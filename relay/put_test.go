@@ -1,7 +1,6 @@
 package relay_test
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/url"
@@ -40,7 +39,7 @@ func TestDestinationsKeepTheirOrderAndUnknownOnesAreErrors(t *testing.T) {
 }
 
 func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
-	r := relay.New(hub.New(), relay.Protocols{"rtmp": nil, "rtmps": func(context.Context, *url.URL, *hub.Subscriber, *relay.Link) error { return nil }}, slog.New(slog.DiscardHandler))
+	r := relay.New(hub.New(), relay.Protocols{"rtmps": {}, "rtsp": {Fits: func(u *url.URL) error { return relay.Say(relay.ErrMistyped, "no room for "+u.Fragment) }}}, slog.New(slog.DiscardHandler))
 	for raw, want := range map[string]error{
 		"":                                 relay.ErrAddress,
 		"live.example.com/app":             relay.ErrAddress,
@@ -49,6 +48,9 @@ func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
 		"rtmps:///verysecret":              relay.ErrAddress,
 		"rtmps://u:verysecret@h:port/live": relay.ErrAddress,
 		"rtmps://h/verysecret%zz":          relay.ErrAddress,
+		"rtmps://h:70000/app":              relay.ErrAddress,
+		"rtmps://h:0/app":                  relay.ErrAddress,
+		"rtsp://h/app":                     relay.ErrAddress, // says its output
 	} {
 		err := r.Put(relay.Destination{ID: "a", URL: raw}, "verysecret")
 		if !errors.Is(err, want) || strings.Contains(err.Error(), "verysecret") {

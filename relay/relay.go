@@ -103,5 +103,13 @@ type Push func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *Link)
 // broadcast that the next attempt wants to go on with.
 func Abandoned(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrStalled) }
 
+// Output is a way out.
+type Output struct {
+	Push Push
+	// Fits says what about an address can't be used, as far as that is known before it is
+	// tried: an ErrMistyped. Nil for nothing. It is handed what Push is.
+	Fits func(u *url.URL) error
+}
+
 // Protocols is a table of outputs by URL scheme.
-type Protocols map[string]Push
+type Protocols map[string]Output

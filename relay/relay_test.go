@@ -52,7 +52,7 @@ func start(t *testing.T, play func(ctx context.Context, u *url.URL, link *relay.
 // startOn is start with an output that reads the program itself.
 func startOn(t *testing.T, push relay.Push) *bench {
 	b := &bench{t: t, hub: hub.New()}
-	b.Relay = relay.New(b.hub, relay.Protocols{"rtmp": push, "rtmps": push}, slog.New(slog.DiscardHandler))
+	b.Relay = relay.New(b.hub, relay.Protocols{"rtmp": {Push: push}, "rtmps": {Push: push}}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -139,11 +139,11 @@ func TestStartedBeforeRunConnectsOnceItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New()
 		live := make(chan struct{})
-		r := relay.New(h, relay.Protocols{"rtmp": func(ctx context.Context, _ *url.URL, _ *hub.Subscriber, l *relay.Link) error {
+		r := relay.New(h, relay.Protocols{"rtmp": {Push: func(ctx context.Context, _ *url.URL, _ *hub.Subscriber, l *relay.Link) error {
 			close(live)
 			<-ctx.Done()
 			return nil
-		}}, slog.New(slog.DiscardHandler))
+		}}}, slog.New(slog.DiscardHandler))
 		b := &bench{t: t, hub: h, Relay: r}
 		b.onAir()
 		b.put(relay.Destination{ID: "a", URL: "rtmp://h/app"}, "")

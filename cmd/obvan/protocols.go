@@ -46,12 +46,15 @@ func ways(clips *clip.Clips) ingest.Protocols {
 
 func outputs() relay.Protocols {
 	push, web := rtmppush.New(nil), whippush.New(nil)
+	toRTMP := relay.Output{Push: push.Push, Fits: rtmppush.Fits}
+	toRTSP := relay.Output{Push: rtsppush.New(nil).Push, Fits: rtsppush.Fits}
+	toWHIP := relay.Output{Push: web.Push}
 	return relay.Protocols{
-		"rtmp": push.Push, "rtmps": push.Push,
-		"rtsp": rtsppush.New(nil).Push, "rtsps": rtsppush.New(nil).Push,
-		"srt":   srtpush.New().Push,
-		"drill": drillpush.Over(push.Push),
-		"whip":  web.Push, "whips": web.Push, "http": web.Push, "https": web.Push,
+		"rtmp": toRTMP, "rtmps": toRTMP,
+		"rtsp": toRTSP, "rtsps": toRTSP,
+		"srt":   {Push: srtpush.New().Push, Fits: srtpush.Fits},
+		"drill": {Push: drillpush.Over(push.Push), Fits: drillpush.Fits},
+		"whip":  toWHIP, "whips": toWHIP, "http": toWHIP, "https": toWHIP,
 	}
 }
 

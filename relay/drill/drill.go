@@ -56,6 +56,12 @@ func Over(rtmp relay.Push) relay.Push {
 	}
 }
 
+// Fits is relay.Output's.
+func Fits(u *url.URL) error {
+	_, err := behaviour(u)
+	return err
+}
+
 // attempt is one connection to a far end of its own.
 type attempt struct {
 	rtmp    relay.Push

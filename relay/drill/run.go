@@ -97,7 +97,7 @@ func (r *run) remember(id string, s *sink.Server) {
 
 // watch runs the relay and lets the bad ones come after a while.
 func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
-	outputs := relay.Protocols{"drill": r.push}
+	outputs := relay.Protocols{"drill": {Push: r.push}}
 	out := relay.New(r.hub, outputs, slog.New(slog.DiscardHandler))
 	for n := range good {
 		if err := start(out, name(n), "drill://"+OK+"/"+name(n)); err != nil {

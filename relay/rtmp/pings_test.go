@@ -38,7 +38,7 @@ func liveWith(t *testing.T, far *sink.Server, size int, out *rtmp.Output) *show 
 	var mu sync.Mutex
 	var times []time.Time
 	s := &show{written: func(picture int) time.Time { mu.Lock(); defer mu.Unlock(); return times[picture] }}
-	r := relay.New(p.Hub, relay.Protocols{"rtmp": out.Push, "rtmps": out.Push}, slog.New(slog.DiscardHandler))
+	r := relay.New(p.Hub, relay.Protocols{"rtmp": {Push: out.Push}, "rtmps": {Push: out.Push}}, slog.New(slog.DiscardHandler))
 	if err := r.Put(relay.Destination{ID: "far", Name: "Far", URL: far.URL()}, "key"); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,12 @@ type target struct {
 	secrets []string
 }
 
+// Fits is relay.Output's.
+func Fits(u *url.URL) error {
+	_, err := parse(u)
+	return err
+}
+
 // parse takes an address apart. With the key as fragment all of the address is the
 // app's, its query too; without one the last path element is the stream's name and
 // the query belongs to it. Nothing is decoded: platforms compare byte by byte.

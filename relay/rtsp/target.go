@@ -17,6 +17,12 @@ type target struct {
 	secrets []string
 }
 
+// Fits is relay.Output's.
+func Fits(u *url.URL) error {
+	_, err := parse(u)
+	return err
+}
+
 // parse takes an address apart and puts the key where it belongs. Nothing is decoded:
 // servers compare byte by byte.
 func parse(u *url.URL) (target, error) {

@@ -35,6 +35,12 @@ func (t *target) over(rtt time.Duration) {
 	}
 }
 
+// Fits is relay.Output's.
+func Fits(u *url.URL) error {
+	_, err := parse(u, 0)
+	return err
+}
+
 // parse takes an address apart. What it says of its errors is without secrets.
 func parse(u *url.URL, latency time.Duration) (target, error) {
 	t := target{addr: u.Host, keyLength: 16, latency: latency}
@@ -43,9 +49,6 @@ func parse(u *url.URL, latency time.Duration) (target, error) {
 	}
 	if u.Port() == "" {
 		return t, mistyped("it needs a port: srt://host:port")
-	}
-	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil {
-		return t, mistyped("its port is not a number from 1 to 65535")
 	}
 	t.addr = net.JoinHostPort(u.Hostname(), u.Port())
 	named, err := t.query(u.RawQuery)

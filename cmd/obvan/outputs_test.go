@@ -1,0 +1,39 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"obvan/hub"
+	"obvan/relay"
+)
+
+func TestAnAddressThatCannotWorkIsRefusedWhereItIsTyped(t *testing.T) {
+	r := relay.New(hub.New(), outputs(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	for address, want := range map[string]string{
+		"rtmp://live.example.com":                  "it needs an application, such as /live or /app",
+		"rtmps://me@live.example.com/app":          "RTMP knows no user names",
+		"rtsp://live.example.com/app?user=me":      "it has a query",
+		"srt://live.example.com":                   "it needs a port",
+		"srt://live.example.com:99999":             "its port is not a number from 1 to 65535",
+		"srt://live.example.com:1?passphrase=ab":   "10 to 79 characters",
+		"drill://nope":                             "there is no such drill",
+		"drill://slow?kbps=fast":                   "kbps is a number",
+		"rtmp://live.example.com/app":              "",
+		"rtsp://me:word@live.example.com/app":      "",
+		"srt://live.example.com:9000?streamid=a":   "",
+		"https://live.example.com/whip":            "",
+		"drill://stall?after=5s":                   "",
+		"rtmp://[2001:db8::1]:1935/app?token=1234": "",
+	} {
+		err := r.Put(relay.Destination{ID: "a", URL: address}, "s3cret-key")
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", address, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %q", address, err, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package rtp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
@@ -48,19 +49,30 @@ func newAAC(f *format.MPEG4Audio) (*aacInput, error) {
 	}
 	in := &aacInput{usual: f.SizeLength == auHeader-auIndexBits && f.IndexLength == auIndexBits}
 	in.track = media.Track{Codec: media.AAC, Config: config, SampleRate: f.Config.SampleRate, Channels: channels(f.Config.ChannelConfig)}
-	in.step = uint32(int64(in.track.SamplesPerFrame()) * clockRate(f) / int64(f.Config.SampleRate))
+	in.step = stepAAC(&in.track, clockRate(f))
 	in.decoder, err = f.CreateDecoder()
 	return in, err
+}
+
+// stepAAC is the length of a frame on a clock of rate.
+func stepAAC(t *media.Track, rate int64) uint32 {
+	return uint32(int64(t.SamplesPerFrame()) * rate / int64(t.SampleRate))
 }
 
 // clockRate is how fast a format's timestamps count. For HE-AAC that says so they count
 // the samples that are heard, as the description has it (RFC 3640, 3.2.1), not those
 // that are coded.
 func clockRate(f format.Format) int64 {
-	if aac, ok := f.(*format.MPEG4Audio); ok && aac.Config.ExtensionSampleRate > 0 {
-		return int64(aac.Config.ExtensionSampleRate)
+	heard := 0
+	switch f := f.(type) {
+	case *format.MPEG4Audio:
+		heard = f.Config.ExtensionSampleRate
+	case *format.MPEG4AudioLATM:
+		if layer, ok := layerOf(f); ok {
+			heard = layer.AudioSpecificConfig.ExtensionSampleRate
+		}
 	}
-	return int64(f.ClockRate())
+	return int64(cmp.Or(heard, f.ClockRate()))
 }
 
 // channels is how many a channel configuration has (ISO/IEC 14496-3, table 1.19);

@@ -12,12 +12,18 @@ import (
 )
 
 func FuzzReader(f *testing.F) {
+	mux, _ := latm(f)
+	f.Add([]byte{0x41, 6, 4, 1, 2, 3, 4, 0})
 	f.Add([]byte{0, 5, 0x67, 1, 2, 3, 4, 1, 3, 0, 16, 0, 8})
 	f.Add(append([]byte{0x40, 26}, sps...))
 	f.Add(append([]byte{0x44, 43}, sps265...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, video := range []format.Format{h264Format(), &format.H265{PayloadTyp: 96}, &format.AV1{PayloadTyp: 96}} {
-			r, s := reader(t, session(video, aacFormat()))
+			var sound format.Format = aacFormat()
+			if _, ok := video.(*format.AV1); ok {
+				sound = mux
+			}
+			r, s := reader(t, session(video, sound))
 			for rest, seq := data, uint16(0); len(rest) >= 2; seq++ {
 				head, size := rest[0], min(int(rest[1]), len(rest)-2)
 				p := &pion.Packet{Header: pion.Header{Version: 2, Marker: head&0x40 != 0, SequenceNumber: seq + uint16(head>>5&1), Timestamp: uint32(head&0x1e) * 1000}, Payload: rest[2 : 2+size]}

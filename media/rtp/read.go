@@ -82,6 +82,10 @@ func sound(f format.Format) input {
 		if in, err := newAAC(f); err == nil {
 			return in
 		}
+	case *format.MPEG4AudioLATM:
+		if in, err := newLATM(f); err == nil {
+			return in
+		}
 	case *format.Opus:
 		if in, err := newOpus(f); err == nil {
 			return in

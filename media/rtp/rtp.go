@@ -1,5 +1,5 @@
 // Package rtp turns RTP payloads (RFC 3550) into access units and back: H.264
-// (RFC 6184), H.265 (RFC 7798), AV1, MPEG-4 audio (RFC 3640) and Opus (RFC 7587).
+// (RFC 6184), H.265 (RFC 7798), AV1, MPEG-4 audio (RFC 3640, 6416) and Opus (RFC 7587).
 //
 // A Reader makes one stream of what a session description announced; a Writer
 // describes a stream and makes its packets.

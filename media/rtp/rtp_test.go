@@ -65,7 +65,7 @@ func session(formats ...format.Format) *description.Session {
 	for _, f := range formats {
 		kind := description.MediaTypeVideo
 		switch f.(type) {
-		case *format.MPEG4Audio, *format.Opus, *format.G711:
+		case *format.MPEG4Audio, *format.MPEG4AudioLATM, *format.Opus, *format.G711:
 			kind = description.MediaTypeAudio
 		}
 		d.Medias = append(d.Medias, &description.Media{Type: kind, Formats: []format.Format{f}})

@@ -115,3 +115,46 @@ func TestFragmentsThatAreWrittenTellTheSizeOfTheirFrame(t *testing.T) {
 		}
 	}
 }
+
+// latm is AAC as GStreamer's rtspclientsink sends it when nobody chose: one frame in a
+// multiplex that the description describes (RFC 6416).
+func latm(t testing.TB) (*format.MPEG4AudioLATM, func(frame []byte) []byte) {
+	t.Helper()
+	var c mpeg4audio.AudioSpecificConfig
+	if err := c.Unmarshal(aacConf); err != nil {
+		t.Fatal(err)
+	}
+	mux := &mpeg4audio.StreamMuxConfig{Programs: []*mpeg4audio.StreamMuxConfigProgram{{Layers: []*mpeg4audio.StreamMuxConfigLayer{{AudioSpecificConfig: &c, LatmBufferFullness: 255}}}}}
+	return &format.MPEG4AudioLATM{PayloadTyp: 97, StreamMuxConfig: mux}, func(frame []byte) []byte {
+		b, err := mpeg4audio.AudioMuxElement{StreamMuxConfig: mux, Payloads: [][][][]byte{{{frame}}}}.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+}
+
+func TestSoundInALATMMultiplexIsHeard(t *testing.T) {
+	f, muxed := latm(t)
+	r, s := reader(t, session(h264Format(), f))
+	r.Ready()
+	var seq uint16
+	for i, frame := range [][]byte{nalu(1, 300), nalu(2, 700), nalu(3, 2000)} {
+		for rest := muxed(frame); len(rest) > 0; seq++ {
+			n := min(1400, len(rest))
+			p := &pion.Packet{Header: pion.Header{Version: 2, Marker: n == len(rest), SequenceNumber: seq, Timestamp: uint32(i) * 1024}, Payload: rest[:n]}
+			rest = rest[n:]
+			feed(t, r, 1, 0, p)
+		}
+	}
+	if len(s.units) != 3 || s.units[2].PTS-s.units[1].PTS != 1024*time.Second/48000 || !bytes.Equal(s.units[2].Data, nalu(3, 2000)) {
+		t.Fatalf("%d frames", len(s.units))
+	}
+	if sound := s.generations[0][1]; sound.Codec != media.AAC || !bytes.Equal(sound.Config, aacConf) || sound.Channels != 2 {
+		t.Fatalf("%+v", sound)
+	}
+	f.StreamMuxConfig.Programs = append(f.StreamMuxConfig.Programs, f.StreamMuxConfig.Programs[0])
+	if r, _ := reader(t, session(h264Format(), f)); len(r.Formats()) != 1 {
+		t.Fatal("two programmes were taken")
+	}
+}

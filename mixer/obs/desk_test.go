@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,4 +242,35 @@ func TestOBSThatDiesAgainWhileItIsBroughtBackIsBroughtBackAllTheSame(t *testing.
 	d.await("as it was", func(s *mixer.State) bool {
 		return s.Connected && s.Program == "cam2" && output(s, "stream").State == "on"
 	})
+}
+
+func TestAStreamThatOBSWaitsToSendAgainIsStartedAnew(t *testing.T) {
+	t.Parallel()
+	srv := obstest.Start(t, "cam1")
+	srv.Service("rtmp://127.0.0.1:1935/mixer")
+	cfg, arrives := config(srv), atomic.Bool{}
+	cfg.Arrives = arrives.Load
+	d := sitWith(t, srv, cfg, true)
+	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	is := func(what, state string) {
+		t.Helper()
+		d.await(what, func(s *mixer.State) bool { return output(s, "stream").State == state })
+	}
+	srv.FailStream(true) // and the first attempt is one too early
+	srv.LoseStream()
+	is("lost", "reconnecting")
+	is("stopped, and not started", "off")
+	srv.FailStream(false)
+	is("started anew", "on")
+	arrives.Store(true)
+	srv.LoseStream() // what comes in is not cut off
+	is("lost again", "reconnecting")
+	asked := srv.Asked("StopStream")
+	ok(t, d.StopOutput(shortly(t), "stream")) // and what somebody stopped stays off
+	arrives.Store(false)
+	srv.Drop()
+	d.await("another connection", func(s *mixer.State) bool { return s.Connected && output(s, "stream").State == "off" })
+	if now := srv.Asked("StopStream"); now != asked+1 {
+		t.Errorf("OBS was told to stop %d times", now-asked)
+	}
 }

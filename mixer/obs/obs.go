@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"obvan/ingest"
@@ -34,6 +35,8 @@ type Config struct {
 	// Logo is the file of a logo, "" when there is none; nil when OBS runs where it
 	// can't read our files.
 	Logo func(name string) (file string)
+	// Arrives says whether OBS' program comes in; nil when nobody knows.
+	Arrives func() bool
 }
 
 const defaultPort = "4455"
@@ -61,6 +64,8 @@ type Mixer struct {
 	marks  chan chan struct{}       // closed by the session once it has heard all that came in before
 	ears   ears                     // who listens to the meters
 	past   memory                   // of the last connection; Run's goroutine only
+
+	revival atomic.Bool // we stopped OBS' stream, and shall start it
 }
 
 // view is what commands know of OBS.

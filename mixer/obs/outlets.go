@@ -49,22 +49,33 @@ func (m *Mixer) StartOutput(ctx context.Context, output string) error {
 }
 
 func (m *Mixer) start(ctx context.Context, output string, unsure time.Duration) error {
-	return m.settle(ctx, output, change{starters[output], unsure, func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
+	return m.settle(ctx, output, starting(output, unsure))
+}
+
+func starting(output string, unsure time.Duration) change {
+	return change{starters[output], unsure, func(state string) bool { return state != mirror.Off }, func(o *mixer.Output) error {
 		if o.State != mirror.Off {
 			return nil
 		}
 		return fmt.Errorf("%w: OBS' %s did not start: %s", mixer.ErrNotNow, output, o.Reason)
-	}})
+	}}
 }
 
 // StopOutput stops an output and returns once it is off.
 func (m *Mixer) StopOutput(ctx context.Context, output string) error {
-	return m.settle(ctx, output, change{stoppers[output], 0, func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
+	if output == mirror.Stream {
+		m.revival.Store(false)
+	}
+	return m.settle(ctx, output, stopping(output))
+}
+
+func stopping(output string) change {
+	return change{stoppers[output], 0, func(state string) bool { return state == mirror.Off }, func(o *mixer.Output) error {
 		if o.State == mirror.Off {
 			return nil
 		}
 		return fmt.Errorf("%w: OBS' %s did not stop", mixer.ErrNotNow, output)
-	}})
+	}}
 }
 
 // change is a start or a stop.

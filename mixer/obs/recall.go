@@ -33,6 +33,7 @@ func (m *Mixer) remember(s *session) {
 	}
 	if s.mir.Leaving() { // whoever closed OBS meant to
 		m.past = memory{}
+		m.revival.Store(false)
 		return
 	}
 	if s.owed.rendered > 0 && s.owed.tries < mostTries { // what it does now is not yet what it did

@@ -79,6 +79,7 @@ func (m *Mixer) session(ctx context.Context, conn *wire.Conn) (synced bool, err 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s.helpers.Go(func() { m.ears.pump(ctx, conn) })
+	s.helpers.Go(func() { m.revive(ctx, conn) })
 	err = s.follow(ctx)
 	cancel()
 	conn.Close()

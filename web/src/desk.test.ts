@@ -75,7 +75,7 @@ describe('a mixer that sends nothing', () => {
 	test('OBS that is not there, or does not stream', () => {
 		expect(notSent(s({ kind: 'obs', connected: false }, held))).toBe('OBS is not connected');
 		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, held))).toContain('stream is off');
-		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'reconnecting' }] }, held))).toContain('stop it and start it');
+		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'reconnecting' }] }, held))).toContain('it is started anew');
 		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'on' }] }, held))).toBe('');
 	});
 	test('nothing of the kind while it is on air, or a camera is cut to', () => {

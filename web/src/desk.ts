@@ -68,7 +68,7 @@ export function notSent(state: State): string {
 	const stream = (outputs ?? []).find((o) => o.name === 'stream');
 	if (kind !== 'obs' || state.program.target !== 'mixer' || state.program.rung === 'mixer') return '';
 	if (!connected) return 'OBS is not connected';
-	if (stream?.state === 'reconnecting') return 'OBS is trying to send its stream again: if that lasts, stop it and start it';
+	if (stream?.state === 'reconnecting') return 'OBS waits before it sends its stream again: after some seconds it is started anew';
 	return stream?.state === 'off' ? 'OBS’ stream is off: start it, and viewers see what OBS mixes' : '';
 }
 

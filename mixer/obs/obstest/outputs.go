@@ -43,6 +43,14 @@ func (s *Server) FailStream(fails bool) {
 	s.show.outputs["stream"].fails = fails
 }
 
+// LoseStream makes the stream one whose far end is gone: it waits to be sent again, and
+// does nothing else before it is stopped.
+func (s *Server) LoseStream() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.show.outputIs("stream", "RECONNECTING")
+}
+
 func (s *show) outputIs(name, state string) {
 	o := s.outputs[name]
 	o.state = state
@@ -58,7 +66,7 @@ func start(name string) handler {
 		case "STARTING":
 			s.crashed = true // a real one does
 			return nil, running
-		case "STARTED", "STOPPING":
+		case "STARTED", "STOPPING", "RECONNECTING":
 			return nil, running
 		}
 		s.outputIs(name, "STARTING")
@@ -78,7 +86,7 @@ func start(name string) handler {
 
 func stop(name string) handler {
 	return func(s *show, _ json.RawMessage) (any, int) {
-		if s.outputs[name].state != "STARTED" {
+		if state := s.outputs[name].state; state != "STARTED" && state != "RECONNECTING" {
 			return nil, notRunning // also right after a start, which then goes on
 		}
 		s.outputIs(name, "STOPPING")
@@ -89,8 +97,8 @@ func stop(name string) handler {
 
 func status(name string) handler {
 	return func(s *show, _ json.RawMessage) (any, int) {
-		on := s.outputs[name].state == "STARTED" || s.outputs[name].state == "STOPPING"
-		return &stream.GetStreamStatusResponse{OutputActive: on}, 0
+		state := s.outputs[name].state
+		return &stream.GetStreamStatusResponse{OutputActive: state != "STOPPED" && state != "STARTING", OutputReconnecting: state == "RECONNECTING"}, 0
 	}
 }
 

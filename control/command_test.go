@@ -42,7 +42,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"feed.add", `{"id":"cam1","name":""}`, "the argument name must be 1 to 100 letters"},
 		{"feed.add", `{"id":"cam1","name":"a\nb"}`, "must be one line"},
 		{"feed.add", `{"id":"cam1","name":"x","url":"camera"}`, "must look like rtsp://host/path"},
-		{"feed.add", `{"id":"cam1","name":"x","url":"gopher://host/x"}`, "there is no way to pull gopher"},
+		{"feed.add", `{"id":"cam1","name":"x","url":"gopher://host/x"}`, "can't be fetched from gopher:// addresses"},
 		{"feed.add", `{"id":"cam1","name":"x","key":"a b c d"}`, "the argument key must be"},
 		{"destination.add", `{"name":"x","url":"rtmp://"}`, "must look like rtmp://server/app"},
 		{"destination.add", `{"id":"../x","name":"x","url":"rtmp://h/app"}`, "the id must be"},

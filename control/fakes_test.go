@@ -178,7 +178,7 @@ type fakePulls struct{ *desk }
 
 func (p fakePulls) Put(feed string, u *url.URL) error {
 	if u.Scheme != "rtsp" {
-		return fmt.Errorf("there is no way to pull %s", u.Scheme)
+		return fmt.Errorf("pull %s: %w", feed, ingest.ErrScheme)
 	}
 	p.mu.Lock()
 	p.pulls[feed] = u.String()

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -195,7 +196,11 @@ func (s *Studio) pull(feed, address string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.rooms.Pulls.Put(feed, u); err != nil {
+	err = s.rooms.Pulls.Put(feed, u)
+	if errors.Is(err, ingest.ErrScheme) {
+		return badf("cameras can't be fetched from %s:// addresses: give one that starts with rtsp://, or none, and have the camera send to the studio", u.Scheme)
+	}
+	if err != nil {
 		return badf("this address can't be pulled: %v", s.scrub(err.Error()))
 	}
 	return nil

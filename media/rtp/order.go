@@ -17,11 +17,14 @@ type order struct {
 	window []time.Duration // sorted, depth long
 	last   time.Duration
 	any    bool
+	shown  [maxDepth + 1]time.Duration // of the last pictures, in no order
+	seen   int
 }
 
 const (
 	maxDepth   = 16              // of a decoded picture buffer (H.264 A.3.1, H.265 A.4.2)
 	orderReset = 2 * time.Second // a step like this is no reordering
+	enoughSeen = 8               // pictures that tell how far apart they are
 )
 
 // configure is told how deep the coding reorders, as far as it says.
@@ -37,9 +40,11 @@ func (o *order) configure(depth int, rate float64) {
 // dts is the decode time of the next picture, shown at pts. It grows as long as
 // pts does in the long run.
 func (o *order) dts(pts time.Duration) time.Duration {
-	if o.any && (pts-o.last).Abs() > orderReset {
-		o.window, o.any = o.window[:0], false
+	if o.any && ((pts-o.last).Abs() > orderReset || pts < o.last && !o.room(pts)) {
+		o.window, o.any, o.seen = o.window[:0], false, 0
 	}
+	o.shown[o.seen%len(o.shown)] = pts
+	o.seen++
 	if o.any && pts < o.last && o.depth < maxDepth {
 		o.deepen() // the coding reorders more than it said
 	}
@@ -55,6 +60,26 @@ func (o *order) dts(pts time.Duration) time.Duration {
 	}
 	o.last, o.any = dts, true
 	return dts
+}
+
+// room says whether the last pictures left one out at pts, which comes now. Where they
+// did not, it is the clock that went back: some cameras set theirs while they send.
+func (o *order) room(pts time.Duration) bool {
+	if o.seen < enoughSeen {
+		return true
+	}
+	times := slices.Sorted(slices.Values(o.shown[:min(o.seen, len(o.shown))]))
+	frame := orderReset
+	for i, t := range times[1:] {
+		if gap := t - times[i]; gap > 0 {
+			frame = min(frame, gap)
+		}
+	}
+	at, taken := slices.BinarySearch(times, pts)
+	if taken || at == 0 || at == len(times) {
+		return false
+	}
+	return times[at]-times[at-1] >= frame*3/2
 }
 
 // deepen makes room for one picture more, decoded before all that are known.

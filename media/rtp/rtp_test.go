@@ -363,3 +363,25 @@ func TestWhatTheStudioCannotCarryIsLeftOut(t *testing.T) {
 		t.Fatalf("%d formats", len(f))
 	}
 }
+
+func TestAClockThatIsSetBackIsNoReordering(t *testing.T) {
+	for name, back := range map[string]uint32{"by a little": 5 * 1000, "by more": 90000} {
+		t.Run(name, func(t *testing.T) {
+			f := &format.H264{PayloadTyp: 96, SPS: sps2, PPS: pps2, PacketizationMode: 1}
+			r, s := reader(t, session(f))
+			var seq uint16
+			for i := range uint32(200) {
+				ts := i * 3000
+				if i >= 100 {
+					ts -= back
+				}
+				feed(t, r, 0, 0, packets(t, f, ts, &seq, nalu(0x41, 100))...)
+			}
+			for i, au := range s.units {
+				if au.DTS != au.PTS {
+					t.Fatalf("picture %d is decoded at %v and shown at %v", i, au.DTS, au.PTS)
+				}
+			}
+		})
+	}
+}

@@ -35,6 +35,8 @@ type CameraLight struct {
 	State FeedState `json:"state"` // "" for a feed that never came
 	Live  bool      `json:"live"`  // the show is
 	Notes []string  `json:"notes,omitempty"`
+
+	Unknown bool `json:"unknown,omitempty"` // the mixer is away: nobody knows whether it shows this camera
 }
 
 // camera is GET /api/v1/camera/{feed}: the feed's light as lines of JSON without an
@@ -98,6 +100,7 @@ func (s *Studio) light(feed string) (l CameraLight) {
 	l.Name = feed
 	s.store.Read(func(st *State) {
 		l.Tally, l.Live = st.Tally[feed], st.Show.Live
+		l.Unknown = !st.Mixer.Connected && l.Tally == ""
 		for i := range st.Feeds {
 			if f := &st.Feeds[i]; f.ID == feed {
 				l.Name, l.State, l.Notes = f.Name, f.State, f.Notes

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"obvan/mixer"
+	"obvan/mixer/program"
 )
 
 // phone opens the stream of a feed's light.
@@ -50,6 +53,7 @@ func TestAPhoneSeesItsTallyWithTheFeedsKeyOnly(t *testing.T) {
 	if _, status := h.phone(t, "program", "sesame-1"); status != 400 {
 		t.Errorf("the program's light: %d", status)
 	}
+	h.MixerChanged(mixer.State{Connected: true})
 	next, _ := h.phone(t, "phone", "sesame-1")
 	if l := next(); l.Name != "Anna's phone" || l.Tally != "" {
 		t.Errorf("at first: %+v", l)
@@ -59,8 +63,14 @@ func TestAPhoneSeesItsTallyWithTheFeedsKeyOnly(t *testing.T) {
 		for l := next(); l.Tally != light; l = next() { // a beat may come between
 		}
 	}
-	if l := next(); l.Tally != "" { // no change: it comes as a sign of life
+	if l := next(); l.Tally != "" || l.Unknown { // no change: it comes as a sign of life
 		t.Errorf("the beat: %+v", l)
+	}
+	h.MixerChanged(mixer.State{}) // OBS is away, and may go on showing this camera
+	for l := next(); !l.Unknown; l = next() {
+	}
+	h.ProgramChanged(program.State{Rung: program.RungBackup, OnAir: "phone"})
+	for l := next(); l.Unknown || l.Tally != LightProgram; l = next() { // what we show we know
 	}
 }
 

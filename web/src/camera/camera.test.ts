@@ -135,6 +135,10 @@ test('a light is shown as long as it is heard of', async () => {
 	say('gram","live":true}\n');
 	await soon();
 	expect(light).toMatchObject({ known: true, name: 'Anna', tally: 'program', live: true });
+	say('{"name":"Anna","tally":"","unknown":true}\n'); // the studio's mixer is away
+	await soon();
+	expect(light).toMatchObject({ known: false, name: 'Anna' });
+	say('{"name":"Anna","tally":""}\n');
 	await soon(4900);
 	expect(light!.known).toBe(true);
 	await soon(200);

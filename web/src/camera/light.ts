@@ -78,8 +78,8 @@ export class LightReader {
 	}
 
 	#hear(line: string) {
-		const said = JSON.parse(line) as Partial<TallyLight>;
-		this.#light = { ...noLight, notes: [], ...said, known: true };
+		const { unknown, ...said } = JSON.parse(line) as Partial<TallyLight> & { unknown?: boolean };
+		this.#light = { ...noLight, notes: [], ...said, known: !unknown };
 		this.#changed(this.#light);
 	}
 

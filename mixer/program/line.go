@@ -48,7 +48,8 @@ type line struct {
 	key      media.AccessUnit
 	follower *h264skip.Follower
 
-	orphans bool // leading pictures belong to a key frame before the splice (H.265)
+	orphans bool          // leading pictures belong to a key frame before the splice
+	opened  time.Duration // when the one after it is shown, at its source
 }
 
 // pictures is what was written of the picture.
@@ -107,6 +108,7 @@ func (l *line) splice(pictures []media.AccessUnit) {
 		l.warp.after(p.shown, pictures[0].PTS)
 	}
 	video := &(*tracks)[tracks.Video()]
+	l.opened = pictures[0].PTS
 	pictures[0].Data, l.orphans = opens(video, pictures[0].Data)
 	if l.retrack(tracks) {
 		pictures[0].Data = announced(video, pictures[0].Data)
@@ -206,6 +208,7 @@ func (l *line) unit(au media.AccessUnit) {
 	}
 	if now := l.pub.Tracks(); au.Key && !same(&(*now)[videoTrack], au.Info()) {
 		if l.set(media.Tracks{*au.Info(), (*now)[audioTrack]}) {
+			l.opened = au.PTS
 			au.Data, l.orphans = opens(au.Info(), au.Data)
 			au.Data = announced(au.Info(), au.Data)
 			l.picture(au)
@@ -252,7 +255,7 @@ func (l *line) picture(au media.AccessUnit) {
 func (l *line) place(au media.AccessUnit) {
 	p := &l.pictures
 	p.source, p.arrived = au.DTS, au.Arrived
-	if l.orphans && orphan(au.Data) {
+	if l.orphans && orphan(&au, l.opened) {
 		return
 	}
 	dts, pts := l.warp.at(au.DTS), l.warp.shown(au.PTS)

@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"encoding/binary"
+	"time"
 
 	"obvan/media"
 )
@@ -15,11 +16,14 @@ const (
 	notCoded = 32 // and above: parameter sets, messages
 )
 
-// opens makes a key frame fit to follow another source. A CRA picture of H.265 may
-// be followed by pictures that refer to what its source sent before; as a BLA
-// picture (H.265, 7.4.2.2) it tells the decoder that the past is another one's, and
-// those pictures, its orphans, have to be left out.
+// opens makes a key frame fit to follow another source. One that opens a group of
+// pictures may be followed by pictures that refer to what its source sent before: its
+// orphans, which have to be left out. A CRA picture of H.265 becomes a BLA picture (H.265,
+// 7.4.2.2), which tells the decoder that the past is another one's.
 func opens(t *media.Track, data []byte) (out []byte, orphans bool) {
+	if t.Codec == media.H264 {
+		return data, !instant(data)
+	}
 	if t.Codec != media.H265 || kind(data) != cra {
 		return data, false
 	}
@@ -33,8 +37,25 @@ func opens(t *media.Track, data []byte) (out []byte, orphans bool) {
 	return out, true
 }
 
-// orphan reports whether an H.265 picture refers to what was before its key frame.
-func orphan(data []byte) bool { return kind(data)&^1 == rasl }
+// instant reports an IDR picture of H.264 (H.264, table 7-1): nothing behind it refers to
+// what was before.
+func instant(data []byte) bool {
+	for nal := range media.NALUnits(data) {
+		if nal[0]&0x1f == 5 {
+			return true
+		}
+	}
+	return false
+}
+
+// orphan reports whether a picture that follows one shown at key refers to what was
+// before that. H.265 says so; in H.264 it is what is shown before it.
+func orphan(au *media.AccessUnit, key time.Duration) bool {
+	if au.Info().Codec == media.H264 {
+		return au.PTS < key
+	}
+	return kind(au.Data)&^1 == rasl
+}
 
 // kind is the type of the first NAL unit that is part of a picture, -1 for none.
 func kind(data []byte) int {

@@ -20,7 +20,8 @@ func FuzzOpens(f *testing.F) {
 		if len(out) != len(data) || orphans && kind(out) == cra {
 			t.Fatalf("% x became % x", data, out)
 		}
-		orphan(data)
+		orphan(&media.AccessUnit{Tracks: &media.Tracks{{Codec: media.H265}}, Data: data}, 0)
+		opens(&media.Track{Codec: media.H264}, data)
 	})
 }
 

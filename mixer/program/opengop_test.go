@@ -66,6 +66,63 @@ func film265(t *testing.T, source string) (c clip, sets []byte) {
 	return c, sets
 }
 
+// openGOPs is an H.264 camera's pictures with open groups of them: behind each picture
+// that decoding can start at come two that refer to the group before it, too.
+func openGOPs() (c clip) {
+	const frame = 40 * time.Millisecond
+	for n := range 48 {
+		au := media.AccessUnit{DTS: time.Duration(n) * frame, PTS: time.Duration(n+2) * frame, Data: []byte{0, 0, 0, 2, 0x41, 'p'}}
+		switch n % 12 {
+		case 0:
+			au.Key, au.PTS, au.Data = true, au.PTS+2*frame, []byte{0, 0, 0, 4, 6, 6, 1, 0xc4, 0, 0, 0, 2, 0x61, 'i'}
+		case 1, 2:
+			au.PTS, au.Disposable, au.Data = au.PTS-frame, true, []byte{0, 0, 0, 2, 0x01, 'b'}
+		}
+		c.units = append(c.units, au)
+	}
+	c.tracks, c.length = media.Tracks{{Codec: media.H264, Config: []byte("open"), FrameRate: 25}}, 48*frame
+	return c
+}
+
+func TestACutToAnOpenGroupOfPicturesOfH264LeavesItsOrphansOut(t *testing.T) {
+	var units []unit
+	inStudio(t, func(t *testing.T, s *studio) {
+		s.roll(cam1)
+		open, stop := openGOPs(), make(chan struct{})
+		go open.play(s.hub, "open", stop)
+		for n := range 10 {
+			time.Sleep(1777 * time.Millisecond)
+			s.Follow([]string{"open", "cam1"}[n%2], mixer.Instant)
+		}
+		close(stop)
+		synctest.Wait()
+		units = s.written(0)
+	})
+	cuts, orphans, fresh, last := 0, 0, false, ""
+	for _, u := range units {
+		if !u.Video() {
+			continue
+		}
+		config := string((*u.Tracks)[0].Config)
+		if fresh = fresh || config != last; fresh && config == "open" {
+			switch u.Data[len(u.Data)-1] {
+			case 'i':
+				cuts++
+			case 'b':
+				t.Fatal("a picture refers to what was before the cut")
+			case 'p':
+				fresh = false
+			}
+		} else if config == "open" && u.Data[len(u.Data)-1] == 'b' {
+			orphans++
+		}
+		last = config
+	}
+	if cuts != 5 || orphans == 0 {
+		t.Fatalf("%d cuts, %d pictures that refer across a key frame", cuts, orphans)
+	}
+}
+
 func seconds(t *testing.T, s string) time.Duration {
 	f, err := strconv.ParseFloat(strings.TrimRight(s, ","), 64)
 	if err != nil {

@@ -37,7 +37,19 @@ type window struct {
 	seen    time.Time     // when it was
 	full    bool          // the path was, once
 	cut     time.Time     // when something was late
+	doubt   doubt
+	shared  time.Time // until then a queue is taken for that of others
 	turn    turn
+}
+
+// doubt is that a queue may not be ours: a window half as large does not make it
+// shorter. Then others fill it, or the path has become longer, and to go on shrinking
+// would leave us nothing.
+type doubt struct {
+	size int           // before the window was made smaller; 0 while there is no doubt
+	used int           // of that
+	rtt  time.Duration // the longest since
+	half time.Time     // when the window was half of what was used
 }
 
 // turn is what happened within about a round trip.
@@ -104,21 +116,49 @@ func (w *window) look(rtt time.Duration, now time.Time) {
 		queue = 0
 	}
 	if queue < standing/4 {
-		w.seen = now
+		w.seen, w.doubt = now, doubt{}
 	} else {
 		w.full = true
 	}
+	if queue <= standing {
+		w.doubt.rtt, w.doubt.half = 0, time.Time{}
+	}
 	switch {
 	case t.lost >= fullLosesLeast && float64(t.lost) >= fullLoses*float64(t.sent):
+		w.shared = time.Time{}
 		w.shrink(t.used-t.lost, shrinkBy)
-	case queue > standing:
-		w.shrink(t.used, float64(w.base+standing)/float64(rtt))
+	case queue > standing && now.Before(w.shared) && rtt < w.latency: // what was lost may still be mended
+		w.shared = now.Add(baseLasts)
+		if t.want && t.lost == 0 {
+			w.grow(float64(standing) / float64(4*rtt))
+		}
 	case now.Sub(w.seen) > baseLasts:
 		w.shrink(t.used, shrinkBy*float64(w.base)/float64(rtt))
 		w.base, w.seen = 0, now
+	case queue > standing && w.foreign(t.used, rtt, now):
+		w.size, w.base, w.seen, w.shared = max(w.size, w.doubt.size), rtt, now, now.Add(baseLasts)
+		w.doubt = doubt{}
+	case queue > standing:
+		w.shrink(t.used, float64(w.base+standing)/float64(rtt))
 	case t.want && queue < quiet:
 		w.grow(min(growBy, float64(standing)/float64(4*rtt)))
 	}
+}
+
+// foreign says that a queue which is too long is not ours.
+func (w *window) foreign(used int, rtt time.Duration, now time.Time) bool {
+	d := &w.doubt
+	if d.size == 0 {
+		d.size, d.used = w.size, used
+	}
+	d.rtt = max(d.rtt, rtt)
+	if d.half.IsZero() {
+		if w.size <= max(d.used/2, leastWindow) {
+			d.half = now
+		}
+		return false
+	}
+	return now.Sub(d.half) >= 2*d.rtt && rtt-w.base >= (d.rtt-w.base)*2/3
 }
 
 func (w *window) grow(more float64) {
@@ -144,6 +184,6 @@ func (w *window) late(now time.Time) {
 	if now.Sub(w.cut) < w.latency {
 		return // the same trouble
 	}
-	w.cut = now
+	w.cut, w.shared = now, time.Time{}
 	w.shrink(w.size, shrinkMost)
 }

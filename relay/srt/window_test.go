@@ -1,0 +1,128 @@
+package srt
+
+import (
+	"testing"
+	"time"
+)
+
+// way is a path with a queue, and a sender that keeps to a window.
+type way struct {
+	window
+	now    time.Time
+	length time.Duration // there and back, without a queue
+	rate   float64       // bytes a second
+	queue  float64       // bytes in front of its slowest part
+	others float64       // bytes a second that somebody else sends, who slows down when the queue is deep
+	greedy bool
+
+	flying []packetUnderWay
+	way    int
+	rtt    time.Duration // as the receiver tells it
+	waits  float64       // bytes the sender would like to send
+	purse  float64
+	sent   int
+}
+
+type packetUnderWay struct{ left, due time.Time }
+
+const (
+	simStep  = 2 * time.Millisecond
+	simBytes = headerSize + maxPayload
+	deep     = 250 * time.Millisecond // how much the others let the queue grow
+)
+
+func newWay(rate float64) *way {
+	now := time.Unix(1000, 0)
+	return &way{window: newWindow(DefaultLatency, now), now: now, length: 30 * time.Millisecond, rate: rate, rtt: slackRTT}
+}
+
+// run has the sender send a program of so many bytes a second, and returns how much of
+// it left.
+func (w *way) run(long time.Duration, program float64) (part float64) {
+	began := w.sent
+	step := simStep.Seconds()
+	for range int(long / simStep) {
+		w.now = w.now.Add(simStep)
+		w.queue = max(0, w.queue-w.rate*step)
+		w.crowd(step)
+		for len(w.flying) > 0 && !w.flying[0].due.After(w.now) {
+			p := w.flying[0]
+			w.flying, w.way = w.flying[1:], w.way-simBytes
+			took := p.due.Sub(p.left)
+			w.rtt += (took - w.rtt) / 8
+			w.answered(took, w.now)
+		}
+		w.look(w.rtt, w.now)
+		w.waits += program * step
+		w.purse = min(w.purse+min(w.speed(w.rtt), 3*program)*step, 8<<10)
+		for w.waits >= simBytes && w.purse > 0 && w.room(w.way) {
+			w.waits, w.purse, w.queue = w.waits-simBytes, w.purse-simBytes, w.queue+simBytes
+			due := w.now.Add(w.length + time.Duration(w.queue/w.rate*float64(time.Second)))
+			w.flying, w.way = append(w.flying, packetUnderWay{w.now, due}), w.way+simBytes
+			w.turn.sent += simBytes
+			w.sent += simBytes
+		}
+	}
+	return float64(w.sent-began) / (program * long.Seconds())
+}
+
+// crowd is what others send, as TCP does: more and more, until the queue is full.
+func (w *way) crowd(step float64) {
+	if !w.greedy {
+		return
+	}
+	if w.queue/w.rate > deep.Seconds() {
+		w.others *= 0.7
+		return
+	}
+	rtt := w.length.Seconds() + w.queue/w.rate
+	w.others += 3 * 1400 / rtt / rtt * step
+	w.queue += w.others * step
+}
+
+func (w *way) held() time.Duration { return time.Duration(w.queue / w.rate * float64(time.Second)) }
+
+func TestAPathThatBecomesLongerIsNotTakenForAFullOne(t *testing.T) {
+	for _, longer := range []time.Duration{60, 200, 400} {
+		w := newWay(1e6)
+		if part := w.run(10*time.Second, 400e3); part < 0.95 {
+			t.Fatalf("%.2f of the program left at first", part)
+		}
+		w.length += longer * time.Millisecond
+		if part := w.run(10*time.Second, 400e3); part < 0.95 || w.waits > 100e3 {
+			t.Errorf("%d ms longer: %.2f left, %.0f bytes wait", longer, part, w.waits)
+		}
+		w.length = 30 * time.Millisecond
+		if part := w.run(10*time.Second, 400e3); part < 0.95 || w.waits > 100e3 {
+			t.Errorf("%d ms shorter: %.2f left, %.0f bytes wait", longer, part, w.waits)
+		}
+	}
+}
+
+func TestOthersOnThePathAreNotLeftAllOfIt(t *testing.T) {
+	w := newWay(1e6)
+	w.run(10*time.Second, 400e3)
+	w.greedy, w.others = true, 100e3
+	w.run(5*time.Second, 400e3)
+	if part := w.run(20*time.Second, 400e3); part < 0.9 {
+		t.Errorf("%.2f of the program left", part)
+	}
+}
+
+func TestAQueueOfOnesOwnStaysShort(t *testing.T) {
+	for _, slower := range []float64{0.8, 0.5, 0.2} {
+		w := newWay(1e6)
+		w.run(10*time.Second, 400e3)
+		w.rate = 400e3 * slower
+		w.run(5*time.Second, 400e3)
+		for range 100 {
+			part := w.run(200*time.Millisecond, 400e3)
+			if w.held() > 2*mostStanding {
+				t.Fatalf("the path takes %.1f of it: %v in its queue, %.2f left", slower, w.held(), part)
+			}
+		}
+		if part := w.run(10*time.Second, 400e3); part < 0.8*slower {
+			t.Errorf("the path takes %.1f of it: %.2f left", slower, part)
+		}
+	}
+}

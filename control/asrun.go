@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -32,14 +33,26 @@ type asRun struct {
 	log  *slog.Logger
 	wait chan AsRun
 	lost atomic.Uint64
+	torn bool // the last line may have no end: of run
 }
 
 func openAsRun(dir string, log *slog.Logger) (*asRun, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "as-run.jsonl"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, "as-run.jsonl"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the as-run log: %w", err)
 	}
-	return &asRun{file: file, log: log, wait: make(chan AsRun, asRunQueue)}, nil
+	return &asRun{file: file, log: log, wait: make(chan AsRun, asRunQueue), torn: torn(file)}, nil
+}
+
+// torn reports whether a file's last line has no end: a power cut may leave it so.
+func torn(file *os.File) bool {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return false
+	}
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, size-1)
+	return err != nil || last[0] != '\n'
 }
 
 // add notes a line; it never blocks.
@@ -76,6 +89,9 @@ func (a *asRun) run(ctx context.Context) {
 // write appends line and what came meanwhile, and syncs once.
 func (a *asRun) write(line AsRun) {
 	out := bufio.NewWriter(a.file)
+	if a.torn { // half a line must not spoil the next
+		_ = out.WriteByte('\n')
+	}
 	lines := json.NewEncoder(out)
 	err := lines.Encode(line)
 	for n := len(a.wait); n > 0 && err == nil; n-- {
@@ -90,4 +106,5 @@ func (a *asRun) write(line AsRun) {
 	if err != nil {
 		a.log.Error("the as-run log could not be written", "err", err)
 	}
+	a.torn = err != nil
 }

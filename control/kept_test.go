@@ -347,3 +347,30 @@ func TestStatusesOfTheRelayMeetWhatIsKept(t *testing.T) {
 		t.Fatalf("%d lines for one trouble", got)
 	}
 }
+
+func TestALineOfTheAsRunLogThatAPowerCutTookHalfOfSpoilsNoOther(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "as-run.jsonl")
+	if err := os.WriteFile(path, []byte("{\"text\":\"whole\"}\n{\"text\":\"ha"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		h := build(t, dir, newDesk(), Options{}, quiet())
+		h.start(t)()
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var good, bad int
+	for _, line := range strings.Split(strings.TrimSuffix(string(content), "\n"), "\n") {
+		if json.Valid([]byte(line)) {
+			good++
+		} else {
+			bad++
+		}
+	}
+	if good != 5 || bad != 1 {
+		t.Errorf("%d lines are whole, %d are not:\n%s", good, bad, content)
+	}
+}

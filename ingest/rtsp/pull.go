@@ -114,7 +114,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, UserAgent: "obvan",
 		DialContext:       p.dial,
 		ListenPacket:      door.ListenUDP,
-		OnResponse:        func(*base.Response) { p.answered() },
+		OnResponse:        p.answered,
 		OnPacketsLost:     p.missed,
 		OnDecodeError:     func(error) { p.broken.Add(1) },
 		OnTransportSwitch: func(error) {},
@@ -165,7 +165,8 @@ func (p *puller) dial(ctx context.Context, network, addr string) (net.Conn, erro
 }
 
 // answered leaves deadlines to the library: the other end speaks RTSP.
-func (p *puller) answered() {
+func (p *puller) answered(res *base.Response) {
+	mend(res)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.conns {

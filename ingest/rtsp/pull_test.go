@@ -257,6 +257,8 @@ func sdpOf(t *testing.T, medias ...*description.Media) *base.Response {
 func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 	sound := &description.Media{Type: description.MediaTypeAudio, Control: "trackID=0", Formats: []format.Format{&format.Opus{PayloadTyp: 96, ChannelCount: 2}}}
 	odd := &description.Media{Type: description.MediaTypeVideo, Control: "%zz", Formats: []format.Format{&format.H264{PayloadTyp: 96, PacketizationMode: 1}}}
+	strange := sdpOf(t, sound) // and a track that can't be read, which is left out
+	strange.Body = append(strange.Body, "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 mode=AAC-hbr;config=\r\n"...)
 	for _, tc := range []struct {
 		name   string
 		camera *ipCamera
@@ -274,6 +276,7 @@ func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 		},
 		{name: "no such stream", change: func(u *url.URL) { u.Path = "/other" }, words: `has no stream "/other"`},
 		{name: "sound only", camera: &ipCamera{describe: sdpOf(t, sound)}, words: "no picture in H.264"},
+		{name: "sound of two kinds", camera: &ipCamera{describe: strange}, words: "no picture in H.264"},
 		{name: "a track with an impossible address", camera: &ipCamera{describe: sdpOf(t, odd)}, words: "can't be asked for"},
 		{name: "a description of rubbish", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusOK, Body: []byte("rubbish")}}, words: "can't be read"},
 		{

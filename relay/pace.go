@@ -7,6 +7,11 @@ const (
 	leastSpeed = 16 << 10
 	catchUp    = 3 // times the program's rate: so fast a backlog is sent
 
+	// unitIn is how long one unit may take at the most: the key frames of a slide that
+	// stands still are hundreds of times as large as what lies between them, and the
+	// rate of the last second says nothing about them.
+	unitIn = 150 * time.Millisecond
+
 	burstFor   = 20 * time.Millisecond
 	burstBytes = 8 << 10
 )
@@ -21,12 +26,14 @@ type Pace struct {
 	at    time.Time
 
 	rate  float64 // the program's, bytes a second; 0 when it is not known
+	unit  int     // bytes of the newest unit
 	count int     // bytes in this second of the program
 	since time.Duration
 }
 
 // Made counts what the program is in bytes.
 func (p *Pace) Made(bytes int, dts time.Duration) {
+	p.unit = bytes
 	p.count += bytes
 	if over := dts - p.since; over >= time.Second || over < 0 {
 		if over > 0 && over < 4*time.Second {
@@ -41,7 +48,7 @@ func (p *Pace) Most() float64 {
 	if p.rate == 0 {
 		return firstSpeed
 	}
-	return max(catchUp*p.rate, leastSpeed)
+	return max(catchUp*p.rate, float64(p.unit)/unitIn.Seconds(), leastSpeed)
 }
 
 // Speed is bytes a second.

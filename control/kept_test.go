@@ -68,6 +68,23 @@ func TestACrashInMidShowStartsWhatWasOnAir(t *testing.T) {
 	}
 }
 
+func TestATestBeforeARestartDoesNotGoOnAirInTheShow(t *testing.T) {
+	h := open(t)
+	for _, id := range []string{"a", "test"} {
+		h.do(t, "destination.add", `{"id":"`+id+`","name":"`+id+`","url":"rtmp://h.example/app","key":"key-`+id+`"}`)
+	}
+	h.do(t, "destination.update", `{"id":"test","enabled":false}`)
+	h.do(t, "destination.start", `{"id":"test"}`) // and the server is restarted before the show
+	show := build(t, h.dir, newDesk(), Options{Token: adminToken}, quiet())
+	show.start(t)
+	show.do(t, "show.live", ``)
+	again := build(t, h.dir, newDesk(), Options{}, quiet()) // and crashes in it
+	again.start(t)
+	if was, is := show.desk.running(), again.desk.running(); !slices.Equal(was, []string{"a"}) || !slices.Equal(is, was) {
+		t.Fatalf("%v were running, and %v are", was, is)
+	}
+}
+
 func TestABrokenFileIsPutAsideAndSaid(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "show.json"), []byte(`{"name":"half a fi`), 0o644); err != nil {

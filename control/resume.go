@@ -67,3 +67,15 @@ func (s *Studio) keepOnAir(ctx context.Context) {
 		}
 	}
 }
+
+// forgetTests forgets what was sending before a show: it does no more, and a crash in the
+// show must not start it.
+func (s *Studio) forgetTests() {
+	// A disk that does not take it is tried again.
+	_ = s.book.edit(context.Background(), func(k *kept, _ *secrets) error {
+		for i := range k.Destinations {
+			k.Destinations[i].Started = k.Destinations[i].Started && k.Live
+		}
+		return nil
+	})
+}

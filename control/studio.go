@@ -185,6 +185,7 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 // restore hands the rooms what was kept. A destination that was sending when the
 // show was live sends again: a crash in mid-show heals itself.
 func (s *Studio) restore() {
+	s.forgetTests()
 	var k kept
 	var sec secrets
 	s.book.read(func(kept *kept, secrets *secrets) { k, sec = kept.clone(), secrets.clone() })

@@ -126,7 +126,7 @@ func newH265(f *format.H265) *h265Input {
 		return d.Decode, nil
 	}
 	if vps, sps, pps := f.SafeParams(); len(vps) > 0 && len(sps) > 0 && len(pps) > 0 {
-		in.setH265(vps, sps, pps)
+		in.setH265(vps, sps, [][]byte{pps})
 	}
 	return in
 }
@@ -140,7 +140,8 @@ func (in *h265Input) frames(pkt *pion.Packet) ([]frame, error) {
 func (in *h265Input) frame(p gathered) frame {
 	nalus := p.parts
 	f := frame{ts: p.ts, disposable: true}
-	var vps, sps, pps []byte
+	var vps, sps []byte
+	var pps [][]byte
 	coded := false
 	nalus = slices.DeleteFunc(nalus, func(n []byte) bool {
 		if len(n) < 2 {
@@ -152,7 +153,9 @@ func (in *h265Input) frame(p gathered) frame {
 		case kind == h265.NALUType_SPS_NUT:
 			sps = n
 		case kind == h265.NALUType_PPS_NUT:
-			pps = n
+			if len(pps) < maxSets {
+				pps = append(pps, n)
+			}
 		case kind >= h265.NALUType_AUD_NUT && kind <= h265.NALUType_FD_NUT:
 		case kind <= h265.NALUType_RSV_IRAP_VCL23:
 			coded = true

@@ -31,7 +31,7 @@ func (c *coding) setH264(sps []byte, pps [][]byte) bool {
 		}
 	}
 	for _, p := range pps {
-		next.pps = addPPS(next.pps, p)
+		next.pps = addPPS(next.pps, p, headH264)
 	}
 	if next.sps == nil || len(next.pps) == 0 || (c.known && bytes.Equal(next.sps, c.sps) && equalSets(next.pps, c.pps)) {
 		c.keepUnlessKnown(next)
@@ -69,14 +69,21 @@ func depthH264(sps []byte) int {
 	return int(min(s.VUI.BitstreamRestriction.MaxNumReorderFrames, maxDepth))
 }
 
-// addPPS puts a picture parameter set in the place of the one with its id.
-func addPPS(sets [][]byte, pps []byte) [][]byte {
-	id, ok := idPPS(pps)
+// How long the header of a NAL unit is, in bytes.
+const (
+	headH264 = 1
+	headH265 = 2
+)
+
+// addPPS puts a picture parameter set in the place of the one with its id, which stands
+// behind its header.
+func addPPS(sets [][]byte, pps []byte, head int) [][]byte {
+	id, ok := idPPS(pps, head)
 	if !ok || len(pps) > maxSet {
 		return sets
 	}
 	for i, old := range sets {
-		if oldID, _ := idPPS(old); oldID == id {
+		if oldID, _ := idPPS(old, head); oldID == id {
 			if bytes.Equal(old, pps) {
 				return sets
 			}
@@ -91,23 +98,26 @@ func addPPS(sets [][]byte, pps []byte) [][]byte {
 	return append(slices.Clip(sets), bytes.Clone(pps))
 }
 
-// idPPS reads pic_parameter_set_id (H.264 7.3.2.2).
-func idPPS(pps []byte) (uint32, bool) {
-	if len(pps) < 2 {
+// idPPS reads pic_parameter_set_id (H.264 7.3.2.2, H.265 7.3.2.3.1).
+func idPPS(pps []byte, head int) (uint32, bool) {
+	if len(pps) <= head {
 		return 0, false
 	}
-	pos := 8
+	pos := 8 * head
 	id, err := bits.ReadGolombUnsigned(pps[:min(len(pps), 8)], &pos)
 	return id, err == nil
 }
 
 func equalSets(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
-// setH265 is setH264 for H.265, which keeps one set of each kind.
-func (c *coding) setH265(vps, sps, pps []byte) bool {
+// setH265 is setH264 for H.265.
+func (c *coding) setH265(vps, sps []byte, pps [][]byte) bool {
 	next := coding{vps: pick(vps, c.vps), sps: pick(sps, c.sps), pps: c.pps}
-	if pps != nil && len(pps) <= maxSet && (len(c.pps) == 0 || !bytes.Equal(pps, c.pps[0])) {
-		next.pps = [][]byte{bytes.Clone(pps)}
+	if len(pps) > 0 && !bytes.Equal(next.sps, c.sps) {
+		next.pps = nil // they belong to the old one
+	}
+	for _, p := range pps {
+		next.pps = addPPS(next.pps, p, headH265)
 	}
 	if next.vps == nil || next.sps == nil || len(next.pps) == 0 ||
 		(c.known && bytes.Equal(next.vps, c.vps) && bytes.Equal(next.sps, c.sps) && equalSets(next.pps, c.pps)) {
@@ -124,7 +134,7 @@ func (c *coding) setH265(vps, sps, pps []byte) bool {
 	if len(plain) < minSPS265 {
 		return false
 	}
-	next.track = media.Track{Codec: media.H265, Config: hvcC(&s, plain, next.vps, next.sps, next.pps[0]), Width: s.Width(), Height: s.Height()}
+	next.track = media.Track{Codec: media.H265, Config: hvcC(&s, plain, next.vps, next.sps, next.pps), Width: s.Width(), Height: s.Height()}
 	if s.VUI != nil && s.VUI.TimingInfo != nil {
 		next.track.FrameRate = s.FPS()
 	}
@@ -146,9 +156,9 @@ func pick(set, old []byte) []byte {
 // minSPS265 is where the profile, tier and level of an SPS end.
 const minSPS265 = 15
 
-// hvcC is the HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of one
-// set of each kind. plain is the SPS without escapes.
-func hvcC(s *h265.SPS, plain, vps, sps, pps []byte) []byte {
+// hvcC is the HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1). plain is the
+// SPS without escapes.
+func hvcC(s *h265.SPS, plain, vps, sps []byte, pps [][]byte) []byte {
 	c := append([]byte{1}, plain[3:minSPS265]...) // profile, tier and level stand there as they do here
 	nested := byte(0)
 	if s.TemporalIDNestingFlag {
@@ -161,12 +171,14 @@ func hvcC(s *h265.SPS, plain, vps, sps, pps []byte) []byte {
 		0, 0, // avgFrameRate: unknown
 		(s.MaxSubLayersMinus1+1)&7<<3|nested<<2|3, // lengthSizeMinusOne
 		3)
-	for _, set := range []struct {
-		kind  h265.NALUType
-		bytes []byte
-	}{{h265.NALUType_VPS_NUT, vps}, {h265.NALUType_SPS_NUT, sps}, {h265.NALUType_PPS_NUT, pps}} {
-		c = append(c, 0x80|byte(set.kind), 0, 1, byte(len(set.bytes)>>8), byte(len(set.bytes)))
-		c = append(c, set.bytes...)
+	for _, sets := range []struct {
+		kind h265.NALUType
+		all  [][]byte
+	}{{h265.NALUType_VPS_NUT, [][]byte{vps}}, {h265.NALUType_SPS_NUT, [][]byte{sps}}, {h265.NALUType_PPS_NUT, pps}} {
+		c = append(c, 0x80|byte(sets.kind), 0, byte(len(sets.all)))
+		for _, set := range sets.all {
+			c = append(append(c, byte(len(set)>>8), byte(len(set))), set...)
+		}
 	}
 	return c
 }

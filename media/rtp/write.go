@@ -167,8 +167,7 @@ func (p *Packetiser) parts(au *media.AccessUnit) ([][]byte, error) {
 
 func parameterSets(t *media.Track) ([][]byte, error) {
 	if t.Codec == media.H265 {
-		vps, sps, pps, err := h265Sets(t.Config)
-		return [][]byte{vps, sps, pps}, err
+		return media.H265ParameterSets(t.Config)
 	}
 	sps, pps, err := media.H264ParameterSets(t.Config)
 	return append(append([][]byte{}, sps...), pps...), err

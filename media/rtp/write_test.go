@@ -116,3 +116,27 @@ func TestBrokenUnitsAreNotSent(t *testing.T) {
 		t.Fatal("no error")
 	}
 }
+
+func TestSeveralH265PictureParameterSetsAreKept(t *testing.T) {
+	f := &format.H265{PayloadTyp: 96, VPS: vps265, SPS: sps265, PPS: pps265}
+	r, s := reader(t, session(f))
+	var seq uint16
+	second := []byte{0x44, 1, 0x58, 0x12, 0x34} // id 1
+	key := nalu(19<<1, 400)
+	for i := range uint32(2) {
+		feed(t, r, 0, 0, packets(t, f, i*3600, &seq, vps265, sps265, pps265, second, key)...)
+	}
+	tracks := &s.generations[len(s.generations)-1]
+	sets, err := media.H265ParameterSets((*tracks)[0].Config)
+	if err != nil || len(sets) != 4 || !bytes.Equal(sets[2], pps265) || !bytes.Equal(sets[3], second) || len(s.generations) != 1 {
+		t.Fatalf("%d generations, %x %v", len(s.generations), sets, err)
+	}
+	w, err := rtp.NewWriter(tracks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkts, err := w.Track(0).Packets(&media.AccessUnit{Tracks: tracks, Key: true, Data: avcc(key)})
+	if err != nil || !bytes.Contains(pkts[0].Payload, second) {
+		t.Fatalf("%v; sent: %x", err, pkts[0].Payload)
+	}
+}

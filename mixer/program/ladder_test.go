@@ -206,3 +206,18 @@ func TestWhatWasOnAirComesBackAlsoWhileItsSuccessorIsWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+func TestARungThatIsKeptIsKeptWhenThatIsAskedAgain(t *testing.T) {
+	inStudio(t, func(t *testing.T, s *studio) {
+		off := s.roll(cam1)
+		time.Sleep(time.Second)
+		s.Hold(true)
+		synctest.Wait()
+		off()
+		s.expect("", program.RungHeld, "cam1 is gone")
+		s.Hold(true) // another deck, or the same once more
+		cam1.on(t, s.hub)
+		time.Sleep(50 * time.Millisecond)
+		s.expect("cam1", program.RungMixer, "")
+	})
+}

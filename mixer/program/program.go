@@ -152,8 +152,10 @@ func (p *Program) SetFalls(ills []Ill) error {
 // that rung's source is silent, its last picture is held.
 func (p *Program) Hold(on bool) {
 	p.ask(func(w *wish) {
-		w.kept = ""
-		if on {
+		switch {
+		case !on:
+			w.kept = ""
+		case w.kept == "": // one that is kept already may be silent for now
 			w.kept = p.rung()
 		}
 	})

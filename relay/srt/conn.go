@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/datarhei/gosrt/crypto"
@@ -21,6 +21,11 @@ const (
 	slackRTT    = 100 * time.Millisecond // assumed before the first measurement (4.10)
 	maxNAKs     = 4096                   // spans noted at once
 	writeWithin = 2 * time.Second
+
+	// flap is how long this machine may have no way to the receiver before that is an
+	// error: a cable is put in again, a router changes its mind. Sessions of TCP live
+	// through that, too.
+	flap = 3 * time.Second
 )
 
 var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
@@ -65,6 +70,7 @@ type moments struct {
 	said   time.Time // we sent anything
 	newest time.Time // we sent anything for the first time
 	armed  time.Time // the write deadline was set
+	failed time.Time // since when nothing can be sent; zero while all is well
 	owed   time.Time // since when the receiver owes an acknowledgement; zero when it owes none
 }
 
@@ -207,11 +213,17 @@ func (c *conn) write(b []byte, now time.Time) error {
 	}
 	n, err := c.udp.Write(b)
 	c.link.Sent.Add(uint64(n))
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // that one is a lost packet
+	if err == nil {
+		c.said, c.failed = now, time.Time{}
+		return nil
+	}
+	if c.failed.IsZero() {
+		c.failed = now
+	}
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNREFUSED) || now.Sub(c.failed) > flap {
 		return fmt.Errorf("send: %w", err)
 	}
-	c.said = now
-	return nil
+	return nil // a lost packet
 }
 
 // stayAlive tells the receiver that we are here when nothing else did.

@@ -2,6 +2,8 @@ package srt
 
 import (
 	"encoding/binary"
+	"net"
+	"net/netip"
 	"net/url"
 	"testing"
 	"time"
@@ -66,6 +68,32 @@ func TestWhatAReceiverGoesOnWithoutIsNoticed(t *testing.T) {
 	c.rtt.Store(int64(20 * time.Millisecond))
 	if n := c.release(4, now); n.skipped != 1 || n.took != 0 {
 		t.Fatalf("%d skipped, took %v", n.skipped, n.took)
+	}
+}
+
+func TestAWayThatIsGoneForAMomentIsALostPacket(t *testing.T) {
+	udp, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(listener(t, false))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conn{udp: udp, link: relay.NewLink(nil)}
+	defer c.Close()
+	now := time.Now()
+	write := func(after time.Duration, size int) error { return c.write(make([]byte, size), now.Add(after)) }
+	const tooLong = 70_000 // the system can't send it
+	for _, after := range []time.Duration{0, time.Second, 2 * time.Second} {
+		if err := write(after, tooLong); err != nil {
+			t.Fatalf("after %v: %v", after, err)
+		}
+	}
+	if err := write(2*time.Second, 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(4*time.Second, tooLong); err != nil {
+		t.Fatalf("gone for another moment: %v", err)
+	}
+	if write(8*time.Second, tooLong) == nil {
+		t.Fatal("gone for seconds, and nobody is told")
 	}
 }
 

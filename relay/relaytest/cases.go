@@ -210,6 +210,9 @@ func slow(t *testing.T, out Output) {
 	p := begin(t, out, size)
 	s := p.session()
 	p.play(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Tally().KeyFrames >= 3 }, "pictures are left out")
+	if !p.link.IsLive() {
+		t.Error("it has taken data all the time, and is not called live")
+	}
 	missing, last := false, -1
 	for _, u := range s.Units() {
 		if !u.Video {

@@ -149,6 +149,7 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 		}
 		return nil
 	}
+	defer s.prove(now) // one that is slow from the start on has never all that there is
 	return s.write(au, p, now)
 }
 

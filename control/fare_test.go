@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"obvan/ingest"
+	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/relay"
 )
@@ -84,5 +86,23 @@ func TestACameraThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
 	say(2570*time.Second, FeedStalled)
 	if want := []string{"Roof is live, and steady again.", "Roof sends nothing: no picture came."}; !slices.Equal(log[9:], want) {
 		t.Fatalf("log = %q", log)
+	}
+}
+
+func TestAMixerThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
+	h := open(t)
+	for range 50 {
+		h.MixerChanged(mixer.State{Kind: "obs", Connected: true, Program: "Wide", Output: ingest.Mixer})
+		h.MixerChanged(mixer.State{Kind: "obs", Problem: "the connection to OBS broke"})
+	}
+	var said []string
+	for _, e := range h.now().Log {
+		if strings.Contains(e.Text, "mixer") {
+			said = append(said, e.Text)
+		}
+	}
+	if len(said) != 10 || said[0] != "The mixer (obs) is connected." || said[1] != "Wide is on the mixer's program." ||
+		said[8] != "The mixer (obs) is gone: the connection to OBS broke." || !strings.HasPrefix(said[9], "The mixer (obs) comes and goes.") {
+		t.Errorf("log = %q", said)
 	}
 }

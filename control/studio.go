@@ -36,6 +36,8 @@ type Studio struct {
 type told struct {
 	mu           sync.Mutex
 	mixer        mixer.State
+	link         fickle // to the mixer
+	named        string // on its program bus
 	program      program.State
 	destinations map[string]*fare
 	statuses     []relay.Status    // as the relay told them last

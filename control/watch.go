@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -149,6 +150,12 @@ func (s *Studio) tellMixer(m mixer.State) (another bool) {
 	s.told.mu.Lock()
 	was := s.told.mixer
 	s.told.mixer = m
+	// A mixer whose output is the feed itself says nothing that the program does not; one
+	// that comes back with what it had says nothing new.
+	named := m.Program != "" && m.Program != s.told.named && m.Output == ingest.Mixer
+	if named {
+		s.told.named = m.Program
+	}
 	s.told.mu.Unlock()
 	if m.Program != was.Program {
 		select {
@@ -156,19 +163,41 @@ func (s *Studio) tellMixer(m mixer.State) (another bool) {
 		default:
 		}
 	}
-	switch {
-	case m.Connected && !was.Connected:
-		s.note(Info, "The mixer (%s) is connected.", m.Kind)
-	case !m.Connected && was.Connected:
-		s.note(Error, "The mixer (%s) is gone: %s", m.Kind, stop(or(m.Problem, "it closed the connection")))
-	case m.Problem != "" && m.Problem != was.Problem:
-		s.note(Warn, "The mixer (%s): %s", m.Kind, stop(m.Problem))
-	}
-	// A mixer whose output is the feed itself says nothing that the program does not.
-	if m.Program != was.Program && m.Program != "" && m.Output == ingest.Mixer {
+	s.tellLink(&m, &was)
+	if named {
 		s.note(Info, "%s is on the mixer's program.", s.called(m.Program))
 	}
 	return m.Connected && (!was.Connected || current(m.Collections) != current(was.Collections))
+}
+
+// tellLink logs that the mixer came or went, or why it is not well. One that does so
+// again and again must not push all else out of the log.
+func (s *Studio) tellLink(m, was *mixer.State) {
+	name := fmt.Sprintf("The mixer (%s)", m.Kind)
+	turned := m.Connected != was.Connected
+	s.told.mu.Lock()
+	f := &s.told.link
+	steady := m.Connected && f.recovered(time.Now())
+	say := !f.unsteady()
+	if turned && !m.Connected {
+		say = f.broke(time.Now())
+	}
+	last := f.unsteady()
+	s.told.mu.Unlock()
+	switch {
+	case steady:
+		s.note(Info, "%s is connected, and steady again.", name)
+	case !say:
+	case turned && m.Connected:
+		s.note(Info, "%s is connected.", name)
+	case turned:
+		s.note(Error, "%s is gone: %s", name, stop(or(m.Problem, "it closed the connection")))
+		if last {
+			s.note(Warn, comesAndGoes, name)
+		}
+	case m.Problem != "" && m.Problem != was.Problem:
+		s.note(Warn, "%s: %s", name, stop(m.Problem))
+	}
 }
 
 func current(c *mixer.Choice) string {

@@ -65,7 +65,7 @@ func (h *hold) keep(now time.Time) {
 func (h *hold) picture(now time.Time) {
 	p := &h.line.pictures
 	at := p.last + h.every
-	if h.skips && at-h.key < joinEvery {
+	if h.skips && at+h.every/2-h.key < joinEvery { // to the nearest picture
 		err := h.line.repeat(h.every, now)
 		if err == nil {
 			return

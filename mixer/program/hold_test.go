@@ -63,6 +63,16 @@ func TestWhoJoinsALongHeldPictureSeesIt(t *testing.T) {
 		if err != nil || !au.Video() || !au.Key {
 			t.Fatalf("the first unit is %+v, %v", au, err)
 		}
-		check(t, s.written(0))
+		units := s.written(0)
+		check(t, units)
+		last := units[0].DTS
+		for _, u := range units {
+			if u.Video() && u.Key {
+				if apart := u.DTS - last; apart > 4*time.Second && u.DTS > 10*time.Second { // the first comes later
+					t.Errorf("a key frame at %v, %v after the last", u.DTS, apart)
+				}
+				last = u.DTS
+			}
+		}
 	})
 }

@@ -140,7 +140,7 @@ func (c *conn) readHandshake(p []byte) (n int, err error) {
 // greet starts reading chunks. The peer learns our chunk size before anything
 // else: many use it for their own writing.
 func (c *conn) greet() error {
-	c.in.r = rtmp.NewReader(c.net)
+	c.in.r = rtmp.NewReader(&flow{conn: c})
 	c.await()
 	w := c.out.Begin()
 	w.Control(rtmp.TypeWindowAck, 2_500_000)
@@ -148,6 +148,28 @@ func (c *conn) greet() error {
 	w.SetChunkSize(rtmp.ChunkSize)
 	return c.out.End()
 }
+
+// enough is how many bytes show that a publisher is alive: not a few to keep it so.
+const enough = 16 << 10
+
+// flow reads from a connection and notes that it flows: a key frame may take longer on a
+// narrow way than a publisher may be silent.
+type flow struct {
+	conn *conn
+	came int // since the deadline was last put off
+}
+
+func (f *flow) Read(p []byte) (int, error) {
+	n, err := f.conn.net.Read(p)
+	if f.came += n; f.came >= enough && f.conn.in.sink != nil {
+		f.came = 0
+		f.conn.alive()
+	}
+	return n, err
+}
+
+// alive puts the deadline of a publisher off.
+func (c *conn) alive() { c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout)) }
 
 // await gives a peer that does nothing yet its time to ask for something.
 func (c *conn) await() {
@@ -171,7 +193,7 @@ func (c *conn) next() error {
 	switch m.Type {
 	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
 		if c.in.sink != nil {
-			c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout))
+			c.alive()
 			c.in.sink.Message(m)
 		}
 	case rtmp.TypeUserControl:

@@ -125,6 +125,28 @@ func (s *studio) works(t *testing.T, c *rtmptest.Client, what string) {
 	testkit.Eventually(t, 3*time.Second, func() bool { return s.messages() > n }, "%s ended the connection", what)
 }
 
+func TestAPictureThatTakesLongerThanSilenceMayArrives(t *testing.T) {
+	t.Parallel()
+	const timeout, parts, part = 2 * time.Second, 6, 40_000
+	s := start(t, timeout)
+	c := s.camera(t)
+	s.works(t, c, "nothing")
+	c.Raw([]byte{2, 0, 0, 0, 0, 0, 4, byte(rtmp.TypeChunkSize), 0, 0, 0, 0, 0, 0x10, 0, 0})
+	size := parts * part
+	c.Raw([]byte{rtmp.ChunksVideo, 0, 0, 0, byte(size >> 16), byte(size >> 8), byte(size), byte(rtmp.TypeVideo), 1, 0, 0, 0})
+	tick := time.NewTicker(timeout / 4) // a key frame on a narrow way
+	defer tick.Stop()
+	for range parts {
+		<-tick.C
+		c.Raw(make([]byte, part))
+	}
+	testkit.Eventually(t, 3*time.Second, func() bool { return s.messages() == 2 }, "it did not arrive")
+	if s.left() != 0 {
+		t.Fatal("the camera was taken for dead")
+	}
+	testkit.Eventually(t, 3*timeout, func() bool { return s.left() == 1 }, "silence is not noticed any more")
+}
+
 func TestAppAndNameAreJoinedWhereverTheClientCutsThem(t *testing.T) {
 	s := start(t, time.Minute)
 	for _, c := range []struct{ app, name string }{

@@ -92,7 +92,7 @@ type puller struct {
 
 // health is how the packets of an attempt are.
 type health struct {
-	heard        atomic.Int64  // when the last one came, UnixNano
+	seen         atomic.Int64  // when the last one of the picture came, UnixNano
 	lost, broken atomic.Uint64 // since the last line in the log
 	panicked     atomic.Bool
 }
@@ -213,7 +213,7 @@ func (p *puller) setup(client *gortsplib.Client) error {
 			}
 		})
 	}
-	p.heard.Store(time.Now().UnixNano())
+	p.seen.Store(time.Now().UnixNano())
 	playing, err := client.Play(nil)
 	if err == nil {
 		begin(reader, desc, playing.Header["RTP-Info"])
@@ -265,7 +265,11 @@ func (p *puller) packet(reader *rtp.Reader, i int, pkt *pion.Packet) {
 		}
 	}()
 	now := time.Now()
-	p.heard.Store(now.UnixNano())
+	if i == 0 {
+		// Its sound does not count: a camera that is set up anew may go on with it, and with
+		// a picture that the library takes for somebody else's.
+		p.seen.Store(now.UnixNano())
+	}
 	if err := reader.Packet(i, pkt, now); err != nil {
 		p.broken.Add(1)
 	}
@@ -294,7 +298,7 @@ func (p *puller) watch(ctx context.Context, client *gortsplib.Client) error {
 			if lost, broken := p.lost.Swap(0), p.broken.Swap(0); lost+broken > 0 {
 				p.env.Log.Debug("rtp packets", "feed", p.request.Stream, "lost", lost, "broken", broken)
 			}
-			if now.Sub(time.Unix(0, p.heard.Load())) > readTimeout {
+			if now.Sub(time.Unix(0, p.seen.Load())) > readTimeout {
 				client.Close()
 				<-ended
 				return errSilent

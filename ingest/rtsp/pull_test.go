@@ -40,6 +40,7 @@ type ipCamera struct {
 	user     string // wanted, with the password "s3cr et"
 	onlyUDP  bool
 	frozen   bool // it says everything right and sends nothing
+	blind    bool // it sends no picture any more after a second
 	describe *base.Response
 
 	mu      sync.Mutex
@@ -142,6 +143,9 @@ func (c *ipCamera) send() {
 		case <-c.stop:
 			return
 		}
+		if c.blind && au.Track == 0 && au.DTS > time.Second {
+			continue
+		}
 		au.Tracks = &c.tracks
 		pkts, err := c.writer.Track(au.Track).Packets(&au)
 		if err != nil {
@@ -243,6 +247,22 @@ func had(sent []media.AccessUnit, au media.AccessUnit) bool {
 		}
 	}
 	return false
+}
+
+func TestACameraThatOnlySendsSoundAnyMoreHasFailed(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits for the camera to be silent for long enough")
+	}
+	u := (&ipCamera{blind: true}).start(t, nil)
+	from := time.Now()
+	err := rtsp.Pull(t.Context(), u, pullEnv(t), "cam1", func() {})
+	if err == nil || !strings.Contains(err.Error(), "stopped sending") {
+		t.Fatalf("err = %v", err)
+	}
+	if took := time.Since(from); took > 9*time.Second {
+		t.Fatalf("that took %v: its sound had ended, too", took)
+	}
 }
 
 func sdpOf(t *testing.T, medias ...*description.Media) *base.Response {

@@ -26,6 +26,10 @@ const (
 	// error: a cable is put in again, a router changes its mind. Sessions of TCP live
 	// through that, too.
 	flap = 3 * time.Second
+
+	// quiet is for how long a receiver may say nothing that keeps the session alive, as
+	// most do each second. Nothing else is heard of it while the program is silent.
+	quiet = 3 * time.Second
 )
 
 var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
@@ -108,10 +112,13 @@ type inbox struct {
 	free  int
 	naks  []span
 	wake  chan struct{}
+	heard time.Time // its last word
+	keeps bool      // it says that it is there when there is nothing else to say
 }
 
 func (in *inbox) note(do func(*inbox)) {
 	in.mu.Lock()
+	in.heard = time.Now()
 	do(in)
 	in.mu.Unlock()
 	select {
@@ -141,6 +148,8 @@ func (c *conn) listen() error {
 					in.naks = readNAK(in.naks, p.body)
 				}
 			})
+		case ctrlKeepAlive:
+			c.inbox.note(func(in *inbox) { in.keeps = true })
 		case ctrlShutdown:
 			return errClosed
 		}
@@ -170,12 +179,17 @@ func (c *conn) takeACK(p packet) {
 	})
 }
 
-// silent is how long the receiver has owed us an acknowledgement.
+// silent is how long the receiver has owed us an acknowledgement, or a sign of life.
 func (c *conn) silent(now time.Time) time.Duration {
-	if c.owed.IsZero() {
-		return 0
+	if !c.owed.IsZero() {
+		return now.Sub(c.owed)
 	}
-	return now.Sub(c.owed)
+	c.inbox.mu.Lock()
+	defer c.inbox.mu.Unlock()
+	if long := now.Sub(c.inbox.heard); c.inbox.keeps && long > quiet {
+		return long
+	}
+	return 0
 }
 
 // send sends a payload.

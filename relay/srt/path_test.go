@@ -129,3 +129,23 @@ func TestRefusalsSayWhy(t *testing.T) {
 		t.Fatalf("err = %v", err)
 	}
 }
+
+// Nothing leaves while nothing is on air, and still a far end that is gone is found out.
+func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
+	t.Parallel()
+	f := startFarEnd(t, "", 0)
+	p := relaytest.NewProgram(t, 3000)
+	p.Pictures(5)
+	link, _ := pushed(t, srt.New(), f.URL()+"#cam", p)
+	play(t, p, 10*time.Second, link.IsLive)
+	mute := func() time.Duration { link.Measure(); return time.Duration(link.Mute.Load()) }
+	silent := time.Now() // one that is there says so
+	testkit.Eventually(t, 10*time.Second, func() bool {
+		if m := mute(); m > 2*time.Second {
+			t.Fatalf("mute for %v", m)
+		}
+		return time.Since(silent) > 4*time.Second
+	}, "the program is silent for a while")
+	f.path.behave(sink.Behaviour{StallAfter: time.Millisecond})
+	testkit.Eventually(t, 10*time.Second, func() bool { return mute() > 2*time.Second }, "found out")
+}

@@ -15,7 +15,8 @@ const (
 	// joinEvery is how often a held picture can be joined. Platforms ask for a key frame
 	// every four seconds at least, and who dials again must not wait for the camera. It
 	// shows what the key frame showed, which is a little older than the last picture: a
-	// short hold has none.
+	// short hold has none. One that is no IDR picture has its number among those before
+	// it, and can't come again.
 	joinEvery = 4 * time.Second
 	// quietEvery is how often silence is written while pictures are further apart.
 	quietEvery = 40 * time.Millisecond
@@ -65,7 +66,7 @@ func (h *hold) keep(now time.Time) {
 func (h *hold) picture(now time.Time) {
 	p := &h.line.pictures
 	at := p.last + h.every
-	if h.skips && at+h.every/2-h.key < joinEvery { // to the nearest picture
+	if h.skips && (at+h.every/2-h.key < joinEvery || !instant(h.line.key.Data)) { // to the nearest picture
 		err := h.line.repeat(h.every, now)
 		if err == nil {
 			return

@@ -76,3 +76,24 @@ func TestWhoJoinsALongHeldPictureSeesIt(t *testing.T) {
 		}
 	})
 }
+
+func TestAKeyFrameThatTheOnesBeforeItNumberIsNotRepeated(t *testing.T) {
+	clip := film(t, "red", "s=320x180:r=30", "open-gop=1:bframes=2:b-adapt=0:keyint=60")
+	inStudio(t, func(t *testing.T, s *studio) {
+		stop := make(chan struct{})
+		go clip.play(s.hub, "red", stop)
+		s.Follow("red", mixer.Instant)
+		time.Sleep(3333 * time.Millisecond) // its second key frame is no IDR picture
+		close(stop)
+		synctest.Wait()
+		from := len(s.written(0))
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		for _, u := range s.written(from) {
+			if u.Video() && u.Key {
+				t.Fatalf("a key frame is held at %v", u.DTS)
+			}
+		}
+		check(t, s.written(0))
+	})
+}

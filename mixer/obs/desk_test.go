@@ -261,7 +261,7 @@ func TestAStreamThatOBSWaitsToSendAgainIsStartedAnew(t *testing.T) {
 	is("lost", "reconnecting")
 	is("stopped, and not started", "off")
 	srv.FailStream(false)
-	is("started anew", "on")
+	testkit.Eventually(t, time.Minute, func() bool { s := d.now(); return output(&s, "stream").State == "on" }, "started anew")
 	arrives.Store(true)
 	srv.LoseStream() // what comes in is not cut off
 	is("lost again", "reconnecting")

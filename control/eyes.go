@@ -240,7 +240,11 @@ func notes(f *Feed, st hub.Stats, now time.Time) []string {
 	if st.Tracks == nil {
 		return nil
 	}
-	if f.Audio == nil {
+	switch {
+	case f.Audio != nil:
+	case st.Origin.Mute != "":
+		all = append(all, fmt.Sprintf("no sound: it comes as %s, which can't be carried; set the camera's sound to AAC", st.Origin.Mute))
+	default:
 		all = append(all, "no sound")
 	}
 	if f.Video == nil {

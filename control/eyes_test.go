@@ -207,6 +207,22 @@ func TestNotesSayWhatIsWrongWithACoding(t *testing.T) {
 	})
 }
 
+func TestSoundThatIsNotCarriedIsNamed(t *testing.T) {
+	watched(t, func(t *testing.T, h *house) {
+		p, err := h.hub.Publish("gate", hub.Origin{Proto: "rtsp", Mute: "G711"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		p.SetTracks(coded[:1])
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if f := h.feed("gate"); len(f.Notes) == 0 || !strings.Contains(f.Notes[0], "G711") || !strings.Contains(f.Notes[0], "AAC") {
+			t.Errorf("notes = %q", f.Notes)
+		}
+	})
+}
+
 func TestAPulledFeedSaysWhyItIsNotReachedOnce(t *testing.T) {
 	watched(t, func(t *testing.T, h *house) {
 		h.do(t, "feed.add", `{"id":"roof","name":"Roof","url":"rtsp://joe:hunter22@cam.example/s1"}`)

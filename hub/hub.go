@@ -41,6 +41,7 @@ type Origin struct {
 	Remote  string                   // the peer's address, "" for streams made here
 	Keep    time.Duration            // how much to keep for late readers; 0 is DefaultKeep
 	Repairs func() map[string]uint64 // what was mended on the way in, by kind; nil when nothing can be
+	Mute    string                   // how the sound is coded that can't be carried; "" for none
 }
 
 // Hub is the set of live streams.

@@ -43,6 +43,7 @@ type Request struct {
 	Key    string // what the peer showed; "" for nothing
 	Proto  string // "rtmp", "rtsp", "whip"
 	Remote string // the peer's address, host:port
+	Mute   string // how its sound is coded when that can't be carried, as "G711"; "" for none
 
 	// Proves says whether the peer proved that it knows a key without showing it, as
 	// with Digest (RFC 7616); nil where it did not try.
@@ -105,7 +106,7 @@ func (e Env) Publish(r Request) (*Feed, error) {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
 	f := &Feed{}
-	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, Repairs: f.repairs})
+	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, Mute: r.Mute, Repairs: f.repairs})
 	if err != nil {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}

@@ -98,6 +98,20 @@ func sound(f format.Format) input {
 // first. An input's index is not its track's: that comes with the tracks.
 func (r *Reader) Formats() []Format { return r.formats }
 
+// Mute is how the sound in desc is coded that the studio can't carry; "" when it has
+// some that it can, or none.
+func (r *Reader) Mute(desc *description.Session) string {
+	if len(r.inputs) == 2 || !r.Video() {
+		return ""
+	}
+	for _, m := range desc.Medias {
+		if m.Type == description.MediaTypeAudio && !m.IsBackChannel && len(m.Formats) > 0 {
+			return m.Formats[0].Codec()
+		}
+	}
+	return ""
+}
+
 // Video says whether there is a picture among the inputs.
 func (r *Reader) Video() bool { return r.formats[0].Media.Type == description.MediaTypeVideo }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	pion "github.com/pion/rtp"
@@ -156,5 +157,19 @@ func TestSoundInALATMMultiplexIsHeard(t *testing.T) {
 	f.StreamMuxConfig.Programs = append(f.StreamMuxConfig.Programs, f.StreamMuxConfig.Programs[0])
 	if r, _ := reader(t, session(h264Format(), f)); len(r.Formats()) != 1 {
 		t.Fatal("two programmes were taken")
+	}
+}
+
+func TestSoundThatIsNotCarriedHasAName(t *testing.T) {
+	g711 := &format.G711{PayloadTyp: 8, SampleRate: 8000, ChannelCount: 1}
+	talkback := session(h264Format(), g711)
+	talkback.Medias[1].IsBackChannel = true
+	for want, d := range map[string]*description.Session{"G711": session(h264Format(), g711), "": session(h264Format(), aacFormat())} {
+		if r, _ := reader(t, d); r.Mute(d) != want {
+			t.Errorf("%q, not %q", r.Mute(d), want)
+		}
+	}
+	if r, _ := reader(t, talkback); r.Mute(talkback) != "" {
+		t.Errorf("what the camera wants to hear is %q", r.Mute(talkback))
 	}
 }

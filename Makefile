@@ -6,7 +6,7 @@ PKGS      = ./...
 UNIT      = $$($(GO) list $(PKGS) | grep -v /e2e)
 FUZZTIME ?= 20s
 
-.PHONY: run build panel dev generate test unit e2e panel-test lint cross bench soak fuzz setup clean
+.PHONY: run build panel dev generate test unit e2e panel-test lint format cross bench soak fuzz setup clean
 
 ## run: the studio with four demo cameras on the built-in mixer
 run: build
@@ -43,11 +43,17 @@ panel-test: web/node_modules/.installed
 e2e: setup build
 	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -vet=off -v -timeout 20m -parallel $$(($$(nproc) * 3 / 2)) ./e2e/...
 
-## lint: gofmt, go vet, staticcheck
-lint:
+## lint: gofmt, prettier, go vet, staticcheck
+lint: web/node_modules/.installed
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	@cd web && npm run --silent lint || { echo "run make format"; exit 1; }
 	$(GO) vet $(PKGS)
 	$(GO) tool -modfile=internal/tools/go.mod staticcheck $(PKGS)
+
+## format: gofmt and prettier, in place
+format: web/node_modules/.installed
+	gofmt -w $$(git ls-files '*.go')
+	cd web && npm run --silent format
 
 ## cross: it compiles where operators run OBS
 cross:

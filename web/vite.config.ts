@@ -26,7 +26,9 @@ export default defineConfig({
 		emptyOutDir: false, // dist/.gitkeep stays, so that the Go package compiles from a fresh clone
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
-		rollupOptions: { input: Object.fromEntries(pages.map((name) => [name === 'index.html' ? 'panel' : name.slice(0, -5), name])) },
+		rollupOptions: {
+			input: Object.fromEntries(pages.map((name) => [name === 'index.html' ? 'panel' : name.slice(0, -5), name])),
+		},
 	},
 	server: {
 		proxy: {

@@ -3,7 +3,13 @@ const now = () => new Date().toISOString();
 
 class Refused extends Error {}
 
-const names = [['Ada Lovelace', 'First programmer'], ['Dr. Karlheinz Wüstenfeld-Montgomery', 'Professor of comparative linguistics, University of Klagenfurt'], ['محمد عبد الرحمن', 'مراسل من القاهرة'], ['Grace Hopper', 'Rear admiral'], ['Alan Turing', '']];
+const names = [
+	['Ada Lovelace', 'First programmer'],
+	['Dr. Karlheinz Wüstenfeld-Montgomery', 'Professor of comparative linguistics, University of Klagenfurt'],
+	['محمد عبد الرحمن', 'مراسل من القاهرة'],
+	['Grace Hopper', 'Rear admiral'],
+	['Alan Turing', ''],
+];
 
 /** The lower thirds of the fake show. */
 export function graphics(n = names.length) {
@@ -11,32 +17,101 @@ export function graphics(n = names.length) {
 	const title = { name: 'title', label: 'Title', optional: true };
 	return {
 		templates: [
-			{ id: 'person', name: 'Name and title', fields: [name, title, { name: 'logo', label: 'Logo', optional: true, logo: true }] },
+			{
+				id: 'person',
+				name: 'Name and title',
+				fields: [name, title, { name: 'logo', label: 'Logo', optional: true, logo: true }],
+			},
 			{ id: 'headline', name: 'Headline', fields: [{ name: 'name', label: 'Headline' }] },
-			{ id: 'place', name: 'Place and time', fields: [{ name: 'name', label: 'Place' }, { name: 'title', label: 'Time', optional: true }] },
+			{
+				id: 'place',
+				name: 'Place and time',
+				fields: [
+					{ name: 'name', label: 'Place' },
+					{ name: 'title', label: 'Time', optional: true },
+				],
+			},
 		],
-		items: names.slice(0, n).map(([a, b], i) => ({ id: `g${i + 1}`, template: 'person', text: { name: a, title: b, logo: i === 3 ? 'sponsor' : '' }, autoOutMs: i === 0 ? 8000 : undefined })),
-		logos: n > 0 ? ['sponsor', 'university-of-klagenfurt'] : [], next: n > 0 ? 'g1' : '', via: 'overlay',
+		items: names.slice(0, n).map(([a, b], i) => ({
+			id: `g${i + 1}`,
+			template: 'person',
+			text: { name: a, title: b, logo: i === 3 ? 'sponsor' : '' },
+			autoOutMs: i === 0 ? 8000 : undefined,
+		})),
+		logos: n > 0 ? ['sponsor', 'university-of-klagenfurt'] : [],
+		next: n > 0 ? 'g1' : '',
+		via: 'overlay',
 	};
 }
 
 /** What OBS has beside its scenes. */
 export function extras() {
 	return {
-		tbar: { position: 0 }, transition: { kind: 'Fade', durationMs: 300 },
-		audio: [{ name: 'Desktop Audio', muted: false, db: 0 }, { name: 'Mic/Aux', muted: true, db: -6.2 }, { name: 'Commentary, far end of the stadium', muted: false, db: -12.5 }, { name: 'Opener', muted: false, db: -100 }],
-		media: [{ name: 'Opener', state: 'playing', cursorMs: 12_000, lengthMs: 31_000 }, { name: 'Jingle with a long file name.mp4', state: 'ended', cursorMs: 4000, lengthMs: 4000 }, { name: 'cam1', state: 'playing', cursorMs: 99_000, lengthMs: 0 }],
-		outputs: [{ name: 'stream', state: 'on', since: new Date(Date.now() - 600_000).toISOString() }, { name: 'record', state: 'off' }, { name: 'replay', state: 'off', reason: 'the disk is full' }, { name: 'virtualcam', state: 'starting' }],
-		collections: { current: 'Cup final', all: ['Cup final', 'Sunday service'] }, profiles: { current: 'Untitled', all: ['Untitled', '1080p50'] },
-		health: { words: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'], cpuPercent: 41, memoryMB: 820, fps: 49.9, renderMs: 6.1, renderSkipped: 2, encoderSkipped: 310, diskFreeMB: 120_000 },
+		tbar: { position: 0 },
+		transition: { kind: 'Fade', durationMs: 300 },
+		audio: [
+			{ name: 'Desktop Audio', muted: false, db: 0 },
+			{ name: 'Mic/Aux', muted: true, db: -6.2 },
+			{ name: 'Commentary, far end of the stadium', muted: false, db: -12.5 },
+			{ name: 'Opener', muted: false, db: -100 },
+		],
+		media: [
+			{ name: 'Opener', state: 'playing', cursorMs: 12_000, lengthMs: 31_000 },
+			{ name: 'Jingle with a long file name.mp4', state: 'ended', cursorMs: 4000, lengthMs: 4000 },
+			{ name: 'cam1', state: 'playing', cursorMs: 99_000, lengthMs: 0 },
+		],
+		outputs: [
+			{ name: 'stream', state: 'on', since: new Date(Date.now() - 600_000).toISOString() },
+			{ name: 'record', state: 'off' },
+			{ name: 'replay', state: 'off', reason: 'the disk is full' },
+			{ name: 'virtualcam', state: 'starting' },
+		],
+		collections: { current: 'Cup final', all: ['Cup final', 'Sunday service'] },
+		profiles: { current: 'Untitled', all: ['Untitled', '1080p50'] },
+		health: {
+			words: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'],
+			cpuPercent: 41,
+			memoryMB: 820,
+			fps: 49.9,
+			renderMs: 6.1,
+			renderSkipped: 2,
+			encoderSkipped: 310,
+			diskFreeMB: 120_000,
+		},
 	};
 }
 
 /** What the last drill showed. */
 export const drill = {
-	at: now(), seconds: 20, pictures: 612, ok: true, words: '2 good destinations missed nothing in 20 s beside 6 bad ones, and every light was right.',
-	good: [1, 2].map((n) => ({ name: `good-${n}`, missed: 0, p99Ms: 11 + n, aloneMs: 9 + n, ok: true, words: 'missed nothing' })),
-	bad: [['refuse', ['connecting', 'refused'], 1, 0, 'refuse refused the stream: this is a drill: no key is good enough'], ['stall', ['connecting', 'live', 'retrying', 'live'], 3, 118, 'stall takes nothing any more: 2 s without proof'], ['slow', ['connecting', 'live'], 1, 402, ''], ['reset', ['connecting', 'live', 'retrying', 'live'], 4, 0, 'reset closed the connection'], ['close', ['connecting', 'retrying'], 6, 0, 'close closed the connection'], ['silent', ['connecting', 'retrying'], 2, 0, 'silent does not answer']].map(([kind, states, attempt, dropped, reason]) => ({ kind, states, attempt, dropped, reason, ok: true, words: 'said what it should' })),
+	at: now(),
+	seconds: 20,
+	pictures: 612,
+	ok: true,
+	words: '2 good destinations missed nothing in 20 s beside 6 bad ones, and every light was right.',
+	good: [1, 2].map((n) => ({
+		name: `good-${n}`,
+		missed: 0,
+		p99Ms: 11 + n,
+		aloneMs: 9 + n,
+		ok: true,
+		words: 'missed nothing',
+	})),
+	bad: [
+		['refuse', ['connecting', 'refused'], 1, 0, 'refuse refused the stream: this is a drill: no key is good enough'],
+		['stall', ['connecting', 'live', 'retrying', 'live'], 3, 118, 'stall takes nothing any more: 2 s without proof'],
+		['slow', ['connecting', 'live'], 1, 402, ''],
+		['reset', ['connecting', 'live', 'retrying', 'live'], 4, 0, 'reset closed the connection'],
+		['close', ['connecting', 'retrying'], 6, 0, 'close closed the connection'],
+		['silent', ['connecting', 'retrying'], 2, 0, 'silent does not answer'],
+	].map(([kind, states, attempt, dropped, reason]) => ({
+		kind,
+		states,
+		attempt,
+		dropped,
+		reason,
+		ok: true,
+		words: 'said what it should',
+	})),
 };
 
 const find = (list, id) => list.find((x) => x.id === id) ?? list.find((x) => x.name === id);
@@ -44,31 +119,98 @@ const find = (list, id) => list.find((x) => x.id === id) ?? list.find((x) => x.n
 const does = {
 	'graphics.take': (s, { id }) => takeGraphic(s, id),
 	'graphics.next': (s) => takeGraphic(s, s.graphics.next),
-	'graphics.out': (s) => { s.graphics = { ...s.graphics, onAir: undefined }; },
-	'graphics.add': (s, a) => { s.graphics = { ...s.graphics, items: [...s.graphics.items, { id: `n${Date.now()}`, template: 'person', ...a }] }; return { id: 'n' }; },
-	'graphics.update': (s, a) => { s.graphics = { ...s.graphics, items: s.graphics.items.map((i) => (i.id === a.id ? { ...i, ...a } : i)) }; },
-	'graphics.remove': (s, { id }) => { s.graphics = { ...s.graphics, items: s.graphics.items.filter((i) => i.id !== id) }; },
-	'graphics.move': (s, { id, to }) => { const rest = s.graphics.items.filter((i) => i.id !== id); rest.splice(to, 0, find(s.graphics.items, id)); s.graphics = { ...s.graphics, items: rest }; },
-	'graphics.import': (s, { csv }) => { if (csv.includes('"')) throw new Refused('line 2: a quote is not closed'); return { added: csv.trim().split('\n').length }; },
+	'graphics.out': (s) => {
+		s.graphics = { ...s.graphics, onAir: undefined };
+	},
+	'graphics.add': (s, a) => {
+		s.graphics = { ...s.graphics, items: [...s.graphics.items, { id: `n${Date.now()}`, template: 'person', ...a }] };
+		return { id: 'n' };
+	},
+	'graphics.update': (s, a) => {
+		s.graphics = { ...s.graphics, items: s.graphics.items.map((i) => (i.id === a.id ? { ...i, ...a } : i)) };
+	},
+	'graphics.remove': (s, { id }) => {
+		s.graphics = { ...s.graphics, items: s.graphics.items.filter((i) => i.id !== id) };
+	},
+	'graphics.move': (s, { id, to }) => {
+		const rest = s.graphics.items.filter((i) => i.id !== id);
+		rest.splice(to, 0, find(s.graphics.items, id));
+		s.graphics = { ...s.graphics, items: rest };
+	},
+	'graphics.import': (s, { csv }) => {
+		if (csv.includes('"')) throw new Refused('line 2: a quote is not closed');
+		return { added: csv.trim().split('\n').length };
+	},
 	'audio.mute': (s, { input, muted }) => change(s, 'audio', input, { muted }),
 	'audio.volume': (s, { input, db }) => change(s, 'audio', input, { db }),
-	'mixer.transition': (s, t) => { s.mixer = { ...s.mixer, transition: { ...s.mixer.transition, ...t } }; },
-	'mixer.tbar': (s, { position, done }) => { s.mixer = { ...s.mixer, inTransition: !done, tbar: { position: done ? 0 : position } }; },
-	'mixer.studio': (s, { on }) => { s.mixer = { ...s.mixer, studioMode: on, preview: on ? s.mixer.program : '' }; },
+	'mixer.transition': (s, t) => {
+		s.mixer = { ...s.mixer, transition: { ...s.mixer.transition, ...t } };
+	},
+	'mixer.tbar': (s, { position, done }) => {
+		s.mixer = { ...s.mixer, inTransition: !done, tbar: { position: done ? 0 : position } };
+	},
+	'mixer.studio': (s, { on }) => {
+		s.mixer = { ...s.mixer, studioMode: on, preview: on ? s.mixer.program : '' };
+	},
 	'output.start': (s, { output }) => change(s, 'outputs', output, { state: 'on', since: now() }),
 	'output.stop': (s, { output }) => change(s, 'outputs', output, { state: 'off' }),
-	'program.backups': (s, { feeds }) => { s.program = { ...s.program, backups: feeds }; },
-	'program.rung': (s, { rung }) => { s.program = { ...s.program, force: rung }; },
-	'program.falls': (s, { on }) => { s.program = { ...s.program, falls: on }; },
-	'program.budget': (s, { ms, rung }) => { s.program = { ...s.program, ...(rung ? { budgets: { ...s.program.budgets, [rung]: ms } } : { budgetMs: ms }) }; },
-	'program.hold': (s, { on }) => { s.program = { ...s.program, hold: on }; },
-	'clip.list': () => ({ clips: [{ name: 'pause', bytes: 48_200, changed: '2026-05-01T18:00:00Z' }, { name: 'trailer-of-the-cup-final-with-a-very-long-name', bytes: 61_200_000, changed: now() }] }),
-	'drill.run': (s, { seconds }) => { s.drill = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() }; },
-	'obs.password': () => { throw new Refused('the argument password is too long: 256 letters at most'); },
-	'feed.add': (s, a) => { s.feeds = [...s.feeds, { ...a, added: true, hasKey: !a.url, state: 'waiting', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: false } }]; return { id: a.id, key: a.url ? '' : 'Q2xpbWIgZXZlcnk' }; },
+	'program.backups': (s, { feeds }) => {
+		s.program = { ...s.program, backups: feeds };
+	},
+	'program.rung': (s, { rung }) => {
+		s.program = { ...s.program, force: rung };
+	},
+	'program.falls': (s, { on }) => {
+		s.program = { ...s.program, falls: on };
+	},
+	'program.budget': (s, { ms, rung }) => {
+		s.program = { ...s.program, ...(rung ? { budgets: { ...s.program.budgets, [rung]: ms } } : { budgetMs: ms }) };
+	},
+	'program.hold': (s, { on }) => {
+		s.program = { ...s.program, hold: on };
+	},
+	'clip.list': () => ({
+		clips: [
+			{ name: 'pause', bytes: 48_200, changed: '2026-05-01T18:00:00Z' },
+			{ name: 'trailer-of-the-cup-final-with-a-very-long-name', bytes: 61_200_000, changed: now() },
+		],
+	}),
+	'drill.run': (s, { seconds }) => {
+		s.drill = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() };
+	},
+	'obs.password': () => {
+		throw new Refused('the argument password is too long: 256 letters at most');
+	},
+	'feed.add': (s, a) => {
+		s.feeds = [
+			...s.feeds,
+			{
+				...a,
+				added: true,
+				hasKey: !a.url,
+				state: 'waiting',
+				kbps: 0,
+				fps: 0,
+				keyIntervalMs: 0,
+				viewers: 0,
+				watch: { ok: false },
+			},
+		];
+		return { id: a.id, key: a.url ? '' : 'Q2xpbWIgZXZlcnk' };
+	},
 	'obs.provision': (s, { preview }) => ({
-		done: !preview, orphans: ['old-cam'],
-		steps: ['Make the scene “Goal camera [obvan]”.', 'Put a player of cam1 into it.', 'Make the scene “Bench [obvan]”.', 'Put a player of cam2 into it.', 'Make the scene “2 cameras [obvan]”.', 'Make the layer of the lower third.', 'Send the stream to the studio.', 'Set the encoder: 6000 kb/s, a key frame each second, no B-frames.'],
+		done: !preview,
+		orphans: ['old-cam'],
+		steps: [
+			'Make the scene “Goal camera [obvan]”.',
+			'Put a player of cam1 into it.',
+			'Make the scene “Bench [obvan]”.',
+			'Put a player of cam2 into it.',
+			'Make the scene “2 cameras [obvan]”.',
+			'Make the layer of the lower third.',
+			'Send the stream to the studio.',
+			'Set the encoder: 6000 kb/s, a key frame each second, no B-frames.',
+		],
 		notes: ['OBS streams already: the encoder’s settings take effect at the next start.'],
 	}),
 };
@@ -77,7 +219,16 @@ function takeGraphic(s, id) {
 	const item = find(s.graphics.items, id);
 	if (!item) throw new Refused('there is no such lower third');
 	const next = s.graphics.items[s.graphics.items.indexOf(item) + 1]?.id ?? '';
-	s.graphics = { ...s.graphics, next, onAir: { ...item, since: now(), confirmed: true, outAt: item.autoOutMs ? new Date(Date.now() + item.autoOutMs).toISOString() : undefined } };
+	s.graphics = {
+		...s.graphics,
+		next,
+		onAir: {
+			...item,
+			since: now(),
+			confirmed: true,
+			outAt: item.autoOutMs ? new Date(Date.now() + item.autoOutMs).toISOString() : undefined,
+		},
+	};
 }
 
 function change(s, list, name, to) {

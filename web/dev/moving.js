@@ -1,7 +1,14 @@
 // Stands in for WebRTC in a page without a server: every stream is a moving drawing.
 (() => {
 	const whose = new Map();
-	const colours = { cam1: '#a03030', cam2: '#2f7d4a', cam3: '#2d5aa8', cam4: '#a07a20', cam5: '#6a3fa0', program: '#a03030' };
+	const colours = {
+		cam1: '#a03030',
+		cam2: '#2f7d4a',
+		cam3: '#2d5aa8',
+		cam4: '#a07a20',
+		cam5: '#6a3fa0',
+		program: '#a03030',
+	};
 	const real = window.fetch.bind(window);
 	window.fetch = async (path, init) => {
 		const stream = /^\/whep\/(\w+)$/.exec(String(path))?.[1];
@@ -27,9 +34,15 @@
 	window.RTCPeerConnection = class {
 		connectionState = 'new';
 		addTransceiver() {}
-		getReceivers() { return []; }
-		async createOffer() { return { type: 'offer', sdp: String(Math.random()) }; }
-		async setLocalDescription(d) { this.localDescription = d; }
+		getReceivers() {
+			return [];
+		}
+		async createOffer() {
+			return { type: 'offer', sdp: String(Math.random()) };
+		}
+		async setLocalDescription(d) {
+			this.localDescription = d;
+		}
 		async setRemoteDescription() {
 			this.connectionState = 'connected';
 			this.ontrack({ track: draw(whose.get(this.localDescription.sdp)).getVideoTracks()[0] });

@@ -41,8 +41,15 @@ export function cameraLink(id: string, key: string, host: string, page: { protoc
 
 /** A feed's id from the name people give it; never one that is taken. */
 export function idFrom(name: string, taken: string[]): string {
-	const plain = name.normalize('NFKD').replace(/[\u0300-\u036f]/g, '').toLowerCase();
-	const id = plain.replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+|[-._]+$/g, '').slice(0, 56) || 'cam';
+	const plain = name
+		.normalize('NFKD')
+		.replace(/[\u0300-\u036f]/g, '')
+		.toLowerCase();
+	const id =
+		plain
+			.replace(/[^a-z0-9._-]+/g, '-')
+			.replace(/^[^a-z0-9]+|[-._]+$/g, '')
+			.slice(0, 56) || 'cam';
 	const reserved = [...taken, 'program', 'mixer'];
 	for (let n = 1; ; n++) {
 		const candidate = n === 1 ? id : `${id}-${n}`;

@@ -4,16 +4,25 @@ import type { Feed } from './protocol.gen';
 import { empty } from './studio.svelte';
 
 class Sent {
-	upload: { onprogress: ((e: ProgressEvent) => void) | null; onload: (() => void) | null } = { onprogress: null, onload: null };
+	upload: { onprogress: ((e: ProgressEvent) => void) | null; onload: (() => void) | null } = {
+		onprogress: null,
+		onload: null,
+	};
 	onload: (() => void) | null = null;
 	onerror: (() => void) | null = null;
 	status = 200;
 	responseText = '{"result":null}';
 	path = '';
 	body: unknown = null;
-	open(_: string, path: string) { this.path = path; }
-	send(body: unknown) { this.body = body; }
-	abort() { this.path = ''; }
+	open(_: string, path: string) {
+		this.path = path;
+	}
+	send(body: unknown) {
+		this.body = body;
+	}
+	abort() {
+		this.path = '';
+	}
 }
 
 function upload(file: Blob, name = 'slate') {
@@ -29,7 +38,12 @@ test('a file says how much of it has left, when it is made, and when it is ready
 	request.upload.onprogress?.({ loaded: 30, total: 120 } as ProgressEvent);
 	request.upload.onload?.();
 	request.onload?.();
-	expect(stages).toEqual([{ at: 'sending', part: 0 }, { at: 'sending', part: 0.25 }, { at: 'making' }, { at: 'ready' }]);
+	expect(stages).toEqual([
+		{ at: 'sending', part: 0 },
+		{ at: 'sending', part: 0.25 },
+		{ at: 'making' },
+		{ at: 'ready' },
+	]);
 });
 
 test('a refusal is in the words of the server', () => {
@@ -53,7 +67,10 @@ test('what is too big is not sent', () => {
 });
 
 test('a clip is the slate when a backup plays it', () => {
-	const feeds = [{ id: 'cam1', url: 'rtsp://x' }, { id: 'pause', url: 'clip://slate' }] as Feed[];
+	const feeds = [
+		{ id: 'cam1', url: 'rtsp://x' },
+		{ id: 'pause', url: 'clip://slate' },
+	] as Feed[];
 	expect(isSlate({ ...empty, feeds, program: { ...empty.program, backups: ['cam1'] } }, 'slate')).toBe(false);
 	expect(isSlate({ ...empty, feeds, program: { ...empty.program, backups: ['cam1', 'pause'] } }, 'slate')).toBe(true);
 });

@@ -11,17 +11,25 @@ export type Stage =
 	| { at: 'failed'; why: string };
 
 /** The part of a browser's XMLHttpRequest that is used: fetch does not say how much has left. */
-type Request = Pick<XMLHttpRequest, 'open' | 'send' | 'abort' | 'status' | 'responseText' | 'onload' | 'onerror'> & { upload: Pick<XMLHttpRequestUpload, 'onprogress' | 'onload'> };
+type Request = Pick<XMLHttpRequest, 'open' | 'send' | 'abort' | 'status' | 'responseText' | 'onload' | 'onerror'> & {
+	upload: Pick<XMLHttpRequestUpload, 'onprogress' | 'onload'>;
+};
 
 /** Brings a file in as the clip of this name; returns what breaks that off. */
-export function bring(file: Blob, name: string, tell: (stage: Stage) => void, request: Request = new XMLHttpRequest()): () => void {
+export function bring(
+	file: Blob,
+	name: string,
+	tell: (stage: Stage) => void,
+	request: Request = new XMLHttpRequest(),
+): () => void {
 	if (file.size > maxBytes) {
 		tell({ at: 'failed', why: `It is too big: ${size(file.size)}, and a clip has ${size(maxBytes)} at most.` });
 		return () => {};
 	}
 	request.upload.onprogress = (e) => tell({ at: 'sending', part: e.total > 0 ? e.loaded / e.total : 0 });
 	request.upload.onload = () => tell({ at: 'making' });
-	request.onload = () => tell(request.status < 300 ? { at: 'ready' } : { at: 'failed', why: reason(request.responseText, request.status) });
+	request.onload = () =>
+		tell(request.status < 300 ? { at: 'ready' } : { at: 'failed', why: reason(request.responseText, request.status) });
 	request.onerror = () => tell({ at: 'failed', why: 'The server did not take it: the connection broke.' });
 	request.open('PUT', `/api/v1/clips/${encodeURIComponent(name)}`);
 	request.send(file);
@@ -44,9 +52,12 @@ export const address = (name: string) => `clip://${name}`;
 export const players = (state: State, name: string) => state.feeds.filter((f) => f.url === address(name));
 
 /** Whether a clip is a slate: one of the backups plays it. */
-export const isSlate = (state: State, name: string) => players(state, name).some((f) => state.program.backups?.includes(f.id));
+export const isSlate = (state: State, name: string) =>
+	players(state, name).some((f) => state.program.backups?.includes(f.id));
 
 /** A size as people say it. */
 export function size(bytes: number): string {
-	return bytes < 950_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
+	return bytes < 950_000
+		? `${Math.max(1, Math.round(bytes / 1000))} kB`
+		: `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
 }

@@ -5,13 +5,41 @@ import { busShot } from './shots';
 import type { Feed, MixerState, State } from './protocol.gen';
 import { empty } from './studio.svelte';
 
-const f = (id: string, name: string): Feed => ({ id, name, added: true, hasKey: true, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true } });
-const s = (mixer: Partial<MixerState>, rest: Partial<State> = {}): State => ({ ...empty, feeds: [f('cam1', 'Bench'), f('cam2', 'Crane')], mixer: { ...empty.mixer, ...mixer }, ...rest });
+const f = (id: string, name: string): Feed => ({
+	id,
+	name,
+	added: true,
+	hasKey: true,
+	state: 'live',
+	kbps: 0,
+	fps: 0,
+	keyIntervalMs: 0,
+	viewers: 0,
+	watch: { ok: true },
+});
+const s = (mixer: Partial<MixerState>, rest: Partial<State> = {}): State => ({
+	...empty,
+	feeds: [f('cam1', 'Bench'), f('cam2', 'Crane')],
+	mixer: { ...empty.mixer, ...mixer },
+	...rest,
+});
 
 describe('the places on the desk', () => {
 	test('each source stands where the mixer has it, with its feed', () => {
-		const list = places(s({ sources: [{ name: 'cam2', feeds: ['cam2'] }, { name: 'cam1', feeds: ['cam1'] }], program: 'cam2', preview: 'cam1' }));
-		expect(list.map((p) => [p.source, p.title, p.bus])).toEqual([['cam2', 'Crane', 'program'], ['cam1', 'Bench', 'preview']]);
+		const list = places(
+			s({
+				sources: [
+					{ name: 'cam2', feeds: ['cam2'] },
+					{ name: 'cam1', feeds: ['cam1'] },
+				],
+				program: 'cam2',
+				preview: 'cam1',
+			}),
+		);
+		expect(list.map((p) => [p.source, p.title, p.bus])).toEqual([
+			['cam2', 'Crane', 'program'],
+			['cam1', 'Bench', 'preview'],
+		]);
 	});
 
 	test('a scene keeps its own name and counts its other feeds', () => {
@@ -25,24 +53,71 @@ describe('the places on the desk', () => {
 	});
 
 	test('in a transition both sides are red', () => {
-		const list = places(s({ sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }], program: 'cam1', preview: 'cam2', inTransition: true }, { tally: { cam1: 'program', cam2: 'both' } }));
+		const list = places(
+			s(
+				{
+					sources: [
+						{ name: 'cam1', feeds: ['cam1'] },
+						{ name: 'cam2', feeds: ['cam2'] },
+					],
+					program: 'cam1',
+					preview: 'cam2',
+					inTransition: true,
+				},
+				{ tally: { cam1: 'program', cam2: 'both' } },
+			),
+		);
 		expect(list.map((p) => p.bus)).toEqual(['program', 'both']);
 	});
 
 	test('in a transition a scene that also has the camera is not on air', () => {
-		const list = places(s({ sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }, { name: 'Two shot', feeds: ['cam1', 'cam2'] }], program: 'cam1', preview: 'cam2', inTransition: true }, { tally: { cam1: 'program', cam2: 'both' } }));
+		const list = places(
+			s(
+				{
+					sources: [
+						{ name: 'cam1', feeds: ['cam1'] },
+						{ name: 'cam2', feeds: ['cam2'] },
+						{ name: 'Two shot', feeds: ['cam1', 'cam2'] },
+					],
+					program: 'cam1',
+					preview: 'cam2',
+					inTransition: true,
+				},
+				{ tally: { cam1: 'program', cam2: 'both' } },
+			),
+		);
 		expect(list.map((p) => p.bus)).toEqual(['program', 'both', '']);
 	});
 
 	test('what the studio made in OBS is called as its camera is', () => {
-		const state = s({ sources: [{ name: 'cam1 [obvan]', feeds: ['cam1'] }, { name: '2-up [obvan]', feeds: ['cam1', 'cam2'] }] });
-		expect(places(state).slice(0, 2).map((p) => p.title)).toEqual(['Bench', '2-up']);
+		const state = s({
+			sources: [
+				{ name: 'cam1 [obvan]', feeds: ['cam1'] },
+				{ name: '2-up [obvan]', feeds: ['cam1', 'cam2'] },
+			],
+		});
+		expect(
+			places(state)
+				.slice(0, 2)
+				.map((p) => p.title),
+		).toEqual(['Bench', '2-up']);
 		expect(title(state, 'cam2 feed [obvan]')).toBe('Crane');
 		expect([playsFeed('cam2 feed [obvan]'), playsFeed('Opener')]).toEqual([true, false]);
 	});
 
 	test('a backup on air is red too', () => {
-		const list = places(s({ sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }], program: 'cam1' }, { tally: { cam1: 'program', cam2: 'program' }, program: { ...empty.program, rung: 'backup', onAir: 'cam2' } }));
+		const list = places(
+			s(
+				{
+					sources: [
+						{ name: 'cam1', feeds: ['cam1'] },
+						{ name: 'cam2', feeds: ['cam2'] },
+					],
+					program: 'cam1',
+				},
+				{ tally: { cam1: 'program', cam2: 'program' }, program: { ...empty.program, rung: 'backup', onAir: 'cam2' } },
+			),
+		);
 		expect(list.map((p) => p.bus)).toEqual(['program', 'program']);
 	});
 
@@ -64,7 +139,17 @@ describe('the places on the desk', () => {
 });
 
 test('a camera in a scene on air that was removed stays red', () => {
-	const on = s({ program: '', sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'both', feeds: ['cam1', 'cam2'] }], onAir: ['cam1'] }, { tally: { cam1: 'program' }, program: { ...empty.program, rung: 'mixer', onAir: 'mixer' } });
+	const on = s(
+		{
+			program: '',
+			sources: [
+				{ name: 'cam1', feeds: ['cam1'] },
+				{ name: 'both', feeds: ['cam1', 'cam2'] },
+			],
+			onAir: ['cam1'],
+		},
+		{ tally: { cam1: 'program' }, program: { ...empty.program, rung: 'mixer', onAir: 'mixer' } },
+	);
 	expect(places(on).map((p) => p.bus)).toEqual(['program', '']);
 	expect(busShot(on, 'program', 0)).toMatchObject({ title: 'A scene that was removed', bus: 'program' });
 });
@@ -75,11 +160,15 @@ describe('a mixer that sends nothing', () => {
 	test('OBS that is not there, or does not stream', () => {
 		expect(notSent(s({ kind: 'obs', connected: false }, held))).toBe('OBS is not connected');
 		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, held))).toContain('stream is off');
-		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'reconnecting' }] }, held))).toContain('it is started anew');
+		expect(
+			notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'reconnecting' }] }, held)),
+		).toContain('it is started anew');
 		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'on' }] }, held))).toBe('');
 	});
 	test('nothing of the kind while it is on air, or a camera is cut to', () => {
-		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...held.program, rung: 'mixer' } }))).toBe('');
+		expect(
+			notSent(s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...held.program, rung: 'mixer' } })),
+		).toBe('');
 		expect(notSent(s({ kind: 'cut', connected: true }, { program: { ...held.program, target: 'cam1' } }))).toBe('');
 	});
 });
@@ -87,10 +176,18 @@ describe('a mixer that sends nothing', () => {
 describe('the addresses for devices', () => {
 	test('carry host, ports and key', () => {
 		const a = addresses('cam1', 'k&y', 'studio.lan', { rtmpPort: 1935, rtspPort: 8554 });
-		expect(a).toMatchObject({ server: 'rtmp://studio.lan/live', streamKey: 'cam1?key=k%26y', rtsp: 'rtsp://studio.lan:8554/cam1?key=k%26y', local: false });
+		expect(a).toMatchObject({
+			server: 'rtmp://studio.lan/live',
+			streamKey: 'cam1?key=k%26y',
+			rtsp: 'rtsp://studio.lan:8554/cam1?key=k%26y',
+			local: false,
+		});
 	});
 	test('an IPv6 host gets its brackets, another port is said, this machine is named so', () => {
-		expect(addresses('cam1', '', '::1', { rtmpPort: 2935, rtspPort: 8554 })).toMatchObject({ rtmp: 'rtmp://[::1]:2935/live/cam1', local: true });
+		expect(addresses('cam1', '', '::1', { rtmpPort: 2935, rtspPort: 8554 })).toMatchObject({
+			rtmp: 'rtmp://[::1]:2935/live/cam1',
+			local: true,
+		});
 	});
 });
 

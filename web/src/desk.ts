@@ -32,7 +32,10 @@ function busOf(state: State, source: string, feed: Feed | null, others: number):
 	const { program, preview, inTransition } = state.mixer;
 	const byFeed = source === '' || ((state.program.rung === 'backup' || program === '') && others === 0);
 	const tally = byFeed && feed ? (state.tally[feed.id] ?? '') : '';
-	const onAir = (source !== '' && (source === program || (inTransition && source === preview))) || tally === 'program' || tally === 'both';
+	const onAir =
+		(source !== '' && (source === program || (inTransition && source === preview))) ||
+		tally === 'program' ||
+		tally === 'both';
 	const next = (source !== '' && source === preview) || tally === 'preview' || tally === 'both';
 	return onAir ? (next ? 'both' : 'program') : next ? 'preview' : '';
 }
@@ -46,11 +49,18 @@ export function places(state: State): Place[] {
 		const feed = byId.get(feeds[0] ?? source.name) ?? null;
 		const alone = feed !== null && feed.id === source.name;
 		const others = Math.max(0, feeds.length - 1);
-		return { source: source.name, title: alone ? feed.name || feed.id : title(state, source.name), feed, others, bus: busOf(state, source.name, feed, others) };
+		return {
+			source: source.name,
+			title: alone ? feed.name || feed.id : title(state, source.name),
+			feed,
+			others,
+			bus: busOf(state, source.name, feed, others),
+		};
 	});
 	for (const place of list) if (place.feed) shown.add(place.feed.id);
 	for (const feed of state.feeds) {
-		if (!shown.has(feed.id)) list.push({ source: '', title: feed.name || feed.id, feed, others: 0, bus: busOf(state, '', feed, 0) });
+		if (!shown.has(feed.id))
+			list.push({ source: '', title: feed.name || feed.id, feed, others: 0, bus: busOf(state, '', feed, 0) });
 	}
 	return list;
 }
@@ -68,7 +78,8 @@ export function notSent(state: State): string {
 	const stream = (outputs ?? []).find((o) => o.name === 'stream');
 	if (kind !== 'obs' || state.program.target !== 'mixer' || state.program.rung === 'mixer') return '';
 	if (!connected) return 'OBS is not connected';
-	if (stream?.state === 'reconnecting') return 'OBS waits before it sends its stream again: after some seconds it is started anew';
+	if (stream?.state === 'reconnecting')
+		return 'OBS waits before it sends its stream again: after some seconds it is started anew';
 	return stream?.state === 'off' ? 'OBS’ stream is off: start it, and viewers see what OBS mixes' : '';
 }
 

@@ -3,13 +3,24 @@ import type { DestinationState, DrillBad } from './protocol.gen';
 import type { Light } from './words';
 
 const kinds: Record<string, string> = {
-	refuse: 'Refuses the key', stall: 'Stops reading', slow: 'Reads too slowly', reset: 'Cuts the connection', close: 'Hangs up instead of answering', silent: 'Never answers',
+	refuse: 'Refuses the key',
+	stall: 'Stops reading',
+	slow: 'Reads too slowly',
+	reset: 'Cuts the connection',
+	close: 'Hangs up instead of answering',
+	silent: 'Never answers',
 };
 
 /** What a far end of the drill does wrong. */
 export const misdeed = (kind: string) => kinds[kind] ?? kind;
 
-export const lights: Record<DestinationState, Light> = { off: 'off', connecting: 'busy', live: 'on', retrying: 'trouble', refused: 'fault' };
+export const lights: Record<DestinationState, Light> = {
+	off: 'off',
+	connecting: 'busy',
+	live: 'on',
+	retrying: 'trouble',
+	refused: 'fault',
+};
 
 /** What it cost the bad one itself. */
 export function cost(b: DrillBad): string {

@@ -49,7 +49,11 @@ describe('a lever that is pulled', () => {
 		await vi.advanceTimersByTimeAsync(60);
 		answer();
 		await vi.advanceTimersByTimeAsync(60);
-		expect(sent).toEqual([[1, false], [3, false], [4, true]]);
+		expect(sent).toEqual([
+			[1, false],
+			[3, false],
+			[4, true],
+		]);
 		expect(lever.busy).toBe(false);
 	});
 });

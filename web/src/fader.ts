@@ -3,10 +3,22 @@
 export const off = -100;
 export const top = 26;
 
-const law: [place: number, db: number][] = [[0, off], [0.04, -60], [0.16, -40], [0.38, -20], [0.56, -10], [0.78, 0], [0.9, 10], [1, top]];
+const law: [place: number, db: number][] = [
+	[0, off],
+	[0.04, -60],
+	[0.16, -40],
+	[0.38, -20],
+	[0.56, -10],
+	[0.78, 0],
+	[0.9, 10],
+	[1, top],
+];
 
 function along(table: [number, number][], x: number): number {
-	const i = Math.max(1, table.findIndex(([a]) => a >= x));
+	const i = Math.max(
+		1,
+		table.findIndex(([a]) => a >= x),
+	);
 	const [[a, b], [c, d]] = [table[i - 1]!, table[i]!];
 	return b + ((Math.min(Math.max(x, a), c) - a) / (c - a)) * (d - b);
 }
@@ -18,7 +30,10 @@ export function decibels(place: number): number {
 
 /** Where a fader of so many decibels stands. */
 export function place(db: number): number {
-	return along(law.map(([a, b]) => [b, a]), Math.min(top, Math.max(off, db)));
+	return along(
+		law.map(([a, b]) => [b, a]),
+		Math.min(top, Math.max(off, db)),
+	);
 }
 
 /** The level in the words of a desk. */
@@ -29,7 +44,14 @@ export function level(db: number): string {
 
 /** The level after a key; null when it is none of a fader's. */
 export function keyed(db: number, key: string): number | null {
-	const step: Record<string, number> = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 6, PageDown: -6 };
+	const step: Record<string, number> = {
+		ArrowUp: 1,
+		ArrowRight: 1,
+		ArrowDown: -1,
+		ArrowLeft: -1,
+		PageUp: 6,
+		PageDown: -6,
+	};
 	if (key === 'Home') return off;
 	if (key === 'End' || key === '0') return 0;
 	if (!(key in step)) return null;

@@ -6,8 +6,10 @@ import { tick } from 'svelte';
  * not to the way out; where fingers type, that would only bring the keyboard up over what
  * is asked. A dialog whose fields act at once is no form: an arrow key must not act. */
 export function begin(where: Element) {
-	const fields = ':is(input[type=radio]:checked, input:not([type=file], [type=radio], [readonly]), select, textarea):enabled';
-	const first = where.querySelector<HTMLElement>(`form ${fields}`) ?? where.querySelector<HTMLElement>('.answers button');
+	const fields =
+		':is(input[type=radio]:checked, input:not([type=file], [type=radio], [readonly]), select, textarea):enabled';
+	const first =
+		where.querySelector<HTMLElement>(`form ${fields}`) ?? where.querySelector<HTMLElement>('.answers button');
 	if (matchMedia('(pointer: fine)').matches) first?.focus();
 }
 
@@ -15,7 +17,9 @@ export function begin(where: Element) {
  * that have many: a button at its far end is not forty steps away. */
 export function nextPart(back: boolean) {
 	const enabled = ':is(button, a[href], input, select, summary, [tabindex]):not(:disabled, [tabindex="-1"])';
-	const parts = [...document.querySelectorAll('section[aria-label], [role=group][aria-label]')].filter((part) => part.querySelector(enabled));
+	const parts = [...document.querySelectorAll('section[aria-label], [role=group][aria-label]')].filter((part) =>
+		part.querySelector(enabled),
+	);
 	const here = parts.findIndex((part) => part.contains(document.activeElement));
 	const to = here < 0 ? (back ? parts.length - 1 : 0) : (here + (back ? -1 : 1) + parts.length) % parts.length;
 	parts[to]?.querySelector<HTMLElement>(enabled)?.focus();

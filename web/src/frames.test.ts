@@ -13,7 +13,14 @@ function message(flags: number, times: number[], data: number[]): ArrayBuffer {
 
 test('a unit is read as the server writes it', () => {
 	expect(unit(message(5, [40.5, 20, 1000, 1001], [7, 8]))).toEqual({
-		key: true, sound: false, gap: true, pts: 40.5, dts: 20, arrived: 1000, sent: 1001, data: new Uint8Array([7, 8]),
+		key: true,
+		sound: false,
+		gap: true,
+		pts: 40.5,
+		dts: 20,
+		arrived: 1000,
+		sent: 1001,
+		data: new Uint8Array([7, 8]),
 	});
 	expect(unit(message(2, [0, 0, 0, 0], [1]))).toMatchObject({ key: false, sound: true, gap: false });
 	expect(unit(new ArrayBuffer(33))).toBeNull();
@@ -59,6 +66,8 @@ test('each stream comes by the best way that this page has', () => {
 	expect(wayOf({ ok: false }, true)).toBe('');
 	expect(wayOf({ ok: true, frames: true, sparse: true }, true, true)).toBe('WebRTC'); // its key pictures are whole
 	expect(wayOf({ ok: false, frames: true }, true, true)).toBe('WebCodecs');
-	expect(whyNot({ ok: false, why: 'It has B-frames.', frames: true }, false)).toBe('It has B-frames. By https, Chrome and Edge can show it.');
+	expect(whyNot({ ok: false, why: 'It has B-frames.', frames: true }, false)).toBe(
+		'It has B-frames. By https, Chrome and Edge can show it.',
+	);
 	expect(whyNot({ ok: false, why: 'There is no picture.' }, true)).toBe('There is no picture.');
 });

@@ -36,7 +36,9 @@ test('a slow answer is not believed, and no picture is shown before it came in',
 
 function gauge(clock = new StreamClock()) {
 	const seen: Measured[] = [];
-	const g = new Gauge({ requestVideoFrameCallback: () => 0 } as unknown as HTMLVideoElement, clock, (m) => seen.push(m));
+	const g = new Gauge({ requestVideoFrameCallback: () => 0 } as unknown as HTMLVideoElement, clock, (m) =>
+		seen.push(m),
+	);
 	return { g, seen };
 }
 
@@ -66,7 +68,8 @@ test('the age of a picture counts from its arrival in the server', () => {
 	const t = performance.now();
 	for (let i = 0; i < 3; i++) clock.learn({ rtp: 0, arrivedMs: 0, nowMs: 0 }, t, t);
 	const { g, seen } = gauge(clock);
-	for (let i = 1; i <= 20; i++) g.frame(t + i * 33, { rtpTimestamp: i * 33 * 90, expectedDisplayTime: t + i * 33 + 24 });
+	for (let i = 1; i <= 20; i++)
+		g.frame(t + i * 33, { rtpTimestamp: i * 33 * 90, expectedDisplayTime: t + i * 33 + 24 });
 	vi.advanceTimersByTime(1000);
 	expect(seen[0]?.latencyMs).toBeCloseTo(24, 0);
 	g.stop();
@@ -75,7 +78,9 @@ test('the age of a picture counts from its arrival in the server', () => {
 test('a browser that does not tell of each picture is not called frozen', async () => {
 	const seen: Measured[] = [];
 	let decoded: number | null = 0;
-	const g = new Gauge({ currentTime: 0 } as HTMLVideoElement, new StreamClock(), (m) => seen.push(m), { decoded: async () => decoded });
+	const g = new Gauge({ currentTime: 0 } as HTMLVideoElement, new StreamClock(), (m) => seen.push(m), {
+		decoded: async () => decoded,
+	});
 	for (let i = 0; i < 4; i++) {
 		await vi.advanceTimersByTimeAsync(1000);
 		decoded += 25;

@@ -127,7 +127,11 @@ export class Gauge {
 		this.#counted = now;
 		if (more !== 0 || first || document.hidden) this.#last = now;
 		const still = now - this.#last;
-		this.#report({ fps: pictures === null ? null : (Math.max(0, more) * 1000) / over, frozenMs: still > standsStill ? still : 0, latencyMs: this.#asks.age() });
+		this.#report({
+			fps: pictures === null ? null : (Math.max(0, more) * 1000) / over,
+			frozenMs: still > standsStill ? still : 0,
+			latencyMs: this.#asks.age(),
+		});
 	}
 
 	#tell() {

@@ -46,7 +46,8 @@ export class Hands {
 
 	takeGraphic(index: number) {
 		const item = studio.state.graphics.items[index];
-		if (item && !studio.barred('graphics.take')) void studio.send('graphics.take', { id: item.id }, `Lower third ${item.text.name ?? ''}`);
+		if (item && !studio.barred('graphics.take'))
+			void studio.send('graphics.take', { id: item.id }, `Lower third ${item.text.name ?? ''}`);
 	}
 
 	next() {
@@ -82,7 +83,8 @@ export class Hands {
 
 	#do(does: Action) {
 		const kinds = transitions(studio.state);
-		if (does.do === 'preview' || does.do === 'hot') this.pick(places(studio.state)[does.index]?.source ?? '', does.do === 'hot');
+		if (does.do === 'preview' || does.do === 'hot')
+			this.pick(places(studio.state)[does.index]?.source ?? '', does.do === 'hot');
 		else if (does.do === 'transition') this.transition(kinds[(kinds.indexOf(this.kind) + 1) % kinds.length] ?? '');
 		else if (does.do === 'arm') this.#arm('', armedFor);
 		else if (does.do === 'view') this.viewing = this.viewing ? '' : 'program';

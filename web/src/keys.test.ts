@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { action, counted, cap, taken, type Key } from './keys';
 
-const key = (k: Partial<Key>): Key => ({ key: '', code: '', shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, repeat: false, ...k });
+const key = (k: Partial<Key>): Key => ({
+	key: '',
+	code: '',
+	shiftKey: false,
+	ctrlKey: false,
+	altKey: false,
+	metaKey: false,
+	repeat: false,
+	...k,
+});
 
 describe('the keys of the desk', () => {
 	test('a digit puts its source in preview; 0 is the tenth', () => {
@@ -75,7 +84,17 @@ describe('a key that the focused thing wants', () => {
 
 describe('lower thirds', () => {
 	test('G asks for a number, N is the next, O is out', () => {
-		const does = (key: string, change = {}) => action({ key, code: '', shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, repeat: false, ...change });
+		const does = (key: string, change = {}) =>
+			action({
+				key,
+				code: '',
+				shiftKey: false,
+				ctrlKey: false,
+				altKey: false,
+				metaKey: false,
+				repeat: false,
+				...change,
+			});
 		expect([does('g'), does('N'), does('o')].map((a) => a?.do)).toEqual(['arm', 'next', 'out']);
 		expect(does('o', { ctrlKey: true })).toBeNull();
 		expect(does('n', { repeat: true })).toBeNull();

@@ -41,7 +41,13 @@ export function action(k: Key): Action | null {
 	return letters[k.key.toLowerCase()] ?? null;
 }
 
-const letters: Record<string, Action> = { t: { do: 'transition' }, g: { do: 'arm' }, n: { do: 'next' }, o: { do: 'out' }, f: { do: 'view' } };
+const letters: Record<string, Action> = {
+	t: { do: 'transition' },
+	g: { do: 'arm' },
+	n: { do: 'next' },
+	o: { do: 'out' },
+	f: { do: 'view' },
+};
 
 /** What the digits after G mean: the number of a lower third, or that more must come
  * before it is known which. 1 is the first; 12 waits for nothing in a list of 100 only

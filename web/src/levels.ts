@@ -29,7 +29,11 @@ export class Needle {
 	}
 }
 
-const zones: [number, string][] = [[-20, '#2bb866'], [-9, '#e0a21b'], [0, '#ef4444']];
+const zones: [number, string][] = [
+	[-20, '#2bb866'],
+	[-9, '#e0a21b'],
+	[0, '#ef4444'],
+];
 const dull = '#2a323b';
 
 /** Draws needles beside each other: lying, or standing when the room is higher than wide. */

@@ -17,7 +17,8 @@ export function tokenFromLink(): string {
 	return found;
 }
 
-export const socket = (query = '') => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws${query}`) as unknown as Socket;
+export const socket = (query = '') =>
+	new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws${query}`) as unknown as Socket;
 
 /** What a screen that nobody sits at needs: the token stays in its address, so that it
  * comes back by itself after a power cut, and the login of a panel beside it stays. */
@@ -25,7 +26,8 @@ export function screenBrowser(): Browser {
 	const own = token(location.hash);
 	return {
 		open: () => socket(own ? `?token=${encodeURIComponent(own)}` : ''),
-		fetch: (path, init) => fetch(path, own ? { ...init, headers: { ...init?.headers, Authorization: `Bearer ${own}` } } : init),
+		fetch: (path, init) =>
+			fetch(path, own ? { ...init, headers: { ...init?.headers, Authorization: `Bearer ${own}` } } : init),
 		random: Math.random,
 	};
 }

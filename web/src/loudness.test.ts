@@ -4,7 +4,10 @@ import { kWeighting, LoudnessMeter } from './loudness';
 
 /** A tone through the K-weighting, as the browser's filters would do it. */
 function tone(db: number, seconds: number, hz = 997): Float32Array {
-	let samples = Float64Array.from({ length: 48_000 * seconds }, (_, i) => 10 ** (db / 20) * Math.sin((2 * Math.PI * hz * i) / 48_000));
+	let samples = Float64Array.from(
+		{ length: 48_000 * seconds },
+		(_, i) => 10 ** (db / 20) * Math.sin((2 * Math.PI * hz * i) / 48_000),
+	);
 	for (const [b, a] of kWeighting) {
 		const out = new Float64Array(samples.length);
 		for (let i = 0; i < samples.length; i++) {
@@ -28,7 +31,11 @@ describe('loudness', () => {
 
 	test('quiet stretches do not count in the integrated loudness', () => {
 		const meter = new LoudnessMeter();
-		for (const [db, s] of [[-36, 10], [-23, 60], [-36, 10]] as const) {
+		for (const [db, s] of [
+			[-36, 10],
+			[-23, 60],
+			[-36, 10],
+		] as const) {
 			const t = tone(db, s);
 			meter.feed([t, t]);
 		}

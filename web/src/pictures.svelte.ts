@@ -22,7 +22,9 @@ export function wayOf(watch: Watch, able = canDecode(), keys = false): Way | '' 
 export function whyNot(watch: Watch, secure = window.isSecureContext): string {
 	const why = watch.why || 'This picture can’t be shown here.';
 	if (!watch.frames) return why;
-	return secure ? `${why} This browser has no other way; Chrome and Edge do.` : `${why} By https, Chrome and Edge can show it.`;
+	return secure
+		? `${why} This browser has no other way; Chrome and Edge do.`
+		: `${why} By https, Chrome and Edge can show it.`;
 }
 
 const linger = 3000; // a picture that nobody shows is kept so long
@@ -49,7 +51,10 @@ export class Picture {
 			this.playing = p;
 			if (way === 'WebCodecs' && p.state === 'refused') pictures.cannot = new Set([...pictures.cannot, stream]);
 		};
-		this.player = way === 'WebCodecs' ? new WebCodecsPlayer(stream, changed) : new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keys ? '?pictures=key' : ''}`, changed);
+		this.player =
+			way === 'WebCodecs'
+				? new WebCodecsPlayer(stream, changed)
+				: new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keys ? '?pictures=key' : ''}`, changed);
 	}
 
 	/** How old the picture on the screen is, where the player knows. */

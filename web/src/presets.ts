@@ -10,7 +10,12 @@ export interface Preset {
 	hint: string;
 }
 
-export const other: Preset = { id: '', name: 'Other RTMP server', url: '', hint: 'rtmp://server/app or rtmps://server/app, as its maker says.' };
+export const other: Preset = {
+	id: '',
+	name: 'Other RTMP server',
+	url: '',
+	hint: 'rtmp://server/app or rtmps://server/app, as its maker says.',
+};
 
 /** The server's list; without it a plain form still works. */
 export async function load(get: typeof fetch = fetch): Promise<Preset[]> {

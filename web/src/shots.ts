@@ -26,7 +26,14 @@ function programShot(s: State): Shot {
 	const gone = source === '' && p.rung === 'mixer' && (s.mixer.onAir ?? []).length > 0; // OBS goes on showing what it was
 	return {
 		stream: 'program',
-		title: p.rung === 'backup' ? `${title(s, p.onAir)} (backup)` : source ? title(s, source) : gone ? 'A scene that was removed' : 'Nothing on air',
+		title:
+			p.rung === 'backup'
+				? `${title(s, p.onAir)} (backup)`
+				: source
+					? title(s, source)
+					: gone
+						? 'A scene that was removed'
+						: 'Nothing on air',
 		word: s.show.live ? 'ON AIR' : 'PROGRAM',
 		bus: source !== '' || gone ? 'program' : '',
 		watch: p.watch,
@@ -42,17 +49,27 @@ function previewShot(s: State, now: number): Shot {
 	const feed = feedOf(s, source);
 	const others = (s.mixer.sources?.find((x) => x.name === source)?.feeds?.length ?? 1) - 1;
 	const words = !s.mixer.connected
-		? s.mixer.kind === 'obs' ? 'OBS is not connected.' : 'The mixer is not connected.'
+		? s.mixer.kind === 'obs'
+			? 'OBS is not connected.'
+			: 'The mixer is not connected.'
 		: !s.mixer.studioMode
-		? 'There is no preview: studio mode is off. A click on a source puts it on air.'
-		: source && !feed
-			? 'The mixer shows this source; it has no picture of its own here.'
-			: feed
-				? feedWords(feed, now).sentence || (others > 0 ? `Only ${feed.name} is seen here: the scene has ${others} more.` : '')
-				: '';
+			? 'There is no preview: studio mode is off. A click on a source puts it on air.'
+			: source && !feed
+				? 'The mixer shows this source; it has no picture of its own here.'
+				: feed
+					? feedWords(feed, now).sentence ||
+						(others > 0 ? `Only ${feed.name} is seen here: the scene has ${others} more.` : '')
+					: '';
 	return {
-		stream: feed?.id ?? '', title: source ? title(s, source) : 'Nothing in preview', word: 'PREVIEW', bus: source !== '' ? 'preview' : '',
-		watch: feed?.watch, sending: feed?.state === 'live', words, audio: feed?.audio, hasPicture: Boolean(feed?.video),
+		stream: feed?.id ?? '',
+		title: source ? title(s, source) : 'Nothing in preview',
+		word: 'PREVIEW',
+		bus: source !== '' ? 'preview' : '',
+		watch: feed?.watch,
+		sending: feed?.state === 'live',
+		words,
+		audio: feed?.audio,
+		hasPicture: Boolean(feed?.video),
 	};
 }
 
@@ -63,7 +80,14 @@ export function placeShot(place: Place, now: number): Shot {
 	const feed = place.feed;
 	const words = feed ? feedWords(feed, now) : null;
 	return {
-		stream: feed?.id ?? '', title: place.title, word: [busWords[place.bus], words?.word].filter(Boolean).join(' · '), bus: place.bus,
-		watch: feed?.watch, sending: feed?.state === 'live', words: words?.sentence ?? '', audio: feed?.audio, hasPicture: Boolean(feed?.video),
+		stream: feed?.id ?? '',
+		title: place.title,
+		word: [busWords[place.bus], words?.word].filter(Boolean).join(' · '),
+		bus: place.bus,
+		watch: feed?.watch,
+		sending: feed?.state === 'live',
+		words: words?.sentence ?? '',
+		audio: feed?.audio,
+		hasPicture: Boolean(feed?.video),
 	};
 }

@@ -23,7 +23,8 @@ export interface Asked {
 	quiet: boolean; // the one who asked shows the refusal
 }
 
-export type Outcome<C extends Command> = { ok: true; result: Commands[C]['result'] } | { ok: false; unknown: boolean; message: string };
+export type Outcome<C extends Command> =
+	{ ok: true; result: Commands[C]['result'] } | { ok: false; unknown: boolean; message: string };
 
 /** What comes over the wire: a notification, or an answer. */
 interface Message {
@@ -55,8 +56,27 @@ export interface Browser {
 export const empty: State = {
 	show: { name: '', live: false, version: '', mixerUrl: '', rtmpPort: 0, rtspPort: 0 },
 	feeds: [],
-	mixer: { kind: '', connected: false, sources: [], program: '', studioMode: false, transition: {}, onAir: [], onPreview: [] },
-	program: { onAir: '', target: '', since: '', rung: 'none', splices: 0, budgetMs: 0, kbps: 0, fps: 0, watch: { ok: false } },
+	mixer: {
+		kind: '',
+		connected: false,
+		sources: [],
+		program: '',
+		studioMode: false,
+		transition: {},
+		onAir: [],
+		onPreview: [],
+	},
+	program: {
+		onAir: '',
+		target: '',
+		since: '',
+		rung: 'none',
+		splices: 0,
+		budgetMs: 0,
+		kbps: 0,
+		fps: 0,
+		watch: { ok: false },
+	},
 	destinations: [],
 	tally: {},
 	graphics: { templates: [], items: [] },
@@ -158,15 +178,26 @@ export class Studio {
 	/** Whether a command is on its way; of its parameters only those given count. */
 	asked(method: Command, match: Record<string, unknown> = {}): boolean {
 		return this.commands.some(
-			(c) => c.state === 'asked' && c.method === method && Object.entries(match).every(([k, v]) => (c.params as Record<string, unknown>)[k] === v),
+			(c) =>
+				c.state === 'asked' &&
+				c.method === method &&
+				Object.entries(match).every(([k, v]) => (c.params as Record<string, unknown>)[k] === v),
 		);
 	}
 
 	/** Asks the server for a command. Nothing has happened before the state says so. */
-	async send<C extends Command>(method: C, params: Commands[C]['args'], about: string = method, quiet = false): Promise<Outcome<C>> {
+	async send<C extends Command>(
+		method: C,
+		params: Commands[C]['args'],
+		about: string = method,
+		quiet = false,
+	): Promise<Outcome<C>> {
 		const id = ++this.#lastId;
 		// An effect that sends must not run again for having sent.
-		this.commands = [...untrack(() => this.commands).slice(-kept), { id, method, params, about, state: 'asked', message: '', at: Date.now(), quiet }];
+		this.commands = [
+			...untrack(() => this.commands).slice(-kept),
+			{ id, method, params, about, state: 'asked', message: '', at: Date.now(), quiet },
+		];
 		const socket = this.#socket;
 		if (!socket || !this.up) {
 			const message = 'There is no connection to the server, so it was not sent.';
@@ -209,10 +240,16 @@ export class Studio {
 	async #exchange(token: string): Promise<string> {
 		try {
 			const body = JSON.stringify({ token });
-			const answer = await this.#browser.fetch('/api/v1/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+			const answer = await this.#browser.fetch('/api/v1/login', {
+				method: 'POST',
+				headers: { 'Content-Type': 'application/json' },
+				body,
+			});
 			if (answer.ok) return '';
 			if (answer.status === 429) return 'Too many tries. Wait a little.';
-			return answer.status === 401 || answer.status === 403 ? 'The server does not know this token.' : `The server answered ${answer.status}.`;
+			return answer.status === 401 || answer.status === 403
+				? 'The server does not know this token.'
+				: `The server answered ${answer.status}.`;
 		} catch {
 			return 'The server does not answer.';
 		}
@@ -257,7 +294,10 @@ export class Studio {
 			socket.close();
 		}
 		for (const id of [...this.#waiting.keys()]) {
-			this.#unknown(id, 'The link broke before the server answered. Look at what the panel shows before you ask again.');
+			this.#unknown(
+				id,
+				'The link broke before the server answered. Look at what the panel shows before you ask again.',
+			);
 			this.#waiting.delete(id);
 		}
 	}
@@ -267,7 +307,11 @@ export class Studio {
 		const never = this.#fresh;
 		this.#drop();
 		const wait = Math.min(5000, 250 * 2 ** this.#attempt++) * (0.75 + this.#browser.random() / 2);
-		this.link = { state: 'lost', since: this.link.state === 'lost' ? this.link.since : since, retryAt: Date.now() + wait };
+		this.link = {
+			state: 'lost',
+			since: this.link.state === 'lost' ? this.link.since : since,
+			retryAt: Date.now() + wait,
+		};
 		this.#retrying = setTimeout(() => this.#connect(), wait);
 		if (never) void this.#whyRefused();
 	}
@@ -299,7 +343,8 @@ export class Studio {
 		if (!this.#socket || !this.up) return;
 		const silent = Date.now() - this.#heard;
 		this.silent = this.#asked && silent > this.#patience.doubt ? silent : 0;
-		if (silent > this.#patience.dead) this.#broke(this.#socket, this.#heard); // since then it is old
+		if (silent > this.#patience.dead)
+			this.#broke(this.#socket, this.#heard); // since then it is old
 		else if (silent > this.#patience.quiet && !this.#asked) {
 			this.#asked = true;
 			this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'ping' })); // any answer will do

@@ -38,7 +38,8 @@ beforeEach(() => {
 	status = {};
 	const browser: Browser = {
 		open: () => (sockets.push(new FakeSocket()), newest()),
-		fetch: async (path) => new Response('{}', { status: status[path] ?? 200, headers: { Date: new Date(Date.now()).toUTCString() } }),
+		fetch: async (path) =>
+			new Response('{}', { status: status[path] ?? 200, headers: { Date: new Date(Date.now()).toUTCString() } }),
 		random: () => 0.5,
 	};
 	studio = new Studio(browser);
@@ -248,7 +249,9 @@ describe('commands', () => {
 		const { id } = newest().last();
 		newest().say({ id, error: { code: -32000, message: 'the mixer has no such source', data: { code: 'not_found' } } });
 		expect(await sent).toEqual({ ok: false, unknown: false, message: 'the mixer has no such source' });
-		expect(studio.troubles).toMatchObject([{ about: 'Preview x', state: 'refused', message: 'the mixer has no such source' }]);
+		expect(studio.troubles).toMatchObject([
+			{ about: 'Preview x', state: 'refused', message: 'the mixer has no such source' },
+		]);
 		studio.dismiss(id);
 		expect(studio.troubles).toEqual([]);
 	});
@@ -281,7 +284,10 @@ describe('commands', () => {
 	test('a command whose end the server does not know is unknown here too', async () => {
 		await connected();
 		const sent = studio.send('mixer.cut', {}, 'Cut');
-		newest().say({ id: newest().last().id, error: { code: -32000, message: 'no answer in time', data: { code: 'timeout' } } });
+		newest().say({
+			id: newest().last().id,
+			error: { code: -32000, message: 'no answer in time', data: { code: 'timeout' } },
+		});
 		expect(await sent).toMatchObject({ ok: false, unknown: true });
 		expect(studio.troubles).toMatchObject([{ state: 'unknown' }]);
 	});

@@ -21,16 +21,32 @@ export function air(g: GraphicsState, up: boolean, now: number, elsewhere = ''):
 	if (!on) return { light: 'off', word: 'OFF', title: '', sentence: problem };
 	const title = on.text.name ?? '';
 	if (elsewhere) return { light: 'unsure', word: 'NOT SEEN', title, sentence: problem || elsewhere };
-	if (on.confirmed) return { light: 'on', word: 'ON AIR', title, sentence: on.outAt ? `Out in ${running(Date.parse(on.outAt) - now + 999)}` : problem };
-	if (!problem && now - Date.parse(on.since) < sureWithin) return { light: 'asked', word: 'GOING ON AIR', title, sentence: '' };
-	return { light: 'unsure', word: 'NOT SEEN', title, sentence: problem || 'It was asked for, but nothing says that it is shown.' };
+	if (on.confirmed)
+		return {
+			light: 'on',
+			word: 'ON AIR',
+			title,
+			sentence: on.outAt ? `Out in ${running(Date.parse(on.outAt) - now + 999)}` : problem,
+		};
+	if (!problem && now - Date.parse(on.since) < sureWithin)
+		return { light: 'asked', word: 'GOING ON AIR', title, sentence: '' };
+	return {
+		light: 'unsure',
+		word: 'NOT SEEN',
+		title,
+		sentence: problem || 'It was asked for, but nothing says that it is shown.',
+	};
 }
 
 /** An item on one line of the list. */
 export function lines(item: LowerThird, templates: LowerThirdTemplate[]): { name: string; rest: string; kind: string } {
 	const template = templates.find((t) => t.id === item.template);
 	const others = (template?.fields ?? []).filter((f) => f.name !== 'name' && !f.logo).map((f) => item.text[f.name]);
-	return { name: item.text.name || '–', rest: others.filter(Boolean).join(' · '), kind: template && template.id !== templates[0]?.id ? template.name : '' };
+	return {
+		name: item.text.name || '–',
+		rest: others.filter(Boolean).join(' · '),
+		kind: template && template.id !== templates[0]?.id ? template.name : '',
+	};
 }
 
 /** The picture of a logo. */

@@ -5,7 +5,8 @@ test('pieces of sound follow each other without a gap, though their times jitter
 	const score = new Score();
 	const first = score.place(1, 0.02, 0.9)!;
 	expect(first).toBe(1);
-	for (let n = 1; n < 100; n++) expect(score.place(1 + n * 0.02 + (n % 3) * 0.008, 0.02, 0.9 + n * 0.02)).toBeCloseTo(1 + n * 0.02, 9);
+	for (let n = 1; n < 100; n++)
+		expect(score.place(1 + n * 0.02 + (n % 3) * 0.008, 0.02, 0.9 + n * 0.02)).toBeCloseTo(1 + n * 0.02, 9);
 });
 
 test('sound whose clock has parted from the sound card’s is put right at once', () => {

@@ -38,7 +38,8 @@ export class Voice {
 		const at = this.#context.state === 'running' ? this.#score.place(due, numberOfFrames / sampleRate, now) : null;
 		if (at !== null) {
 			const sound = this.#context.createBuffer(numberOfChannels, numberOfFrames, sampleRate);
-			for (let c = 0; c < numberOfChannels; c++) data.copyTo(sound.getChannelData(c), { planeIndex: c, format: 'f32-planar' });
+			for (let c = 0; c < numberOfChannels; c++)
+				data.copyTo(sound.getChannelData(c), { planeIndex: c, format: 'f32-planar' });
 			const piece = this.#context.createBufferSource();
 			piece.buffer = sound;
 			piece.connect(this.#to);

@@ -86,7 +86,10 @@ export class WebCodecsPlayer {
 			if (socket === this.#socket) this.#hear(e.data as string | ArrayBuffer);
 		};
 		socket.onclose = (e) => {
-			if (socket === this.#socket) this.#again(e.reason ? `${e.reason[0]!.toUpperCase()}${e.reason.slice(1)}.` : 'The connection for this picture broke.');
+			if (socket === this.#socket)
+				this.#again(
+					e.reason ? `${e.reason[0]!.toUpperCase()}${e.reason.slice(1)}.` : 'The connection for this picture broke.',
+				);
 		};
 	}
 
@@ -179,7 +182,12 @@ class Show {
 		if (!v) return 'The stream has no picture that a browser can decode.';
 		const able = await VideoDecoder.isConfigSupported(v).catch(() => null);
 		if (!able?.supported) return `This browser can’t decode ${coding.video!.codec}.`;
-		this.#video ??= new Line(this.media, this.#pacer, (f) => this.#shown(f), () => (this.sound ? soundTakes : 0));
+		this.#video ??= new Line(
+			this.media,
+			this.#pacer,
+			(f) => this.#shown(f),
+			() => (this.sound ? soundTakes : 0),
+		);
 		this.#picture ??= new VideoDecoder({ output: (f) => this.#video?.push(f), error: this.#failed });
 		this.#picture.configure(v);
 		const a = coding.audio && audioConfig(coding.audio);
@@ -200,7 +208,8 @@ class Show {
 		if (!u.sound) this.#pacer.arrived(u.dts, now); // sound waits for the picture it belongs to
 		const timestamp = Math.round(u.pts * 1000);
 		if (u.sound) {
-			if (this.listening && this.#hearing?.state === 'configured') this.#hearing.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: u.data }));
+			if (this.listening && this.#hearing?.state === 'configured')
+				this.#hearing.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: u.data }));
 			return;
 		}
 		if (this.#picture?.state !== 'configured') return;
@@ -231,11 +240,21 @@ class Show {
 
 function videoConfig(d: Decoder): VideoDecoderConfig {
 	// optimizeForLatency would hand pictures out before their time to be shown is known.
-	return { codec: d.codec, description: bytes(d.description), codedWidth: d.width || undefined, codedHeight: d.height || undefined };
+	return {
+		codec: d.codec,
+		description: bytes(d.description),
+		codedWidth: d.width || undefined,
+		codedHeight: d.height || undefined,
+	};
 }
 
 function audioConfig(d: Decoder): AudioDecoderConfig {
-	return { codec: d.codec, description: bytes(d.description), sampleRate: d.sampleRate ?? 48_000, numberOfChannels: d.channels || 2 };
+	return {
+		codec: d.codec,
+		description: bytes(d.description),
+		sampleRate: d.sampleRate ?? 48_000,
+		numberOfChannels: d.channels || 2,
+	};
 }
 
 /** Decoded pictures on their way to a track: each is written when it is due. */

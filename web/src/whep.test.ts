@@ -261,7 +261,8 @@ test('a change to sound that fails begins anew', async () => {
 });
 
 test('Opus is asked for in stereo', () => {
-	const sdp = 'a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:96 x=1\r\n';
+	const sdp =
+		'a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:96 x=1\r\n';
 	expect(stereo(sdp)).toBe(sdp.replace('useinbandfec=1', 'useinbandfec=1;stereo=1'));
 	expect(stereo(stereo(sdp))).toBe(stereo(sdp));
 	expect(stereo('offer')).toBe('offer');

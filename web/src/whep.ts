@@ -87,7 +87,8 @@ export class WhepPlayer {
 
 	/** The picture stands still although the connection is up: begin anew. */
 	stuck() {
-		if (!this.#closed && this.#since > 0 && Date.now() - this.#since > stuckAfter) this.#again('The picture stood still.');
+		if (!this.#closed && this.#since > 0 && Date.now() - this.#since > stuckAfter)
+			this.#again('The picture stood still.');
 	}
 
 	/** Pictures decoded since this connection began, null where the browser does not tell. */
@@ -143,7 +144,12 @@ export class WhepPlayer {
 	}
 
 	async #post(v: Viewing, body: string): Promise<string | null> {
-		const answer = await this.#net.fetch(this.#url, { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body, signal: v.abort.signal });
+		const answer = await this.#net.fetch(this.#url, {
+			method: 'POST',
+			headers: { 'Content-Type': 'application/sdp' },
+			body,
+			signal: v.abort.signal,
+		});
 		const text = await answer.text();
 		v.session = answer.headers.get('Location') ?? '';
 		if (!this.#current(v)) {

@@ -65,15 +65,34 @@ const hurry = 'It keeps the broadcast for some time without data, then the audie
 export function countdown(e: Ending, now: number): Countdown {
 	const left = Math.min(e.graceMs, Date.parse(e.at) - now); // a clock that is behind ours makes it no longer
 	const share = (ms: number) => Math.min(1, Math.max(0, ms / Math.max(1, e.graceMs)));
-	if (left <= 0) return { share: 0, next: 0, short: 'may have ended', time: '', sentence: `${e.platform} may have ended the broadcast: look there.` };
+	if (left <= 0)
+		return {
+			share: 0,
+			next: 0,
+			short: 'may have ended',
+			time: '',
+			sentence: `${e.platform} may have ended the broadcast: look there.`,
+		};
 	const about = span(Math.ceil(left / 1000) * 1000);
-	return { share: share(left), next: share(left - 1000), short: 'ends in', time: about, sentence: `${e.platform} ends the broadcast in about ${about}. ${hurry}` };
+	return {
+		share: share(left),
+		next: share(left - 1000),
+		short: 'ends in',
+		time: about,
+		sentence: `${e.platform} ends the broadcast in about ${about}. ${hurry}`,
+	};
 }
 
 // The server's reason says in words, too, what the countdown shows.
 function reason(d: DestinationStatus): string {
 	const all = d.reason ?? '';
-	const at = d.ending ? Math.max(...[' ends the broadcast in', ' may have ended the broadcast'].map((words) => all.lastIndexOf(d.ending!.platform + words))) : -1;
+	const at = d.ending
+		? Math.max(
+				...[' ends the broadcast in', ' may have ended the broadcast'].map((words) =>
+					all.lastIndexOf(d.ending!.platform + words),
+				),
+			)
+		: -1;
 	return at < 0 ? all : all.slice(0, at).replace(/[.\s]+$/, '');
 }
 
@@ -84,16 +103,30 @@ function due(d: DestinationStatus, now: number): string {
 }
 
 function live(d: DestinationStatus): Fare {
-	const more = [sentence(d.reason), d.backup ? 'On the backup address.' : '', d.dropped > 0 ? `${d.dropped} pictures left out.` : ''];
+	const more = [
+		sentence(d.reason),
+		d.backup ? 'On the backup address.' : '',
+		d.dropped > 0 ? `${d.dropped} pictures left out.` : '',
+	];
 	const behind = d.backlogMs >= 500 ? ` · ${(d.backlogMs / 1000).toFixed(1)} s behind` : '';
-	return { light: d.backlogMs >= 2000 || d.reason ? 'trouble' : 'on', word: 'LIVE', figure: rate(d.kbps) + behind, sentence: more.filter(Boolean).join(' ') };
+	return {
+		light: d.backlogMs >= 2000 || d.reason ? 'trouble' : 'on',
+		word: 'LIVE',
+		figure: rate(d.kbps) + behind,
+		sentence: more.filter(Boolean).join(' '),
+	};
 }
 
 /** How a destination fares: one light, one word, one figure, one sentence. */
 export function destination(d: DestinationStatus, now: number): Fare {
 	const said = fare(d, now);
 	if (!d.ending) return said;
-	return { ...said, figure: '', ending: countdown(d.ending, now), sentence: [sentence(said.figure), said.sentence].filter(Boolean).join(' ') };
+	return {
+		...said,
+		figure: '',
+		ending: countdown(d.ending, now),
+		sentence: [sentence(said.figure), said.sentence].filter(Boolean).join(' '),
+	};
 }
 
 function fare(d: DestinationStatus, now: number): Fare {
@@ -102,13 +135,28 @@ function fare(d: DestinationStatus, now: number): Fare {
 		case 'live':
 			return live(d);
 		case 'connecting':
-			return { light: 'busy', word: 'CONNECTING', figure: '', sentence: why || (d.backup ? 'Dialling the backup address.' : 'Dialling.') };
+			return {
+				light: 'busy',
+				word: 'CONNECTING',
+				figure: '',
+				sentence: why || (d.backup ? 'Dialling the backup address.' : 'Dialling.'),
+			};
 		case 'retrying':
-			return { light: 'trouble', word: 'RETRYING', figure: due(d, now), sentence: `${why || 'The connection broke.'}${d.attempt > 1 ? ` ${d.attempt} tries so far.` : ''}` };
+			return {
+				light: 'trouble',
+				word: 'RETRYING',
+				figure: due(d, now),
+				sentence: `${why || 'The connection broke.'}${d.attempt > 1 ? ` ${d.attempt} tries so far.` : ''}`,
+			};
 		case 'refused':
 			return { light: 'fault', word: 'REFUSED', figure: '', sentence: why || 'The server does not want this stream.' };
 		case 'off':
-			return { light: 'off', word: 'OFF', figure: '', sentence: why || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.') };
+			return {
+				light: 'off',
+				word: 'OFF',
+				figure: '',
+				sentence: why || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.'),
+			};
 		default:
 			return { light: 'off', word: String(d.state).toUpperCase(), figure: '', sentence: why };
 	}
@@ -124,7 +172,11 @@ export function feed(f: Feed, now: number): Words {
 		case 'waiting':
 			return { light: 'off', word: 'WAITING', sentence: problem || 'Nothing has come from this camera yet.' };
 		case 'lost':
-			return { light: 'fault', word: 'LOST', sentence: problem || `It stopped sending${since ? ` ${since} ago` : ''}.` };
+			return {
+				light: 'fault',
+				word: 'LOST',
+				sentence: problem || `It stopped sending${since ? ` ${since} ago` : ''}.`,
+			};
 		case 'stalled':
 			return { light: 'fault', word: 'NO PICTURES', sentence: problem || 'It is connected, but sends no pictures.' };
 		case 'connecting':
@@ -152,7 +204,12 @@ export function ladder(p: ProgramState, name: (stream: string) => string): strin
 	}
 }
 
-const outputs: Record<string, string> = { stream: 'OBS’ stream', record: 'Recording', replay: 'Replay', virtualcam: 'Virtual cam' };
+const outputs: Record<string, string> = {
+	stream: 'OBS’ stream',
+	record: 'Recording',
+	replay: 'Replay',
+	virtualcam: 'Virtual cam',
+};
 
 export const outputName = (name: string) => outputs[name] ?? name;
 

@@ -73,7 +73,10 @@ test('a camera is sent with its key, sharp rather than small', async () => {
 	void publisher.send(media('video', 'audio'), 3500);
 	await soon();
 	expect(asked).toEqual([{ path: '/whip/cam1', method: 'POST', key: 'Bearer sesame' }]);
-	expect(newest().senders[0]!.parameters).toMatchObject({ degradationPreference: 'maintain-resolution', encodings: [{ maxBitrate: 3_500_000 }] });
+	expect(newest().senders[0]!.parameters).toMatchObject({
+		degradationPreference: 'maintain-resolution',
+		encodings: [{ maxBitrate: 3_500_000 }],
+	});
 	newest().become('connected');
 	expect(sending.state).toBe('sending');
 });

@@ -67,7 +67,7 @@ export class LightReader {
 	async #read(body: ReadableStream<Uint8Array>, abort: AbortController) {
 		const reader = body.getReader();
 		const text = new TextDecoder();
-		for (let rest = ''; ; ) {
+		for (let rest = ''; ;) {
 			const { value, done } = await reader.read();
 			if (done || abort !== this.#abort) return;
 			const lines = (rest + text.decode(value, { stream: true })).split('\n');

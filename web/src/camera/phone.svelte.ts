@@ -62,7 +62,9 @@ export class Phone {
 			fetch: (path, init) => fetch(path, init),
 			random: Math.random,
 		});
-		this.#lights = new LightReader(`/api/v1/camera/${feed}`, link.key, (l) => this.#lit(l), { fetch: (path, init) => fetch(path, init) });
+		this.#lights = new LightReader(`/api/v1/camera/${feed}`, link.key, (l) => this.#lit(l), {
+			fetch: (path, init) => fetch(path, init),
+		});
 	}
 
 	get on(): boolean {
@@ -123,12 +125,18 @@ export class Phone {
 			height: { ideal: this.size.height },
 			frameRate: { ideal: 30, max: 30 },
 		};
-		const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: true, channelCount: { ideal: 2 } };
+		const audio = {
+			echoCancellation: false,
+			noiseSuppression: false,
+			autoGainControl: true,
+			channelCount: { ideal: 2 },
+		};
 		try {
 			return await navigator.mediaDevices.getUserMedia({ video, audio });
 		} catch (e) {
 			// A device without a microphone is still a camera.
-			if (e instanceof DOMException && e.name === 'NotFoundError') return navigator.mediaDevices.getUserMedia({ video });
+			if (e instanceof DOMException && e.name === 'NotFoundError')
+				return navigator.mediaDevices.getUserMedia({ video });
 			throw e;
 		}
 	}

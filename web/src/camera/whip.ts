@@ -127,7 +127,11 @@ export class WhipPublisher {
 	async #post(peer: RTCPeerConnection): Promise<string | null> {
 		const headers: Record<string, string> = { 'Content-Type': 'application/sdp' };
 		if (this.#key) headers.Authorization = `Bearer ${this.#key}`;
-		const answer = await this.#net.fetch(this.#url, { method: 'POST', headers, body: peer.localDescription?.sdp ?? '' });
+		const answer = await this.#net.fetch(this.#url, {
+			method: 'POST',
+			headers,
+			body: peer.localDescription?.sdp ?? '',
+		});
 		const text = await answer.text();
 		const session = answer.headers.get('Location') ?? '';
 		if (peer !== this.#peer) {

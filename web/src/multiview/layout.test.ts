@@ -8,7 +8,13 @@ const height = (l: Layout, r: Room) => {
 	return rows(2 / l.bigColumns, l.big) + (l.rows ? r.gap : 0) + rows(l.rows, l.small);
 };
 
-for (const [name, room] of Object.entries({ desk, phone, tablet: { ...desk, width: 1024, height: 768 }, wall: { ...desk, width: 3840, height: 1080 }, strip: { ...desk, width: 300, height: 200 } })) {
+for (const [name, room] of Object.entries({
+	desk,
+	phone,
+	tablet: { ...desk, width: 1024, height: 768 },
+	wall: { ...desk, width: 3840, height: 1080 },
+	strip: { ...desk, width: 300, height: 200 },
+})) {
 	test(`on a ${name} all of it is on the screen`, () => {
 		for (let n = 0; n <= 16; n++) {
 			const l = layout(n, room);

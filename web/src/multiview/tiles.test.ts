@@ -10,7 +10,10 @@ const played = vi.hoisted(() => ({ urls: new Set<string>(), stuck: [] as string[
 vi.mock('../whep', () => ({
 	off: { state: 'off', why: '', media: null, sound: false },
 	WhepPlayer: class {
-		constructor(public url: string, public changed: (p: object) => void) {}
+		constructor(
+			public url: string,
+			public changed: (p: object) => void,
+		) {}
 		start = () => {
 			played.urls.add(this.url);
 			this.changed({ state: 'playing', why: '', media: null, sound: false });
@@ -30,10 +33,22 @@ vi.mock('../gauge', () => ({
 	},
 }));
 
-const feed = (id: string): Feed => ({ id, name: id, added: true, hasKey: true, state: 'live', kbps: 2500, fps: 30, keyIntervalMs: 1000, viewers: 1, watch: { ok: true } });
+const feed = (id: string): Feed => ({
+	id,
+	name: id,
+	added: true,
+	hasKey: true,
+	state: 'live',
+	kbps: 2500,
+	fps: 30,
+	keyIntervalMs: 1000,
+	viewers: 1,
+	watch: { ok: true },
+});
 const cells = () => [...document.querySelectorAll('.cell')].map((c) => (c.textContent ?? '').replace(/\s+/g, ' '));
 const toggle = () => [...document.querySelectorAll('button')].find((b) => b.textContent?.startsWith('Tiles:'));
-const press = (change: KeyboardEventInit = {}) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'e', code: 'KeyE', bubbles: true, ...change }));
+const press = (change: KeyboardEventInit = {}) =>
+	document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'e', code: 'KeyE', bubbles: true, ...change }));
 
 let page: object | null = null;
 
@@ -56,8 +71,19 @@ beforeEach(() => {
 	localStorage.clear();
 	played.stuck.length = 0;
 	studio.state = {
-		...empty, feeds: [feed('cam1'), feed('cam2')],
-		mixer: { ...empty.mixer, connected: true, studioMode: true, sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }], program: 'cam1', preview: 'cam2' },
+		...empty,
+		feeds: [feed('cam1'), feed('cam2')],
+		mixer: {
+			...empty.mixer,
+			connected: true,
+			studioMode: true,
+			sources: [
+				{ name: 'cam1', feeds: ['cam1'] },
+				{ name: 'cam2', feeds: ['cam2'] },
+			],
+			program: 'cam1',
+			preview: 'cam2',
+		},
 		program: { ...empty.program, rung: 'mixer', onAir: 'cam1', target: 'cam1', watch: { ok: true } },
 	};
 	studio.known = true;
@@ -80,7 +106,12 @@ test('the tiles change over at once, preview and program never', async () => {
 	toggle()?.click();
 	await settle();
 	expect(toggle()?.textContent).toBe('Tiles: key pictures only (saves CPU)');
-	expect([...played.urls].sort()).toEqual(['/whep/cam1?pictures=key', '/whep/cam2', '/whep/cam2?pictures=key', '/whep/program']);
+	expect([...played.urls].sort()).toEqual([
+		'/whep/cam1?pictures=key',
+		'/whep/cam2',
+		'/whep/cam2?pictures=key',
+		'/whep/program',
+	]);
 	expect(cells().map((c) => c.includes('key pictures'))).toEqual([false, false, true, true]);
 	press();
 	await settle();

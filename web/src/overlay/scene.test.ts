@@ -3,7 +3,18 @@ import type { GraphicsState } from '../protocol.gen';
 import { scale } from './fit';
 import { Pulse, wanted, without } from './scene';
 
-const on = (change: object = {}): GraphicsState => ({ templates: [], items: [], onAir: { id: 'a', template: 'person', text: { name: 'Ada\nKing ', title: '' }, since: '2026-01-01T10:00:00Z', confirmed: false, ...change } });
+const on = (change: object = {}): GraphicsState => ({
+	templates: [],
+	items: [],
+	onAir: {
+		id: 'a',
+		template: 'person',
+		text: { name: 'Ada\nKing ', title: '' },
+		since: '2026-01-01T10:00:00Z',
+		confirmed: false,
+		...change,
+	},
+});
 
 test('what is on air is drawn, on one line', () => {
 	expect(wanted(on(), 0)).toEqual({ key: 'a', template: 'person', text: { name: 'Ada King', title: '' } });

@@ -20,7 +20,8 @@ function show(what: Component<{ onclose: () => void }> | null, change: Partial<S
 	flushSync();
 }
 
-const button = (name: RegExp) => [...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
+const button = (name: RegExp) =>
+	[...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
 const text = () => (document.body.textContent ?? '').replace(/\s+/g, ' ');
 
 beforeEach(() => void (send = vi.spyOn(studio, 'send').mockResolvedValue({ ok: true, result: null } as never)));
@@ -30,10 +31,22 @@ afterEach(() => {
 });
 
 const report: DrillReport = {
-	at: '2026-05-01T18:00:00Z', seconds: 20, pictures: 500, ok: false, words: 'the drill failed: silent was live',
+	at: '2026-05-01T18:00:00Z',
+	seconds: 20,
+	pictures: 500,
+	ok: false,
+	words: 'the drill failed: silent was live',
 	good: [{ name: 'good-1', missed: 0, p99Ms: 14, aloneMs: 12, ok: true, words: 'missed nothing' }],
 	bad: [
-		{ kind: 'refuse', states: ['connecting', 'refused'], attempt: 1, dropped: 0, reason: 'no key is good enough', ok: true, words: 'said what it should' },
+		{
+			kind: 'refuse',
+			states: ['connecting', 'refused'],
+			attempt: 1,
+			dropped: 0,
+			reason: 'no key is good enough',
+			ok: true,
+			words: 'said what it should',
+		},
 		{ kind: 'silent', states: ['live'], attempt: 3, dropped: 7, reason: '', ok: false, words: 'was live: live' },
 	],
 };
@@ -47,23 +60,41 @@ test('a drill is run, counted down, and its report read', () => {
 	expect(button(/^Run the drill/)?.disabled).toBe(true);
 	show(null, { drill: { running: false, report } });
 	expect(text()).toContain('FAILED');
-	const rows = [...document.querySelectorAll('tbody tr')].map((tr) => [...tr.querySelectorAll('td')].map((td) => td.textContent?.trim()).join(' | '));
-	expect(rows).toEqual(['good-1 | 0 | 12 ms | 14 ms | unhurt', 'Refuses the key | connectingrefused | No key is good enough. | true', 'Never answers | live | Was live: live. 3 tries, 7 pictures left out | WRONG']);
+	const rows = [...document.querySelectorAll('tbody tr')].map((tr) =>
+		[...tr.querySelectorAll('td')].map((td) => td.textContent?.trim()).join(' | '),
+	);
+	expect(rows).toEqual([
+		'good-1 | 0 | 12 ms | 14 ms | unhurt',
+		'Refuses the key | connectingrefused | No key is good enough. | true',
+		'Never answers | live | Was live: live. 3 tries, 7 pictures left out | WRONG',
+	]);
 });
 
 test('a clip becomes the slate: a feed plays it, and stands last on the ladder', async () => {
-	send.mockResolvedValueOnce({ ok: true, result: { clips: [{ name: 'pause', bytes: 48_000, changed: new Date().toISOString() }] } } as never);
+	send.mockResolvedValueOnce({
+		ok: true,
+		result: { clips: [{ name: 'pause', bytes: 48_000, changed: new Date().toISOString() }] },
+	} as never);
 	show(Clips, { program: { ...empty.program, rung: 'mixer', backups: ['cam1'] } });
 	await vi.waitFor(() => expect(button(/^Use as slate/)).toBeDefined());
 	send.mockResolvedValueOnce({ ok: true, result: { id: 'pause' } } as never);
 	button(/^Use as slate/)?.click();
-	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1', 'pause'] }, 'Slate pause', true));
-	expect(send).toHaveBeenCalledWith('feed.add', { id: 'pause', name: 'Pause', url: 'clip://pause' }, 'Play pause', true);
+	await vi.waitFor(() =>
+		expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1', 'pause'] }, 'Slate pause', true),
+	);
+	expect(send).toHaveBeenCalledWith(
+		'feed.add',
+		{ id: 'pause', name: 'Pause', url: 'clip://pause' },
+		'Play pause',
+		true,
+	);
 	const feed = { ...({} as Feed), id: 'pause', name: 'Pause', url: 'clip://pause' };
 	show(null, { feeds: [feed], program: { ...empty.program, rung: 'mixer', backups: ['cam1', 'pause'] } });
 	expect(text()).toContain('plays as Pause');
 	button(/^Is the slate/)?.click();
-	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1'] }, 'Slate pause', true));
+	await vi.waitFor(() =>
+		expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1'] }, 'Slate pause', true),
+	);
 });
 
 test('before anything is on air, bringing in a slate warns', () => {
@@ -73,7 +104,11 @@ test('before anything is on air, bringing in a slate warns', () => {
 });
 
 test('when OBS refuses the password another can be given, and what came of it is said', async () => {
-	const obs = { ...empty.mixer, kind: 'obs', problem: 'OBS refused the password: compare it with OBS’ websocket server settings' };
+	const obs = {
+		...empty.mixer,
+		kind: 'obs',
+		problem: 'OBS refused the password: compare it with OBS’ websocket server settings',
+	};
 	show(MixerCard as never, { mixer: obs, obs: { can: true, undo: false } });
 	button(/^Enter OBS’ password/)?.click();
 	flushSync();
@@ -81,7 +116,14 @@ test('when OBS refuses the password another can be given, and what came of it is
 	input.value = 'geheim';
 	input.dispatchEvent(new Event('input', { bubbles: true }));
 	button(/^Try it/)?.click();
-	await vi.waitFor(() => expect(send).toHaveBeenLastCalledWith('obs.password', { password: 'geheim' }, 'Give the studio OBS’ password', true));
+	await vi.waitFor(() =>
+		expect(send).toHaveBeenLastCalledWith(
+			'obs.password',
+			{ password: 'geheim' },
+			'Give the studio OBS’ password',
+			true,
+		),
+	);
 	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { can: true, undo: false } });
 	await vi.waitFor(() => expect(text()).toContain('OBS is connected.'));
 });
@@ -95,7 +137,10 @@ test('the form of a destination begins with the first platform, and wants its ke
 	flushSync();
 	const key = document.querySelector<HTMLInputElement>('input[type=password]')!;
 	const platforms = [...document.querySelectorAll<HTMLInputElement>('input[name=platform]')];
-	expect(platforms.map((p) => [p.value, p.checked])).toEqual([['youtube', true], ['', false]]);
+	expect(platforms.map((p) => [p.value, p.checked])).toEqual([
+		['youtube', true],
+		['', false],
+	]);
 	expect(key.required).toBe(true);
 	platforms[1]!.click();
 	flushSync();
@@ -106,7 +151,18 @@ test('a camera that came by itself is kept with the name it is given', () => {
 	studio.state = empty;
 	studio.you = { name: 'Anna', role: 'operator' };
 	studio.link = { state: 'up', since: 0 };
-	const feed: Feed = { id: 'cam1', name: 'cam1', added: false, hasKey: false, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true } };
+	const feed: Feed = {
+		id: 'cam1',
+		name: 'cam1',
+		added: false,
+		hasKey: false,
+		state: 'live',
+		kbps: 0,
+		fps: 0,
+		keyIntervalMs: 0,
+		viewers: 0,
+		watch: { ok: true },
+	};
 	shown = mount(FeedDialog, { target: document.body, props: { feed, onclose: () => {} } });
 	flushSync();
 	expect(button(/^Remove/)).toBeUndefined();

@@ -4,18 +4,49 @@ import type { GraphicsState, LowerThird, MixerState, Role, State } from '../prot
 import { empty, studio } from '../studio.svelte';
 import Panel from './Panel.svelte';
 
-const third = (id: string, name: string, change: Partial<LowerThird> = {}): LowerThird => ({ id, template: 'person', text: { name, title: '' }, ...change });
-const thirds = (change: Partial<GraphicsState> = {}): GraphicsState => ({
-	templates: [{ id: 'person', name: 'Name and title', fields: [{ name: 'name', label: 'Name' }, { name: 'title', label: 'Title', optional: true }] }],
-	items: [third('a', 'Ada'), third('b', 'Grace'), third('c', 'Alan')], next: 'a', via: 'overlay', ...change,
+const third = (id: string, name: string, change: Partial<LowerThird> = {}): LowerThird => ({
+	id,
+	template: 'person',
+	text: { name, title: '' },
+	...change,
 });
-const obs = (change: Partial<MixerState> = {}): MixerState => ({ ...empty.mixer, kind: 'obs', version: '31.0.2', connected: true, studioMode: true, sources: [], transitions: ['Cut', 'Fade'], ...change });
+const thirds = (change: Partial<GraphicsState> = {}): GraphicsState => ({
+	templates: [
+		{
+			id: 'person',
+			name: 'Name and title',
+			fields: [
+				{ name: 'name', label: 'Name' },
+				{ name: 'title', label: 'Title', optional: true },
+			],
+		},
+	],
+	items: [third('a', 'Ada'), third('b', 'Grace'), third('c', 'Alan')],
+	next: 'a',
+	via: 'overlay',
+	...change,
+});
+const obs = (change: Partial<MixerState> = {}): MixerState => ({
+	...empty.mixer,
+	kind: 'obs',
+	version: '31.0.2',
+	connected: true,
+	studioMode: true,
+	sources: [],
+	transitions: ['Cut', 'Fade'],
+	...change,
+});
 
 let panel: object;
 let send: ReturnType<typeof vi.spyOn>;
 
 function show(change: Partial<State> = {}, role: Role = 'admin') {
-	studio.state = { ...empty, graphics: thirds(), mixer: { ...empty.mixer, kind: 'cut', connected: true, studioMode: true }, ...change };
+	studio.state = {
+		...empty,
+		graphics: thirds(),
+		mixer: { ...empty.mixer, kind: 'cut', connected: true, studioMode: true },
+		...change,
+	};
 	studio.you = { name: 'Anna', role };
 	studio.known = true;
 	studio.link = { state: 'up', since: 0 };
@@ -26,7 +57,8 @@ const press = (key: string, code: string) => {
 	document.body.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true, cancelable: true }));
 	flushSync();
 };
-const button = (name: RegExp) => [...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
+const button = (name: RegExp) =>
+	[...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
 const text = () => (document.body.textContent ?? '').replace(/\s+/g, ' ');
 const card = (label: string) => document.querySelector(`section[aria-label="${label}"]`);
 
@@ -45,7 +77,12 @@ afterEach(() => {
 
 describe('lower thirds', () => {
 	test('a click takes, G and a number take, N is next, O is out', () => {
-		show({ graphics: thirds({ next: 'b', onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: true } }) });
+		show({
+			graphics: thirds({
+				next: 'b',
+				onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: true },
+			}),
+		});
 		button(/^Alan: bring on air/)?.click();
 		expect(send).toHaveBeenLastCalledWith('graphics.take', { id: 'c' }, 'Lower third Alan');
 		press('g', 'KeyG');
@@ -93,7 +130,12 @@ describe('lower thirds', () => {
 	});
 
 	test('what nobody draws says so under its name, not in its place', () => {
-		show({ graphics: thirds({ problem: 'nothing draws it: open the overlay page', onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: false } }) });
+		show({
+			graphics: thirds({
+				problem: 'nothing draws it: open the overlay page',
+				onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: false },
+			}),
+		});
 		expect(card('Lower thirds')?.querySelector('.air')?.textContent).not.toContain('Nothing draws it');
 		expect(card('Lower thirds')?.querySelector('.why')?.textContent).toBe('Nothing draws it: open the overlay page.');
 	});
@@ -105,7 +147,12 @@ describe('lower thirds', () => {
 		input.value = 'Grace Hopper';
 		input.dispatchEvent(new Event('input', { bubbles: true }));
 		button(/^Save$/)?.click();
-		expect(send).toHaveBeenLastCalledWith('graphics.update', { id: 'b', template: 'person', text: { name: 'Grace Hopper', title: '' }, autoOutMs: 0 }, 'Lower third Grace Hopper', true);
+		expect(send).toHaveBeenLastCalledWith(
+			'graphics.update',
+			{ id: 'b', template: 'person', text: { name: 'Grace Hopper', title: '' }, autoOutMs: 0 },
+			'Lower third Grace Hopper',
+			true,
+		);
 	});
 
 	test('a viewer prepares and takes nothing', () => {
@@ -138,7 +185,12 @@ describe('the mixer’s desk', () => {
 		expect(send).toHaveBeenLastCalledWith('audio.mute', { input: 'Mic', muted: true }, 'Mute Mic');
 		const fader = card('Sound')!.querySelector<HTMLInputElement>('input')!;
 		fader.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true, cancelable: true }));
-		expect(send).toHaveBeenLastCalledWith('audio.volume', { input: 'Mic', db: -5, moving: false }, 'Fader of Mic', false);
+		expect(send).toHaveBeenLastCalledWith(
+			'audio.volume',
+			{ input: 'Mic', db: -5, moving: false },
+			'Fader of Mic',
+			false,
+		);
 		show();
 		expect(send).toHaveBeenLastCalledWith('audio.meters', { on: false }, 'Show no levels', true);
 	});
@@ -153,7 +205,14 @@ describe('the mixer’s desk', () => {
 	});
 
 	test('stopping OBS’ own stream asks first', () => {
-		show({ mixer: obs({ outputs: [{ name: 'stream', state: 'on' }, { name: 'record', state: 'off' }] }) });
+		show({
+			mixer: obs({
+				outputs: [
+					{ name: 'stream', state: 'on' },
+					{ name: 'record', state: 'off' },
+				],
+			}),
+		});
 		button(/^Stop: OBS/)?.click();
 		flushSync();
 		expect(send).not.toHaveBeenCalledWith('output.stop', expect.anything(), expect.anything());
@@ -164,27 +223,63 @@ describe('the mixer’s desk', () => {
 	});
 
 	test('a set-up is looked at before it is done', async () => {
-		send.mockResolvedValue({ ok: true, result: { done: false, steps: ['Make the scene “Bench”.'], notes: ['It streams already.'] } } as never);
+		send.mockResolvedValue({
+			ok: true,
+			result: { done: false, steps: ['Make the scene “Bench”.'], notes: ['It streams already.'] },
+		} as never);
 		show({ mixer: obs(), obs: { can: true, undo: true } });
 		button(/^Set up…/)?.click();
 		await vi.advanceTimersByTimeAsync(1);
 		flushSync();
-		expect(send).toHaveBeenLastCalledWith('obs.provision', { preview: true, remove: [], videoKbps: undefined }, 'Look at what would be set up', true);
+		expect(send).toHaveBeenLastCalledWith(
+			'obs.provision',
+			{ preview: true, remove: [], videoKbps: undefined },
+			'Look at what would be set up',
+			true,
+		);
 		expect(text()).toContain('Make the scene “Bench”.');
 		expect(text()).toContain('It streams already.');
 		button(/^Set up$/)?.click();
-		expect(send).toHaveBeenLastCalledWith('obs.provision', { preview: false, remove: [], videoKbps: undefined }, 'Set OBS up', true);
+		expect(send).toHaveBeenLastCalledWith(
+			'obs.provision',
+			{ preview: false, remove: [], videoKbps: undefined },
+			'Set OBS up',
+			true,
+		);
 	});
 });
 
 describe('the program’s ladder', () => {
-	const program = { ...empty.program, rung: 'backup', onAir: 'cam2', target: 'mixer', why: 'OBS sends no pictures', backups: ['cam2', 'cam1'] };
-	const feeds = ['cam1', 'cam2', 'cam3'].map((id) => ({ id, name: id.toUpperCase(), added: true, hasKey: true, state: 'live' as const, kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: false } }));
+	const program = {
+		...empty.program,
+		rung: 'backup',
+		onAir: 'cam2',
+		target: 'mixer',
+		why: 'OBS sends no pictures',
+		backups: ['cam2', 'cam1'],
+	};
+	const feeds = ['cam1', 'cam2', 'cam3'].map((id) => ({
+		id,
+		name: id.toUpperCase(),
+		added: true,
+		hasKey: true,
+		state: 'live' as const,
+		kbps: 0,
+		fps: 0,
+		keyIntervalMs: 0,
+		viewers: 0,
+		watch: { ok: false },
+	}));
 
 	test('says which rung is on air and why, and any can be forced', () => {
 		show({ program, feeds });
 		const ladder = card('What the program follows');
-		expect([...ladder!.querySelectorAll('li')].map((li) => li.textContent?.replace(/\s+/g, ' ').trim())).toEqual(['Mixer Force', 'CAM2 ON AIR Force', 'CAM1 Force', 'The last picture, held Force']);
+		expect([...ladder!.querySelectorAll('li')].map((li) => li.textContent?.replace(/\s+/g, ' ').trim())).toEqual([
+			'Mixer Force',
+			'CAM2 ON AIR Force',
+			'CAM1 Force',
+			'The last picture, held Force',
+		]);
 		expect(ladder?.textContent).toContain('OBS sends no pictures.');
 		button(/^CAM1: force/)?.click();
 		expect(send).toHaveBeenLastCalledWith('program.rung', { rung: 'cam1' }, 'Force CAM1');

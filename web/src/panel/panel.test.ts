@@ -6,10 +6,33 @@ import { empty, studio } from '../studio.svelte';
 import Panel from './Panel.svelte';
 
 const feed = (id: string, name: string, change: Partial<Feed> = {}): Feed => ({
-	id, name, added: true, hasKey: true, state: 'live', kbps: 2500, fps: 30, keyIntervalMs: 1000, viewers: 1, watch: { ok: false, why: 'No pictures in this test.' }, ...change,
+	id,
+	name,
+	added: true,
+	hasKey: true,
+	state: 'live',
+	kbps: 2500,
+	fps: 30,
+	keyIntervalMs: 1000,
+	viewers: 1,
+	watch: { ok: false, why: 'No pictures in this test.' },
+	...change,
 });
 const destination = (id: string, change: Partial<DestinationStatus>): DestinationStatus => ({
-	id, name: id, url: 'rtmp://x/y', enabled: true, hasKey: true, state: 'off', since: '', attempt: 0, backup: false, kbps: 0, backlogMs: 0, dropped: 0, sent: 0, ...change,
+	id,
+	name: id,
+	url: 'rtmp://x/y',
+	enabled: true,
+	hasKey: true,
+	state: 'off',
+	since: '',
+	attempt: 0,
+	backup: false,
+	kbps: 0,
+	backlogMs: 0,
+	dropped: 0,
+	sent: 0,
+	...change,
 });
 
 let panel: object;
@@ -19,7 +42,17 @@ function show(change: Partial<State> = {}, role: Role = 'admin') {
 	studio.state = {
 		...empty,
 		feeds: [feed('cam1', 'Bench'), feed('cam2', 'Crane')],
-		mixer: { ...empty.mixer, connected: true, studioMode: true, sources: [{ name: 'cam1', feeds: ['cam1'] }, { name: 'cam2', feeds: ['cam2'] }], program: 'cam1', preview: 'cam2' },
+		mixer: {
+			...empty.mixer,
+			connected: true,
+			studioMode: true,
+			sources: [
+				{ name: 'cam1', feeds: ['cam1'] },
+				{ name: 'cam2', feeds: ['cam2'] },
+			],
+			program: 'cam1',
+			preview: 'cam2',
+		},
 		program: { ...empty.program, rung: 'mixer', onAir: 'cam1', target: 'cam1' },
 		...change,
 	};
@@ -31,7 +64,8 @@ function show(change: Partial<State> = {}, role: Role = 'admin') {
 
 const press = (key: string, code: string, change: KeyboardEventInit = {}, target: EventTarget = document.body) =>
 	target.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true, cancelable: true, ...change }));
-const button = (name: RegExp) => [...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
+const button = (name: RegExp) =>
+	[...document.querySelectorAll('button')].find((b) => name.test(b.getAttribute('aria-label') ?? b.textContent ?? ''));
 const text = () => (document.body.textContent ?? '').replace(/\s+/g, ' ');
 
 beforeEach(() => {
@@ -44,7 +78,8 @@ beforeEach(() => {
 afterEach(() => void unmount(panel));
 
 test('F6 goes from part to part of the desk, and back', () => {
-	const part = () => document.activeElement?.closest('[aria-label]:is(section, [role=group])')?.getAttribute('aria-label');
+	const part = () =>
+		document.activeElement?.closest('[aria-label]:is(section, [role=group])')?.getAttribute('aria-label');
 	const walked = [1, 2, 3, 4].map(() => (press('F6', 'F6', {}, document.activeElement ?? document.body), part()));
 	expect(walked).toEqual(['Cut and take', 'PROGRAM', 'Sources', 'Lower thirds']);
 	press('F6', 'F6', { shiftKey: true }, document.activeElement ?? document.body);
@@ -93,13 +128,32 @@ describe('cutting', () => {
 	});
 
 	test('while OBS is away nothing is promised that it can’t do', () => {
-		const program = { ...empty.program, rung: 'none', target: 'mixer', pending: 'mixer', why: "the mixer's output is not there" } as const;
-		show({ mixer: { ...empty.mixer, kind: 'obs', problem: 'the connection to OBS broke', transitions: ['Cut', 'Fade'] }, program });
+		const program = {
+			...empty.program,
+			rung: 'none',
+			target: 'mixer',
+			pending: 'mixer',
+			why: "the mixer's output is not there",
+		} as const;
+		show({
+			mixer: { ...empty.mixer, kind: 'obs', problem: 'the connection to OBS broke', transitions: ['Cut', 'Fade'] },
+			program,
+		});
 		expect(text()).toContain('The connection to OBS broke.');
 		expect(text()).toContain('OBS is not connected.');
-		for (const lie of ['Cutting to', 'A click on a source', 'Cut to a camera', 'Studio mode']) expect(text()).not.toContain(lie);
+		for (const lie of ['Cutting to', 'A click on a source', 'Cut to a camera', 'Studio mode'])
+			expect(text()).not.toContain(lie);
 		expect(document.querySelector<HTMLSelectElement>('[aria-label="Transition"]')?.disabled).toBe(true);
-		show({ mixer: { ...empty.mixer, kind: 'obs', connected: true, studioMode: true, outputs: [{ name: 'stream', state: 'off' }] }, program });
+		show({
+			mixer: {
+				...empty.mixer,
+				kind: 'obs',
+				connected: true,
+				studioMode: true,
+				outputs: [{ name: 'stream', state: 'off' }],
+			},
+			program,
+		});
 		expect(text()).toContain('OBS’ stream is off: start it, and viewers see what OBS mixes.');
 		expect(text()).not.toContain('not set up');
 		show({ mixer: { ...studio.state.mixer }, program, obs: { can: true, undo: false } });
@@ -123,8 +177,14 @@ describe('cutting', () => {
 
 test('colours never stand alone: the words are there', () => {
 	const tiles = [...document.querySelectorAll('.tile')];
-	expect(tiles.map((t) => [t.classList.contains('program'), /PROGRAM/.test(t.textContent ?? '')])).toEqual([[true, true], [false, false]]);
-	expect(tiles.map((t) => [t.classList.contains('preview'), /PREVIEW/.test(t.textContent ?? '')])).toEqual([[false, false], [true, true]]);
+	expect(tiles.map((t) => [t.classList.contains('program'), /PROGRAM/.test(t.textContent ?? '')])).toEqual([
+		[true, true],
+		[false, false],
+	]);
+	expect(tiles.map((t) => [t.classList.contains('preview'), /PREVIEW/.test(t.textContent ?? '')])).toEqual([
+		[false, false],
+		[true, true],
+	]);
 });
 
 test('a picture that can’t be shown says why', () => {
@@ -151,7 +211,10 @@ test('an operator cuts, but does not go live', () => {
 });
 
 test('when the link is gone nothing looks live', () => {
-	show({ show: { ...empty.show, live: true, since: new Date().toISOString() }, destinations: [destination('yt', { state: 'live', kbps: 4000 })] });
+	show({
+		show: { ...empty.show, live: true, since: new Date().toISOString() },
+		destinations: [destination('yt', { state: 'live', kbps: 4000 })],
+	});
 	studio.link = { state: 'lost', since: Date.now() - 4000, retryAt: Date.now() + 2000 };
 	flushSync();
 	expect(document.querySelector('[role=alert]')?.textContent).toContain('Connection lost 4 s ago');
@@ -163,7 +226,12 @@ test('when the link is gone nothing looks live', () => {
 });
 
 test('a destination says its state and reason, and offers what helps', () => {
-	show({ destinations: [destination('tw', { state: 'refused', reason: 'the key is wrong' }), destination('yt', { state: 'live', kbps: 4200 })] });
+	show({
+		destinations: [
+			destination('tw', { state: 'refused', reason: 'the key is wrong' }),
+			destination('yt', { state: 'live', kbps: 4200 }),
+		],
+	});
 	expect(text()).toContain('REFUSED The key is wrong.');
 	expect(text()).toContain('LIVE 4.2 Mb/s');
 	button(/^Try now/)?.click();
@@ -172,7 +240,17 @@ test('a destination says its state and reason, and offers what helps', () => {
 
 test('how long a platform still waits drains beside its destination, and beside the show', () => {
 	const ending = { platform: 'Twitch', at: new Date(studio.now + 40_500).toISOString(), graceMs: 90_000 };
-	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'retrying', reason: 'tw closed the connection. Twitch ends the broadcast in about 41 s', ending }), destination('yt', { state: 'live' })] });
+	show({
+		show: { ...empty.show, live: true },
+		destinations: [
+			destination('tw', {
+				state: 'retrying',
+				reason: 'tw closed the connection. Twitch ends the broadcast in about 41 s',
+				ending,
+			}),
+			destination('yt', { state: 'live' }),
+		],
+	});
 	const row = document.querySelector('[data-destination=tw]');
 	const meter = row?.querySelector('[role=meter]');
 	expect(meter?.textContent?.trim()).toMatch(/^ends in\s+41 s$/);
@@ -182,7 +260,10 @@ test('how long a platform still waits drains beside its destination, and beside 
 	studio.now += 60_000;
 	flushSync();
 	const later = { ...ending, platform: 'YouTube', at: new Date(studio.now + 9_500).toISOString() };
-	show({ show: { ...empty.show, live: true }, destinations: [...studio.state.destinations.slice(0, 1), destination('yt', { state: 'retrying', ending: later })] });
+	show({
+		show: { ...empty.show, live: true },
+		destinations: [...studio.state.destinations.slice(0, 1), destination('yt', { state: 'retrying', ending: later })],
+	});
 	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^YouTube ends in\s+10 s$/);
 	expect(meter?.textContent?.trim()).toBe('may have ended');
 	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'live' })] });
@@ -191,9 +272,15 @@ test('how long a platform still waits drains beside its destination, and beside 
 });
 
 test('where the destinations are out of sight, the top bar says that some are ill', () => {
-	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'refused' }), destination('yt', { state: 'live' })] });
+	show({
+		show: { ...empty.show, live: true },
+		destinations: [destination('tw', { state: 'refused' }), destination('yt', { state: 'live' })],
+	});
 	expect(document.querySelector('header .reach')?.textContent).toBe('1 of 2 live');
-	show({ show: { ...empty.show, live: true }, destinations: [destination('tw', { state: 'off' }), destination('yt', { state: 'live' })] });
+	show({
+		show: { ...empty.show, live: true },
+		destinations: [destination('tw', { state: 'off' }), destination('yt', { state: 'live' })],
+	});
 	expect(document.querySelector('header .reach')).toBeNull();
 });
 

@@ -5,9 +5,31 @@ import { empty, studio } from '../studio.svelte';
 import { feedIn, light } from './light';
 import Tally from './Tally.svelte';
 
-const cam = (id: string, change: Partial<Feed> = {}): Feed => ({ id, name: id, added: true, hasKey: true, state: 'live', kbps: 0, fps: 0, keyIntervalMs: 0, viewers: 0, watch: { ok: true }, ...change });
-const state = (lit: Record<string, Light>, mixer: Partial<MixerState> = {}, program: Partial<ProgramState> = {}, live = true) => ({
-	...empty, show: { ...empty.show, live }, feeds: [cam('cam1'), cam('cam2', { state: 'lost' })], mixer: { ...empty.mixer, connected: true, ...mixer }, program: { ...empty.program, ...program }, tally: lit,
+const cam = (id: string, change: Partial<Feed> = {}): Feed => ({
+	id,
+	name: id,
+	added: true,
+	hasKey: true,
+	state: 'live',
+	kbps: 0,
+	fps: 0,
+	keyIntervalMs: 0,
+	viewers: 0,
+	watch: { ok: true },
+	...change,
+});
+const state = (
+	lit: Record<string, Light>,
+	mixer: Partial<MixerState> = {},
+	program: Partial<ProgramState> = {},
+	live = true,
+) => ({
+	...empty,
+	show: { ...empty.show, live },
+	feeds: [cam('cam1'), cam('cam2', { state: 'lost' })],
+	mixer: { ...empty.mixer, connected: true, ...mixer },
+	program: { ...empty.program, ...program },
+	tally: lit,
 });
 
 test('red, green and dark each have a word', () => {
@@ -41,11 +63,16 @@ test('a link that says nothing any more has no colour either', () => {
 
 test('a mixer that is away says nothing of the cameras, but a backup on air is red', () => {
 	expect(light(state({ cam1: 'program' }, { connected: false }), true, 'cam1').kind).toBe('none');
-	expect(light(state({ cam1: 'program' }, { connected: false }, { rung: 'backup', onAir: 'cam1' }), true, 'cam1').kind).toBe('program');
+	expect(
+		light(state({ cam1: 'program' }, { connected: false }, { rung: 'backup', onAir: 'cam1' }), true, 'cam1').kind,
+	).toBe('program');
 });
 
 test('a camera that sends nothing is told so', () => {
-	expect(light(state({ cam2: 'program' }), true, 'cam2')).toMatchObject({ kind: 'program', line: 'The studio gets no picture from this camera.' });
+	expect(light(state({ cam2: 'program' }), true, 'cam2')).toMatchObject({
+		kind: 'program',
+		line: 'The studio gets no picture from this camera.',
+	});
 	expect(light(state({}), true, 'cam9')).toMatchObject({ kind: 'none', line: 'The studio knows no camera “cam9”.' });
 });
 

@@ -24,7 +24,12 @@ export function crop({ width, height }: Size, shape: number): Box {
 /** The part of a picture that is safe for action and for text (EBU R 95: 3.5 % and 5 %
  * from each edge). */
 export function safe(box: Box, margin: number): Box {
-	return { x: box.x + box.width * margin, y: box.y + box.height * margin, width: box.width * (1 - 2 * margin), height: box.height * (1 - 2 * margin) };
+	return {
+		x: box.x + box.width * margin,
+		y: box.y + box.height * margin,
+		width: box.width * (1 - 2 * margin),
+		height: box.height * (1 - 2 * margin),
+	};
 }
 
 export const action = 0.035;

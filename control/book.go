@@ -29,9 +29,9 @@ type kept struct {
 	Since        *time.Time        `json:"since,omitempty"`
 	OnAir        string            `json:"onAir,omitempty"` // on the program bus of a mixer that is a Resumer
 	Backups      []string          `json:"backups,omitempty"`
-	Falls        []program.Ill     `json:"falls,omitempty"`
-	BudgetMs     int               `json:"budgetMs,omitempty"`
-	Budgets      map[string]int    `json:"budgets,omitempty"` // of rungs that have their own, in ms
+	Triggers     []program.Fault   `json:"triggers,omitempty"`
+	TimeoutMs    int               `json:"timeoutMs,omitempty"`
+	Timeouts     map[string]int    `json:"timeouts,omitempty"` // of rungs that have their own, in ms
 	Feeds        []keptFeed        `json:"feeds"`
 	Destinations []keptDestination `json:"destinations"`
 	Graphics     []graphics.Item   `json:"graphics,omitempty"`

@@ -21,7 +21,7 @@ func deed(dice *rand.Rand, lowerThird string) (name, args string) {
 		{"feed.update", fmt.Sprintf(`{"id":%q,"key":"sesame-%d"}`, feed, n)},
 		{"feed.remove", fmt.Sprintf(`{"id":%q}`, feed)},
 		{"program.backups", fmt.Sprintf(`{"feeds":[%q,"roof"]}`, feed)},
-		{"program.budget", fmt.Sprintf(`{"ms":%d,"rung":"mixer"}`, 250*n)},
+		{"program.timeout", fmt.Sprintf(`{"ms":%d,"level":"mixer"}`, 250*n)},
 		{"destination.add", fmt.Sprintf(`{"id":%q,"name":"Channel","url":"rtmp://a.example/live","key":"key-%d-abcd"}`, dest, n)},
 		{"destination.update", fmt.Sprintf(`{"id":%q,"url":"rtmp://b.example/x","key":"key-%d-efgh","enabled":%v}`, dest, n, n%2 == 0)},
 		{"destination.update", fmt.Sprintf(`{"id":%q,"url":"bogus:","delayMs":%d}`, dest, n)},

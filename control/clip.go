@@ -117,13 +117,13 @@ func (s *Studio) shape() (like clip.Shape) {
 		return like
 	}
 	if i := st.Tracks.Video(); i >= 0 {
-		like.Picture = (*st.Tracks)[i]
-		if like.Picture.FrameRate == 0 { // its coding does not say, but it is seen
-			s.store.Read(func(now *State) { like.Picture.FrameRate = now.Program.FPS })
+		like.Video = (*st.Tracks)[i]
+		if like.Video.FrameRate == 0 { // its coding does not say, but it is seen
+			s.store.Read(func(now *State) { like.Video.FrameRate = now.Program.FPS })
 		}
 	}
 	if i := st.Tracks.Audio(); i >= 0 {
-		like.Sound = (*st.Tracks)[i]
+		like.Audio = (*st.Tracks)[i]
 	}
 	return like
 }

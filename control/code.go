@@ -62,7 +62,7 @@ func verdicts() []verdict {
 		{Timeout, http.StatusGatewayTimeout, []error{mixer.ErrUnsure}},
 		{Offline, http.StatusServiceUnavailable, []error{mixer.ErrOffline}},
 		{NotFound, http.StatusNotFound, []error{
-			ErrUnknown, ErrNotFound, hub.ErrNoStream, mixer.ErrNoSource, mixer.ErrNoTransition, program.ErrNoRung,
+			ErrUnknown, ErrNotFound, hub.ErrNoStream, mixer.ErrNoSource, mixer.ErrNoTransition, program.ErrNoLevel,
 			relay.ErrUnknown, mixer.ErrNoInput, mixer.ErrNoOutput, mixer.ErrNoChoice, graphics.ErrNoItem,
 			graphics.ErrNoTemplate, graphics.ErrNoLogo, snapshot.ErrNoPicture, clip.ErrNoClip,
 		}},
@@ -71,7 +71,7 @@ func verdicts() []verdict {
 			graphics.ErrNothing, graphics.ErrEnd, graphics.ErrFull, clip.ErrTooMany,
 		}},
 		{BadRequest, http.StatusBadRequest, []error{
-			program.ErrNoIll, program.ErrBudget, graphics.ErrBadLogo, graphics.ErrText, relay.ErrUnsupported,
+			program.ErrNoFault, program.ErrTimeout, graphics.ErrBadLogo, graphics.ErrText, relay.ErrUnsupported,
 			relay.ErrAddress, clip.ErrNotAClip, ingest.ErrBadName, ingest.ErrReserved,
 		}},
 		{BadRequest, http.StatusRequestEntityTooLarge, []error{clip.ErrTooBig}},

@@ -34,8 +34,8 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"mixer.take", `{"durationMs":1e99}`, `the argument durationMs must be a whole number`},
 		{"mixer.take", `{"durationMs":-1}`, "the argument durationMs must be 0 to 60000"},
 		{"mixer.cut", `{"when":"later"}`, `the argument when must be "keyframe" or left out`},
-		{"program.hold", `{}`, "the argument on is missing"},
-		{"program.hold", `{"on":"yes"}`, "the argument on must be true or false, not a string"},
+		{"program.failover", `{}`, "the argument on is missing"},
+		{"program.failover", `{"on":"yes"}`, "the argument on must be true or false, not a string"},
 		{"program.backups", `{"feeds":"cam1"}`, "the argument feeds must be a list, each entry a string, not a string"},
 		{"show.live", `{"now":true}`, `there is no argument "now"; this command takes none`},
 		{"token.create", `{"name":"Anna","role":"king"}`, "role must be one of viewer, operator, director, admin"},
@@ -65,7 +65,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 func TestARoleThatIsTooLowIsRefusedForEveryCommand(t *testing.T) {
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
 	for _, c := range Commands() {
-		if c.Role == Viewer && !slices.Contains([]string{"audio.meters", "overlay.beat"}, c.Name) { // who only looks
+		if c.Role == Viewer && !slices.Contains([]string{"audio.meters", "overlay.heartbeat"}, c.Name) { // who only looks
 			t.Errorf("%s: a viewer may change nothing", c.Name)
 		}
 		if c.Role == Viewer {
@@ -98,7 +98,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 	}
 	for _, fixed := range strings.Fields(`mixer.preview mixer.cut mixer.take feed.add feed.update feed.remove destination.add destination.update
 		destination.remove destination.start destination.stop destination.retry show.live show.end show.rename token.create token.revoke token.list
-		program.hold program.rung program.backups`) {
+		program.failover program.lock program.backups`) {
 		if !seen[fixed] {
 			t.Errorf("%s is missing: others use it", fixed)
 		}
@@ -162,7 +162,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, args := range []any{&FeedAddArgs{}, &DestinationUpdateArgs{}, &BackupsArgs{}, &TokenCreateArgs{}, &HoldArgs{}, &TakeArgs{}} {
+		for _, args := range []any{&FeedAddArgs{}, &DestinationUpdateArgs{}, &BackupsArgs{}, &TokenCreateArgs{}, &FailoverArgs{}, &TakeArgs{}} {
 			err := decode(raw, args)
 			if word, _ := Code(err); err != nil && word != BadRequest {
 				t.Fatalf("%q: %v", raw, err)

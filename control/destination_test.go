@@ -9,16 +9,16 @@ import (
 
 func TestTwinsAreKeptAndEdited(t *testing.T) {
 	h := open(t)
-	h.do(t, "destination.add", `{"id":"yt","name":"YT","url":"rtmps://a.example/live2","backupUrl":"rtmps://b.example/live2","twins":true,"key":"abcd"}`)
-	if d := h.desk.dests[0]; !d.Twins || d.BackupURL != "rtmps://b.example/live2" {
+	h.do(t, "destination.add", `{"id":"yt","name":"YT","url":"rtmps://a.example/live2","backupUrl":"rtmps://b.example/live2","sendToBoth":true,"key":"abcd"}`)
+	if d := h.desk.dests[0]; !d.SendToBoth || d.BackupURL != "rtmps://b.example/live2" {
 		t.Fatalf("%+v", d)
 	}
 	h.do(t, "destination.update", `{"id":"yt","name":"YouTube"}`)
-	if !h.desk.dests[0].Twins {
+	if !h.desk.dests[0].SendToBoth {
 		t.Fatal("a rename parted the twins")
 	}
-	h.do(t, "destination.update", `{"id":"yt","twins":false}`)
-	if h.desk.dests[0].Twins {
+	h.do(t, "destination.update", `{"id":"yt","sendToBoth":false}`)
+	if h.desk.dests[0].SendToBoth {
 		t.Fatal("still twins")
 	}
 }

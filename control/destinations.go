@@ -27,7 +27,7 @@ func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 	whole := d.Destination
 	whole.URL, whole.BackupURL = secret.URL, secret.BackupURL
 	if p, known := platform.Find(d.Platform); known {
-		whole.Patience = relay.Patience{Name: p.Name, Grace: p.Grace}
+		whole.ReconnectWindow = relay.ReconnectWindow{Name: p.Name, Grace: p.Grace}
 	}
 	return s.rooms.Relay.Put(whole, secret.Key)
 }
@@ -36,7 +36,7 @@ func (s *Studio) put(d *keptDestination, secret destinationSecret) error {
 func (s *Studio) addDestination(ctx context.Context, args DestinationAddArgs) (added DestinationAdded, err error) {
 	d := keptDestination{Destination: relay.Destination{ID: args.ID, Enabled: args.Enabled == nil || *args.Enabled}}
 	var secret destinationSecret
-	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, Twins: &args.Twins, Platform: &args.Platform, DelayMs: &args.DelayMs, MaxKbps: &args.MaxKbps}
+	update := DestinationUpdateArgs{Name: &args.Name, URL: &args.URL, Key: &args.Key, BackupURL: &args.BackupURL, SendToBoth: &args.SendToBoth, Platform: &args.Platform, DelayMs: &args.DelayMs, MaxKbps: &args.MaxKbps}
 	if err := changeDestination(update, &d, &secret); err != nil {
 		return added, err
 	}
@@ -109,8 +109,8 @@ func changeDestination(args DestinationUpdateArgs, d *keptDestination, secret *d
 	if err := changeAddresses(args, secret); err != nil {
 		return err
 	}
-	if args.Twins != nil {
-		d.Twins = *args.Twins
+	if args.SendToBoth != nil {
+		d.SendToBoth = *args.SendToBoth
 	}
 	if args.Platform != nil {
 		if d.Platform = *args.Platform; d.Platform != "" && !idPattern.MatchString(d.Platform) {

@@ -11,7 +11,7 @@ import (
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/ingest/demo"
-	"obvan/relay/drill"
+	"obvan/relay/selftest"
 )
 
 const (
@@ -19,17 +19,17 @@ const (
 	drillGood  = 2 // destinations that the bad ones may not hurt
 )
 
-// DrillRunArgs is what drill.run takes.
-type DrillRunArgs struct {
+// SelfTestArgs is what selftest.run takes.
+type SelfTestArgs struct {
 	Seconds int `json:"seconds,omitempty" example:"30"` // left out: 20; at least 15, at most 600
 }
 
-// DrillState is the relay's fire drill: the one that runs, and what the last showed.
-type DrillState struct {
-	Running bool          `json:"running"`
-	Until   *time.Time    `json:"until,omitempty"`
-	Report  *drill.Report `json:"report,omitempty"`
-	Problem string        `json:"problem,omitempty"` // why there is no report
+// SelfTestState is the self-test of destinations: the one that runs, and what the last one found.
+type SelfTestState struct {
+	Running bool             `json:"running"`
+	Until   *time.Time       `json:"until,omitempty"`
+	Report  *selftest.Report `json:"report,omitempty"`
+	Problem string           `json:"problem,omitempty"` // why there is no report
 }
 
 // drilling is the drill that is on, or none.
@@ -40,27 +40,27 @@ type drilling struct {
 
 func drillCommands() []Command {
 	return []Command{
-		command("drill.run", Director, "Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing.",
-			func(ctx context.Context, s *Studio, args DrillRunArgs) (nothing, error) {
+		command("selftest.run", Director, "Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing.",
+			func(ctx context.Context, s *Studio, args SelfTestArgs) (nothing, error) {
 				return nothing{}, s.orderDrill(ctx, args)
 			}, ErrRefused),
 	}
 }
 
 // orderDrill starts a drill, one at a time.
-func (s *Studio) orderDrill(ctx context.Context, args DrillRunArgs) error {
+func (s *Studio) orderDrill(ctx context.Context, args SelfTestArgs) error {
 	span := time.Duration(args.Seconds) * time.Second
 	if args.Seconds == 0 {
 		span = usualDrill
 	}
-	if span < drill.Shortest || span > drill.Longest {
-		return badf("the argument seconds must be %d to %d", int(drill.Shortest.Seconds()), int(drill.Longest.Seconds()))
+	if span < selftest.Shortest || span > selftest.Longest {
+		return badf("the argument seconds must be %d to %d", int(selftest.Shortest.Seconds()), int(selftest.Longest.Seconds()))
 	}
 	if !s.desks.drill.on.CompareAndSwap(false, true) {
-		return fmt.Errorf("%w: a drill is running already", ErrRefused)
+		return fmt.Errorf("%w: a self-test is already running", ErrRefused)
 	}
 	s.desks.drill.order <- span // there is room: no other is on
-	s.did(ctx, "started a fire drill of %d s", int(span.Seconds()))
+	s.did(ctx, "started a self-test of %d s", int(span.Seconds()))
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (s *Studio) runDrills(ctx context.Context) {
 // drill runs one on a hub of its own.
 func (s *Studio) drill(ctx context.Context, span time.Duration) {
 	until := time.Now().UTC().Add(span)
-	s.store.Update(func(st *State) { st.Drill = DrillState{Running: true, Until: &until} })
+	s.store.Update(func(st *State) { st.SelfTest = SelfTestState{Running: true, Until: &until} })
 	within, stop := context.WithCancel(ctx)
 	inside := hub.New()
 	var camera sync.WaitGroup
@@ -89,18 +89,18 @@ func (s *Studio) drill(ctx context.Context, span time.Duration) {
 			s.log.Error("no pictures for the drill", "err", err)
 		}
 	})
-	report, err := drill.Run(within, inside, drillGood, span)
+	report, err := selftest.Run(within, inside, drillGood, span)
 	stop()
 	camera.Wait()
 	s.desks.drill.on.Store(false) // before it is said: whoever sees the report may order the next
 	if err != nil {
-		s.store.Update(func(st *State) { st.Drill = DrillState{Problem: "The drill was broken off."} })
+		s.store.Update(func(st *State) { st.SelfTest = SelfTestState{Problem: "The self-test was cancelled."} })
 		return
 	}
-	s.store.Update(func(st *State) { st.Drill = DrillState{Report: &report} })
+	s.store.Update(func(st *State) { st.SelfTest = SelfTestState{Report: &report} })
 	level := Info
 	if !report.OK {
 		level = Error
 	}
-	s.note(level, "%s", report.Words)
+	s.note(level, "%s", report.Summary)
 }

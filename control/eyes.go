@@ -149,7 +149,7 @@ func (e *eyes) fill(f *Feed, now time.Time, live map[string]hub.Stats) {
 		if had && was.State != FeedWaiting && was.State != FeedConnecting {
 			f.State = FeedLost
 		}
-		f.Watch = Watch{Why: "The feed is not live."}
+		f.Watch = Watch{Reason: "The feed is not live."}
 		if pull, pulled := e.rooms.Pulls.State(f.ID); pulled {
 			f.State, f.Problem = FeedState(pull.State), pull.Problem
 			if f.State != FeedRetrying {
@@ -170,21 +170,21 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 	s := e.seen[f.ID]
 	f.Proto, f.Remote = st.Origin.Proto, st.Origin.Remote
 	f.Video, f.Audio = codings(st.Tracks, s.bFrames)
-	f.Kbps, f.FPS, f.KeyIntervalMs = s.kbps, s.fps, st.KeyInterval.Milliseconds()
+	f.Kbps, f.FPS, f.KeyframeIntervalMs = s.kbps, s.fps, st.KeyframeInterval.Milliseconds()
 	if e.rooms.Monitor != nil {
 		f.Viewers = e.rooms.Monitor.Watching(f.ID)
 	}
-	if st.Origin.Repairs != nil {
-		f.Repairs = st.Origin.Repairs()
+	if st.Origin.Corrections != nil {
+		f.Corrections = st.Origin.Corrections()
 	}
 	f.Notes = notes(f, st, now)
-	for _, ill := range s.vitals.Ills(now) {
-		if ill != program.NoKey { // the notes say so already
-			f.Notes = append(f.Notes, ill.Words())
+	for _, ill := range s.vitals.Faults(now) {
+		if ill != program.NoKeyframes { // the notes say so already
+			f.Notes = append(f.Notes, ill.Text())
 		}
 	}
 	f.Watch = e.watch(st)
-	last, what := st.LastPicture, "picture"
+	last, what := st.LastFrame, "picture"
 	if f.Video == nil {
 		last, what = st.LastAudio, "sound"
 	}
@@ -195,7 +195,7 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 	switch {
 	case silent > stalledAfter:
 		f.State, f.Problem = FeedStalled, fmt.Sprintf("It is connected, but no %s came for %d s.", what, int(silent.Seconds()))
-	case st.Pictures == 0 && st.AudioFrames == 0:
+	case st.Frames == 0 && st.AudioFrames == 0:
 		f.State = FeedConnecting
 	default:
 		f.State = FeedLive
@@ -211,20 +211,20 @@ func (e *eyes) fillLive(f *Feed, now time.Time, st hub.Stats) {
 
 // watch is how panels can show a stream.
 func (e *eyes) watch(st hub.Stats) (w Watch) {
-	w.Frames = frames.Watchable(st.Tracks)
+	w.WebCodecs = frames.Watchable(st.Tracks)
 	if e.rooms.Monitor == nil {
-		w.Why = "This server has no monitor."
+		w.Reason = "This server has no monitor."
 		return w
 	}
-	w.OK, w.Why = e.rooms.Monitor.Watch(st.Name)
-	w.Sparse = w.OK && (w.Why != "" || e.seen[st.Name].bFrames)
+	w.OK, w.Reason = e.rooms.Monitor.Watch(st.Name)
+	w.Reduced = w.OK && (w.Reason != "" || e.seen[st.Name].bFrames)
 	return w
 }
 
 func (e *eyes) program(live map[string]hub.Stats) (p ProgramState) {
 	st, here := live[hub.Program]
 	if !here || st.Tracks == nil {
-		p.Watch.Why = "Nothing is on air yet."
+		p.Watch.Reason = "Nothing is on air yet."
 		return p
 	}
 	s := e.seen[hub.Program]
@@ -242,8 +242,8 @@ func notes(f *Feed, st hub.Stats, now time.Time) []string {
 	}
 	switch {
 	case f.Audio != nil:
-	case st.Origin.Mute != "":
-		all = append(all, fmt.Sprintf("no sound: it comes as %s, which can't be carried; set the camera's sound to AAC", st.Origin.Mute))
+	case st.Origin.UnsupportedAudioCodec != "":
+		all = append(all, fmt.Sprintf("no sound: it comes as %s, which can't be carried; set the camera's sound to AAC", st.Origin.UnsupportedAudioCodec))
 	default:
 		all = append(all, "no sound")
 	}
@@ -254,12 +254,12 @@ func notes(f *Feed, st hub.Stats, now time.Time) []string {
 	if f.Video.BFrames {
 		all = append(all, "B-frames: browsers can't show every picture; set B-frames to 0")
 	}
-	switch waiting := now.Sub(st.LastKey); {
-	case st.KeyInterval > longGOP:
-		all = append(all, fmt.Sprintf("a key frame only every %.1f s: cuts wait; set the key frame interval to 2 s", st.KeyInterval.Seconds()))
-	case st.LastKey.IsZero() && now.Sub(st.Since) > stalledAfter:
+	switch waiting := now.Sub(st.LastKeyframe); {
+	case st.KeyframeInterval > longGOP:
+		all = append(all, fmt.Sprintf("a key frame only every %.1f s: cuts wait; set the key frame interval to 2 s", st.KeyframeInterval.Seconds()))
+	case st.LastKeyframe.IsZero() && now.Sub(st.Since) > stalledAfter:
 		all = append(all, "no key frame yet: it can't be shown or cut to")
-	case st.KeyFrames == 1 && waiting > noKeyAfter:
+	case st.Keyframes == 1 && waiting > noKeyAfter:
 		all = append(all, fmt.Sprintf("no key frame for %d s: cuts wait; set the key frame interval to 2 s", int(waiting.Seconds())/10*10))
 	}
 	return all

@@ -85,7 +85,7 @@ func TestAFeedIsWaitingThenLiveThenStalledThenLost(t *testing.T) {
 		c.roll(5*time.Second, false)
 		synctest.Wait()
 		f := h.feed("cam1")
-		if f.State != FeedLive || f.Proto != "rtmp" || f.FPS != 30 || f.Kbps < 2350 || f.Kbps > 2450 || f.KeyIntervalMs != 1000 || len(f.Notes) != 0 || !f.Watch.OK {
+		if f.State != FeedLive || f.Proto != "rtmp" || f.FPS != 30 || f.Kbps < 2350 || f.Kbps > 2450 || f.KeyframeIntervalMs != 1000 || len(f.Notes) != 0 || !f.Watch.OK {
 			t.Fatalf("feed = %+v", f)
 		}
 		if f.Video.Codec != "H264" || f.Video.Profile != "High" || f.Audio.Profile != "LC" || f.Video.BFrames {
@@ -209,7 +209,7 @@ func TestNotesSayWhatIsWrongWithACoding(t *testing.T) {
 
 func TestSoundThatIsNotCarriedIsNamed(t *testing.T) {
 	watched(t, func(t *testing.T, h *house) {
-		p, err := h.hub.Publish("gate", hub.Origin{Proto: "rtsp", Mute: "G711"})
+		p, err := h.hub.Publish("gate", hub.Origin{Proto: "rtsp", UnsupportedAudioCodec: "G711"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestAPulledFeedSaysWhyItIsNotReachedOnce(t *testing.T) {
 
 func TestTallyIsWhatViewersMaySee(t *testing.T) {
 	m := mixer.State{OnAir: []string{"a", "b"}, OnPreview: []string{"b", "c"}}
-	got := tally(&m, &program.State{Rung: "backup", OnAir: "c"})
+	got := tally(&m, &program.State{Level: "backup", OnAir: "c"})
 	for id, want := range map[string]Light{"a": LightProgram, "b": LightBoth, "c": LightBoth, "d": ""} {
 		if got[id] != want {
 			t.Errorf("%s = %q, want %q", id, got[id], want)

@@ -88,13 +88,13 @@ func (m fakeMixer) bus(what, source string) error {
 
 type fakeProgram struct{ *desk }
 
-func (p fakeProgram) Hold(on bool) { p.ask("hold %v", on) }
+func (p fakeProgram) SetFailover(on bool) { p.ask("failover %v", on) }
 
-func (p fakeProgram) Force(rung string) error {
-	if rung == "nowhere" {
-		return fmt.Errorf("force: %w", program.ErrNoRung)
+func (p fakeProgram) Lock(level string) error {
+	if level == "nowhere" {
+		return fmt.Errorf("lock: %w", program.ErrNoLevel)
 	}
-	p.ask("force %s", rung)
+	p.ask("lock %s", level)
 	return nil
 }
 
@@ -104,13 +104,13 @@ func (p fakeProgram) SetBackups(feeds []string) {
 	p.mu.Unlock()
 }
 
-func (p fakeProgram) SetFalls(ills []program.Ill) error {
-	p.ask("falls %v", ills)
+func (p fakeProgram) SetTriggers(ills []program.Fault) error {
+	p.ask("triggers %v", ills)
 	return nil
 }
 
-func (p fakeProgram) SetBudget(rung string, budget time.Duration) error {
-	p.ask("budget %s %v", rung, budget)
+func (p fakeProgram) SetTimeout(level string, timeout time.Duration) error {
+	p.ask("timeout %s %v", level, timeout)
 	return nil
 }
 

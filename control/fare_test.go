@@ -56,8 +56,8 @@ func TestTheLogCallsCamerasByTheirNames(t *testing.T) {
 		"waiting for the next key frame of a": "waiting for the next key frame of Stage left.",
 		"another thing":                       "another thing.",
 	} {
-		h.ProgramChanged(program.State{Rung: "mixer", OnAir: "a", Target: "a"})
-		h.ProgramChanged(program.State{Rung: "backup", OnAir: "b", Target: "a", Why: why})
+		h.ProgramChanged(program.State{Level: "mixer", OnAir: "a", Target: "a"})
+		h.ProgramChanged(program.State{Level: "backup", OnAir: "b", Target: "a", Reason: why})
 		if !h.logged("The backup Stage right is on air: " + want) {
 			t.Errorf("%q: %v", why, h.now().Log)
 		}

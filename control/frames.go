@@ -148,7 +148,7 @@ func farewell(conn *websocket.Conn, why error) {
 	switch {
 	case errors.Is(why, errAccessTaken):
 		code, words = closePolicy, why.Error()
-	case errors.Is(why, frames.ErrCoding):
+	case errors.Is(why, frames.ErrCodec):
 		code, words = websocket.CloseUnsupportedData, why.Error()
 	case errors.Is(why, context.Canceled):
 		words = "the server is stopping"

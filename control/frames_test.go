@@ -63,12 +63,12 @@ func TestCodedFramesAreSentToWhoeverMayLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	kind, text, err := conn.ReadMessage()
-	var c frames.Coding
+	var c frames.Codecs
 	if err != nil || kind != websocket.TextMessage || json.Unmarshal(text, &c) != nil || c.Video == nil || c.Audio == nil {
 		t.Fatalf("%d %s %v", kind, text, err)
 	}
 	kind, first, err := conn.ReadMessage()
-	if err != nil || kind != websocket.BinaryMessage || first[0] != frames.FlagKey || len(first) < frames.HeaderSize+9000 {
+	if err != nil || kind != websocket.BinaryMessage || first[0] != frames.FlagKeyframe || len(first) < frames.HeaderSize+9000 {
 		t.Fatalf("%d, %d bytes, %v", kind, len(first), err)
 	}
 	stop()

@@ -24,7 +24,7 @@ func TestLowerThirdsAreKeptAndTheOverlayPageConfirmsThem(t *testing.T) {
 	viewer := as(Viewer)
 	beat := func(args string) {
 		t.Helper()
-		if _, err := h.run(t.Context(), viewer, "overlay.beat", []byte(args)); err != nil {
+		if _, err := h.run(t.Context(), viewer, "overlay.heartbeat", []byte(args)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,7 +41,7 @@ func TestLowerThirdsAreKeptAndTheOverlayPageConfirmsThem(t *testing.T) {
 	h.await(t, "the next", func(st *State) bool { return st.Graphics.OnAir.Text["name"] == "מרים" })
 	h.do(t, "graphics.out", ``)
 	h.await(t, "out", func(st *State) bool { return st.Graphics.OnAir == nil && st.Graphics.Next != "" })
-	beat(`{"page":"p2","shown":false,"bye":true}`)
+	beat(`{"page":"p2","shown":false,"closing":true}`)
 	h.do(t, "graphics.move", `{"id":"`+id+`","to":2}`)
 	again := build(t, h.dir, newDesk(), Options{}, quiet())
 	items := again.desks.graphics.State().Items
@@ -56,7 +56,7 @@ func TestLowerThirdsAreKeptAndTheOverlayPageConfirmsThem(t *testing.T) {
 
 func TestAnOverlayPageThatStopsIsSeen(t *testing.T) {
 	h := build(t, t.TempDir(), newDesk(), Options{}, quiet())
-	if err := h.beat(BeatArgs{Page: "p", Shown: true, Text: map[string]string{"name": "Ada"}}); err != nil {
+	if err := h.beat(HeartbeatArgs{Page: "p", Shown: true, Text: map[string]string{"name": "Ada"}}); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
@@ -70,12 +70,12 @@ func TestAnOverlayPageThatStopsIsSeen(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for i := range mostPages + 1 {
-		err := h.beat(BeatArgs{Page: strings.Repeat("p", i+1)})
+		err := h.beat(HeartbeatArgs{Page: strings.Repeat("p", i+1)})
 		if full := i >= mostPages; (err != nil) != full {
 			t.Errorf("page %d: %v", i, err)
 		}
 	}
-	if err := h.beat(BeatArgs{}); err == nil {
+	if err := h.beat(HeartbeatArgs{}); err == nil {
 		t.Error("a page without a name")
 	}
 }

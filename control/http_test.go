@@ -208,7 +208,7 @@ func TestHealthReadinessAndTheTable(t *testing.T) {
 
 func TestMetricsCountStreamsAndDestinations(t *testing.T) {
 	h := open(t)
-	p, err := h.hub.Publish("cam1", hub.Origin{Proto: "test", Repairs: func() map[string]uint64 { return map[string]uint64{"jumps": 3} }})
+	p, err := h.hub.Publish("cam1", hub.Origin{Proto: "test", Corrections: func() map[string]uint64 { return map[string]uint64{"jumps": 3} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestMetricsCountStreamsAndDestinations(t *testing.T) {
 	}
 	for _, want := range []string{
 		`obvan_stream_bytes_total{stream="cam1"} 0`, `obvan_destination_state{destination="yt",state="off"} 1`,
-		`obvan_show_live 0`, `obvan_program_rung{rung="none"}`, `go_goroutines`,
+		`obvan_show_live 0`, `obvan_program_level{level="none"}`, `go_goroutines`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in\n%s", want, body)

@@ -74,7 +74,7 @@ func TestNoSecretIsEverShown(t *testing.T) {
 	say("login", `{"token":"planted-wrong"}`)
 	h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt", URL: "rtmp://u:planted-dest-pass@h.example/app"}, State: relay.Refused, Reason: "refused planted-stream-key of planted-dest-pass, planted-backup, planted-in-path, planted-mid-path"}})
 	h.MixerChanged(mixer.State{Kind: "obs", Problem: "the password planted-flag-token-planted-flag-token is wrong; key " + h.MixerKey()})
-	h.ProgramChanged(program.State{Rung: "held", Why: "planted-stream-key"})
+	h.ProgramChanged(program.State{Level: "freeze", Reason: "planted-stream-key"})
 	for _, key := range planted {
 		fmt.Fprintln(&out, h.Authorise(ingest.Request{Stream: "nobody", Key: key + "x", Proto: "rtmp", Remote: "10.0.0.1:1"}))
 	}

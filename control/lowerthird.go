@@ -19,18 +19,20 @@ const (
 	longestPage = 64
 )
 
-// BeatArgs is what overlay.beat takes.
-type BeatArgs struct {
-	Page  string            `json:"page" example:"k3n8x"` // which page it is; each makes itself a name when it loads
-	Shown bool              `json:"shown" example:"true"`
-	Text  map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada Lovelace\"}"`
-	Bye   bool              `json:"bye,omitempty"` // it is being closed
+// HeartbeatArgs is what overlay.heartbeat takes.
+type HeartbeatArgs struct {
+	Page    string            `json:"page" example:"k3n8x"` // which page it is; each makes itself a name when it loads
+	Shown   bool              `json:"shown" example:"true"`
+	Text    map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada Lovelace\"}"`
+	Closing bool              `json:"closing,omitempty"` // it is being closed
 }
 
 func overlayCommands() []Command {
 	return []Command{
-		command("overlay.beat", Viewer, "Of the overlay page, once a second: it is alive, and shows this.",
-			func(_ context.Context, s *Studio, args BeatArgs) (nothing, error) { return nothing{}, s.beat(args) }, ErrTooMany),
+		command("overlay.heartbeat", Viewer, "Of the overlay page, once a second: it is alive, and shows this.",
+			func(_ context.Context, s *Studio, args HeartbeatArgs) (nothing, error) {
+				return nothing{}, s.beat(args)
+			}, ErrTooMany),
 	}
 }
 
@@ -46,7 +48,7 @@ type beat struct {
 	text  map[string]string
 }
 
-func (s *Studio) beat(args BeatArgs) error {
+func (s *Studio) beat(args HeartbeatArgs) error {
 	if args.Page == "" || len(args.Page) > longestPage {
 		return badf("the argument page must be 1 to %d letters", longestPage)
 	}
@@ -54,7 +56,7 @@ func (s *Studio) beat(args BeatArgs) error {
 	o := &s.desks.overlay
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if args.Bye {
+	if args.Closing {
 		delete(o.pages, args.Page)
 		return nil
 	}

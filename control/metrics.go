@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"obvan/mixer/program"
 	"obvan/relay"
 )
 
@@ -50,39 +51,39 @@ func (m meters) Collect(out chan<- prometheus.Metric) {
 	count, gauge := put(prometheus.CounterValue), put(prometheus.GaugeValue)
 	for _, st := range m.studio.rooms.Hub.Streams() {
 		l := label{"stream", st.Name}
-		count("stream_bytes_total", "Bytes that came in.", float64(st.Bytes), l)
-		count("stream_pictures_total", "Pictures that came in.", float64(st.Pictures), l)
-		count("stream_key_frames_total", "Key frames that came in.", float64(st.KeyFrames), l)
-		count("stream_audio_frames_total", "Audio frames that came in.", float64(st.AudioFrames), l)
-		count("stream_lost_units_total", "Units that slow readers left out.", float64(st.Lost), l)
-		gauge("stream_readers", "Who reads the stream now.", float64(st.Readers), l)
+		count("stream_bytes_total", "Bytes received.", float64(st.Bytes), l)
+		count("stream_frames_total", "Video frames received.", float64(st.Frames), l)
+		count("stream_keyframes_total", "Keyframes received.", float64(st.Keyframes), l)
+		count("stream_audio_frames_total", "Audio frames received.", float64(st.AudioFrames), l)
+		count("stream_skipped_units_total", "Access units that slow readers skipped.", float64(st.Lost), l)
+		gauge("stream_readers", "Readers of the stream now.", float64(st.Readers), l)
 	}
 	var st State
 	m.studio.store.Read(func(now *State) { st = *now })
 	for i := range st.Feeds {
 		f := &st.Feeds[i]
-		gauge("feed_live", "1 while pictures arrive.", one(f.State == FeedLive), label{"feed", f.ID})
-		gauge("feed_kbps", "Bit rate over the last seconds.", float64(f.Kbps), label{"feed", f.ID})
-		gauge("feed_fps", "Pictures a second over the last seconds.", f.FPS, label{"feed", f.ID})
-		for kind, n := range f.Repairs {
-			count("feed_repairs_total", "What was mended on the way in.", float64(n), label{"feed", f.ID, "kind", kind})
+		gauge("feed_live", "1 while video arrives.", one(f.State == FeedLive), label{"feed", f.ID})
+		gauge("feed_kbps", "Bitrate over the last seconds.", float64(f.Kbps), label{"feed", f.ID})
+		gauge("feed_fps", "Frames per second over the last seconds.", f.FPS, label{"feed", f.ID})
+		for kind, n := range f.Corrections {
+			count("feed_corrections_total", "Timestamps and units corrected on the way in.", float64(n), label{"feed", f.ID, "kind", kind})
 		}
 	}
 	for i := range st.Destinations {
 		d := &st.Destinations[i]
 		l := label{"destination", d.ID}
-		count("destination_bytes_total", "Bytes sent since it was started.", float64(d.Sent), l)
-		count("destination_dropped_pictures_total", "Pictures left out since it was started.", float64(d.Dropped), l)
+		count("destination_bytes_total", "Bytes sent since it was started.", float64(d.BytesSent), l)
+		count("destination_frames_dropped_total", "Frames dropped since it was started.", float64(d.FramesDropped), l)
 		count("destination_attempts_total", "Attempts since it was started.", float64(d.Attempt), l)
-		gauge("destination_backlog_seconds", "How far it is behind the program.", float64(d.BacklogMs)/1000, l)
+		gauge("destination_latency_seconds", "How far it is behind the program.", float64(d.LatencyMs)/1000, l)
 		for _, state := range []relay.State{relay.Off, relay.Connecting, relay.Live, relay.Retrying, relay.Refused} {
 			gauge("destination_state", "1 for the state it is in.", one(d.State == state), append(l, "state", string(state)))
 		}
 	}
 	gauge("clients", "Panels and scripts that are connected.", float64(len(st.Clients)), nil)
 	count("program_splices_total", "Changes of the program's source.", float64(st.Program.Splices), nil)
-	for _, rung := range []string{"none", "mixer", "backup", "held"} {
-		gauge("program_rung", "1 for the rung of the ladder the program is on.", one(st.Program.Rung == rung), label{"rung", rung})
+	for _, level := range []string{program.LevelNone, program.LevelMixer, program.LevelBackup, program.LevelFreeze} {
+		gauge("program_level", "1 for the fallback level the program is on.", one(st.Program.Level == level), label{"level", level})
 	}
 	gauge("mixer_connected", "1 while the mixer answers.", one(st.Mixer.Connected), nil)
 	gauge("show_live", "1 while the show is live.", one(st.Show.Live), nil)

@@ -25,8 +25,8 @@ type TakeArgs struct {
 	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: the current duration
 }
 
-// StudioArgs is what mixer.studio takes.
-type StudioArgs struct {
+// StudioModeArgs is what mixer.studioMode takes.
+type StudioModeArgs struct {
 	On bool `json:"on" example:"true"`
 }
 
@@ -79,8 +79,8 @@ func mixerCommands() []Command {
 				return nothing{}, nil
 			}, mixer.ErrNoPreview, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrBusy),
 
-		command("mixer.studio", Operator, "Switch the mixer's preview bus on or off.",
-			func(ctx context.Context, s *Studio, args StudioArgs) (nothing, error) {
+		command("mixer.studioMode", Operator, "Switch the mixer's preview bus on or off.",
+			func(ctx context.Context, s *Studio, args StudioModeArgs) (nothing, error) {
 				return nothing{}, s.studioMode(ctx, args.On)
 			}, mixer.ErrOffline, mixer.ErrNotNow, ErrUnsupported),
 		command("mixer.transition", Operator, "Choose the transition that a take without a kind uses.",

@@ -13,19 +13,19 @@ type ChoiceArgs struct {
 
 // ProvisionArgs is what obs.provision takes.
 type ProvisionArgs struct {
-	Preview    bool     `json:"preview,omitempty" example:"true"` // only say what would be done
-	Remove     []string `json:"remove,omitempty"`                 // cameras that are no more and whose scenes may go; without this they stay
-	VideoKbps  int      `json:"videoKbps,omitempty"`              // of OBS' stream to the studio; left out: as before, at first 6000
-	AudioKbps  int      `json:"audioKbps,omitempty"`              // left out: as before, at first 160
-	KeySeconds int      `json:"keySeconds,omitempty"`             // between key frames; left out: as before, at first 1
+	Preview         bool     `json:"preview,omitempty" example:"true"` // only say what would be done
+	Remove          []string `json:"remove,omitempty"`                 // cameras that are no more and whose scenes may go; without this they stay
+	VideoKbps       int      `json:"videoKbps,omitempty"`              // of OBS' stream to the studio; left out: as before, at first 6000
+	AudioKbps       int      `json:"audioKbps,omitempty"`              // left out: as before, at first 160
+	KeyframeSeconds int      `json:"keyframeSeconds,omitempty"`        // between key frames; left out: as before, at first 1
 }
 
 // Provisioned is what obs.provision and obs.undo answer.
 type Provisioned struct {
-	Done    bool     `json:"done" example:"true"` // false for a preview
-	Steps   []string `json:"steps" example:"[\"Make the scene “Camera 1 [obvan]”.\"]"`
-	Notes   []string `json:"notes,omitempty"`   // what to know about it
-	Orphans []string `json:"orphans,omitempty"` // cameras that are no more and whose scenes are still there
+	Done         bool     `json:"done" example:"true"` // false for a preview
+	Steps        []string `json:"steps" example:"[\"Make the scene “Camera 1 [obvan]”.\"]"`
+	Notes        []string `json:"notes,omitempty"`        // what to know about it
+	RemovedFeeds []string `json:"removedFeeds,omitempty"` // cameras that are no more and whose scenes are still there
 }
 
 // PasswordArgs is what obs.password takes.

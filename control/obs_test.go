@@ -76,7 +76,7 @@ func hasScene(st *State, name string, feeds ...string) bool {
 func TestWhatAMixerCannotDoIsUnsupported(t *testing.T) {
 	h := open(t)
 	for name, args := range map[string]string{
-		"mixer.studio": `{"on":true}`, "mixer.transition": `{"kind":"Fade"}`, "mixer.tbar": `{"position":0.5}`,
+		"mixer.studioMode": `{"on":true}`, "mixer.transition": `{"kind":"Fade"}`, "mixer.tbar": `{"position":0.5}`,
 		"audio.mute": `{"input":"Mic","muted":true}`, "audio.volume": `{"input":"Mic","db":-3}`, "audio.meters": `{"on":true}`,
 		"media.play": `{"input":"clip"}`, "media.pause": `{"input":"clip"}`, "media.restart": `{"input":"clip"}`, "media.stop": `{"input":"clip"}`,
 		"output.start": `{"output":"stream"}`, "output.stop": `{"output":"stream"}`, "obs.collection": `{"name":"a"}`, "obs.profile": `{"name":"a"}`,
@@ -84,7 +84,7 @@ func TestWhatAMixerCannotDoIsUnsupported(t *testing.T) {
 	} {
 		h.fails(t, name, args, Unsupported)
 	}
-	if h.now().OBS.Can {
+	if h.now().OBS.Available {
 		t.Error("a panel would offer to set it up")
 	}
 }
@@ -101,7 +101,7 @@ func TestOBSIsDrivenByCommands(t *testing.T) {
 	h.await(t, "cam2 is red", func(st *State) bool { return st.Tally["cam2"] == LightProgram || st.Tally["cam2"] == LightBoth })
 	h.do(t, "mixer.tbar", `{"position":0.4}`)
 	h.do(t, "mixer.tbar", `{"position":0,"done":true}`)
-	h.do(t, "mixer.studio", `{"on":false}`)
+	h.do(t, "mixer.studioMode", `{"on":false}`)
 	h.await(t, "no preview bus", func(st *State) bool { return !st.Mixer.StudioMode })
 	h.fails(t, "mixer.tbar", `{"position":0.5}`, Conflict)
 	h.do(t, "audio.mute", `{"input":"cam1 input","muted":true}`)
@@ -121,7 +121,7 @@ func TestOBSIsDrivenByCommands(t *testing.T) {
 	})
 	srv.Down()
 	h.await(t, "away", func(st *State) bool { return !st.Mixer.Connected && st.Mixer.Problem != "" })
-	for name, args := range map[string]string{"mixer.studio": `{"on":true}`, "obs.provision": `{}`, "output.stop": `{"output":"stream"}`, "mixer.cut": `{"source":"cam1"}`} {
+	for name, args := range map[string]string{"mixer.studioMode": `{"on":true}`, "obs.provision": `{}`, "output.stop": `{"output":"stream"}`, "mixer.cut": `{"source":"cam1"}`} {
 		h.fails(t, name, args, Offline)
 	}
 }
@@ -147,7 +147,7 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	h.await(t, "two cameras", func(st *State) bool {
-		return hasScene(st, ours.Scene("Main"), "cam1") && hasScene(st, ours.TwoUp, "cam1", "cam2") && !hasScene(st, ours.Plate) && st.OBS.Can && st.OBS.Undo && st.OBS.Since != nil
+		return hasScene(st, ours.Scene("Main"), "cam1") && hasScene(st, ours.TwoUp, "cam1", "cam2") && !hasScene(st, ours.Plate) && st.OBS.Available && st.OBS.CanUndo && st.OBS.Since != nil
 	})
 	if again := h.do(t, "obs.provision", `{}`).(Provisioned); len(again.Steps) != 0 {
 		t.Errorf("the second time: %+v", again)
@@ -165,19 +165,19 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 	h.do(t, "feed.remove", `{"id":"cam3"}`)
 	srv.Up()
 	h.await(t, "what it missed", func(st *State) bool {
-		return hasScene(st, ours.Scene("Middle"), "cam1") && slices.Equal(st.OBS.Orphans, []string{"cam3"}) && hasScene(st, ours.Scene("Tunnel"), "cam3")
+		return hasScene(st, ours.Scene("Middle"), "cam1") && slices.Equal(st.OBS.RemovedFeeds, []string{"cam3"}) && hasScene(st, ours.Scene("Tunnel"), "cam3")
 	})
 	h.fails(t, "obs.provision", `{"remove":["cam1"]}`, BadRequest)
 	h.do(t, "obs.provision", `{"remove":["cam3"]}`)
-	h.await(t, "the orphan is gone", func(st *State) bool { return !hasScene(st, ours.Scene("Tunnel")) && len(st.OBS.Orphans) == 0 })
+	h.await(t, "the orphan is gone", func(st *State) bool { return !hasScene(st, ours.Scene("Tunnel")) && len(st.OBS.RemovedFeeds) == 0 })
 	h.do(t, "obs.undo", ``)
 	if after := srv.Dump(); after != before {
 		t.Errorf("put back, OBS is\n%s\nand was\n%s", after, before)
 	}
-	h.await(t, "nothing to put back", func(st *State) bool { return !st.OBS.Undo && st.OBS.Since == nil })
+	h.await(t, "nothing to put back", func(st *State) bool { return !st.OBS.CanUndo && st.OBS.Since == nil })
 	h.fails(t, "obs.undo", ``, Refused)
 	h.do(t, "feed.add", `{"id":"cam4","name":"Late"}`)
-	h.do(t, "mixer.studio", `{"on":true}`) // OBS has answered since
+	h.do(t, "mixer.studioMode", `{"on":true}`) // OBS has answered since
 	if after := srv.Dump(); after != before {
 		t.Errorf("OBS is followed though nothing is set up: %s", after)
 	}
@@ -319,9 +319,9 @@ func TestAQuestionInTheLogEndsWithOneMark(t *testing.T) {
 
 func TestTheMixersStreamIsCalledWhatItIs(t *testing.T) {
 	h := open(t)
-	h.ProgramChanged(program.State{Rung: "mixer", OnAir: ingest.Mixer, Target: ingest.Mixer})
-	h.ProgramChanged(program.State{Rung: "backup", OnAir: "cam1", Target: ingest.Mixer, Why: "mixer is gone"})
-	if why := h.now().Program.Why; why != "the mixer's output is gone" {
+	h.ProgramChanged(program.State{Level: "mixer", OnAir: ingest.Mixer, Target: ingest.Mixer})
+	h.ProgramChanged(program.State{Level: "backup", OnAir: "cam1", Target: ingest.Mixer, Reason: "mixer is gone"})
+	if why := h.now().Program.Reason; why != "the mixer's output is gone" {
 		t.Error(why)
 	}
 	if !h.logged("The mixer is on air.") || !h.logged("The backup cam1 is on air: the mixer's output is gone.") {

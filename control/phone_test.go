@@ -69,7 +69,7 @@ func TestAPhoneSeesItsTallyWithTheFeedsKeyOnly(t *testing.T) {
 	h.MixerChanged(mixer.State{}) // OBS is away, and may go on showing this camera
 	for l := next(); !l.Unknown; l = next() {
 	}
-	h.ProgramChanged(program.State{Rung: program.RungBackup, OnAir: "phone"})
+	h.ProgramChanged(program.State{Level: program.LevelBackup, OnAir: "phone"})
 	for l := next(); l.Unknown || l.Tally != LightProgram; l = next() { // what we show we know
 	}
 }

@@ -28,7 +28,7 @@ type preflight struct {
 // look brings the warnings up to date, by destination. rung is where the program is.
 func (f *preflight) look(now time.Time, h *hub.Hub, s *sight, to []keptDestination, rung string) map[string][]string {
 	st, here := h.Stream(hub.Program)
-	if here && st.Tracks != nil && rung != "held" { // a held picture has no bitrate worth a word
+	if here && st.Tracks != nil && rung != "freeze" { // a held picture has no bitrate worth a word
 		f.gauge.take(now, st, s, peek(h))
 	}
 	kept, all := map[string]*cautions{}, map[string][]string{}
@@ -145,9 +145,9 @@ func (g *gauge) take(now time.Time, st hub.Stats, s *sight, seen peeked) {
 	for i := range g.marks[1:] {
 		b.PeakKbps = max(b.PeakKbps, g.marks[i].pictures(g.marks[i+1]))
 	}
-	b.KeyInterval = st.KeyInterval
-	if !st.LastKey.IsZero() {
-		b.KeyInterval = max(b.KeyInterval, now.Sub(st.LastKey))
+	b.KeyInterval = st.KeyframeInterval
+	if !st.LastKeyframe.IsZero() {
+		b.KeyInterval = max(b.KeyInterval, now.Sub(st.LastKeyframe))
 	}
 	g.is = b
 }

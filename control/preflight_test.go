@@ -14,7 +14,7 @@ func TestWarningsComeBeforeTheShowAndLeaveWithTheirReason(t *testing.T) {
 	watched(t, func(t *testing.T, h *house) {
 		h.do(t, "destination.add", `{"id":"tw","name":"Twitch","url":"rtmp://a.example/app","platform":"twitch"}`)
 		h.do(t, "destination.add", `{"id":"fb","name":"Facebook","url":"rtmp://b.example/app","platform":"facebook"}`)
-		if p := h.desk.dests[1].Patience; p.Name != "Facebook" || p.Grace != 4*time.Second {
+		if p := h.desk.dests[1].ReconnectWindow; p.Name != "Facebook" || p.Grace != 4*time.Second {
 			t.Errorf("the relay was told %+v", p)
 		}
 		warnings := func(id string) []string {

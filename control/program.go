@@ -12,14 +12,14 @@ import (
 	"obvan/mixer/program"
 )
 
-// HoldArgs is what program.hold takes.
-type HoldArgs struct {
-	On bool `json:"on" example:"true"` // true keeps what is on air, false lets the ladder climb again
+// FailoverArgs is what program.failover takes.
+type FailoverArgs struct {
+	On bool `json:"on" example:"false"` // false keeps the program on its present source, whatever happens to it
 }
 
-// RungArgs is what program.rung takes.
-type RungArgs struct {
-	Rung string `json:"rung" example:"held"` // "mixer", "held", or the id of a backup feed; "" lets the program choose again
+// LockArgs is what program.lock takes.
+type LockArgs struct {
+	Level string `json:"level" example:"freeze"` // "mixer", "freeze" (repeat the last frame), or the id of a backup feed; "" unlocks
 }
 
 // BackupsArgs is what program.backups takes.
@@ -27,59 +27,59 @@ type BackupsArgs struct {
 	Feeds []string `json:"feeds" example:"[\"cam3\"]"` // feeds' ids, the first choice first; empty for none
 }
 
-// FallsArgs is what program.falls takes.
-type FallsArgs struct {
-	On []program.Ill `json:"on" example:"[\"freeze\"]"` // "freeze", "black", "mute", "bitrate", "keys"; empty: only for silence
+// TriggersArgs is what program.triggers takes.
+type TriggersArgs struct {
+	On []program.Fault `json:"on" example:"[\"freeze\"]"` // "freeze", "black", "silence", "bitrate", "keyframes"; empty: only loss of signal
 }
 
-// BudgetArgs is what program.budget takes.
-type BudgetArgs struct {
-	Ms   int    `json:"ms" example:"500"`               // 250 to 10000; 0 with a rung: as the others
-	Rung string `json:"rung,omitempty" example:"mixer"` // "mixer", or the id of a backup feed; "" for all that have no budget of their own
+// TimeoutArgs is what program.timeout takes.
+type TimeoutArgs struct {
+	Ms    int    `json:"ms" example:"500"`                // 250 to 10000; 0 with a level: the same as the others
+	Level string `json:"level,omitempty" example:"mixer"` // "mixer", or the id of a backup feed; "" for all that have no timeout of their own
 }
 
 const mostBackups = 16
 
 func programCommands() []Command {
 	return []Command{
-		command("program.hold", Operator, "Keep the program on its rung of the ladder, or let it climb and fall by itself again.",
-			func(ctx context.Context, s *Studio, args HoldArgs) (nothing, error) {
-				s.rooms.Program.Hold(args.On)
+		command("program.failover", Operator, "Turn automatic failover of the program on or off.",
+			func(ctx context.Context, s *Studio, args FailoverArgs) (nothing, error) {
+				s.rooms.Program.SetFailover(args.On)
 				if args.On {
-					s.did(ctx, "holds the program where it is")
+					s.did(ctx, "enabled automatic failover")
 				} else {
-					s.did(ctx, "lets the program follow its ladder")
+					s.did(ctx, "disabled automatic failover")
 				}
 				return nothing{}, nil
 			}),
 
-		command("program.rung", Operator, "Put the program on a rung of its ladder and keep it there.",
-			func(ctx context.Context, s *Studio, args RungArgs) (nothing, error) {
-				if err := s.rooms.Program.Force(args.Rung); err != nil {
+		command("program.lock", Operator, "Lock the program to one source of its failover chain, or unlock it.",
+			func(ctx context.Context, s *Studio, args LockArgs) (nothing, error) {
+				if err := s.rooms.Program.Lock(args.Level); err != nil {
 					return nothing{}, err
 				}
-				if args.Rung == "" {
-					s.did(ctx, "lets the program choose its rung")
+				if args.Level == "" {
+					s.did(ctx, "unlocked the program")
 				} else {
-					s.did(ctx, "put the program on %s", s.called(args.Rung))
+					s.did(ctx, "locked the program to %s", s.called(args.Level))
 				}
 				return nothing{}, nil
-			}, program.ErrNoRung),
+			}, program.ErrNoLevel),
 
 		command("program.backups", Director, "Choose the feeds that take over when the mixer's output dies.",
 			func(ctx context.Context, s *Studio, args BackupsArgs) (nothing, error) {
 				return nothing{}, s.setBackups(ctx, args.Feeds)
 			}, ingest.ErrBadName),
 
-		command("program.falls", Director, "Choose what a stream falls for beside silence, where a backup is well. All of it is guessed from coded sizes, and warns in any case.",
-			func(ctx context.Context, s *Studio, args FallsArgs) (nothing, error) {
-				return nothing{}, s.setFalls(ctx, args.On)
-			}, program.ErrNoIll),
+		command("program.triggers", Director, "Choose what the program fails over for besides loss of signal, where a backup is healthy. All of it is estimated from coded frame sizes, and warned of in any case.",
+			func(ctx context.Context, s *Studio, args TriggersArgs) (nothing, error) {
+				return nothing{}, s.setTriggers(ctx, args.On)
+			}, program.ErrNoFault),
 
-		command("program.budget", Director, "Say how many milliseconds a stream may send no picture before it falls.",
-			func(ctx context.Context, s *Studio, args BudgetArgs) (nothing, error) {
-				return nothing{}, s.setBudget(ctx, args)
-			}, program.ErrBudget, program.ErrNoRung),
+		command("program.timeout", Director, "Set the signal-loss timeout: how many milliseconds a source may send no video before the program fails over.",
+			func(ctx context.Context, s *Studio, args TimeoutArgs) (nothing, error) {
+				return nothing{}, s.setTimeout(ctx, args)
+			}, program.ErrTimeout, program.ErrNoLevel),
 	}
 }
 
@@ -106,79 +106,79 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 // keepBackups hands the program its backups; the budget of one that is none any more is
 // forgotten.
 func (s *Studio) keepBackups(k *kept, feeds []string) {
-	k.Backups, k.Budgets = feeds, maps.Clone(k.Budgets)
-	maps.DeleteFunc(k.Budgets, func(rung string, _ int) bool { return rung != program.RungMixer && !slices.Contains(feeds, rung) })
+	k.Backups, k.Timeouts = feeds, maps.Clone(k.Timeouts)
+	maps.DeleteFunc(k.Timeouts, func(rung string, _ int) bool { return rung != program.LevelMixer && !slices.Contains(feeds, rung) })
 	s.rooms.Program.SetBackups(feeds)
 }
 
-func (s *Studio) setFalls(ctx context.Context, on []program.Ill) error {
+func (s *Studio) setTriggers(ctx context.Context, on []program.Fault) error {
 	on = slices.Compact(slices.Sorted(slices.Values(on)))
-	if err := s.rooms.Program.SetFalls(on); err != nil {
+	if err := s.rooms.Program.SetTriggers(on); err != nil {
 		return err
 	}
-	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.Falls = on; return nil }); err != nil {
+	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.Triggers = on; return nil }); err != nil {
 		return err
 	}
-	words := []string{"silence"}
+	words := []string{"loss of signal"}
 	for _, ill := range on {
 		words = append(words, string(ill))
 	}
-	s.did(ctx, "has streams fall for %s", strings.Join(words, ", "))
+	s.did(ctx, "set failover triggers: %s", strings.Join(words, ", "))
 	return nil
 }
 
-func (s *Studio) setBudget(ctx context.Context, args BudgetArgs) error {
-	if args.Ms < 0 || args.Ms > int(program.MaxBudget.Milliseconds()) { // before it is multiplied
-		return fmt.Errorf("budget: %w", program.ErrBudget)
+func (s *Studio) setTimeout(ctx context.Context, args TimeoutArgs) error {
+	if args.Ms < 0 || args.Ms > int(program.MaxTimeout.Milliseconds()) { // before it is multiplied
+		return fmt.Errorf("%w: %v to %v", program.ErrTimeout, program.MinTimeout, program.MaxTimeout)
 	}
-	if err := s.rooms.Program.SetBudget(args.Rung, time.Duration(args.Ms)*time.Millisecond); err != nil {
+	if err := s.rooms.Program.SetTimeout(args.Level, time.Duration(args.Ms)*time.Millisecond); err != nil {
 		return err
 	}
 	if err := s.edit(ctx, func(k *kept, _ *secrets) error { k.budget(args); return nil }); err != nil {
 		return err
 	}
 	switch {
-	case args.Rung == "":
-		s.did(ctx, "has streams fall after %d ms without a picture", args.Ms)
+	case args.Level == "":
+		s.did(ctx, "set the signal-loss timeout to %d ms", args.Ms)
 	case args.Ms == 0:
-		s.did(ctx, "has %s fall when the others do", s.called(args.Rung))
+		s.did(ctx, "set the signal-loss timeout of %s to the common one", s.called(args.Level))
 	default:
-		s.did(ctx, "has %s fall after %d ms without a picture", s.called(args.Rung), args.Ms)
+		s.did(ctx, "set the signal-loss timeout of %s to %d ms", s.called(args.Level), args.Ms)
 	}
 	return nil
 }
 
-func (k *kept) budget(args BudgetArgs) {
-	if args.Rung == "" {
-		k.BudgetMs = args.Ms
+func (k *kept) budget(args TimeoutArgs) {
+	if args.Level == "" {
+		k.TimeoutMs = args.Ms
 		return
 	}
 	own := map[string]int{}
-	maps.Copy(own, k.Budgets)
-	if own[args.Rung] = args.Ms; args.Ms == 0 {
-		delete(own, args.Rung)
+	maps.Copy(own, k.Timeouts)
+	if own[args.Level] = args.Ms; args.Ms == 0 {
+		delete(own, args.Level)
 	}
-	k.Budgets = own
+	k.Timeouts = own
 }
 
 // restoreLadder hands the program what was kept of its ladder. What a newer studio kept
 // and this one does not know is left out.
 func (s *Studio) restoreLadder(k *kept) {
 	s.rooms.Program.SetBackups(k.Backups)
-	if len(k.Falls) > 0 {
-		if err := s.rooms.Program.SetFalls(k.Falls); err != nil {
+	if len(k.Triggers) > 0 {
+		if err := s.rooms.Program.SetTriggers(k.Triggers); err != nil {
 			s.note(Error, "What streams fall for is not restored: %v.", err)
 		}
 	}
-	budgets := maps.Clone(k.Budgets)
-	if k.BudgetMs > 0 {
+	budgets := maps.Clone(k.Timeouts)
+	if k.TimeoutMs > 0 {
 		if budgets == nil {
 			budgets = map[string]int{}
 		}
-		budgets[""] = k.BudgetMs
+		budgets[""] = k.TimeoutMs
 	}
 	for _, rung := range slices.Sorted(maps.Keys(budgets)) {
-		if err := s.rooms.Program.SetBudget(rung, time.Duration(budgets[rung])*time.Millisecond); err != nil {
+		if err := s.rooms.Program.SetTimeout(rung, time.Duration(budgets[rung])*time.Millisecond); err != nil {
 			s.note(Error, "The program's budget is not restored: %v.", err)
 		}
 	}

@@ -62,11 +62,11 @@ type Snapshots interface {
 
 // Program is what the studio needs of program.Program.
 type Program interface {
-	Hold(on bool)
-	Force(rung string) error // program.ErrNoRung
+	SetFailover(on bool)
+	Lock(rung string) error // program.ErrNoRung
 	SetBackups(feeds []string)
-	SetFalls(ills []program.Ill) error                 // program.ErrNoIll
-	SetBudget(rung string, budget time.Duration) error // program.ErrBudget, program.ErrNoRung
+	SetTriggers(ills []program.Fault) error             // program.ErrNoIll
+	SetTimeout(rung string, budget time.Duration) error // program.ErrBudget, program.ErrNoRung
 }
 
 // FeedSetter is a mixer that is told which feeds there are, also those that are away.

@@ -52,12 +52,12 @@ type keptSetup struct {
 	At         time.Time        `json:"at"`
 	Feeds      []provision.Feed `json:"feeds"`
 	Strays     []string         `json:"strays,omitempty"` // of them, those that nobody added
-	Orphans    []string         `json:"orphans,omitempty"`
+	Orphans    []string         `json:"removedFeeds,omitempty"`
 	Plays      string           `json:"plays"`
 	Sends      string           `json:"sends"`
 	VideoKbps  int              `json:"videoKbps,omitempty"`
 	AudioKbps  int              `json:"audioKbps,omitempty"`
-	KeySeconds int              `json:"keySeconds,omitempty"`
+	KeySeconds int              `json:"keyframeSeconds,omitempty"`
 }
 
 // same reports whether OBS need not be told anything that it was told already.
@@ -77,7 +77,7 @@ func (s *Studio) collection() (name string, err error) {
 
 // provision sets OBS up, or says what that would do.
 func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned, error) {
-	for _, n := range []int{args.VideoKbps, args.AudioKbps, args.KeySeconds} {
+	for _, n := range []int{args.VideoKbps, args.AudioKbps, args.KeyframeSeconds} {
 		if n < 0 || n > 1_000_000 {
 			return Provisioned{}, badf("the arguments videoKbps, audioKbps and keySeconds must be 1 or more")
 		}
@@ -101,7 +101,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 		}
 		next.Feeds = slices.DeleteFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id })
 	}
-	for to, given := range map[*int]int{&next.VideoKbps: args.VideoKbps, &next.AudioKbps: args.AudioKbps, &next.KeySeconds: args.KeySeconds} {
+	for to, given := range map[*int]int{&next.VideoKbps: args.VideoKbps, &next.AudioKbps: args.AudioKbps, &next.KeySeconds: args.KeyframeSeconds} {
 		if given > 0 {
 			*to = given
 		}
@@ -121,7 +121,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 
 // provisioned is a plan in words, without the secrets that may be in them.
 func (s *Studio) provisioned(plan *provision.Plan, done bool) Provisioned {
-	p := Provisioned{Done: done, Steps: []string{}, Orphans: plan.Orphan}
+	p := Provisioned{Done: done, Steps: []string{}, RemovedFeeds: plan.Orphan}
 	for _, step := range plan.Steps {
 		p.Steps = append(p.Steps, s.scrub(step.Text))
 	}
@@ -311,15 +311,15 @@ func (s *Studio) wish(k keptSetup, remove []string) provision.Wish {
 
 // set is what panels show of the set-up.
 func (s *Studio) set(k *kept, undo map[string]*provision.Undo) (o OBSSetup) {
-	_, o.Can = s.rooms.Mixer.(provision.Caller)
-	if !o.Can {
+	_, o.Available = s.rooms.Mixer.(provision.Caller)
+	if !o.Available {
 		return o
 	}
 	collection := ""
 	s.store.Read(func(st *State) { collection = current(st.Mixer.Collections) })
 	if done, ok := k.OBS[collection]; ok {
-		o.Since, o.Orphans = &done.At, done.Orphans
+		o.Since, o.RemovedFeeds = &done.At, done.Orphans
 	}
-	o.Undo = !undo[collection].Empty()
+	o.CanUndo = !undo[collection].Empty()
 	return o
 }

@@ -22,7 +22,7 @@ type sight struct {
 	kbps    int
 	fps     float64
 	bFrames bool
-	vitals  program.Vitals
+	vitals  program.Health
 }
 
 // sample is a stream's counters at one moment.
@@ -45,9 +45,9 @@ func (e *eyes) sight(st hub.Stats, now time.Time, sampled bool) *sight {
 	if !sampled {
 		return s
 	}
-	s.add(sample{now, st.Pictures, st.Bytes, st.LastPicture})
+	s.add(sample{now, st.Frames, st.Bytes, st.LastFrame})
 	if st.Name != hub.Program { // which warns by itself
-		s.vitals.Look(e.rooms.Hub, st.Name, now)
+		s.vitals.Sample(e.rooms.Hub, st.Name, now)
 	}
 	if !s.bFrames { // once seen they stay: an encoder does not lose them by itself
 		s.bFrames = e.reordered(st.Name)
@@ -103,17 +103,17 @@ func (e *eyes) reordered(stream string) bool {
 }
 
 // codings is how a stream is coded, in words.
-func codings(tracks *media.Tracks, bFrames bool) (video, audio *Coding) {
+func codings(tracks *media.Tracks, bFrames bool) (video, audio *CodecInfo) {
 	if i := tracks.Video(); i >= 0 {
 		t := &(*tracks)[i]
-		video = &Coding{
+		video = &CodecInfo{
 			Codec: t.Codec.String(), Profile: profile(t), Width: t.Width, Height: t.Height,
 			FrameRate: math.Round(t.FrameRate*100) / 100, BFrames: bFrames,
 		}
 	}
 	if i := tracks.Audio(); i >= 0 {
 		t := &(*tracks)[i]
-		audio = &Coding{Codec: t.Codec.String(), Profile: profile(t), SampleRate: t.SampleRate, Channels: t.Channels}
+		audio = &CodecInfo{Codec: t.Codec.String(), Profile: profile(t), SampleRate: t.SampleRate, Channels: t.Channels}
 	}
 	return video, audio
 }

@@ -20,7 +20,7 @@ type State struct {
 	Tally        map[string]Light `json:"tally"` // by feed id; absent is dark
 	Graphics     graphics.State   `json:"graphics"`
 	OBS          OBSSetup         `json:"obs"`
-	Drill        DrillState       `json:"drill"`
+	SelfTest     SelfTestState    `json:"selfTest"`
 	Clients      []Client         `json:"clients"`
 	Log          []LogEntry       `json:"log"` // the newest last, at most 200
 }
@@ -38,10 +38,10 @@ type Show struct {
 
 // OBSSetup is what obs.provision did in OBS' present scene collection.
 type OBSSetup struct {
-	Can     bool       `json:"can"`               // the mixer is one that can be set up
-	Since   *time.Time `json:"since,omitempty"`   // of the last set-up; absent before the first
-	Undo    bool       `json:"undo"`              // there is something to take back
-	Orphans []string   `json:"orphans,omitempty"` // cameras that are no more and whose scenes are still there
+	Available    bool       `json:"available"`              // the mixer is one that can be set up
+	Since        *time.Time `json:"since,omitempty"`        // of the last set-up; absent before the first
+	CanUndo      bool       `json:"canUndo"`                // there is something to take back
+	RemovedFeeds []string   `json:"removedFeeds,omitempty"` // cameras that are no more and whose scenes are still there
 }
 
 // Feed is what a camera sends, or should.
@@ -58,16 +58,16 @@ type Feed struct {
 	Remote  string     `json:"remote,omitempty"`
 	Since   *time.Time `json:"since,omitempty"` // of State
 
-	Video *Coding `json:"video,omitempty"`
-	Audio *Coding `json:"audio,omitempty"`
+	Video *CodecInfo `json:"video,omitempty"`
+	Audio *CodecInfo `json:"audio,omitempty"`
 
-	Kbps          int               `json:"kbps"`
-	FPS           float64           `json:"fps"`
-	KeyIntervalMs int64             `json:"keyIntervalMs"`
-	Viewers       int               `json:"viewers"`
-	Repairs       map[string]uint64 `json:"repairs,omitempty"` // what was mended on its way in
-	Notes         []string          `json:"notes,omitempty"`   // what an operator should know: B-frames, no sound, long GOP
-	Watch         Watch             `json:"watch"`
+	Kbps               int               `json:"kbps"`
+	FPS                float64           `json:"fps"`
+	KeyframeIntervalMs int64             `json:"keyframeIntervalMs"`
+	Viewers            int               `json:"viewers"`
+	Corrections        map[string]uint64 `json:"corrections,omitempty"` // timestamps and units corrected on their way in, by kind
+	Notes              []string          `json:"notes,omitempty"`       // what an operator should know: B-frames, no sound, long GOP
+	Watch              Watch             `json:"watch"`
 }
 
 // FeedState is how a feed fares.
@@ -95,14 +95,14 @@ const (
 
 // Watch says whether the panel can show the stream.
 type Watch struct {
-	OK     bool   `json:"ok"`               // by WebRTC
-	Why    string `json:"why,omitempty"`    // in words, when it can't, or only shows a small picture
-	Frames bool   `json:"frames,omitempty"` // by /watch/<stream>, decoded in the browser
-	Sparse bool   `json:"sparse,omitempty"` // WebRTC shows less: it leaves B-frames out, or it is a small picture
+	OK        bool   `json:"ok"`                  // by WebRTC
+	Reason    string `json:"reason,omitempty"`    // in words, when it can't, or only shows a small picture
+	WebCodecs bool   `json:"webCodecs,omitempty"` // by /watch/<stream>, decoded in the browser
+	Reduced   bool   `json:"reduced,omitempty"`   // WebRTC shows less: it leaves B-frames out, or it is a small picture
 }
 
-// Coding is how a picture or sound is coded, in words a panel shows.
-type Coding struct {
+// CodecInfo describes how video or audio is encoded, in words a panel shows.
+type CodecInfo struct {
 	Codec      string  `json:"codec"`
 	Profile    string  `json:"profile,omitempty"`
 	Width      int     `json:"width,omitempty"`
@@ -116,11 +116,11 @@ type Coding struct {
 // ProgramState is the program stream: what is on air, and how it is coded.
 type ProgramState struct {
 	program.State
-	Video *Coding `json:"video,omitempty"`
-	Audio *Coding `json:"audio,omitempty"`
-	Kbps  int     `json:"kbps"`
-	FPS   float64 `json:"fps"`
-	Watch Watch   `json:"watch"`
+	Video *CodecInfo `json:"video,omitempty"`
+	Audio *CodecInfo `json:"audio,omitempty"`
+	Kbps  int        `json:"kbps"`
+	FPS   float64    `json:"fps"`
+	Watch Watch      `json:"watch"`
 }
 
 // Client is somebody who is connected to the control.

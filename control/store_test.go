@@ -23,7 +23,7 @@ func names(sections map[string]json.RawMessage) []string { return slices.Sorted(
 
 func TestTheFirstAnswerHasAllSectionsAndNoNull(t *testing.T) {
 	sections, rev, _ := NewStore(quiet()).Since(0)
-	want := []string{"clients", "destinations", "drill", "feeds", "graphics", "log", "mixer", "obs", "program", "show", "tally"}
+	want := []string{"clients", "destinations", "feeds", "graphics", "log", "mixer", "obs", "program", "selfTest", "show", "tally"}
 	if got := names(sections); !slices.Equal(got, want) || rev != 1 {
 		t.Fatalf("sections = %v, rev = %d", got, rev)
 	}
@@ -133,7 +133,7 @@ func TestManyReadersAndWritersSeeTheEnd(t *testing.T) {
 // fullShow is a state as large as shows get.
 func fullShow(st *State) {
 	for i := range 16 {
-		st.Feeds = append(st.Feeds, Feed{ID: fmt.Sprintf("cam%d", i), Name: "Camera", State: FeedLive, Video: &Coding{Codec: "H264", Width: 1920, Height: 1080}, Notes: []string{"no sound"}})
+		st.Feeds = append(st.Feeds, Feed{ID: fmt.Sprintf("cam%d", i), Name: "Camera", State: FeedLive, Video: &CodecInfo{Codec: "H264", Width: 1920, Height: 1080}, Notes: []string{"no sound"}})
 		st.Mixer.Sources = append(st.Mixer.Sources, mixer.Source{Name: fmt.Sprintf("cam%d", i), Feeds: []string{fmt.Sprintf("cam%d", i)}})
 	}
 	for range 200 {

@@ -161,7 +161,7 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	obs := s.set(&k, undo)
 	var onAir map[string]Light
 	var rung string
-	s.store.Read(func(st *State) { onAir, rung = st.Tally, st.Program.Rung })
+	s.store.Read(func(st *State) { onAir, rung = st.Tally, st.Program.Level })
 	feeds, prog, news := s.eyes.look(now, sample, feedsOf(&k, hasKey), onAir)
 	for i := range feeds {
 		feeds[i].Problem = s.scrub(feeds[i].Problem)

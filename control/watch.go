@@ -55,9 +55,9 @@ func finite(f float64) float64 {
 // ProgramChanged takes the program's whole new state: hand it to Program.Run.
 func (s *Studio) ProgramChanged(p program.State) {
 	if p.Target == ingest.Mixer { // a stream that nobody gave a name
-		p.Why = strings.Replace(p.Why, ingest.Mixer, "the mixer's output", 1)
+		p.Reason = strings.Replace(p.Reason, ingest.Mixer, "the mixer's output", 1)
 	}
-	p.Why = s.scrub(p.Why)
+	p.Reason = s.scrub(p.Reason)
 	s.tellProgram(p)
 	s.store.Update(func(st *State) {
 		st.Program.State = p
@@ -138,7 +138,7 @@ func tally(m *mixer.State, p *program.State) map[string]Light {
 	for _, feed := range m.OnAir {
 		red(feed)
 	}
-	if p.Rung == "backup" && p.OnAir != "" {
+	if p.Level == "backup" && p.OnAir != "" {
 		red(p.OnAir)
 	}
 	return lights
@@ -213,11 +213,11 @@ func (s *Studio) tellProgram(p program.State) {
 	was := s.told.program
 	s.told.program = p
 	s.told.mu.Unlock()
-	if p.Rung == was.Rung && p.OnAir == was.OnAir {
+	if p.Level == was.Level && p.OnAir == was.OnAir {
 		return
 	}
 	why := s.why(&p)
-	switch p.Rung {
+	switch p.Level {
 	case "mixer":
 		name := s.called(p.OnAir)
 		if p.OnAir == ingest.Mixer {
@@ -226,7 +226,7 @@ func (s *Studio) tellProgram(p program.State) {
 		s.note(Info, "%s is on air.", or(name, "The mixer"))
 	case "backup":
 		s.note(Warn, "The backup %s is on air: %s", s.called(p.OnAir), stop(or(why, "the mixer's output is gone")))
-	case "held":
+	case "freeze":
 		s.note(Warn, "The last picture is held on air: %s", stop(or(why, "there is nothing else")))
 	}
 }
@@ -234,13 +234,13 @@ func (s *Studio) tellProgram(p program.State) {
 // why is what keeps the program off its target, with the target's name: the program
 // knows ids, and begins or ends its words with it.
 func (s *Studio) why(p *program.State) string {
-	if rest, first := strings.CutPrefix(p.Why, p.Target); first && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, ":")) {
+	if rest, first := strings.CutPrefix(p.Reason, p.Target); first && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, ":")) {
 		return s.called(p.Target) + rest
 	}
-	if rest, last := strings.CutSuffix(p.Why, " "+p.Target); last {
+	if rest, last := strings.CutSuffix(p.Reason, " "+p.Target); last {
 		return rest + " " + s.called(p.Target)
 	}
-	return p.Why
+	return p.Reason
 }
 
 // about is a reason as a sentence that says whose it is; many do already.

@@ -218,8 +218,8 @@ func (s *studio) mended(feed string) map[string]uint64 {
 	s.t.Helper()
 	for _, f := range s.state().Feeds {
 		if f.ID == feed {
-			s.t.Logf("mended: %v", f.Repairs)
-			return f.Repairs
+			s.t.Logf("mended: %v", f.Corrections)
+			return f.Corrections
 		}
 	}
 	s.t.Errorf("%s is not in the state", feed)

@@ -27,11 +27,11 @@ const (
 
 // badOnes is one far end of each kind that platforms and networks have in store.
 var badOnes = [...]string{
-	"drill://refuse", "drill://stall?after=2s", "drill://slow?kbps=300", "drill://reset?every=5s", "drill://close", "drill://silent",
+	"selftest://refuse", "selftest://stall?after=2s", "selftest://slow?kbps=300", "selftest://reset?every=5s", "selftest://close", "selftest://silent",
 }
 
 func badName(address string) string {
-	kind, _, _ := strings.Cut(strings.TrimPrefix(address, "drill://"), "?")
+	kind, _, _ := strings.Cut(strings.TrimPrefix(address, "selftest://"), "?")
 	return "bad-" + kind
 }
 
@@ -215,10 +215,10 @@ func (m *matrix) report(alone, beside window) {
 func (m *matrix) check() {
 	st := m.s.state()
 	for _, d := range st.Destinations {
-		m.t.Logf("%-11s %-10s %3d attempts, %5d pictures left out; %s", d.ID, d.State, d.Attempt, d.Dropped, d.Reason)
+		m.t.Logf("%-11s %-10s %3d attempts, %5d pictures left out; %s", d.ID, d.State, d.Attempt, d.FramesDropped, d.Reason)
 	}
 	for n := range goodOnes {
-		if d := destination(st, good(n)); d.State != relay.Live || d.Attempt != 1 || d.Dropped > 0 {
+		if d := destination(st, good(n)); d.State != relay.Live || d.Attempt != 1 || d.FramesDropped > 0 {
 			m.t.Errorf("%s: %+v", good(n), d)
 		}
 	}
@@ -248,7 +248,7 @@ func TestSoakOneOfEachBadKindHurtsNoGoodDestination(t *testing.T) {
 	var held []sample
 	m.misbehave()
 	if !soaked { // and a drill on the operator's order: more of the same
-		s.do("drill.run", map[string]any{"seconds": 15})
+		s.do("selftest.run", map[string]any{"seconds": 15})
 	}
 	beside := window{from: time.Now()}
 	for range 18 {
@@ -264,8 +264,8 @@ func TestSoakOneOfEachBadKindHurtsNoGoodDestination(t *testing.T) {
 	if soaked {
 		return
 	}
-	st := s.await(30*time.Second, "the drill's report", func(st control.State) bool { return st.Drill.Report != nil })
-	if t.Log(st.Drill.Report); !st.Drill.Report.OK {
+	st := s.await(30*time.Second, "the drill's report", func(st control.State) bool { return st.SelfTest.Report != nil })
+	if t.Log(st.SelfTest.Report); !st.SelfTest.Report.OK {
 		t.Error("the drill failed")
 	}
 }
@@ -280,7 +280,7 @@ func TestCamerasThatFailOnPurposeAreTold(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, kind := range []string{"jump", "freeze", "die"} {
-		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "drill://" + kind + "?every=3s&for=5s"}) // told after 3 s
+		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "selftest://" + kind + "?every=3s&for=5s"}) // told after 3 s
 	}
 	s.live(10*time.Second, "jump", "freeze", "die")
 	feed := func(st control.State, id string) control.Feed {
@@ -291,7 +291,7 @@ func TestCamerasThatFailOnPurposeAreTold(t *testing.T) {
 		}
 		return control.Feed{}
 	}
-	s.await(15*time.Second, "the jumps are counted", func(st control.State) bool { return len(feed(st, "jump").Repairs) > 0 })
+	s.await(15*time.Second, "the jumps are counted", func(st control.State) bool { return len(feed(st, "jump").Corrections) > 0 })
 	s.await(15*time.Second, "the frozen one is told", func(st control.State) bool { return feed(st, "freeze").State == control.FeedStalled })
 	s.await(15*time.Second, "the dead one is dialled again", func(st control.State) bool { return feed(st, "die").State == control.FeedRetrying })
 }

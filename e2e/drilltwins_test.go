@@ -21,7 +21,7 @@ func TestTwinsAreOneDestinationAtTwoServers(t *testing.T) {
 	if n := len(backup.recordings(t)); n != 0 {
 		t.Errorf("%d recordings at the backup, which nobody asked for", n)
 	}
-	s.do("destination.update", map[string]any{"id": "yt", "twins": true}) // on air
+	s.do("destination.update", map[string]any{"id": "yt", "sendToBoth": true}) // on air
 	both := func(st control.State) bool {
 		d := destination(st, "yt")
 		return d.State == relay.Live && d.Reason == "" && len(backup.recordings(t)) > 0

@@ -43,7 +43,7 @@ func aStillPicture(t *testing.T) {
 	s.cut("still")
 	began := time.Now()
 	s.await(20*time.Second, "the panel warns", func(st control.State) bool {
-		return slices.Contains(st.Program.Warnings, program.Frozen.Words())
+		return slices.Contains(st.Program.Warnings, program.Frozen.Text())
 	})
 	t.Logf("told after %v", time.Since(began))
 }
@@ -69,7 +69,7 @@ func aHeldPicture(t *testing.T, begins chan<- struct{}) {
 			})
 			w := b.watch("program", int((before + held).Seconds()))
 			killing.Wait()
-			st := s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Rung == "held" })
+			st := s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Level == "freeze" })
 			pause(t, time.Until(st.Program.Since.Add(held+time.Second)))
 			checkHeld(t, s.received(far))
 			checkWatched(t, w)

@@ -70,7 +70,7 @@ func (s *studio) onThePanel(t *testing.T) {
 
 	s.await(5*time.Second, "its B-frames are seen", func(st control.State) bool {
 		f := feedOf(st, "obs")
-		return f.Video.BFrames && f.Watch.Frames && (f.Watch.Sparse || !f.Watch.OK)
+		return f.Video.BFrames && f.Watch.WebCodecs && (f.Watch.Reduced || !f.Watch.OK)
 	})
 	if picture, status := s.get("/api/v1/snapshot/obs.jpg"); status != 200 || len(picture) < 4000 {
 		t.Errorf("its snapshot: %d, %d bytes", status, len(picture))

@@ -64,7 +64,7 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 	killed := time.Now()
 	o.kill(t)
 	at := panel.until(3*time.Second, "the backup is on air", func(st *control.State) bool {
-		return st.Program.Rung == "backup" && st.Program.OnAir == "green" && st.Program.Why != "" && (st.Tally["green"] == control.LightProgram || st.Tally["green"] == control.LightBoth)
+		return st.Program.Level == "backup" && st.Program.OnAir == "green" && st.Program.Reason != "" && (st.Tally["green"] == control.LightProgram || st.Tally["green"] == control.LightBoth)
 	})
 	picture := viewer.sees(3*time.Second, "green", killed)
 	t.Logf("OBS killed: the backup on air after %v, seen at the destination after %v (goal: under 1 s after the budget of 500 ms)",
@@ -129,13 +129,13 @@ func freezes(t *testing.T, o *realOBS, panel *socket, viewer *eye) {
 	frozen := time.Now()
 	o.signal(t, syscall.SIGSTOP)
 	viewer.sees(3*time.Second, "green", frozen)
-	at := panel.until(time.Second, "the backup is on air", func(st *control.State) bool { return st.Program.Rung == "backup" && st.Program.OnAir == "green" })
+	at := panel.until(time.Second, "the backup is on air", func(st *control.State) bool { return st.Program.Level == "backup" && st.Program.OnAir == "green" })
 	t.Logf("OBS frozen: the backup on air after %v", at.Sub(frozen).Round(time.Millisecond))
 	pause(t, time.Second)
 	thawed := time.Now()
 	o.signal(t, syscall.SIGCONT)
 	viewer.sees(10*time.Second, "red", thawed)
-	at = panel.until(time.Second, "OBS is on air again", func(st *control.State) bool { return st.Program.Rung == "mixer" && st.Mixer.Connected })
+	at = panel.until(time.Second, "OBS is on air again", func(st *control.State) bool { return st.Program.Level == "mixer" && st.Mixer.Connected })
 	t.Logf("OBS goes on: on air again after %v", at.Sub(thawed).Round(time.Millisecond))
 	pause(t, time.Second)
 }

@@ -59,7 +59,7 @@ func newStage(t *testing.T, cameras ...string) *stage {
 	for _, name := range cameras {
 		testkit.Eventually(t, 10*time.Second, func() bool {
 			st, ok := s.hub.Stream(name)
-			return ok && st.KeyFrames > 0
+			return ok && st.Keyframes > 0
 		}, "camera %s", name)
 	}
 	return s
@@ -99,11 +99,11 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	d.do("start", d.StartOutput(d.soon(), "stream"))
 	testkit.Eventually(t, 10*time.Second, func() bool {
 		s, ok := st.hub.Stream(ingest.Mixer)
-		return ok && s.KeyFrames > 2
+		return ok && s.Keyframes > 2
 	}, "OBS' program in the hub")
 	s, _ := st.hub.Stream(ingest.Mixer)
-	if s.KeyInterval < 900*time.Millisecond || s.KeyInterval > 1100*time.Millisecond {
-		t.Errorf("key frames are %v apart", s.KeyInterval)
+	if s.KeyframeInterval < 900*time.Millisecond || s.KeyframeInterval > 1100*time.Millisecond {
+		t.Errorf("key frames are %v apart", s.KeyframeInterval)
 	}
 	noBFrames(t, st.hub)
 	for range 2 {
@@ -159,7 +159,7 @@ func TestRealOBSCutReachesThePicture(t *testing.T) {
 	d.do("start", d.StartOutput(d.soon(), "stream"))
 	testkit.Eventually(t, 10*time.Second, func() bool {
 		s, ok := st.hub.Stream(ingest.Mixer)
-		return ok && s.KeyFrames > 1
+		return ok && s.Keyframes > 1
 	}, "OBS' program in the hub")
 	seen := watchColour(t, st.play+"/"+ingest.Mixer)
 	looks := map[string][3]byte{}

@@ -20,7 +20,7 @@ func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
 	s.cameras("red", "green")
 	s.do("program.backups", map[string]any{"feeds": []string{"green"}})
 	s.await(5*time.Second, "the backup while OBS is not there", func(st control.State) bool {
-		return st.Program.Rung == "backup" && strings.Contains(st.Mixer.Problem, "does not answer") && strings.Contains(st.Program.Why, "not there")
+		return st.Program.Level == "backup" && strings.Contains(st.Mixer.Problem, "does not answer") && strings.Contains(st.Program.Reason, "not there")
 	})
 	_, port, _ := net.SplitHostPort(obsAt)
 	o := startOBS(t, "--stock", "--port", port)
@@ -30,7 +30,7 @@ func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
 	s.prepare("Ada Lovelace", "Engineer")
 	s.do("graphics.next", nil)
 	asBefore := func(st control.State) bool {
-		return st.Mixer.Program == sceneOf("red") && slices.Equal(st.Mixer.OnAir, []string{"red"}) && st.OBS.Undo && st.OBS.Since != nil &&
+		return st.Mixer.Program == sceneOf("red") && slices.Equal(st.Mixer.OnAir, []string{"red"}) && st.OBS.CanUndo && st.OBS.Since != nil &&
 			st.Graphics.OnAir != nil && st.Graphics.OnAir.Confirmed && st.Graphics.OnAir.Text["name"] == "Ada Lovelace" && st.Graphics.OnAir.ID != ""
 	}
 	s.await(5*time.Second, "on air", asBefore)
@@ -41,11 +41,11 @@ func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
 	s = startWith(t, knowsOBS(), data, flags...)
 	s.await(10*time.Second, "all is known again", asBefore)
 	t.Logf("killed and started again: OBS and the lower third are known after %v", time.Since(began).Round(time.Millisecond))
-	s.await(20*time.Second, "OBS is the program again", func(st control.State) bool { return st.Program.Rung == "mixer" })
+	s.await(20*time.Second, "OBS is the program again", func(st control.State) bool { return st.Program.Level == "mixer" })
 	t.Logf("OBS is the program again after %v", time.Since(began).Round(time.Millisecond))
 	s.do("output.stop", map[string]any{"output": "stream"})
 	s.do("obs.undo", nil)
 	s.await(10*time.Second, "OBS as it was", func(st control.State) bool {
-		return len(st.Mixer.Sources) == 1 && st.Mixer.Graphic == nil && !st.OBS.Undo
+		return len(st.Mixer.Sources) == 1 && st.Mixer.Graphic == nil && !st.OBS.CanUndo
 	})
 }

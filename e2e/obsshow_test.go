@@ -51,7 +51,7 @@ func sceneOf(colour string) string { return ours.Scene(strings.ToUpper(colour[:1
 // setUp has OBS set up for the studio and sending its program to it.
 func (s *studio) setUp(o *realOBS, colours ...string) {
 	s.t.Helper()
-	s.do("mixer.studio", map[string]any{"on": true})
+	s.do("mixer.studioMode", map[string]any{"on": true})
 	began := time.Now()
 	s.do("obs.provision", map[string]any{"videoKbps": 1500})
 	s.t.Logf("set up in %v", time.Since(began).Round(time.Millisecond))
@@ -61,7 +61,7 @@ func (s *studio) setUp(o *realOBS, colours ...string) {
 	s.t.Logf("cameras in OBS after %v", time.Since(began).Round(time.Millisecond))
 	s.do("output.start", map[string]any{"output": "stream"})
 	s.await(15*time.Second, "OBS is the program", func(st control.State) bool {
-		return st.Program.Rung == "mixer" && st.Program.OnAir == "mixer" && st.Mixer.StudioMode
+		return st.Program.Level == "mixer" && st.Program.OnAir == "mixer" && st.Mixer.StudioMode
 	})
 }
 
@@ -87,7 +87,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 		return !st.Mixer.Connected && strings.Contains(st.Mixer.Problem, "password")
 	})
 	s.do("obs.password", map[string]any{"password": obsPassword})
-	s.await(10*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected && st.OBS.Can })
+	s.await(10*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected && st.OBS.Available })
 	s.cameras("red", "green")
 	s.plans()
 	s.setUp(o, "red", "green")

@@ -177,11 +177,11 @@ func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
 
 	killed := time.Now()
 	ffmpeg.kill()
-	s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Rung == "held" && st.Program.Why != "" })
+	s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Level == "freeze" && st.Program.Reason != "" })
 	t.Logf("held after %v", time.Since(killed))
 	pause(t, 10*time.Second)
 	cam.send(t, "flv", url)
-	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Rung == "mixer" })
+	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
 	pause(t, 3*time.Second)
 	steady(t, s, far, func(id, path string) {
 		for _, p := range decodePictures(t, path) {

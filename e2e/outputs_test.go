@@ -90,7 +90,7 @@ func twoCameras(t *testing.T, s *studio, to map[string]any) {
 	pause(t, 5*time.Second)
 	s.cut("green")
 	pause(t, 6*time.Second)
-	if d := destination(s.state(), "far"); d.Attempt != 1 || d.Dropped != 0 || d.State != relay.Live {
+	if d := destination(s.state(), "far"); d.Attempt != 1 || d.FramesDropped != 0 || d.State != relay.Live {
 		t.Errorf("the destination: %+v", d)
 	}
 	s.do("destination.stop", map[string]any{"id": "far"})
@@ -173,7 +173,7 @@ func TestAnotherStudioReceivesTheProgram(t *testing.T) {
 			st := far.await(10*time.Second, "the whole feed", func(st control.State) bool {
 				return len(st.Feeds) == 1 && st.Feeds[0].State == control.FeedLive && st.Feeds[0].FPS > 29 && st.Feeds[0].Audio != nil
 			})
-			if f := st.Feeds[0]; f.Proto != proto || len(f.Repairs) > 0 {
+			if f := st.Feeds[0]; f.Proto != proto || len(f.Corrections) > 0 {
 				t.Errorf("the feed: %+v", f)
 			}
 			s.do("destination.stop", map[string]any{"id": "far"})

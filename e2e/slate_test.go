@@ -62,11 +62,11 @@ func TestTheSlateTakesOverWhenTheCameraDies(t *testing.T) {
 
 	killed := time.Now()
 	ffmpeg.kill()
-	s.await(time.Second, "the slate is on air", func(st control.State) bool { return st.Program.OnAir == "slate" && st.Program.Rung == "backup" })
+	s.await(time.Second, "the slate is on air", func(st control.State) bool { return st.Program.OnAir == "slate" && st.Program.Level == "backup" })
 	t.Logf("slate on air after %v", time.Since(killed))
 	pause(t, 10*time.Second) // two loops of the slate
 	cam.send(t, "flv", url)
-	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Rung == "mixer" })
+	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
 	pause(t, 3*time.Second)
 	if d := destination(s.state(), "a"); d.Attempt > 1 || d.State != relay.Live {
 		t.Errorf("%s, attempt %d: %s", d.State, d.Attempt, d.Reason)

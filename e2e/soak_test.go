@@ -42,7 +42,7 @@ func TestSoak(t *testing.T) {
 	s.sendTo(map[string]*nginx{"steady": far, "shaky": show.shaky})
 	other := start(t) // takes what comes by the other protocols
 	to := map[string]string{
-		"drill-ok": "drill://ok",
+		"drill-ok": "selftest://ok",
 		"rtsp":     "rtsp://" + other.listen["rtsp"] + "/live/rtsp", "whip": other.url("/whip/whip"),
 		"srt-nobody": "srt://" + freePort(t), "rtsp-nobody": "rtsp://" + freePort(t) + "/live/x", "whip-nobody": "whip://" + freePort(t) + "/whip/x",
 	}
@@ -56,7 +56,7 @@ func TestSoak(t *testing.T) {
 	show.run()
 	show.checkFlat()
 	st := s.state()
-	if d := destination(st, "steady"); d.State != relay.Live || d.Attempt != 1 || d.Dropped > 0 {
+	if d := destination(st, "steady"); d.State != relay.Live || d.Attempt != 1 || d.FramesDropped > 0 {
 		t.Errorf("the destination that did nothing wrong: %+v", d)
 	}
 	s.do("destination.remove", map[string]any{"id": "steady"})

@@ -34,7 +34,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 		return f.Video != nil && f.Video.Width == 1280 && f.Video.Height == 720 && f.FPS > 20
 	})
 	f := feedOf(st, "phone")
-	t.Logf("after %v: %s %s %dx%d, %.1f pictures a second, %d kbit/s, sound %+v, key frames each %d ms", time.Since(began), f.Video.Codec, f.Video.Profile, f.Video.Width, f.Video.Height, f.FPS, f.Kbps, f.Audio, f.KeyIntervalMs)
+	t.Logf("after %v: %s %s %dx%d, %.1f pictures a second, %d kbit/s, sound %+v, key frames each %d ms", time.Since(began), f.Video.Codec, f.Video.Profile, f.Video.Width, f.Video.Height, f.FPS, f.Kbps, f.Audio, f.KeyframeIntervalMs)
 	if f.Proto != "whip" || f.Video.Codec != "H264" || f.Audio == nil || f.Audio.Codec != "Opus" {
 		t.Errorf("the feed is %+v", f)
 	}
@@ -49,8 +49,8 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	far := startNginx(t, "")
 	s.sendTo(map[string]*nginx{"nginx": far})
 	pause(t, 6*time.Second)
-	if f := feedOf(s.state(), "phone"); f.KeyIntervalMs < 1000 || f.KeyIntervalMs > 2600 {
-		t.Errorf("key frames come each %d ms", f.KeyIntervalMs)
+	if f := feedOf(s.state(), "phone"); f.KeyframeIntervalMs < 1000 || f.KeyframeIntervalMs > 2600 {
+		t.Errorf("key frames come each %d ms", f.KeyframeIntervalMs)
 	}
 	s.do("destination.remove", map[string]any{"id": "nginx"})
 	path := far.onlyRecording(t)

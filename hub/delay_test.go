@@ -41,7 +41,7 @@ func TestADelayedReaderStaysBehindFromAKeyFrameOn(t *testing.T) {
 				t.Fatalf("got %d %v, want %d", number(au), err, want)
 			}
 		}
-		if skipped := s.SkipToKey(); skipped != 0 {
+		if skipped := s.SkipToKeyframe(); skipped != 0 {
 			t.Errorf("skipped %d: the next key frame is not due", skipped)
 		}
 		for range 300 { // ten seconds: each unit is read when it is due, no sooner, no later

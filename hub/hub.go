@@ -37,11 +37,11 @@ const (
 
 // Origin says where a stream comes from.
 type Origin struct {
-	Proto   string                   // "rtmp", "rtsp", "whip", "demo", "program"
-	Remote  string                   // the peer's address, "" for streams made here
-	Keep    time.Duration            // how much to keep for late readers; 0 is DefaultKeep
-	Repairs func() map[string]uint64 // what was mended on the way in, by kind; nil when nothing can be
-	Mute    string                   // how the sound is coded that can't be carried; "" for none
+	Proto                 string                   // "rtmp", "rtsp", "whip", "demo", "program"
+	Remote                string                   // the peer's address, "" for streams made here
+	Keep                  time.Duration            // how much to keep for late readers; 0 is DefaultKeep
+	Corrections           func() map[string]uint64 // what was mended on the way in, by kind; nil when nothing can be
+	UnsupportedAudioCodec string                   // how the sound is coded that can't be carried; "" for none
 }
 
 // Hub is the set of live streams.
@@ -136,13 +136,13 @@ type Stats struct {
 	Since  time.Time
 	Tracks *media.Tracks // nil until known
 
-	Pictures, KeyFrames, AudioFrames, Bytes uint64
-	AudioBytes                              uint64 // of Bytes
+	Frames, Keyframes, AudioFrames, Bytes uint64
+	AudioBytes                            uint64 // of Bytes
 
-	KeyInterval time.Duration // between the last two key frames; 0 until there were two
-	LastPicture time.Time     // when it arrived; zero when there was none
-	LastAudio   time.Time
-	LastKey     time.Time
+	KeyframeInterval time.Duration // between the last two key frames; 0 until there were two
+	LastFrame        time.Time     // when it arrived; zero when there was none
+	LastAudio        time.Time
+	LastKeyframe     time.Time
 
 	Readers int    // now
 	Lost    uint64 // units that readers skipped because they were too slow, all readers together

@@ -87,7 +87,7 @@ func TestPicturesBeforeTheFirstKeyFrameAreDroppedAndCounted(t *testing.T) {
 	if au, err := s.TryNext(); err != nil || number(au) != 3 {
 		t.Fatalf("got %d %v", number(au), err)
 	}
-	if st, _ := h.Stream("cam1"); st.Waited != 3 || st.Pictures != 2 {
+	if st, _ := h.Stream("cam1"); st.Waited != 3 || st.Frames != 2 {
 		t.Fatalf("stats = %+v", st)
 	}
 }
@@ -220,11 +220,11 @@ func TestStatsCount(t *testing.T) {
 	}
 	p.Write(media.AccessUnit{Track: 7}) // no such track: dropped
 	st, ok := h.Stream("cam1")
-	if !ok || st.Pictures != 61 || st.KeyFrames != 3 || st.AudioFrames != 61 || st.Bytes != 61*3 || st.KeyInterval != time.Second || st.Readers != 1 {
+	if !ok || st.Frames != 61 || st.Keyframes != 3 || st.AudioFrames != 61 || st.Bytes != 61*3 || st.KeyframeInterval != time.Second || st.Readers != 1 {
 		t.Fatalf("stats = %+v", st)
 	}
 	s.Close()
-	if st := h.Streams()[0]; st.Readers != 0 || st.LastPicture.IsZero() {
+	if st := h.Streams()[0]; st.Readers != 0 || st.LastFrame.IsZero() {
 		t.Fatalf("stats = %+v", st)
 	}
 }
@@ -243,8 +243,8 @@ func TestAWatcherIsToldOfWhatIsWrittenAndDoesNotCount(t *testing.T) {
 	}
 	defer sub.Close()
 	w := sub.Watch()
-	if _, err := w.TryNext(); err != hub.ErrNotYet || !w.Beside(sub) {
-		t.Fatalf("err = %v, beside %v", err, w.Beside(sub))
+	if _, err := w.TryNext(); err != hub.ErrNotYet || !w.SubscribeSame(sub) {
+		t.Fatalf("err = %v, beside %v", err, w.SubscribeSame(sub))
 	}
 	ready := w.Ready()
 	pub.Write(media.AccessUnit{Key: true, DTS: 1})
@@ -266,7 +266,7 @@ func TestAReaderPassesWhatAnotherReadForIt(t *testing.T) {
 	p := publish(t, h, "cam1")
 	waits, reads := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
 	watch := waits.Watch()
-	if waits.At(watch.Place()) {
+	if waits.IsAt(watch.Position()) {
 		t.Error("it waits for a key frame, which another need not read for it")
 	}
 	p.Write(picture(0, true))
@@ -275,10 +275,10 @@ func TestAReaderPassesWhatAnotherReadForIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if watch.Place() == reads.Place() || reads.At(watch.Place()) {
+	if watch.Position() == reads.Position() || reads.IsAt(watch.Position()) {
 		t.Error("they are not at the same place")
 	}
-	if _, err := watch.TryNext(); err != nil || !reads.At(watch.Place()) {
+	if _, err := watch.TryNext(); err != nil || !reads.IsAt(watch.Position()) {
 		t.Error("they are at the same place", err)
 	}
 	p.Write(picture(1, false))
@@ -286,14 +286,14 @@ func TestAReaderPassesWhatAnotherReadForIt(t *testing.T) {
 	if _, err := watch.TryNext(); err != nil {
 		t.Fatal(err)
 	}
-	reads.Pass(watch.Place())
+	reads.SeekTo(watch.Position())
 	if au, err := reads.TryNext(); err != nil || number(au) != 2 || reads.Lost() != 0 {
 		t.Errorf("picture %d, %d lost, %v", number(au), reads.Lost(), err)
 	}
 	if au, err := waits.TryNext(); err != nil || number(au) != 1 {
 		t.Errorf("picture %d, %v", number(au), err)
 	}
-	if waits.Delay(time.Second); waits.At(waits.Place()) {
+	if waits.Delay(time.Second); waits.IsAt(waits.Position()) {
 		t.Error("one that stays behind takes nothing from one that does not")
 	}
 }
@@ -311,7 +311,7 @@ func TestAReaderThatRestsIsWokenByWhatIsWrittenThen(t *testing.T) {
 				return false
 			}
 		}
-		rests.Rest(time.Now().Add(time.Second))
+		rests.SuspendWakeups(time.Now().Add(time.Second))
 		rests.Ready()
 		p.Write(picture(0, true))
 		if woken(rests) || !woken(other) {
@@ -322,15 +322,15 @@ func TestAReaderThatRestsIsWokenByWhatIsWrittenThen(t *testing.T) {
 		if !woken(rests) {
 			t.Error("not woken when it is time")
 		}
-		rests.Rest(time.Now().Add(time.Hour))
+		rests.SuspendWakeups(time.Now().Add(time.Hour))
 		if woken(rests) {
 			t.Error("woken by what was there when it lay down")
 		}
-		rests.Rest(time.Time{})
+		rests.SuspendWakeups(time.Time{})
 		if !woken(rests) {
 			t.Error("not woken by what it slept through")
 		}
-		rests.Rest(time.Now().Add(time.Hour))
+		rests.SuspendWakeups(time.Now().Add(time.Hour))
 		rests.Ready()
 		p.Close()
 		if !woken(rests) {

@@ -55,9 +55,9 @@ type counters struct {
 func (st *stream) stats() Stats {
 	return Stats{
 		Name: st.name, Origin: st.from, Since: st.since, Tracks: st.tracks.Load(),
-		Pictures: st.pictures.Load(), KeyFrames: st.keys.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(), AudioBytes: st.audioBytes.Load(),
-		KeyInterval: time.Duration(st.keyInterval.Load()),
-		LastPicture: instant(&st.lastPicture), LastAudio: instant(&st.lastAudio), LastKey: instant(&st.lastKeyAt),
+		Frames: st.pictures.Load(), Keyframes: st.keys.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(), AudioBytes: st.audioBytes.Load(),
+		KeyframeInterval: time.Duration(st.keyInterval.Load()),
+		LastFrame:        instant(&st.lastPicture), LastAudio: instant(&st.lastAudio), LastKeyframe: instant(&st.lastKeyAt),
 		Readers: int(st.readers.Load()), Lost: st.lost.Load(), Waited: st.waited.Load(),
 	}
 }

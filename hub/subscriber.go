@@ -114,7 +114,7 @@ func (s *Subscriber) skip(to uint64) (skipped int) {
 
 // SkipToKey goes on at the newest key frame when that lies ahead, and returns
 // how many units that left out.
-func (s *Subscriber) SkipToKey() int {
+func (s *Subscriber) SkipToKeyframe() int {
 	if s.delay > 0 {
 		if to, ok := s.back(); ok && to > s.cursor {
 			s.needKey = true
@@ -159,7 +159,7 @@ func (s *Subscriber) Ready() <-chan struct{} {
 // Rest has Ready keep still until something is written at that time or later, or the
 // stream ends: waking a reader costs more than what it reads. Nobody wakes it when that
 // time comes. The zero time ends the rest.
-func (s *Subscriber) Rest(until time.Time) {
+func (s *Subscriber) SuspendWakeups(until time.Time) {
 	s.st.waitMu.Lock()
 	s.rest = until
 	s.st.waitMu.Unlock()
@@ -167,11 +167,11 @@ func (s *Subscriber) Rest(until time.Time) {
 
 // Sift has the reader pass over the units that keep does not want. It must leave out
 // pictures so that the others can be decoded.
-func (s *Subscriber) Sift(keep func(au *media.AccessUnit) bool) { s.SiftWhile(nil, keep) }
+func (s *Subscriber) Filter(keep func(au *media.AccessUnit) bool) { s.FilterWhile(nil, keep) }
 
 // SiftWhile is Sift for a reader that gets all units as long as on says no: it need not
 // read them itself then.
-func (s *Subscriber) SiftWhile(on func() bool, keep func(au *media.AccessUnit) bool) {
+func (s *Subscriber) FilterWhile(on func() bool, keep func(au *media.AccessUnit) bool) {
 	s.sifts, s.sift = on, keep
 }
 
@@ -184,20 +184,20 @@ func (s *Subscriber) Origin() Origin { return s.st.from }
 
 // Beside reports whether other reads the same stream: what is new to one is new to
 // the other.
-func (s *Subscriber) Beside(other *Subscriber) bool { return s.st == other.st }
+func (s *Subscriber) SubscribeSame(other *Subscriber) bool { return s.st == other.st }
 
 // Place is the reader's place in the stream's count of units: that of the next.
-func (s *Subscriber) Place() uint64 { return s.cursor }
+func (s *Subscriber) Position() uint64 { return s.cursor }
 
 // At reports whether the reader is at place and would get all units from there on: it
 // waits for no key frame, does not stay behind and sifts nothing.
-func (s *Subscriber) At(place uint64) bool {
+func (s *Subscriber) IsAt(place uint64) bool {
 	sifts := s.sift != nil && (s.sifts == nil || s.sifts())
 	return s.cursor == place && !s.needKey && s.delay == 0 && !sifts
 }
 
 // Pass goes on at place, for a reader that got from another what lies before it.
-func (s *Subscriber) Pass(place uint64) { s.cursor = place }
+func (s *Subscriber) SeekTo(place uint64) { s.cursor = place }
 
 // Watch is a cursor at the end of the same stream, for who wants to know when something
 // is written. It does not count as a reader, and need not be closed.

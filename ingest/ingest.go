@@ -39,11 +39,11 @@ const Mixer = "mixer"
 
 // Request is somebody who wants to publish.
 type Request struct {
-	Stream string // the stream's name in the hub: a feed's id, or Mixer
-	Key    string // what the peer showed; "" for nothing
-	Proto  string // "rtmp", "rtsp", "whip"
-	Remote string // the peer's address, host:port
-	Mute   string // how its sound is coded when that can't be carried, as "G711"; "" for none
+	Stream                string // the stream's name in the hub: a feed's id, or Mixer
+	Key                   string // what the peer showed; "" for nothing
+	Proto                 string // "rtmp", "rtsp", "whip"
+	Remote                string // the peer's address, host:port
+	UnsupportedAudioCodec string // how its sound is coded when that can't be carried, as "G711"; "" for none
 
 	// Proves says whether the peer proved that it knows a key without showing it, as
 	// with Digest (RFC 7616); nil where it did not try.
@@ -106,7 +106,7 @@ func (e Env) Publish(r Request) (*Feed, error) {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
 	f := &Feed{}
-	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, Mute: r.Mute, Repairs: f.repairs})
+	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, UnsupportedAudioCodec: r.UnsupportedAudioCodec, Corrections: f.repairs})
 	if err != nil {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
@@ -119,7 +119,7 @@ func (e Env) Publish(r Request) (*Feed, error) {
 type Feed struct {
 	*hub.Publisher
 	Lost  atomic.Uint64 // packets that never came, for protocols that can tell
-	clock clock.Repairer
+	clock clock.Corrector
 }
 
 // repairs is what was mended, and what could not be.

@@ -137,7 +137,7 @@ type Choice struct {
 
 // Health is how well the mixer's machine keeps up.
 type Health struct {
-	Words          []string `json:"words,omitempty"` // what is wrong; empty when all is well
+	Warnings       []string `json:"warnings,omitempty"` // what is wrong; empty when all is well
 	CPUPercent     float64  `json:"cpuPercent"`
 	MemoryMB       float64  `json:"memoryMB"`
 	FPS            float64  `json:"fps"`

@@ -63,7 +63,7 @@ func (p Protocols) usable(raw, key string) (*url.URL, error) {
 	if err != nil || p[u.Scheme].Fits == nil {
 		return u, err
 	}
-	var said *Said
+	var said *RemoteError
 	if err := p[u.Scheme].Fits(u); errors.As(err, &said) {
 		return nil, misfit(Redact(said.Text, Secrets(u)...))
 	}
@@ -77,7 +77,7 @@ func (p Protocols) check(d *Destination, key string) error {
 		return fmt.Errorf("this address makes no sense: %w", err)
 	}
 	if d.BackupURL == "" {
-		if d.Twins {
+		if d.SendToBoth {
 			return misfit("to send to both servers at once, give the backup's address too")
 		}
 		return nil
@@ -88,7 +88,7 @@ func (p Protocols) check(d *Destination, key string) error {
 	}
 	// A platform takes one session for a key at an address: twins would push each other
 	// out for ever.
-	if d.Twins && first.String() == second.String() {
+	if d.SendToBoth && first.String() == second.String() {
 		return misfit("to send to both servers at once, the two addresses must differ")
 	}
 	return nil

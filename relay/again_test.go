@@ -33,7 +33,7 @@ func TestASessionThatNeverWasLiveMayLingerToo(t *testing.T) {
 				time.Sleep(10 * time.Second)
 				return relay.ErrStalled
 			case n < 12:
-				return relay.Say(relay.ErrRefused, "already publishing")
+				return relay.NewRemoteError(relay.ErrRefused, "already publishing")
 			}
 			return holds(ctx, u, link)
 		})
@@ -61,7 +61,7 @@ func TestAProgramThatIsGoodAgainBeforeItsRefusalIsThereIsRetried(t *testing.T) {
 					if !delayed.Load() {
 						time.Sleep(time.Second) // the goodbye takes its time
 					}
-					return relay.Say(relay.ErrUnsupported, "AV1 can't be carried")
+					return relay.NewRemoteError(relay.ErrUnsupported, "AV1 can't be carried")
 				}
 			}
 		})

@@ -53,8 +53,8 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 		b.is(relay.Connecting, "its delay fills: 20 s to go")
 		play(40)
 		b.is(relay.Live, "")
-		if n := read.Load(); n < 20*25 || n > 23*25 || b.one().BacklogMs != 0 {
-			t.Errorf("%d units after 20 s, %d ms behind", n, b.one().BacklogMs)
+		if n := read.Load(); n < 20*25 || n > 23*25 || b.one().LatencyMs != 0 {
+			t.Errorf("%d units after 20 s, %d ms behind", n, b.one().LatencyMs)
 		}
 		d.DelayMs = 10_000 // it reconnects, at once: there is enough
 		b.put(d, "")

@@ -25,7 +25,7 @@ func newDestination(spec Destination, key string) *destination {
 
 // active is the legs it has: twins, or one that uses the two addresses in turn.
 func (d *destination) active() []leg {
-	if d.spec.Twins {
+	if d.spec.SendToBoth {
 		return d.legs[:]
 	}
 	return d.legs[:1]
@@ -39,7 +39,7 @@ func (d *destination) change(spec Destination, key string) (anew []*leg) {
 		was[i] = d.legs[i].far()
 	}
 	d.spec, d.key = spec, key
-	if spec.Twins {
+	if spec.SendToBoth {
 		d.legs[0].backup = false
 	}
 	for i := range d.legs {
@@ -106,7 +106,7 @@ func (d *destination) words(now time.Time) string {
 
 // ending is how long the platform will wait; nil when that is not known, or when it
 // need not.
-func (d *destination) ending() *Ending {
+func (d *destination) ending() *GraceDeadline {
 	var at time.Time // when the leg that had data last starves
 	for _, l := range d.active() {
 		if l.state == Live {
@@ -119,12 +119,12 @@ func (d *destination) ending() *Ending {
 	if at.IsZero() {
 		return nil
 	}
-	p := d.spec.Patience
-	return &Ending{Platform: p.Name, At: at, GraceMs: p.Grace.Milliseconds()}
+	p := d.spec.ReconnectWindow
+	return &GraceDeadline{Platform: p.Name, At: at, GraceMs: p.Grace.Milliseconds()}
 }
 
 // words is the ending as a clause.
-func (e *Ending) words(now time.Time) string {
+func (e *GraceDeadline) words(now time.Time) string {
 	if left := e.At.Sub(now); left > 0 {
 		return fmt.Sprintf("%s ends the broadcast in about %d s", e.Platform, int((left+time.Second-1)/time.Second))
 	}
@@ -147,7 +147,7 @@ func (d *destination) status() Status {
 	first := d.foremost()
 	st := Status{
 		Destination: d.spec, State: first.state, Reason: d.words(time.Now()), Since: d.since(),
-		Backup: first.backup, Ending: d.ending(),
+		Backup: first.backup, GraceDeadline: d.ending(),
 	}
 	st.URL, st.BackupURL = d.shown(d.spec.URL), d.shown(d.spec.BackupURL)
 	for i := range d.active() {

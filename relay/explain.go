@@ -35,11 +35,11 @@ type failure struct {
 // sentence for an operator who knows the destination as who.
 func explain(who string, f failure) string {
 	text := ""
-	if said := (*Said)(nil); errors.As(f.err, &said) {
+	if said := (*RemoteError)(nil); errors.As(f.err, &said) {
 		text = strings.TrimRight(said.Text, ". ")
 	}
 	switch err := f.err; {
-	case errors.Is(err, ErrMistyped):
+	case errors.Is(err, ErrInvalidAddress):
 		return fmt.Sprintf("%s: its address can't be used: %s", who, text)
 	case errors.Is(err, ErrRefused) && text == "":
 		return who + " refused the stream: the key or the address is wrong: copy both from its page anew"

@@ -31,7 +31,7 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 		b := start(t, breaks())
 		b.onAir()
 		d := twitch()
-		d.Name, d.Patience = "Our channel", relay.Patience{Name: "Twitch", Grace: 90 * time.Second}
+		d.Name, d.ReconnectWindow = "Our channel", relay.ReconnectWindow{Name: "Twitch", Grace: 90 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
 		b.is(relay.Live, "")
@@ -40,15 +40,15 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 		if st := b.one(); st.Reason != "Our channel closed the connection. Twitch ends the broadcast in about 60 s" {
 			t.Errorf("%s: %q", st.State, st.Reason)
 		}
-		if e := b.one().Ending; e == nil || e.Platform != "Twitch" || e.GraceMs != 90_000 || time.Until(e.At).Round(time.Second) != time.Minute {
+		if e := b.one().GraceDeadline; e == nil || e.Platform != "Twitch" || e.GraceMs != 90_000 || time.Until(e.At).Round(time.Second) != time.Minute {
 			t.Errorf("it ends: %+v", e)
 		}
 		time.Sleep(time.Minute)
 		b.is(relay.Retrying, "Twitch may have ended the broadcast")
 		_ = b.Stop("a")
 		b.is(relay.Off, "")
-		if st := b.one(); st.Reason != "" || st.Ending != nil {
-			t.Errorf("off: %q, %+v", st.Reason, st.Ending)
+		if st := b.one(); st.Reason != "" || st.GraceDeadline != nil {
+			t.Errorf("off: %q, %+v", st.Reason, st.GraceDeadline)
 		}
 	})
 }
@@ -59,7 +59,7 @@ func TestThreeAttemptsFallIntoAShortGrace(t *testing.T) {
 			b := start(t, breaks())
 			b.onAir()
 			d := twitch()
-			d.Patience = relay.Patience{Name: "Twitch", Grace: 4 * time.Second}
+			d.ReconnectWindow = relay.ReconnectWindow{Name: "Twitch", Grace: 4 * time.Second}
 			b.put(d, secret)
 			_ = b.Start("a")
 			time.Sleep(time.Minute + 4*time.Second)
@@ -77,14 +77,14 @@ func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return holds(ctx, u, l) })
 		b.onAir()
 		d := twitch()
-		d.Patience = relay.Patience{Name: "Twitch", Grace: 90 * time.Second}
+		d.ReconnectWindow = relay.ReconnectWindow{Name: "Twitch", Grace: 90 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
 		b.is(relay.Live, "")
-		link.Mute.Store(int64(2 * time.Second))
+		link.SilentFor.Store(int64(2 * time.Second))
 		time.Sleep(251 * time.Millisecond)
 		b.is(relay.Retrying, "Twitch stopped answering 2 s ago. Twitch ends the broadcast in about 88 s")
-		link.Mute.Store(0)
+		link.SilentFor.Store(0)
 		time.Sleep(2251 * time.Millisecond)
 		b.is(relay.Live, "")
 		if why := b.one().Reason; why != "" {
@@ -106,8 +106,8 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 	} {
 		for cause, stop := range map[string]func(l *relay.Link, silent time.Duration){
 			"takes nothing":         func(l *relay.Link, _ time.Duration) { l.Unsent.Store(1) },
-			"acknowledges nothing":  func(l *relay.Link, _ time.Duration) { l.Owed.Store(1) },
-			"answers nothing asked": func(l *relay.Link, silent time.Duration) { l.Mute.Store(int64(silent)) },
+			"acknowledges nothing":  func(l *relay.Link, _ time.Duration) { l.OverdueAcks.Store(1) },
+			"answers nothing asked": func(l *relay.Link, silent time.Duration) { l.SilentFor.Store(int64(silent)) },
 		} {
 			t.Run(name+" "+cause, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 					})
 					b.onAir()
 					d := twitch()
-					d.Patience = relay.Patience{Name: name, Grace: c.grace}
+					d.ReconnectWindow = relay.ReconnectWindow{Name: name, Grace: c.grace}
 					b.put(d, secret)
 					_ = b.Start("a")
 					time.Sleep(time.Minute + c.soonest - 1100*time.Millisecond)
@@ -157,7 +157,7 @@ func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
 		})
 		b.onAir()
 		d := twitch()
-		d.Patience = relay.Patience{Name: "Facebook", Grace: 4 * time.Second}
+		d.ReconnectWindow = relay.ReconnectWindow{Name: "Facebook", Grace: 4 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
 		time.Sleep(time.Hour)

@@ -10,26 +10,28 @@ import (
 
 // ErrMistyped is an ErrRefused that no server said: an output can't use the address, or
 // the key with it.
-var ErrMistyped = fmt.Errorf("%w: its address can't be used", ErrRefused)
+var ErrInvalidAddress = fmt.Errorf("%w: its address can't be used", ErrRefused)
 
 // Said is an error of a far end that gave its reason. The words come from the
 // network: they are cleaned here, and redacted where they are shown.
-type Said struct {
+type RemoteError struct {
 	Class error // one of the sentinels
 	Text  string
 }
 
 // Say makes a Said.
-func Say(class error, text string) error { return &Said{Class: class, Text: Words(text)} }
+func NewRemoteError(class error, text string) error {
+	return &RemoteError{Class: class, Text: Words(text)}
+}
 
-func (s *Said) Error() string {
+func (s *RemoteError) Error() string {
 	if s.Text == "" {
 		return s.Class.Error()
 	}
 	return s.Class.Error() + ": " + s.Text
 }
 
-func (s *Said) Unwrap() error { return s.Class }
+func (s *RemoteError) Unwrap() error { return s.Class }
 
 // class is what an error asks for.
 type class uint8
@@ -54,7 +56,7 @@ func classify(err error, link *Link, ended time.Time) class {
 	switch {
 	case errors.Is(err, ErrUnsupported):
 		return unsupported
-	case errors.Is(err, ErrMistyped):
+	case errors.Is(err, ErrInvalidAddress):
 		return refused
 	case errors.Is(err, ErrRefused):
 		if text := strings.ToLower(err.Error()); strings.Contains(text, "already") || strings.Contains(text, "in use") {

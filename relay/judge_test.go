@@ -25,11 +25,11 @@ func TestEachFailureIsASentenceForAnOperator(t *testing.T) {
 		return fmt.Errorf("connect: %w", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)})
 	}
 	for want, err := range map[string]error{
-		"Twitch refused the stream: no such key. Check its key and its address":                                                      relay.Say(relay.ErrRefused, "no such key."),
+		"Twitch refused the stream: no such key. Check its key and its address":                                                      relay.NewRemoteError(relay.ErrRefused, "no such key."),
 		"Twitch refused the stream: the key or the address is wrong: copy both from its page anew":                                   fmt.Errorf("publish: %w", relay.ErrRefused),
-		"Twitch refused the stream: Already publishing. Somebody else sends with this key, or its last session has not ended yet":    relay.Say(relay.ErrRefused, "Already publishing"),
-		"Twitch: its address can't be used: it needs a port: srt://host:port":                                                        relay.Say(relay.ErrMistyped, "it needs a port: srt://host:port"),
-		"Twitch can't take the program: RTMP can't carry AV1; set the encoder to H264":                                               relay.Say(relay.ErrUnsupported, "RTMP can't carry AV1; set the encoder to H264"),
+		"Twitch refused the stream: Already publishing. Somebody else sends with this key, or its last session has not ended yet":    relay.NewRemoteError(relay.ErrRefused, "Already publishing"),
+		"Twitch: its address can't be used: it needs a port: srt://host:port":                                                        relay.NewRemoteError(relay.ErrInvalidAddress, "it needs a port: srt://host:port"),
+		"Twitch can't take the program: RTMP can't carry AV1; set the encoder to H264":                                               relay.NewRemoteError(relay.ErrUnsupported, "RTMP can't carry AV1; set the encoder to H264"),
 		"Twitch can't take the program as it is coded: set the program's encoder to H264 and AAC":                                    relay.ErrUnsupported,
 		"Twitch stopped taking data: its server is stuck, or the network on the way to it":                                           fmt.Errorf("%w for 10s", relay.ErrStalled),
 		"Twitch closed the connection before it agreed to anything: check the address and its port, and whether it wants encryption": dialled(syscall.ECONNRESET),

@@ -38,10 +38,10 @@ const (
 )
 
 // share is the part of the grace that one attempt may take; 0 when it is not known.
-func (p Patience) share() time.Duration { return p.Grace / (triesInGrace + 1) }
+func (p ReconnectWindow) share() time.Duration { return p.Grace / (triesInGrace + 1) }
 
 // stall is for how long a far end may prove nothing.
-func (p Patience) stall() time.Duration {
+func (p ReconnectWindow) stall() time.Duration {
 	if p.Grace == 0 {
 		return usualStall
 	}
@@ -154,7 +154,7 @@ func (k *keeper) tell(do func(l *leg)) (who string) {
 // reads it from there. Dialling earlier would hold a silent session open, which
 // platforms end.
 func (k *keeper) await(ctx context.Context) (*hub.Subscriber, error) {
-	if st, ok := k.relay.hub.Stream(hub.Program); !ok || st.KeyFrames+st.AudioFrames == 0 {
+	if st, ok := k.relay.hub.Stream(hub.Program); !ok || st.Keyframes+st.AudioFrames == 0 {
 		k.tell(func(l *leg) { l.become(Connecting, waitingReason) })
 	}
 	for {
@@ -205,7 +205,7 @@ func (k *keeper) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, strin
 		k.past.began = time.Now()
 	}
 	sieve := k.limit.sieve(link)
-	sub.SiftWhile(sieve.works, sieve.keeps)
+	sub.FilterWhile(sieve.works, sieve.keeps)
 	k.past.coded = sub.Tracks()
 	err = k.relay.outputs[u.Scheme].Push(within, u, sub, link)
 	if sieve.coded != nil {
@@ -257,7 +257,7 @@ func (k *keeper) look(now time.Time, programKbps int) {
 			l.reason = k.limit.says(l.who(), now, programKbps)
 		}
 	}
-	if silent >= l.dest.spec.Patience.stall() && !k.meter.link.acceptedAt().IsZero() {
+	if silent >= l.dest.spec.ReconnectWindow.stall() && !k.meter.link.acceptedAt().IsZero() {
 		k.drop(ErrStalled)
 	}
 }
@@ -308,7 +308,7 @@ func (k *keeper) count(what class, link *Link, now time.Time) {
 	}
 	if k.past.failures%triesPerURL == 0 {
 		k.tell(func(l *leg) {
-			if spec := &l.dest.spec; !spec.Twins {
+			if spec := &l.dest.spec; !spec.SendToBoth {
 				l.backup = !l.backup && spec.BackupURL != ""
 			}
 		})
@@ -350,7 +350,7 @@ func (r *record) met(link *Link, host string) met {
 func (k *keeper) sentence(l *leg, f failure) string {
 	d := l.dest
 	// Where it is known how long the platform waits, that is what matters.
-	f.again = f.again && d.spec.Patience.Grace == 0
+	f.again = f.again && d.spec.ReconnectWindow.Grace == 0
 	s := explain(l.who(), f)
 	secrets := []string{d.key}
 	for _, raw := range []string{d.spec.URL, d.spec.BackupURL} {

@@ -32,7 +32,7 @@ func (c counts) plus(l *Link) counts {
 }
 
 // wanted reports whether it should be connected.
-func (l *leg) wanted() bool { return l.dest.wanted && (!l.second || l.dest.spec.Twins) }
+func (l *leg) wanted() bool { return l.dest.wanted && (!l.second || l.dest.spec.SendToBoth) }
 
 // become notes a state and why.
 func (l *leg) become(s State, reason string) {
@@ -47,7 +47,7 @@ func (l *leg) become(s State, reason string) {
 
 // starved notes since when the far end has had no data.
 func (l *leg) starved(since time.Time) {
-	if grace := l.dest.spec.Patience.Grace; grace > 0 {
+	if grace := l.dest.spec.ReconnectWindow.Grace; grace > 0 {
 		l.starves = since.Add(grace)
 	}
 }
@@ -55,7 +55,7 @@ func (l *leg) starved(since time.Time) {
 // urgent is a wait, shorter while the platform keeps the broadcast for us.
 func (l *leg) urgent(wait time.Duration, now time.Time) time.Duration {
 	if now.Before(l.starves) {
-		return min(wait, l.dest.spec.Patience.share())
+		return min(wait, l.dest.spec.ReconnectWindow.share())
 	}
 	return wait
 }
@@ -91,12 +91,12 @@ type far struct {
 
 func (l *leg) far() far {
 	spec := &l.dest.spec
-	if l.second && !spec.Twins {
+	if l.second && !spec.SendToBoth {
 		return far{}
 	}
 	f := far{address: l.address(), key: l.dest.key, delayMs: spec.DelayMs}
 	// One that is live at its first address is not disturbed for the sake of its other.
-	if !spec.Twins && (l.backup || l.state != Live) {
+	if !spec.SendToBoth && (l.backup || l.state != Live) {
 		f.other = spec.URL + " " + spec.BackupURL
 	}
 	return f
@@ -127,10 +127,10 @@ func (l *leg) addTo(st *Status) {
 		m := l.keeper.meter
 		now = l.past.plus(m.link)
 		st.Kbps += m.pace.kbps()
-		if lacking := m.link.Lacking(); lacking != "" && l.state == Live {
+		if lacking := m.link.Warning(); lacking != "" && l.state == Live {
 			st.Warnings = append(st.Warnings, lacking)
 		}
-		st.BacklogMs = max(st.BacklogMs, m.link.Behind().Milliseconds())
+		st.LatencyMs = max(st.LatencyMs, m.link.ViewerLatency().Milliseconds())
 	}
-	st.Sent, st.Dropped = st.Sent+now.sent, st.Dropped+now.dropped
+	st.BytesSent, st.FramesDropped = st.BytesSent+now.sent, st.FramesDropped+now.dropped
 }

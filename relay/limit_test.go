@@ -67,7 +67,7 @@ func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
 			t.Errorf("%d kbit/s, %d pictures refer to what was left out, %d sounds", kbps, got.garbage.Load(), got.sounds.Load())
 		}
 		b.is(relay.Live, "Twitch may have 1.0 of the program's 2.2 Mbit/s: pictures are left out")
-		if n := b.one().Dropped; n < 500 {
+		if n := b.one().FramesDropped; n < 500 {
 			t.Errorf("%d pictures counted", n)
 		}
 		d.MaxKbps = 0 // it does not reconnect for that
@@ -88,7 +88,7 @@ func TestADestinationWithoutALimitMayGoAlongWithTheOthers(t *testing.T) {
 				if _, err := sub.Next(ctx); err != nil {
 					return nil
 				}
-				along.Store(sub.At(sub.Place()))
+				along.Store(sub.IsAt(sub.Position()))
 			}
 		})
 		d := relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://h/app"}

@@ -8,15 +8,15 @@ import (
 // Link is the joint between an output and its supervisor: what the output proved
 // and counted. Counters are atomic; an output writes them, anyone reads them.
 type Link struct {
-	Sent    atomic.Uint64 // bytes handed to the kernel
-	Acked   atomic.Uint64 // bytes the far end proved to have, where the protocol says; else drained ones
-	Unsent  atomic.Int64  // bytes in the socket that the far end did not take yet
-	Owed    atomic.Int64  // bytes the far end should have acknowledged by now, where the protocol has that
-	Mute    atomic.Int64  // nanoseconds since the far end's last word, where it was asked for one and should have answered; else 0
-	RTT     atomic.Int64  // nanoseconds, 0 where the system does not say
-	Dropped atomic.Uint64 // pictures left out
-	Lag     atomic.Int64  // nanoseconds behind the program's newest unit, as far as the far end's machine has it
-	Kept    atomic.Int64  // nanoseconds for which that machine keeps what comes before its server reads it, where the protocol says
+	Sent         atomic.Uint64 // bytes handed to the kernel
+	Acked        atomic.Uint64 // bytes the far end proved to have, where the protocol says; else drained ones
+	Unsent       atomic.Int64  // bytes in the socket that the far end did not take yet
+	OverdueAcks  atomic.Int64  // bytes the far end should have acknowledged by now, where the protocol has that
+	SilentFor    atomic.Int64  // nanoseconds since the far end's last word, where it was asked for one and should have answered; else 0
+	RTT          atomic.Int64  // nanoseconds, 0 where the system does not say
+	Dropped      atomic.Uint64 // pictures left out
+	Latency      atomic.Int64  // nanoseconds behind the program's newest unit, as far as the far end's machine has it
+	RemoteBuffer atomic.Int64  // nanoseconds for which that machine keeps what comes before its server reads it, where the protocol says
 
 	standing
 	lacks atomic.Pointer[string]
@@ -53,10 +53,10 @@ func (l *Link) IsLive() bool { return l.live.Load() }
 
 // Lacks is called by the output when the far end does not get all of the program, with
 // a sentence that says what and why; "" when it does.
-func (l *Link) Lacks(sentence string) { l.lacks.Store(&sentence) }
+func (l *Link) SetWarning(sentence string) { l.lacks.Store(&sentence) }
 
 // Lacking is that sentence.
-func (l *Link) Lacking() string {
+func (l *Link) Warning() string {
 	if said := l.lacks.Load(); said != nil {
 		return *said
 	}
@@ -64,7 +64,9 @@ func (l *Link) Lacking() string {
 }
 
 // Behind is how far behind the program those are who watch there.
-func (l *Link) Behind() time.Duration { return time.Duration(l.Lag.Load() + l.Kept.Load()) }
+func (l *Link) ViewerLatency() time.Duration {
+	return time.Duration(l.Latency.Load() + l.RemoteBuffer.Load())
+}
 
 // Gauge hands the supervisor a function that brings Unsent, Owed, Mute, RTT, Lag and
 // Kept up to date, so that an output which is stuck in a write needs no goroutine to say

@@ -72,7 +72,7 @@ func (m *meter) take(now time.Time) {
 	if acked := m.link.Acked.Load(); acked != m.acked {
 		m.acked, m.ackedAt = acked, now
 	}
-	if m.link.Owed.Load() <= 0 {
+	if m.link.OverdueAcks.Load() <= 0 {
 		m.owedSince = time.Time{}
 	} else if m.owedSince.IsZero() {
 		m.owedSince = now
@@ -97,7 +97,7 @@ func (m *meter) silence(now time.Time) (since time.Duration, stopped string) {
 	if since = now.Sub(last); since >= proofLasts {
 		return since, "taking data"
 	}
-	if since = time.Duration(m.link.Mute.Load()); since >= proofLasts {
+	if since = time.Duration(m.link.SilentFor.Load()); since >= proofLasts {
 		return since, "answering"
 	}
 	return 0, ""
@@ -112,12 +112,12 @@ func (m *meter) proven(now time.Time) time.Time {
 // late is one sentence about a far end that takes data, but too slowly; "" when it
 // keeps up.
 func (m *meter) late(who string, programKbps int) string {
-	behind := m.link.Behind()
+	behind := m.link.ViewerLatency()
 	if behind < lateAfter {
 		return ""
 	}
 	do := "lower the program's bitrate, or see who else uses the uplink"
-	if kept := time.Duration(m.link.Kept.Load()); kept > behind/2 {
+	if kept := time.Duration(m.link.RemoteBuffer.Load()); kept > behind/2 {
 		do = "it reads slower than the way to it is"
 	}
 	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine; %s", who, behind.Seconds(),

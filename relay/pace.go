@@ -19,7 +19,7 @@ const (
 // Pace spreads what is sent over UDP. TCP finds out by itself how fast a path is; over
 // UDP a burst of a whole group of pictures is lost in the first router. It is for one
 // goroutine.
-type Pace struct {
+type Pacer struct {
 	Limit float64 // bytes a second the path takes; 0 when that is not known
 
 	purse float64 // bytes that may be sent
@@ -32,7 +32,7 @@ type Pace struct {
 }
 
 // Made counts what the program is in bytes.
-func (p *Pace) Made(bytes int, dts time.Duration) {
+func (p *Pacer) Made(bytes int, dts time.Duration) {
 	p.unit = bytes
 	p.count += bytes
 	if over := dts - p.since; over >= time.Second || over < 0 {
@@ -44,7 +44,7 @@ func (p *Pace) Made(bytes int, dts time.Duration) {
 }
 
 // Most is how fast there is reason to send, in bytes a second.
-func (p *Pace) Most() float64 {
+func (p *Pacer) Most() float64 {
 	if p.rate == 0 {
 		return firstSpeed
 	}
@@ -52,7 +52,7 @@ func (p *Pace) Most() float64 {
 }
 
 // Speed is bytes a second.
-func (p *Pace) Speed() float64 {
+func (p *Pacer) Speed() float64 {
 	if p.Limit > 0 {
 		return max(min(p.Limit, p.Most()), leastSpeed)
 	}
@@ -60,7 +60,7 @@ func (p *Pace) Speed() float64 {
 }
 
 // Earn fills the purse for the time that went by.
-func (p *Pace) Earn(now time.Time) {
+func (p *Pacer) Refill(now time.Time) {
 	speed := p.Speed()
 	most := max(speed*burstFor.Seconds(), burstBytes)
 	if p.at.IsZero() {
@@ -72,10 +72,10 @@ func (p *Pace) Earn(now time.Time) {
 }
 
 // Spend takes bytes from the purse, which may get empty and more.
-func (p *Pace) Spend(bytes int) { p.purse -= float64(bytes) }
+func (p *Pacer) Take(bytes int) { p.purse -= float64(bytes) }
 
 // Wait is how long until more may be sent; 0 is now.
-func (p *Pace) Wait() time.Duration {
+func (p *Pacer) Wait() time.Duration {
 	if p.purse > 0 {
 		return 0
 	}

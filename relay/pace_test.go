@@ -10,7 +10,7 @@ import (
 func TestTheKeyFramesOfASlideAreNotHeldBack(t *testing.T) {
 	const frame, packet = 40 * time.Millisecond, 1300
 	for _, shift := range []int{0, 7, 49} { // of the first picture in its group
-		var p relay.Pace
+		var p relay.Pacer
 		began := time.Unix(1000, 0)
 		now := began
 		for n := range 20 * 25 {
@@ -23,12 +23,12 @@ func TestTheKeyFramesOfASlideAreNotHeldBack(t *testing.T) {
 				size = 150_000
 			}
 			p.Made(size, dts)
-			for p.Earn(now); size > 0; size -= packet {
+			for p.Refill(now); size > 0; size -= packet {
 				for p.Wait() > 0 {
 					now = now.Add(p.Wait())
-					p.Earn(now)
+					p.Refill(now)
 				}
-				p.Spend(min(size, packet))
+				p.Take(min(size, packet))
 			}
 			if late := now.Sub(began.Add(dts)); late > 250*time.Millisecond {
 				t.Fatalf("picture %d, %d after a key frame, leaves %v late", n, (n+shift)%50, late)

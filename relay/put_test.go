@@ -39,7 +39,9 @@ func TestDestinationsKeepTheirOrderAndUnknownOnesAreErrors(t *testing.T) {
 }
 
 func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
-	r := relay.New(hub.New(), relay.Protocols{"rtmps": {}, "rtsp": {Fits: func(u *url.URL) error { return relay.Say(relay.ErrMistyped, "no room for "+u.Fragment) }}}, slog.New(slog.DiscardHandler))
+	r := relay.New(hub.New(), relay.Protocols{"rtmps": {}, "rtsp": {Fits: func(u *url.URL) error {
+		return relay.NewRemoteError(relay.ErrInvalidAddress, "no room for "+u.Fragment)
+	}}}, slog.New(slog.DiscardHandler))
 	for raw, want := range map[string]error{
 		"":                                 relay.ErrAddress,
 		"live.example.com/app":             relay.ErrAddress,

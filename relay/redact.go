@@ -46,12 +46,12 @@ func Redacted(err error, secrets ...string) error {
 	if clean == err.Error() {
 		return err
 	}
-	if said := (*Said)(nil); errors.As(err, &said) {
-		return Say(said.Class, Redact(said.Text, secrets...))
+	if said := (*RemoteError)(nil); errors.As(err, &said) {
+		return NewRemoteError(said.Class, Redact(said.Text, secrets...))
 	}
-	for _, class := range []error{ErrMistyped, ErrRefused, ErrUnsupported, ErrStalled, io.EOF} {
+	for _, class := range []error{ErrInvalidAddress, ErrRefused, ErrUnsupported, ErrStalled, io.EOF} {
 		if errors.Is(err, class) {
-			return Say(class, clean)
+			return NewRemoteError(class, clean)
 		}
 	}
 	return errors.New(clean)

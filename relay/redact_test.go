@@ -107,8 +107,8 @@ func TestAnErrorWithoutItsSecretsIsJudgedAsBefore(t *testing.T) {
 	if got := relay.Redacted(plain, "hunter22"); got != plain {
 		t.Errorf("nothing to hide: %v", got)
 	}
-	for _, class := range []error{relay.ErrMistyped, relay.ErrRefused, relay.ErrUnsupported, relay.ErrStalled, io.EOF} {
-		for _, err := range []error{relay.Say(class, "no hunter22 here"), fmt.Errorf("hunter22: %w", class)} {
+	for _, class := range []error{relay.ErrInvalidAddress, relay.ErrRefused, relay.ErrUnsupported, relay.ErrStalled, io.EOF} {
+		for _, err := range []error{relay.NewRemoteError(class, "no hunter22 here"), fmt.Errorf("hunter22: %w", class)} {
 			if got := relay.Redacted(err, "hunter22"); !errors.Is(got, class) || strings.Contains(got.Error(), "hunter22") {
 				t.Errorf("%v became %v", err, got)
 			}

@@ -25,23 +25,23 @@ var (
 // Destination is where the program goes, as the operator entered it. The key is
 // kept apart, in secrets.
 type Destination struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	URL       string `json:"url"` // without the key
-	BackupURL string `json:"backupUrl,omitempty"`
-	Platform  string `json:"platform,omitempty"` // a preset's name: "youtube", "twitch", ...
-	Enabled   bool   `json:"enabled"`            // show.live starts it
-	HasKey    bool   `json:"hasKey"`             // a key is kept for it
-	DelayMs   int64  `json:"delayMs,omitempty"`  // how far it stays behind the program, at most 60000
-	MaxKbps   int    `json:"maxKbps,omitempty"`  // pictures are left out above it, on average over seconds; 0 is no limit
-	Twins     bool   `json:"twins,omitempty"`    // to URL and BackupURL at once, where the platform wants that; else in turn
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	URL        string `json:"url"` // without the key
+	BackupURL  string `json:"backupUrl,omitempty"`
+	Platform   string `json:"platform,omitempty"`   // a preset's name: "youtube", "twitch", ...
+	Enabled    bool   `json:"enabled"`              // show.live starts it
+	HasKey     bool   `json:"hasKey"`               // a key is kept for it
+	DelayMs    int64  `json:"delayMs,omitempty"`    // how far it stays behind the program, at most 60000
+	MaxKbps    int    `json:"maxKbps,omitempty"`    // pictures are left out above it, on average over seconds; 0 is no limit
+	SendToBoth bool   `json:"sendToBoth,omitempty"` // to URL and BackupURL at once, where the platform wants that; else in turn
 
-	Patience Patience `json:"-"`
+	ReconnectWindow ReconnectWindow `json:"-"`
 }
 
 // Patience is how long a platform keeps the broadcast alive without data; Grace is 0
 // when that is not known.
-type Patience struct {
+type ReconnectWindow struct {
 	Name  string // of the platform
 	Grace time.Duration
 }
@@ -61,16 +61,16 @@ const (
 // Status is how a destination fares.
 type Status struct {
 	Destination
-	State   State      `json:"state"`
-	Reason  string     `json:"reason,omitempty"` // one sentence, in words, without secrets
-	Since   time.Time  `json:"since"`            // of State
-	NextTry *time.Time `json:"nextTry,omitempty"`
-	Attempt int        `json:"attempt"` // since the operator started it
-	Backup  bool       `json:"backup"`  // the backup URL is in use
-	Ending  *Ending    `json:"ending,omitempty"`
+	State         State          `json:"state"`
+	Reason        string         `json:"reason,omitempty"` // one sentence, in words, without secrets
+	Since         time.Time      `json:"since"`            // of State
+	NextTry       *time.Time     `json:"nextTry,omitempty"`
+	Attempt       int            `json:"attempt"` // since the operator started it
+	Backup        bool           `json:"backup"`  // the backup URL is in use
+	GraceDeadline *GraceDeadline `json:"graceDeadline,omitempty"`
 
 	Kbps      int   `json:"kbps"`      // leaving this machine, over the last seconds
-	BacklogMs int64 `json:"backlogMs"` // how far it is behind the program
+	LatencyMs int64 `json:"latencyMs"` // how far it is behind the program
 	Moved
 
 	Warnings []string `json:"warnings,omitempty"` // what of the program its platform or its server does not take, in sentences
@@ -78,13 +78,13 @@ type Status struct {
 
 // Moved is what a destination got, and did not get, since the start.
 type Moved struct {
-	Dropped uint64 `json:"dropped"` // pictures left out
-	Sent    uint64 `json:"sent"`    // bytes
+	FramesDropped uint64 `json:"framesDropped"` // pictures left out
+	BytesSent     uint64 `json:"bytesSent"`     // bytes
 }
 
 // Ending is how long a platform still keeps a broadcast that gets no data. Reason says
 // the same in words.
-type Ending struct {
+type GraceDeadline struct {
 	Platform string    `json:"platform"` // its name
 	At       time.Time `json:"at"`       // about then it ends the broadcast; once that is past it may have
 	GraceMs  int64     `json:"graceMs"`  // how long it waits in all

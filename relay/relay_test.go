@@ -186,7 +186,7 @@ func TestTheKeyReachesTheOutputAsItWasTypedAndNothingElse(t *testing.T) {
 func TestARefusedKeyIsNotRetriedUntilTheOperatorSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(context.Context, *url.URL, *relay.Link) error {
-			return relay.Say(relay.ErrRefused, "no such stream sk_live-123")
+			return relay.NewRemoteError(relay.ErrRefused, "no such stream sk_live-123")
 		})
 		b.onAir()
 		b.put(twitch(), secret)
@@ -242,7 +242,7 @@ func TestARefusalAfterHavingBeenLiveIsRetriedWhileTheOldSessionMayLinger(t *test
 		n := 0
 		b := start(t, func(ctx context.Context, _ *url.URL, link *relay.Link) error {
 			if n++; n > 1 {
-				return relay.Say(relay.ErrRefused, "try later")
+				return relay.NewRemoteError(relay.ErrRefused, "try later")
 			}
 			link.Accepted()
 			link.Live()
@@ -284,7 +284,7 @@ func TestAnUnsupportedProgramIsRetriedWhenItChanges(t *testing.T) {
 		refuse := true
 		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
 			if refuse {
-				return relay.Say(relay.ErrUnsupported, "AV1 can't be carried")
+				return relay.NewRemoteError(relay.ErrUnsupported, "AV1 can't be carried")
 			}
 			return holds(ctx, u, link)
 		})
@@ -318,10 +318,10 @@ func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 			t.Errorf("%d kbit/s", kbps)
 		}
 		link.Sent.Add(50_000)
-		link.Lag.Store(int64(2100 * time.Millisecond))
+		link.Latency.Store(int64(2100 * time.Millisecond))
 		time.Sleep(500 * time.Millisecond)
 		b.is(relay.Live, "Twitch is 2.1 s behind: 0.")
-		link.Lag.Store(0)
+		link.Latency.Store(0)
 		link.Unsent.Add(50_000)
 		link.Sent.Add(50_000)
 		time.Sleep(2*time.Second + time.Millisecond)
@@ -331,14 +331,14 @@ func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 		b.is(relay.Retrying, "Twitch takes data again, not steadily yet")
 		time.Sleep(2 * time.Second)
 		b.is(relay.Live, "")
-		link.Owed.Store(1) // a server that acknowledges, and stops
+		link.OverdueAcks.Store(1) // a server that acknowledges, and stops
 		time.Sleep(2*time.Second + time.Millisecond)
 		b.is(relay.Retrying, "stopped taking data")
-		link.Owed.Store(0)
+		link.OverdueAcks.Store(0)
 		link.Unsent.Store(0)
 		time.Sleep(2501 * time.Millisecond)
 		b.is(relay.Live, "")
-		link.Mute.Store(int64(1600 * time.Millisecond)) // one that was asked, and says nothing
+		link.SilentFor.Store(int64(1600 * time.Millisecond)) // one that was asked, and says nothing
 		time.Sleep(251 * time.Millisecond)
 		b.is(relay.Retrying, "Twitch stopped answering 1 s ago")
 	})

@@ -64,8 +64,8 @@ func (p *pair) sessions(host string) int {
 
 func youTube() relay.Destination {
 	d := twitch()
-	d.Name, d.Twins = "YouTube", true
-	d.Patience = relay.Patience{Name: "YouTube", Grace: 60 * time.Second}
+	d.Name, d.SendToBoth = "YouTube", true
+	d.ReconnectWindow = relay.ReconnectWindow{Name: "YouTube", Grace: 60 * time.Second}
 	return d
 }
 
@@ -96,7 +96,7 @@ func TestTwinsAreOneDestinationThatIsLiveWhileOneOfThemIs(t *testing.T) {
 			t.Fatalf("the primary was dialled %d times", n)
 		}
 
-		p.fail("main", relay.Say(relay.ErrRefused, "no key "+secret))
+		p.fail("main", relay.NewRemoteError(relay.ErrRefused, "no key "+secret))
 		b.is(relay.Live, "YouTube: the primary is not live: it refused the stream: no key ***")
 		if st := b.one(); !st.Backup || st.Since.Before(since) {
 			t.Errorf("%+v", st)
@@ -121,7 +121,7 @@ func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 		b := start(t, p.play)
 		b.onAir()
 		d := youTube()
-		d.Twins = false
+		d.SendToBoth = false
 		b.put(d, secret)
 		_ = b.Start("a")
 		b.is(relay.Live, "")
@@ -134,10 +134,10 @@ func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 			main   int // how often the primary was dialled by then
 			open   map[string]int
 		}{
-			{func() { d.Twins = true }, secret, 1, map[string]int{"main": 1, "spare": 1}},
+			{func() { d.SendToBoth = true }, secret, 1, map[string]int{"main": 1, "spare": 1}},
 			{func() { d.BackupURL = "rtmp://other/app" }, secret, 1, map[string]int{"main": 1, "other": 1}},
-			{func() { d.Twins = false }, secret, 1, map[string]int{"main": 1}},
-			{func() { d.Twins = true }, secret, 1, map[string]int{"main": 1, "other": 1}},
+			{func() { d.SendToBoth = false }, secret, 1, map[string]int{"main": 1}},
+			{func() { d.SendToBoth = true }, secret, 1, map[string]int{"main": 1, "other": 1}},
 			{func() {}, "new-key", 2, map[string]int{"main": 1, "other": 1}},
 			{func() { d.URL = "rtmp://elsewhere/app" }, "new-key", 2, map[string]int{"elsewhere": 1, "other": 1}},
 		}

@@ -71,7 +71,7 @@ type shelves struct {
 type eyes struct {
 	monitor *whep.Server
 	snaps   *snapshot.Server
-	look    *look.Looker
+	look    *look.Detector
 }
 
 // run builds the studio, tells where it listens, and runs it until ctx is done.
@@ -201,7 +201,7 @@ func (t *truck) run(ctx context.Context) error {
 	doors.run("whip", t.whip.Run)
 	doors.run("snapshots", t.snaps.Run)
 	doors.run("look", func(ctx context.Context) error {
-		return t.look.Run(ctx, t.program.Watched, func(s look.Sight) { t.program.Saw(program.Sight(s)) })
+		return t.look.Run(ctx, t.program.Watched, func(s look.Sample) { t.program.Saw(program.Sample(s)) })
 	})
 	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
 	doors.run("panel", t.servePanel)

@@ -19,13 +19,13 @@ func TestAnAddressThatCannotWorkIsRefusedWhereItIsTyped(t *testing.T) {
 		"srt://live.example.com":                   "it needs a port",
 		"srt://live.example.com:99999":             "its port is not a number from 1 to 65535",
 		"srt://live.example.com:1?passphrase=ab":   "10 to 79 characters",
-		"drill://nope":                             "there is no such drill",
-		"drill://slow?kbps=fast":                   "kbps is a number",
+		"selftest://nope":                          "there is no such drill",
+		"selftest://slow?kbps=fast":                "kbps is a number",
 		"rtmp://live.example.com/app":              "",
 		"rtsp://me:word@live.example.com/app":      "",
 		"srt://live.example.com:9000?streamid=a":   "",
 		"https://live.example.com/whip":            "",
-		"drill://stall?after=5s":                   "",
+		"selftest://stall?after=5s":                "",
 		"rtmp://[2001:db8::1]:1935/app?token=1234": "",
 	} {
 		err := r.Put(relay.Destination{ID: "a", URL: address}, "s3cret-key")

@@ -14,17 +14,17 @@ import (
 	"obvan/ingest"
 	"obvan/ingest/clip"
 	"obvan/ingest/demo"
-	"obvan/ingest/drill"
 	"obvan/ingest/rtmp"
 	"obvan/ingest/rtsp"
+	"obvan/ingest/selftest"
 	"obvan/mixer"
 	"obvan/mixer/cut"
 	"obvan/mixer/obs"
 	"obvan/mixer/program"
 	"obvan/relay"
-	drillpush "obvan/relay/drill"
 	rtmppush "obvan/relay/rtmp"
 	rtsppush "obvan/relay/rtsp"
+	drillpush "obvan/relay/selftest"
 	srtpush "obvan/relay/srt"
 	whippush "obvan/relay/whip"
 )
@@ -34,13 +34,13 @@ import (
 
 func ways(clips *clip.Clips) ingest.Protocols {
 	return ingest.Protocols{
-		"rtmp":  {Listen: rtmp.Listen},
-		"rtmps": {Listen: rtmp.Listen},
-		"rtsp":  {Listen: rtsp.Listen, Pull: rtsp.Pull},
-		"rtsps": {Listen: rtsp.Listen, Pull: rtsp.Pull},
-		"demo":  {Pull: demo.Pull},
-		"drill": {Pull: drill.Pull},
-		"clip":  {Pull: clips.Pull},
+		"rtmp":     {Listen: rtmp.Listen},
+		"rtmps":    {Listen: rtmp.Listen},
+		"rtsp":     {Listen: rtsp.Listen, Pull: rtsp.Pull},
+		"rtsps":    {Listen: rtsp.Listen, Pull: rtsp.Pull},
+		"demo":     {Pull: demo.Pull},
+		"selftest": {Pull: selftest.Pull},
+		"clip":     {Pull: clips.Pull},
 	}
 }
 
@@ -52,9 +52,9 @@ func outputs() relay.Protocols {
 	return relay.Protocols{
 		"rtmp": toRTMP, "rtmps": toRTMP,
 		"rtsp": toRTSP, "rtsps": toRTSP,
-		"srt":   {Push: srtpush.New().Push, Fits: srtpush.Fits},
-		"drill": {Push: drillpush.Over(push.Push), Fits: drillpush.Fits},
-		"whip":  toWHIP, "whips": toWHIP, "http": toWHIP, "https": toWHIP,
+		"srt":      {Push: srtpush.New().Push, Fits: srtpush.Fits},
+		"selftest": {Push: drillpush.Over(push.Push), Fits: drillpush.Fits},
+		"whip":     toWHIP, "whips": toWHIP, "http": toWHIP, "https": toWHIP,
 	}
 }
 

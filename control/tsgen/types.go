@@ -105,8 +105,8 @@ func name(t reflect.Type) string {
 		return "LowerThirdOnAir"
 	case "graphics.Template", "graphics.Field":
 		return "LowerThird" + t.Name()
-	case "drill.Report", "drill.Good", "drill.Bad":
-		return "Drill" + t.Name()
+	case "selftest.Report", "selftest.Healthy", "selftest.Faulty":
+		return "SelfTest" + t.Name()
 	}
 	if t.Name() == "State" && room != "control" {
 		return strings.ToUpper(room[:1]) + room[1:] + "State"

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // shape is a small program's.
 func shape() clip.Shape {
 	return clip.Shape{
-		Picture: media.Track{Codec: media.H264, Width: 320, Height: 180, FrameRate: 25},
-		Sound:   media.Track{Codec: media.AAC, SampleRate: 44100, Channels: 1},
+		Video: media.Track{Codec: media.H264, Width: 320, Height: 180, FrameRate: 25},
+		Audio: media.Track{Codec: media.AAC, SampleRate: 44100, Channels: 1},
 	}
 }
 
@@ -198,7 +198,7 @@ func TestWithoutFFmpegAClipThatFitsIsTakenAndAnotherIsRefusedInWords(t *testing.
 		t.Fatal(err)
 	}
 	other := shape()
-	other.Picture.Width, other.Picture.Height = 1920, 1080
+	other.Video.Width, other.Video.Height = 1920, 1080
 	err := c.Put(t.Context(), "slate", bytes.NewReader(fits), other)
 	if !errors.Is(err, clip.ErrNoFFmpeg) || !strings.Contains(err.Error(), "it is 320x180, the program 1920x1080") ||
 		!strings.Contains(err.Error(), "install ffmpeg, or upload an MP4 with H.264 1920x1080 at 25 pictures a second") {

@@ -19,17 +19,17 @@ const (
 
 // whole is the shape with what the program does not say yet.
 func (s Shape) whole() Shape {
-	if s.Picture.Width < 16 || s.Picture.Height < 16 {
-		s.Picture.Width, s.Picture.Height = 1280, 720
+	if s.Video.Width < 16 || s.Video.Height < 16 {
+		s.Video.Width, s.Video.Height = 1280, 720
 	}
-	if s.Picture.FrameRate < 1 || s.Picture.FrameRate > 120 {
-		s.Picture.FrameRate = 30
+	if s.Video.FrameRate < 1 || s.Video.FrameRate > 120 {
+		s.Video.FrameRate = 30
 	}
-	if s.Sound.Codec != media.AAC || s.Sound.SampleRate < 8000 {
-		s.Sound.SampleRate = 48000
+	if s.Audio.Codec != media.AAC || s.Audio.SampleRate < 8000 {
+		s.Audio.SampleRate = 48000
 	}
-	if s.Sound.Codec != media.AAC || s.Sound.Channels < 1 {
-		s.Sound.Channels = 2
+	if s.Audio.Codec != media.AAC || s.Audio.Channels < 1 {
+		s.Audio.Channels = 2
 	}
 	return s
 }
@@ -37,7 +37,7 @@ func (s Shape) whole() Shape {
 // words is the shape as somebody who makes a clip by hand needs it.
 func (s Shape) words() string {
 	return fmt.Sprintf("an MP4 with H.264 %dx%d at %.4g pictures a second, a key frame a second, no B-frames, and AAC at %d Hz in %d channels",
-		s.Picture.Width, s.Picture.Height, s.Picture.FrameRate, s.Sound.SampleRate, s.Sound.Channels)
+		s.Video.Width, s.Video.Height, s.Video.FrameRate, s.Audio.SampleRate, s.Audio.Channels)
 }
 
 // shape makes a clip of the upload from: in the program's size and rates, with a key
@@ -78,25 +78,25 @@ func (c *Clips) shape(ctx context.Context, is kind, from, to string, like Shape,
 // arguments is ffmpeg's command line.
 func (s Shape) arguments(is kind, from, to string) []string {
 	args := []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"}
-	rate := fmt.Sprintf("%.6g", s.Picture.FrameRate)
+	rate := fmt.Sprintf("%.6g", s.Video.FrameRate)
 	if is == movie {
 		args = append(args, "-f", string(is), "-i", from)
 	} else {
 		args = append(args, "-f", string(is), "-loop", "1", "-framerate", rate, "-t", stillLength, "-i", from)
 	}
-	size := fmt.Sprintf("%d:%d", s.Picture.Width, s.Picture.Height)
+	size := fmt.Sprintf("%d:%d", s.Video.Width, s.Video.Height)
 	return append(args,
 		"-map", "0:v:0", "-map", "0:a:0?", "-af", "apad", "-shortest", "-t", fmt.Sprint(maxDuration.Seconds()),
 		"-vf", "scale="+size+":force_original_aspect_ratio=decrease,pad="+size+":(ow-iw)/2:(oh-ih)/2,setsar=1,fps="+rate+",format=yuv420p",
 		"-c:v", "libx264", "-preset", "veryfast", "-profile:v", s.profile(), "-threads", "2", "-crf", "20", "-maxrate", "6M", "-bufsize", "6M",
 		"-bf", "0", "-force_key_frames", "expr:gte(t,n_forced)", "-sc_threshold", "0",
-		"-c:a", "aac", "-b:a", "128k", "-ar", fmt.Sprint(s.Sound.SampleRate), "-ac", fmt.Sprint(s.Sound.Channels),
+		"-c:a", "aac", "-b:a", "128k", "-ar", fmt.Sprint(s.Audio.SampleRate), "-ac", fmt.Sprint(s.Audio.Channels),
 		"-movflags", "+faststart", "-f", "mp4", to)
 }
 
 // profile is the picture's, as x264 calls it (H.264, A.2).
 func (s Shape) profile() string {
-	if c := s.Picture.Config; s.Picture.Codec == media.H264 && len(c) > 1 {
+	if c := s.Video.Config; s.Video.Codec == media.H264 && len(c) > 1 {
 		switch c[1] {
 		case 66:
 			return "baseline"

@@ -21,8 +21,8 @@ const maxSide = 8192
 // Shape is what a clip has to be like to follow the program without a change of its
 // coding.
 type Shape struct {
-	Picture media.Track
-	Sound   media.Track
+	Video media.Track
+	Audio media.Track
 }
 
 // Put keeps the MP4, PNG or JPEG of r as the clip called name, in place of the one
@@ -186,16 +186,16 @@ func (c *Clips) fit(path string, like Shape) (unfit string, err error) {
 // say is as it may be. A clip without sound gets the program's silence.
 func (s Shape) differs(tracks media.Tracks) string {
 	picture := &tracks[0]
-	if s.Picture.Width > 0 && (s.Picture.Width != picture.Width || s.Picture.Height != picture.Height) {
-		return fmt.Sprintf("it is %dx%d, the program %dx%d", picture.Width, picture.Height, s.Picture.Width, s.Picture.Height)
+	if s.Video.Width > 0 && (s.Video.Width != picture.Width || s.Video.Height != picture.Height) {
+		return fmt.Sprintf("it is %dx%d, the program %dx%d", picture.Width, picture.Height, s.Video.Width, s.Video.Height)
 	}
-	if is, want := picture.FrameRate, s.Picture.FrameRate; want > 0 && (is < want*0.99 || is > want*1.01) {
+	if is, want := picture.FrameRate, s.Video.FrameRate; want > 0 && (is < want*0.99 || is > want*1.01) {
 		return fmt.Sprintf("it has %.4g pictures a second, the program %.4g", is, want)
 	}
-	if len(tracks) < 2 || s.Sound.SampleRate == 0 {
+	if len(tracks) < 2 || s.Audio.SampleRate == 0 {
 		return ""
 	}
-	if is, want := &tracks[1], &s.Sound; is.SampleRate != want.SampleRate || is.Channels != want.Channels {
+	if is, want := &tracks[1], &s.Audio; is.SampleRate != want.SampleRate || is.Channels != want.Channels {
 		return fmt.Sprintf("its sound is %d Hz in %d channels, the program's %d Hz in %d", is.SampleRate, is.Channels, want.SampleRate, want.Channels)
 	}
 	return ""

@@ -37,14 +37,14 @@ func (r *rig) live(t *testing.T, c Camera, stream string) {
 	t.Helper()
 	err := play(Units(r.Tracks, 10*rate), c, func() bool {
 		st, ok := r.hub.Stream(stream)
-		return !ok || st.Pictures == 0
+		return !ok || st.Frames == 0
 	})
 	if err != nil {
 		t.Fatalf("send: %v", err)
 	}
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		st, ok := r.hub.Stream(stream)
-		return ok && st.Pictures > 0
+		return ok && st.Frames > 0
 	}, "no picture of %s in the hub", stream)
 }
 

@@ -177,7 +177,7 @@ func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
 		known(t, h, first.String()+" alone", func(tr media.Tracks) bool { return len(tr) == 1 && tr[0].Codec == first })
 		testkit.Eventually(t, 5*time.Second, func() bool {
 			st, _ := h.Stream("cam1")
-			return st.Pictures+st.AudioFrames == 11
+			return st.Frames+st.AudioFrames == 11
 		}, "%v: what waited is lost", first)
 		configs[!video](6100)
 		known(t, h, "both", func(tr media.Tracks) bool {
@@ -196,7 +196,7 @@ func TestWithoutASequenceHeaderTheSetsInThePictureDo(t *testing.T) {
 	known(t, h, "those of the sets", func(tr media.Tracks) bool {
 		return len(tr) == 2 && bytes.Equal(tr[0].Config, tracks[0].Config) && tr[0].Width == 320
 	})
-	testkit.Eventually(t, 5*time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Pictures == 1 }, "no picture")
+	testkit.Eventually(t, 5*time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Frames == 1 }, "no picture")
 }
 
 func TestANewCodingIsANewGenerationInOrder(t *testing.T) {
@@ -251,8 +251,8 @@ func TestTheWrapOfTheTimestampIsNoJump(t *testing.T) {
 			t.Fatalf("unit %d is at %v, not %v", i, au.DTS, want)
 		}
 	}
-	if st, _ := h.Stream("cam1"); len(st.Origin.Repairs()) != 0 {
-		t.Errorf("mended: %v", st.Origin.Repairs())
+	if st, _ := h.Stream("cam1"); len(st.Origin.Corrections()) != 0 {
+		t.Errorf("mended: %v", st.Origin.Corrections())
 	}
 }
 
@@ -282,7 +282,7 @@ func TestEnhancedRTMPOfAnotherMakeArrives(t *testing.T) {
 		})
 		testkit.Eventually(t, 3*time.Second, func() bool {
 			st, _ := h.Stream("cam1")
-			return st.Pictures == 20 && st.KeyFrames == 2 && int(st.AudioFrames) == len(units)-20
+			return st.Frames == 20 && st.Keyframes == 2 && int(st.AudioFrames) == len(units)-20
 		}, "%s: units are missing", scheme)
 		d.Cut()
 	}
@@ -301,12 +301,12 @@ func TestFFmpegPushes(t *testing.T) {
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	testkit.Eventually(t, 10*time.Second, func() bool {
 		st, ok := h.Stream("cam1")
-		return ok && st.Pictures > 30 && st.AudioFrames > 30
+		return ok && st.Frames > 30 && st.AudioFrames > 30
 	}, "ffmpeg's pictures and sound did not come")
 	st, _ := h.Stream("cam1")
 	v := (*st.Tracks)[0]
-	if v.Width != 320 || v.Height != 180 || v.FrameRate != 25 || st.KeyInterval != time.Second || len(st.Origin.Repairs()) != 0 {
-		t.Errorf("%+v, key frames each %v, mended %v", v, st.KeyInterval, st.Origin.Repairs())
+	if v.Width != 320 || v.Height != 180 || v.FrameRate != 25 || st.KeyframeInterval != time.Second || len(st.Origin.Corrections()) != 0 {
+		t.Errorf("%+v, key frames each %v, mended %v", v, st.KeyframeInterval, st.Origin.Corrections())
 	}
 	cmd.Process.Kill()
 	testkit.Eventually(t, 2*time.Second, func() bool { return len(h.Streams()) == 0 }, "a killed publisher keeps its name")

@@ -171,7 +171,7 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 	}
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		st, ok := h.Stream("good")
-		return ok && int(st.Pictures+st.AudioFrames) == sent
+		return ok && int(st.Frames+st.AudioFrames) == sent
 	}, "not all of the good camera's %d units arrived", sent)
 }
 

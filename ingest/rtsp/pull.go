@@ -201,7 +201,7 @@ func (p *puller) setup(client *gortsplib.Client) error {
 			return err
 		}
 	}
-	p.request.Mute = reader.Mute(desc)
+	p.request.UnsupportedAudioCodec = reader.Mute(desc)
 	if p.feed, err = p.env.Publish(p.request); err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	if err != nil {
 		return s.refuse(se.request, err)
 	}
-	se.reader, se.request.Mute = reader, reader.Mute(ctx.Description)
+	se.reader, se.request.UnsupportedAudioCodec = reader, reader.Mute(ctx.Description)
 	s.mu.Lock()
 	s.sessions[ctx.Session] = se
 	s.mu.Unlock()

@@ -112,7 +112,7 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 		c.picture(t, n, n == 0 || n == 1)
 		n++
 		st, _ := r.hub.Stream("cam1")
-		return st.Pictures > 0
+		return st.Frames > 0
 	}, "the feed is live")
 	sub, err := r.hub.Subscribe("cam1")
 	if err != nil {
@@ -193,7 +193,7 @@ func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
 		second.picture(t, n, true)
 		n++
 		st, _ := r.hub.Stream("cam1")
-		return st.Pictures > 0
+		return st.Frames > 0
 	}, "the second one is live")
 }
 

@@ -54,7 +54,7 @@ func (c *Counts) Map() map[string]uint64 {
 // A track's times are moved by its shift, which changes only when its clock
 // jumped. Both tracks have the same shift as long as they jump together, so sound
 // stays with the picture. What makes up for a drift comes on top.
-type Repairer struct {
+type Corrector struct {
 	Counts Counts
 
 	tracks []track
@@ -97,7 +97,7 @@ type line struct {
 }
 
 // Reset is told of each new generation of tracks. The timeline goes on.
-func (r *Repairer) Reset(tracks media.Tracks) {
+func (r *Corrector) Reset(tracks media.Tracks) {
 	kept := r.tracks
 	if r.video != tracks.Video() || r.audio != tracks.Audio() {
 		kept = nil // a track's index means another track now: start it at the stream's time
@@ -110,10 +110,10 @@ func (r *Repairer) Reset(tracks media.Tracks) {
 
 // Aligned is told that sound and picture are together from here on as they come, by
 // more than a guess.
-func (r *Repairer) Aligned() { r.drift, r.moved = drift{}, true }
+func (r *Corrector) Aligned() { r.drift, r.moved = drift{}, true }
 
 // Fix mends au's times in place.
-func (r *Repairer) Fix(au *media.AccessUnit) {
+func (r *Corrector) Fix(au *media.AccessUnit) {
 	if au.Track < 0 || au.Track >= len(r.tracks) {
 		return // the hub drops it
 	}
@@ -150,7 +150,7 @@ func bound(d time.Duration) time.Duration { return min(max(d, -horizon), horizon
 // composition is how much later than decoded the unit is shown. A stream with
 // pictures that are shown before they are decoded has its decode times wrong, not
 // its pictures: all of them are decoded earlier from then on.
-func (r *Repairer) composition(t *track, late time.Duration) time.Duration {
+func (r *Corrector) composition(t *track, late time.Duration) time.Duration {
 	switch {
 	case late < -maxEarly || late > maxLate:
 		r.Counts.Composition.Add(1)
@@ -163,7 +163,7 @@ func (r *Repairer) composition(t *track, late time.Duration) time.Duration {
 }
 
 // place sets the track's shift for a unit of decode time in.
-func (r *Repairer) place(index int, in time.Duration, arrived time.Time) {
+func (r *Corrector) place(index int, in time.Duration, arrived time.Time) {
 	t := &r.tracks[index]
 	if !t.started {
 		r.start(t, in, arrived)
@@ -195,7 +195,7 @@ func (r *Repairer) place(index int, in time.Duration, arrived time.Time) {
 // start places a track's first unit: at its own time when that is plausible
 // against what else arrived, else at the time of its arrival. A unit that is late may
 // have its time for all that: key frames take seconds on a narrow way.
-func (r *Repairer) start(t *track, in time.Duration, arrived time.Time) {
+func (r *Corrector) start(t *track, in time.Duration, arrived time.Time) {
 	t.shift = r.jump.shift
 	if !r.line.set {
 		t.shift = max(0, -in) // a timeline does not start below zero

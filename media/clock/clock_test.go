@@ -29,13 +29,13 @@ type unit struct {
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func newRepairer() *clock.Repairer {
-	r := &clock.Repairer{}
+func newRepairer() *clock.Corrector {
+	r := &clock.Corrector{}
 	r.Reset(tracks)
 	return r
 }
 
-func fix(r *clock.Repairer, u unit) media.AccessUnit {
+func fix(r *clock.Corrector, u unit) media.AccessUnit {
 	au := media.AccessUnit{Track: u.track, DTS: u.dts, PTS: u.dts + u.cts, Arrived: epoch.Add(u.arrived)}
 	r.Fix(&au)
 	return au

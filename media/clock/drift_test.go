@@ -11,7 +11,7 @@ import (
 // farthest sends n seconds of both tracks, each with its clock, through a network that
 // delays by up to jitter. It is how far sound and picture of one moment are apart at
 // most after settled, and how far from the arrival clock the sound is at the end.
-func farthest(r *clock.Repairer, n int, settled, jitter time.Duration, device func(track int, at time.Duration) time.Duration) (worst, sound time.Duration) {
+func farthest(r *clock.Corrector, n int, settled, jitter time.Duration, device func(track int, at time.Duration) time.Duration) (worst, sound time.Duration) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	delay := func() time.Duration {
 		if jitter == 0 {

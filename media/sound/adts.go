@@ -18,14 +18,14 @@ const maxADTS = 1<<13 - 1 - 7
 func newADTSHeader(config []byte) (adtsHeader, error) {
 	rates := [...]int{96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350}
 	if len(config) < 2 {
-		return adtsHeader{}, fmt.Errorf("%w: its configuration is cut short", ErrCoding)
+		return adtsHeader{}, fmt.Errorf("%w: its configuration is cut short", ErrCodec)
 	}
 	object, index, channels := config[0]>>3, config[0]&7<<1|config[1]>>7, config[1]>>3&15
 	if object != 2 && object != 5 && object != 29 {
-		return adtsHeader{}, fmt.Errorf("%w: AAC object type %d", ErrCoding, object)
+		return adtsHeader{}, fmt.Errorf("%w: AAC object type %d", ErrCodec, object)
 	}
 	if int(index) >= len(rates) || channels == 0 || channels > 7 {
-		return adtsHeader{}, fmt.Errorf("%w: AAC with sample rate %d, channels %d of the standard's tables", ErrCoding, index, channels)
+		return adtsHeader{}, fmt.Errorf("%w: AAC with sample rate %d, channels %d of the standard's tables", ErrCodec, index, channels)
 	}
 	return adtsHeader{rate: rates[index], rateIndex: index, channels: channels, parametric: object == 29}, nil
 }

@@ -63,7 +63,7 @@ func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*
 	in, out, err := piped.Start(cmd)
 	if err != nil {
 		stop()
-		return nil, fmt.Errorf("%w: start ffmpeg: %w", ErrCoding, err)
+		return nil, fmt.Errorf("%w: start ffmpeg: %w", ErrCodec, err)
 	}
 	c := &child{adts: adts, frame: 1024 * time.Second / time.Duration(adts.rate), in: in, stop: stop}
 	c.ended.Go(func() {
@@ -139,7 +139,7 @@ func (c *child) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failed == nil {
-		c.failed = fmt.Errorf("%w: %w", ErrCoding, err)
+		c.failed = fmt.Errorf("%w: %w", ErrCodec, err)
 	}
 }
 

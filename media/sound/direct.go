@@ -37,7 +37,7 @@ func (d *direct) Write(au *media.AccessUnit) error {
 	pcm, err := d.aac.decode(au.Data)
 	if err != nil {
 		if d.bad++; d.bad > maxBad {
-			return fmt.Errorf("%w: its frames are broken: %w", ErrCoding, err)
+			return fmt.Errorf("%w: its frames are broken: %w", ErrCodec, err)
 		}
 		return nil
 	}

@@ -20,7 +20,7 @@ import (
 const Rate = 48000
 
 // ErrCoding is for sound that can't be turned into Opus here.
-var ErrCoding = errors.New("this sound can't be played in a browser")
+var ErrCodec = errors.New("this sound can't be played in a browser")
 
 // Transcoder takes the sound of one track, in order. What it makes goes to the
 // function it was made with, from one goroutine at a time.
@@ -37,13 +37,13 @@ func New(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transc
 	switch track.Codec {
 	case media.Opus:
 		if track.Channels > 2 {
-			return nil, fmt.Errorf("%w: Opus with %d channels", ErrCoding, track.Channels)
+			return nil, fmt.Errorf("%w: Opus with %d channels", ErrCodec, track.Channels)
 		}
 		return passing{emit}, nil
 	case media.AAC:
 		return newAAC(track, ffmpeg, emit)
 	}
-	return nil, fmt.Errorf("%w: %v", ErrCoding, track.Codec)
+	return nil, fmt.Errorf("%w: %v", ErrCodec, track.Codec)
 }
 
 // Track is how the outcome is coded.
@@ -59,7 +59,7 @@ func newAAC(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Tra
 		return direct, nil
 	}
 	if ffmpeg == "" {
-		return nil, fmt.Errorf("%w: it is not plain stereo AAC-LC, and ffmpeg is not installed", ErrCoding)
+		return nil, fmt.Errorf("%w: it is not plain stereo AAC-LC, and ffmpeg is not installed", ErrCodec)
 	}
 	return newChild(track, ffmpeg, emit)
 }

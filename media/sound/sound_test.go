@@ -253,7 +253,7 @@ func TestBrokenFramesAreLeftOut(t *testing.T) {
 	for range maxBad {
 		_ = tr.Write(&bad) // what each says is the decoder's business
 	}
-	if err := tr.Write(&bad); !errors.Is(err, ErrCoding) {
+	if err := tr.Write(&bad); !errors.Is(err, ErrCodec) {
 		t.Errorf("nothing but broken frames: %v", err)
 	}
 }
@@ -265,7 +265,7 @@ func TestOpusPassesThrough(t *testing.T) {
 	if got := e.heard(); len(got) != 1 || got[0].PTS != time.Second || &got[0].Data[0] != &data[0] {
 		t.Errorf("%+v", got)
 	}
-	if _, err := New(&media.Track{Codec: media.Opus, Channels: 6}, "", e.hear); !errors.Is(err, ErrCoding) {
+	if _, err := New(&media.Track{Codec: media.Opus, Channels: 6}, "", e.hear); !errors.Is(err, ErrCodec) {
 		t.Errorf("surround: %v", err)
 	}
 }
@@ -273,7 +273,7 @@ func TestOpusPassesThrough(t *testing.T) {
 func TestWithoutFFmpegTheReasonIsSaid(t *testing.T) {
 	for _, config := range [][]byte{nil, {0x11}, {0x11, 0xb0} /* 5.1 */, {0x2b, 0x11, 0x88, 0x00} /* HE-AAC */, {0xff, 0xff}} {
 		_, err := New(&media.Track{Codec: media.AAC, Config: config}, "", func(media.AccessUnit) {})
-		if !errors.Is(err, ErrCoding) {
+		if !errors.Is(err, ErrCodec) {
 			t.Errorf("%x: %v", config, err)
 		}
 	}
@@ -307,9 +307,9 @@ func TestAnFFmpegThatDiesIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return errors.Is(tr.Write(&frames[0]), ErrCoding) }, "Write fails")
+	testkit.Eventually(t, 5*time.Second, func() bool { return errors.Is(tr.Write(&frames[0]), ErrCodec) }, "Write fails")
 	_ = tr.Close()
-	if _, err := New(&track, "/nowhere/ffmpeg", func(media.AccessUnit) {}); !errors.Is(err, ErrCoding) {
+	if _, err := New(&track, "/nowhere/ffmpeg", func(media.AccessUnit) {}); !errors.Is(err, ErrCodec) {
 		t.Errorf("no ffmpeg where it should be: %v", err)
 	}
 }

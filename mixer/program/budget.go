@@ -9,24 +9,24 @@ import (
 
 // The bounds of how long a stream may send no picture before it falls.
 const (
-	MinBudget     = 250 * time.Millisecond
-	MaxBudget     = 10 * time.Second
-	DefaultBudget = 500 * time.Millisecond
+	MinTimeout     = 250 * time.Millisecond
+	MaxTimeout     = 10 * time.Second
+	DefaultTimeout = 500 * time.Millisecond
 )
 
 // SetBudget says how long the stream on a rung, "mixer" or a backup feed, may send no
 // picture before it falls; 0 is as long as the others. With "" it is for all rungs that
 // have no budget of their own. It fails with ErrBudget outside the bounds, and with
 // ErrNoRung.
-func (p *Program) SetBudget(rung string, d time.Duration) error {
-	if (d < MinBudget || d > MaxBudget) && (rung == "" || d != 0) {
-		return fmt.Errorf("%w: %v to %v", ErrBudget, MinBudget, MaxBudget)
+func (p *Program) SetTimeout(rung string, d time.Duration) error {
+	if (d < MinTimeout || d > MaxTimeout) && (rung == "" || d != 0) {
+		return fmt.Errorf("%w: %v to %v", ErrTimeout, MinTimeout, MaxTimeout)
 	}
 	p.mu.Lock()
 	known := rung == "" || p.wish.has(rung)
 	p.mu.Unlock()
 	if !known {
-		return fmt.Errorf("budget of %q: %w", rung, ErrNoRung)
+		return fmt.Errorf("budget of %q: %w", rung, ErrNoLevel)
 	}
 	p.ask(func(w *wish) {
 		if rung == "" {
@@ -44,7 +44,7 @@ func (p *Program) SetBudget(rung string, d time.Duration) error {
 }
 
 // has reports whether the ladder has the rung, beside the held picture.
-func (w *wish) has(rung string) bool { return rung == RungMixer || slices.Contains(w.backups, rung) }
+func (w *wish) has(rung string) bool { return rung == LevelMixer || slices.Contains(w.backups, rung) }
 
 // budgetsMs is the rungs' own budgets as the state has them.
 func (w *wish) budgetsMs() (ms map[string]int) {
@@ -60,7 +60,7 @@ func (w *wish) budgetsMs() (ms map[string]int) {
 // budgetOf is how long a stream may send no picture, by its rung.
 func (r *run) budgetOf(stream string) time.Duration {
 	if stream == r.wish.target || stream == r.shown {
-		stream = RungMixer
+		stream = LevelMixer
 	}
 	if own := r.wish.budgets[stream]; own > 0 {
 		return own

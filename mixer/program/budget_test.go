@@ -13,23 +13,23 @@ import (
 func TestARungMayHaveABudgetOfItsOwn(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := s.feeds()
-		for rung, d := range map[string]time.Duration{program.RungMixer: 2 * time.Second, "cam2": time.Second} {
-			if err := s.SetBudget(rung, d); err != nil {
+		for rung, d := range map[string]time.Duration{program.LevelMixer: 2 * time.Second, "cam2": time.Second} {
+			if err := s.SetTimeout(rung, d); err != nil {
 				t.Fatal(err)
 			}
 		}
 		shootAll(3*time.Second, map[*feed]sizes{a: good, b: good})
-		if st := s.State(); st.BudgetMs != 500 || !maps.Equal(st.Budgets, map[string]int{"mixer": 2000, "cam2": 1000}) {
+		if st := s.State(); st.TimeoutMs != 500 || !maps.Equal(st.Timeouts, map[string]int{"mixer": 2000, "cam2": 1000}) {
 			t.Errorf("%+v", st)
 		}
 		shootAll(1900*time.Millisecond, map[*feed]sizes{b: good})
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		shootAll(200*time.Millisecond, map[*feed]sizes{b: good})
-		s.expect("cam2", program.RungBackup, "cam1 sends no picture")
+		s.expect("cam2", program.LevelBackup, "cam1 sends no picture")
 		time.Sleep(900 * time.Millisecond)
-		s.expect("cam2", program.RungBackup, "cam1 sends no picture")
+		s.expect("cam2", program.LevelBackup, "cam1 sends no picture")
 		time.Sleep(200 * time.Millisecond)
-		s.expect("", program.RungHeld, "cam1 sends no picture")
+		s.expect("", program.LevelFreeze, "cam1 sends no picture")
 		check(t, s.written(0))
 	})
 }
@@ -37,29 +37,29 @@ func TestARungMayHaveABudgetOfItsOwn(t *testing.T) {
 func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2", "cam3"})
-		for _, rung := range []string{program.RungMixer, "cam2", "cam3"} {
-			if err := s.SetBudget(rung, time.Second); err != nil {
+		for _, rung := range []string{program.LevelMixer, "cam2", "cam3"} {
+			if err := s.SetTimeout(rung, time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.SetBudget("cam2", 0); err != nil {
+		if err := s.SetTimeout("cam2", 0); err != nil {
 			t.Fatal(err)
 		}
 		s.SetBackups([]string{"cam2"}) // cam3 is no rung any more
 		synctest.Wait()
-		if st := s.State(); !maps.Equal(st.Budgets, map[string]int{"mixer": 1000}) {
-			t.Errorf("%v", st.Budgets)
+		if st := s.State(); !maps.Equal(st.Timeouts, map[string]int{"mixer": 1000}) {
+			t.Errorf("%v", st.Timeouts)
 		}
-		for rung, want := range map[string]error{"cam9": program.ErrNoRung, program.RungHeld: program.ErrNoRung, "": program.ErrBudget} {
-			if err := s.SetBudget(rung, time.Second); want == program.ErrNoRung && !errors.Is(err, want) {
+		for rung, want := range map[string]error{"cam9": program.ErrNoLevel, program.LevelFreeze: program.ErrNoLevel, "": program.ErrTimeout} {
+			if err := s.SetTimeout(rung, time.Second); want == program.ErrNoLevel && !errors.Is(err, want) {
 				t.Errorf("%q: %v", rung, err)
 			}
-			if err := s.SetBudget(rung, 0); !errors.Is(err, want) {
+			if err := s.SetTimeout(rung, 0); !errors.Is(err, want) {
 				t.Errorf("%q taken back: %v", rung, err)
 			}
 		}
-		for _, d := range []time.Duration{-1, program.MinBudget - 1, program.MaxBudget + 1} {
-			if err := s.SetBudget(program.RungMixer, d); !errors.Is(err, program.ErrBudget) {
+		for _, d := range []time.Duration{-1, program.MinTimeout - 1, program.MaxTimeout + 1} {
+			if err := s.SetTimeout(program.LevelMixer, d); !errors.Is(err, program.ErrTimeout) {
 				t.Errorf("%v: %v", d, err)
 			}
 		}

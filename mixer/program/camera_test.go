@@ -233,7 +233,7 @@ func (s *studio) shoot(pub *hub.Publisher, n int) {
 	for range n {
 		at := time.Since(s.begin)
 		st, _ := s.hub.Stream("cam1")
-		pub.Write(media.AccessUnit{DTS: at, PTS: at, Key: st.Pictures == 0, Data: []byte("cam1")})
+		pub.Write(media.AccessUnit{DTS: at, PTS: at, Key: st.Frames == 0, Data: []byte("cam1")})
 		time.Sleep(time.Second / 30)
 	}
 }

@@ -54,7 +54,7 @@ func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
 		from := len(s.written(0))
 		shootAll(3*time.Second, map[*feed]sizes{f: good})
 		synctest.Wait()
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		units := s.written(0)
 		if found := check(t, units); found.maxGap > 70*time.Millisecond {
 			t.Errorf("a gap of %v", found.maxGap)
@@ -88,7 +88,7 @@ func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
 			}
 			from := len(s.written(0))
 			time.Sleep(3500 * time.Millisecond) // nobody sends anything
-			s.expect("", program.RungHeld, []string{"cam1", "cam2"}[n%2]+" sends no picture")
+			s.expect("", program.LevelFreeze, []string{"cam1", "cam2"}[n%2]+" sends no picture")
 			if held := check(t, s.written(from)); held.pictures < 3 || held.sounds < 120 {
 				t.Errorf("held: %+v", held)
 			}
@@ -137,7 +137,7 @@ func TestSoundThatComesAndGoesAndIsCodedAnew(t *testing.T) {
 		if quiet := check(t, s.written(from)); quiet.sounds < 120 {
 			t.Errorf("%d frames of silence in 3 s", quiet.sounds)
 		}
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		check(t, s.written(0))
 	})
 }
@@ -152,7 +152,7 @@ func TestASourceThatLosesItsPictureTrackFalls(t *testing.T) {
 			f.pub.Write(media.AccessUnit{Key: true, PTS: time.Since(s.begin), DTS: time.Since(s.begin), Data: make([]byte, 300)})
 			time.Sleep(21 * time.Millisecond)
 		}
-		s.expect("", program.RungHeld, "cam1 has no picture")
+		s.expect("", program.LevelFreeze, "cam1 has no picture")
 		check(t, s.written(0))
 	})
 }

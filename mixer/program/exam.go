@@ -23,10 +23,10 @@ func (r *run) examine(now time.Time) {
 	}
 	for _, name := range names {
 		if r.vitals[name] == nil {
-			r.vitals[name] = &Vitals{}
+			r.vitals[name] = &Health{}
 		}
-		r.vitals[name].seen.Sight, r.vitals[name].seen.at = r.seen(name)
-		r.vitals[name].Look(r.hub, name, now)
+		r.vitals[name].seen.Sample, r.vitals[name].seen.at = r.seen(name)
+		r.vitals[name].Sample(r.hub, name, now)
 		if p := r.pulses[name]; p != nil {
 			p.ill, _ = r.vitals[name].ill(r.wish.falls, now)
 		}
@@ -60,8 +60,8 @@ func (r *run) warnings(now time.Time) (words []string) {
 	if v == nil {
 		return nil
 	}
-	for _, ill := range v.Ills(now) {
-		words = append(words, ill.Words())
+	for _, ill := range v.Faults(now) {
+		words = append(words, ill.Text())
 	}
 	return words
 }

@@ -7,22 +7,22 @@ import (
 )
 
 // Sight is what a decoder saw in the newest key picture of a stream.
-type Sight struct {
+type Sample struct {
 	Stream string
 	Black  bool // it is black, or of one colour
-	Still  bool // it is the one before
+	Frozen bool // it is the one before
 }
 
 // eye is what a decoder, where there is one, should look at, and what it saw.
 type eye struct {
 	on    string        // the stream
 	moved chan struct{} // closes when that changes
-	saw   Sight
+	saw   Sample
 	at    time.Time
 }
 
 // Saw takes what a decoder saw. Coded sizes are all that is known of streams without.
-func (p *Program) Saw(s Sight) {
+func (p *Program) Saw(s Sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.eye.saw, p.eye.at = s, time.Now()
@@ -50,11 +50,11 @@ func (p *Program) watch(stream string) {
 }
 
 // seen is what a decoder saw of the stream, and when; the zero time for nothing.
-func (p *Program) seen(stream string) (Sight, time.Time) {
+func (p *Program) seen(stream string) (Sample, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.eye.saw.Stream != stream {
-		return Sight{}, time.Time{}
+		return Sample{}, time.Time{}
 	}
 	return p.eye.saw, p.eye.at
 }
@@ -77,13 +77,13 @@ func (r *run) glance() {
 
 // decoded is what a decoder saw of a stream lately.
 type decoded struct {
-	Sight
+	Sample
 	at time.Time
 }
 
 // fresh reports whether it is of the newest pictures: one of the last two key frames.
 func (d *decoded) fresh(st *hub.Stats, now time.Time) bool {
-	return !d.at.IsZero() && now.Sub(d.at) < 2*st.KeyInterval+decodedLasts
+	return !d.at.IsZero() && now.Sub(d.at) < 2*st.KeyframeInterval+decodedLasts
 }
 
 // decodedLasts is how long a decoder may take.

@@ -15,7 +15,7 @@ import (
 var wasteful = sizes{key: 60_000, delta: 8_000, sound: 300}
 
 // decoding has a decoder look once a second at what the program wants it to look at.
-func (s *studio) decoding(see func(stream string) program.Sight) {
+func (s *studio) decoding(see func(stream string) program.Sample) {
 	done := make(chan struct{})
 	s.t.Cleanup(func() { close(done) })
 	go func() {
@@ -34,17 +34,17 @@ func (s *studio) decoding(see func(stream string) program.Sight) {
 
 func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 	for name, c := range map[string]struct {
-		bad  program.Sight
+		bad  program.Sample
 		says string
 	}{
-		"still": {program.Sight{Still: true}, "the picture seems to be frozen"},
-		"black": {program.Sight{Black: true, Still: true}, "the picture seems to be black, or of one colour"},
+		"still": {program.Sample{Frozen: true}, "the picture seems to be frozen"},
+		"black": {program.Sample{Black: true, Frozen: true}, "the picture seems to be black, or of one colour"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inStudio(t, func(t *testing.T, s *studio) {
 				f := s.feed()
 				var bad atomic.Bool
-				s.decoding(func(stream string) (see program.Sight) {
+				s.decoding(func(stream string) (see program.Sample) {
 					if bad.Load() {
 						see = c.bad
 					}
@@ -73,7 +73,7 @@ func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
-		s.decoding(func(stream string) program.Sight { return program.Sight{Stream: stream, Still: true} })
+		s.decoding(func(stream string) program.Sample { return program.Sample{Stream: stream, Frozen: true} })
 		shootAll(20*time.Second, map[*feed]sizes{f: {key: 900, delta: 30, sound: 300}}) // a title on black
 		synctest.Wait()
 		if st := s.State(); !slices.Equal(st.Warnings, []string{"the picture seems to be frozen"}) {
@@ -86,8 +86,8 @@ func TestAnOldSightSaysNothing(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		shootAll(3*time.Second, map[*feed]sizes{f: wasteful})
-		s.Saw(program.Sight{Stream: "cam1", Black: true})
-		s.Saw(program.Sight{Stream: "cam1", Black: true}) // and then the decoder dies
+		s.Saw(program.Sample{Stream: "cam1", Black: true})
+		s.Saw(program.Sample{Stream: "cam1", Black: true}) // and then the decoder dies
 		shootAll(20*time.Second, map[*feed]sizes{f: wasteful})
 		synctest.Wait()
 		if st := s.State(); len(st.Warnings) > 0 {
@@ -99,26 +99,26 @@ func TestAnOldSightSaysNothing(t *testing.T) {
 func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := s.feeds()
-		if err := s.SetFalls([]program.Ill{program.Black}); err != nil {
+		if err := s.SetTriggers([]program.Fault{program.Black}); err != nil {
 			t.Fatal(err)
 		}
 		var black atomic.Bool
-		s.decoding(func(stream string) program.Sight {
-			return program.Sight{Stream: stream, Black: stream == "cam1" && black.Load()}
+		s.decoding(func(stream string) program.Sample {
+			return program.Sample{Stream: stream, Black: stream == "cam1" && black.Load()}
 		})
 		both := func(d time.Duration) { shootAll(d, map[*feed]sizes{a: wasteful, b: wasteful}) }
 		both(5 * time.Second)
 		black.Store(true)
 		both(8 * time.Second)
-		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be black, or of one colour")
+		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be black, or of one colour")
 		if stream, _ := s.Watched(); stream != "cam1" {
 			t.Errorf("a decoder looks at %q", stream)
 		}
 		both(time.Minute)
-		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be black, or of one colour")
+		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be black, or of one colour")
 		black.Store(false)
 		both(5 * time.Second)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		if n := s.State().Splices; n != 3 {
 			t.Errorf("%d splices", n)
 		}

@@ -15,7 +15,7 @@ type pulse struct {
 	moved    time.Time     // when a picture last came; zero when none ever did
 	since    time.Time     // it is well since then; zero when it is not
 	budget   time.Duration // how long it may send no picture
-	ill      Ill           // what it would fall for
+	ill      Fault         // what it would fall for
 	waits    bool          // it has to send a key frame before it can come on air
 }
 
@@ -27,16 +27,16 @@ func (p *pulse) look(h *hub.Hub, name string, now time.Time) {
 		*p = pulse{moved: p.moved, budget: p.budget}
 		return
 	}
-	if st.Pictures != p.pictures || st.KeyFrames != p.keys {
-		if !p.here && !st.LastPicture.IsZero() && now.Sub(st.LastPicture) >= p.budget {
-			p.moved = st.LastPicture // the first look, and it is silent already
-		} else if st.Pictures > 0 {
+	if st.Frames != p.pictures || st.Keyframes != p.keys {
+		if !p.here && !st.LastFrame.IsZero() && now.Sub(st.LastFrame) >= p.budget {
+			p.moved = st.LastFrame // the first look, and it is silent already
+		} else if st.Frames > 0 {
 			p.moved = now
 		}
 	}
-	p.waits = p.waits && st.KeyFrames == p.keys
+	p.waits = p.waits && st.Keyframes == p.keys
 	p.here, p.picture = true, st.Tracks.Video() >= 0
-	p.pictures, p.keys = st.Pictures, st.KeyFrames
+	p.pictures, p.keys = st.Frames, st.Keyframes
 	switch {
 	case !p.well(now):
 		p.since = time.Time{}
@@ -61,7 +61,7 @@ func (p *pulse) words(name string) string {
 	case p.moved.IsZero():
 		return name + " has sent no picture yet"
 	case p.ill != "":
-		return name + ": " + p.ill.Words()
+		return name + ": " + p.ill.Text()
 	}
 	return name + " sends no picture"
 }

@@ -28,9 +28,9 @@ func (r *run) ladder() []string {
 		for _, feed := range w.backups {
 			add(feed)
 		}
-	case RungMixer:
+	case LevelMixer:
 		addMixer()
-	case RungHeld:
+	case LevelFreeze:
 	default:
 		add(pinned)
 	}
@@ -69,7 +69,7 @@ func (r *run) look(now time.Time) {
 // choose decides which stream is to come on air.
 func (r *run) choose(now time.Time) {
 	names := r.ladder()
-	if r.air != nil && !slices.Contains(names, r.air.name) && (r.wish.pinned() == RungHeld || r.wish.target == "") {
+	if r.air != nil && !slices.Contains(names, r.air.name) && (r.wish.pinned() == LevelFreeze || r.wish.target == "") {
 		r.log.Info("program source taken off", "feed", r.air.name)
 		r.off()
 	}
@@ -113,22 +113,22 @@ func (r *run) eligible(name string, now time.Time) bool {
 func (r *run) tell(now time.Time) {
 	w := &r.wish
 	s := State{
-		Target: w.target, Rung: RungNone, Hold: w.kept != "", Force: w.force,
-		Backups: w.backups, Splices: r.splices, Falls: w.falls,
-		BudgetMs: int(w.budget.Milliseconds()), Budgets: w.budgetsMs(),
+		Target: w.target, Level: LevelNone, FailoverOff: w.kept != "", Locked: w.force,
+		Backups: w.backups, Splices: r.splices, Triggers: w.falls,
+		TimeoutMs: int(w.budget.Milliseconds()), Timeouts: w.budgetsMs(),
 	}
 	switch {
 	case r.air != nil:
-		s.OnAir, s.Rung = r.air.name, r.air.rung
+		s.OnAir, s.Level = r.air.name, r.air.rung
 	case r.line.begun():
-		s.Rung = RungHeld
+		s.Level = LevelFreeze
 	}
 	if r.fresh && w.target != "" && r.allowed(w.target) {
 		s.Pending = w.target
 	} else if r.next != nil && (r.next.tooLong || r.next.waits) {
 		s.Pending = r.next.name
 	}
-	s.Why = r.why(&s, now)
+	s.Reason = r.why(&s, now)
 	s.Warnings = r.warnings(now)
 	if r.show(s) {
 		r.changed(r.State())
@@ -143,8 +143,8 @@ func (r *run) why(s *State, now time.Time) string {
 	switch {
 	case s.Target == "" || s.OnAir == s.Target:
 		return ""
-	case s.Force != "" && s.Force != RungMixer:
-		return "the operator forced " + s.Force
+	case s.Locked != "" && s.Locked != LevelMixer:
+		return "the operator forced " + s.Locked
 	}
 	if p := r.pulses[s.Target]; p != nil && !p.well(now) {
 		return p.words(s.Target)
@@ -154,9 +154,9 @@ func (r *run) why(s *State, now time.Time) string {
 		return s.Target + " has sent too many pictures since its last key frame: waiting for the next one"
 	case r.next != nil && r.next.name == s.Target:
 		return "waiting for the next key frame of " + s.Target
-	case s.Hold:
+	case s.FailoverOff:
 		return "the operator keeps this rung"
-	case s.Rung == RungBackup:
+	case s.Level == LevelBackup:
 		return s.Target + " has to be well for a moment before it comes back"
 	}
 	return ""

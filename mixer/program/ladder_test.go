@@ -14,7 +14,7 @@ import (
 func (s *studio) expect(onAir, rung, why string) {
 	s.t.Helper()
 	synctest.Wait()
-	if st := s.State(); st.OnAir != onAir || st.Rung != rung || st.Why != why {
+	if st := s.State(); st.OnAir != onAir || st.Level != rung || st.Reason != why {
 		s.t.Fatalf("want %q by %q because %q; state = %+v", onAir, rung, why, st)
 	}
 }
@@ -27,15 +27,15 @@ func TestADeadSourceFallsToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
 		cam3.on(t, s.hub)
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(3 * time.Second)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		off()
-		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		s.expect("cam2", program.LevelBackup, "cam1 is gone")
 		time.Sleep(2 * time.Second)
 		cam1.on(t, s.hub)
 		time.Sleep(900 * time.Millisecond)
-		s.expect("cam2", program.RungBackup, "cam1 has to be well for a moment before it comes back")
+		s.expect("cam2", program.LevelBackup, "cam1 has to be well for a moment before it comes back")
 		time.Sleep(300 * time.Millisecond)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		if found := check(t, s.written(0)); found.maxGap > 70*time.Millisecond {
 			t.Fatalf("a gap of %v", found.maxGap)
 		}
@@ -47,14 +47,14 @@ func TestAFrozenSourceFallsWithinItsBudget(t *testing.T) {
 		pub := s.publish("cam1")
 		s.Follow("cam1", mixer.Instant)
 		s.shoot(pub, 30)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		time.Sleep(450 * time.Millisecond)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		time.Sleep(100 * time.Millisecond)
-		s.expect("", program.RungHeld, "cam1 sends no picture")
+		s.expect("", program.LevelFreeze, "cam1 sends no picture")
 		time.Sleep(3 * time.Second)
 		s.shoot(pub, 3) // its key frame is 4 s old by now, but it sends again
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		check(t, s.written(0))
 	})
 }
@@ -70,9 +70,9 @@ func TestWhoCanComeAtOnceIsBetterThanWhoHasToWaitForItsKeyFrame(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		off()
 		time.Sleep(150 * time.Millisecond)
-		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		s.expect("cam2", program.LevelBackup, "cam1 is gone")
 		time.Sleep(4 * time.Second) // the better backup's key frame
-		s.expect("long", program.RungBackup, "cam1 is gone")
+		s.expect("long", program.LevelBackup, "cam1 is gone")
 		check(t, s.written(0))
 	})
 }
@@ -84,10 +84,10 @@ func TestACutWhileTheOldSourceDiesStillHappens(t *testing.T) {
 		s.Follow("cam2", mixer.Instant)
 		time.Sleep(time.Second)
 		off()
-		s.expect("", program.RungHeld, "cam2 is not there")
+		s.expect("", program.LevelFreeze, "cam2 is not there")
 		cam2.on(t, s.hub)
 		time.Sleep(10 * time.Millisecond)
-		s.expect("cam2", program.RungMixer, "")
+		s.expect("cam2", program.LevelMixer, "")
 	})
 }
 
@@ -99,22 +99,22 @@ func TestTheOperatorKeepsARung(t *testing.T) {
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(time.Second)
 		off()
-		s.expect("cam2", program.RungBackup, "cam1 is gone")
-		s.Hold(true)
+		s.expect("cam2", program.LevelBackup, "cam1 is gone")
+		s.SetFailover(false)
 		off = cam1.on(t, s.hub)
 		time.Sleep(5 * time.Second)
-		s.expect("cam2", program.RungBackup, "the operator keeps this rung")
-		if !s.State().Hold {
+		s.expect("cam2", program.LevelBackup, "the operator keeps this rung")
+		if !s.State().FailoverOff {
 			t.Fatal("the state does not say so")
 		}
-		s.Hold(false)
-		s.expect("cam1", program.RungMixer, "")
-		s.Hold(true)
+		s.SetFailover(true)
+		s.expect("cam1", program.LevelMixer, "")
+		s.SetFailover(false)
 		off()
 		time.Sleep(5 * time.Second)
-		s.expect("", program.RungHeld, "cam1 is gone")
-		s.Hold(false)
-		s.expect("cam2", program.RungBackup, "cam1 is gone")
+		s.expect("", program.LevelFreeze, "cam1 is gone")
+		s.SetFailover(true)
+		s.expect("cam2", program.LevelBackup, "cam1 is gone")
 		check(t, s.written(0))
 	})
 }
@@ -124,21 +124,21 @@ func TestTheOperatorForcesARung(t *testing.T) {
 		s.SetBackups([]string{"cam2"})
 		s.roll(cam1, cam2)
 		time.Sleep(time.Second)
-		if err := s.Force("cam3"); !errors.Is(err, program.ErrNoRung) {
+		if err := s.Lock("cam3"); !errors.Is(err, program.ErrNoLevel) {
 			t.Fatalf("err = %v", err)
 		}
 		for _, step := range []struct{ force, onAir, rung, why string }{
-			{"cam2", "cam2", program.RungBackup, "the operator forced cam2"},
-			{program.RungHeld, "", program.RungHeld, "the operator forced held"},
-			{program.RungMixer, "cam1", program.RungMixer, ""},
-			{program.RungHeld, "", program.RungHeld, "the operator forced held"},
-			{"", "cam1", program.RungMixer, ""},
+			{"cam2", "cam2", program.LevelBackup, "the operator forced cam2"},
+			{program.LevelFreeze, "", program.LevelFreeze, "the operator forced freeze"},
+			{program.LevelMixer, "cam1", program.LevelMixer, ""},
+			{program.LevelFreeze, "", program.LevelFreeze, "the operator forced freeze"},
+			{"", "cam1", program.LevelMixer, ""},
 		} {
-			if err := s.Force(step.force); err != nil {
+			if err := s.Lock(step.force); err != nil {
 				t.Fatal(err)
 			}
 			s.expect(step.onAir, step.rung, step.why)
-			if st := s.State(); st.Force != step.force {
+			if st := s.State(); st.Locked != step.force {
 				t.Fatalf("state = %+v", st)
 			}
 			time.Sleep(time.Second)
@@ -153,7 +153,7 @@ func TestFollowingWhatIsOnAirChangesNothing(t *testing.T) {
 		time.Sleep(time.Second)
 		s.Follow("cam1", mixer.Keyframe)
 		time.Sleep(time.Second)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		if st := s.State(); st.Splices != 1 || st.Pending != "" {
 			t.Fatalf("state = %+v", st)
 		}
@@ -168,7 +168,7 @@ func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
 		synctest.Wait()
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(5 * time.Second)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		if st := s.State(); st.Splices != 1 || st.Pending != "" {
 			t.Fatalf("state = %+v", st)
 		}
@@ -181,12 +181,12 @@ func TestASlowSourceIsNoDeadSource(t *testing.T) {
 		off := slides.on(t, s.hub)
 		s.Follow("slides", mixer.Instant)
 		time.Sleep(30 * time.Second)
-		s.expect("slides", program.RungMixer, "")
+		s.expect("slides", program.LevelMixer, "")
 		if st := s.State(); st.Splices != 1 {
 			t.Fatalf("state = %+v", st)
 		}
 		off()
-		s.expect("", program.RungHeld, "slides is gone")
+		s.expect("", program.LevelFreeze, "slides is gone")
 	})
 }
 
@@ -195,12 +195,12 @@ func TestWhatWasOnAirComesBackAlsoWhileItsSuccessorIsWaitedFor(t *testing.T) {
 		off := s.roll(cam1)
 		time.Sleep(time.Second)
 		s.Follow("nobody", mixer.Instant)
-		s.expect("cam1", program.RungMixer, "nobody is not there")
+		s.expect("cam1", program.LevelMixer, "nobody is not there")
 		off()
-		s.expect("", program.RungHeld, "nobody is not there")
+		s.expect("", program.LevelFreeze, "nobody is not there")
 		cam1.on(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
-		s.expect("cam1", program.RungMixer, "nobody is not there")
+		s.expect("cam1", program.LevelMixer, "nobody is not there")
 		if st := s.State(); st.Pending != "nobody" {
 			t.Fatalf("state = %+v", st)
 		}
@@ -211,13 +211,13 @@ func TestARungThatIsKeptIsKeptWhenThatIsAskedAgain(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		off := s.roll(cam1)
 		time.Sleep(time.Second)
-		s.Hold(true)
+		s.SetFailover(false)
 		synctest.Wait()
 		off()
-		s.expect("", program.RungHeld, "cam1 is gone")
-		s.Hold(true) // another deck, or the same once more
+		s.expect("", program.LevelFreeze, "cam1 is gone")
+		s.SetFailover(false) // another deck, or the same once more
 		cam1.on(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 	})
 }

@@ -23,37 +23,37 @@ import (
 
 // Errors a caller can act on.
 var (
-	ErrNoRung = errors.New("the ladder has no such rung")
-	ErrNoIll  = errors.New("a stream can fall for freeze, black, mute, bitrate and keys")
-	ErrBudget = errors.New("the budget is out of bounds")
+	ErrNoLevel = errors.New("no such fallback level: use mixer, freeze or a backup feed")
+	ErrNoFault = errors.New("a failover trigger is one of freeze, black, silence, bitrate, keyframes")
+	ErrTimeout = errors.New("the signal-loss timeout is out of bounds")
 )
 
 // The rungs of the ladder. A backup may also be called by its feed's name.
 const (
-	RungNone   = "none"
-	RungMixer  = "mixer"
-	RungBackup = "backup"
-	RungHeld   = "held"
+	LevelNone   = "none"
+	LevelMixer  = "mixer"
+	LevelBackup = "backup"
+	LevelFreeze = "freeze"
 )
 
 // State is what is on air and why.
 type State struct {
-	OnAir   string    `json:"onAir"`             // the hub stream that is on air now; "" while the last picture is held
-	Target  string    `json:"target"`            // the stream that should be: the mixer's output
-	Pending string    `json:"pending,omitempty"` // a stream that waits for its key frame
-	Since   time.Time `json:"since"`             // of this OnAir
-	Rung    string    `json:"rung"`              // "mixer", "backup", "held", or "none" before the first picture
-	Why     string    `json:"why,omitempty"`     // in words, when it is not the mixer's output
-	Hold    bool      `json:"hold,omitempty"`    // the operator keeps this rung
-	Force   string    `json:"force,omitempty"`   // the rung the operator forced: "mixer", "held" or a feed
-	Backups []string  `json:"backups,omitempty"` // feeds to fall to, in order
-	Splices uint64    `json:"splices"`           // changes of source so far
+	OnAir       string    `json:"onAir"`                 // the hub stream that is on air now; "" while the last picture is held
+	Target      string    `json:"target"`                // the stream that should be: the mixer's output
+	Pending     string    `json:"pending,omitempty"`     // a stream that waits for its key frame
+	Since       time.Time `json:"since"`                 // of this OnAir
+	Level       string    `json:"level"`                 // "mixer", "backup", "freeze" (the last frame is repeated), or "none" before the first frame
+	Reason      string    `json:"reason,omitempty"`      // in words, when it is not the mixer's output
+	FailoverOff bool      `json:"failoverOff,omitempty"` // the operator keeps this rung
+	Locked      string    `json:"locked,omitempty"`      // the fallback level the operator locked the program to: "mixer", "freeze" or a feed
+	Backups     []string  `json:"backups,omitempty"`     // feeds to fall to, in order
+	Splices     uint64    `json:"splices"`               // changes of source so far
 
-	Warnings []string `json:"warnings,omitempty"` // what seems to be wrong with what is on air, in words
-	Falls    []Ill    `json:"falls,omitempty"`    // what a stream falls for, beside silence: "freeze", "black", "mute", "bitrate", "keys"
-	BudgetMs int      `json:"budgetMs"`           // how long a stream may send no picture before it falls
+	Warnings  []string `json:"warnings,omitempty"` // what seems to be wrong with what is on air, in words
+	Triggers  []Fault  `json:"triggers,omitempty"` // what a stream falls for, beside silence: "freeze", "black", "silence", "bitrate", "keyframes"
+	TimeoutMs int      `json:"timeoutMs"`          // how long a stream may send no picture before it falls
 
-	Budgets map[string]int `json:"budgets,omitempty"` // the same of rungs that have their own, in ms: "mixer", or a backup
+	Timeouts map[string]int `json:"timeouts,omitempty"` // the same of rungs that have their own, in ms: "mixer", or a backup
 }
 
 // Program writes the program. Its methods are safe for concurrent use.
@@ -78,8 +78,8 @@ type wish struct {
 	asked   uint64 // counts Follow
 	backups []string
 	force   string // a rung, "" for automatic
-	kept    string // the rung that Hold keeps, "" for none
-	falls   []Ill
+	kept    string // the fallback level that Hold keeps, "" for none
+	falls   []Fault
 	budget  time.Duration
 	budgets map[string]time.Duration // of rungs that have their own; never modified
 }
@@ -103,8 +103,8 @@ func New(h *hub.Hub, log *slog.Logger) (*Program, error) {
 		wake:  make(chan struct{}, 1),
 		moved: make(chan struct{}),
 		eye:   eye{moved: make(chan struct{})},
-		wish:  wish{budget: DefaultBudget},
-		state: State{Rung: RungNone, Since: time.Now(), BudgetMs: int(DefaultBudget.Milliseconds())},
+		wish:  wish{budget: DefaultTimeout},
+		state: State{Level: LevelNone, Since: time.Now(), TimeoutMs: int(DefaultTimeout.Milliseconds())},
 	}, nil
 }
 
@@ -137,10 +137,10 @@ func (p *Program) SetBackups(feeds []string) {
 
 // SetFalls says what a stream falls for beside silence, where a rung below it is well;
 // the rest only warns. It fails with ErrNoIll.
-func (p *Program) SetFalls(ills []Ill) error {
+func (p *Program) SetTriggers(ills []Fault) error {
 	for _, ill := range ills {
-		if !slices.Contains(Ills(), ill) {
-			return fmt.Errorf("%q: %w", string(ill), ErrNoIll)
+		if !slices.Contains(Faults(), ill) {
+			return fmt.Errorf("%q: %w", string(ill), ErrNoFault)
 		}
 	}
 	falls := slices.Clone(ills)
@@ -148,12 +148,13 @@ func (p *Program) SetFalls(ills []Ill) error {
 	return nil
 }
 
-// Hold keeps the present rung: no fall, no climb, until it is switched off. While
-// that rung's source is silent, its last picture is held.
-func (p *Program) Hold(on bool) {
+// SetFailover switches automatic failover on or off. While it is off the program stays
+// on its fallback level: no failover, no failback. When that level's source sends no
+// video, its last frame is frozen.
+func (p *Program) SetFailover(on bool) {
 	p.ask(func(w *wish) {
 		switch {
-		case !on:
+		case on:
 			w.kept = ""
 		case w.kept == "": // one that is kept already may be silent for now
 			w.kept = p.rung()
@@ -163,23 +164,23 @@ func (p *Program) Hold(on bool) {
 
 // rung is the present one, backups by name; p.mu is held.
 func (p *Program) rung() string {
-	switch p.state.Rung {
-	case RungBackup:
+	switch p.state.Level {
+	case LevelBackup:
 		return p.state.OnAir
-	case RungHeld:
-		return RungHeld
+	case LevelFreeze:
+		return LevelFreeze
 	}
-	return RungMixer
+	return LevelMixer
 }
 
 // Force goes to a rung and stays there: "mixer", "held" or one of the backup
 // feeds; "" goes back to automatic. It fails with ErrNoRung.
-func (p *Program) Force(rung string) error {
+func (p *Program) Lock(rung string) error {
 	p.mu.Lock()
-	known := rung == "" || rung == RungHeld || p.wish.has(rung)
+	known := rung == "" || rung == LevelFreeze || p.wish.has(rung)
 	p.mu.Unlock()
 	if !known {
-		return fmt.Errorf("force %q: %w", rung, ErrNoRung)
+		return fmt.Errorf("force %q: %w", rung, ErrNoLevel)
 	}
 	p.ask(func(w *wish) { w.force = rung })
 	return nil
@@ -221,14 +222,14 @@ func (p *Program) show(s State) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.state
-	if s.OnAir == old.OnAir && s.Target == old.Target && s.Pending == old.Pending && s.Rung == old.Rung &&
-		s.Why == old.Why && s.Hold == old.Hold && s.Force == old.Force && s.Splices == old.Splices && slices.Equal(s.Backups, old.Backups) &&
-		slices.Equal(s.Warnings, old.Warnings) && slices.Equal(s.Falls, old.Falls) &&
-		s.BudgetMs == old.BudgetMs && maps.Equal(s.Budgets, old.Budgets) {
+	if s.OnAir == old.OnAir && s.Target == old.Target && s.Pending == old.Pending && s.Level == old.Level &&
+		s.Reason == old.Reason && s.FailoverOff == old.FailoverOff && s.Locked == old.Locked && s.Splices == old.Splices && slices.Equal(s.Backups, old.Backups) &&
+		slices.Equal(s.Warnings, old.Warnings) && slices.Equal(s.Triggers, old.Triggers) &&
+		s.TimeoutMs == old.TimeoutMs && maps.Equal(s.Timeouts, old.Timeouts) {
 		return false
 	}
 	s.Since = old.Since
-	if s.OnAir != old.OnAir || s.Rung != old.Rung {
+	if s.OnAir != old.OnAir || s.Level != old.Level {
 		s.Since = time.Now()
 	}
 	p.state = s

@@ -197,12 +197,12 @@ func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
 		s.Follow("long", mixer.Instant)
 		synctest.Wait()
 		st := s.State()
-		if st.OnAir != "cam1" || st.Pending != "long" || !strings.Contains(st.Why, "key frame") {
+		if st.OnAir != "cam1" || st.Pending != "long" || !strings.Contains(st.Reason, "key frame") {
 			t.Fatalf("state = %+v", st)
 		}
 		time.Sleep(3010 * time.Millisecond)
 		synctest.Wait()
-		if st := s.State(); st.OnAir != "long" || st.Pending != "" || st.Why != "" {
+		if st := s.State(); st.OnAir != "long" || st.Pending != "" || st.Reason != "" {
 			t.Fatalf("state = %+v", st)
 		}
 		if found := check(t, s.written(0)); found.maxGap > 34*time.Millisecond {
@@ -237,12 +237,12 @@ func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T)
 		s.Follow("nobody", mixer.Instant)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if st := s.State(); st.OnAir != "cam1" || st.Pending != "nobody" || st.Why != "nobody is not there" {
+		if st := s.State(); st.OnAir != "cam1" || st.Pending != "nobody" || st.Reason != "nobody is not there" {
 			t.Fatalf("state = %+v", st)
 		}
 		s.Follow("cam2", mixer.Instant)
 		synctest.Wait()
-		if st := s.State(); st.OnAir != "cam2" || st.Pending != "" || st.Why != "" {
+		if st := s.State(); st.OnAir != "cam2" || st.Pending != "" || st.Reason != "" {
 			t.Fatalf("state = %+v", st)
 		}
 	})
@@ -294,7 +294,7 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		off()
 		synctest.Wait()
-		if st := s.State(); st.Rung != program.RungHeld || st.OnAir != "" || st.Why != "cam1 is gone" {
+		if st := s.State(); st.Level != program.LevelFreeze || st.OnAir != "" || st.Reason != "cam1 is gone" {
 			t.Fatalf("state = %+v", st)
 		}
 		from := len(s.written(0))
@@ -306,7 +306,7 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 		cam1.on(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
 		synctest.Wait()
-		if st := s.State(); st.OnAir != "cam1" || st.Rung != program.RungMixer || st.Why != "" {
+		if st := s.State(); st.OnAir != "cam1" || st.Level != program.LevelMixer || st.Reason != "" {
 			t.Fatalf("state = %+v", st)
 		}
 		time.Sleep(2 * time.Second)

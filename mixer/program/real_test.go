@@ -159,7 +159,7 @@ func show(t *testing.T, clips map[string]clip) []unit {
 		close(stops[name])
 		time.Sleep(9 * time.Second) // two key frames of the held picture
 		synctest.Wait()
-		if st := s.State(); st.Rung != program.RungHeld {
+		if st := s.State(); st.Level != program.LevelFreeze {
 			t.Fatalf("state = %+v", st)
 		}
 		start(name)

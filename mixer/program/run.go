@@ -40,13 +40,13 @@ type run struct {
 type ward struct {
 	pulses   map[string]*pulse
 	looked   time.Time
-	vitals   map[string]*Vitals
+	vitals   map[string]*Health
 	examined time.Time
 	fallen   string // a stream that fell for what was wrong with it, as long as that is
 }
 
 func newRun(p *Program, changed func(State)) *run {
-	r := &run{Program: p, changed: changed, ward: ward{pulses: map[string]*pulse{}, vitals: map[string]*Vitals{}}, timer: time.NewTimer(0)}
+	r := &run{Program: p, changed: changed, ward: ward{pulses: map[string]*pulse{}, vitals: map[string]*Health{}}, timer: time.NewTimer(0)}
 	r.line = newLine(p.pub)
 	r.hold = hold{line: r.line, log: p.log}
 	return r
@@ -100,7 +100,7 @@ func (r *run) listen() {
 	if r.fresh { // a newer Follow replaces one that still waits
 		r.drop()
 	} else {
-		r.air.rung, r.shown = RungMixer, r.air.name
+		r.air.rung, r.shown = LevelMixer, r.air.name
 	}
 }
 
@@ -178,7 +178,7 @@ func (r *run) gather() {
 	if s.name == r.wish.target {
 		r.fresh = false
 	}
-	if s.rung == RungMixer {
+	if s.rung == LevelMixer {
 		r.shown = s.name
 	}
 	r.splices++
@@ -203,9 +203,9 @@ func (r *run) open(name string) {
 	if r.next = newSource(r.hub, name, when); r.next == nil {
 		return
 	}
-	r.next.rung = RungBackup
+	r.next.rung = LevelBackup
 	if name == r.wish.target || name == r.shown {
-		r.next.rung = RungMixer
+		r.next.rung = LevelMixer
 	}
 }
 

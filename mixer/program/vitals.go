@@ -10,20 +10,20 @@ import (
 )
 
 // Ill is something that is wrong with a stream though its pictures come.
-type Ill string
+type Fault string
 
 // What can be wrong. All of it is guessed from coded sizes; what is on air is also
 // decoded now and then, where that is possible.
 const (
-	Frozen  Ill = "freeze"  // the picture does not change
-	Black   Ill = "black"   // nor has it anything in it
-	Mute    Ill = "mute"    // the sound is silence, or does not come
-	Starved Ill = "bitrate" // far less comes than a while ago
-	NoKey   Ill = "keys"    // its key frames do not come any more
+	Frozen      Fault = "freeze"    // the picture does not change
+	Black       Fault = "black"     // nor has it anything in it
+	Silence     Fault = "silence"   // the sound is silence, or does not come
+	LowBitrate  Fault = "bitrate"   // far less comes than a while ago
+	NoKeyframes Fault = "keyframes" // no keyframe has arrived for a while
 )
 
 // Ills is all that a stream can be told to fall for.
-func Ills() []Ill { return []Ill{Frozen, Black, Mute, Starved, NoKey} }
+func Faults() []Fault { return []Fault{Frozen, Black, Silence, LowBitrate, NoKeyframes} }
 
 const (
 	// illAfter is how long something has to be wrong: a still moment is none.
@@ -49,8 +49,8 @@ const (
 
 // Vitals is what a stream's coded sizes, and a decoder, say of its health. It is for one
 // goroutine.
-type Vitals struct {
-	since map[Ill]time.Time // what looks wrong, and since when
+type Health struct {
+	since map[Fault]time.Time // what looks wrong, and since when
 
 	seen   decoded // by the program's decoder, where there is one
 	still  bool    // by the sizes of what is coded
@@ -71,30 +71,30 @@ type look struct {
 
 // Look examines the stream, once a second however often it is called. Units are only
 // looked at: it is no reader that stays.
-func (v *Vitals) Look(h *hub.Hub, stream string, now time.Time) {
+func (v *Health) Sample(h *hub.Hub, stream string, now time.Time) {
 	passed := now.Sub(v.looked)
 	if passed < examineEvery {
 		return
 	}
 	st, ok := h.Stream(stream)
 	if !ok || !st.Since.Equal(v.stream) {
-		*v = Vitals{since: map[Ill]time.Time{}, seen: v.seen, looked: now, stream: st.Since, bytes: st.Bytes}
+		*v = Health{since: map[Fault]time.Time{}, seen: v.seen, looked: now, stream: st.Since, bytes: st.Bytes}
 		return
 	}
 	l := peek(h, stream)
 	meant := st.Origin.Proto == "clip" // a slate is still on purpose
 	v.picture(&l, v.seen.fresh(&st, now), meant, now)
 	if gone := now.Sub(st.LastAudio) > time.Second; gone || l.sounds >= enough {
-		v.mark(Mute, !meant && st.AudioFrames > 0 && (gone || l.sound <= silent), now)
+		v.mark(Silence, !meant && st.AudioFrames > 0 && (gone || l.sound <= silent), now)
 	}
-	v.mark(NoKey, st.KeyFrames > 1 && now.Sub(st.LastKey) > 2*st.KeyInterval+keysLate-illAfter, now)
+	v.mark(NoKeyframes, st.Keyframes > 1 && now.Sub(st.LastKeyframe) > 2*st.KeyframeInterval+keysLate-illAfter, now)
 	v.weigh(st.Bytes, passed, v.still, now)
 	v.looked, v.bytes = now, st.Bytes
 }
 
 // picture marks what is wrong with the picture. A decoder knows whether it is of one
 // colour; that it does not change is seen by sizes or by a decoder: each misses some.
-func (v *Vitals) picture(l *look, decoded, meant bool, now time.Time) {
+func (v *Health) picture(l *look, decoded, meant bool, now time.Time) {
 	guessed := l.pictures >= refined+enough
 	if guessed { // less than a bit a macroblock: all but a few are skipped
 		v.still = !meant && l.blocks > 0 && l.key > 0 && l.delta > 0 && l.delta <= max(96, l.blocks/8)
@@ -102,7 +102,7 @@ func (v *Vitals) picture(l *look, decoded, meant bool, now time.Time) {
 	switch {
 	case decoded:
 		v.mark(Black, v.seen.Black && !meant, now)
-		v.mark(Frozen, (v.still || v.seen.Still && !meant) && !v.seen.Black, now)
+		v.mark(Frozen, (v.still || v.seen.Frozen && !meant) && !v.seen.Black, now)
 	case guessed:
 		empty := v.still && l.key <= l.blocks
 		v.mark(Black, empty, now)
@@ -113,7 +113,7 @@ func (v *Vitals) picture(l *look, decoded, meant bool, now time.Time) {
 // silent is the most that a frame of silence takes. A frame of quiet room takes more.
 const silent = 24
 
-func (v *Vitals) mark(ill Ill, is bool, now time.Time) {
+func (v *Health) mark(ill Fault, is bool, now time.Time) {
 	if !is {
 		delete(v.since, ill)
 	} else if v.since[ill].IsZero() {
@@ -123,10 +123,10 @@ func (v *Vitals) mark(ill Ill, is bool, now time.Time) {
 
 // weigh compares what came since the last look with what usually comes. A still
 // picture needs little, so that is no sign then.
-func (v *Vitals) weigh(bytes uint64, passed time.Duration, still bool, now time.Time) {
+func (v *Health) weigh(bytes uint64, passed time.Duration, still bool, now time.Time) {
 	rate := float64(bytes-v.bytes) * 8 / passed.Seconds()
 	low := v.tested >= usual/2 && v.rate > little && rate < v.rate/6
-	v.mark(Starved, low && !still, now)
+	v.mark(LowBitrate, low && !still, now)
 	if low {
 		return // else the collapse would become the usual
 	}
@@ -136,8 +136,8 @@ func (v *Vitals) weigh(bytes uint64, passed time.Duration, still bool, now time.
 }
 
 // Ills is what has been wrong for a while, the gravest first.
-func (v *Vitals) Ills(now time.Time) (ills []Ill) {
-	for _, ill := range []Ill{Black, Frozen, Mute, Starved, NoKey} {
+func (v *Health) Faults(now time.Time) (ills []Fault) {
+	for _, ill := range []Fault{Black, Frozen, Silence, LowBitrate, NoKeyframes} {
 		if since, is := v.since[ill]; is && now.Sub(since) >= illAfter {
 			ills = append(ills, ill)
 		}
@@ -146,11 +146,11 @@ func (v *Vitals) Ills(now time.Time) (ills []Ill) {
 }
 
 // ill reports whether one of those is wrong.
-func (v *Vitals) ill(of []Ill, now time.Time) (Ill, bool) {
+func (v *Health) ill(of []Fault, now time.Time) (Fault, bool) {
 	if v == nil || len(of) == 0 {
 		return "", false
 	}
-	for _, ill := range v.Ills(now) {
+	for _, ill := range v.Faults(now) {
 		if slices.Contains(of, ill) {
 			return ill, true
 		}
@@ -159,22 +159,22 @@ func (v *Vitals) ill(of []Ill, now time.Time) (Ill, bool) {
 }
 
 // suspect reports whether one of those looks wrong, if only for a moment.
-func (v *Vitals) suspect(of []Ill) bool {
-	return v != nil && slices.ContainsFunc(of, func(ill Ill) bool { return !v.since[ill].IsZero() })
+func (v *Health) suspect(of []Fault) bool {
+	return v != nil && slices.ContainsFunc(of, func(ill Fault) bool { return !v.since[ill].IsZero() })
 }
 
 // Words says it of a stream.
-func (i Ill) Words() string {
+func (i Fault) Text() string {
 	switch i {
 	case Black:
 		return "the picture seems to be black, or of one colour"
 	case Frozen:
 		return "the picture seems to be frozen"
-	case Mute:
+	case Silence:
 		return "the sound seems to be silent"
-	case Starved:
+	case LowBitrate:
 		return "the bitrate has collapsed"
-	case NoKey:
+	case NoKeyframes:
 		return "key frames do not come any more"
 	}
 	return string(i)

@@ -148,18 +148,18 @@ func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
 		shootAll(time.Second, map[*feed]sizes{a: good}) // the program begins with it, not with whoever is first
 		both(5*time.Second, good, good)
 		both(15*time.Second, frozen, good)
-		s.expect("cam1", program.RungMixer, "")
-		if err := s.SetFalls([]program.Ill{program.Frozen}); err != nil {
+		s.expect("cam1", program.LevelMixer, "")
+		if err := s.SetTriggers([]program.Fault{program.Frozen}); err != nil {
 			t.Fatal(err)
 		}
 		both(3*time.Second, frozen, good)
-		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be frozen")
+		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be frozen")
 		both(20*time.Second, frozen, good)
-		s.expect("cam2", program.RungBackup, "cam1: the picture seems to be frozen")
+		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be frozen")
 		both(6*time.Second, good, good)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		both(20*time.Second, frozen, frozen) // nothing is better: no fall, and no going back and forth
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		if n := s.State().Splices; n != 3 {
 			t.Errorf("%d splices", n)
 		}
@@ -170,23 +170,23 @@ func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
 func TestTheBudgetIsTheDirectors(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
-		if err := s.SetBudget("", 2*time.Second); err != nil {
+		if err := s.SetTimeout("", 2*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		shootAll(3*time.Second, map[*feed]sizes{f: good})
 		time.Sleep(1900 * time.Millisecond)
-		s.expect("cam1", program.RungMixer, "")
+		s.expect("cam1", program.LevelMixer, "")
 		time.Sleep(200 * time.Millisecond)
-		s.expect("", program.RungHeld, "cam1 sends no picture")
-		if st := s.State(); st.BudgetMs != 2000 {
+		s.expect("", program.LevelFreeze, "cam1 sends no picture")
+		if st := s.State(); st.TimeoutMs != 2000 {
 			t.Errorf("%+v", st)
 		}
 		for _, d := range []time.Duration{0, -time.Second, 200 * time.Millisecond, 11 * time.Second} {
-			if err := s.SetBudget("", d); !errors.Is(err, program.ErrBudget) {
+			if err := s.SetTimeout("", d); !errors.Is(err, program.ErrTimeout) {
 				t.Errorf("%v: %v", d, err)
 			}
 		}
-		if err := s.SetFalls([]program.Ill{"boredom"}); !errors.Is(err, program.ErrNoIll) {
+		if err := s.SetTriggers([]program.Fault{"boredom"}); !errors.Is(err, program.ErrNoFault) {
 			t.Error(err)
 		}
 	})

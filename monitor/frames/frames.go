@@ -25,9 +25,9 @@ import (
 
 // The flags of a unit.
 const (
-	FlagKey   = 1 << iota // decoding can start here
-	FlagSound             // it is sound
-	FlagGap               // units before it were left out: the viewer was too slow
+	FlagKeyframe = 1 << iota // decoding can start here
+	FlagAudio                // it is sound
+	FlagGap                  // units before it were left out: the viewer was too slow
 )
 
 // HeaderSize is of a unit's message.
@@ -39,7 +39,7 @@ const tooLate = time.Second
 
 // Coding is the text message. A field is left out when there is none, or when this
 // package has no words for how it is coded.
-type Coding struct {
+type Codecs struct {
 	Video *Decoder `json:"video,omitempty"`
 	Audio *Decoder `json:"audio,omitempty"`
 }
@@ -72,7 +72,7 @@ type Viewer struct {
 }
 
 // ErrCoding is for a stream of which nothing can be sent.
-var ErrCoding = errors.New("players have no name for how this stream is coded")
+var ErrCodec = errors.New("players have no name for how this stream is coded")
 
 // Open reads stream from its newest key picture on. It fails with hub.ErrNoStream.
 func Open(h *hub.Hub, stream string) (*Viewer, error) {
@@ -93,7 +93,7 @@ func (v *Viewer) Next(ctx context.Context) (Message, error) {
 		return v.unit(au), nil
 	}
 	for {
-		if v.sub.Lag() > tooLate && v.sub.SkipToKey() > 0 {
+		if v.sub.Lag() > tooLate && v.sub.SkipToKeyframe() > 0 {
 			v.gap = true
 		}
 		au, err := v.sub.Next(ctx)
@@ -131,7 +131,7 @@ func (v *Viewer) configure(tracks *media.Tracks) ([]byte, error) {
 	c := codingOf(tracks)
 	v.sends = [2]bool{c.Video != nil, c.Audio != nil}
 	if c.Video == nil && c.Audio == nil {
-		return nil, ErrCoding
+		return nil, ErrCodec
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -143,10 +143,10 @@ func (v *Viewer) configure(tracks *media.Tracks) ([]byte, error) {
 func (v *Viewer) unit(au *media.AccessUnit) Message {
 	var flags byte
 	if au.Key {
-		flags |= FlagKey
+		flags |= FlagKeyframe
 	}
 	if !au.Video() {
-		flags |= FlagSound
+		flags |= FlagAudio
 	}
 	if v.gap && au.Video() {
 		flags |= FlagGap
@@ -167,7 +167,7 @@ func since1970(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
 // tracks.
 func Watchable(tracks *media.Tracks) bool { return codingOf(tracks).Video != nil }
 
-func codingOf(tracks *media.Tracks) (c Coding) {
+func codingOf(tracks *media.Tracks) (c Codecs) {
 	if i := tracks.Video(); i >= 0 {
 		c.Video = decoderOf(&(*tracks)[i])
 	}

@@ -55,7 +55,7 @@ func at(m Message, i int) float64 {
 
 func TestAViewerLearnsTheCodingThenGetsTheUnits(t *testing.T) {
 	p, v := open(t, ingesttest.Tracks(), ingesttest.Units(ingesttest.Tracks(), 12)...)
-	var c Coding
+	var c Codecs
 	if m := next(t, v); m.Text == nil || json.Unmarshal(m.Text, &c) != nil {
 		t.Fatalf("the first message is %+v", m)
 	}
@@ -63,7 +63,7 @@ func TestAViewerLearnsTheCodingThenGetsTheUnits(t *testing.T) {
 		t.Errorf("%+v %+v", c.Video, c.Audio)
 	}
 	first := next(t, v)
-	if first.Header[0] != FlagKey || at(first, 0) != 400 || at(first, 1) != 400 || at(first, 3) < at(first, 2) {
+	if first.Header[0] != FlagKeyframe || at(first, 0) != 400 || at(first, 1) != 400 || at(first, 3) < at(first, 2) {
 		t.Errorf("the newest key picture, at 400 ms, comes first: %v at %v", first.Header[0], at(first, 0))
 	}
 	pictures, sounds := 1, 0
@@ -73,7 +73,7 @@ func TestAViewerLearnsTheCodingThenGetsTheUnits(t *testing.T) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if m.Header[0]&FlagSound != 0 {
+		if m.Header[0]&FlagAudio != 0 {
 			sounds++
 		} else {
 			pictures++
@@ -96,7 +96,7 @@ func TestANewCodingIsToldBeforeItsFirstUnit(t *testing.T) {
 	if m := next(t, v); m.Text == nil {
 		t.Fatal("a unit of another coding came unannounced")
 	}
-	if m := next(t, v); m.Text != nil || m.Header[0] != FlagKey {
+	if m := next(t, v); m.Text != nil || m.Header[0] != FlagKeyframe {
 		t.Fatal("its first unit was lost")
 	}
 }
@@ -116,7 +116,7 @@ func TestASlowViewerGoesOnAtTheNextKeyPicture(t *testing.T) {
 	next(t, v)
 	write(5, 60)
 	m := next(t, v)
-	if m.Header[0] != FlagKey|FlagGap || at(m, 0) != 2000 {
+	if m.Header[0] != FlagKeyframe|FlagGap || at(m, 0) != 2000 {
 		t.Errorf("flags %b at %v ms, want a key picture at 2000 with a gap before it", m.Header[0], at(m, 0))
 	}
 	if m := next(t, v); m.Header[0] != 0 {
@@ -147,7 +147,7 @@ func TestCodingsHaveTheNamesThatBrowsersKnow(t *testing.T) {
 func TestAStreamThatNobodyCanNameEndsInWords(t *testing.T) {
 	p, v := open(t, media.Tracks{{Codec: media.H264, Config: []byte{1}}})
 	p.Write(media.AccessUnit{Key: true, Data: []byte{0, 0, 0, 1, 0x65}})
-	if _, err := v.Next(t.Context()); !errors.Is(err, ErrCoding) {
+	if _, err := v.Next(t.Context()); !errors.Is(err, ErrCodec) {
 		t.Error(err)
 	}
 }

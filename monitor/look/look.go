@@ -40,17 +40,17 @@ var (
 )
 
 // Sight is what was seen in a stream's newest key picture.
-type Sight struct {
+type Sample struct {
 	Stream string
 	Black  bool // it is black, or of one colour
-	Still  bool // it is the one before
+	Frozen bool // it is the one before
 }
 
 // decoder takes key pictures as a bare stream, and gives a thumbnail of each.
 type decoder io.ReadWriteCloser
 
 // Looker looks at streams, one at a time.
-type Looker struct {
+type Detector struct {
 	hub   *hub.Hub
 	log   *slog.Logger
 	start func(ctx context.Context, c media.Codec) (decoder, error) // nil where there is no decoder
@@ -58,8 +58,8 @@ type Looker struct {
 }
 
 // New looks for ffmpeg.
-func New(h *hub.Hub, log *slog.Logger) *Looker {
-	l := &Looker{hub: h, log: log, calm: calm}
+func New(h *hub.Hub, log *slog.Logger) *Detector {
+	l := &Detector{hub: h, log: log, calm: calm}
 	if ffmpeg, err := exec.LookPath("ffmpeg"); err == nil {
 		l.start = func(ctx context.Context, c media.Codec) (decoder, error) { return startChild(ctx, ffmpeg, c) }
 	}
@@ -68,7 +68,7 @@ func New(h *hub.Hub, log *slog.Logger) *Looker {
 
 // Run looks at the stream that at names, "" for none, until ctx is done; at's channel
 // closes when it is another one. saw must not block.
-func (l *Looker) Run(ctx context.Context, at func() (stream string, changed <-chan struct{}), saw func(Sight)) error {
+func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-chan struct{}), saw func(Sample)) error {
 	if l.start == nil {
 		<-ctx.Done()
 		return nil
@@ -99,7 +99,7 @@ func (l *Looker) Run(ctx context.Context, at func() (stream string, changed <-ch
 }
 
 // stay does something as long as the stream is the one to look at.
-func (l *Looker) stay(ctx context.Context, stream string, changed <-chan struct{}, do func(within context.Context)) {
+func (l *Detector) stay(ctx context.Context, stream string, changed <-chan struct{}, do func(within context.Context)) {
 	within, stop := context.WithCancel(ctx)
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
@@ -119,7 +119,7 @@ func (l *Looker) stay(ctx context.Context, stream string, changed <-chan struct{
 }
 
 // watch looks at a stream until it ends, is coded otherwise, or the decoder fails.
-func (l *Looker) watch(ctx context.Context, stream string, saw func(Sight)) error {
+func (l *Detector) watch(ctx context.Context, stream string, saw func(Sample)) error {
 	sub, err := l.hub.Subscribe(stream)
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func (l *Looker) watch(ctx context.Context, stream string, saw func(Sight)) erro
 	var owed atomic.Int64
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		read(d, func(s Sight) {
+		read(d, func(s Sample) {
 			owed.Add(-1)
 			s.Stream = stream
 			saw(s)

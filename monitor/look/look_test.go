@@ -46,18 +46,18 @@ func (f *fake) Close() error { return f.to.Close() }
 
 // desk is a looker with fake decoders, and what it saw.
 type desk struct {
-	*Looker
+	*Detector
 	mu      sync.Mutex
 	stream  string
 	changed chan struct{}
-	sights  []Sight
+	sights  []Sample
 	started []media.Codec
 }
 
 // newDesk runs a looker until the test's bubble ends.
 func newDesk(t *testing.T, next func() *fake) *desk {
 	t.Helper()
-	d := &desk{Looker: &Looker{hub: hub.New(), log: quiet, calm: calm}, changed: make(chan struct{})}
+	d := &desk{Detector: &Detector{hub: hub.New(), log: quiet, calm: calm}, changed: make(chan struct{})}
 	d.start = func(_ context.Context, c media.Codec) (decoder, error) {
 		d.mu.Lock()
 		d.started = append(d.started, c)
@@ -83,7 +83,7 @@ func (d *desk) at() (string, <-chan struct{}) {
 	return d.stream, d.changed
 }
 
-func (d *desk) saw(s Sight) {
+func (d *desk) saw(s Sample) {
 	d.mu.Lock()
 	d.sights = append(d.sights, s)
 	d.mu.Unlock()
@@ -98,7 +98,7 @@ func (d *desk) look(stream string) {
 }
 
 // seen is what was seen since the last question, and how often a decoder was started so far.
-func (d *desk) seen() (sights []Sight, starts int) {
+func (d *desk) seen() (sights []Sample, starts int) {
 	synctest.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -141,7 +141,7 @@ func TestAStillPictureIsSeenOnceASecond(t *testing.T) {
 			t.Fatalf("%d sights by %d decoders", len(sights), starts)
 		}
 		for i, s := range sights {
-			if want := (Sight{"cam1", true, i > 0}); s != want {
+			if want := (Sample{"cam1", true, i > 0}); s != want {
 				t.Errorf("sight %d: %+v", i, s)
 			}
 		}
@@ -155,7 +155,7 @@ func TestAPictureThatMovesIsNotStill(t *testing.T) {
 		d.look("cam1")
 		time.Sleep(10 * time.Second)
 		sights, _ := d.seen()
-		if len(sights) < 7 || slices.ContainsFunc(sights, func(s Sight) bool { return s.Still }) {
+		if len(sights) < 7 || slices.ContainsFunc(sights, func(s Sample) bool { return s.Frozen }) {
 			t.Errorf("%+v", sights)
 		}
 	})
@@ -209,7 +209,7 @@ func TestABrokenDecoderIsStartedAgainEverMoreSeldom(t *testing.T) {
 func TestWithoutADecoderNothingIsSeen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l := &Looker{hub: hub.New(), log: quiet}
+	l := &Detector{hub: hub.New(), log: quiet}
 	if err := l.Run(ctx, func() (string, <-chan struct{}) { t.Error("it asks"); return "", nil }, nil); err != nil {
 		t.Error(err)
 	}
@@ -243,7 +243,7 @@ func TestThumbnails(t *testing.T) {
 }
 
 // sightsOf runs a looker with ffmpeg until there are n sights of a stream that play writes.
-func sightsOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) []Sight {
+func sightsOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) []Sample {
 	t.Helper()
 	testkit.Tool(t, "ffmpeg")
 	l := New(hub.New(), slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -254,11 +254,11 @@ func sightsOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) [
 	defer cancel()
 	running.Go(func() { play(ctx, l.hub) })
 	testkit.Eventually(t, 5*time.Second, func() bool { _, live := l.hub.Stream("cam1"); return live }, "live")
-	sights := make(chan Sight, 100)
+	sights := make(chan Sample, 100)
 	running.Go(func() {
-		_ = l.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sight) { sights <- s })
+		_ = l.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sample) { sights <- s })
 	})
-	var all []Sight
+	var all []Sample
 	testkit.Eventually(t, 20*time.Second, func() bool {
 		select {
 		case s := <-sights:
@@ -276,7 +276,7 @@ func TestADemoCameraIsNeitherBlackNorStill(t *testing.T) {
 		u := &url.URL{Scheme: "demo", Host: "cam1"}
 		_ = demo.Pull(ctx, u, ingest.Env{Hub: h, Log: quiet, Authorise: func(ingest.Request) error { return nil }}, "cam1", func() {})
 	}) {
-		if s.Black || s.Still {
+		if s.Black || s.Frozen {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -299,7 +299,7 @@ func TestFFmpegSeesBlackAndStill(t *testing.T) {
 			track, keys := shoot(t, c.graph, c.codec)
 			sights := sightsOf(t, 4, func(ctx context.Context, h *hub.Hub) { play(t, ctx, h, track, keys) })
 			last := sights[len(sights)-1]
-			if last.Black != c.black || last.Still != !c.black {
+			if last.Black != c.black || last.Frozen != !c.black {
 				t.Errorf("%+v", last)
 			}
 		})

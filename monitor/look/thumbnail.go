@@ -20,13 +20,13 @@ const (
 )
 
 // read reads thumbnails until there are none any more.
-func read(r io.Reader, saw func(Sight)) {
+func read(r io.Reader, saw func(Sample)) {
 	now, was := make([]byte, width*height), make([]byte, 0, width*height)
 	for {
 		if _, err := io.ReadFull(r, now); err != nil {
 			return
 		}
-		saw(Sight{Black: plain(now), Still: len(was) > 0 && still(now, was)})
+		saw(Sample{Black: plain(now), Frozen: len(was) > 0 && still(now, was)})
 		was = append(was[:0], now...)
 	}
 }

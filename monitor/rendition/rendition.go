@@ -22,16 +22,16 @@ import (
 )
 
 // ErrCoding is for pictures that ffmpeg is not handed here.
-var ErrCoding = errors.New("no small picture can be made of this coding")
+var ErrCodec = errors.New("no small picture can be made of this coding")
 
 // Check says whether Run can make a small picture of tracks.
 func Check(tracks *media.Tracks) error {
 	i := tracks.Video()
 	if i < 0 {
-		return ErrCoding
+		return ErrCodec
 	}
 	if _, err := mpegts.NewWriter(&media.Tracks{(*tracks)[i]}); err != nil {
-		return fmt.Errorf("%w: %w", ErrCoding, err)
+		return fmt.Errorf("%w: %w", ErrCodec, err)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 	c := &child{tracks: media.Tracks{*first.Info()}, base: first.DTS}
 	format, err := c.contain()
 	if err != nil {
-		return last, fmt.Errorf("%w: %w", ErrCoding, err)
+		return last, fmt.Errorf("%w: %w", ErrCodec, err)
 	}
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
 		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", format, "-i", "pipe:0",
@@ -165,7 +165,7 @@ func (c *child) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au 
 				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
 			}
 			if from.Lag() > late {
-				from.SkipToKey()
+				from.SkipToKeyframe()
 			}
 		}
 		var err error

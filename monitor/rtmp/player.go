@@ -52,7 +52,7 @@ func (p *player) run(ctx context.Context, out *edge.Out) error {
 			return err
 		}
 		if p.sub.Lag() > maxLag {
-			p.sub.SkipToKey()
+			p.sub.SkipToKeyframe()
 		}
 	}
 }

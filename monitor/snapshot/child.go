@@ -184,7 +184,7 @@ func (c *child) feed() error {
 		}
 		pictures++
 		if c.sub.Lag() > tooLate && caughtUp {
-			c.sub.SkipToKey()
+			c.sub.SkipToKeyframe()
 		}
 	}
 }

@@ -23,7 +23,7 @@ var (
 	errFull       = errors.New("the server has as many viewers as it can serve")
 	errFullToken  = errors.New("this token has as many viewers as one may have")
 	errFullRemote = errors.New("this address has as many viewers as one may have")
-	errPictures   = errors.New(`pictures can be "key", or be left out for every picture`)
+	errPictures   = errors.New(`video can be "keyframes", or be left out for every frame`)
 	errNotRunning = errors.New("the server does not serve viewers now")
 )
 
@@ -72,10 +72,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 
 // onlyKeys says whether key pictures are all that is asked for.
 func onlyKeys(r *http.Request) (bool, error) {
-	switch r.URL.Query().Get("pictures") {
+	switch r.URL.Query().Get("video") {
 	case "":
 		return false, nil
-	case "key":
+	case "keyframes":
 		return true, nil
 	}
 	return false, errPictures

@@ -11,7 +11,7 @@ import (
 	"obvan/media"
 )
 
-const keysOf = "?pictures=key"
+const keysOf = "?video=keyframes"
 
 func TestAViewerOfKeyPicturesGetsNoOthersAndTheSoundWhole(t *testing.T) {
 	d := newDesk(t)
@@ -132,12 +132,12 @@ func TestAViewerOfKeyPicturesThatIsLateGoesOnAtTheNewest(t *testing.T) {
 func TestPicturesOfAnUnknownKindAreRefusedInWords(t *testing.T) {
 	d := newDesk(t)
 	d.camera("cam1").shoot(true)
-	for _, kind := range []string{"keys", "KEY", "all", "key%20"} {
-		if r := d.post("/whep/cam1?pictures="+kind, goodOffer); r.code != http.StatusBadRequest || !strings.HasPrefix(r.body, `Pictures can be "key"`) {
+	for _, kind := range []string{"keys", "KEYFRAMES", "all", "keyframes%20"} {
+		if r := d.post("/whep/cam1?video="+kind, goodOffer); r.code != http.StatusBadRequest || !strings.HasPrefix(r.body, `Video can be "keyframes"`) {
 			t.Errorf("%s: %d %q", kind, r.code, r.body)
 		}
 	}
-	if r := d.post("/whep/cam1?pictures=", goodOffer); r.code != http.StatusCreated {
+	if r := d.post("/whep/cam1?video=", goodOffer); r.code != http.StatusCreated {
 		t.Errorf("none: %d %q", r.code, r.body)
 	}
 }

@@ -95,7 +95,7 @@ func (t *turner) ready(track *media.Track) bool {
 	if err != nil {
 		t.log.Info("no sound for browsers", "err", err)
 		t.again = time.Now().Add(t.wait.Next())
-		if errors.Is(err, sound.ErrCoding) {
+		if errors.Is(err, sound.ErrCodec) {
 			t.again = t.again.Add(time.Hour) // it is the coding: until there is another
 		}
 		return false

@@ -143,7 +143,7 @@ func (v *viewer) follow() (*hub.Subscriber, error) {
 		return nil, errStreamLeft
 	}
 	if v.keys {
-		sub.Sift(func(au *media.AccessUnit) bool { return au.Key || !au.Video() })
+		sub.Filter(func(au *media.AccessUnit) bool { return au.Key || !au.Video() })
 	}
 	return sub, nil
 }
@@ -185,7 +185,7 @@ func (v *viewer) show(ctx context.Context) error {
 			return err
 		}
 		if sub.Lag() > tooLate {
-			sub.SkipToKey() // only if one lies ahead: the burst at the start stays whole
+			sub.SkipToKeyframe() // only if one lies ahead: the burst at the start stays whole
 		}
 	}
 }

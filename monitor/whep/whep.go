@@ -20,7 +20,7 @@
 // are shown as a small picture, where there is ffmpeg to make it. B-frames only show
 // in the pictures: the first viewer's session ends, and the next offer's is small.
 //
-// POST /whep/<stream>?pictures=key asks for key pictures only, with the sound whole: a
+// POST /whep/<stream>?video=keyframes asks for keyframes only, with all of the audio: a
 // small tile that moves once a second or so costs its page next to nothing to decode.
 //
 // When the stream ends, or can't be shown any more, the server closes. Chromium's

@@ -36,7 +36,7 @@ func (p Platform) Check(tracks *media.Tracks, b Bitstream) []string {
 	}
 	if a >= 0 {
 		c.sound(&(*tracks)[a])
-	} else if p.Limits.NeedsSound {
+	} else if p.Limits.NeedsAudio {
 		c.warn("The program has no sound; %s wants some, if only silence.", p.Name)
 	}
 	return c.warnings
@@ -64,7 +64,7 @@ func (c *checker) picture(t *media.Track) {
 	if c.l.MaxWidth > 0 && (long > c.l.MaxWidth || short > c.l.MaxHeight) {
 		c.warn("The picture has %dx%d pixels; %s takes up to %dx%d.", t.Width, t.Height, c.p.Name, c.l.MaxWidth, c.l.MaxHeight)
 	}
-	if c.l.Upright && t.Width > t.Height {
+	if c.l.Portrait && t.Width > t.Height {
 		c.warn("The picture lies; viewers of %s hold a phone upright (9:16).", c.p.Name)
 	}
 	fps := c.b.FrameRate
@@ -103,8 +103,8 @@ func (c *checker) rate(height int, fps float64) {
 
 func (c *checker) keys() {
 	// One picture more than the platform says is rounding, not a fault.
-	if s := c.b.KeyInterval.Seconds(); c.l.MaxKeySeconds > 0 && s > c.l.MaxKeySeconds+0.1 {
-		c.warn("A key frame comes every %.1f s; %s wants one every %g s at least.", s, c.p.Name, c.l.MaxKeySeconds)
+	if s := c.b.KeyInterval.Seconds(); c.l.MaxKeyframeSeconds > 0 && s > c.l.MaxKeyframeSeconds+0.1 {
+		c.warn("A key frame comes every %.1f s; %s wants one every %g s at least.", s, c.p.Name, c.l.MaxKeyframeSeconds)
 	}
 	if c.b.OpenGOP {
 		c.warn("Pictures refer across key frames (open GOP); %s expects closed ones.", c.server())

@@ -8,12 +8,12 @@ import "time"
 // Platform is one place. What a platform does not publish is zero here, and is not
 // checked.
 type Platform struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	URL       string `json:"url"`                 // "" when the platform gives each show its own
-	BackupURL string `json:"backupUrl,omitempty"` // a second server for the same show
-	Hint      string `json:"hint"`                // where the address and the key are found
-	Twins     bool   `json:"twins,omitempty"`     // primary and backup may, and should, run at once
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	URL        string `json:"url"`                  // "" when the platform gives each show its own
+	BackupURL  string `json:"backupUrl,omitempty"`  // a second server for the same show
+	Hint       string `json:"hint"`                 // where the address and the key are found
+	SendToBoth bool   `json:"sendToBoth,omitempty"` // primary and backup may, and should, run at once
 
 	// Grace is how long the platform keeps the show alive without data: so urgent is a
 	// reconnect. 0 when it is not known.
@@ -24,20 +24,20 @@ type Platform struct {
 
 // Limits is what a platform says about the streams it takes.
 type Limits struct {
-	Video         []string      `json:"video,omitempty"` // codecs, by media.Codec's names
-	Audio         []string      `json:"audio,omitempty"`
-	MaxWidth      int           `json:"maxWidth,omitempty"` // of a picture that lies; one that stands has it as height
-	MaxHeight     int           `json:"maxHeight,omitempty"`
-	MaxFrameRate  float64       `json:"maxFrameRate,omitempty"`
-	MaxKbps       int           `json:"maxKbps,omitempty"` // picture; Rates is finer where there is one
-	MaxAudioKbps  int           `json:"maxAudioKbps,omitempty"`
-	MaxKeySeconds float64       `json:"maxKeySeconds,omitempty"` // between key frames
-	SampleRates   []int         `json:"sampleRates,omitempty"`
-	NeedsSound    bool          `json:"needsSound,omitempty"`
-	Upright       bool          `json:"upright,omitempty"` // viewers hold a phone: 9:16
-	NoBFrames     bool          `json:"noBFrames,omitempty"`
-	MaxLength     time.Duration `json:"-"`
-	Rates         []Rate        `json:"rates,omitempty"`
+	Video              []string      `json:"video,omitempty"` // codecs, by media.Codec's names
+	Audio              []string      `json:"audio,omitempty"`
+	MaxWidth           int           `json:"maxWidth,omitempty"` // of a picture that lies; one that stands has it as height
+	MaxHeight          int           `json:"maxHeight,omitempty"`
+	MaxFrameRate       float64       `json:"maxFrameRate,omitempty"`
+	MaxKbps            int           `json:"maxKbps,omitempty"` // picture; Rates is finer where there is one
+	MaxAudioKbps       int           `json:"maxAudioKbps,omitempty"`
+	MaxKeyframeSeconds float64       `json:"maxKeySeconds,omitempty"` // between key frames
+	SampleRates        []int         `json:"sampleRates,omitempty"`
+	NeedsAudio         bool          `json:"needsSound,omitempty"`
+	Portrait           bool          `json:"upright,omitempty"` // viewers hold a phone: 9:16
+	NoBFrames          bool          `json:"noBFrames,omitempty"`
+	MaxLength          time.Duration `json:"-"`
+	Rates              []Rate        `json:"rates,omitempty"`
 }
 
 // Rate is the span of bitrates for pictures up to a size and frame rate.

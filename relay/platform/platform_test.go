@@ -23,7 +23,7 @@ func good() (*media.Tracks, platform.Bitstream) {
 func TestAnOrdinaryProgramSuitsEveryPlatformThatLies(t *testing.T) {
 	for _, p := range platform.All() {
 		tracks, b := good()
-		if p.Limits.Upright {
+		if p.Limits.Portrait {
 			(*tracks)[0].Width, (*tracks)[0].Height = 720, 1280
 		}
 		if w := p.Check(tracks, b); len(w) > 0 {

@@ -18,8 +18,8 @@ func All() []Platform {
 // bitrate, with a key frame at least every so many seconds.
 func fullHD(fps float64, kbps int, keySeconds float64) Limits {
 	return Limits{
-		Video: []string{"H264"}, Audio: []string{"AAC"}, NeedsSound: true,
-		MaxWidth: 1920, MaxHeight: 1080, MaxFrameRate: fps, MaxKbps: kbps, MaxKeySeconds: keySeconds,
+		Video: []string{"H264"}, Audio: []string{"AAC"}, NeedsAudio: true,
+		MaxWidth: 1920, MaxHeight: 1080, MaxFrameRate: fps, MaxKbps: kbps, MaxKeyframeSeconds: keySeconds,
 	}
 }
 
@@ -40,7 +40,7 @@ func youTube() Platform {
 		// support.google.com/youtube/answer/10364924: RTMPS addresses, the same in OBS. The
 		// backup takes the same key at the same time and is used when the primary fails.
 		ID: "youtube", Name: "YouTube",
-		URL: "rtmps://a.rtmps.youtube.com/live2", BackupURL: "rtmps://b.rtmps.youtube.com/live2?backup=1", Twins: true,
+		URL: "rtmps://a.rtmps.youtube.com/live2", BackupURL: "rtmps://b.rtmps.youtube.com/live2?backup=1", SendToBoth: true,
 		Hint: "YouTube Studio > Create > Go live > Stream: the stream key.",
 		// developers.google.com/youtube/v3/live/docs/liveBroadcasts, enableAutoStop: about one
 		// minute after the video stopped, where "Enable Auto-stop" is on; else not at all.
@@ -48,8 +48,8 @@ func youTube() Platform {
 		// support.google.com/youtube/answer/2853702: codecs, bitrates, key frames of 2 s
 		// recommended and 4 s at most, 44.1 kHz stereo. OBS: 51000 kbit/s at most.
 		Limits: Limits{
-			Video: []string{"H264", "H265", "AV1"}, Audio: []string{"AAC"}, NeedsSound: true,
-			MaxWidth: 3840, MaxHeight: 2160, MaxFrameRate: 60, MaxKbps: 51000, MaxKeySeconds: 4,
+			Video: []string{"H264", "H265", "AV1"}, Audio: []string{"AAC"}, NeedsAudio: true,
+			MaxWidth: 3840, MaxHeight: 2160, MaxFrameRate: 60, MaxKbps: 51000, MaxKeyframeSeconds: 4,
 			SampleRates: []int{44100, 48000},
 			Rates: []Rate{
 				{720, 30, 3000, 8000}, {720, 60, 3000, 8000}, {1080, 30, 3000, 8000}, {1080, 60, 4000, 12000},
@@ -64,7 +64,7 @@ func twitch() Platform {
 	// same in OBS. twitch.tv/creatorcamp "Broadcast recommendations": 320 kbit/s AAC at
 	// most, 44.1 or 48 kHz, 48 hours.
 	l := fullHD(60, 6000, 2).sound(320, 44100, 48000).atMost(48)
-	l.NeedsSound = false
+	l.NeedsAudio = false
 	return Platform{
 		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation.
 		ID: "twitch", Name: "Twitch", URL: "rtmps://ingest.global-contribute.live-video.net/app",
@@ -103,7 +103,7 @@ func instagram() Platform {
 	// October 2020, as quoted by TechCrunch: 4 hours. Key frames as for Facebook, whose
 	// servers these are. How long it waits: nothing was found.
 	l := fullHD(60, 6000, 4).sound(256, 44100, 48000).atMost(4)
-	l.Upright, l.Rates = true, []Rate{{720, 60, 2250, 6000}}
+	l.Portrait, l.Rates = true, []Rate{{720, 60, 2250, 6000}}
 	return Platform{
 		ID: "instagram", Name: "Instagram", URL: "rtmps://live-upload.instagram.com:443/rtmp",
 		Hint:   "instagram.com on a computer > Create > Live video: the address and a key for this show alone.",
@@ -115,7 +115,7 @@ func tiktok() Platform {
 	// Unconfirmed, all of it; how long it waits, too. Its app's own help recommends 1.8
 	// Mbit/s (kagua.biz, 16 July 2021) and names no limit.
 	l := fullHD(60, 6000, 4)
-	l.Upright = true
+	l.Portrait = true
 	return Platform{
 		// streamersquare.com/how-to-stream-on-tiktok: server and key are made for each show.
 		ID: "tiktok", Name: "TikTok", Limits: l,

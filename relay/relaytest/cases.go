@@ -17,7 +17,7 @@ import (
 func wholeProgram(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
 	s := p.session()
-	p.play(10*time.Second, func() bool { return s.Tally().Pictures >= 2*FrameRate }, "two seconds of pictures arrive")
+	p.play(10*time.Second, func() bool { return s.Tally().Frames >= 2*FrameRate }, "two seconds of pictures arrive")
 	units := s.Units()
 	if first := units[0]; !first.Video || !first.Key || first.DTS > time.Second {
 		t.Fatalf("the first unit is video %v, key %v, at %v", first.Video, first.Key, first.DTS)
@@ -45,7 +45,7 @@ func proof(t *testing.T, out Output) {
 		t.Fatal("live before the far end took the stream")
 	}
 	// What its kernel has taken it may not have looked at yet.
-	p.play(5*time.Second, func() bool { return s.Tally().Pictures > 0 }, "the pictures that proved it arrive")
+	p.play(5*time.Second, func() bool { return s.Tally().Frames > 0 }, "the pictures that proved it arrive")
 }
 
 func unpublish(t *testing.T, out Output) {
@@ -157,7 +157,7 @@ func silent(t *testing.T, out Output) {
 func change(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
 	s := p.session()
-	p.play(10*time.Second, func() bool { return s.Tally().Pictures > 10 && (p.next%FrameRate == 0) }, "pictures arrive")
+	p.play(10*time.Second, func() bool { return s.Tally().Frames > 10 && (p.next%FrameRate == 0) }, "pictures arrive")
 	changed := p.next
 	p.SetTracks(Tracks(1))
 	p.play(10*time.Second, func() bool { return newest(s.Units()) >= changed+10 }, "pictures of the new coding arrive")
@@ -209,7 +209,7 @@ func slow(t *testing.T, out Output) {
 	out.FarEnd.Behave(always(sink.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
 	p := begin(t, out, size)
 	s := p.session()
-	p.play(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Tally().KeyFrames >= 3 }, "pictures are left out")
+	p.play(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Tally().Keyframes >= 3 }, "pictures are left out")
 	if !p.link.IsLive() {
 		t.Error("it has taken data all the time, and is not called live")
 	}

@@ -26,7 +26,7 @@ func newBeat(every time.Duration, program *hub.Subscriber) *beat {
 // await waits for the next, or until there is a token in look.
 func (b *beat) await(look <-chan struct{}) {
 	defer b.late.Stop()
-	defer b.program.Rest(time.Time{})
+	defer b.program.SuspendWakeups(time.Time{})
 	var first time.Time // when what waits was written
 	for {
 		select {
@@ -43,7 +43,7 @@ func (b *beat) await(look <-chan struct{}) {
 		case first.IsZero():
 			first = now
 			b.late.Reset(b.every)
-			b.program.Rest(first.Add(b.every - b.gap)) // what comes before that is not the last
+			b.program.SuspendWakeups(first.Add(b.every - b.gap)) // what comes before that is not the last
 		}
 		if now.Sub(first)+b.gap > b.every {
 			return

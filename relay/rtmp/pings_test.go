@@ -91,7 +91,7 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 			const freezes = 6 * time.Second
 			far.Behave(func(string) sink.Behaviour { return sink.Behaviour{StallAfter: freezes} })
 			s := liveWith(t, far, 1000, rtmp.New(&tls.Config{RootCAs: roots}))
-			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Tally().Pictures > 3*relaytest.FrameRate }, "it answered pings")
+			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Tally().Frames > 3*relaytest.FrameRate }, "it answered pings")
 			s.silent.Store(true)
 			testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
 			if st := s.state(); !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
@@ -109,7 +109,7 @@ func (s *show) stays(t *testing.T, far *sink.Server, pictures int) {
 		if st := s.state(); st.State != relay.Live {
 			t.Fatalf("%s: %s", st.State, st.Reason)
 		}
-		return far.Last("key").Tally().Pictures > pictures
+		return far.Last("key").Tally().Frames > pictures
 	}, "%d pictures arrive", pictures)
 }
 

@@ -58,7 +58,7 @@ func (p *pump) join(s *sender) bool {
 	case p.of == nil:
 		p.of = s.sub
 		go p.run()
-	case !p.of.Beside(s.sub):
+	case !p.of.SubscribeSame(s.sub):
 		return false
 	}
 	p.joining = append(p.joining, s)

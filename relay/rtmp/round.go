@@ -36,13 +36,13 @@ func newRound(program *hub.Subscriber) *round {
 // read takes what is new since it was called last, for so many destinations.
 func (r *round) read(members int) {
 	r.batch.Next()
-	r.from, r.whole = r.cursor.Place(), false
+	r.from, r.whole = r.cursor.Position(), false
 	n := uint64(0)
 	for ; r.batch.Size() < maxBatch; n++ {
 		au, err := r.cursor.TryNext()
 		if err != nil {
 			// Nothing was missed, and who reads for himself learns of the end.
-			r.whole = n > 0 && err == hub.ErrNotYet && r.cursor.Place() == r.from+n
+			r.whole = n > 0 && err == hub.ErrNotYet && r.cursor.Position() == r.from+n
 			break
 		}
 		if n == 0 {
@@ -53,7 +53,7 @@ func (r *round) read(members int) {
 		r.last = au.DTS
 		r.batch.Add(header(&au, stamp(au.DTS)), flv.AppendHeader(r.head[:0], &au), au.Data)
 	}
-	r.to = r.cursor.Place()
+	r.to = r.cursor.Position()
 	if r.whole && members >= pagesFor && r.batch.Size() >= pagesBytes {
 		r.pages.put(r.batch.Bytes())
 	}
@@ -75,14 +75,14 @@ func header(au *media.AccessUnit, at uint32) chunks.Header {
 // ride collects a round as it is. It reports false where s needs others: it is
 // elsewhere in the program, late, or has left something out.
 func (s *sender) ride(r *round, now time.Time) bool {
-	if r == nil || !r.whole || s.told.tracks != r.tracks || s.late || !s.told.started || !s.sub.At(r.from) {
+	if r == nil || !r.whole || s.told.tracks != r.tracks || s.late || !s.told.started || !s.sub.IsAt(r.from) {
 		return false
 	}
 	age, zero := s.shed.Age(r.first, now), stamp(s.told.base)
 	if age > lateAfter || !s.shed.KeepsAll(age) || !s.w.AddBatch(r.batch, zero) {
 		return false
 	}
-	s.sub.Pass(r.to)
+	s.sub.SeekTo(r.to)
 	s.since = now.Add(-age)
 	s.told.now = stamp(r.last) - zero
 	s.shed.Age(r.last, now)

@@ -37,8 +37,8 @@ func join(t *testing.T, h *hub.Hub) *member {
 // next has m send what is new, and reports whether that was the round as it is.
 func (m *member) next(t *testing.T, r *round) (rode bool) {
 	t.Helper()
-	before := m.sub.Place()
-	if rode = m.ride(r, time.Now()); rode && m.sub.Place() == before {
+	before := m.sub.Position()
+	if rode = m.ride(r, time.Now()); rode && m.sub.Position() == before {
 		t.Fatal("it has not moved on")
 	}
 	if _, more, err := m.fill(nil); more || err != nil {

@@ -112,7 +112,7 @@ func canCarry(tracks *media.Tracks) error {
 	}
 	for i := range *tracks {
 		if c := (*tracks)[i].Codec; !flv.CanCarry(c) {
-			return relay.Say(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v; set the program's encoder to H264 and AAC", c))
+			return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v; set the program's encoder to H264 and AAC", c))
 		}
 	}
 	return nil

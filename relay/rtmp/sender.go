@@ -62,7 +62,7 @@ type told struct {
 }
 
 func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
-	sub.SkipToKey() // it grew old while we dialled
+	sub.SkipToKeyframe() // it grew old while we dialled
 	s.acks.mark.Store(s.acks.sent.Load())
 	s.acks.asked = firstWindow
 	sd := &sender{session: s, sub: sub, merge: o.Merge, shed: relay.Shed{Limit: o.Backlog}, accepted: time.Now(), room: maxBatch}
@@ -338,14 +338,14 @@ func (s *sender) measure() {
 	s.link.Unsent.Store(int64(unsent))
 	s.link.RTT.Store(int64(rtt))
 	drained := s.link.Sent.Load() - min(s.link.Sent.Load(), uint64(unsent))
-	s.link.Owed.Store(s.acks.owed(drained))
-	s.link.Mute.Store(int64(s.pings.mute(time.Now(), drained, rtt)))
+	s.link.OverdueAcks.Store(s.acks.owed(drained))
+	s.link.SilentFor.Store(int64(s.pings.mute(time.Now(), drained, rtt)))
 	if s.acks.count.Load() > 0 {
 		s.link.Acked.Store(s.acks.acked.Load())
 	} else {
 		s.link.Acked.Store(drained)
 	}
-	s.link.Lag.Store(int64(s.queue.lag(drained, time.Now())))
+	s.link.Latency.Store(int64(s.queue.lag(drained, time.Now())))
 	s.prove()
 }
 

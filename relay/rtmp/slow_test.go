@@ -38,7 +38,7 @@ func slow(t *testing.T, how sink.Behaviour) {
 	var looks []look
 	began := time.Now()
 	testkit.Eventually(t, 40*time.Second, func() bool {
-		looks = append(looks, look{time.Now(), time.Duration(s.state().BacklogMs) * time.Millisecond})
+		looks = append(looks, look{time.Now(), time.Duration(s.state().LatencyMs) * time.Millisecond})
 		return time.Since(began) > 16*time.Second
 	}, "it has been slow for a while")
 	worst := time.Duration(0)

@@ -117,7 +117,7 @@ func (s *session) look(now time.Time) {
 	unsent, sent := uint64(max(0, s.link.Unsent.Load())), s.link.Sent.Load()
 	s.flow.measure(sent-min(unsent, sent), unsent, now)
 	s.store.left(s.acks.sent.Load()-min(unsent, s.acks.sent.Load()), now)
-	s.link.Kept.Store(int64(s.kept(now)))
+	s.link.RemoteBuffer.Store(int64(s.kept(now)))
 	if s.pings.overdue(now) {
 		s.due.note(func(*answers) {}) // wakes the sender
 	}
@@ -129,7 +129,7 @@ func (s *sender) ahead(oldest time.Duration) time.Duration {
 		waits := s.link.Sent.Load() + uint64(s.w.Pending()) - s.flow.left.Load()
 		oldest = max(oldest, time.Duration(float64(waits)/float64(rate)*float64(time.Second)))
 	}
-	return oldest + time.Duration(s.link.Kept.Load())
+	return oldest + time.Duration(s.link.RemoteBuffer.Load())
 }
 
 // kept is for how long the far end's machine keeps what its server has not read. A

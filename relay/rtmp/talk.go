@@ -307,7 +307,7 @@ func refusal(info any) error {
 	} else if i := strings.LastIndexByte(code, '.'); i >= 0 {
 		text += " (" + code[i+1:] + ")"
 	}
-	return relay.Say(relay.ErrRefused, text)
+	return relay.NewRemoteError(relay.ErrRefused, text)
 }
 
 // shakeHands is the plain handshake; go-rtmp writes it in many small pieces.

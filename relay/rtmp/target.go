@@ -30,7 +30,7 @@ func Fits(u *url.URL) error {
 // the query belongs to it. Nothing is decoded: platforms compare byte by byte.
 func parse(u *url.URL) (target, error) {
 	if u.User != nil {
-		return target{}, relay.Say(relay.ErrMistyped, "RTMP knows no user names: take the one before the @ out of it")
+		return target{}, relay.NewRemoteError(relay.ErrInvalidAddress, "RTMP knows no user names: take the one before the @ out of it")
 	}
 	t := target{host: u.Hostname(), tls: u.Scheme == "rtmps", secrets: relay.Secrets(u)}
 	port := u.Port()
@@ -54,7 +54,7 @@ func parse(u *url.URL) (target, error) {
 		t.app += query
 	}
 	if t.app == "" {
-		return target{}, relay.Say(relay.ErrMistyped, "it ends after the host; it needs an application, such as /live or /app")
+		return target{}, relay.NewRemoteError(relay.ErrInvalidAddress, "it ends after the host; it needs an application, such as /live or /app")
 	}
 	t.tcURL = u.Scheme + "://" + u.Host + "/" + t.app
 	return t, nil

@@ -87,7 +87,7 @@ func first(ctx context.Context, sub *hub.Subscriber) (*media.AccessUnit, error) 
 func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, held *media.AccessUnit) (*sender, error) {
 	out, err := rtp.NewWriter(held.Tracks)
 	if err != nil {
-		return nil, relay.Say(relay.ErrUnsupported, "RTSP can't carry it as it is coded; set the program's encoder to H264 and AAC")
+		return nil, relay.NewRemoteError(relay.ErrUnsupported, "RTSP can't carry it as it is coded; set the program's encoder to H264 and AAC")
 	}
 	c, err := record(ctx, to, out.Description(), &line{link: link, stall: o.Stall}, o.tls)
 	if err != nil {

@@ -35,7 +35,7 @@ type farEnd struct {
 	path   *relaytest.Path
 	scheme string
 	over   chan struct{}
-	sink.Guests
+	sink.SessionLog
 
 	mu   sync.Mutex
 	open map[*gortsplib.ServerSession]*publisher
@@ -177,7 +177,7 @@ func TestTheKeyEndsThePath(t *testing.T) {
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Pictures > 0 && s.Unpublished() }, "pictures and a goodbye")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Frames > 0 && s.Unpublished() }, "pictures and a goodbye")
 }
 
 func TestServersOverTLSAreChecked(t *testing.T) {
@@ -188,7 +188,7 @@ func TestServersOverTLSAreChecked(t *testing.T) {
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Pictures > 0 }, "pictures")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Frames > 0 }, "pictures")
 	var unknown *tls.CertificateVerificationError
 	if _, err := push(t, rtsp.New(nil), f, "rtsps://"+tlsAddr+"/live#secret", "secret"); !errors.As(err, &unknown) {
 		t.Fatalf("err = %v", err)

@@ -58,7 +58,7 @@ type report struct {
 
 func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {
 	tracks := held.Tracks
-	if sub.SkipToKey() > 0 { // it grew old while we dialled
+	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
 		held = nil
 	}
 	s := &sender{connection: c, out: out, sub: sub, link: c.line.link, held: held, tracks: tracks, accepted: time.Now(), base: -1}
@@ -232,5 +232,5 @@ func (s *sender) measure() {
 	s.link.Unsent.Store(int64(unsent))
 	s.link.RTT.Store(int64(rtt))
 	s.link.Acked.Store(s.link.Sent.Load() - min(s.link.Sent.Load(), uint64(unsent)))
-	s.link.Lag.Store(s.lag.Load())
+	s.link.Latency.Store(s.lag.Load())
 }

@@ -104,7 +104,7 @@ func judged(err error) error {
 		if status.Code >= 500 && status.Code != base.StatusNotImplemented || status.Code == base.StatusNotEnoughBandwidth {
 			return errors.New("the server says: " + relay.Words(text))
 		}
-		return relay.Say(relay.ErrRefused, text)
+		return relay.NewRemoteError(relay.ErrRefused, text)
 	case errors.As(err, &slow):
 		return fmt.Errorf("talk: %w", context.DeadlineExceeded)
 	}

@@ -44,12 +44,12 @@ func parse(u *url.URL) (target, error) {
 	case strings.HasSuffix(where, "="):
 		where += key
 	case strings.Contains(where, "?"):
-		return t, relay.Say(relay.ErrMistyped, "it has a query: end it with the name that the key belongs to, as in ?key=")
+		return t, relay.NewRemoteError(relay.ErrInvalidAddress, "it has a query: end it with the name that the key belongs to, as in ?key=")
 	default:
 		where += "/" + key
 	}
 	if where == "" {
-		return t, relay.Say(relay.ErrMistyped, "it ends after the host; it needs a path, such as /live/name")
+		return t, relay.NewRemoteError(relay.ErrInvalidAddress, "it ends after the host; it needs a path, such as /live/name")
 	}
 	user := ""
 	if u.User != nil {

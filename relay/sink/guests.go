@@ -2,23 +2,23 @@ package sink
 
 import "sync"
 
-// Guests is who came to a far end, and how they are treated. The zero value treats
+// SessionLog is who came to a far end, and how they are treated. The zero value treats
 // all well. It is safe for concurrent use.
-type Guests struct {
+type SessionLog struct {
 	mu     sync.Mutex
 	behave func(key string) Behaviour
 	came   []*Session
 }
 
 // Behave tells how to treat publishers from now on, by their key.
-func (g *Guests) Behave(how func(key string) Behaviour) {
+func (g *SessionLog) Behave(how func(key string) Behaviour) {
 	g.mu.Lock()
 	g.behave = how
 	g.mu.Unlock()
 }
 
 // Treat is how to treat a publisher with this key.
-func (g *Guests) Treat(key string) Behaviour {
+func (g *SessionLog) Treat(key string) Behaviour {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.behave == nil {
@@ -28,7 +28,7 @@ func (g *Guests) Treat(key string) Behaviour {
 }
 
 // Add notes a session, and says how to treat it.
-func (g *Guests) Add(s *Session) Behaviour {
+func (g *SessionLog) Add(s *Session) Behaviour {
 	g.mu.Lock()
 	g.came = append(g.came, s)
 	g.mu.Unlock()
@@ -36,14 +36,14 @@ func (g *Guests) Add(s *Session) Behaviour {
 }
 
 // Sessions is everyone who published or tried to, in order.
-func (g *Guests) Sessions() []*Session {
+func (g *SessionLog) Sessions() []*Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]*Session(nil), g.came...)
 }
 
 // Last is the newest session that got as far as naming key, nil when there is none.
-func (g *Guests) Last(key string) *Session {
+func (g *SessionLog) Last(key string) *Session {
 	all := g.Sessions()
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].Key == key {

@@ -14,12 +14,12 @@ func (s *Session) take(u Unit, how Behaviour) {
 	last := &t.audio
 	if u.Video {
 		last = &t.video
-		t.Pictures++
+		t.Frames++
 		if u.Key {
-			t.KeyFrames++
+			t.Keyframes++
 		}
 	} else {
-		t.Sounds++
+		t.AudioFrames++
 	}
 	if t.Bytes += uint64(len(u.Data)); u.DTS < *last {
 		t.Backwards++

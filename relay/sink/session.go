@@ -36,20 +36,20 @@ type Session struct {
 
 	mu          sync.Mutex
 	units       []Unit
-	tally       Tally
+	tally       Counts
 	unpublished bool
 	ended       bool
 }
 
 // Tally is a session's counters.
-type Tally struct {
-	Pictures, KeyFrames, Sounds int
-	Bytes                       uint64 // of units
-	Backwards                   int    // times that fell within a track
-	LongestGap                  time.Duration
-	Metadata                    int
-	Configs                     int
-	video, audio                time.Duration
+type Counts struct {
+	Frames, Keyframes, AudioFrames int
+	Bytes                          uint64 // of units
+	Backwards                      int    // times that fell within a track
+	LongestGap                     time.Duration
+	Metadata                       int
+	Configs                        int
+	video, audio                   time.Duration
 }
 
 // Units is what arrived so far.
@@ -60,7 +60,7 @@ func (s *Session) Units() []Unit {
 }
 
 // Tally is the counters so far.
-func (s *Session) Tally() Tally {
+func (s *Session) Tally() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tally
@@ -164,7 +164,7 @@ func (p *peer) take(m *rtmp.Message) error {
 		}
 		return p.command(values)
 	case rtmp.TypeData:
-		p.ses.count(func(t *Tally) { t.Metadata++ })
+		p.ses.count(func(t *Counts) { t.Metadata++ })
 	case rtmp.TypeVideo:
 		packet, err := p.flv.Video(p.clock.Time(m.Timestamp), m.Payload)
 		if err != nil {
@@ -187,7 +187,7 @@ func (p *peer) flush() error {
 	return err
 }
 
-func (s *Session) count(do func(t *Tally)) {
+func (s *Session) count(do func(t *Counts)) {
 	s.mu.Lock()
 	do(&s.tally)
 	s.mu.Unlock()
@@ -200,7 +200,7 @@ func (p *peer) keep(packet flv.Packet, video bool) {
 	}
 	if packet.Config != nil {
 		*track = packet.Config
-		p.ses.count(func(t *Tally) { t.Configs++ })
+		p.ses.count(func(t *Counts) { t.Configs++ })
 	}
 	if au := packet.Unit; len(au.Data) > 0 {
 		p.ses.take(Unit{video, au.Key, au.PTS, au.DTS, au.Data, *track, time.Now()}, p.how)
@@ -294,7 +294,7 @@ func (p *peer) discard() error {
 			return err
 		}
 		total += n
-		p.ses.count(func(t *Tally) { t.Bytes += uint64(n) })
+		p.ses.count(func(t *Counts) { t.Bytes += uint64(n) })
 		if total-acked >= every && !p.how.NoAcks {
 			acked = total
 			p.w.Control(rtmp.TypeAck, uint32(total))

@@ -50,7 +50,7 @@ type Server struct {
 	ln     net.Listener
 	secure bool
 
-	Guests
+	SessionLog
 }
 
 // Listen binds addr ("127.0.0.1:0"); with a config it speaks TLS.

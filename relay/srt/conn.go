@@ -268,5 +268,5 @@ func (c *conn) measure() {
 	c.link.Unsent.Store(c.unsent.Load())
 	c.link.Acked.Store(c.acked.Load())
 	c.link.RTT.Store(c.rtt.Load())
-	c.link.Lag.Store(c.lag.Load())
+	c.link.Latency.Store(c.lag.Load())
 }

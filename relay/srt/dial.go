@@ -91,7 +91,7 @@ func call(ctx context.Context, to target, addr string) (k *caller, first handsha
 // conclude agrees on the rest with a listener that has answered.
 func (k *caller) conclude(ctx context.Context, first handshake, link *relay.Link) (*conn, error) {
 	if first.version != 5 || first.extension != hsMagic {
-		return nil, relay.Say(relay.ErrRefused, "the server speaks an SRT from before 2018: it needs version 1.3 or newer")
+		return nil, relay.NewRemoteError(relay.ErrRefused, "the server speaks an SRT from before 2018: it needs version 1.3 or newer")
 	}
 	request, err := k.conclusion(first)
 	if err != nil {

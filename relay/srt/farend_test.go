@@ -23,7 +23,7 @@ type farEnd struct {
 
 	passphrase string
 
-	sink.Guests
+	sink.SessionLog
 }
 
 // startFarEnd starts one that wants a passphrase, or none, and loses one datagram in

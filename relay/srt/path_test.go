@@ -67,7 +67,7 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
 			s := f.Last("cam")
-			play(t, p, 15*time.Second, func() bool { return s.Tally().Pictures >= 100 })
+			play(t, p, 15*time.Second, func() bool { return s.Tally().Frames >= 100 })
 			last := -1
 			for _, u := range s.Units() {
 				if n := relaytest.Number(u.Data); u.Video && last >= 0 && n != last+1 {
@@ -91,7 +91,7 @@ func TestThePassphraseIsTheKeyWhenTheAddressHasAStreamID(t *testing.T) {
 	link, _ := pushed(t, srt.New(), f.URL()+"?streamid=cam%2F1&latency=50&pbkeylen=32#"+passphrase, p)
 	play(t, p, 10*time.Second, link.IsLive)
 	s := f.Last("cam/1")
-	if s == nil || s.Tally().Pictures == 0 {
+	if s == nil || s.Tally().Frames == 0 {
 		t.Fatal("no pictures under the stream id")
 	}
 	_, ended := pushed(t, srt.New(), f.URL()+"?streamid=cam&passphrase=another-passphrase", p)
@@ -138,7 +138,7 @@ func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
 	p.Pictures(5)
 	link, _ := pushed(t, srt.New(), f.URL()+"#cam", p)
 	play(t, p, 10*time.Second, link.IsLive)
-	mute := func() time.Duration { link.Measure(); return time.Duration(link.Mute.Load()) }
+	mute := func() time.Duration { link.Measure(); return time.Duration(link.SilentFor.Load()) }
 	silent := time.Now() // one that is there says so
 	testkit.Eventually(t, 10*time.Second, func() bool {
 		if m := mute(); m > 2*time.Second {

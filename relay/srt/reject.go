@@ -53,7 +53,7 @@ func rejection(code uint32) error {
 		return errors.New(why)
 	}
 	if why, ok := rejections[code]; ok {
-		return relay.Say(relay.ErrRefused, why)
+		return relay.NewRemoteError(relay.ErrRefused, why)
 	}
-	return relay.Say(relay.ErrRefused, fmt.Sprintf("the server gives reason %d", code))
+	return relay.NewRemoteError(relay.ErrRefused, fmt.Sprintf("the server gives reason %d", code))
 }

@@ -45,7 +45,7 @@ type sender struct {
 
 	muxed
 	shed relay.Shed
-	pace relay.Pace
+	pace relay.Pacer
 	path window
 }
 
@@ -59,7 +59,7 @@ type muxed struct {
 }
 
 func newSender(c *conn, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {
-	if sub.SkipToKey() > 0 { // it grew old while we dialled
+	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
 		held = nil
 	}
 	now := time.Now()
@@ -157,7 +157,7 @@ func (s *sender) keepUp(now time.Time) error {
 		s.link.Live()
 	}
 	quiet := s.silent(now)
-	s.link.Mute.Store(int64(quiet)) // what is too old is dropped, so unsent bytes say little
+	s.link.SilentFor.Store(int64(quiet)) // what is too old is dropped, so unsent bytes say little
 	if quiet > s.stall {
 		return fmt.Errorf("%w for %v", relay.ErrStalled, s.stall)
 	}
@@ -169,14 +169,14 @@ func (s *sender) may(bytes int) bool {
 	if s.pace.Wait() > 0 || !s.path.room(s.way) {
 		return false
 	}
-	s.pace.Spend(bytes)
+	s.pace.Take(bytes)
 	s.path.turn.sent += bytes
 	return true
 }
 
 // fill sends what there is, and says when to look again.
 func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
-	s.pace.Earn(now)
+	s.pace.Refill(now)
 	// What is lost comes first: what is new may refer to it.
 	if all, err := s.repeat(now, s.may); err != nil || !all {
 		return s.later(), err
@@ -289,7 +289,7 @@ func (s *sender) leave(gone <-chan struct{}) {
 	for now := time.Now(); now.Before(end) && (len(s.flight) > 0 || now.Before(played)); now = time.Now() {
 		s.take(now)
 		s.suspect(now)
-		s.pace.Earn(now)
+		s.pace.Refill(now)
 		if _, err := s.repeat(now, s.may); err != nil {
 			return
 		}

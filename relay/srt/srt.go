@@ -97,10 +97,10 @@ func canCarry(tracks *media.Tracks) error {
 	if _, err := mpegts.NewWriter(tracks); err != nil {
 		for i := range *tracks {
 			if c := (*tracks)[i].Codec; c != media.H264 && c != media.H265 && c != media.AAC && c != media.Opus {
-				return relay.Say(relay.ErrUnsupported, fmt.Sprintf("SRT can't carry %v; set the program's encoder to H264 and AAC", c))
+				return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("SRT can't carry %v; set the program's encoder to H264 and AAC", c))
 			}
 		}
-		return relay.Say(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
+		return relay.NewRemoteError(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
 	}
 	return nil
 }

@@ -109,4 +109,4 @@ func (t *target) query(raw string) (named bool, err error) {
 	return named, nil
 }
 
-func mistyped(why string) error { return relay.Say(relay.ErrMistyped, why) }
+func mistyped(why string) error { return relay.NewRemoteError(relay.ErrInvalidAddress, why) }

@@ -114,7 +114,7 @@ func (e *endpoint) leave() {
 func (e *endpoint) ask(ctx context.Context, method, to, body string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
 	if err != nil {
-		return nil, relay.Say(relay.ErrMistyped, "it must look like whips://host/path")
+		return nil, relay.NewRemoteError(relay.ErrInvalidAddress, "it must look like whips://host/path")
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/sdp")
@@ -141,16 +141,16 @@ func refusal(resp *http.Response) error {
 	}
 	switch code := resp.StatusCode; {
 	case code >= 300 && code < 400:
-		return relay.Say(relay.ErrRefused, "the address is another one now, take it from its page: "+text)
+		return relay.NewRemoteError(relay.ErrRefused, "the address is another one now, take it from its page: "+text)
 	case code == http.StatusConflict:
-		return relay.Say(relay.ErrRefused, "the stream is already in use: "+text)
+		return relay.NewRemoteError(relay.ErrRefused, "the stream is already in use: "+text)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:
 		return errors.New("the server says: " + relay.Words(text))
 	}
 	if means := meanings[resp.StatusCode]; means != "" {
 		text = means + ": " + text
 	}
-	return relay.Say(relay.ErrRefused, text)
+	return relay.NewRemoteError(relay.ErrRefused, text)
 }
 
 // meanings is what refusals mean to somebody who wants to send.

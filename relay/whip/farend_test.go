@@ -33,7 +33,7 @@ type farEnd struct {
 	udp  *udp
 	api  *webrtc.API
 	over chan struct{}
-	sink.Guests
+	sink.SessionLog
 
 	mu       sync.Mutex
 	redirect int                   // status of the answer under /elsewhere

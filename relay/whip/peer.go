@@ -154,7 +154,7 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 		return errors.New("the server's answer can't be used: check that the address is one for WHIP")
 	}
 	if !p.takes[0] {
-		return relay.Say(relay.ErrUnsupported, "the server takes no H264 pictures: switch them on there")
+		return relay.NewRemoteError(relay.ErrUnsupported, "the server takes no H264 pictures: switch them on there")
 	}
 	within := connectIn
 	if !p.helped && len(e.servers) > 0 {

@@ -33,7 +33,7 @@ const (
 	longGroup = 4 * time.Second // between key frames: more is long to wait for a picture
 )
 
-var errBFrames = relay.Say(relay.ErrUnsupported, "it has B-frames, of which WebRTC receivers show nearly nothing; set B-frames to 0 in the encoder")
+var errBFrames = relay.NewRemoteError(relay.ErrUnsupported, "it has B-frames, of which WebRTC receivers show nearly nothing; set B-frames to 0 in the encoder")
 
 // sender writes the program to a connected peer.
 type sender struct {
@@ -45,7 +45,7 @@ type sender struct {
 	coding
 	place
 	shed  relay.Shed
-	pace  relay.Pace
+	pace  relay.Pacer
 	video flow
 	heard ear
 	lag   atomic.Int64
@@ -78,7 +78,7 @@ type flow struct {
 }
 
 func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sender {
-	sub.SkipToKey() // it grew old while we connected
+	sub.SkipToKeyframe() // it grew old while we connected
 	now := time.Now()
 	s := &sender{peer: p, sub: sub, link: link, out: o, place: place{began: now}, shed: relay.Shed{Limit: o.Backlog}}
 	s.heard.start(now)
@@ -195,8 +195,8 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 func (s *sender) group(at time.Duration) {
 	long := at - s.key
 	s.key = at
-	if s.heard.asked() && long > longGroup && s.link.Lacking() == "" {
-		s.link.Lacks(fmt.Sprintf("viewers who join wait for a picture: key frames come every %.0f s; set the encoder's interval to 2 s", long.Seconds()))
+	if s.heard.asked() && long > longGroup && s.link.Warning() == "" {
+		s.link.SetWarning(fmt.Sprintf("viewers who join wait for a picture: key frames come every %.0f s; set the encoder's interval to 2 s", long.Seconds()))
 	}
 }
 
@@ -227,8 +227,8 @@ func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *flow, packets []*pion.
 // spread waits after a packet as long as the path needs: UDP takes everything, and
 // loses it later.
 func (s *sender) spread(size int) {
-	s.pace.Spend(size)
-	for s.pace.Earn(time.Now()); s.pace.Wait() > 0; s.pace.Earn(time.Now()) {
+	s.pace.Take(size)
+	for s.pace.Refill(time.Now()); s.pace.Wait() > 0; s.pace.Refill(time.Now()) {
 		time.Sleep(s.pace.Wait())
 	}
 }
@@ -268,7 +268,7 @@ func (s *sender) announce(tracks *media.Tracks) error {
 	if s.picture == nil {
 		var err error
 		if s.picture, err = rtp.NewPacketiserOf(&(*tracks)[tracks.Video()], 96, packetSize); err != nil {
-			return relay.Say(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
+			return relay.NewRemoteError(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
 		}
 	}
 	if s.sound != nil && !s.sound.fits(tracks) {
@@ -293,5 +293,5 @@ func (s *sender) measure() {
 	s.link.Unsent.Store(int64(unsent))
 	s.link.Acked.Store(sent - unsent)
 	s.link.RTT.Store(s.heard.rtt.Load())
-	s.link.Lag.Store(s.lag.Load())
+	s.link.Latency.Store(s.lag.Load())
 }

@@ -33,9 +33,9 @@ func newSpeech() (*speech, error) {
 // newVoice makes one; the sender has begun with its pictures.
 func newVoice(s *sender, track *media.Track) *voice {
 	v := &voice{track: track, tracks: media.Tracks{sound.Track()}, link: s.link}
-	s.link.Lacks("")
+	s.link.SetWarning("")
 	if !s.takes[1] {
-		s.link.Lacks("the server does not take Opus: the picture goes without sound")
+		s.link.SetWarning("the server does not take Opus: the picture goes without sound")
 		return v
 	}
 	if s.speech == nil {
@@ -53,7 +53,7 @@ func newVoice(s *sender, track *media.Track) *voice {
 	})
 	if err != nil {
 		v.turn = nil
-		s.link.Lacks("the picture goes without sound: " + err.Error())
+		s.link.SetWarning("the picture goes without sound: " + err.Error())
 	}
 	return v
 }
@@ -70,7 +70,7 @@ func (v *voice) write(au *media.AccessUnit) {
 	}
 	if err := v.turn.Write(au); err != nil {
 		v.close()
-		v.link.Lacks("the picture goes without sound: " + err.Error())
+		v.link.SetWarning("the picture goes without sound: " + err.Error())
 	}
 }
 

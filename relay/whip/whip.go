@@ -106,10 +106,10 @@ func canCarry(tracks *media.Tracks) error {
 	}
 	v := tracks.Video()
 	if v < 0 {
-		return relay.Say(relay.ErrUnsupported, "it has no picture; put something with one on air")
+		return relay.NewRemoteError(relay.ErrUnsupported, "it has no picture; put something with one on air")
 	}
 	if c := (*tracks)[v].Codec; c != media.H264 {
-		return relay.Say(relay.ErrUnsupported, fmt.Sprintf("WHIP receivers want H264, the program is %v; set its encoder to H264", c))
+		return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("WHIP receivers want H264, the program is %v; set its encoder to H264", c))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := f.Last("token"); s.Tally().KeyFrames == 0 {
+	if s := f.Last("token"); s.Tally().Keyframes == 0 {
 		t.Fatalf("nothing arrived: %+v, %d left out", s.Tally(), link.Dropped.Load())
 	}
 }
@@ -120,7 +120,7 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 		if err != nil || s == nil {
 			t.Fatalf("%d: err = %v", status, err)
 		}
-		testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().KeyFrames > 0 }, "%d: a picture arrives", status)
+		testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Keyframes > 0 }, "%d: a picture arrives", status)
 		testkit.Eventually(t, 5*time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
 	}
 }
@@ -176,7 +176,7 @@ func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
 	if _, err := push(t, f, p, (*relay.Link).IsLive); err != nil {
 		t.Fatal(err)
 	}
-	if s := f.Last("token"); !used() || s.Tally().KeyFrames == 0 {
+	if s := f.Last("token"); !used() || s.Tally().Keyframes == 0 {
 		t.Fatalf("by way of the relay %v, %+v", used(), s.Tally())
 	}
 }
@@ -189,9 +189,9 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	tracks[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 6}
 	p.SetTracks(tracks)
 	p.Pictures(5)
-	link, err := push(t, f, p, func(l *relay.Link) bool { return l.IsLive() && l.Lacking() != "" })
-	if err != nil || !strings.Contains(link.Lacking(), "without sound") {
-		t.Fatalf("%q, err = %v", link.Lacking(), err)
+	link, err := push(t, f, p, func(l *relay.Link) bool { return l.IsLive() && l.Warning() != "" })
+	if err != nil || !strings.Contains(link.Warning(), "without sound") {
+		t.Fatalf("%q, err = %v", link.Warning(), err)
 	}
 }
 

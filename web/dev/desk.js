@@ -69,7 +69,7 @@ export function extras() {
 		collections: { current: 'Cup final', all: ['Cup final', 'Sunday service'] },
 		profiles: { current: 'Untitled', all: ['Untitled', '1080p50'] },
 		health: {
-			words: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'],
+			warnings: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'],
 			cpuPercent: 41,
 			memoryMB: 820,
 			fps: 49.9,
@@ -85,18 +85,18 @@ export function extras() {
 export const drill = {
 	at: now(),
 	seconds: 20,
-	pictures: 612,
+	frames: 612,
 	ok: true,
-	words: '2 good destinations missed nothing in 20 s beside 6 bad ones, and every light was right.',
-	good: [1, 2].map((n) => ({
+	summary: '2 good destinations missed nothing in 20 s beside 6 bad ones, and every light was right.',
+	healthy: [1, 2].map((n) => ({
 		name: `good-${n}`,
-		missed: 0,
+		missedFrames: 0,
 		p99Ms: 11 + n,
 		aloneMs: 9 + n,
 		ok: true,
-		words: 'missed nothing',
+		summary: 'missed nothing',
 	})),
-	bad: [
+	faulty: [
 		['refuse', ['connecting', 'refused'], 1, 0, 'refuse refused the stream: this is a drill: no key is good enough'],
 		['stall', ['connecting', 'live', 'retrying', 'live'], 3, 118, 'stall takes nothing any more: 2 s without proof'],
 		['slow', ['connecting', 'live'], 1, 402, ''],
@@ -107,10 +107,10 @@ export const drill = {
 		kind,
 		states,
 		attempt,
-		dropped,
+		framesDropped: dropped,
 		reason,
 		ok: true,
-		words: 'said what it should',
+		summary: 'said what it should',
 	})),
 };
 
@@ -149,7 +149,7 @@ const does = {
 	'mixer.tbar': (s, { position, done }) => {
 		s.mixer = { ...s.mixer, inTransition: !done, tbar: { position: done ? 0 : position } };
 	},
-	'mixer.studio': (s, { on }) => {
+	'mixer.studioMode': (s, { on }) => {
 		s.mixer = { ...s.mixer, studioMode: on, preview: on ? s.mixer.program : '' };
 	},
 	'output.start': (s, { output }) => change(s, 'outputs', output, { state: 'on', since: now() }),
@@ -157,17 +157,17 @@ const does = {
 	'program.backups': (s, { feeds }) => {
 		s.program = { ...s.program, backups: feeds };
 	},
-	'program.rung': (s, { rung }) => {
-		s.program = { ...s.program, force: rung };
+	'program.lock': (s, { level }) => {
+		s.program = { ...s.program, locked: level };
 	},
-	'program.falls': (s, { on }) => {
-		s.program = { ...s.program, falls: on };
+	'program.triggers': (s, { on }) => {
+		s.program = { ...s.program, triggers: on };
 	},
-	'program.budget': (s, { ms, rung }) => {
-		s.program = { ...s.program, ...(rung ? { budgets: { ...s.program.budgets, [rung]: ms } } : { budgetMs: ms }) };
+	'program.timeout': (s, { ms, level }) => {
+		s.program = { ...s.program, ...(level ? { timeouts: { ...s.program.timeouts, [level]: ms } } : { timeoutMs: ms }) };
 	},
-	'program.hold': (s, { on }) => {
-		s.program = { ...s.program, hold: on };
+	'program.failover': (s, { on }) => {
+		s.program = { ...s.program, failoverOff: !on };
 	},
 	'clip.list': () => ({
 		clips: [
@@ -175,8 +175,8 @@ const does = {
 			{ name: 'trailer-of-the-cup-final-with-a-very-long-name', bytes: 61_200_000, changed: now() },
 		],
 	}),
-	'drill.run': (s, { seconds }) => {
-		s.drill = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() };
+	'selftest.run': (s, { seconds }) => {
+		s.selfTest = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() };
 	},
 	'obs.password': () => {
 		throw new Refused('the argument password is too long: 256 letters at most');
@@ -191,7 +191,7 @@ const does = {
 				state: 'waiting',
 				kbps: 0,
 				fps: 0,
-				keyIntervalMs: 0,
+				keyframeIntervalMs: 0,
 				viewers: 0,
 				watch: { ok: false },
 			},

@@ -35,10 +35,10 @@ function obs(state) {
 	state.tally = { cam3: 'program', cam1: 'preview', cam2: 'preview' };
 	state.program = {
 		...state.program,
-		rung: 'backup',
+		level: 'backup',
 		onAir: 'cam4',
 		target: 'mixer',
-		why: 'OBS sends no pictures',
+		reason: 'OBS sends no pictures',
 		backups: ['cam4'],
 	};
 	return state;
@@ -54,9 +54,9 @@ export function everywhere(state) {
 			id: 'yt2',
 			name: 'YouTube, second channel in another language',
 			kbps: 2496,
-			backlogMs: 3400,
+			latencyMs: 3400,
 			backup: true,
-			dropped: 214,
+			framesDropped: 214,
 			warnings: undefined,
 		},
 		{
@@ -67,7 +67,7 @@ export function everywhere(state) {
 			reason: '',
 			attempt: 1,
 			nextTry: undefined,
-			ending: undefined,
+			graceDeadline: undefined,
 		},
 		tw,
 		fb,
@@ -139,23 +139,23 @@ function cuts(n) {
 		audio: i === 2 ? undefined : audio,
 		kbps: 2480 + 77 * i,
 		fps: 30,
-		keyIntervalMs: 1000,
+		keyframeIntervalMs: 1000,
 		viewers: 1,
 		watch: { ok: true },
 	}));
 	const worse = [
-		[5, { state: 'lost', since: ago(12), watch: { ok: false, why: 'Nothing comes in now.' } }],
+		[5, { state: 'lost', since: ago(12), watch: { ok: false, reason: 'Nothing comes in now.' } }],
 		[
 			6,
 			{
 				watch: {
 					ok: false,
-					why: 'It has B-frames: a browser would show one picture a second. Set B-frames to 0 in the encoder.',
+					reason: 'It has B-frames: a browser would show one picture a second. Set B-frames to 0 in the encoder.',
 				},
 				notes: ['It has B-frames.'],
 			},
 		],
-		[7, { state: 'waiting', watch: { ok: false, why: 'Nothing has come yet.' } }],
+		[7, { state: 'waiting', watch: { ok: false, reason: 'Nothing has come yet.' } }],
 	];
 	for (const [i, change] of worse) if (feeds[i]) Object.assign(feeds[i], change);
 	const place = {
@@ -164,9 +164,9 @@ function cuts(n) {
 		attempt: 0,
 		backup: false,
 		kbps: 0,
-		backlogMs: 0,
-		dropped: 0,
-		sent: 0,
+		latencyMs: 0,
+		framesDropped: 0,
+		bytesSent: 0,
 		enabled: true,
 		hasKey: true,
 		url: 'rtmps://a.rtmps.youtube.com/live2',
@@ -198,16 +198,16 @@ function cuts(n) {
 			onAir: n ? 'cam1' : '',
 			target: 'cam1',
 			since: ago(30),
-			rung: n ? 'mixer' : 'none',
+			level: n ? 'mixer' : 'none',
 			splices: 12,
-			budgetMs: 1000,
-			falls: [],
+			timeoutMs: 1000,
+			triggers: [],
 			video,
 			audio,
 			kbps: 2510,
 			fps: 30,
 			backups: [],
-			watch: n ? { ok: true } : { ok: false, why: 'Nothing has been on air yet.' },
+			watch: n ? { ok: true } : { ok: false, reason: 'Nothing has been on air yet.' },
 		},
 		destinations:
 			n === 0
@@ -219,7 +219,7 @@ function cuts(n) {
 							name: 'YouTube',
 							state: 'live',
 							kbps: 2512,
-							backlogMs: 40,
+							latencyMs: 40,
 							warnings: ['The picture has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'],
 						},
 						{
@@ -228,7 +228,7 @@ function cuts(n) {
 							name: 'Twitch',
 							state: 'retrying',
 							reason: 'Twitch closed the connection. Twitch ends the broadcast in about 71 s',
-							ending: { platform: 'Twitch', at: ago(-71), graceMs: 90_000 },
+							graceDeadline: { platform: 'Twitch', at: ago(-71), graceMs: 90_000 },
 							nextTry: ago(-4),
 							attempt: 3,
 						},
@@ -251,8 +251,8 @@ function cuts(n) {
 						},
 					],
 		graphics: graphics(n ? 5 : 0),
-		obs: { can: false, undo: false },
-		drill: { running: false },
+		obs: { available: false, canUndo: false },
+		selfTest: { running: false },
 		tally: n ? { cam1: 'program', cam2: 'preview' } : {},
 		clients: [
 			{ name: 'admin', role: 'admin', kind: 'panel', remote: '10.0.0.4:51000', since: ago(700) },
@@ -285,7 +285,7 @@ export async function fake(page, state, role = 'admin') {
 						name: 'YouTube',
 						url: 'rtmps://a.rtmps.youtube.com/live2',
 						backupUrl: 'rtmps://b.rtmps.youtube.com/live2?backup=1',
-						twins: true,
+						sendToBoth: true,
 						hint: 'YouTube Studio > Create > Go live: the stream key.',
 					},
 					{ id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' },
@@ -329,7 +329,7 @@ export async function fake(page, state, role = 'admin') {
 					graphics: state.graphics,
 					program: state.program,
 					obs: state.obs,
-					drill: state.drill,
+					selfTest: state.selfTest,
 					feeds: state.feeds,
 				});
 			}

@@ -176,7 +176,7 @@ const plan = [
 						},
 						'admin',
 						'cut',
-						(state) => ({ ...state, drill: { running: false, report: drill } }),
+						(state) => ({ ...state, selfTest: { running: false, report: drill } }),
 					],
 				]),
 				[

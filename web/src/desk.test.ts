@@ -13,7 +13,7 @@ const f = (id: string, name: string): Feed => ({
 	state: 'live',
 	kbps: 0,
 	fps: 0,
-	keyIntervalMs: 0,
+	keyframeIntervalMs: 0,
 	viewers: 0,
 	watch: { ok: true },
 });
@@ -115,7 +115,7 @@ describe('the places on the desk', () => {
 					],
 					program: 'cam1',
 				},
-				{ tally: { cam1: 'program', cam2: 'program' }, program: { ...empty.program, rung: 'backup', onAir: 'cam2' } },
+				{ tally: { cam1: 'program', cam2: 'program' }, program: { ...empty.program, level: 'backup', onAir: 'cam2' } },
 			),
 		);
 		expect(list.map((p) => p.bus)).toEqual(['program', 'program']);
@@ -148,7 +148,7 @@ test('a camera in a scene on air that was removed stays red', () => {
 			],
 			onAir: ['cam1'],
 		},
-		{ tally: { cam1: 'program' }, program: { ...empty.program, rung: 'mixer', onAir: 'mixer' } },
+		{ tally: { cam1: 'program' }, program: { ...empty.program, level: 'mixer', onAir: 'mixer' } },
 	);
 	expect(places(on).map((p) => p.bus)).toEqual(['program', '']);
 	expect(busShot(on, 'program', 0)).toMatchObject({ title: 'A scene that was removed', bus: 'program' });
@@ -156,7 +156,7 @@ test('a camera in a scene on air that was removed stays red', () => {
 
 describe('a mixer that sends nothing', () => {
 	const off = { name: 'stream', state: 'off' } as const;
-	const held = { program: { ...empty.program, target: 'mixer', rung: 'held' } } as const;
+	const held = { program: { ...empty.program, target: 'mixer', level: 'freeze' } } as const;
 	test('OBS that is not there, or does not stream', () => {
 		expect(notSent(s({ kind: 'obs', connected: false }, held))).toBe('OBS is not connected');
 		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, held))).toContain('stream is off');
@@ -167,7 +167,7 @@ describe('a mixer that sends nothing', () => {
 	});
 	test('nothing of the kind while it is on air, or a camera is cut to', () => {
 		expect(
-			notSent(s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...held.program, rung: 'mixer' } })),
+			notSent(s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...held.program, level: 'mixer' } })),
 		).toBe('');
 		expect(notSent(s({ kind: 'cut', connected: true }, { program: { ...held.program, target: 'cam1' } }))).toBe('');
 	});

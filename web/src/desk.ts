@@ -30,7 +30,7 @@ export function title(state: State, name: string): string {
  * cameras that says nothing. */
 function busOf(state: State, source: string, feed: Feed | null, others: number): Bus {
 	const { program, preview, inTransition } = state.mixer;
-	const byFeed = source === '' || ((state.program.rung === 'backup' || program === '') && others === 0);
+	const byFeed = source === '' || ((state.program.level === 'backup' || program === '') && others === 0);
 	const tally = byFeed && feed ? (state.tally[feed.id] ?? '') : '';
 	const onAir =
 		(source !== '' && (source === program || (inTransition && source === preview))) ||
@@ -76,7 +76,7 @@ export function feedOf(state: State, source: string): Feed | null {
 export function notSent(state: State): string {
 	const { kind, connected, outputs } = state.mixer;
 	const stream = (outputs ?? []).find((o) => o.name === 'stream');
-	if (kind !== 'obs' || state.program.target !== 'mixer' || state.program.rung === 'mixer') return '';
+	if (kind !== 'obs' || state.program.target !== 'mixer' || state.program.level === 'mixer') return '';
 	if (!connected) return 'OBS is not connected';
 	if (stream?.state === 'reconnecting')
 		return 'OBS waits before it sends its stream again: after some seconds it is started anew';

@@ -1,5 +1,5 @@
 // The fire drill in the words of the panel.
-import type { DestinationState, DrillBad } from './protocol.gen';
+import type { DestinationState, SelfTestFaulty } from './protocol.gen';
 import type { Light } from './words';
 
 const kinds: Record<string, string> = {
@@ -23,8 +23,8 @@ export const lights: Record<DestinationState, Light> = {
 };
 
 /** What it cost the bad one itself. */
-export function cost(b: DrillBad): string {
+export function cost(b: SelfTestFaulty): string {
 	const tries = b.attempt > 1 ? `${b.attempt} tries` : '';
-	const left = b.dropped > 0 ? `${b.dropped} pictures left out` : '';
+	const left = b.framesDropped > 0 ? `${b.framesDropped} pictures left out` : '';
 	return [tries, left].filter(Boolean).join(', ');
 }

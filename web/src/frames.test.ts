@@ -58,16 +58,16 @@ test('a stream that begins anew is due anew', () => {
 });
 
 test('each stream comes by the best way that this page has', () => {
-	expect(wayOf({ ok: true, frames: true }, true)).toBe('WebRTC');
-	expect(wayOf({ ok: true, frames: true, sparse: true }, true)).toBe('WebCodecs');
-	expect(wayOf({ ok: true, frames: true, sparse: true }, false)).toBe('WebRTC');
-	expect(wayOf({ ok: false, frames: true }, true)).toBe('WebCodecs');
-	expect(wayOf({ ok: false, frames: true }, false)).toBe('');
+	expect(wayOf({ ok: true, webCodecs: true }, true)).toBe('WebRTC');
+	expect(wayOf({ ok: true, webCodecs: true, reduced: true }, true)).toBe('WebCodecs');
+	expect(wayOf({ ok: true, webCodecs: true, reduced: true }, false)).toBe('WebRTC');
+	expect(wayOf({ ok: false, webCodecs: true }, true)).toBe('WebCodecs');
+	expect(wayOf({ ok: false, webCodecs: true }, false)).toBe('');
 	expect(wayOf({ ok: false }, true)).toBe('');
-	expect(wayOf({ ok: true, frames: true, sparse: true }, true, true)).toBe('WebRTC'); // its key pictures are whole
-	expect(wayOf({ ok: false, frames: true }, true, true)).toBe('WebCodecs');
-	expect(whyNot({ ok: false, why: 'It has B-frames.', frames: true }, false)).toBe(
+	expect(wayOf({ ok: true, webCodecs: true, reduced: true }, true, true)).toBe('WebRTC'); // its key pictures are whole
+	expect(wayOf({ ok: false, webCodecs: true }, true, true)).toBe('WebCodecs');
+	expect(whyNot({ ok: false, reason: 'It has B-frames.', webCodecs: true }, false)).toBe(
 		'It has B-frames. By https, Chrome and Edge can show it.',
 	);
-	expect(whyNot({ ok: false, why: 'There is no picture.' }, true)).toBe('There is no picture.');
+	expect(whyNot({ ok: false, reason: 'There is no picture.' }, true)).toBe('There is no picture.');
 });

@@ -10,7 +10,7 @@ export interface Decoder {
 	channels?: number;
 }
 
-export interface Coding {
+export interface CodecInfo {
 	video?: Decoder;
 	audio?: Decoder;
 }

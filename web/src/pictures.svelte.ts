@@ -14,14 +14,14 @@ export type Way = 'WebRTC' | 'WebCodecs';
  * of every stream that it takes at all.
  */
 export function wayOf(watch: Watch, able = canDecode(), keys = false): Way | '' {
-	if (watch.frames && able && (!watch.ok || (watch.sparse && !keys))) return 'WebCodecs';
+	if (watch.webCodecs && able && (!watch.ok || (watch.reduced && !keys))) return 'WebCodecs';
 	return watch.ok ? 'WebRTC' : '';
 }
 
 /** Why a stream is not shown, in words. */
 export function whyNot(watch: Watch, secure = window.isSecureContext): string {
-	const why = watch.why || 'This picture can’t be shown here.';
-	if (!watch.frames) return why;
+	const why = watch.reason || 'This picture can’t be shown here.';
+	if (!watch.webCodecs) return why;
 	return secure
 		? `${why} This browser has no other way; Chrome and Edge do.`
 		: `${why} By https, Chrome and Edge can show it.`;
@@ -54,7 +54,7 @@ export class Picture {
 		this.player =
 			way === 'WebCodecs'
 				? new WebCodecsPlayer(stream, changed)
-				: new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keys ? '?pictures=key' : ''}`, changed);
+				: new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keys ? '?video=keyframes' : ''}`, changed);
 	}
 
 	/** How old the picture on the screen is, where the player knows. */

@@ -49,11 +49,11 @@ test('who wants key pictures only has a connection of their own', () => {
 	const [tile, preview] = [Symbol(), Symbol()];
 	const few = pictures.show('cam 3', tile, 'WebRTC', true);
 	const all = pictures.show('cam 3', preview);
-	expect(log).toEqual(['start /whep/cam%203?pictures=key', 'start /whep/cam%203']);
+	expect(log).toEqual(['start /whep/cam%203?video=keyframes', 'start /whep/cam%203']);
 	expect(few.picture).not.toBe(all.picture);
 	few.leave();
 	vi.advanceTimersByTime(10_000);
-	expect(log.slice(2)).toEqual(['stop /whep/cam%203?pictures=key']);
+	expect(log.slice(2)).toEqual(['stop /whep/cam%203?video=keyframes']);
 	all.leave();
 	vi.advanceTimersByTime(10_000);
 });

@@ -6,7 +6,7 @@ export interface Preset {
 	name: string;
 	url: string; // "" when the platform gives each show its own
 	backupUrl?: string;
-	twins?: boolean; // it takes both addresses at once, and wants that
+	sendToBoth?: boolean; // it takes both addresses at once, and wants that
 	hint: string;
 }
 

@@ -18,24 +18,6 @@ export interface BackupsArgs {
   feeds: string[];
 }
 
-/** BeatArgs is what overlay.beat takes. */
-export interface BeatArgs {
-  /** which page it is; each makes itself a name when it loads */
-  page: string;
-  shown: boolean;
-  text?: Record<string, string>;
-  /** it is being closed */
-  bye?: boolean;
-}
-
-/** BudgetArgs is what program.budget takes. */
-export interface BudgetArgs {
-  /** 250 to 10000; 0 with a rung: as the others */
-  ms: number;
-  /** "mixer", or the id of a backup feed; "" for all that have no budget of their own */
-  rung?: string;
-}
-
 /** Choice is one of several named things. */
 export interface Choice {
   current: string;
@@ -68,8 +50,8 @@ export interface ClipList {
   clips: Info[];
 }
 
-/** Coding is how a picture or sound is coded, in words a panel shows. */
-export interface Coding {
+/** CodecInfo describes how video or audio is encoded, in words a panel shows. */
+export interface CodecInfo {
   codec: string;
   profile?: string;
   width?: number;
@@ -101,7 +83,7 @@ export interface DestinationAddArgs {
   /** tried in turn with url, or see twins */
   backupUrl?: string;
   /** to url and backupUrl at once: for platforms whose preset says so */
-  twins?: boolean;
+  sendToBoth?: boolean;
   /** a preset's name */
   platform?: string;
   /** show.live starts it; left out: true */
@@ -143,7 +125,7 @@ export interface DestinationStatus {
   /** pictures are left out above it, on average over seconds; 0 is no limit */
   maxKbps?: number;
   /** to URL and BackupURL at once, where the platform wants that; else in turn */
-  twins?: boolean;
+  sendToBoth?: boolean;
   state: DestinationState;
   /** one sentence, in words, without secrets */
   reason?: string;
@@ -154,15 +136,15 @@ export interface DestinationStatus {
   attempt: number;
   /** the backup URL is in use */
   backup: boolean;
-  ending?: Ending;
+  graceDeadline?: GraceDeadline;
   /** leaving this machine, over the last seconds */
   kbps: number;
   /** how far it is behind the program */
-  backlogMs: number;
+  latencyMs: number;
   /** pictures left out */
-  dropped: number;
+  framesDropped: number;
   /** bytes */
-  sent: number;
+  bytesSent: number;
   /** what of the program its platform or its server does not take, in sentences */
   warnings?: string[];
 }
@@ -177,7 +159,7 @@ export interface DestinationUpdateArgs {
   key?: string;
   backupUrl?: string;
   /** on air, only the connection concerned is begun or ended */
-  twins?: boolean;
+  sendToBoth?: boolean;
   platform?: string;
   enabled?: boolean;
   delayMs?: number;
@@ -185,81 +167,17 @@ export interface DestinationUpdateArgs {
   maxKbps?: number;
 }
 
-/** DrillBad is a destination whose far end misbehaves: its light must say so. */
-export interface DrillBad {
-  kind: string;
-  /** seen, in order; repetitions left out */
-  states: DestinationState[];
-  attempt: number;
-  /** pictures left out */
-  dropped: number;
-  /** the last one said */
-  reason: string;
-  ok: boolean;
-  words: string;
-}
-
-/** DrillGood is a destination that did nothing wrong: it must not notice the others. */
-export interface DrillGood {
-  name: string;
-  /** pictures */
-  missed: number;
-  /** from the program to its far end, with the bad ones */
-  p99Ms: number;
-  /** the same, before they came */
-  aloneMs: number;
-  ok: boolean;
-  words: string;
-}
-
-/** DrillReport is what a drill showed. */
-export interface DrillReport {
-  /** when it began */
-  at: string;
-  /** for which the bad ones were there */
-  seconds: number;
-  /** of the program meanwhile */
-  pictures: number;
-  good: DrillGood[];
-  bad: DrillBad[];
-  ok: boolean;
-  /** what came of it, in one sentence */
-  words: string;
-}
-
-/** DrillRunArgs is what drill.run takes. */
-export interface DrillRunArgs {
-  /** left out: 20; at least 15, at most 600 */
-  seconds?: number;
-}
-
-/** DrillState is the relay's fire drill: the one that runs, and what the last showed. */
-export interface DrillState {
-  running: boolean;
-  until?: string;
-  report?: DrillReport;
-  /** why there is no report */
-  problem?: string;
-}
-
-/** Ending is how long a platform still keeps a broadcast that gets no data. Reason says the same in words. */
-export interface Ending {
-  /** its name */
-  platform: string;
-  /** about then it ends the broadcast; once that is past it may have */
-  at: string;
-  /** how long it waits in all */
-  graceMs: number;
-}
-
 /** ErrorCode is an error's word in the protocol. */
 export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'unsupported' | 'offline' | 'timeout' | 'internal';
 
-/** FallsArgs is what program.falls takes. */
-export interface FallsArgs {
-  /** "freeze", "black", "mute", "bitrate", "keys"; empty: only for silence */
-  on: Ill[];
+/** FailoverArgs is what program.failover takes. */
+export interface FailoverArgs {
+  /** false keeps the program on its present source, whatever happens to it */
+  on: boolean;
 }
+
+/** Ill is something that is wrong with a stream though its pictures come. */
+export type Fault = 'freeze' | 'black' | 'silence' | 'bitrate' | 'keyframes';
 
 /** Feed is what a camera sends, or should. */
 export interface Feed {
@@ -278,14 +196,14 @@ export interface Feed {
   remote?: string;
   /** of State */
   since?: string;
-  video?: Coding;
-  audio?: Coding;
+  video?: CodecInfo;
+  audio?: CodecInfo;
   kbps: number;
   fps: number;
-  keyIntervalMs: number;
+  keyframeIntervalMs: number;
   viewers: number;
-  /** what was mended on its way in */
-  repairs?: Record<string, number>;
+  /** timestamps and units corrected on their way in, by kind */
+  corrections?: Record<string, number>;
   /** what an operator should know: B-frames, no sound, long GOP */
   notes?: string[];
   watch: Watch;
@@ -332,6 +250,16 @@ export interface FeedUpdateArgs {
   url?: string;
   /** "" makes a new one that is needed only from off this machine */
   key?: string;
+}
+
+/** Ending is how long a platform still keeps a broadcast that gets no data. Reason says the same in words. */
+export interface GraceDeadline {
+  /** its name */
+  platform: string;
+  /** about then it ends the broadcast; once that is past it may have */
+  at: string;
+  /** how long it waits in all */
+  graceMs: number;
 }
 
 /** Graphic is the lower third as the mixer reports it. */
@@ -413,7 +341,7 @@ export interface GraphicsState {
 /** Health is how well the mixer's machine keeps up. */
 export interface Health {
   /** what is wrong; empty when all is well */
-  words?: string[];
+  warnings?: string[];
   cpuPercent: number;
   memoryMB: number;
   fps: number;
@@ -424,14 +352,15 @@ export interface Health {
   diskFreeMB: number;
 }
 
-/** HoldArgs is what program.hold takes. */
-export interface HoldArgs {
-  /** true keeps what is on air, false lets the ladder climb again */
-  on: boolean;
+/** HeartbeatArgs is what overlay.heartbeat takes. */
+export interface HeartbeatArgs {
+  /** which page it is; each makes itself a name when it loads */
+  page: string;
+  shown: boolean;
+  text?: Record<string, string>;
+  /** it is being closed */
+  closing?: boolean;
 }
-
-/** Ill is something that is wrong with a stream though its pictures come. */
-export type Ill = 'freeze' | 'black' | 'mute' | 'bitrate' | 'keys';
 
 /** Info is a clip as operators know it. */
 export interface Info {
@@ -448,6 +377,12 @@ export type Level = 'info' | 'warn' | 'error';
 
 /** Light is a camera's tally light. */
 export type Light = 'program' | 'preview' | 'both';
+
+/** LockArgs is what program.lock takes. */
+export interface LockArgs {
+  /** "mixer", "freeze" (repeat the last frame), or the id of a backup feed; "" unlocks */
+  level: string;
+}
 
 /** LogEntry is a line of the event log. */
 export interface LogEntry {
@@ -588,13 +523,13 @@ export interface MuteArgs {
 /** OBSSetup is what obs.provision did in OBS' present scene collection. */
 export interface OBSSetup {
   /** the mixer is one that can be set up */
-  can: boolean;
+  available: boolean;
   /** of the last set-up; absent before the first */
   since?: string;
   /** there is something to take back */
-  undo: boolean;
+  canUndo: boolean;
   /** cameras that are no more and whose scenes are still there */
-  orphans?: string[];
+  removedFeeds?: string[];
 }
 
 /** OutputArgs names what the mixer sends or writes by itself. */
@@ -625,28 +560,28 @@ export interface ProgramState {
   pending?: string;
   /** of this OnAir */
   since: string;
-  /** "mixer", "backup", "held", or "none" before the first picture */
-  rung: string;
+  /** "mixer", "backup", "freeze" (the last frame is repeated), or "none" before the first frame */
+  level: string;
   /** in words, when it is not the mixer's output */
-  why?: string;
+  reason?: string;
   /** the operator keeps this rung */
-  hold?: boolean;
-  /** the rung the operator forced: "mixer", "held" or a feed */
-  force?: string;
+  failoverOff?: boolean;
+  /** the fallback level the operator locked the program to: "mixer", "freeze" or a feed */
+  locked?: string;
   /** feeds to fall to, in order */
   backups?: string[];
   /** changes of source so far */
   splices: number;
   /** what seems to be wrong with what is on air, in words */
   warnings?: string[];
-  /** what a stream falls for, beside silence: "freeze", "black", "mute", "bitrate", "keys" */
-  falls?: Ill[];
+  /** what a stream falls for, beside silence: "freeze", "black", "silence", "bitrate", "keyframes" */
+  triggers?: Fault[];
   /** how long a stream may send no picture before it falls */
-  budgetMs: number;
+  timeoutMs: number;
   /** the same of rungs that have their own, in ms: "mixer", or a backup */
-  budgets?: Record<string, number>;
-  video?: Coding;
-  audio?: Coding;
+  timeouts?: Record<string, number>;
+  video?: CodecInfo;
+  audio?: CodecInfo;
   kbps: number;
   fps: number;
   watch: Watch;
@@ -663,7 +598,7 @@ export interface ProvisionArgs {
   /** left out: as before, at first 160 */
   audioKbps?: number;
   /** between key frames; left out: as before, at first 1 */
-  keySeconds?: number;
+  keyframeSeconds?: number;
 }
 
 /** Provisioned is what obs.provision and obs.undo answer. */
@@ -674,7 +609,7 @@ export interface Provisioned {
   /** what to know about it */
   notes?: string[];
   /** cameras that are no more and whose scenes are still there */
-  orphans?: string[];
+  removedFeeds?: string[];
 }
 
 /** RenameArgs is what show.rename takes. */
@@ -682,10 +617,61 @@ export interface RenameArgs {
   name: string;
 }
 
-/** RungArgs is what program.rung takes. */
-export interface RungArgs {
-  /** "mixer", "held", or the id of a backup feed; "" lets the program choose again */
-  rung: string;
+/** SelfTestArgs is what selftest.run takes. */
+export interface SelfTestArgs {
+  /** left out: 20; at least 15, at most 600 */
+  seconds?: number;
+}
+
+/** Bad is a destination whose far end misbehaves: its light must say so. */
+export interface SelfTestFaulty {
+  kind: string;
+  /** seen, in order; repetitions left out */
+  states: DestinationState[];
+  attempt: number;
+  /** pictures left out */
+  framesDropped: number;
+  /** the last one said */
+  reason: string;
+  ok: boolean;
+  summary: string;
+}
+
+/** Good is a destination that did nothing wrong: it must not notice the others. */
+export interface SelfTestHealthy {
+  name: string;
+  /** pictures */
+  missedFrames: number;
+  /** from the program to its far end, with the bad ones */
+  p99Ms: number;
+  /** the same, before they came */
+  aloneMs: number;
+  ok: boolean;
+  summary: string;
+}
+
+/** SelfTestReport is what a drill showed. */
+export interface SelfTestReport {
+  /** when it began */
+  at: string;
+  /** for which the bad ones were there */
+  seconds: number;
+  /** of the program meanwhile */
+  frames: number;
+  healthy: SelfTestHealthy[];
+  faulty: SelfTestFaulty[];
+  ok: boolean;
+  /** what came of it, in one sentence */
+  summary: string;
+}
+
+/** SelfTestState is the self-test of destinations: the one that runs, and what the last one found. */
+export interface SelfTestState {
+  running: boolean;
+  until?: string;
+  report?: SelfTestReport;
+  /** why there is no report */
+  problem?: string;
 }
 
 /** Show is the event itself. */
@@ -722,14 +708,14 @@ export interface State {
   tally: Record<string, Light>;
   graphics: GraphicsState;
   obs: OBSSetup;
-  drill: DrillState;
+  selfTest: SelfTestState;
   clients: Client[];
   /** the newest last, at most 200 */
   log: LogEntry[];
 }
 
-/** StudioArgs is what mixer.studio takes. */
-export interface StudioArgs {
+/** StudioModeArgs is what mixer.studioMode takes. */
+export interface StudioModeArgs {
   on: boolean;
 }
 
@@ -752,6 +738,14 @@ export interface TakeArgs {
   kind?: string;
   /** left out: the current duration */
   durationMs?: number;
+}
+
+/** TimeoutArgs is what program.timeout takes. */
+export interface TimeoutArgs {
+  /** 250 to 10000; 0 with a level: the same as the others */
+  ms: number;
+  /** "mixer", or the id of a backup feed; "" for all that have no timeout of their own */
+  level?: string;
 }
 
 /** TokenArgs names a token. */
@@ -796,6 +790,12 @@ export interface TransitionArgs {
   durationMs?: number;
 }
 
+/** TriggersArgs is what program.triggers takes. */
+export interface TriggersArgs {
+  /** "freeze", "black", "silence", "bitrate", "keyframes"; empty: only loss of signal */
+  on: Fault[];
+}
+
 /** VolumeArgs is what audio.volume takes. */
 export interface VolumeArgs {
   input: string;
@@ -810,11 +810,11 @@ export interface Watch {
   /** by WebRTC */
   ok: boolean;
   /** in words, when it can't, or only shows a small picture */
-  why?: string;
+  reason?: string;
   /** by /watch/<stream>, decoded in the browser */
-  frames?: boolean;
+  webCodecs?: boolean;
   /** WebRTC shows less: it leaves B-frames out, or it is a small picture */
-  sparse?: boolean;
+  reduced?: boolean;
 }
 
 /** WentLive is what show.live answers. */
@@ -834,7 +834,7 @@ export interface You {
 }
 
 // The sections of the state: each is sent whole when something in it changed.
-export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'graphics', 'obs', 'drill', 'clients', 'log'] as const;
+export const sections = ['show', 'feeds', 'mixer', 'program', 'destinations', 'tally', 'graphics', 'obs', 'selfTest', 'clients', 'log'] as const;
 export type Section = keyof State;
 
 /** StateMessage is the params of the notification "state"; the first one has all sections. */
@@ -865,7 +865,7 @@ export interface Commands {
   /** Bring preview on air with a transition. (operator) */
   'mixer.take': { args: TakeArgs; result: null };
   /** Switch the mixer's preview bus on or off. (operator) */
-  'mixer.studio': { args: StudioArgs; result: null };
+  'mixer.studioMode': { args: StudioModeArgs; result: null };
   /** Choose the transition that a take without a kind uses. (operator) */
   'mixer.transition': { args: TransitionArgs; result: null };
   /** Pull the transition lever by hand. (operator) */
@@ -907,7 +907,7 @@ export interface Commands {
   /** Delete a logo of lower thirds; those that name it are shown without. PUT /api/v1/logos/NAME with a PNG or JPEG brings one in, GET /api/v1/logos/NAME.png shows it. (operator) */
   'logo.remove': { args: LogoArgs; result: null };
   /** Of the overlay page, once a second: it is alive, and shows this. (viewer) */
-  'overlay.beat': { args: BeatArgs; result: null };
+  'overlay.heartbeat': { args: HeartbeatArgs; result: null };
   /** Change OBS to another scene collection. (director) */
   'obs.collection': { args: ChoiceArgs; result: null };
   /** Change OBS to another profile; not while it sends or records. (director) */
@@ -918,16 +918,16 @@ export interface Commands {
   'obs.undo': { args: Record<string, never>; result: null };
   /** Keep the password of OBS' websocket server; it is tried at once. (admin) */
   'obs.password': { args: PasswordArgs; result: null };
-  /** Keep the program on its rung of the ladder, or let it climb and fall by itself again. (operator) */
-  'program.hold': { args: HoldArgs; result: null };
-  /** Put the program on a rung of its ladder and keep it there. (operator) */
-  'program.rung': { args: RungArgs; result: null };
+  /** Turn automatic failover of the program on or off. (operator) */
+  'program.failover': { args: FailoverArgs; result: null };
+  /** Lock the program to one source of its failover chain, or unlock it. (operator) */
+  'program.lock': { args: LockArgs; result: null };
   /** Choose the feeds that take over when the mixer's output dies. (director) */
   'program.backups': { args: BackupsArgs; result: null };
-  /** Choose what a stream falls for beside silence, where a backup is well. All of it is guessed from coded sizes, and warns in any case. (director) */
-  'program.falls': { args: FallsArgs; result: null };
-  /** Say how many milliseconds a stream may send no picture before it falls. (director) */
-  'program.budget': { args: BudgetArgs; result: null };
+  /** Choose what the program fails over for besides loss of signal, where a backup is healthy. All of it is estimated from coded frame sizes, and warned of in any case. (director) */
+  'program.triggers': { args: TriggersArgs; result: null };
+  /** Set the signal-loss timeout: how many milliseconds a source may send no video before the program fails over. (director) */
+  'program.timeout': { args: TimeoutArgs; result: null };
   /** Add a camera: one that pushes to us, or one that we pull. (operator) */
   'feed.add': { args: FeedAddArgs; result: FeedAdded };
   /** Change a camera's name, address or key. (operator) */
@@ -953,7 +953,7 @@ export interface Commands {
   /** Try a destination again now, also one that refused. (director) */
   'destination.retry': { args: DestinationArgs; result: null };
   /** Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing. (director) */
-  'drill.run': { args: DrillRunArgs; result: null };
+  'selftest.run': { args: SelfTestArgs; result: null };
   /** Go live: start every enabled destination. (director) */
   'show.live': { args: Record<string, never>; result: WentLive };
   /** End the show: stop every destination. (director) */
@@ -975,7 +975,7 @@ export const least: Record<Command, Role> = {
   'mixer.preview': 'operator',
   'mixer.cut': 'operator',
   'mixer.take': 'operator',
-  'mixer.studio': 'operator',
+  'mixer.studioMode': 'operator',
   'mixer.transition': 'operator',
   'mixer.tbar': 'operator',
   'audio.mute': 'operator',
@@ -996,17 +996,17 @@ export const least: Record<Command, Role> = {
   'graphics.next': 'operator',
   'graphics.out': 'operator',
   'logo.remove': 'operator',
-  'overlay.beat': 'viewer',
+  'overlay.heartbeat': 'viewer',
   'obs.collection': 'director',
   'obs.profile': 'director',
   'obs.provision': 'director',
   'obs.undo': 'director',
   'obs.password': 'admin',
-  'program.hold': 'operator',
-  'program.rung': 'operator',
+  'program.failover': 'operator',
+  'program.lock': 'operator',
   'program.backups': 'director',
-  'program.falls': 'director',
-  'program.budget': 'director',
+  'program.triggers': 'director',
+  'program.timeout': 'director',
   'feed.add': 'operator',
   'feed.update': 'operator',
   'feed.remove': 'operator',
@@ -1019,7 +1019,7 @@ export const least: Record<Command, Role> = {
   'destination.start': 'director',
   'destination.stop': 'director',
   'destination.retry': 'director',
-  'drill.run': 'director',
+  'selftest.run': 'director',
   'show.live': 'director',
   'show.end': 'director',
   'show.rename': 'director',

@@ -1,6 +1,6 @@
 // What a picture on the desk is, and what is to be read on it.
 import { feedOf, notSent, title, type Bus, type Place } from './desk';
-import type { Coding, State, Watch } from './protocol.gen';
+import type { CodecInfo, State, Watch } from './protocol.gen';
 import { feed as feedWords, ladder } from './words';
 
 export interface Shot {
@@ -11,7 +11,7 @@ export interface Shot {
 	watch?: Watch;
 	sending: boolean;
 	words: string; // why there is nothing to see, or what else must be read
-	audio?: Coding;
+	audio?: CodecInfo;
 	hasPicture: boolean;
 }
 
@@ -23,11 +23,11 @@ export function busShot(state: State, bus: 'preview' | 'program', now: number): 
 function programShot(s: State): Shot {
 	const p = s.program;
 	const source = s.mixer.program;
-	const gone = source === '' && p.rung === 'mixer' && (s.mixer.onAir ?? []).length > 0; // OBS goes on showing what it was
+	const gone = source === '' && p.level === 'mixer' && (s.mixer.onAir ?? []).length > 0; // OBS goes on showing what it was
 	return {
 		stream: 'program',
 		title:
-			p.rung === 'backup'
+			p.level === 'backup'
 				? `${title(s, p.onAir)} (backup)`
 				: source
 					? title(s, source)
@@ -37,10 +37,10 @@ function programShot(s: State): Shot {
 		word: s.show.live ? 'ON AIR' : 'PROGRAM',
 		bus: source !== '' || gone ? 'program' : '',
 		watch: p.watch,
-		sending: p.rung !== 'none' && p.rung !== 'held',
-		words: ladder({ ...p, why: notSent(s) || p.why }, (stream) => title(s, stream)),
+		sending: p.level !== 'none' && p.level !== 'freeze',
+		words: ladder({ ...p, reason: notSent(s) || p.reason }, (stream) => title(s, stream)),
 		audio: p.audio,
-		hasPicture: p.rung !== 'none',
+		hasPicture: p.level !== 'none',
 	};
 }
 

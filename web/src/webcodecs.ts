@@ -1,7 +1,7 @@
 // Plays a stream that WebRTC can't carry: its coded pictures come over a websocket
 // and are decoded here (WebCodecs), into a track that a <video> shows. Only pages that
 // are secure may, and only some browsers can.
-import { bytes, Pacer, unit, type Coding, type Decoder, type Unit } from './frames';
+import { bytes, Pacer, unit, type CodecInfo, type Decoder, type Unit } from './frames';
 import { Voice } from './voice';
 import { off, type Playing } from './whep';
 
@@ -94,14 +94,14 @@ export class WebCodecsPlayer {
 	}
 
 	#hear(message: string | ArrayBuffer) {
-		if (typeof message === 'string') return void this.#configure(JSON.parse(message) as Coding);
+		if (typeof message === 'string') return void this.#configure(JSON.parse(message) as CodecInfo);
 		const u = unit(message);
 		if (!u || !this.#show) return;
 		this.#expect(silentFor);
 		this.#show.take(u, performance.now());
 	}
 
-	async #configure(coding: Coding) {
+	async #configure(coding: CodecInfo) {
 		const socket = this.#socket;
 		const show = this.#show ?? new Show(() => this.#again('The browser could not decode the picture.'));
 		this.#show = show;
@@ -164,7 +164,7 @@ class Show {
 	}
 
 	/** Prepares for a coding; it says why that can't be. */
-	async configure(coding: Coding): Promise<string> {
+	async configure(coding: CodecInfo): Promise<string> {
 		const waiting = this.#prepare(coding);
 		this.#waiting = waiting;
 		const why = await waiting;
@@ -175,7 +175,7 @@ class Show {
 		return why;
 	}
 
-	async #prepare(coding: Coding): Promise<string> {
+	async #prepare(coding: CodecInfo): Promise<string> {
 		this.#needKey = true;
 		this.#pacer.restart();
 		const v = coding.video && videoConfig(coding.video);

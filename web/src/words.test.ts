@@ -16,9 +16,9 @@ const d = (change: Partial<DestinationStatus>): DestinationStatus => ({
 	attempt: 0,
 	backup: false,
 	kbps: 0,
-	backlogMs: 0,
-	dropped: 0,
-	sent: 0,
+	latencyMs: 0,
+	framesDropped: 0,
+	bytesSent: 0,
 	...change,
 });
 const f = (change: Partial<Feed>): Feed => ({
@@ -29,7 +29,7 @@ const f = (change: Partial<Feed>): Feed => ({
 	state: 'live',
 	kbps: 0,
 	fps: 0,
-	keyIntervalMs: 0,
+	keyframeIntervalMs: 0,
 	viewers: 0,
 	watch: { ok: true },
 	...change,
@@ -38,9 +38,9 @@ const p = (change: Partial<ProgramState>): ProgramState => ({
 	onAir: 'cam1',
 	target: 'cam1',
 	since: at(-5),
-	rung: 'mixer',
+	level: 'mixer',
 	splices: 0,
-	budgetMs: 0,
+	timeoutMs: 0,
 	kbps: 0,
 	fps: 0,
 	watch: { ok: true },
@@ -71,17 +71,17 @@ test('times and rates are short', () => {
 
 describe('a destination in words', () => {
 	test('live says how much leaves and how far behind', () => {
-		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 40 }), now)).toEqual({
+		expect(destination(d({ state: 'live', kbps: 4500, latencyMs: 40 }), now)).toEqual({
 			light: 'on',
 			word: 'LIVE',
 			figure: '4.5 Mb/s',
 			sentence: '',
 		});
-		expect(destination(d({ state: 'live', kbps: 4500, backlogMs: 2400 }), now)).toMatchObject({
+		expect(destination(d({ state: 'live', kbps: 4500, latencyMs: 2400 }), now)).toMatchObject({
 			light: 'trouble',
 			figure: '4.5 Mb/s · 2.4 s behind',
 		});
-		expect(destination(d({ state: 'live', kbps: 4500, backup: true, dropped: 7 }), now).sentence).toBe(
+		expect(destination(d({ state: 'live', kbps: 4500, backup: true, framesDropped: 7 }), now).sentence).toBe(
 			'On the backup address. 7 pictures left out.',
 		);
 	});
@@ -92,7 +92,7 @@ describe('a destination in words', () => {
 				d({
 					state: 'live',
 					kbps: 4500,
-					twins: true,
+					sendToBoth: true,
 					reason: 'YouTube: the backup is not live: it closed the connection',
 				}),
 				now,
@@ -120,14 +120,14 @@ describe('a destination in words', () => {
 	});
 
 	test('how long its platform still waits is a countdown, and said once', () => {
-		const ending = { platform: 'Twitch', at: at(41), graceMs: 90_000 };
+		const graceDeadline = { platform: 'Twitch', at: at(41), graceMs: 90_000 };
 		const is = destination(
 			d({
 				state: 'retrying',
 				reason: 'Twitch closed the connection. Twitch ends the broadcast in about 41 s',
 				nextTry: at(4),
 				attempt: 1,
-				ending,
+				graceDeadline,
 			}),
 			now,
 		);
@@ -136,18 +136,22 @@ describe('a destination in words', () => {
 			figure: '',
 			sentence: 'Next try in 4 s. Twitch closed the connection.',
 		});
-		expect(is.ending).toMatchObject({
+		expect(is.graceDeadline).toMatchObject({
 			short: 'ends in',
 			time: '41 s',
 			sentence: expect.stringContaining('Twitch ends the broadcast in about 41 s.'),
 		});
-		expect(is.ending?.share).toBeCloseTo(41 / 90);
+		expect(is.graceDeadline?.share).toBeCloseTo(41 / 90);
 		expect(
 			destination(
-				d({ state: 'connecting', reason: 'Twitch may have ended the broadcast', ending: { ...ending, at: at(-3) } }),
+				d({
+					state: 'connecting',
+					reason: 'Twitch may have ended the broadcast',
+					graceDeadline: { ...graceDeadline, at: at(-3) },
+				}),
 				now,
 			),
-		).toMatchObject({ sentence: 'Dialling.', ending: { share: 0, short: 'may have ended' } });
+		).toMatchObject({ sentence: 'Dialling.', graceDeadline: { share: 0, short: 'may have ended' } });
 	});
 
 	test('refused gives the reason of the server', () => {
@@ -203,13 +207,13 @@ describe('the ladder in words', () => {
 		expect(ladder(p({}), name)).toBe('');
 	});
 	test('a held picture says who is silent', () => {
-		expect(ladder(p({ rung: 'held', onAir: '' }), name)).toBe('The last picture is held: Bench sends nothing.');
-		expect(ladder(p({ rung: 'held', onAir: '', why: 'cam1 is gone' }), name)).toBe(
+		expect(ladder(p({ level: 'freeze', onAir: '' }), name)).toBe('The last picture is held: Bench sends nothing.');
+		expect(ladder(p({ level: 'freeze', onAir: '', reason: 'cam1 is gone' }), name)).toBe(
 			'The last picture is held: Bench is gone.',
 		);
 	});
 	test('a backup says which, and that an operator keeps it', () => {
-		expect(ladder(p({ rung: 'backup', onAir: 'cam2', hold: true }), name)).toBe(
+		expect(ladder(p({ level: 'backup', onAir: 'cam2', failoverOff: true }), name)).toBe(
 			'Backup on air (Crane): Bench sends nothing. An operator keeps it there.',
 		);
 	});

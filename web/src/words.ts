@@ -1,5 +1,5 @@
 // Numbers and states in the words of the panel.
-import type { DestinationStatus, Ending, Feed, MixerOutput, ProgramState } from './protocol.gen';
+import type { DestinationStatus, GraceDeadline, Feed, MixerOutput, ProgramState } from './protocol.gen';
 
 const two = (n: number) => String(n).padStart(2, '0');
 
@@ -47,7 +47,7 @@ export const sentence = (clause = '') => ended(clause.charAt(0).toUpperCase() + 
 /** How a destination fares: beside its word stands the figure that matters now. */
 export interface Fare extends Words {
 	figure: string;
-	ending?: Countdown; // in place of the figure, which begins the sentence then
+	graceDeadline?: Countdown; // in place of the figure, which begins the sentence then
 }
 
 /** How long a platform still waits for data before it ends the broadcast for the audience. */
@@ -62,7 +62,7 @@ export interface Countdown {
 const hurry = 'It keeps the broadcast for some time without data, then the audience sees its end.';
 
 /** A platform's patience, as it runs out. */
-export function countdown(e: Ending, now: number): Countdown {
+export function countdown(e: GraceDeadline, now: number): Countdown {
 	const left = Math.min(e.graceMs, Date.parse(e.at) - now); // a clock that is behind ours makes it no longer
 	const share = (ms: number) => Math.min(1, Math.max(0, ms / Math.max(1, e.graceMs)));
 	if (left <= 0)
@@ -86,10 +86,10 @@ export function countdown(e: Ending, now: number): Countdown {
 // The server's reason says in words, too, what the countdown shows.
 function reason(d: DestinationStatus): string {
 	const all = d.reason ?? '';
-	const at = d.ending
+	const at = d.graceDeadline
 		? Math.max(
 				...[' ends the broadcast in', ' may have ended the broadcast'].map((words) =>
-					all.lastIndexOf(d.ending!.platform + words),
+					all.lastIndexOf(d.graceDeadline!.platform + words),
 				),
 			)
 		: -1;
@@ -106,11 +106,11 @@ function live(d: DestinationStatus): Fare {
 	const more = [
 		sentence(d.reason),
 		d.backup ? 'On the backup address.' : '',
-		d.dropped > 0 ? `${d.dropped} pictures left out.` : '',
+		d.framesDropped > 0 ? `${d.framesDropped} pictures left out.` : '',
 	];
-	const behind = d.backlogMs >= 500 ? ` · ${(d.backlogMs / 1000).toFixed(1)} s behind` : '';
+	const behind = d.latencyMs >= 500 ? ` · ${(d.latencyMs / 1000).toFixed(1)} s behind` : '';
 	return {
-		light: d.backlogMs >= 2000 || d.reason ? 'trouble' : 'on',
+		light: d.latencyMs >= 2000 || d.reason ? 'trouble' : 'on',
 		word: 'LIVE',
 		figure: rate(d.kbps) + behind,
 		sentence: more.filter(Boolean).join(' '),
@@ -120,11 +120,11 @@ function live(d: DestinationStatus): Fare {
 /** How a destination fares: one light, one word, one figure, one sentence. */
 export function destination(d: DestinationStatus, now: number): Fare {
 	const said = fare(d, now);
-	if (!d.ending) return said;
+	if (!d.graceDeadline) return said;
 	return {
 		...said,
 		figure: '',
-		ending: countdown(d.ending, now),
+		graceDeadline: countdown(d.graceDeadline, now),
 		sentence: [sentence(said.figure), said.sentence].filter(Boolean).join(' '),
 	};
 }
@@ -190,10 +190,10 @@ export function feed(f: Feed, now: number): Words {
 
 /** What the program shows when it is not what the mixer wants; empty when it is. */
 export function ladder(p: ProgramState, name: (stream: string) => string): string {
-	const why = ended((p.why ?? '').replaceAll(p.target || '\0', name(p.target)));
-	const kept = p.hold ? ' An operator keeps it there.' : '';
-	switch (p.rung) {
-		case 'held':
+	const why = ended((p.reason ?? '').replaceAll(p.target || '\0', name(p.target)));
+	const kept = p.failoverOff ? ' An operator keeps it there.' : '';
+	switch (p.level) {
+		case 'freeze':
 			return `The last picture is held: ${why || `${p.target ? name(p.target) : 'the mixer'} sends nothing.`}${kept}`;
 		case 'backup':
 			return `Backup on air (${name(p.onAir)}): ${why || `${name(p.target)} sends nothing.`}${kept}`;

@@ -36,7 +36,7 @@ func (h *health) state(frozen []string) *mixer.Health {
 	}
 	s := h.samples[len(h.samples)-1].stats
 	return &mixer.Health{
-		Words:      h.words(frozen),
+		Warnings:   h.words(frozen),
 		CPUPercent: s.CpuUsage, MemoryMB: s.MemoryUsage, FPS: s.ActiveFps, RenderMs: s.AverageFrameRenderTime,
 		RenderSkipped: int64(s.RenderSkippedFrames), EncoderSkipped: int64(s.OutputSkippedFrames),
 		DiskFreeMB: s.AvailableDiskSpace,

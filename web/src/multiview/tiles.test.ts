@@ -8,7 +8,7 @@ import { Tiles } from './tiles.svelte';
 
 const played = vi.hoisted(() => ({ urls: new Set<string>(), stuck: [] as string[] }));
 vi.mock('../whep', () => ({
-	off: { state: 'off', why: '', media: null, sound: false },
+	off: { state: 'off', reason: '', media: null, sound: false },
 	WhepPlayer: class {
 		constructor(
 			public url: string,
@@ -16,7 +16,7 @@ vi.mock('../whep', () => ({
 		) {}
 		start = () => {
 			played.urls.add(this.url);
-			this.changed({ state: 'playing', why: '', media: null, sound: false });
+			this.changed({ state: 'playing', reason: '', media: null, sound: false });
 		};
 		stop = () => played.urls.delete(this.url);
 		stuck = () => played.stuck.push(this.url);
@@ -41,7 +41,7 @@ const feed = (id: string): Feed => ({
 	state: 'live',
 	kbps: 2500,
 	fps: 30,
-	keyIntervalMs: 1000,
+	keyframeIntervalMs: 1000,
 	viewers: 1,
 	watch: { ok: true },
 });
@@ -84,7 +84,7 @@ beforeEach(() => {
 			program: 'cam1',
 			preview: 'cam2',
 		},
-		program: { ...empty.program, rung: 'mixer', onAir: 'cam1', target: 'cam1', watch: { ok: true } },
+		program: { ...empty.program, level: 'mixer', onAir: 'cam1', target: 'cam1', watch: { ok: true } },
 	};
 	studio.known = true;
 	studio.link = { state: 'up', since: 0 };
@@ -107,9 +107,9 @@ test('the tiles change over at once, preview and program never', async () => {
 	await settle();
 	expect(toggle()?.textContent).toBe('Tiles: key pictures only (saves CPU)');
 	expect([...played.urls].sort()).toEqual([
-		'/whep/cam1?pictures=key',
+		'/whep/cam1?video=keyframes',
 		'/whep/cam2',
-		'/whep/cam2?pictures=key',
+		'/whep/cam2?video=keyframes',
 		'/whep/program',
 	]);
 	expect(cells().map((c) => c.includes('key pictures'))).toEqual([false, false, true, true]);
@@ -134,7 +134,7 @@ test('a camera that is listened to is shown whole: twice the same would echo', a
 	localStorage.setItem('obvan.multiview.pictures', 'key');
 	pictures.listening = 'cam1';
 	await open();
-	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/cam2?pictures=key', '/whep/program']);
+	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/cam2?video=keyframes', '/whep/program']);
 	expect(cells()[2]).not.toContain('key pictures');
 });
 

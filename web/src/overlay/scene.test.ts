@@ -40,7 +40,7 @@ test('a page that is not drawn does not beat; a hidden one shows nothing', () =>
 	expect(pulse.beat(shown, false)).toMatchObject({ shown: true, text: { name: 'Ada King' } });
 	expect(pulse.beat(shown, false)).toBeNull();
 	expect(pulse.beat(shown, true)).toMatchObject({ shown: false });
-	expect(pulse.bye()).toMatchObject({ shown: false, bye: true });
+	expect(pulse.bye()).toMatchObject({ shown: false, closing: true });
 });
 
 test('a logo that is lost is neither drawn nor told', () => {

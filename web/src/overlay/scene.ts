@@ -1,5 +1,5 @@
 // What the overlay page shows, and what it tells the studio about that.
-import type { BeatArgs, GraphicsState } from '../protocol.gen';
+import type { HeartbeatArgs, GraphicsState } from '../protocol.gen';
 
 /** A lower third as it is drawn. */
 export interface Shown {
@@ -37,14 +37,14 @@ export class Pulse {
 
 	/** The beat for what is shown, null when the page stands still. A hidden page is not
 	 * drawn, and shows nothing. */
-	beat(shown: Shown | null, hidden: boolean): BeatArgs | null {
+	beat(shown: Shown | null, hidden: boolean): HeartbeatArgs | null {
 		if (!this.#drawn && !hidden) return null;
 		this.#drawn = false;
 		return shown && !hidden ? { page: this.#page, shown: true, text: shown.text } : { page: this.#page, shown: false };
 	}
 
 	/** The last beat: the page is being closed. */
-	bye(): BeatArgs {
-		return { page: this.#page, shown: false, bye: true };
+	bye(): HeartbeatArgs {
+		return { page: this.#page, shown: false, closing: true };
 	}
 }

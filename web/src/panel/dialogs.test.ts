@@ -1,6 +1,6 @@
 import { flushSync, mount, unmount, type Component } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { DrillReport, Feed, Role, State } from '../protocol.gen';
+import type { SelfTestReport, Feed, Role, State } from '../protocol.gen';
 import { empty, studio } from '../studio.svelte';
 import { other } from '../presets';
 import Clips from './Clips.svelte';
@@ -30,35 +30,43 @@ afterEach(() => {
 	shown = undefined;
 });
 
-const report: DrillReport = {
+const report: SelfTestReport = {
 	at: '2026-05-01T18:00:00Z',
 	seconds: 20,
-	pictures: 500,
+	frames: 500,
 	ok: false,
-	words: 'the drill failed: silent was live',
-	good: [{ name: 'good-1', missed: 0, p99Ms: 14, aloneMs: 12, ok: true, words: 'missed nothing' }],
-	bad: [
+	summary: 'the drill failed: silent was live',
+	healthy: [{ name: 'good-1', missedFrames: 0, p99Ms: 14, aloneMs: 12, ok: true, summary: 'missed nothing' }],
+	faulty: [
 		{
 			kind: 'refuse',
 			states: ['connecting', 'refused'],
 			attempt: 1,
-			dropped: 0,
+			framesDropped: 0,
 			reason: 'no key is good enough',
 			ok: true,
-			words: 'said what it should',
+			summary: 'said what it should',
 		},
-		{ kind: 'silent', states: ['live'], attempt: 3, dropped: 7, reason: '', ok: false, words: 'was live: live' },
+		{
+			kind: 'silent',
+			states: ['live'],
+			attempt: 3,
+			framesDropped: 7,
+			reason: '',
+			ok: false,
+			summary: 'was live: live',
+		},
 	],
 };
 
 test('a drill is run, counted down, and its report read', () => {
 	show(Drill);
 	button(/^Run the drill/)?.click();
-	expect(send).toHaveBeenLastCalledWith('drill.run', { seconds: 20 }, 'Run a fire drill', true);
-	show(null, { drill: { running: true, until: new Date(studio.now + 14_000).toISOString() } });
+	expect(send).toHaveBeenLastCalledWith('selftest.run', { seconds: 20 }, 'Run a fire drill', true);
+	show(null, { selfTest: { running: true, until: new Date(studio.now + 14_000).toISOString() } });
 	expect(text()).toContain('It runs: 14 s left');
 	expect(button(/^Run the drill/)?.disabled).toBe(true);
-	show(null, { drill: { running: false, report } });
+	show(null, { selfTest: { running: false, report } });
 	expect(text()).toContain('FAILED');
 	const rows = [...document.querySelectorAll('tbody tr')].map((tr) =>
 		[...tr.querySelectorAll('td')].map((td) => td.textContent?.trim()).join(' | '),
@@ -75,7 +83,7 @@ test('a clip becomes the slate: a feed plays it, and stands last on the ladder',
 		ok: true,
 		result: { clips: [{ name: 'pause', bytes: 48_000, changed: new Date().toISOString() }] },
 	} as never);
-	show(Clips, { program: { ...empty.program, rung: 'mixer', backups: ['cam1'] } });
+	show(Clips, { program: { ...empty.program, level: 'mixer', backups: ['cam1'] } });
 	await vi.waitFor(() => expect(button(/^Use as slate/)).toBeDefined());
 	send.mockResolvedValueOnce({ ok: true, result: { id: 'pause' } } as never);
 	button(/^Use as slate/)?.click();
@@ -89,7 +97,7 @@ test('a clip becomes the slate: a feed plays it, and stands last on the ladder',
 		true,
 	);
 	const feed = { ...({} as Feed), id: 'pause', name: 'Pause', url: 'clip://pause' };
-	show(null, { feeds: [feed], program: { ...empty.program, rung: 'mixer', backups: ['cam1', 'pause'] } });
+	show(null, { feeds: [feed], program: { ...empty.program, level: 'mixer', backups: ['cam1', 'pause'] } });
 	expect(text()).toContain('plays as Pause');
 	button(/^Is the slate/)?.click();
 	await vi.waitFor(() =>
@@ -109,7 +117,7 @@ test('when OBS refuses the password another can be given, and what came of it is
 		kind: 'obs',
 		problem: 'OBS refused the password: compare it with OBS’ websocket server settings',
 	};
-	show(MixerCard as never, { mixer: obs, obs: { can: true, undo: false } });
+	show(MixerCard as never, { mixer: obs, obs: { available: true, canUndo: false } });
 	button(/^Enter OBS’ password/)?.click();
 	flushSync();
 	const input = document.querySelector<HTMLInputElement>('dialog input')!;
@@ -124,7 +132,7 @@ test('when OBS refuses the password another can be given, and what came of it is
 			true,
 		),
 	);
-	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { can: true, undo: false } });
+	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { available: true, canUndo: false } });
 	await vi.waitFor(() => expect(text()).toContain('OBS is connected.'));
 });
 
@@ -159,7 +167,7 @@ test('a camera that came by itself is kept with the name it is given', () => {
 		state: 'live',
 		kbps: 0,
 		fps: 0,
-		keyIntervalMs: 0,
+		keyframeIntervalMs: 0,
 		viewers: 0,
 		watch: { ok: true },
 	};

@@ -227,7 +227,7 @@ describe('the mixer’s desk', () => {
 			ok: true,
 			result: { done: false, steps: ['Make the scene “Bench”.'], notes: ['It streams already.'] },
 		} as never);
-		show({ mixer: obs(), obs: { can: true, undo: true } });
+		show({ mixer: obs(), obs: { available: true, canUndo: true } });
 		button(/^Set up…/)?.click();
 		await vi.advanceTimersByTimeAsync(1);
 		flushSync();
@@ -252,10 +252,10 @@ describe('the mixer’s desk', () => {
 describe('the program’s ladder', () => {
 	const program = {
 		...empty.program,
-		rung: 'backup',
+		level: 'backup',
 		onAir: 'cam2',
 		target: 'mixer',
-		why: 'OBS sends no pictures',
+		reason: 'OBS sends no pictures',
 		backups: ['cam2', 'cam1'],
 	};
 	const feeds = ['cam1', 'cam2', 'cam3'].map((id) => ({
@@ -266,7 +266,7 @@ describe('the program’s ladder', () => {
 		state: 'live' as const,
 		kbps: 0,
 		fps: 0,
-		keyIntervalMs: 0,
+		keyframeIntervalMs: 0,
 		viewers: 0,
 		watch: { ok: false },
 	}));
@@ -282,10 +282,10 @@ describe('the program’s ladder', () => {
 		]);
 		expect(ladder?.textContent).toContain('OBS sends no pictures.');
 		button(/^CAM1: force/)?.click();
-		expect(send).toHaveBeenLastCalledWith('program.rung', { rung: 'cam1' }, 'Force CAM1');
-		show({ program: { ...program, force: 'cam1' }, feeds });
+		expect(send).toHaveBeenLastCalledWith('program.lock', { level: 'cam1' }, 'Force CAM1');
+		show({ program: { ...program, locked: 'cam1' }, feeds });
 		button(/^Automatic/)?.click();
-		expect(send).toHaveBeenLastCalledWith('program.rung', { rung: '' }, 'Let the program choose');
+		expect(send).toHaveBeenLastCalledWith('program.lock', { level: '' }, 'Let the program choose');
 	});
 
 	test('the backups are put in order', () => {

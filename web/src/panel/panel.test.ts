@@ -13,9 +13,9 @@ const feed = (id: string, name: string, change: Partial<Feed> = {}): Feed => ({
 	state: 'live',
 	kbps: 2500,
 	fps: 30,
-	keyIntervalMs: 1000,
+	keyframeIntervalMs: 1000,
 	viewers: 1,
-	watch: { ok: false, why: 'No pictures in this test.' },
+	watch: { ok: false, reason: 'No pictures in this test.' },
 	...change,
 });
 const destination = (id: string, change: Partial<DestinationStatus>): DestinationStatus => ({
@@ -29,9 +29,9 @@ const destination = (id: string, change: Partial<DestinationStatus>): Destinatio
 	attempt: 0,
 	backup: false,
 	kbps: 0,
-	backlogMs: 0,
-	dropped: 0,
-	sent: 0,
+	latencyMs: 0,
+	framesDropped: 0,
+	bytesSent: 0,
 	...change,
 });
 
@@ -53,7 +53,7 @@ function show(change: Partial<State> = {}, role: Role = 'admin') {
 			program: 'cam1',
 			preview: 'cam2',
 		},
-		program: { ...empty.program, rung: 'mixer', onAir: 'cam1', target: 'cam1' },
+		program: { ...empty.program, level: 'mixer', onAir: 'cam1', target: 'cam1' },
 		...change,
 	};
 	studio.you = { name: 'Anna', role };
@@ -130,7 +130,7 @@ describe('cutting', () => {
 	test('while OBS is away nothing is promised that it can’t do', () => {
 		const program = {
 			...empty.program,
-			rung: 'none',
+			level: 'none',
 			target: 'mixer',
 			pending: 'mixer',
 			why: "the mixer's output is not there",
@@ -156,7 +156,7 @@ describe('cutting', () => {
 		});
 		expect(text()).toContain('OBS’ stream is off: start it, and viewers see what OBS mixes.');
 		expect(text()).not.toContain('not set up');
-		show({ mixer: { ...studio.state.mixer }, program, obs: { can: true, undo: false } });
+		show({ mixer: { ...studio.state.mixer }, program, obs: { available: true, canUndo: false } });
 		expect(text()).toContain('This scene collection is not set up for the studio.');
 	});
 
@@ -239,14 +239,14 @@ test('a destination says its state and reason, and offers what helps', () => {
 });
 
 test('how long a platform still waits drains beside its destination, and beside the show', () => {
-	const ending = { platform: 'Twitch', at: new Date(studio.now + 40_500).toISOString(), graceMs: 90_000 };
+	const graceDeadline = { platform: 'Twitch', at: new Date(studio.now + 40_500).toISOString(), graceMs: 90_000 };
 	show({
 		show: { ...empty.show, live: true },
 		destinations: [
 			destination('tw', {
 				state: 'retrying',
 				reason: 'tw closed the connection. Twitch ends the broadcast in about 41 s',
-				ending,
+				graceDeadline,
 			}),
 			destination('yt', { state: 'live' }),
 		],
@@ -259,10 +259,13 @@ test('how long a platform still waits drains beside its destination, and beside 
 	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^Twitch ends in\s+41 s$/);
 	studio.now += 60_000;
 	flushSync();
-	const later = { ...ending, platform: 'YouTube', at: new Date(studio.now + 9_500).toISOString() };
+	const later = { ...graceDeadline, platform: 'YouTube', at: new Date(studio.now + 9_500).toISOString() };
 	show({
 		show: { ...empty.show, live: true },
-		destinations: [...studio.state.destinations.slice(0, 1), destination('yt', { state: 'retrying', ending: later })],
+		destinations: [
+			...studio.state.destinations.slice(0, 1),
+			destination('yt', { state: 'retrying', graceDeadline: later }),
+		],
 	});
 	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^YouTube ends in\s+10 s$/);
 	expect(meter?.textContent?.trim()).toBe('may have ended');
@@ -327,7 +330,7 @@ test('without cameras the panel says what to do', () => {
 });
 
 test('a held program is said in words on the picture', () => {
-	show({ program: { ...empty.program, rung: 'held', target: 'cam1' } });
+	show({ program: { ...empty.program, level: 'freeze', target: 'cam1' } });
 	expect(text()).toContain('The last picture is held: Bench sends nothing.');
 });
 

@@ -13,7 +13,7 @@ const cam = (id: string, change: Partial<Feed> = {}): Feed => ({
 	state: 'live',
 	kbps: 0,
 	fps: 0,
-	keyIntervalMs: 0,
+	keyframeIntervalMs: 0,
 	viewers: 0,
 	watch: { ok: true },
 	...change,
@@ -64,7 +64,7 @@ test('a link that says nothing any more has no colour either', () => {
 test('a mixer that is away says nothing of the cameras, but a backup on air is red', () => {
 	expect(light(state({ cam1: 'program' }, { connected: false }), true, 'cam1').kind).toBe('none');
 	expect(
-		light(state({ cam1: 'program' }, { connected: false }, { rung: 'backup', onAir: 'cam1' }), true, 'cam1').kind,
+		light(state({ cam1: 'program' }, { connected: false }, { level: 'backup', onAir: 'cam1' }), true, 'cam1').kind,
 	).toBe('program');
 });
 

@@ -14,7 +14,7 @@ export function light(state: State, up: boolean, feed: string): TallyLight {
 	if (!up) return none('No connection to the studio.');
 	const camera = state.feeds.find((f) => f.id === feed);
 	if (!camera) return none(`The studio knows no camera “${feed}”.`);
-	const standsIn = state.program.rung === 'backup' && state.program.onAir === feed;
+	const standsIn = state.program.level === 'backup' && state.program.onAir === feed;
 	if (!state.mixer.connected && !standsIn) return none('The studio’s mixer is not connected.');
 	const line = camera.state === 'live' ? '' : 'The studio gets no picture from this camera.';
 	switch (state.tally[feed]) {

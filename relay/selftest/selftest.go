@@ -1,18 +1,18 @@
-// Package drill is the relay's fire drill: far ends that behave as badly as platforms
+// Package selftest is the relay's fire drill: far ends that behave as badly as platforms
 // do, inside this process, and the run of all of them at once whose report says
 // whether one bad output can hurt the others.
 //
-//	drill://ok                accepts, and takes everything
-//	drill://refuse            refuses every key
-//	drill://stall?after=2s    stops reading
-//	drill://slow?kbps=400     reads that slowly
-//	drill://reset?every=5s    cuts the connection that often
-//	drill://close             closes instead of answering
-//	drill://silent            never answers
+//	selftest://ok                accepts, and takes everything
+//	selftest://refuse            refuses every key
+//	selftest://stall?after=2s    stops reading
+//	selftest://slow?kbps=400     reads that slowly
+//	selftest://reset?every=5s    cuts the connection that often
+//	selftest://close             closes instead of answering
+//	selftest://silent            never answers
 //
 // Each attempt goes by RTMP over loopback to a server of its own: the same code as for
 // platforms, up to the socket.
-package drill
+package selftest
 
 import (
 	"context"
@@ -43,7 +43,7 @@ const (
 	resetEvery = 5 * time.Second
 )
 
-// Over makes the relay.Push for drill:// of that for rtmp://: drills go the way that
+// Over makes the relay.Push for selftest:// of that for rtmp://: drills go the way that
 // other destinations go, through all that they share.
 func Over(rtmp relay.Push) relay.Push {
 	return func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
@@ -90,7 +90,7 @@ func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		return fmt.Errorf("drill: %w", err)
 	}
 	if to.Fragment = u.Fragment; to.Fragment == "" {
-		to.Fragment = "drill"
+		to.Fragment = "selftest"
 	}
 	return a.rtmp(ctx, to, sub, link)
 }
@@ -104,7 +104,7 @@ func behaviour(u *url.URL) (how sink.Behaviour, err error) {
 		}
 		d, e := time.ParseDuration(q.Get(name))
 		if e != nil || d <= 0 || d > time.Hour {
-			err = relay.Say(relay.ErrMistyped, name+" is a time, such as 5s")
+			err = relay.NewRemoteError(relay.ErrInvalidAddress, name+" is a time, such as 5s")
 		}
 		return d
 	}
@@ -118,7 +118,7 @@ func behaviour(u *url.URL) (how sink.Behaviour, err error) {
 		kbps := slowKbps
 		if text := q.Get("kbps"); text != "" {
 			if kbps, err = strconv.Atoi(text); err != nil || kbps < 1 || kbps > 1_000_000 {
-				err = relay.Say(relay.ErrMistyped, "kbps is a number, such as 400")
+				err = relay.NewRemoteError(relay.ErrInvalidAddress, "kbps is a number, such as 400")
 			}
 		}
 		how.Rate, how.Buffer = kbps*125, 16<<10
@@ -129,7 +129,7 @@ func behaviour(u *url.URL) (how sink.Behaviour, err error) {
 	case Silent:
 		how.NoAnswer = true
 	default:
-		err = relay.Say(relay.ErrMistyped, "there is no such drill: use ok, refuse, stall, slow, reset, close or silent")
+		err = relay.NewRemoteError(relay.ErrInvalidAddress, "there is no such drill: use ok, refuse, stall, slow, reset, close or silent")
 	}
 	return how, err
 }

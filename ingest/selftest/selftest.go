@@ -1,13 +1,13 @@
-// Package drill is cameras that fail on purpose, for practice and for tests: the demo
+// Package selftest is cameras that fail on purpose, for practice and for tests: the demo
 // cameras with the faults of real ones.
 //
-//	drill://jump?every=10s           its clock jumps: an hour ahead, back, to zero
-//	drill://freeze?every=10s&for=5s  its pictures stop, the sound goes on
-//	drill://silence?every=10s&for=5s its sound stops, the pictures go on
-//	drill://die?every=10s            it leaves; it is dialled again
+//	selftest://jump?every=10s           its clock jumps: an hour ahead, back, to zero
+//	selftest://freeze?every=10s&for=5s  its pictures stop, the sound goes on
+//	selftest://silence?every=10s&for=5s its sound stops, the pictures go on
+//	selftest://die?every=10s            it leaves; it is dialled again
 //
-// A path chooses the camera: drill://die/cam2.
-package drill
+// A path chooses the camera: selftest://die/cam2.
+package selftest
 
 import (
 	"context"
@@ -30,7 +30,7 @@ const (
 
 // Errors of a drill.
 var (
-	ErrNone = errors.New("there is no such drill: use drill://jump, freeze, silence or die")
+	ErrNone = errors.New("there is no such drill: use selftest://jump, freeze, silence or die")
 	ErrSpan = errors.New("every and for are times, such as 10s")
 	errDied = errors.New("the drill's camera left, as it was told to")
 )
@@ -55,7 +55,7 @@ func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live fun
 	if camera == "" {
 		camera = demo.Cameras[0]
 	}
-	to, err := env.Publish(ingest.Request{Stream: feed, Proto: "drill"})
+	to, err := env.Publish(ingest.Request{Stream: feed, Proto: "selftest"})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package drill_test
+package selftest_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"obvan/hub"
 	"obvan/ingest"
-	"obvan/ingest/drill"
+	"obvan/ingest/selftest"
 	"obvan/internal/testkit"
 	"obvan/media"
 )
@@ -28,7 +28,7 @@ func pull(t *testing.T, address string, within time.Duration) (units []media.Acc
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- drill.Pull(ctx, u, env, "cam", func() {}) }()
+	go func() { ended <- selftest.Pull(ctx, u, env, "cam", func() {}) }()
 	sub, e := env.Hub.Await(ctx, "cam")
 	if e != nil {
 		return nil, nil, <-ended
@@ -40,8 +40,8 @@ func pull(t *testing.T, address string, within time.Duration) (units []media.Acc
 			break
 		}
 		units = append(units, au)
-		if st, ok := env.Hub.Stream("cam"); ok && st.Origin.Repairs != nil {
-			repairs = st.Origin.Repairs()
+		if st, ok := env.Hub.Stream("cam"); ok && st.Origin.Corrections != nil {
+			repairs = st.Origin.Corrections()
 		}
 	}
 	return units, repairs, <-ended
@@ -65,7 +65,7 @@ func longest(units []media.AccessUnit, video bool) (gap time.Duration) {
 func TestEachDrillHasItsFault(t *testing.T) {
 	t.Run("jump", func(t *testing.T) {
 		t.Parallel()
-		units, repairs, err := pull(t, "drill://jump?every=1s", 4*time.Second)
+		units, repairs, err := pull(t, "selftest://jump?every=1s", 4*time.Second)
 		if err != nil || len(repairs) == 0 {
 			t.Fatalf("%d units, repairs %v, err = %v", len(units), repairs, err)
 		}
@@ -77,21 +77,21 @@ func TestEachDrillHasItsFault(t *testing.T) {
 	})
 	t.Run("freeze", func(t *testing.T) {
 		t.Parallel()
-		units, _, err := pull(t, "drill://freeze?every=1s&for=1s", 4*time.Second)
+		units, _, err := pull(t, "selftest://freeze?every=1s&for=1s", 4*time.Second)
 		if p, s := longest(units, true), longest(units, false); err != nil || p < 700*time.Millisecond || s > 700*time.Millisecond {
 			t.Fatalf("pictures stop for %v, sound for %v, err = %v", p, s, err)
 		}
 	})
 	t.Run("silence", func(t *testing.T) {
 		t.Parallel()
-		units, _, err := pull(t, "drill://silence/cam3?every=1s&for=1s", 4*time.Second)
+		units, _, err := pull(t, "selftest://silence/cam3?every=1s&for=1s", 4*time.Second)
 		if p, s := longest(units, true), longest(units, false); err != nil || s < 700*time.Millisecond || p > 700*time.Millisecond {
 			t.Fatalf("pictures stop for %v, sound for %v, err = %v", p, s, err)
 		}
 	})
 	t.Run("die", func(t *testing.T) {
 		t.Parallel()
-		units, _, err := pull(t, "drill://die?every=500ms", 5*time.Second)
+		units, _, err := pull(t, "selftest://die?every=500ms", 5*time.Second)
 		if err == nil || len(units) == 0 {
 			t.Fatalf("%d units, err = %v", len(units), err)
 		}
@@ -99,12 +99,12 @@ func TestEachDrillHasItsFault(t *testing.T) {
 }
 
 func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
-	for address, want := range map[string]error{"drill://explode": drill.ErrNone, "drill://die?every=often": drill.ErrSpan} {
+	for address, want := range map[string]error{"selftest://explode": selftest.ErrNone, "selftest://die?every=often": selftest.ErrSpan} {
 		if _, _, err := pull(t, address, time.Second); !errors.Is(err, want) {
 			t.Errorf("%s: err = %v", address, err)
 		}
 	}
-	if _, _, err := pull(t, "drill://die/cam9", time.Second); err == nil {
+	if _, _, err := pull(t, "selftest://die/cam9", time.Second); err == nil {
 		t.Error("a camera that there is not")
 	}
 }

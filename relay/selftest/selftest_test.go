@@ -1,4 +1,4 @@
-package drill_test
+package selftest_test
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 
 	"obvan/internal/testkit"
 	"obvan/relay"
-	"obvan/relay/drill"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
+	"obvan/relay/selftest"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -40,12 +40,12 @@ func play(t *testing.T) *relaytest.Program {
 }
 
 func TestOneOfEachBadKindHurtsNobody(t *testing.T) {
-	report, err := drill.Run(t.Context(), play(t).Hub, 2, drill.Shortest)
+	report, err := selftest.Run(t.Context(), play(t).Hub, 2, selftest.Shortest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Log(report)
-	if !report.OK || len(report.Good) != 2 || len(report.Bad) != 6 {
+	if !report.OK || len(report.Healthy) != 2 || len(report.Faulty) != 6 {
 		t.Fatal("the drill failed")
 	}
 }
@@ -53,14 +53,14 @@ func TestOneOfEachBadKindHurtsNobody(t *testing.T) {
 func TestADrillCanBeStopped(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if _, err := drill.Run(ctx, play(t).Hub, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := selftest.Run(ctx, play(t).Hub, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("err = %v", err)
 	}
 }
 
 func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
 	p := play(t)
-	for _, address := range []string{"drill://nothing", "drill://slow?kbps=fast", "drill://reset?every=now"} {
+	for _, address := range []string{"selftest://nothing", "selftest://slow?kbps=fast", "selftest://reset?every=now"} {
 		u, err := url.Parse(address)
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +69,7 @@ func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := drill.Over(rtmp.New(nil).Push)(t.Context(), u, sub, relay.NewLink(nil)); !errors.Is(err, relay.ErrRefused) {
+		if err := selftest.Over(rtmp.New(nil).Push)(t.Context(), u, sub, relay.NewLink(nil)); !errors.Is(err, relay.ErrRefused) {
 			t.Errorf("%s: err = %v", address, err)
 		}
 		sub.Close()

@@ -1,4 +1,4 @@
-package drill
+package selftest
 
 import (
 	"bytes"
@@ -34,14 +34,14 @@ const (
 // hub of its own, too. It fails when ctx is done before.
 func Run(ctx context.Context, h *hub.Hub, good int, span time.Duration) (Report, error) {
 	span = min(max(span, Shortest), Longest)
-	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*sink.Server{}, states: map[string]*Bad{}}
+	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*sink.Server{}, states: map[string]*Faulty{}}
 	if err := r.watch(ctx, good, span); err != nil {
 		return Report{}, err
 	}
 	report := Report{At: r.began, Seconds: span.Seconds()}
-	report.Pictures, report.Good = r.good(good)
+	report.Frames, report.Healthy = r.good(good)
 	for _, kind := range bad {
-		report.Bad = append(report.Bad, *r.states[kind])
+		report.Faulty = append(report.Faulty, *r.states[kind])
 	}
 	report.judge()
 	return report, nil
@@ -59,7 +59,7 @@ type run struct {
 	began    time.Time // the bad ones came
 	ended    time.Time
 	servers  map[string]*sink.Server // of the good ones, by name
-	states   map[string]*Bad
+	states   map[string]*Faulty
 	pictures []written // of the program
 }
 
@@ -97,15 +97,15 @@ func (r *run) remember(id string, s *sink.Server) {
 
 // watch runs the relay and lets the bad ones come after a while.
 func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
-	outputs := relay.Protocols{"drill": {Push: r.push}}
+	outputs := relay.Protocols{"selftest": {Push: r.push}}
 	out := relay.New(r.hub, outputs, slog.New(slog.DiscardHandler))
 	for n := range good {
-		if err := start(out, name(n), "drill://"+OK+"/"+name(n)); err != nil {
+		if err := start(out, name(n), "selftest://"+OK+"/"+name(n)); err != nil {
 			return err
 		}
 	}
 	for _, kind := range bad {
-		r.states[kind] = &Bad{Kind: kind}
+		r.states[kind] = &Faulty{Kind: kind}
 	}
 	within, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -118,7 +118,7 @@ func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
 	}
 	r.mark(&r.began)
 	for _, kind := range bad {
-		address := "drill://" + kind
+		address := "selftest://" + kind
 		if kind == Slow {
 			address += fmt.Sprintf("?kbps=%d", r.kbps()/slowness+1)
 		}
@@ -168,7 +168,7 @@ func (r *run) note(all []relay.Status) {
 		if !slices.Contains(b.States, st.State) {
 			b.States = append(b.States, st.State)
 		}
-		if b.Attempt, b.Dropped = st.Attempt, st.Dropped; st.Reason != "" {
+		if b.Attempt, b.FramesDropped = st.Attempt, st.FramesDropped; st.Reason != "" {
 			b.Reason = st.Reason
 		}
 	}
@@ -203,7 +203,7 @@ func (r *run) add(au *media.AccessUnit) {
 }
 
 // good is how many pictures the program had, and how the good ones fared.
-func (r *run) good(n int) (pictures int, all []Good) {
+func (r *run) good(n int) (pictures int, all []Healthy) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.pictures {
@@ -212,7 +212,7 @@ func (r *run) good(n int) (pictures int, all []Good) {
 		}
 	}
 	for i := range n {
-		g := Good{Name: name(i)}
+		g := Healthy{Name: name(i)}
 		if s := r.servers[g.Name]; s != nil && len(s.Sessions()) > 0 {
 			r.compare(&g, s.Sessions()[0].Units())
 		}
@@ -227,7 +227,7 @@ func (r *run) counts(w written) bool {
 }
 
 // compare finds each picture of the program among those that arrived.
-func (r *run) compare(g *Good, units []sink.Unit) {
+func (r *run) compare(g *Healthy, units []sink.Unit) {
 	if len(units) == 0 {
 		return
 	}
@@ -247,7 +247,7 @@ func (r *run) compare(g *Good, units []sink.Unit) {
 		switch {
 		case w.dts < base:
 		case r.counts(w) && !ok:
-			g.Missed++
+			g.MissedFrames++
 		case r.counts(w):
 			beside = append(beside, at.Sub(w.arrived))
 		case ok && w.arrived.Before(r.began) && w.arrived.After(r.began.Add(-aloneFor/2)): // not the first burst

@@ -294,8 +294,7 @@ func disorder(u *shot) {
 	}
 }
 
-func brokenClocks(t *testing.T) {
-	t.Run("sound that is not there, and sound that pauses", silences)
+func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 	for _, c := range brokenCases() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -330,7 +329,7 @@ func brokenClocks(t *testing.T) {
 
 // silences is a camera without sound, which goes out with silence, and then one whose
 // sound pauses.
-func silences(t *testing.T) {
+func TestACameraWithoutAudioAndOneWhoseAudioPauses(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	all := film(t, 12, "bframes=0")

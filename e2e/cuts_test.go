@@ -79,7 +79,7 @@ type given struct {
 	colour string
 }
 
-func TestFiftyInstantCutsAreAtTheDestinationAtOnce(t *testing.T) {
+func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 	s := start(t)
 	for _, colour := range []string{"red", "green", "blue"} { // key frames 2 s apart
 		camera{colour: colour, tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+colour)
@@ -94,10 +94,11 @@ func TestFiftyInstantCutsAreAtTheDestinationAtOnce(t *testing.T) {
 		s.do("destination.start", map[string]any{"id": id})
 	}
 	s.destinationLive(15*time.Second, "sink", "nginx")
+	live := time.Now()
 	pause(t, 2*time.Second)
 
 	cuts := []given{{time.Now(), "red"}}
-	for range 50 {
+	for range scaled(20, 50) {
 		next := []string{"red", "green", "blue"}[rand.IntN(3)]
 		if next == cuts[len(cuts)-1].colour {
 			next = map[string]string{"red": "green", "green": "blue", "blue": "red"}[next]
@@ -110,7 +111,7 @@ func TestFiftyInstantCutsAreAtTheDestinationAtOnce(t *testing.T) {
 	s.do("destination.stop", map[string]any{"id": "nginx"})
 	s.do("destination.stop", map[string]any{"id": "sink"})
 	checkCuts(t, far.Last("key-sink").Units(), cuts)
-	checkHLS(t, filepath.Join(hls, "key-nginx.m3u8"))
+	checkHLS(t, filepath.Join(hls, "key-nginx.m3u8"), time.Since(live))
 	path := nginx.onlyRecording(t)
 	decodePictures(t, path)
 	line := checkTimeline(t, readFLV(t, path), period+8*time.Millisecond)
@@ -153,13 +154,12 @@ func checkCuts(t testing.TB, units []sink.Unit, cuts []given) {
 	slices.Sort(took)
 	median, p95 := took[len(took)/2], took[len(took)*95/100]
 	t.Logf("%d cuts, command to picture at the destination: median %v, p95 %v, worst %v; sound at most %v off its grid", len(took), median, p95, took[len(took)-1], off)
-	if p95 > 120*time.Millisecond {
-		t.Errorf("p95 is %v", p95)
-	}
+	testkit.Measure(t, "instant cut: command to frame at the destination, p95", testkit.Milliseconds(p95), "ms", testkit.AtMost(120))
 }
 
-// checkHLS has ffmpeg read what nginx made of the program for browsers.
-func checkHLS(t testing.TB, playlist string) {
+// checkHLS has ffmpeg read what nginx made of the program for browsers: all but what
+// nginx leaves out at the beginning and at the end.
+func checkHLS(t testing.TB, playlist string, sent time.Duration) {
 	t.Helper()
 	testkit.Eventually(t, 5*time.Second, func() bool {
 		text, err := os.ReadFile(playlist)
@@ -177,8 +177,8 @@ func checkHLS(t testing.TB, playlist string) {
 	}
 	raw := ffmpegDecode(t, playlist, "-an", "-vf", "scale=8:8", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-pix_fmt", "gray", "-")
 	n := len(raw) / 64
-	if n < 30*20 {
-		t.Errorf("only %d pictures in %s", n, playlist)
+	if least := int((sent - 5*time.Second) / period); n < least {
+		t.Errorf("only %d frames in %s, want at least %d", n, playlist, least)
 	}
 	t.Logf("HLS: %d pictures decoded", n)
 }
@@ -192,7 +192,7 @@ func (s *studio) blank(t testing.TB) *browser {
 	return b
 }
 
-func aBrowserPlaysCuts(t *testing.T) {
+func TestABrowserPlaysInstantCuts(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	camera{colour: "red", tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
@@ -200,19 +200,21 @@ func aBrowserPlaysCuts(t *testing.T) {
 	s.live(20*time.Second, "red", "green")
 	s.cut("red")
 	b := s.blank(t)
+	plain := b.watch("program", 3)
+	cuts := scaled(8, 20)
 	var cutting sync.WaitGroup
 	cutting.Go(func() {
 		pause(t, 3*time.Second)
-		for n := range 20 {
+		for n := range cuts {
 			if _, err := s.try("mixer.cut", map[string]any{"source": []string{"green", "red"}[n%2]}); err != nil {
 				t.Error(err)
 			}
 			pause(t, time.Duration(400+rand.IntN(400))*time.Millisecond)
 		}
 	})
-	w := b.watch("program", 15)
+	w := b.watch("program", 3+cuts*3/5)
 	cutting.Wait()
-	checkWatched(t, w)
+	w.check(t, plain, "program cut to instantly, in a browser")
 }
 
 // cabac is a camera's options for another entropy coding than ultrafast's.
@@ -220,14 +222,15 @@ func cabac(profile string) []string {
 	return []string{"-profile:v", profile, "-x264-params", "cabac=1:8x8dct=" + map[string]string{"main": "0", "high": "1"}[profile]}
 }
 
-func checkWatched(t testing.TB, w watched) {
+// check holds what a browser showed to what it showed of a plain stream just before: a
+// busy machine decodes less of both.
+func (w watched) check(t testing.TB, plain watched, name string) {
 	t.Helper()
-	t.Logf("%.1f pictures a second decoded, %d dropped, %d PLI, longest still %.0f ms, joined after %.0f ms, %.1f %% of the sound concealed",
-		w.Rate, w.Dropped, w.PLI, w.LongestStillMs, w.JoinMs, 100*float64(w.Concealed)/float64(max(1, w.Samples)))
-	if w.Rate < 29 {
-		t.Errorf("%.1f pictures a second", w.Rate)
+	t.Logf("%.1f frames per second decoded, of a plain stream %.1f; %d dropped, longest freeze %.0f ms, joined after %.0f ms, %.1f %% of the audio concealed",
+		w.Rate, plain.Rate, w.Dropped, w.LongestStillMs, w.JoinMs, 100*float64(w.Concealed)/float64(max(1, w.Samples)))
+	if plain.Rate == 0 || w.Rate < plain.Rate/2 {
+		t.Errorf("%s: %.1f frames per second are decoded, of a plain stream %.1f", name, w.Rate, plain.Rate)
 	}
-	if w.PLI > 2 {
-		t.Errorf("the browser asked for %d key frames", w.PLI)
-	}
+	testkit.Measure(t, name, w.Rate, "fps", testkit.AtLeast(29))
+	testkit.Measure(t, name+": keyframe requests", float64(w.PLI), "", testkit.AtMost(2))
 }

@@ -84,6 +84,7 @@ func (e *eye) look(from io.Reader) {
 // already when it came before and stayed.
 func (e *eye) sees(within time.Duration, colour string, after time.Time) time.Time {
 	e.t.Helper()
+	within = testkit.Allow(within)
 	deadline := time.After(within)
 	for {
 		e.mu.Lock()

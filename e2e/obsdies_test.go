@@ -17,6 +17,7 @@ import (
 	"github.com/andreykaipov/goobs/api/requests/scenes"
 
 	"obvan/control"
+	"obvan/internal/testkit"
 	"obvan/mixer/obs/wire"
 	"obvan/relay"
 )
@@ -67,11 +68,9 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 		return st.Program.Level == "backup" && st.Program.OnAir == "green" && st.Program.Reason != "" && (st.Tally["green"] == control.LightProgram || st.Tally["green"] == control.LightBoth)
 	})
 	picture := viewer.sees(3*time.Second, "green", killed)
-	t.Logf("OBS killed: the backup on air after %v, seen at the destination after %v (goal: under 1 s after the budget of 500 ms)",
-		at.Sub(killed).Round(time.Millisecond), picture.Sub(killed).Round(time.Millisecond))
-	if picture.Sub(killed) > 1500*time.Millisecond {
-		t.Error("the backup comes late")
-	}
+	t.Logf("OBS killed: the backup on air after %v", at.Sub(killed).Round(time.Millisecond))
+	// A second, and the signal-loss timeout of 500 ms.
+	testkit.Measure(t, "OBS killed: until the backup is at the destination", testkit.Milliseconds(picture.Sub(killed)), "ms", testkit.AtMost(1500))
 	panel.until(5*time.Second, "the loss is said", func(st *control.State) bool {
 		return !st.Mixer.Connected && st.Mixer.Problem != "" && st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed
 	})

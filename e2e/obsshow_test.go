@@ -103,7 +103,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	want := []string{"red"}
 	t.Logf("first picture at the viewer after %v", time.Since(first).Round(time.Millisecond))
 	var confirmed, seen []time.Duration
-	for len(confirmed) < 50 {
+	for len(confirmed) < scaled(15, 50) {
 		next := []string{"red", "green", "blue"}[rand.IntN(3)]
 		if next == want[len(want)-1] {
 			continue
@@ -121,10 +121,8 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	median, worst := spread(confirmed)
 	t.Logf("%d cuts, command to confirmed with the right tally: median %v, worst %v", len(confirmed), median, worst)
 	median, worst = spread(seen)
-	t.Logf("command to the picture at the destination: median %v, worst %v (goal: under 250 ms)", median, worst)
-	if median > 2*time.Second { // a machine that is busy with other things is no failure
-		t.Error("cuts come late")
-	}
+	t.Logf("command to the frame at the destination: worst %v", worst)
+	testkit.Measure(t, "OBS: cut to frame at the destination, median", testkit.Milliseconds(median), "ms", testkit.AtMost(2000))
 	pause(t, time.Second)
 	s.do("destination.stop", map[string]any{"id": "far"})
 	path := far.onlyRecording(t)
@@ -192,9 +190,9 @@ func coloursOf(pictures []seen, least int) (colours []string) {
 	return colours
 }
 
-// A marked picture's way: into the camera's encoder, through ingest, OBS, program and
+// A marked frame goes into the camera's encoder, through ingest, OBS, program and
 // relay, until it is decoded at the far end.
-func TestACamerasPictureReachesTheViewerThroughOBS(t *testing.T) {
+func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
 	o := startOBS(t, "--stock")
 	s := atOBS(t, o)
 	s.do("feed.add", map[string]any{"id": "mark", "name": "Mark"})
@@ -207,16 +205,14 @@ func TestACamerasPictureReachesTheViewerThroughOBS(t *testing.T) {
 	viewer := far.watch(t, "key-far")
 	viewer.sees(20*time.Second, "black", time.Time{})
 	var took []time.Duration
-	for range 20 {
+	for range scaled(4, 20) {
 		marked := marks.mark()
 		took = append(took, viewer.sees(5*time.Second, "yellow", marked).Sub(marked))
 		pause(t, time.Duration(rand.IntN(60))*time.Millisecond)
 	}
 	median, worst := spread(took)
-	t.Logf("camera's encoder to the picture decoded at the destination, through OBS: median %v, worst %v over %d (goal: under 600 ms)", median, worst, len(took))
-	if median > 1500*time.Millisecond {
-		t.Error("the picture comes late")
-	}
+	t.Logf("camera's encoder to the frame decoded at the destination, through OBS: worst %v over %d", worst, len(took))
+	testkit.Measure(t, "OBS: camera to frame at the destination, median", testkit.Milliseconds(median), "ms", testkit.AtMost(1500))
 }
 
 // marker is a camera that shows black, and yellow for a moment when it is told to.

@@ -7,6 +7,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"obvan/control"
+	"obvan/internal/testkit"
 )
 
 func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
@@ -16,10 +17,8 @@ func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
 	b := s.open(1920, 1080)
 	// Each picture plays: its time advances and its last frame is not the first.
 	b.until(8*time.Second, `[...document.querySelectorAll('video')].filter(v => v.currentTime > 0.3 && v.videoWidth === 1280).length >= 5`)
-	t.Logf("all pictures play %v after the page was opened", time.Since(opened))
-	if took := time.Since(opened); took > 7*time.Second { // 5 s, and the browser's own start
-		t.Errorf("pictures after %v", took)
-	}
+	// 5 s, and the browser's own start.
+	testkit.Measure(t, "panel: opened until all video plays", time.Since(opened).Seconds(), "s", testkit.AtMost(7))
 	b.screenshot("panel-1920")
 
 	for source, key := range map[string]string{"cam3": "3", "cam2": "2"} {
@@ -54,16 +53,13 @@ func TestChromiumPlaysTheProgramByWHEP(t *testing.T) {
 	b := newBrowser(t, 800, 600)
 	b.do(chromedp.Navigate(s.url("/healthz"))) // a page of the same origin that plays nothing itself
 	b.eval(`fetch('/api/v1/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token: '`+token+`'})}).then(r => r.status)`, nil)
-	w := b.watch("program", 8)
-	t.Logf("joined in %.0f ms; %.1f pictures a second decoded, %d dropped, %d key frames asked for; arrival to display: median %.0f ms, p95 %.0f ms; longest still %.0f ms",
-		w.JoinMs, w.Rate, w.Dropped, w.PLI, quantile(w.LatencyMs, 0.5), quantile(w.LatencyMs, 0.95), w.LongestStillMs)
-	if w.Rate < 28.5 || w.Rate > 31.5 {
-		t.Errorf("%.1f pictures a second are decoded, the source has 30", w.Rate)
+	w := b.watch("program", scaled(3, 8))
+	t.Logf("joined in %.0f ms; %d frames decoded, %d dropped; arrival to display: p95 %.0f ms; longest freeze %.0f ms",
+		w.JoinMs, w.Decoded, w.Dropped, quantile(w.LatencyMs, 0.95), w.LongestStillMs)
+	if w.Decoded == 0 || w.Samples == 0 || len(w.LatencyMs) == 0 {
+		t.Errorf("%d frames are decoded, %d shown; %d audio samples", w.Decoded, len(w.LatencyMs), w.Samples)
 	}
-	if w.PLI > 1 {
-		t.Errorf("the browser asked for %d key frames", w.PLI)
-	}
-	if median := quantile(w.LatencyMs, 0.5); median > 150 || median < -20 {
-		t.Errorf("median latency %.0f ms", median)
-	}
+	testkit.Measure(t, "program by WHEP: frames decoded", w.Rate, "fps", testkit.Between(28.5, 31.5))
+	testkit.Measure(t, "program by WHEP: keyframe requests", float64(w.PLI), "", testkit.AtMost(1))
+	testkit.Measure(t, "program by WHEP: arrival to display, median", quantile(w.LatencyMs, 0.5), "ms", testkit.Between(-20, 150))
 }

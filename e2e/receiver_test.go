@@ -11,7 +11,15 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"obvan/internal/testkit"
 )
+
+// frame is a video frame as it was delivered: its RTP time, and when it was complete.
+type frame struct {
+	rtp uint32
+	at  time.Time
+}
 
 // receiver is a WHEP player that is no browser: what it gets is what was delivered,
 // whatever a browser makes of it.
@@ -19,14 +27,14 @@ type receiver struct {
 	stream string
 	pc     *webrtc.PeerConnection
 
-	mu       sync.Mutex
-	pictures []time.Time // when each was complete
-	sounds   int
+	mu     sync.Mutex
+	frames []frame
+	audio  []uint32 // the RTP time of each packet
 }
 
-// receivers begin to play the streams with sound. The function they return ends that, and
-// says which did not come at its rate, or stood still.
-func (s *studio) receivers(t *testing.T, all []shown) (ended func() (wrong []string)) {
+// receivers begin to play the streams with audio. The function they return ends that and
+// checks what was delivered to each.
+func (s *studio) receivers(t *testing.T, all []shown) (ended func()) {
 	t.Helper()
 	playing := map[*receiver]float64{}
 	for _, w := range all {
@@ -34,12 +42,11 @@ func (s *studio) receivers(t *testing.T, all []shown) (ended func() (wrong []str
 			playing[s.receive(t, w.Stream)] = w.FPS
 		}
 	}
-	return func() (wrong []string) {
+	return func() {
 		t.Helper()
 		for r, fps := range playing {
-			wrong = append(wrong, r.check(t, fps)...)
+			r.check(t, fps)
 		}
-		return wrong
 	}
 }
 
@@ -107,33 +114,42 @@ func (r *receiver) read(track *webrtc.TrackRemote) {
 		}
 		r.mu.Lock()
 		if track.Kind() == webrtc.RTPCodecTypeAudio {
-			r.sounds++
+			r.audio = append(r.audio, packet.Timestamp)
 		} else if packet.Marker {
-			r.pictures = append(r.pictures, time.Now())
+			r.frames = append(r.frames, frame{packet.Timestamp, time.Now()})
 		}
 		r.mu.Unlock()
 	}
 }
 
-// check looks at all but the first seconds, which are a burst.
-func (r *receiver) check(t *testing.T, fps float64) (wrong []string) {
+// check looks at the times that frames carry: as many as the stream has, each later than
+// the one before. When they came is a figure, but for the first seconds, which are a burst.
+func (r *receiver) check(t *testing.T, fps float64) {
 	t.Helper()
 	_ = r.pc.GracefulClose()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.pictures) < 100 {
-		return []string{fmt.Sprintf("%s: %d pictures were delivered", r.stream, len(r.pictures))}
+	if len(r.frames) < 30 || len(r.audio) < 30 {
+		t.Errorf("%s: %d frames and %d packets of audio were delivered", r.stream, len(r.frames), len(r.audio))
+		return
 	}
-	first, longest, count := r.pictures[0].Add(3*time.Second), time.Duration(0), 0
-	for i, at := range r.pictures {
-		if at.After(first) {
-			count, longest = count+1, max(longest, at.Sub(r.pictures[i-1]))
+	first, last := r.frames[0], r.frames[len(r.frames)-1]
+	settled, longest, count := first.at.Add(3*time.Second), time.Duration(0), 0
+	for i, f := range r.frames[1:] {
+		if int32(f.rtp-r.frames[i].rtp) <= 0 {
+			t.Errorf("%s: frame %d has the RTP time %d, the one before %d", r.stream, i+1, f.rtp, r.frames[i].rtp)
+		}
+		if f.at.After(settled) {
+			count, longest = count+1, max(longest, f.at.Sub(r.frames[i].at))
 		}
 	}
-	rate := float64(count) / r.pictures[len(r.pictures)-1].Sub(first).Seconds()
-	t.Logf("%s, delivered to a receiver that is no browser: %.1f pictures a second, longest still %v; %d packets of sound", r.stream, rate, longest.Round(time.Millisecond), r.sounds)
-	if math.Abs(rate-fps) > fps/15 || longest > 200*time.Millisecond || r.sounds == 0 {
-		wrong = append(wrong, fmt.Sprintf("%s: %.1f pictures a second were delivered, longest still %v, %d packets of sound", r.stream, rate, longest, r.sounds))
+	if rate := float64(len(r.frames)-1) * 90000 / float64(last.rtp-first.rtp); math.Abs(rate-fps) > fps/10 {
+		t.Errorf("%s: by their RTP times %.1f frames per second were delivered, the stream has %.1f", r.stream, rate, fps)
 	}
-	return wrong
+	if rate := float64(len(r.audio)-1) * 48000 / float64(r.audio[len(r.audio)-1]-r.audio[0]); math.Abs(rate-50) > 2.5 {
+		t.Errorf("%s: by their RTP times %.1f packets of audio per second were delivered, of 20 ms each", r.stream, rate)
+	}
+	name := fmt.Sprintf("monitor: %s delivered to a receiver that is no browser: ", r.stream)
+	testkit.Measure(t, name+"frames", float64(count)/last.at.Sub(settled).Seconds(), "fps", testkit.Between(fps*14/15, fps*16/15))
+	testkit.Measure(t, name+"longest gap", testkit.Milliseconds(longest), "ms", testkit.AtMost(200))
 }

@@ -27,10 +27,7 @@ import (
 // there is, panels that come and go. What the server holds must not grow, and the
 // destination that does nothing wrong must get every picture.
 func TestSoak(t *testing.T) {
-	span, soaked := soakSpan()
-	if !soaked {
-		t.Skip("OBVAN_SOAK says for how long, such as 30m")
-	}
+	span := soakSpan(t)
 	s := start(t)
 	far := startNginx(t, "")
 	show := &soak{studio: s, shaky: startNginx(t, ""), span: span, cameras: map[string]*process{}}

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"obvan/control"
+	"obvan/internal/testkit"
 )
 
 // socket is a websocket as a panel has one: it hears the state at once, and how often
@@ -107,6 +108,7 @@ func (k *socket) answered(id int) (a answer) {
 // until waits until the state is as wanted, and says when that was heard.
 func (k *socket) until(within time.Duration, what string, fact func(st *control.State) bool) time.Time {
 	k.t.Helper()
+	within = testkit.Allow(within)
 	deadline := time.After(within)
 	for {
 		k.mu.Lock()

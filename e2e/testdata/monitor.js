@@ -245,14 +245,17 @@ window.viewers = (() => {
 		return took;
 	};
 
-	/** How long after an instant of this page's clock a picture is shown again, and how
-	 * many are in the last second. */
+	/** How long after an instant of this page's clock a frame is shown again, -1 when none
+	 * is within 15 s, and how many are in a second that begins a second later. */
 	const heals = async (all, since) => {
-		await wait(3000 - (performance.now() - since));
-		const now = performance.now();
+		const first = (v) => v.shown.find((f) => f.presented > since);
+		while (!all.every(first) && performance.now() - since < 15000) await wait(50);
+		await wait(1000);
+		const from = performance.now();
+		await wait(1000);
 		return Promise.all(all.map(async (v) => ({
-			HealedMs: (v.shown.find((f) => f.presented > since)?.presented ?? Infinity) - since,
-			Rate: v.shown.filter((f) => f.presented > now - 1000).length,
+			HealedMs: first(v) ? first(v).presented - since : -1,
+			Rate: v.shown.filter((f) => f.presented > from && f.presented <= from + 1000).length,
 			Proto: [...(await v.pc.getStats()).values()].filter((r) => r.type === 'remote-candidate' && r.protocol).map((r) => r.protocol).join(),
 		})));
 	};

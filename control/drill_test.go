@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"obvan/internal/testkit"
+	"obvan/relay/selftest/reporttest"
 )
 
 func TestADrillRunsBesideTheShowAndReports(t *testing.T) {
@@ -19,9 +20,10 @@ func TestADrillRunsBesideTheShowAndReports(t *testing.T) {
 	h.do(t, "selftest.run", `{"seconds":15}`)
 	h.fails(t, "selftest.run", ``, Refused)
 	testkit.Eventually(t, 40*time.Second, func() bool { return h.now().SelfTest.Report != nil }, "a report")
-	if st := h.now(); !st.SelfTest.Report.OK || st.SelfTest.Running || len(h.desk.running()) > 0 || len(st.Destinations) > 0 {
+	if st := h.now(); len(st.SelfTest.Report.Healthy) == 0 || st.SelfTest.Running || len(h.desk.running()) > 0 || len(st.Destinations) > 0 {
 		t.Fatalf("%+v\n%v", st.SelfTest, st.SelfTest.Report)
 	}
+	reporttest.Check(t, h.now().SelfTest.Report, len(h.now().SelfTest.Report.Healthy))
 	if _, played := h.hub.Stream("program"); played {
 		t.Error("the drill's program is the show's")
 	}

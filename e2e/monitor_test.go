@@ -201,8 +201,8 @@ func (w *viewing) check(t *testing.T, view shown, plain viewing) {
 	if w.Counted == 0 || w.Back > 0 {
 		t.Errorf("%v: %d frames were read, the counter went back %d times", view, w.Counted, w.Back)
 	}
-	if view.Sound && (w.Samples == 0 || w.Beeps == 0 || w.Flashes == 0) {
-		t.Errorf("%v: %d audio samples, %d beeps and %d flashes", view, w.Samples, w.Beeps, w.Flashes)
+	if view.Sound && (w.Samples == 0 || w.Beeps == 0) {
+		t.Errorf("%v: %d audio samples, %d beeps", view, w.Samples, w.Beeps)
 	}
 }
 

@@ -38,7 +38,7 @@ func (h *house) watch(t *testing.T, stream, token string) (*websocket.Conn, *htt
 	conn, resp, err := websocket.DefaultDialer.Dial(strings.Replace(h.url, "http", "ws", 1)+"/watch/"+stream, header)
 	if err == nil {
 		t.Cleanup(func() { conn.Close() })
-		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	}
 	return conn, resp, err
 }

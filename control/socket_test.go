@@ -55,7 +55,7 @@ func (h *house) connect(t testing.TB, token string) *line {
 // hear reads one message, and keeps the state it may be.
 func (l *line) hear() (m heard) {
 	l.t.Helper()
-	l.SetReadDeadline(time.Now().Add(5 * time.Second))
+	l.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	if err := l.ReadJSON(&m); err != nil {
 		l.t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func (l *line) say(text string) {
 // closed waits for the server to close, and says why it did.
 func (l *line) closed() *websocket.CloseError {
 	l.t.Helper()
-	l.SetReadDeadline(time.Now().Add(5 * time.Second))
+	l.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	for {
 		if _, _, err := l.ReadMessage(); err != nil {
 			var why *websocket.CloseError
@@ -314,7 +314,7 @@ func TestTheServersEndClosesPanelsEvenWithAMixerThatHangs(t *testing.T) {
 	l.say(`{"jsonrpc":"2.0","id":1,"method":"mixer.cut","params":{"source":"cam1"}}`)
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > testkit.Allow(3*time.Second) {
 		t.Fatalf("it took %v", took)
 	}
 }

@@ -72,7 +72,7 @@ func appears(t *testing.T, r *rig) {
 
 func unchanged(t *testing.T, r *rig) {
 	units := Units(r.Tracks, 4*gop)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(20*time.Second))
 	defer cancel()
 	type result struct {
 		got []media.AccessUnit

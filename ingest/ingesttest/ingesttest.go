@@ -12,6 +12,7 @@ import (
 
 	"obvan/hub"
 	"obvan/ingest"
+	"obvan/internal/testkit"
 	"obvan/media"
 )
 
@@ -112,7 +113,7 @@ func (r *rig) wait(t *testing.T) {
 			t.Errorf("Run: %v", err)
 		}
 		r.ended <- nil // for the next who waits
-	case <-time.After(8 * time.Second):
+	case <-time.After(testkit.Allow(8 * time.Second)):
 		t.Fatal("Run goes on after its context ended")
 	}
 }
@@ -127,7 +128,7 @@ func authorise(r ingest.Request) error {
 // ask publishes stream; the camera is let go when the test ends.
 func (r *rig) ask(t *testing.T, stream, key string) (Camera, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
 	defer cancel()
 	c, err := r.Publish(ctx, Publication{Addr: r.addr, Stream: stream, Key: key, Tracks: r.Tracks})
 	if err == nil {

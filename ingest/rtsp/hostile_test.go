@@ -82,7 +82,7 @@ func talk(t *testing.T, addr, text, want string, closes bool) (codes string, clo
 	if _, err := conn.Write([]byte(strings.ReplaceAll(text, "@@", addr))); err != nil {
 		return "", true
 	}
-	wait := 5 * time.Second
+	wait := testkit.Allow(5 * time.Second)
 	for lines := bufio.NewReader(conn); ; {
 		if codes == want && !closes {
 			wait = 300 * time.Millisecond
@@ -206,7 +206,7 @@ func recording(t *testing.T, addr, stream, transport string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	answers := bufio.NewReader(conn)
 	session := ""
 	for _, text := range []string{
@@ -264,7 +264,7 @@ func TestControlTalkAloneDoesNotKeepAName(t *testing.T) {
 		if _, taken := h.Stream("chatty"); !taken {
 			return
 		}
-		if time.Since(from) > ingest.PeerTimeout+2*time.Second {
+		if time.Since(from) > testkit.Allow(ingest.PeerTimeout) {
 			t.Fatal("the name is still taken")
 		}
 		// RTCP and requests, but no media.
@@ -285,7 +285,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		defer conn.Close()
 		// It answers what it understands and hangs up at the end: nothing is waited for.
-		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		_ = conn.SetDeadline(time.Now().Add(testkit.Allow(time.Second)))
 		_, _ = conn.Write(data)
 		_ = conn.(*net.TCPConn).CloseWrite()
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {

@@ -191,7 +191,7 @@ func TestACameraIsPulled(t *testing.T) {
 			case <-live:
 			case err := <-ended:
 				t.Fatal(err)
-			case <-time.After(5 * time.Second):
+			case <-time.After(testkit.Allow(5 * time.Second)):
 				t.Fatal("not live")
 			}
 			sees(t, env.Hub, camera)
@@ -363,7 +363,7 @@ func TestAPeerThatOnlyListensIsGivenUp(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-			case <-time.After(3 * time.Second):
+			case <-time.After(testkit.Allow(3 * time.Second)):
 				t.Fatal("it does not end with its context")
 			}
 		})

@@ -25,7 +25,7 @@ func pull(t *testing.T, address string, within time.Duration) (units []media.Acc
 		t.Fatal(err)
 	}
 	env := ingest.Env{Hub: hub.New(), Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}
-	ctx, cancel := context.WithTimeout(t.Context(), within)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(within))
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- selftest.Pull(ctx, u, env, "cam", func() {}) }()

@@ -53,7 +53,7 @@ func newRoom(t *testing.T) *room {
 
 func (r *room) camera(t *testing.T) (*camera, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
 	defer cancel()
 	c, err := publish(ctx, ingesttest.Publication{Addr: r.addr, Stream: "cam1", Key: ingesttest.Key, Tracks: tracks()})
 	if err != nil {
@@ -130,7 +130,7 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 	key := n
 	c.picture(t, key, true)
 	var shown []byte
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(3*time.Second))
 	defer cancel()
 	for {
 		au, err := sub.Next(ctx)

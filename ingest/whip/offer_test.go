@@ -16,6 +16,7 @@ import (
 
 	"obvan/ingest"
 	"obvan/internal/signalling"
+	"obvan/internal/testkit"
 )
 
 // chromium is the parts of a Chromium offer that matter, in its order.
@@ -158,7 +159,7 @@ func FuzzOffer(f *testing.F) {
 		if _, err := answered(t, body); err != nil && !errors.Is(err, signalling.ErrOffer) && !errors.Is(err, signalling.ErrAnswer) && !errors.Is(err, errNoH264) && !errors.Is(err, errNothing) {
 			t.Error(err)
 		}
-		if d := time.Since(began); d > 3*time.Second {
+		if d := time.Since(began); d > testkit.Allow(3*time.Second) {
 			t.Errorf("an offer that takes %v", d)
 		}
 	})

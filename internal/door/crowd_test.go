@@ -48,7 +48,7 @@ func from(t *testing.T, host, to string) net.Conn {
 
 // ask reports whether a request on conn is answered.
 func ask(conn net.Conn, path string) bool {
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
 	_, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	return err == nil

@@ -42,7 +42,7 @@ func knock(t *testing.T, l *door.Listener) (peer net.Conn, c *door.Conn) {
 
 func closed(t *testing.T, c net.Conn) bool {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(3 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(testkit.Allow(3 * time.Second)))
 	_, err := c.Read(make([]byte, 1))
 	ne, timeout := err.(net.Error)
 	return err != nil && (!timeout || !ne.Timeout())
@@ -189,7 +189,7 @@ func TestAKeyFrameThatArrivesAtOnceIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	for n, b := 0, make([]byte, 1500); n < packets; n++ {
 		if _, _, err := conn.ReadFrom(b); err != nil {
 			t.Fatalf("%d packets of %d: %v", n, packets, err)

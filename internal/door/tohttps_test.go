@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"obvan/internal/testkit"
 )
 
 func TestPlainHTTPIsSentToHTTPS(t *testing.T) {
@@ -45,7 +47,7 @@ func TestPlainHTTPIsSentToHTTPS(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Fprint(conn, request)
-		conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+		conn.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 		got, _ := io.ReadAll(conn)
 		conn.Close()
 		if !strings.HasPrefix(strings.ToUpper(string(got)), strings.ToUpper(want)) || want == "" && len(got) > 0 {

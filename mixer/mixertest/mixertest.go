@@ -182,7 +182,7 @@ func (d *desk) do(what string, command func(ctx context.Context) error) {
 }
 
 func shortly(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(2*time.Second))
 	t.Cleanup(cancel)
 	return ctx
 }

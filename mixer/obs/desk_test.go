@@ -75,7 +75,7 @@ func TestStartingAndStoppingIsSerialised(t *testing.T) {
 }
 
 func shortlyAfterLogin(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(15*time.Second))
 	t.Cleanup(cancel)
 	return ctx
 }

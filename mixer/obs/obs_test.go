@@ -140,7 +140,7 @@ func (d *desk) onAir(source string, feeds ...string) {
 }
 
 func shortly(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(5*time.Second))
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -40,7 +40,7 @@ func open(t *testing.T, tracks media.Tracks, there ...media.AccessUnit) (*hub.Pu
 
 func next(t *testing.T, v *Viewer) Message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(2*time.Second))
 	defer cancel()
 	m, err := v.Next(ctx)
 	if err != nil {

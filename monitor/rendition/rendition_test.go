@@ -102,7 +102,7 @@ func newBench(t *testing.T, track media.Track) *bench {
 
 // run makes small pictures until the test ends.
 func (b *bench) run(ffmpeg string) (context.Context, *hub.Subscriber) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Allow(20*time.Second))
 	in, _ := b.hub.Subscribe("obs")
 	out, _ := b.hub.Subscribe("small")
 	b.all.Go(func() {

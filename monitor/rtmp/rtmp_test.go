@@ -155,7 +155,7 @@ func TestAnotherMakeOfPlayerPlays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	cl.NetConn().SetDeadline(time.Now().Add(20 * time.Second))
+	cl.NetConn().SetDeadline(time.Now().Add(testkit.Allow(20 * time.Second)))
 	r := &gortmplib.Reader{Conn: cl}
 	if err := r.Initialize(); err != nil || len(r.Tracks()) != 2 {
 		t.Fatalf("%v %v", r.Tracks(), err)
@@ -301,7 +301,7 @@ func TestAStuckPlayerDoesNotHoldUpTheEnd(t *testing.T) {
 	}
 	from := time.Now()
 	stop()
-	if d := time.Since(from); d > 4*time.Second {
+	if d := time.Since(from); d > testkit.Allow(4*time.Second) {
 		t.Errorf("it took %v", d)
 	}
 }
@@ -310,7 +310,7 @@ func TestFFprobeReads(t *testing.T) {
 	ffprobe := testkit.Tool(t, "ffprobe")
 	h, addr := listen(t)
 	live(t, feed(t, h, "cam1"))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, ffprobe, "-hide_banner", "-loglevel", "error", "-analyzeduration", "500000",
 		"-show_entries", "stream=codec_name,width,height,sample_rate", "-of", "csv", "rtmp://"+addr+"/live/cam1?token=watch")

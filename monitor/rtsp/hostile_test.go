@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
+
+	"obvan/internal/testkit"
 )
 
 // talk sends raw text and waits for the other end to close or to fall silent.
@@ -81,7 +83,7 @@ func (r *rig) converse(t *testing.T, lines []string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	var codes []string
 	session, in := "none", bufio.NewReader(conn)
 	for _, text := range lines {

@@ -221,7 +221,7 @@ func TestAReaderLeavesWithItsFeed(t *testing.T) {
 		f.Close()
 		select {
 		case <-v.ended:
-		case <-time.After(3 * time.Second):
+		case <-time.After(testkit.Allow(3 * time.Second)):
 			t.Fatalf("%v: the session goes on", transport)
 		}
 	}
@@ -246,7 +246,7 @@ func TestNewParameterSetsGoOnAndAnotherCodecDoesNot(t *testing.T) {
 	f.more(1)
 	select {
 	case <-v.ended:
-	case <-time.After(3 * time.Second):
+	case <-time.After(testkit.Allow(3 * time.Second)):
 		t.Fatal("the session goes on")
 	}
 }

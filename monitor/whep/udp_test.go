@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"obvan/internal/testkit"
 )
 
 func newPort(t testing.TB) (*udpPort, *net.UDPConn, netip.AddrPort) {
@@ -43,7 +45,7 @@ func rtpPacket(size, number int) []byte {
 // arrived reads n packets, or fails.
 func arrived(t *testing.T, conn *net.UDPConn, n int) (packets [][]byte) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	buf := make([]byte, 2000)
 	for range n {
 		size, err := conn.Read(buf)

@@ -137,7 +137,7 @@ func (p *push) result(within time.Duration) error {
 			harmless(p.t, err)
 		}
 		return err
-	case <-time.After(within + 100*time.Millisecond):
+	case <-time.After(testkit.Allow(within) + 100*time.Millisecond):
 		p.t.Fatalf("Push has not ended within %v", within)
 		return nil
 	}
@@ -148,6 +148,7 @@ func (p *push) play(within time.Duration, done func() bool, what string) {
 	p.t.Helper()
 	tick := time.NewTicker(frame)
 	defer tick.Stop()
+	within = testkit.Allow(within)
 	for deadline := time.Now().Add(within); !done(); <-tick.C {
 		if p.over() {
 			p.t.Fatalf("%s: Push ended before that: %v", what, <-p.ended)

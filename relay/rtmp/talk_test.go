@@ -84,7 +84,7 @@ func pushTo(t *testing.T, raw string, link *relay.Link) error {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(8*time.Second))
 	defer cancel()
 	return rtmp.New(nil).Push(ctx, u, sub, link)
 }
@@ -184,7 +184,7 @@ func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- pushTo(t, "rtmp://"+addr+"/app#k", relay.NewLink(nil)) }()
 	want := map[string]bool{"ack": true, "pong": true}
-	for deadline := time.After(5 * time.Second); len(want) > 0; {
+	for deadline := time.After(testkit.Allow(5 * time.Second)); len(want) > 0; {
 		select {
 		case what := <-got:
 			delete(want, what)
@@ -250,7 +250,7 @@ func TestACertificateIsReallyChecked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(5*time.Second))
 		defer cancel()
 		link := relay.NewLink(cancel) // enough is proven
 		measure := time.AfterFunc(2*time.Second, link.Measure)

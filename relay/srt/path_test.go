@@ -42,6 +42,7 @@ func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() 
 	t.Helper()
 	tick := time.NewTicker(time.Second / relaytest.FrameRate)
 	defer tick.Stop()
+	within = testkit.Allow(within)
 	for end := time.Now().Add(within); !done(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatalf("not within %v", within)

@@ -50,7 +50,7 @@ func start(t *testing.T, timeout time.Duration) *studio {
 			if err != nil {
 				t.Errorf("Run: %v", err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(testkit.Allow(10 * time.Second)):
 			t.Error("Run goes on")
 		}
 	})

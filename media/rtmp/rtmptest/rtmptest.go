@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"obvan/internal/testkit"
 	"obvan/media/amf0"
 	"obvan/media/rtmp"
 )
@@ -142,7 +143,7 @@ func (c *Client) Raw(b []byte) { c.Conn.Write(b) }
 
 // Gone reports whether the server hangs up within a time.
 func (c *Client) Gone(within time.Duration) bool {
-	c.SetReadDeadline(time.Now().Add(within))
+	c.SetReadDeadline(time.Now().Add(testkit.Allow(within)))
 	_, err := io.Copy(io.Discard, c.Conn)
 	timeout, _ := err.(net.Error)
 	return timeout == nil || !timeout.Timeout()

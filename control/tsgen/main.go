@@ -1,5 +1,5 @@
 // Tsgen writes what the panel and other clients need to know of the protocol, from
-// the state and the command table: web/src/protocol.gen.ts and docs/protocol.md.
+// the state and the command table: web/src/api/protocol.gen.ts and docs/protocol.md.
 // Run it from anywhere in the module: go run ./control/tsgen
 package main
 
@@ -43,8 +43,8 @@ func generate(root string) (map[string][]byte, error) {
 	src := newSource(root)
 	types := collect(src)
 	files := map[string][]byte{
-		"web/src/protocol.gen.ts": types.typescript(),
-		"docs/protocol.md":        types.markdown(),
+		"web/src/api/protocol.gen.ts": types.typescript(),
+		"docs/protocol.md":            types.markdown(),
 	}
 	return files, src.err
 }

@@ -25,7 +25,7 @@ function obs(state) {
 		transitions: ['Cut', 'Fade', 'Stinger with a long name'],
 		...extras(),
 	};
-	state.obs = { can: true, undo: false };
+	state.obs = { available: true, canUndo: false };
 	state.graphics = {
 		...state.graphics,
 		onAir: { ...state.graphics.items[0], since: ago(2), outAt: ago(-6), confirmed: true },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { cameraLink } from '../addresses';
+import { cameraLink } from '../model/addresses';
 import { LightReader, type TallyLight } from './light';
 import { linkFrom } from './phone.svelte';
 import { WhipPublisher, type Sending } from './whip';

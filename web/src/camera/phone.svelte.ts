@@ -1,6 +1,6 @@
 // This device as a camera: which lens, how large, with sound or without, and what the
 // server makes of it.
-import { IceServers } from '../ice';
+import { IceServers } from '../api/ice';
 import { LightReader, noLight, type TallyLight } from './light';
 import { notSending, WhipPublisher, type Sending } from './whip';
 

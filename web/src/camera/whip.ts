@@ -1,6 +1,6 @@
 // A WHIP publisher (RFC 9725): sends this device's camera as a feed, and sends it
 // again when the connection breaks. It says in words how it fares.
-import { refusal } from '../whep';
+import { refusal } from '../playback/whep';
 
 export interface Sending {
 	state: 'off' | 'connecting' | 'sending' | 'waiting' | 'refused';

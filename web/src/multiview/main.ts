@@ -1,7 +1,7 @@
 import { mount } from 'svelte';
 import '../theme.css';
-import { tokenFromLink } from '../link';
-import { studio } from '../studio.svelte';
+import { tokenFromLink } from '../api/login';
+import { studio } from '../api/studio.svelte';
 import Multiview from './Multiview.svelte';
 
 void studio.start(tokenFromLink());

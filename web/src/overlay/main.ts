@@ -1,6 +1,6 @@
 import { mount } from 'svelte';
-import { screenBrowser } from '../link';
-import { Studio } from '../studio.svelte';
+import { screenBrowser } from '../api/login';
+import { Studio } from '../api/studio.svelte';
 import Overlay from './Overlay.svelte';
 import './overlay.css';
 

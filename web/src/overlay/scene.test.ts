@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { GraphicsState } from '../protocol.gen';
+import type { GraphicsState } from '../api/protocol.gen';
 import { scale } from './fit';
 import { Pulse, wanted, without } from './scene';
 

@@ -1,5 +1,5 @@
 // What the overlay page shows, and what it tells the studio about that.
-import type { HeartbeatArgs, GraphicsState } from '../protocol.gen';
+import type { HeartbeatArgs, GraphicsState } from '../api/protocol.gen';
 
 /** A lower third as it is drawn. */
 export interface Shown {

@@ -1,12 +1,12 @@
 import { flushSync, mount, unmount, type Component } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { SelfTestReport, Feed, Role, State } from '../protocol.gen';
-import { empty, studio } from '../studio.svelte';
-import { other } from '../presets';
-import Clips from './Clips.svelte';
-import DestinationDialog from './DestinationDialog.svelte';
-import Drill from './Drill.svelte';
-import FeedDialog from './FeedDialog.svelte';
+import type { SelfTestReport, Feed, Role, State } from '../api/protocol.gen';
+import { empty, studio } from '../api/studio.svelte';
+import { other } from '../api/presets';
+import ClipsDialog from './clips/ClipsDialog.svelte';
+import DestinationDialog from './destinations/DestinationDialog.svelte';
+import SelfTestDialog from './destinations/SelfTestDialog.svelte';
+import CameraSettingsDialog from './cameras/CameraSettingsDialog.svelte';
 import MixerCard from './mixer/MixerCard.svelte';
 
 let shown: object | undefined;
@@ -60,7 +60,7 @@ const report: SelfTestReport = {
 };
 
 test('a drill is run, counted down, and its report read', () => {
-	show(Drill);
+	show(SelfTestDialog);
 	button(/^Run the drill/)?.click();
 	expect(send).toHaveBeenLastCalledWith('selftest.run', { seconds: 20 }, 'Run a fire drill', true);
 	show(null, { selfTest: { running: true, until: new Date(studio.now + 14_000).toISOString() } });
@@ -83,7 +83,7 @@ test('a clip becomes the slate: a feed plays it, and stands last on the ladder',
 		ok: true,
 		result: { clips: [{ name: 'pause', bytes: 48_000, changed: new Date().toISOString() }] },
 	} as never);
-	show(Clips, { program: { ...empty.program, level: 'mixer', backups: ['cam1'] } });
+	show(ClipsDialog, { program: { ...empty.program, level: 'mixer', backups: ['cam1'] } });
 	await vi.waitFor(() => expect(button(/^Use as slate/)).toBeDefined());
 	send.mockResolvedValueOnce({ ok: true, result: { id: 'pause' } } as never);
 	button(/^Use as slate/)?.click();
@@ -107,7 +107,7 @@ test('a clip becomes the slate: a feed plays it, and stands last on the ladder',
 
 test('before anything is on air, bringing in a slate warns', () => {
 	send.mockResolvedValueOnce({ ok: true, result: { clips: [] } } as never);
-	show(Clips);
+	show(ClipsDialog);
 	expect(text()).toContain('does not know the program’s size');
 });
 
@@ -171,7 +171,7 @@ test('a camera that came by itself is kept with the name it is given', () => {
 		viewers: 0,
 		watch: { ok: true },
 	};
-	shown = mount(FeedDialog, { target: document.body, props: { feed, onclose: () => {} } });
+	shown = mount(CameraSettingsDialog, { target: document.body, props: { feed, onclose: () => {} } });
 	flushSync();
 	expect(button(/^Remove/)).toBeUndefined();
 	button(/^Keep it/)?.click();

@@ -1,7 +1,7 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { expect, test } from 'vitest';
-import type { Feed, Light, MixerState, ProgramState } from '../protocol.gen';
-import { empty, studio } from '../studio.svelte';
+import type { Feed, Light, MixerState, ProgramState } from '../api/protocol.gen';
+import { empty, studio } from '../api/studio.svelte';
 import { feedIn, light } from './light';
 import Tally from './Tally.svelte';
 

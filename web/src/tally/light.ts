@@ -1,5 +1,5 @@
 // What a camera's tally light shows. What is not known for sure now is no colour.
-import type { State } from '../protocol.gen';
+import type { State } from '../api/protocol.gen';
 
 export interface TallyLight {
 	kind: 'program' | 'preview' | 'dark' | 'none';

@@ -1,7 +1,7 @@
 import { mount } from 'svelte';
 import '../theme.css';
-import { screenBrowser } from '../link';
-import { Studio } from '../studio.svelte';
+import { screenBrowser } from '../api/login';
+import { Studio } from '../api/studio.svelte';
 import Tally from './Tally.svelte';
 
 // A light that lags is worse than none: a quiet link is given up sooner than a panel's.

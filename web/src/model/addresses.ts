@@ -1,0 +1,58 @@
+// What a device is told so that it sends as a feed.
+import type { Show } from '../api/protocol.gen';
+
+export interface Addresses {
+	server: string;
+	streamKey: string;
+	rtmp: string;
+	rtsp: string;
+	user: string;
+	ffmpeg: string;
+	local: boolean; // the host's name means nothing on other machines
+}
+
+export function addresses(id: string, key: string, host: string, show: Pick<Show, 'rtmpPort' | 'rtspPort'>): Addresses {
+	const at = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+	const port = (n: number, usual: number) => (n && n !== usual ? `:${n}` : '');
+	const server = `rtmp://${at}${port(show.rtmpPort, 1935)}/live`;
+	const streamKey = key ? `${id}?key=${encodeURIComponent(key)}` : id;
+	return {
+		server,
+		streamKey,
+		rtmp: `${server}/${streamKey}`,
+		rtsp: `rtsp://${at}${port(show.rtspPort, 554)}/${streamKey}`,
+		user: id,
+		ffmpeg: `ffmpeg -re -i film.mp4 -c:v libx264 -preset veryfast -bf 0 -g 30 -c:a aac -f flv '${server}/${streamKey}'`,
+		local: isLocal(host),
+	};
+}
+
+/** Whether a host's name means nothing on other machines. */
+export function isLocal(host: string): boolean {
+	return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.');
+}
+
+/** The page that makes a browser this camera. What stands behind the # is sent to nobody. */
+export function cameraLink(id: string, key: string, host: string, page: { protocol: string; port: string }): string {
+	const at = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+	const secret = key ? `&key=${encodeURIComponent(key)}` : '';
+	return `${page.protocol}//${at}${page.port ? `:${page.port}` : ''}/camera#feed=${encodeURIComponent(id)}${secret}`;
+}
+
+/** A feed's id from the name people give it; never one that is taken. */
+export function idFrom(name: string, taken: string[]): string {
+	const plain = name
+		.normalize('NFKD')
+		.replace(/[\u0300-\u036f]/g, '')
+		.toLowerCase();
+	const id =
+		plain
+			.replace(/[^a-z0-9._-]+/g, '-')
+			.replace(/^[^a-z0-9]+|[-._]+$/g, '')
+			.slice(0, 56) || 'cam';
+	const reserved = [...taken, 'program', 'mixer'];
+	for (let n = 1; ; n++) {
+		const candidate = n === 1 ? id : `${id}-${n}`;
+		if (!reserved.includes(candidate)) return candidate;
+	}
+}

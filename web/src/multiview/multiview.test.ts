@@ -1,0 +1,150 @@
+import { flushSync, mount, unmount } from 'svelte';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { pictures } from '../playback/players.svelte';
+import type { Feed } from '../api/protocol.gen';
+import { empty, studio } from '../api/studio.svelte';
+import Multiview from './Multiview.svelte';
+import { Tiles } from './tilemode.svelte';
+
+const played = vi.hoisted(() => ({ urls: new Set<string>(), stuck: [] as string[] }));
+vi.mock('../playback/whep', () => ({
+	off: { state: 'off', reason: '', media: null, sound: false },
+	WhepPlayer: class {
+		constructor(
+			public url: string,
+			public changed: (p: object) => void,
+		) {}
+		start = () => {
+			played.urls.add(this.url);
+			this.changed({ state: 'playing', reason: '', media: null, sound: false });
+		};
+		stop = () => played.urls.delete(this.url);
+		stuck = () => played.stuck.push(this.url);
+		listen = () => {};
+	},
+}));
+vi.mock('../playback/videometer', () => ({
+	StreamClock: class {},
+	Gauge: class {
+		constructor(_video: unknown, _clock: unknown, report: (m: object) => void) {
+			queueMicrotask(() => report({ fps: 0, frozenMs: 5000, latencyMs: 20 }));
+		}
+		stop() {}
+	},
+}));
+
+const feed = (id: string): Feed => ({
+	id,
+	name: id,
+	added: true,
+	hasKey: true,
+	state: 'live',
+	kbps: 2500,
+	fps: 30,
+	keyframeIntervalMs: 1000,
+	viewers: 1,
+	watch: { ok: true },
+});
+const cells = () => [...document.querySelectorAll('.cell')].map((c) => (c.textContent ?? '').replace(/\s+/g, ' '));
+const toggle = () => [...document.querySelectorAll('button')].find((b) => b.textContent?.startsWith('Tiles:'));
+const press = (change: KeyboardEventInit = {}) =>
+	document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'e', code: 'KeyE', bubbles: true, ...change }));
+
+let page: object | null = null;
+
+async function open() {
+	page = mount(Multiview, { target: document.body });
+	await settle();
+}
+
+/** Also what was shown until now, and is kept for a while, has ended. */
+async function settle() {
+	flushSync();
+	await vi.advanceTimersByTimeAsync(4000);
+	flushSync();
+}
+
+beforeEach(() => {
+	vi.useFakeTimers();
+	vi.stubGlobal('IntersectionObserver', undefined); // all is in sight
+	vi.stubGlobal('fetch', () => Promise.reject(new Error('no server in this test')));
+	localStorage.clear();
+	played.stuck.length = 0;
+	studio.state = {
+		...empty,
+		feeds: [feed('cam1'), feed('cam2')],
+		mixer: {
+			...empty.mixer,
+			connected: true,
+			studioMode: true,
+			sources: [
+				{ name: 'cam1', feeds: ['cam1'] },
+				{ name: 'cam2', feeds: ['cam2'] },
+			],
+			program: 'cam1',
+			preview: 'cam2',
+		},
+		program: { ...empty.program, level: 'mixer', onAir: 'cam1', target: 'cam1', watch: { ok: true } },
+	};
+	studio.known = true;
+	studio.link = { state: 'up', since: 0 };
+});
+
+afterEach(async () => {
+	if (page) await unmount(page);
+	page = null;
+	pictures.listening = '';
+	vi.advanceTimersByTime(10_000);
+	vi.useRealTimers();
+	vi.unstubAllGlobals();
+});
+
+test('the tiles change over at once, preview and program never', async () => {
+	await open();
+	expect(toggle()?.textContent).toBe('Tiles: every picture');
+	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/program']);
+	toggle()?.click();
+	await settle();
+	expect(toggle()?.textContent).toBe('Tiles: key pictures only (saves CPU)');
+	expect([...played.urls].sort()).toEqual([
+		'/whep/cam1?video=keyframes',
+		'/whep/cam2',
+		'/whep/cam2?video=keyframes',
+		'/whep/program',
+	]);
+	expect(cells().map((c) => c.includes('key pictures'))).toEqual([false, false, true, true]);
+	press();
+	await settle();
+	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/program']);
+	press({ ctrlKey: true });
+	press({ repeat: true });
+	await settle();
+	expect(toggle()?.textContent).toBe('Tiles: every picture');
+});
+
+test('that key pictures are far apart is no standing still', async () => {
+	localStorage.setItem('obvan.multiview.pictures', 'key');
+	await open();
+	expect(cells().map((c) => c.includes('Standing still'))).toEqual([true, true, false, false]);
+	expect(played.stuck.filter((url) => url.includes('key'))).toEqual([]);
+	expect(played.stuck).toContain('/whep/program');
+});
+
+test('a camera that is listened to is shown whole: twice the same would echo', async () => {
+	localStorage.setItem('obvan.multiview.pictures', 'key');
+	pictures.listening = 'cam1';
+	await open();
+	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/cam2?video=keyframes', '/whep/program']);
+	expect(cells()[2]).not.toContain('key pictures');
+});
+
+test('the choice is remembered, and without a memory it still works', () => {
+	new Tiles().change();
+	expect(new Tiles().keys).toBe(true);
+	const refused = new Tiles(() => {
+		throw new DOMException('denied', 'SecurityError');
+	});
+	expect(refused.keys).toBe(false);
+	refused.change();
+	expect(refused.keys).toBe(true);
+});

@@ -10,3 +10,8 @@ func TestMeasureContract(t *testing.T) {
 	testkit.OnlyMeasuring(t)
 	TestContract(t)
 }
+
+func TestMeasureFrozenServer(t *testing.T) {
+	testkit.OnlyMeasuring(t)
+	TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t)
+}

@@ -7,7 +7,7 @@ UNIT      = $$($(GO) list $(PKGS) | grep -v /e2e)
 NOT_HERE  = '^Test(Measure|Soak)'
 FUZZTIME ?= 20s
 
-.PHONY: run build panel dev generate test unit e2e panel-test measure lint format cross bench soak fuzz setup clean
+.PHONY: run build panel dev generate test unit e2e panel-test measure lint rooms format cross bench soak fuzz setup clean
 
 ## run: the studio with four demo cameras on the built-in mixer
 run: build
@@ -34,7 +34,7 @@ generate:
 	$(GO) run ./control/tsgen
 
 ## test: everything that is right or wrong; installs what is missing
-test: setup build lint cross unit panel-test e2e
+test: setup build lint rooms cross unit panel-test e2e
 setup:
 	scripts/setup
 unit:
@@ -59,6 +59,10 @@ lint: web/node_modules/.installed
 format: web/node_modules/.installed
 	gofmt -w $$(git ls-files '*.go')
 	cd web && npm run --silent format
+
+## rooms: the rooms, what each imports, and that no import points up
+rooms:
+	@$(GO) run ./internal/layers/rooms
 
 ## cross: it compiles where operators run OBS
 cross:

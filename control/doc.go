@@ -1,23 +1,33 @@
-// Package control runs the show: one State, one command table, roles, and the
-// doors to them (websocket, HTTP). It is the only room that knows all others.
+// Package control is the show and its nouns: the State that panels show, roles, callers,
+// the commands' descriptions, and the errors with their words in the protocol. It is the
+// only room that knows all others. Its folders are rooms of their own:
 //
-// A Studio keeps the state, and what is to outlive the process, but runs no other
-// room: cmd/obvan does, and hands the studio what they tell.
+//	store     the state, with a revision for whoever asks what changed
+//	auth      tokens, and how often somebody may try
+//	args      reads the arguments of commands strictly
+//	observe   looks at the streams: feeds, rates, platform check, flapping
+//	showfile  the show on disk, its secrets, the as-run log; only the studio imports it
+//	studio    the command table, one file an area, and what the rooms report
+//	server    HTTP, websocket, pages, metrics: works against a small interface
+//	tsgen     writes the TypeScript types and docs/protocol.md
 //
-//	var studio *control.Studio // the ways in are bound before it, and ask it later
-//	env := ingest.Env{Hub: h, Log: log, Authorise: func(r ingest.Request) error { return studio.Authorise(r) }}
+// A studio keeps the state, and what is to outlive the process, but runs no other room:
+// cmd/obvan does, and hands the studio what they report.
+//
+//	var s *studio.Studio // the listeners are bound before it, and ask it later
+//	env := ingest.Env{Hub: h, Log: log, Authorise: func(r ingest.Request) error { return s.Authorise(r) }}
 //	...
-//	studio, err = control.New(control.Rooms{Hub: h, Mixer: m, Program: p, Relay: r, Pulls: pulls, Monitor: whep, Panel: web.Files()},
-//		control.Options{DataDir: dir, Token: token, Version: version, MixerURL: "cut", RTMPPort: 1935, RTSPPort: 8554}, log)
+//	s, err = studio.New(studio.Deps{Hub: h, Mixer: m, Program: p, Relay: r, Pulls: pulls}, studio.Options{DataDir: dir, Token: token}, log)
+//	web := server.New(server.Config{Studio: s, Store: s.Store(), Access: s.Access(), Commands: studio.Describe(), Hub: h}, log)
 //	...
-//	rooms.Go(func() error { return m.Run(ctx, studio.MixerChanged) })
-//	rooms.Go(func() error { return p.Run(ctx, studio.ProgramChanged) })
-//	rooms.Go(func() error { return r.Run(ctx, studio.RelayChanged) })
-//	rooms.Go(func() error { return pulls.Run(ctx, studio.PullsChanged) })
-//	rooms.Go(func() error { return studio.Run(ctx) })
-//	server := studio.Server() // serve it on a listener of yours; Shutdown it before ctx ends
+//	group.Go(func() error { return m.Run(ctx, s.MixerChanged) })
+//	group.Go(func() error { return p.Run(ctx, s.ProgramChanged) })
+//	group.Go(func() error { return r.Run(ctx, s.RelayChanged) })
+//	group.Go(func() error { return pulls.Run(ctx, s.PullsChanged) })
+//	group.Go(func() error { return s.Run(ctx) })
+//	group.Go(func() error { return web.Run(ctx, listener) })
 //
-// The callbacks never block. Run restores the show (it may call the rooms before they
-// run) and writes the as-run log, so it should be the last to end: give it a context
+// The callbacks never block. Studio.Run restores the show (it may call the rooms before
+// they run) and writes the as-run log, so it should be the last to end: give it a context
 // that is cancelled once the others returned, where the last lines matter.
 package control

@@ -53,5 +53,5 @@ func ParseRole(word string) (Role, error) {
 	if i := slices.Index(roleNames, word); i >= 0 {
 		return Role(i), nil
 	}
-	return Viewer, badf("role must be one of %s", strings.Join(roleNames, ", "))
+	return Viewer, Invalidf("role must be one of %s", strings.Join(roleNames, ", "))
 }

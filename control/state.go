@@ -7,6 +7,7 @@ import (
 	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/relay"
+	"obvan/relay/selftest"
 )
 
 // State is all that a panel shows. Each field is a section: compared after every
@@ -121,6 +122,14 @@ type ProgramState struct {
 	Kbps  int        `json:"kbps"`
 	FPS   float64    `json:"fps"`
 	Watch Watch      `json:"watch"`
+}
+
+// SelfTestState is the self-test of destinations: the one that runs, and what the last one found.
+type SelfTestState struct {
+	Running bool             `json:"running"`
+	Until   *time.Time       `json:"until,omitempty"`
+	Report  *selftest.Report `json:"report,omitempty"`
+	Problem string           `json:"problem,omitempty"` // why there is no report
 }
 
 // Client is somebody who is connected to the control.

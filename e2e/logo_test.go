@@ -10,12 +10,13 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"obvan/control"
+	commands "obvan/control/studio"
 )
 
 // named prepares a lower third with a logo and returns its id.
 func (s *studio) named(name, logo string) string {
 	s.t.Helper()
-	var added control.GraphicAdded
+	var added commands.GraphicAdded
 	if err := json.Unmarshal(s.do("graphics.add", map[string]any{"text": map[string]string{"name": name, "title": "Engineer", "logo": logo}}), &added); err != nil {
 		s.t.Fatal(err)
 	}

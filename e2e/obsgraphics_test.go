@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"obvan/control"
+	commands "obvan/control/studio"
 	"obvan/internal/testkit"
 )
 
@@ -60,7 +61,7 @@ func TestALowerThirdIsReadAtTheDestination(t *testing.T) {
 	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
 	far := startNginx(t, "")
 	s.sendTo(map[string]*nginx{"far": far})
-	var added control.GraphicAdded
+	var added commands.GraphicAdded
 	if err := json.Unmarshal(s.do("graphics.add", map[string]any{"text": map[string]string{"name": "Ada Lovelace", "title": "Engineer"}}), &added); err != nil {
 		t.Fatal(err)
 	}

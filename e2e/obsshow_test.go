@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"obvan/control"
+	commands "obvan/control/studio"
 	"obvan/internal/testkit"
 	"obvan/mixer"
 	"obvan/mixer/obs/ours"
@@ -137,7 +138,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 func (s *studio) plans() {
 	s.t.Helper()
 	before := len(s.state().Mixer.Sources)
-	var plan control.Provisioned
+	var plan commands.Provisioned
 	if err := json.Unmarshal(s.do("obs.provision", map[string]any{"preview": true}), &plan); err != nil || plan.Done || len(plan.Steps) < 10 {
 		s.t.Fatalf("%v: %+v", err, plan)
 	}

@@ -8,22 +8,20 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"obvan/control"
+	"obvan/control/server"
+	"obvan/control/studio"
 	"obvan/graphics"
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/ingest/clip"
 	"obvan/ingest/demo"
 	"obvan/ingest/whip"
-	"obvan/internal/door"
 	"obvan/mixer"
 	"obvan/mixer/program"
 	"obvan/monitor/look"
@@ -47,7 +45,7 @@ type truck struct {
 	program *program.Program
 	mixer   mixer.Mixer
 	relay   *relay.Relay
-	studio  *control.Studio
+	studio  *studio.Studio
 
 	ports
 	shelves
@@ -58,7 +56,8 @@ type truck struct {
 type ports struct {
 	ingests map[string]ingest.Server // by flag name; the play-only ports among them
 	panel   net.Listener
-	secure  *secure // nil without a certificate
+	server  *server.Server // answers on panel
+	secure  *secure        // nil without a certificate
 }
 
 // shelves is the folders of what was brought in.
@@ -123,14 +122,21 @@ func (t *truck) build() (err error) {
 		return fmt.Errorf("-http: %w", err)
 	}
 	t.panel = t.secure.over(t.panel)
-	t.studio, err = control.New(control.Rooms{
-		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Logos: t.logos, Monitor: t.monitor, Whip: t.whip, Snapshots: t.snaps, Panel: web.Files(),
-	}, control.Options{
-		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer, Secure: t.secure != nil, ICE: t.cfg.net.links,
-		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()), Platforms: platform.All(),
+	t.studio, err = studio.New(studio.Deps{
+		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Logos: t.logos, Monitor: t.monitor,
+	}, studio.Options{
+		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer,
+		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()),
 		OBSPassword: t.cfg.obsPassword, OBSPlays: d.play, OBSSends: d.send,
 	}, t.log)
-	return err
+	if err != nil {
+		return err
+	}
+	t.server = server.New(server.Config{
+		Studio: t.studio, Store: t.studio.Store(), Access: t.studio.Access(), Commands: studio.Describe(), Hub: t.hub,
+		Monitor: t.monitor, Whip: t.whip, Snapshots: t.snaps, Panel: web.Files(), Platforms: platform.All(), ICE: t.cfg.net.links, Secure: t.secure != nil,
+	}, t.log)
+	return nil
 }
 
 // bind opens the doors for cameras, and the play-only ones.
@@ -141,11 +147,11 @@ func (t *truck) bind(env ingest.Env, secure bool) error {
 		doors = append(doors, struct{ flag, addr string }{"rtmps", l.rtmps}, struct{ flag, addr string }{"rtsps", l.rtsps})
 	}
 	for _, door := range doors {
-		server, err := ways(t.clips)[door.flag].Listen(&url.URL{Scheme: door.flag, Host: door.addr}, env)
+		l, err := ways(t.clips)[door.flag].Listen(&url.URL{Scheme: door.flag, Host: door.addr}, env)
 		if err != nil {
 			return fmt.Errorf("-%s: %w", door.flag, err)
 		}
-		t.ingests[door.flag] = server
+		t.ingests[door.flag] = l
 	}
 	may := func(stream, token, remote string) error { return t.studio.AuthorisePlay(stream, token, remote) }
 	rtspPort, err := playrtsp.Listen(&url.URL{Scheme: "rtsp", Host: l.playRTSP}, t.hub, may, nil, t.log)
@@ -172,7 +178,7 @@ func (t *truck) announce(stdout io.Writer) error {
 	}
 	number := strconv.Itoa(port(addr))
 	_, err := fmt.Fprintf(stdout, "\n  OB Van is on air.\n\n  Panel    %s\n  Cameras  rtmp://HOST:%d/live/<name>   rtsp://HOST:%d/live/<name>\n%s\n  Ctrl-C ends the show.\n\n",
-		t.studio.LoginLink("localhost:"+number), port(t.ingests["rtmp"].Addr()), port(t.ingests["rtsp"].Addr()), t.phones())
+		t.server.LoginLink("localhost:"+number, t.studio.FirstToken()), port(t.ingests["rtmp"].Addr()), port(t.ingests["rtsp"].Addr()), t.phones())
 	return err
 }
 
@@ -204,7 +210,7 @@ func (t *truck) run(ctx context.Context) error {
 		return t.look.Run(ctx, t.program.Watched, func(s look.Sample) { t.program.Saw(program.Sample(s)) })
 	})
 	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
-	doors.run("panel", t.servePanel)
+	doors.run("panel", func(ctx context.Context) error { return t.server.Run(ctx, t.panel) })
 	if t.secure != nil && t.secure.challenge != nil {
 		doors.run("acme", t.secure.serveChallenge)
 	}
@@ -273,29 +279,6 @@ func (s *stage) run(name string, room func(context.Context) error) {
 func (s *stage) stop() error {
 	s.cancel()
 	return s.Wait()
-}
-
-// How many connections the panel's port has at most: some for each panel behind one
-// router, and files left for cameras whatever strangers do.
-const (
-	mostPanel        = 2048
-	mostPanelPerHost = 512
-)
-
-// servePanel serves http until ctx is done. Streams and sockets are hijacked and
-// end with the studio.
-func (t *truck) servePanel(ctx context.Context) error {
-	crowd := &door.Crowd{Max: mostPanel, PerHost: mostPanelPerHost}
-	server := &http.Server{
-		Handler: t.studio.Handler(), ConnState: crowd.Watch, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(t.log.Handler(), slog.LevelDebug),
-	}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	if err := server.Serve(t.panel); ctx.Err() == nil {
-		return err
-	}
-	return nil
 }
 
 func port(addr string) int {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"obvan/control"
+	"obvan/control/studio"
 )
 
 const preface = `# The protocol
@@ -133,7 +134,7 @@ func (ts *types) errorTable() string {
 	return b.String()
 }
 
-func (ts *types) mdCommand(b *bytes.Buffer, c control.Command) {
+func (ts *types) mdCommand(b *bytes.Buffer, c studio.Command) {
 	fmt.Fprintf(b, "\n### %s\n\n%s Least role: %s.\n\n", c.Name, c.Doc, c.Role)
 	args := ts.members(c.Args)
 	if len(args) == 0 {
@@ -165,7 +166,7 @@ func (ts *types) mdCommand(b *bytes.Buffer, c control.Command) {
 	fmt.Fprintf(b, "}\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":%s}\n```\n", ts.exampleResult(c))
 }
 
-func (ts *types) exampleResult(c control.Command) string {
+func (ts *types) exampleResult(c studio.Command) string {
 	switch {
 	case c.Result == nil:
 		return "null"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"obvan/control"
+	"obvan/control/studio"
 	"obvan/mixer"
 )
 
@@ -17,7 +18,7 @@ type types struct {
 	src      *source
 	named    map[string]reflect.Type // structs, and strings that have constants
 	sections []member                // of the state
-	commands []control.Command
+	commands []studio.Command
 }
 
 // member is one field of a struct as the protocol shows it.
@@ -30,7 +31,7 @@ type member struct {
 }
 
 func collect(src *source) *types {
-	ts := &types{src: src, named: map[string]reflect.Type{}, commands: control.Commands()}
+	ts := &types{src: src, named: map[string]reflect.Type{}, commands: studio.Commands()}
 	state := reflect.TypeFor[control.State]()
 	ts.walk(state)
 	ts.walk(reflect.TypeFor[control.Word]())

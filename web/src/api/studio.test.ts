@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { State } from './protocol.gen';
-import { Studio } from './studio.svelte';
-import { empty, type Browser, type Socket } from './types';
+import { Studio, empty, type Browser, type Socket } from './studio.svelte';
 
 class FakeSocket implements Socket {
 	onopen: (() => void) | null = null;

@@ -1,8 +1,7 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { GraphicsState, LowerThird, MixerState, Role, State } from '../../api/protocol.gen';
-import { studio } from '../../api/studio.svelte';
-import { empty } from '../../api/types';
+import { empty, studio } from '../../api/studio.svelte';
 import Panel from './Panel.svelte';
 
 const third = (id: string, name: string, change: Partial<LowerThird> = {}): LowerThird => ({

@@ -2,8 +2,7 @@ import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pictures } from '../../playback/players.svelte';
 import type { DestinationStatus, Feed, Role, State } from '../../api/protocol.gen';
-import { studio } from '../../api/studio.svelte';
-import { empty } from '../../api/types';
+import { empty, studio } from '../../api/studio.svelte';
 import Panel from './Panel.svelte';
 
 const feed = (id: string, name: string, change: Partial<Feed> = {}): Feed => ({

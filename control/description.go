@@ -1,0 +1,16 @@
+package control
+
+// Description is a command of the table as GET /api/v1/commands tells it.
+type Description struct {
+	Name string     `json:"name"`
+	Role Role       `json:"role"`
+	Doc  string     `json:"doc"`
+	Args []Argument `json:"args"`
+}
+
+// Argument is an argument of a command.
+type Argument struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"` // in words
+	Required bool   `json:"required"`
+}

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"obvan/control"
+	"obvan/control/store"
+)
+
+// One token's sockets are at most half of all: who has it, or whoever took it, can't
+// keep everybody else out.
+const (
+	mostSockets     = 256
+	mostSocketsEach = mostSockets / 2
+)
+
+// clients is who is connected.
+type clients struct {
+	store  *store.Store
+	ctx    context.Context // of the commands that sockets give
+	cancel context.CancelFunc
+
+	phones atomic.Int32 // that are told their light
+
+	mu       sync.Mutex
+	open     map[*socket]bool
+	watching map[*watcher]bool // who is sent frames
+	closed   bool
+	all      sync.WaitGroup
+}
+
+func newClients(s *store.Store) *clients {
+	c := &clients{store: s, open: map[*socket]bool{}, watching: map[*watcher]bool{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// enter counts a socket in. ErrTooMany when the house is full or closing.
+func (c *clients) enter(k *socket) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.open) >= mostSockets {
+		return fmt.Errorf("no more than %c may be connected: %w", mostSockets, control.ErrTooMany)
+	}
+	same := 0
+	for other := range c.open {
+		if other.who.Name == k.who.Name {
+			same++
+		}
+	}
+	if same >= mostSocketsEach {
+		return fmt.Errorf("no more than %c may be connected with one token: %w", mostSocketsEach, control.ErrTooMany)
+	}
+	c.open[k] = true
+	c.all.Add(1)
+	c.show()
+	return nil
+}
+
+func (c *clients) leave(k *socket) {
+	c.mu.Lock()
+	delete(c.open, k)
+	c.show()
+	c.mu.Unlock()
+	c.all.Done()
+}
+
+// show puts the clients in the state; c.mu is held.
+func (c *clients) show() {
+	list := make([]control.Client, 0, len(c.open))
+	for k := range c.open {
+		list = append(list, control.Client{Name: k.who.Name, Role: k.who.Role, Kind: k.who.Kind, Remote: k.who.Remote, Since: k.since})
+	}
+	slices.SortFunc(list, func(a, b control.Client) int {
+		if n := a.Since.Compare(b.Since); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Remote, b.Remote)
+	})
+	c.store.Update(func(st *control.State) { st.Clients = list })
+}
+
+// shut closes the sockets that were opened with a token.
+func (c *clients) shut(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range c.open {
+		if k.who.Name == name {
+			k.end(closePolicy, errAccessTaken.Error())
+		}
+	}
+	for w := range c.watching {
+		if w.name == name {
+			w.end(errAccessTaken)
+		}
+	}
+}
+
+// close ends all sockets and waits for them.
+func (c *clients) close() {
+	c.mu.Lock()
+	c.closed = true
+	for k := range c.open {
+		k.end(closeGoingAway, "the server is stopping")
+	}
+	c.mu.Unlock()
+	c.cancel()
+	c.all.Wait()
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+
+	"obvan/control"
+)
+
+// The numbers of JSON-RPC 2.0, section 5.1. Ours has a word beside it, in data.code.
+const (
+	rpcParse    = -32700
+	rpcInvalid  = -32600
+	rpcUnknown  = -32601
+	rpcArgs     = -32602
+	rpcInternal = -32603
+	rpcOurs     = -32000
+)
+
+const longestID = 128
+
+// request is a command as it comes by websocket.
+type request struct {
+	Version string          `json:"jsonrpc"`
+	ID      json.RawMessage `json:"id"` // none: no answer is wanted
+	Method  string          `json:"method"`
+	Params  json.RawMessage `json:"params"`
+}
+
+// notification is what a client is told without having asked.
+type notification struct {
+	Version string `json:"jsonrpc"`
+	Method  string `json:"method"`
+	Params  any    `json:"params"`
+}
+
+// fault is the error of a JSON-RPC answer.
+type fault struct {
+	Code    int        `json:"code"`
+	Message string     `json:"message"`
+	Data    *faultData `json:"data,omitempty"`
+}
+
+type faultData struct {
+	Code control.Word `json:"code"`
+}
+
+type response struct {
+	Version string          `json:"jsonrpc"`
+	ID      json.RawMessage `json:"id"`
+	Result  any             `json:"result"`
+}
+
+type failure struct {
+	Version string          `json:"jsonrpc"`
+	ID      json.RawMessage `json:"id"`
+	Error   *fault          `json:"error"`
+}
+
+// parseRequest reads one message. With a fault the request still has the id, when
+// there was one that can be repeated.
+func parseRequest(message []byte) (req request, f *fault) {
+	bad := func(code int, text string) *fault { return &fault{code, text, &faultData{control.BadRequest}} }
+	if bytes.HasPrefix(bytes.TrimSpace(message), []byte("[")) {
+		return request{ID: json.RawMessage("null")}, bad(rpcInvalid, "batches are not taken: send one request a message")
+	}
+	if !json.Valid(message) {
+		return request{ID: json.RawMessage("null")}, bad(rpcParse, "this is not JSON")
+	}
+	if err := json.Unmarshal(message, &req); err != nil {
+		if !goodID(req.ID) {
+			req.ID = json.RawMessage("null")
+		}
+		return req, bad(rpcInvalid, "this is not a JSON-RPC request")
+	}
+	switch {
+	case req.ID != nil && !goodID(req.ID):
+		req.ID = json.RawMessage("null")
+		return req, bad(rpcInvalid, "id must be a short string or a number")
+	case req.Version != "2.0":
+		return req, bad(rpcInvalid, `jsonrpc must be "2.0"`)
+	case req.Method == "":
+		return req, bad(rpcInvalid, "method is missing")
+	}
+	return req, nil
+}
+
+// goodID reports whether id is one that JSON-RPC allows and that is worth repeating.
+func goodID(id json.RawMessage) bool {
+	return len(id) > 0 && len(id) <= longestID && id[0] != '{' && id[0] != '[' && id[0] != 't' && id[0] != 'f'
+}
+
+// reply answers a request that wants an answer.
+func (k *socket) reply(id json.RawMessage, result any, err error) {
+	if err == nil {
+		k.enqueue(id, response{"2.0", id, result})
+		return
+	}
+	word, _ := control.Code(err)
+	number := map[control.Word]int{control.BadRequest: rpcArgs, control.Internal: rpcInternal}[word]
+	switch {
+	case errors.Is(err, control.ErrUnknown):
+		number = rpcUnknown
+	case number == 0:
+		number = rpcOurs
+	}
+	k.replyFault(id, &fault{number, k.server.cfg.Studio.Redact(control.Message(err)), &faultData{word}})
+}
+
+func (k *socket) replyFault(id json.RawMessage, f *fault) { k.enqueue(id, failure{"2.0", id, f}) }
+
+// enqueue hands an answer to the writer. A client that does not read its answers is
+// closed: they can't wait for ever.
+func (k *socket) enqueue(id json.RawMessage, answer any) {
+	if id == nil {
+		return
+	}
+	b, err := json.Marshal(answer)
+	if err != nil {
+		k.server.log.Error("an answer can't be marshalled", "err", err)
+		return
+	}
+	select {
+	case k.answers <- b:
+	default:
+		k.end(closePolicy, "the answers are not read")
+	}
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+
+	"obvan/mixer"
+)
+
+// levels is the mixer's levels on their way to one socket. Only the newest waits: a
+// needle that lags is worse than one that skips.
+type levels struct {
+	newest chan []byte
+	stop   context.CancelFunc // nil while nobody looks; of the worker of the area audio
+}
+
+// levelsMessage is the notification's params.
+type levelsMessage struct {
+	Inputs []mixer.Meter `json:"inputs"`
+}
+
+// sendMeters has the levels written to the socket, or not any more.
+func (k *socket) sendMeters(desk mixer.AudioDesk, on bool) {
+	if on == (k.levels.stop != nil) {
+		return
+	}
+	if !on {
+		k.levels.stop()
+		k.levels.stop = nil
+		return
+	}
+	ctx, stop := context.WithCancel(k.server.clients.ctx)
+	k.levels.stop = stop
+	k.workers.Go(func() {
+		select {
+		case <-k.gone:
+		case <-ctx.Done():
+		}
+		stop()
+	})
+	k.workers.Go(func() {
+		if err := desk.Meters(ctx, k.level); err != nil {
+			k.server.log.Warn("no levels", "who", k.who.Name, "err", err)
+		}
+	})
+}
+
+// level hands the newest levels to the writer, in place of those it did not take.
+func (k *socket) level(all []mixer.Meter) {
+	note, err := json.Marshal(notification{"2.0", "meters", levelsMessage{all}})
+	if err != nil {
+		return // a level that is no number
+	}
+	select {
+	case <-k.levels.newest:
+	default:
+	}
+	select {
+	case k.levels.newest <- note:
+	default: // somebody who looks again was quicker
+	}
+}

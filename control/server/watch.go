@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"obvan/control"
+	"obvan/internal/text"
+	"obvan/monitor/frames"
+)
+
+// Bounds of those who are sent coded frames.
+const (
+	mostWatching  = 128
+	frameWithin   = 5 * time.Second
+	frameBuffer   = 256 << 10 // in the kernel; more would only be delay
+	mostFromWatch = 512
+)
+
+// serveFrames is GET /watch/{stream}: a websocket of coded frames, for panels that
+// decode by themselves (see monitor/frames).
+func (s *Server) serveFrames(w http.ResponseWriter, r *http.Request) {
+	who, err := s.callerIn(r, true)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	stream := r.PathValue("stream")
+	viewer, err := frames.Open(s.cfg.Hub, stream)
+	if err != nil {
+		s.fail(w, fmt.Errorf("%s: %w", text.Quote(stream), err))
+		return
+	}
+	defer viewer.Close()
+	ctx, cancel := context.WithCancelCause(s.clients.ctx)
+	defer cancel(nil)
+	leave, err := s.clients.watch(who.Name, cancel)
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	defer leave()
+	up := websocket.Upgrader{HandshakeTimeout: headerTimeout, ReadBufferSize: 512, WriteBufferSize: 4096, Error: func(w http.ResponseWriter, _ *http.Request, _ int, reason error) {
+		s.fail(w, control.Invalidf("this is for websockets: %v", reason))
+	}}
+	conn, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader answered
+	}
+	defer conn.Close()
+	if tcp, ok := plain(conn.NetConn()).(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(frameBuffer) // else a slow viewer is noticed late
+	}
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		listenOnly(conn)
+		cancel(io.EOF)
+	}()
+	farewell(conn, sendFrames(ctx, conn, viewer))
+	conn.Close()
+	<-heard
+}
+
+// plain is the connection under TLS.
+func plain(conn net.Conn) net.Conn {
+	for {
+		over, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = over.NetConn()
+	}
+}
+
+// listenOnly reads until the other end is gone; it has nothing to say.
+func listenOnly(conn *websocket.Conn) {
+	conn.SetReadLimit(mostFromWatch)
+	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(pongWithin)) }
+	conn.SetPongHandler(alive)
+	for alive("") == nil {
+		if _, _, err := conn.NextReader(); err != nil {
+			return
+		}
+	}
+}
+
+// sendFrames sends until the viewer, the stream or ctx ends.
+func sendFrames(ctx context.Context, conn *websocket.Conn, viewer *frames.Viewer) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.NetConn().SetWriteDeadline(time.Now().Add(byeWithin)) })
+	defer stop()
+	for {
+		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameWithin)); err != nil {
+			return err
+		}
+		turn, over := context.WithTimeout(ctx, pingEvery) // a stream that stands still is no reason to hang up
+		err := sendUntil(turn, conn, viewer)
+		over()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !errors.Is(err, context.DeadlineExceeded):
+			return err
+		}
+	}
+}
+
+func sendUntil(ctx context.Context, conn *websocket.Conn, viewer *frames.Viewer) error {
+	for {
+		m, err := viewer.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := sendFrame(conn, &m); err != nil {
+			return err
+		}
+	}
+}
+
+func sendFrame(conn *websocket.Conn, m *frames.Message) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(frameWithin)); err != nil {
+		return err
+	}
+	if m.Text != nil {
+		return conn.WriteMessage(websocket.TextMessage, m.Text)
+	}
+	w, err := conn.NextWriter(websocket.BinaryMessage)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(m.Header); err != nil {
+		return err
+	}
+	if _, err := w.Write(m.Data); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// farewell says why it ends, in words that a panel shows.
+func farewell(conn *websocket.Conn, why error) {
+	code, words := closeGoingAway, "the stream left"
+	switch {
+	case errors.Is(why, errAccessTaken):
+		code, words = closePolicy, why.Error()
+	case errors.Is(why, frames.ErrCodec):
+		code, words = websocket.CloseUnsupportedData, why.Error()
+	case errors.Is(why, context.Canceled):
+		words = "the server is stopping"
+	}
+	// Best effort: the connection closes with or without it.
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, words), time.Now().Add(byeWithin))
+}
+
+var errAccessTaken = errors.New("your access was taken away")
+
+// watch counts somebody in who is sent frames; cancel ends that. ErrTooMany when the
+// house is full.
+func (c *clients) watch(name string, cancel context.CancelCauseFunc) (leave func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.watching) >= mostWatching {
+		return nil, fmt.Errorf("no more than %d may be sent frames: %w", mostWatching, control.ErrTooMany)
+	}
+	w := &watcher{name, cancel}
+	c.watching[w] = true
+	c.all.Add(1)
+	return func() {
+		c.mu.Lock()
+		delete(c.watching, w)
+		c.mu.Unlock()
+		c.all.Done()
+	}, nil
+}
+
+// watcher is somebody who is sent frames.
+type watcher struct {
+	name string
+	end  context.CancelCauseFunc
+}

@@ -1,0 +1,93 @@
+package studio
+
+import (
+	"context"
+
+	"obvan/control"
+	"obvan/mixer"
+)
+
+// MuteArgs is what audio.mute takes.
+type MuteArgs struct {
+	Input string `json:"input" example:"Mic"` // a name of the mixer's audio inputs
+	Muted bool   `json:"muted" example:"true"`
+}
+
+// VolumeArgs is what audio.volume takes.
+type VolumeArgs struct {
+	Input  string  `json:"input" example:"Mic"`
+	DB     float64 `json:"db" example:"-6"`  // -100 (off) to +26
+	Moving bool    `json:"moving,omitempty"` // the fader is still being pulled: it is not noted in the log yet
+}
+
+// MetersArgs is what audio.meters takes.
+type MetersArgs struct {
+	On bool `json:"on" example:"true"`
+}
+
+// Bounds of a fader.
+const (
+	faderOff = -100
+	faderTop = 26
+)
+
+func audioCommands() []Command {
+	fails := []error{mixer.ErrNoInput, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported}
+	return []Command{
+		command("audio.mute", control.Operator, "Mute an input of the mixer's sound desk, or not any more.",
+			func(ctx context.Context, s *Studio, args MuteArgs) (none, error) {
+				return none{}, s.mute(ctx, args)
+			}, fails...),
+		command("audio.volume", control.Operator, "Move a fader of the mixer's sound desk.",
+			func(ctx context.Context, s *Studio, args VolumeArgs) (none, error) {
+				return none{}, s.volume(ctx, args)
+			}, fails...),
+		command("audio.meters", control.Viewer, "Send this websocket the mixer's levels as notifications \"meters\", 20 times a second, until it is switched off.",
+			func(ctx context.Context, s *Studio, args MetersArgs) (none, error) {
+				return none{}, s.meters(ctx, args.On)
+			}, control.ErrUnsupported),
+	}
+}
+
+func (s *Studio) mute(ctx context.Context, args MuteArgs) error {
+	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	if err != nil {
+		return err
+	}
+	if err := desk.Mute(ctx, args.Input, args.Muted); err != nil {
+		return err
+	}
+	s.did(ctx, "%s %s", map[bool]string{true: "muted", false: "opened"}[args.Muted], args.Input)
+	return nil
+}
+
+func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
+	if args.DB < faderOff || args.DB > faderTop {
+		return control.Invalidf("the argument db must be %d to %d", faderOff, faderTop)
+	}
+	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	if err != nil {
+		return err
+	}
+	if err := desk.Volume(ctx, args.Input, args.DB); err != nil {
+		return err
+	}
+	if !args.Moving {
+		s.did(ctx, "set the fader of %s to %.1f dB", args.Input, args.DB)
+	}
+	return nil
+}
+
+// meters has the levels sent to the websocket that asks, as long as it looks.
+func (s *Studio) meters(ctx context.Context, on bool) error {
+	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	if err != nil {
+		return err
+	}
+	meters := control.CallerOf(ctx).Meters
+	if meters == nil {
+		return control.Invalidf("levels come by websocket only: ask for them there")
+	}
+	meters(desk, on)
+	return nil
+}

@@ -1,0 +1,107 @@
+package studio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"obvan/control"
+	"obvan/hub"
+	"obvan/ingest"
+	"obvan/ingest/clip"
+)
+
+// ClipArgs names a clip.
+type ClipArgs struct {
+	Name string `json:"name" example:"slate"`
+}
+
+// ClipList is what clip.list answers.
+type ClipList struct {
+	Clips []clip.Info `json:"clips"`
+}
+
+func clipCommands() []Command {
+	return []Command{
+		command("clip.list", control.Operator, "List the clips. A feed of the address clip://NAME plays one; PUT /api/v1/clips/NAME with an MP4, PNG or JPEG brings one in.",
+			func(_ context.Context, s *Studio, _ none) (list ClipList, err error) {
+				clips, err := s.clips()
+				if err == nil {
+					list.Clips, err = clips.List()
+				}
+				return list, err
+			}, control.ErrUnsupported),
+		command("clip.remove", control.Director, "Delete a clip. A feed that plays it ends with its present loop.",
+			func(ctx context.Context, s *Studio, args ClipArgs) (none, error) {
+				clips, err := s.clips()
+				if err == nil {
+					err = clips.Remove(args.Name)
+				}
+				if err == nil {
+					s.did(ctx, "deleted the clip %s", args.Name)
+				}
+				return none{}, err
+			}, control.ErrUnsupported, clip.ErrNoClip, ingest.ErrBadName, ingest.ErrReserved),
+	}
+}
+
+func (s *Studio) clips() (Clips, error) {
+	if s.deps.Clips == nil {
+		return nil, fmt.Errorf("this studio keeps no clips: %w", control.ErrUnsupported)
+	}
+	return s.deps.Clips, nil
+}
+
+// PutClip stores a clip of length bytes. It returns once the clip can be played.
+func (s *Studio) PutClip(ctx context.Context, name string, length int64, content io.Reader) error {
+	clips, err := s.clips()
+	if err != nil {
+		return err
+	}
+	if length > clip.MaxBytes {
+		return fmt.Errorf("%w: %d MB at most", clip.ErrTooBig, clip.MaxBytes>>20)
+	}
+	if err := clips.Put(ctx, name, content, s.shape()); err != nil {
+		return s.uploadFailed("clip", name, err)
+	}
+	s.uploaded(ctx, "clip", name)
+	return nil
+}
+
+// uploadFailed is the error of an upload that was not stored, for whoever sent it.
+func (s *Studio) uploadFailed(what, name string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		err = fmt.Errorf("the server's disk is full: %w", control.ErrRefused)
+	}
+	if word, _ := control.Code(err); word == control.Internal {
+		s.log.Error("an upload could not be kept", "kind", what, "name", name, "err", err)
+	}
+	return err
+}
+
+// uploaded notes who brought in what.
+func (s *Studio) uploaded(ctx context.Context, what, name string) {
+	c := control.CallerOf(ctx)
+	c.Command = what + ".put"
+	s.did(control.WithCaller(ctx, c), "brought in the %s %s", what, name)
+}
+
+// shape is how the program is coded: clips are made to follow it without a change.
+func (s *Studio) shape() (like clip.Shape) {
+	st, ok := s.deps.Hub.Stream(hub.Program)
+	if !ok {
+		return like
+	}
+	if i := st.Tracks.Video(); i >= 0 {
+		like.Video = (*st.Tracks)[i]
+		if like.Video.FrameRate == 0 { // its coding does not say, but it is seen
+			s.store.Read(func(now *control.State) { like.Video.FrameRate = now.Program.FPS })
+		}
+	}
+	if i := st.Tracks.Audio(); i >= 0 {
+		like.Audio = (*st.Tracks)[i]
+	}
+	return like
+}

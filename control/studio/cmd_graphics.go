@@ -1,0 +1,159 @@
+package studio
+
+import (
+	"context"
+
+	"obvan/control"
+	"obvan/control/showfile"
+	"obvan/graphics"
+	"obvan/internal/text"
+	"obvan/mixer"
+)
+
+// GraphicAddArgs is what graphics.add takes.
+type GraphicAddArgs struct {
+	Template  string            `json:"template,omitempty" example:"person"`                               // left out: name and title
+	Text      map[string]string `json:"text" example:"{\"name\":\"Ada Lovelace\",\"title\":\"Engineer\"}"` // by field; the field logo names one of the state's logos
+	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"`                                // it leaves by itself after so long; left out: it stays
+}
+
+// GraphicAdded is what graphics.add answers.
+type GraphicAdded struct {
+	ID string `json:"id" example:"q7wmx2fa"`
+}
+
+// GraphicUpdateArgs is what graphics.update takes; what is left out stays.
+type GraphicUpdateArgs struct {
+	ID        string            `json:"id" example:"q7wmx2fa"`
+	Template  string            `json:"template,omitempty"`
+	Text      map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada King\"}"` // all of it
+	AutoOutMs *int              `json:"autoOutMs,omitempty"`                              // 0: it stays
+}
+
+// GraphicArgs names a lower third.
+type GraphicArgs struct {
+	ID string `json:"id" example:"q7wmx2fa"`
+}
+
+// GraphicMoveArgs is what graphics.move takes.
+type GraphicMoveArgs struct {
+	ID string `json:"id" example:"q7wmx2fa"`
+	To int    `json:"to" example:"0"` // its new place in the list; 0 is the first
+}
+
+// GraphicImportArgs is what graphics.import takes.
+type GraphicImportArgs struct {
+	CSV string `json:"csv" example:"name,title\nAda Lovelace,Engineer\n"` // a name a line, with its title; a first line may name the columns
+}
+
+// GraphicImported is what graphics.import answers.
+type GraphicImported struct {
+	Added int `json:"added" example:"1"`
+}
+
+func graphicsCommands() []Command {
+	text := []error{graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrText, graphics.ErrFull}
+	air := []error{mixer.ErrOffline, mixer.ErrNotNow, mixer.ErrUnsure}
+	return []Command{
+		command("graphics.add", control.Operator, "Prepare a lower third, at the end of the list.",
+			func(ctx context.Context, s *Studio, args GraphicAddArgs) (GraphicAdded, error) {
+				return s.addGraphic(ctx, args)
+			}, text...),
+		command("graphics.update", control.Operator, "Change a lower third; one that is on air changes there.",
+			func(ctx context.Context, s *Studio, args GraphicUpdateArgs) (none, error) {
+				return none{}, s.updateGraphic(ctx, args)
+			}, append([]error{graphics.ErrNoItem, graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrText}, air...)...),
+		command("graphics.remove", control.Operator, "Take a lower third off the list; one that is on air stays there.",
+			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
+				return none{}, s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Remove(args.ID) })
+			}, graphics.ErrNoItem),
+		command("graphics.move", control.Operator, "Put a lower third at another place of the list.",
+			func(ctx context.Context, s *Studio, args GraphicMoveArgs) (none, error) {
+				return none{}, s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Move(args.ID, args.To) })
+			}, graphics.ErrNoItem),
+		command("graphics.import", control.Operator, "Prepare many lower thirds from a table of names, or none when a line does not fit.",
+			func(ctx context.Context, s *Studio, args GraphicImportArgs) (GraphicImported, error) {
+				return s.importGraphics(ctx, args.CSV)
+			}, graphics.ErrText, graphics.ErrFull),
+		command("graphics.take", control.Operator, "Bring a lower third on air, in place of what is there.",
+			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
+				return none{}, s.airGraphic(ctx, func(ctx context.Context) error { return s.areas.graphics.Take(ctx, args.ID) })
+			}, append([]error{graphics.ErrNoItem}, air...)...),
+		command("graphics.next", control.Operator, "Bring the lower third behind the last one on air.",
+			func(ctx context.Context, s *Studio, _ none) (none, error) {
+				return none{}, s.airGraphic(ctx, s.areas.graphics.Next)
+			}, append([]error{graphics.ErrEnd}, air...)...),
+		command("graphics.out", control.Operator, "Take the lower third off air.",
+			func(ctx context.Context, s *Studio, _ none) (none, error) {
+				if err := s.areas.graphics.Out(ctx); err != nil {
+					return none{}, err
+				}
+				s.did(ctx, "took the lower third out")
+				return none{}, nil
+			}, append([]error{graphics.ErrNothing}, air...)...),
+	}
+}
+
+func (s *Studio) addGraphic(ctx context.Context, args GraphicAddArgs) (added GraphicAdded, err error) {
+	if err := s.knownLogo(args.Text); err != nil {
+		return added, err
+	}
+	err = s.listGraphics(ctx, func(d *graphics.Desk) error {
+		added.ID, err = d.Add(graphics.Item{Template: args.Template, Text: args.Text, AutoOutMs: args.AutoOutMs})
+		return err
+	})
+	return added, err
+}
+
+func (s *Studio) updateGraphic(ctx context.Context, args GraphicUpdateArgs) error {
+	if err := s.knownLogo(args.Text); err != nil {
+		return err
+	}
+	return s.listGraphics(ctx, func(d *graphics.Desk) error {
+		it := graphics.Item{ID: args.ID, Template: args.Template, Text: args.Text}
+		if args.AutoOutMs != nil {
+			it.AutoOutMs = *args.AutoOutMs
+		} else {
+			it.AutoOutMs = d.AutoOut(args.ID)
+		}
+		return d.Update(ctx, it)
+	})
+}
+
+func (s *Studio) importGraphics(ctx context.Context, csv string) (GraphicImported, error) {
+	items, err := graphics.ParseCSV([]byte(csv))
+	if err != nil {
+		return GraphicImported{}, err
+	}
+	err = s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Import(items) })
+	if err != nil {
+		return GraphicImported{}, err
+	}
+	s.did(ctx, "prepared %d lower thirds from a table", len(items))
+	return GraphicImported{len(items)}, nil
+}
+
+// listGraphics changes the list and keeps it. A change that holds is kept also when
+// the picture could not follow it.
+func (s *Studio) listGraphics(ctx context.Context, change func(*graphics.Desk) error) error {
+	changed := change(s.areas.graphics)
+	err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error {
+		k.Graphics = s.areas.graphics.State().Items
+		return nil
+	})
+	if changed != nil {
+		return changed
+	}
+	return err
+}
+
+// airGraphic brings a lower third on air and notes which.
+func (s *Studio) airGraphic(ctx context.Context, take func(context.Context) error) error {
+	if err := take(ctx); err != nil {
+		return err
+	}
+	if on := s.areas.graphics.State().OnAir; on != nil {
+		s.did(ctx, "took the lower third %s", text.Quote(on.Text["name"]))
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package studio
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"obvan/control"
+	"obvan/graphics"
+)
+
+// LogoArgs names a logo.
+type LogoArgs struct {
+	Name string `json:"name" example:"sponsor"`
+}
+
+func logoCommands() []Command {
+	return []Command{
+		command("logo.remove", control.Operator, "Delete a logo of lower thirds; those that name it are shown without. PUT /api/v1/logos/NAME with a PNG or JPEG brings one in, GET /api/v1/logos/NAME.png shows it.",
+			func(ctx context.Context, s *Studio, args LogoArgs) (none, error) {
+				logos, err := s.logos()
+				if err == nil {
+					err = logos.Remove(args.Name)
+				}
+				if err != nil {
+					return none{}, err
+				}
+				s.listLogos()
+				s.did(ctx, "deleted the logo %s", args.Name)
+				return none{}, nil
+			}, control.ErrUnsupported, graphics.ErrNoLogo),
+	}
+}
+
+func (s *Studio) logos() (*graphics.Logos, error) {
+	if s.deps.Logos == nil {
+		return nil, fmt.Errorf("this studio keeps no logos: %w", control.ErrUnsupported)
+	}
+	return s.deps.Logos, nil
+}
+
+// listLogos tells the lower thirds which logos there are.
+func (s *Studio) listLogos() {
+	if s.deps.Logos == nil {
+		return
+	}
+	names, err := s.deps.Logos.List()
+	if err != nil {
+		s.log.Error("the logos can't be listed", "err", err)
+		return
+	}
+	s.areas.graphics.SetLogos(names)
+}
+
+// knownLogo fails with graphics.ErrNoLogo when a lower third names one that is not there.
+func (s *Studio) knownLogo(text map[string]string) error {
+	name := text[graphics.LogoField]
+	if name == "" {
+		return nil
+	}
+	logos, err := s.logos()
+	if err == nil {
+		_, err = logos.Path(name)
+	}
+	return err
+}
+
+// PutLogo stores a logo; content is a PNG or JPEG.
+func (s *Studio) PutLogo(ctx context.Context, name string, content io.Reader) error {
+	logos, err := s.logos()
+	if err == nil {
+		err = logos.Put(name, content)
+	}
+	if err != nil {
+		return s.uploadFailed("logo", name, err)
+	}
+	s.listLogos()
+	s.uploaded(ctx, "logo", name)
+	return nil
+}
+
+// LogoFile is the path of a logo's file, a PNG.
+func (s *Studio) LogoFile(name string) (string, error) {
+	logos, err := s.logos()
+	if err != nil {
+		return "", err
+	}
+	return logos.Path(name)
+}

@@ -1,0 +1,152 @@
+package studio
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"obvan/control"
+	"obvan/mixer"
+)
+
+// PreviewArgs is what mixer.preview takes.
+type PreviewArgs struct {
+	Source string `json:"source" example:"cam2"` // a name of the mixer's sources
+}
+
+// CutArgs is what mixer.cut takes.
+type CutArgs struct {
+	Source string     `json:"source,omitempty" example:"cam2"` // a name of the mixer's sources; left out: what is in preview
+	When   mixer.When `json:"when,omitempty"`                  // "keyframe" waits for the source's next key frame; left out: at once
+}
+
+// TakeArgs is what mixer.take takes.
+type TakeArgs struct {
+	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; left out: the current one
+	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: the current duration
+}
+
+// StudioModeArgs is what mixer.studioMode takes.
+type StudioModeArgs struct {
+	On bool `json:"on" example:"true"`
+}
+
+// TransitionArgs is what mixer.transition takes.
+type TransitionArgs struct {
+	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; left out: it stays
+	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: it stays
+}
+
+// TBarArgs is what mixer.tbar takes.
+type TBarArgs struct {
+	Position float64 `json:"position" example:"0.5"` // 0 to 1
+	Done     bool    `json:"done,omitempty"`         // the last move of a pull: the transition goes on, or back, by itself
+}
+
+const longestTransition = 60_000 // ms
+
+func mixerCommands() []Command {
+	return []Command{
+		command("mixer.preview", control.Operator, "Put a source in preview.",
+			func(ctx context.Context, s *Studio, args PreviewArgs) (none, error) {
+				if err := s.deps.Mixer.Preview(ctx, args.Source); err != nil {
+					return none{}, err
+				}
+				s.did(ctx, "put %s in preview", s.called(args.Source))
+				return none{}, nil
+			}, mixer.ErrNoSource, mixer.ErrOffline, mixer.ErrBusy),
+
+		command("mixer.cut", control.Operator, "Put a source on air without a transition; without a source, what is in preview.",
+			func(ctx context.Context, s *Studio, args CutArgs) (none, error) {
+				if args.When != mixer.Instant && args.When != mixer.Keyframe {
+					return none{}, control.Invalidf("the argument when must be %q or left out", mixer.Keyframe)
+				}
+				if err := s.deps.Mixer.Cut(ctx, args.Source, args.When); err != nil {
+					return none{}, err
+				}
+				s.did(ctx, "cut to %s", cmp.Or(s.called(args.Source), "preview"))
+				return none{}, nil
+			}, mixer.ErrNoSource, mixer.ErrNoPreview, mixer.ErrOffline, mixer.ErrBusy),
+
+		command("mixer.take", control.Operator, "Bring preview on air with a transition.",
+			func(ctx context.Context, s *Studio, args TakeArgs) (none, error) {
+				if args.DurationMs < 0 || args.DurationMs > longestTransition {
+					return none{}, control.Invalidf("the argument durationMs must be 0 to %d", longestTransition)
+				}
+				if err := s.deps.Mixer.Take(ctx, mixer.Transition(args)); err != nil {
+					return none{}, err
+				}
+				s.did(ctx, "took preview with %s", cmp.Or(args.Kind, "the current transition"))
+				return none{}, nil
+			}, mixer.ErrNoPreview, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrBusy),
+
+		command("mixer.studioMode", control.Operator, "Switch the mixer's preview bus on or off.",
+			func(ctx context.Context, s *Studio, args StudioModeArgs) (none, error) {
+				return none{}, s.studioMode(ctx, args.On)
+			}, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
+		command("mixer.transition", control.Operator, "Choose the transition that a take without a kind uses.",
+			func(ctx context.Context, s *Studio, args TransitionArgs) (none, error) {
+				return none{}, s.chooseTransition(ctx, mixer.Transition(args))
+			}, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
+		command("mixer.tbar", control.Operator, "Pull the transition lever by hand.",
+			func(ctx context.Context, s *Studio, args TBarArgs) (none, error) {
+				return none{}, s.pullTBar(ctx, args)
+			},
+			mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
+	}
+}
+
+func (s *Studio) studioMode(ctx context.Context, on bool) error {
+	m, err := able[mixer.StudioModer](s, "switch its preview bus")
+	if err != nil {
+		return err
+	}
+	if err := m.SetStudioMode(ctx, on); err != nil {
+		return err
+	}
+	s.did(ctx, "switched studio mode %s", map[bool]string{true: "on", false: "off"}[on])
+	return nil
+}
+
+func (s *Studio) chooseTransition(ctx context.Context, t mixer.Transition) error {
+	if t.DurationMs < 0 || t.DurationMs > longestTransition {
+		return control.Invalidf("the argument durationMs must be 0 to %d", longestTransition)
+	}
+	if t == (mixer.Transition{}) {
+		return control.Invalidf("give the argument kind, durationMs, or both")
+	}
+	m, err := able[mixer.StudioModer](s, "keep a transition")
+	if err != nil {
+		return err
+	}
+	if err := m.SetTransition(ctx, t); err != nil {
+		return err
+	}
+	s.did(ctx, "chose the transition %s", strings.TrimSpace(t.Kind+" "+duration(t.DurationMs)))
+	return nil
+}
+
+func duration(ms int) string {
+	if ms == 0 {
+		return ""
+	}
+	return fmt.Sprintf("of %d ms", ms)
+}
+
+func (s *Studio) pullTBar(ctx context.Context, args TBarArgs) error {
+	if args.Position < 0 || args.Position > 1 {
+		return control.Invalidf("the argument position must be 0 to 1")
+	}
+	m, err := able[mixer.TBarMover](s, "have a transition lever")
+	if err != nil {
+		return err
+	}
+	if err := m.MoveTBar(ctx, args.Position, args.Done); err != nil {
+		return err
+	}
+	if args.Done { // a pull is a hundred moves, and one deed
+		s.did(ctx, "pulled the transition lever")
+	}
+	return nil
+}

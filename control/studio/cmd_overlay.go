@@ -1,0 +1,188 @@
+package studio
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"obvan/control"
+	"obvan/graphics"
+	"obvan/mixer"
+)
+
+// Of the overlay page's heartbeats.
+const (
+	beatsWithin = 3 * time.Second // a page that is silent for longer is frozen
+	pageKept    = time.Minute     // and one that is silent for so long was closed
+	mostPages   = 32
+	longestPage = 64
+)
+
+// HeartbeatArgs is what overlay.heartbeat takes.
+type HeartbeatArgs struct {
+	Page    string            `json:"page" example:"k3n8x"` // which page it is; each makes itself a name when it loads
+	Shown   bool              `json:"shown" example:"true"`
+	Text    map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada Lovelace\"}"`
+	Closing bool              `json:"closing,omitempty"` // it is being closed
+}
+
+func overlayCommands() []Command {
+	return []Command{
+		command("overlay.heartbeat", control.Viewer, "Of the overlay page, once a second: it is alive, and shows this.",
+			func(_ context.Context, s *Studio, args HeartbeatArgs) (none, error) {
+				return none{}, s.heartbeat(args)
+			}, control.ErrTooMany),
+	}
+}
+
+// overlay is the overlay pages that are open somewhere.
+type overlay struct {
+	mu    sync.Mutex
+	pages map[string]beat
+}
+
+type beat struct {
+	at    time.Time
+	shown bool
+	text  map[string]string
+}
+
+func (s *Studio) heartbeat(args HeartbeatArgs) error {
+	if args.Page == "" || len(args.Page) > longestPage {
+		return control.Invalidf("the argument page must be 1 to %d letters", longestPage)
+	}
+	defer s.areas.look()
+	o := &s.areas.overlay
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if args.Closing {
+		delete(o.pages, args.Page)
+		return nil
+	}
+	if _, known := o.pages[args.Page]; !known && len(o.pages) >= mostPages {
+		return fmt.Errorf("%d overlay pages are open already: %w", mostPages, control.ErrTooMany)
+	}
+	o.pages[args.Page] = beat{time.Now(), args.Shown, args.Text}
+	return nil
+}
+
+// report is what the pages show: what a page that shows something says, when they
+// don't agree.
+func (o *overlay) report(now time.Time) (r graphics.Report) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.pages, func(_ string, b beat) bool { return now.Sub(b.at) > pageKept })
+	for _, b := range o.pages {
+		if now.Sub(b.at) > beatsWithin {
+			r.Problem = "an overlay page does not move any more: reload it"
+			continue
+		}
+		r.Ready = true
+		if b.shown && !r.Shown {
+			r.Shown, r.Text = true, b.text
+		}
+	}
+	if r.Ready {
+		r.Via = graphics.ViaOverlay
+	}
+	return r
+}
+
+// areas is what stands beside the mixer.
+type areas struct {
+	graphics *graphics.Desk
+	overlay  overlay
+	seen     chan struct{} // holds one token: what draws lower thirds may show something else
+	setup    setup
+	drill    drilling
+
+	refreshing sync.Mutex // of the one who observes and updates the store: an older look must not cover a newer one
+	firstToken string     // made at the first start, for the login link
+}
+
+func (d *areas) open(renderer graphics.Renderer, prepared []graphics.Item) {
+	d.graphics, d.overlay.pages = graphics.New(renderer, prepared), map[string]beat{}
+	d.seen, d.setup, d.drill.order = make(chan struct{}, 1), newSetup(), make(chan time.Duration, 1)
+}
+
+func (d *areas) look() {
+	select {
+	case d.seen <- struct{}{}:
+	default:
+	}
+}
+
+// drawing is the mixer's own lower third where there is one now, else the overlay
+// page, which follows the state by itself.
+type drawing struct{ studio *Studio }
+
+func (d drawing) mixer() (mixer.Graphics, bool) {
+	m, can := d.studio.deps.Mixer.(mixer.Graphics)
+	via := d.studio.areas.graphics.State().Via
+	d.studio.store.Read(func(st *control.State) {
+		// While it is away nobody knows: it is asked, and says so itself.
+		can = can && (st.Mixer.Graphic != nil || !st.Mixer.Connected && via != graphics.ViaOverlay)
+	})
+	return m, can
+}
+
+// ShowGraphic implements graphics.Renderer.
+func (d drawing) ShowGraphic(ctx context.Context, text map[string]string) error {
+	if m, ok := d.mixer(); ok {
+		return m.ShowGraphic(ctx, text)
+	}
+	return nil
+}
+
+// UpdateGraphic implements graphics.Renderer.
+func (d drawing) UpdateGraphic(ctx context.Context, text map[string]string) error {
+	if m, ok := d.mixer(); ok {
+		return m.UpdateGraphic(ctx, text)
+	}
+	return nil
+}
+
+// HideGraphic implements graphics.Renderer.
+func (d drawing) HideGraphic(ctx context.Context) error {
+	if m, ok := d.mixer(); ok {
+		return m.HideGraphic(ctx)
+	}
+	return nil
+}
+
+// runGraphics keeps the lower thirds' state until ctx is done. It must not be the
+// mixer's goroutine that reports: a report may ask the mixer for something.
+func (s *Studio) runGraphics(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		s.areas.graphics.Run(ctx, func(g graphics.State) {
+			g.Problem = s.Redact(g.Problem)
+			s.store.Update(func(st *control.State) { st.Graphics = g })
+		})
+	})
+	for {
+		select {
+		case <-s.areas.seen:
+			s.areas.graphics.Report(ctx, s.graphicReport(time.Now()))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// graphicReport is what draws lower thirds says it shows.
+func (s *Studio) graphicReport(now time.Time) graphics.Report {
+	var m *mixer.Graphic
+	s.store.Read(func(st *control.State) { m = st.Mixer.Graphic })
+	if m == nil {
+		return s.areas.overlay.report(now)
+	}
+	r := graphics.Report{Via: graphics.ViaMixer, Ready: true, Shown: m.Shown, Hidden: m.Shown && !m.OnAir, Text: m.Text, Problem: m.Problem}
+	if r.Hidden && r.Problem == "" {
+		r.Problem = "it is switched on, but there is no lower third in the scene on air"
+	}
+	return r
+}

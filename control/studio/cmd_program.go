@@ -1,0 +1,189 @@
+package studio
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"obvan/control"
+	"obvan/control/showfile"
+	"obvan/ingest"
+	"obvan/internal/text"
+	"obvan/mixer/program"
+)
+
+// FailoverArgs is what program.failover takes.
+type FailoverArgs struct {
+	On bool `json:"on" example:"false"` // false keeps the program on its present source, whatever happens to it
+}
+
+// LockArgs is what program.lock takes.
+type LockArgs struct {
+	Level string `json:"level" example:"freeze"` // "mixer", "freeze" (repeat the last frame), or the id of a backup feed; "" unlocks
+}
+
+// BackupsArgs is what program.backups takes.
+type BackupsArgs struct {
+	Feeds []string `json:"feeds" example:"[\"cam3\"]"` // feeds' ids, the first choice first; empty for none
+}
+
+// TriggersArgs is what program.triggers takes.
+type TriggersArgs struct {
+	On []program.Fault `json:"on" example:"[\"freeze\"]"` // "freeze", "black", "silence", "bitrate", "keyframes"; empty: only loss of signal
+}
+
+// TimeoutArgs is what program.timeout takes.
+type TimeoutArgs struct {
+	Ms    int    `json:"ms" example:"500"`                // 250 to 10000; 0 with a level: the same as the others
+	Level string `json:"level,omitempty" example:"mixer"` // "mixer", or the id of a backup feed; "" for all that have no timeout of their own
+}
+
+const mostBackups = 16
+
+func programCommands() []Command {
+	return []Command{
+		command("program.failover", control.Operator, "Turn automatic failover of the program on or off.",
+			func(ctx context.Context, s *Studio, args FailoverArgs) (none, error) {
+				s.deps.Program.SetFailover(args.On)
+				if args.On {
+					s.did(ctx, "enabled automatic failover")
+				} else {
+					s.did(ctx, "disabled automatic failover")
+				}
+				return none{}, nil
+			}),
+
+		command("program.lock", control.Operator, "Lock the program to one source of its failover chain, or unlock it.",
+			func(ctx context.Context, s *Studio, args LockArgs) (none, error) {
+				if err := s.deps.Program.Lock(args.Level); err != nil {
+					return none{}, err
+				}
+				if args.Level == "" {
+					s.did(ctx, "unlocked the program")
+				} else {
+					s.did(ctx, "locked the program to %s", s.called(args.Level))
+				}
+				return none{}, nil
+			}, program.ErrNoLevel),
+
+		command("program.backups", control.Director, "Choose the feeds that take over when the mixer's output dies.",
+			func(ctx context.Context, s *Studio, args BackupsArgs) (none, error) {
+				return none{}, s.setBackups(ctx, args.Feeds)
+			}, ingest.ErrBadName),
+
+		command("program.triggers", control.Director, "Choose what the program fails over for besides loss of signal, where a backup is healthy. All of it is estimated from coded frame sizes, and warned of in any case.",
+			func(ctx context.Context, s *Studio, args TriggersArgs) (none, error) {
+				return none{}, s.setTriggers(ctx, args.On)
+			}, program.ErrNoFault),
+
+		command("program.timeout", control.Director, "Set the signal-loss timeout: how many milliseconds a source may send no video before the program fails over.",
+			func(ctx context.Context, s *Studio, args TimeoutArgs) (none, error) {
+				return none{}, s.setTimeout(ctx, args)
+			}, program.ErrTimeout, program.ErrNoLevel),
+	}
+}
+
+// setBackups keeps the program's backup feeds and hands them to it.
+func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
+	if len(feeds) > mostBackups {
+		return control.Invalidf("the argument feeds may name at most %d", mostBackups)
+	}
+	for _, id := range feeds {
+		if err := ingest.CheckName(id); err != nil {
+			return fmt.Errorf("backup %s: %w", text.Quote(id), err)
+		}
+	}
+	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error {
+		s.keepBackups(k, slices.Clone(feeds))
+		return nil
+	}); err != nil {
+		return err
+	}
+	s.did(ctx, "set the program's backups to %s", cmp.Or(strings.Join(feeds, ", "), "none"))
+	return nil
+}
+
+// keepBackups hands the program its backups; the budget of one that is none any more is
+// forgotten.
+func (s *Studio) keepBackups(k *showfile.Show, feeds []string) {
+	k.Backups, k.Timeouts = feeds, maps.Clone(k.Timeouts)
+	maps.DeleteFunc(k.Timeouts, func(rung string, _ int) bool { return rung != program.LevelMixer && !slices.Contains(feeds, rung) })
+	s.deps.Program.SetBackups(feeds)
+}
+
+func (s *Studio) setTriggers(ctx context.Context, on []program.Fault) error {
+	on = slices.Compact(slices.Sorted(slices.Values(on)))
+	if err := s.deps.Program.SetTriggers(on); err != nil {
+		return err
+	}
+	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error { k.Triggers = on; return nil }); err != nil {
+		return err
+	}
+	words := []string{"loss of signal"}
+	for _, ill := range on {
+		words = append(words, string(ill))
+	}
+	s.did(ctx, "set failover triggers: %s", strings.Join(words, ", "))
+	return nil
+}
+
+func (s *Studio) setTimeout(ctx context.Context, args TimeoutArgs) error {
+	if args.Ms < 0 || args.Ms > int(program.MaxTimeout.Milliseconds()) { // before it is multiplied
+		return fmt.Errorf("%w: %v to %v", program.ErrTimeout, program.MinTimeout, program.MaxTimeout)
+	}
+	if err := s.deps.Program.SetTimeout(args.Level, time.Duration(args.Ms)*time.Millisecond); err != nil {
+		return err
+	}
+	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error { setTimeout(k, args); return nil }); err != nil {
+		return err
+	}
+	switch {
+	case args.Level == "":
+		s.did(ctx, "set the signal-loss timeout to %d ms", args.Ms)
+	case args.Ms == 0:
+		s.did(ctx, "set the signal-loss timeout of %s to the common one", s.called(args.Level))
+	default:
+		s.did(ctx, "set the signal-loss timeout of %s to %d ms", s.called(args.Level), args.Ms)
+	}
+	return nil
+}
+
+func setTimeout(k *showfile.Show, args TimeoutArgs) {
+	if args.Level == "" {
+		k.TimeoutMs = args.Ms
+		return
+	}
+	own := map[string]int{}
+	maps.Copy(own, k.Timeouts)
+	if own[args.Level] = args.Ms; args.Ms == 0 {
+		delete(own, args.Level)
+	}
+	k.Timeouts = own
+}
+
+// restoreLadder hands the program what was kept of its ladder. What a newer studio kept
+// and this one does not know is left out.
+func (s *Studio) restoreLadder(k *showfile.Show) {
+	s.deps.Program.SetBackups(k.Backups)
+	if len(k.Triggers) > 0 {
+		if err := s.deps.Program.SetTriggers(k.Triggers); err != nil {
+			s.note(control.Error, "What streams fall for is not restored: %v.", err)
+		}
+	}
+	budgets := maps.Clone(k.Timeouts)
+	if k.TimeoutMs > 0 {
+		if budgets == nil {
+			budgets = map[string]int{}
+		}
+		budgets[""] = k.TimeoutMs
+	}
+	for _, rung := range slices.Sorted(maps.Keys(budgets)) {
+		if err := s.deps.Program.SetTimeout(rung, time.Duration(budgets[rung])*time.Millisecond); err != nil {
+			s.note(control.Error, "The program's budget is not restored: %v.", err)
+		}
+	}
+}

@@ -1,0 +1,9 @@
+package studio_test
+
+import (
+	"testing"
+
+	"obvan/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }

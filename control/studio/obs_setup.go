@@ -1,0 +1,329 @@
+package studio
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"obvan/control"
+	"obvan/control/showfile"
+	"obvan/internal/netaddr"
+	"obvan/internal/text"
+	"obvan/mixer"
+	"obvan/mixer/obs/provision"
+)
+
+// Times of setting OBS up. It goes on when who asked for it has left: half a set-up
+// helps nobody.
+const (
+	setUpTime  = 30 * time.Second
+	setUpAgain = 15 * time.Second // after a change that OBS was not told of
+)
+
+// setup is the one who changes OBS.
+type setup struct {
+	turn chan struct{} // held while OBS is changed
+	poke chan struct{} // holds one token: OBS may have to be told something
+}
+
+func newSetup() setup {
+	return setup{turn: make(chan struct{}, 1), poke: make(chan struct{}, 1)}
+}
+
+func (u *setup) take(ctx context.Context) error {
+	select {
+	case u.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: OBS is being set up already", mixer.ErrBusy)
+	}
+}
+
+func (u *setup) leave() { <-u.turn }
+
+// look asks for a look at what OBS was told; it never blocks.
+func (u *setup) look() {
+	select {
+	case u.poke <- struct{}{}:
+	default:
+	}
+}
+
+// keptSetup is how OBS was set up in one of its scene collections.
+type keptSetup struct {
+	At         time.Time        `json:"at"`
+	Feeds      []provision.Feed `json:"feeds"`
+	Strays     []string         `json:"strays,omitempty"` // of them, those that nobody added
+	Orphans    []string         `json:"removedFeeds,omitempty"`
+	Plays      string           `json:"plays"`
+	Sends      string           `json:"sends"`
+	VideoKbps  int              `json:"videoKbps,omitempty"`
+	AudioKbps  int              `json:"audioKbps,omitempty"`
+	KeySeconds int              `json:"keyframeSeconds,omitempty"`
+}
+
+// same reports whether OBS need not be told anything that it was told already.
+func (k keptSetup) same(other keptSetup) bool {
+	return slices.Equal(k.Feeds, other.Feeds) && k.Plays == other.Plays && k.Sends == other.Sends &&
+		k.VideoKbps == other.VideoKbps && k.AudioKbps == other.AudioKbps && k.KeySeconds == other.KeySeconds
+}
+
+// collection is the scene collection that OBS has now. It fails while OBS is away.
+func (s *Studio) collection() (name string, err error) {
+	if err := s.offline(); err != nil {
+		return "", err
+	}
+	s.store.Read(func(st *control.State) { name = current(st.Mixer.Collections) })
+	return name, nil
+}
+
+// provision sets OBS up, or says what that would do.
+func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned, error) {
+	for _, n := range []int{args.VideoKbps, args.AudioKbps, args.KeyframeSeconds} {
+		if n < 0 || n > 1_000_000 {
+			return Provisioned{}, control.Invalidf("the arguments videoKbps, audioKbps and keySeconds must be 1 or more")
+		}
+	}
+	obs, err := able[provision.Caller](s, "let itself be set up: this is for OBS")
+	if err != nil {
+		return Provisioned{}, err
+	}
+	collection, err := s.collection()
+	if err != nil {
+		return Provisioned{}, err
+	}
+	if err := s.areas.setup.take(ctx); err != nil {
+		return Provisioned{}, err
+	}
+	defer s.areas.setup.leave()
+	next := s.nextSetup(collection, s.present())
+	for _, id := range args.Remove {
+		if slices.ContainsFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id && !slices.Contains(next.Strays, id) }) {
+			return Provisioned{}, control.Invalidf("%s is still a camera of this studio: remove that first", text.Quote(id))
+		}
+		next.Feeds = slices.DeleteFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id })
+	}
+	for to, given := range map[*int]int{&next.VideoKbps: args.VideoKbps, &next.AudioKbps: args.AudioKbps, &next.KeySeconds: args.KeyframeSeconds} {
+		if given > 0 {
+			*to = given
+		}
+	}
+	plan, err := provision.Make(ctx, obs, s.wish(next, args.Remove))
+	if err != nil {
+		return Provisioned{}, err
+	}
+	if !args.Preview {
+		if err := s.apply(ctx, obs, collection, plan, next); err != nil {
+			return Provisioned{}, err
+		}
+		s.did(ctx, "set OBS up: %s", changes(len(plan.Steps)))
+	}
+	return s.provisioned(plan, !args.Preview), nil
+}
+
+// provisioned is a plan in words, without the secrets that may be in them.
+func (s *Studio) provisioned(plan *provision.Plan, done bool) Provisioned {
+	p := Provisioned{Done: done, Steps: []string{}, RemovedFeeds: plan.Orphan}
+	for _, step := range plan.Steps {
+		p.Steps = append(p.Steps, s.Redact(step.Text))
+	}
+	for _, note := range plan.Notes {
+		p.Notes = append(p.Notes, s.Redact(note))
+	}
+	if u, err := url.Parse(s.opts.MixerURL); err == nil && !netaddr.Loopback(u.Host) && netaddr.Loopback(s.opts.OBSPlays) {
+		p.Notes = append(p.Notes, "OBS is on another machine and can't play the cameras from "+s.opts.OBSPlays+": start the studio with -play-rtsp :8555.")
+	}
+	return p
+}
+
+func changes(n int) string {
+	switch n {
+	case 0:
+		return "nothing was missing"
+	case 1:
+		return "one change"
+	}
+	return fmt.Sprintf("%d changes", n)
+}
+
+// apply does a plan and keeps how OBS is set up now, and how that is taken back.
+func (s *Studio) apply(ctx context.Context, obs provision.Caller, collection string, plan *provision.Plan, next showfile.OBSSetup) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setUpTime)
+	defer cancel()
+	undo, failed := plan.Apply(ctx, obs)
+	next.At, next.Orphans = time.Now().UTC(), plan.Orphan
+	err := s.edit(ctx, func(k *showfile.Show, sec *showfile.Secrets) error {
+		if failed == nil {
+			k.OBS[collection] = next
+		}
+		if !undo.Empty() {
+			sec.OBSUndo[collection] = sec.OBSUndo[collection].Join(undo)
+		}
+		return nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// undoProvision takes back what was done in OBS' present scene collection.
+func (s *Studio) undoProvision(ctx context.Context) error {
+	obs, err := able[provision.Caller](s, "let itself be set up: this is for OBS")
+	if err != nil {
+		return err
+	}
+	collection, err := s.collection()
+	if err != nil {
+		return err
+	}
+	if err := s.areas.setup.take(ctx); err != nil {
+		return err
+	}
+	defer s.areas.setup.leave()
+	var undo *provision.Undo
+	s.file.Read(func(_ *showfile.Show, sec *showfile.Secrets) { undo = sec.OBSUndo[collection].Join(nil) })
+	if undo.Empty() {
+		return fmt.Errorf("%w: nothing of the studio's was set up in this scene collection of OBS", control.ErrRefused)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setUpTime)
+	defer cancel()
+	if err := undo.Apply(ctx, obs); err != nil {
+		return err
+	}
+	err = s.edit(ctx, func(k *showfile.Show, sec *showfile.Secrets) error {
+		delete(k.OBS, collection)
+		delete(sec.OBSUndo, collection)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.did(ctx, "took the set-up of OBS back")
+	return nil
+}
+
+// runSetup tells OBS of cameras that came or were renamed after it was set up, until
+// ctx is done. Scenes that the operator threw away stay away: only news are told.
+func (s *Studio) runSetup(ctx context.Context) {
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
+	told := ""
+	for {
+		select {
+		case <-s.areas.setup.poke:
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+		err := s.follow(ctx)
+		if err == nil || ctx.Err() != nil {
+			told = ""
+			continue
+		}
+		if text := err.Error(); text != told { // once for each reason, not once for each attempt
+			s.note(control.Warn, "OBS was not told of a change of the cameras: %s.", text)
+			told = text
+		}
+		again.Reset(setUpAgain)
+	}
+}
+
+// follow brings a set-up up to date.
+func (s *Studio) follow(ctx context.Context) error {
+	obs, err := able[provision.Caller](s, "")
+	if err != nil {
+		return nil
+	}
+	collection, err := s.collection()
+	if err != nil {
+		return nil // the next connection asks again
+	}
+	if err := s.areas.setup.take(ctx); err != nil {
+		return nil
+	}
+	defer s.areas.setup.leave()
+	var before showfile.OBSSetup
+	var done bool
+	s.file.Read(func(k *showfile.Show, _ *showfile.Secrets) { before, done = k.OBS[collection] })
+	next := s.nextSetup(collection, nil)
+	if !done || before.Same(next) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, setUpTime)
+	defer cancel()
+	plan, err := provision.Make(ctx, obs, s.wish(next, nil))
+	if err != nil {
+		return err
+	}
+	if err := s.apply(ctx, obs, collection, plan, next); err != nil {
+		return err
+	}
+	if len(plan.Steps) > 0 {
+		s.note(control.Info, "OBS follows the change of the cameras: %s.", changes(len(plan.Steps)))
+	}
+	return nil
+}
+
+// present is the cameras that nobody added and that are here now.
+func (s *Studio) present() (ids []string) {
+	s.store.Read(func(st *control.State) {
+		for _, f := range st.Feeds {
+			if !f.Added && f.State == control.FeedLive {
+				ids = append(ids, f.ID)
+			}
+		}
+	})
+	return ids
+}
+
+// nextSetup is how OBS should be set up now: for all cameras that were added, for
+// those it knows already, and for more of them that nobody added.
+func (s *Studio) nextSetup(collection string, more []string) (next showfile.OBSSetup) {
+	s.file.Read(func(k *showfile.Show, _ *showfile.Secrets) {
+		next = k.OBS[collection]
+		strays := slices.Concat(next.Strays, more)
+		next.Feeds, next.Strays = nil, nil
+		for _, f := range k.Feeds {
+			next.Feeds = append(next.Feeds, provision.Feed{ID: f.ID, Name: f.Name})
+		}
+		for _, id := range strays {
+			if !slices.ContainsFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id }) {
+				next.Feeds, next.Strays = append(next.Feeds, provision.Feed{ID: id, Name: id}), append(next.Strays, id)
+			}
+		}
+	})
+	next.Plays, next.Sends = s.opts.OBSPlays, s.opts.OBSSends
+	return next
+}
+
+// wish is a set-up with its secrets. OBS on another machine shows the mixer's key to
+// play the cameras.
+func (s *Studio) wish(k showfile.OBSSetup, remove []string) provision.Wish {
+	key := s.MixerKey()
+	play := url.URL{Scheme: "rtsp", Host: k.Plays}
+	if !netaddr.Loopback(k.Plays) {
+		play.User = url.UserPassword("obs", key)
+	}
+	return provision.Wish{
+		Feeds: k.Feeds, Remove: remove, Logos: netaddr.Loopback(k.Plays), Play: play.String(), Program: "rtmp://" + k.Sends + "/mixer", Key: key,
+		VideoKbps: k.VideoKbps, AudioKbps: k.AudioKbps, KeySeconds: k.KeySeconds,
+	}
+}
+
+// set is what panels show of the set-up.
+func (s *Studio) set(k *showfile.Show, undo map[string]*provision.Undo) (o control.OBSSetup) {
+	_, o.Available = s.deps.Mixer.(provision.Caller)
+	if !o.Available {
+		return o
+	}
+	collection := ""
+	s.store.Read(func(st *control.State) { collection = current(st.Mixer.Collections) })
+	if done, ok := k.OBS[collection]; ok {
+		o.Since, o.RemovedFeeds = &done.At, done.Orphans
+	}
+	o.CanUndo = !undo[collection].Empty()
+	return o
+}

@@ -1,0 +1,283 @@
+package studio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"obvan/control"
+	"obvan/control/auth"
+	"obvan/control/observe"
+	"obvan/control/showfile"
+	"obvan/control/store"
+	"obvan/graphics"
+	"obvan/internal/text"
+	"obvan/mixer"
+	"obvan/mixer/obs/provision"
+	"obvan/mixer/program"
+	"obvan/relay"
+)
+
+// Studio is the show: it keeps the state of what it controls, and runs the commands.
+type Studio struct {
+	deps     Deps
+	opts     Options
+	log      *slog.Logger
+	store    *store.Store
+	file     *showfile.File
+	asRun    *showfile.AsRun
+	access   *auth.Access
+	observer *observe.Observer
+	table    map[string]Command
+	areas    areas
+	reported reported
+	ready    atomic.Bool // the show is restored, and nothing ends yet
+}
+
+// reported is what was reported last: the event log tells changes.
+type reported struct {
+	mu           sync.Mutex
+	mixer        mixer.State
+	link         observe.Flapping // to the mixer
+	named        string           // on its program bus
+	program      program.State
+	destinations observe.DestinationEvents
+	statuses     []relay.Status    // as the relay told them last
+	unfit        map[string]string // why the relay would not take a destination
+	warnings     map[string][]string
+	began        time.Time
+	cut          chan struct{} // holds one token: the mixer has something else on its program bus
+}
+
+// New reads the data directory and makes the studio of deps. They need not run yet.
+func New(deps Deps, opts Options, log *slog.Logger) (*Studio, error) {
+	file, problems, err := showfile.Open(opts.DataDir, log)
+	if err != nil {
+		return nil, err
+	}
+	asRun, err := showfile.OpenAsRun(opts.DataDir, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &Studio{
+		deps: deps, opts: opts, log: log, store: store.New(log), file: file, asRun: asRun,
+		observer: observe.New(deps.Hub, deps.Pulls, deps.Monitor), table: map[string]Command{},
+	}
+	s.access = auth.New(s.tokens, opts.Token)
+	var prepared []graphics.Item
+	file.Read(func(k *showfile.Show, _ *showfile.Secrets) { prepared = k.Graphics })
+	s.areas.open(drawing{s}, prepared)
+	s.listLogos()
+	s.reported.destinations, s.reported.unfit, s.reported.began = observe.DestinationEvents{}, map[string]string{}, time.Now().UTC()
+	s.reported.cut = make(chan struct{}, 1)
+	for _, c := range Commands() {
+		s.table[c.Name] = c
+	}
+	if err := s.firstStart(); err != nil {
+		asRun.Close()
+		return nil, err
+	}
+	for _, text := range problems {
+		s.note(control.Error, "%s", text)
+	}
+	return s, nil
+}
+
+// Store is the state, for those who show it.
+func (s *Studio) Store() *store.Store { return s.store }
+
+// Access says who somebody is by the token they show.
+func (s *Studio) Access() *auth.Access { return s.access }
+
+// Ready reports whether the show is restored, and nothing ends yet.
+func (s *Studio) Ready() bool { return s.ready.Load() }
+
+// tokens is the tokens that are valid now; nobody changes what it returns.
+func (s *Studio) tokens() (all []auth.Token) {
+	s.file.Read(func(_ *showfile.Show, sec *showfile.Secrets) { all = sec.Tokens })
+	return all
+}
+
+// feedsOf is the feeds that operators added, as far as the show file knows them.
+func feedsOf(k *showfile.Show, hasKey map[string]bool) []control.Feed {
+	all := make([]control.Feed, len(k.Feeds))
+	for i, f := range k.Feeds {
+		all[i] = control.Feed{ID: f.ID, Name: f.Name, URL: f.URL, Added: true, HasKey: hasKey[f.ID]}
+	}
+	return all
+}
+
+// addressed is the destinations without what the show file alone knows.
+func addressed(kept []showfile.Destination) []relay.Destination {
+	all := make([]relay.Destination, len(kept))
+	for i := range kept {
+		all[i] = kept[i].Destination
+	}
+	return all
+}
+
+// firstStart makes what a show without secrets needs: the mixer's key, and somebody
+// who may do everything.
+func (s *Studio) firstStart() error {
+	return s.edit(context.Background(), func(_ *showfile.Show, sec *showfile.Secrets) error {
+		if sec.MixerKey == "" {
+			sec.MixerKey = auth.NewKey()
+		}
+		if len(sec.Tokens) == 0 && s.opts.Token == "" {
+			s.areas.firstToken = auth.NewToken()
+			sec.Tokens = []auth.Token{{Name: "admin", Role: control.Admin, Hash: auth.Hash(s.areas.firstToken), Created: time.Now().UTC()}}
+		}
+		return nil
+	})
+}
+
+// FirstToken is the admin's token that was made at the first start, for the login link;
+// "" later: a token is shown once, and the one of the -token flag never.
+func (s *Studio) FirstToken() string { return s.areas.firstToken }
+
+// Run restores the show, then keeps its state until ctx is done. Whoever serves clients
+// should have ended by then, and what the studio controls may have.
+func (s *Studio) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	logging, logged := context.WithCancel(context.WithoutCancel(ctx)) // the log outlives the rest: it has the last word
+	all.Go(func() { s.asRun.Run(logging) })
+	all.Go(func() { s.runGraphics(ctx) })
+	all.Go(func() { s.runSetup(ctx) })
+	all.Go(func() { s.runDrills(ctx) })
+	defer all.Wait()
+	defer logged()
+	defer s.ready.Store(false)
+	s.note(control.Info, "The studio starts.")
+	s.restore()
+	all.Go(func() { s.keepOnAir(ctx) })
+	all.Go(func() { s.saveLater(ctx) })
+	s.ready.Store(true)
+	tick := time.NewTicker(observe.SampleEvery)
+	defer tick.Stop()
+	for {
+		changed := s.deps.Hub.Changed() // before looking, so that nothing is missed
+		s.refresh(time.Now(), false)
+		select {
+		case <-changed:
+		case <-s.observer.Poked():
+		case <-tick.C:
+			s.refresh(time.Now(), true)
+			s.areas.look() // an overlay page may have fallen silent
+		case <-ctx.Done():
+			s.note(control.Info, "The studio ends.")
+			return nil
+		}
+	}
+}
+
+// refresh looks at the streams again and puts what it sees in the state. sample says
+// that it is time to measure them.
+func (s *Studio) refresh(now time.Time, sample bool) {
+	s.areas.refreshing.Lock() // else an older look could cover a newer one
+	defer s.areas.refreshing.Unlock()
+	var k showfile.Show
+	var hasKey map[string]bool
+	var undo map[string]*provision.Undo
+	s.file.Read(func(now *showfile.Show, sec *showfile.Secrets) {
+		k, hasKey, undo = now.Clone(), sec.WithKey(), maps.Clone(sec.OBSUndo)
+	})
+	obs := s.set(&k, undo)
+	var onAir map[string]control.Light
+	var rung string
+	s.store.Read(func(st *control.State) { onAir, rung = st.Tally, st.Program.Level })
+	feeds, prog, news := s.observer.Look(now, sample, feedsOf(&k, hasKey), onAir)
+	for i := range feeds {
+		feeds[i].Problem = s.Redact(feeds[i].Problem)
+	}
+	s.store.Update(func(st *control.State) {
+		st.Feeds = feeds
+		prog.State = st.Program.State
+		st.Program = prog
+		st.OBS = obs
+		st.Show = control.Show{
+			Name: k.Name, Live: k.Live, Since: k.Since, Version: s.opts.Version, MixerURL: showfile.Shown(s.opts.MixerURL),
+			RTMPPort: s.opts.RTMPPort, RTSPPort: s.opts.RTSPPort,
+		}
+	})
+	for _, n := range news {
+		s.note(n.Level, "%s", n.Text)
+	}
+	if sample {
+		s.warn(s.observer.PlatformCheck(now, addressed(k.Destinations), rung))
+	}
+}
+
+// restore hands the rooms what was kept. A destination that was sending when the
+// show was live sends again: a crash in mid-show heals itself.
+func (s *Studio) restore() {
+	s.forgetTests()
+	var k showfile.Show
+	var sec showfile.Secrets
+	s.file.Read(func(now *showfile.Show, secret *showfile.Secrets) { k, sec = now.Clone(), secret.Clone() })
+	s.resume(&k) // before the feeds come, or the first of them is on air
+	for _, f := range k.Feeds {
+		if err := s.pull(f.ID, sec.Feeds[f.ID].URL); err != nil {
+			s.note(control.Error, "%s can't be pulled: %v.", f.Name, err)
+		}
+	}
+	s.tellFeeds(&k)
+	s.restoreLadder(&k)
+	for i := range k.Destinations {
+		d := &k.Destinations[i]
+		err := s.put(d, sec.Destinations[d.ID])
+		if err == nil && k.Live && d.Started {
+			err = s.deps.Relay.Start(d.ID)
+		}
+		if err != nil {
+			s.note(control.Error, "%s is not restored: %v.", d.Name, err)
+			s.reported.mu.Lock()
+			s.reported.unfit[d.ID] = "This server can't send to this address."
+			s.reported.mu.Unlock()
+		}
+	}
+	if k.Live {
+		s.note(control.Info, "The show was live when the server stopped, and goes on.")
+	}
+	s.listDestinations()
+}
+
+// edit changes the show or its secrets. A disk that fails is said loudly and stops
+// nothing: the change holds while the server runs.
+func (s *Studio) edit(ctx context.Context, change func(*showfile.Show, *showfile.Secrets) error) error {
+	behind := s.file.Behind()
+	err := s.file.Edit(ctx, change)
+	switch {
+	case err == nil && behind:
+		s.note(control.Info, savedAgain)
+	case errors.Is(err, showfile.ErrNotSaved):
+		s.note(control.Error, notSaved)
+		err = nil
+	}
+	s.refresh(time.Now(), false)
+	s.listDestinations()
+	return err
+}
+
+// Execute gives a command in somebody's name.
+func (s *Studio) Execute(ctx context.Context, c control.Caller, name string, args []byte) (any, error) {
+	command, ok := s.table[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", text.Quote(name), control.ErrUnknown)
+	}
+	if c.Role < command.Role {
+		return nil, fmt.Errorf("%s needs the role %s, yours is %s: %w", name, command.Role, c.Role, control.ErrForbidden)
+	}
+	c.Command = name
+	ctx, cancel := context.WithTimeout(control.WithCaller(ctx, c), commandTimeout)
+	defer cancel()
+	result, err := command.run(ctx, s, args)
+	if word, _ := control.Code(err); err != nil && word == control.Internal {
+		s.log.Error("a command failed", "command", name, "who", c.Name, "err", s.Redact(err.Error()))
+	}
+	return result, err
+}

@@ -207,7 +207,7 @@ func (t *truck) run(ctx context.Context) error {
 	doors.run("whip", t.whip.Run)
 	doors.run("snapshots", t.snaps.Run)
 	doors.run("look", func(ctx context.Context) error {
-		return t.look.Run(ctx, t.program.Watched, func(s look.Sample) { t.program.Saw(program.Sample(s)) })
+		return t.look.Run(ctx, t.program.Watched, func(s look.Sample) { t.program.ReportSample(program.Sample(s)) })
 	})
 	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
 	doors.run("panel", func(ctx context.Context) error { return t.server.Run(ctx, t.panel) })

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // newDice makes chance that can be had again: PROGRAM_SEED is a seed that a failed
 // test logged.
-func newDice(t *testing.T) *rand.Rand {
+func newRand(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
 	if text := os.Getenv("PROGRAM_SEED"); text != "" {
@@ -38,17 +38,17 @@ func newDice(t *testing.T) *rand.Rand {
 // camera is a fake feed: it writes pictures and sound to the hub in real time (of
 // the bubble it runs in).
 type camera struct {
-	name    string
-	fps     int
-	gop     int           // pictures from key frame to key frame
-	reorder bool          // I P b P b ..., shown one picture later than decoded
-	rate    int           // of the sound; 0 for none
-	late    time.Duration // how much later than the picture the sound comes
-	start   time.Duration // of its clock
-	speed   float64       // of its clock against the wall's; 0 is right
-	jitter  time.Duration // the most that a picture is late
-	seed    uint64        // of the jitter
-	config  byte          // tells its coding from others'
+	name       string
+	fps        int
+	gop        int           // pictures from key frame to key frame
+	reorder    bool          // I P b P b ..., shown one picture later than decoded
+	rate       int           // of the sound; 0 for none
+	audioDelay time.Duration // how much later than the picture the sound comes
+	start      time.Duration // of its clock
+	speed      float64       // of its clock against the wall's; 0 is right
+	jitter     time.Duration // the most that a picture is late
+	seed       uint64        // of the jitter
+	config     byte          // tells its coding from others'
 }
 
 func (c camera) tracks() media.Tracks {
@@ -61,7 +61,7 @@ func (c camera) tracks() media.Tracks {
 }
 
 // on publishes the camera until the returned function is called.
-func (c camera) on(t *testing.T, h *hub.Hub) (off func()) {
+func (c camera) publish(t *testing.T, h *hub.Hub) (off func()) {
 	t.Helper()
 	pub, err := h.Publish(c.name, hub.Origin{Proto: "test"})
 	if err != nil {
@@ -72,29 +72,29 @@ func (c camera) on(t *testing.T, h *hub.Hub) (off func()) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		defer pub.Close()
-		c.shoot(ctx, pub)
+		c.send(ctx, pub)
 	})
 	off = sync.OnceFunc(func() { cancel(); done.Wait() })
 	t.Cleanup(off)
 	return off
 }
 
-func (c camera) shoot(ctx context.Context, pub *hub.Publisher) {
+func (c camera) send(ctx context.Context, pub *hub.Publisher) {
 	begin := time.Now()
-	dice := rand.New(rand.NewPCG(c.seed, 0))
-	pictures, sounds := 0, 0
+	random := rand.New(rand.NewPCG(c.seed, 0))
+	frames, audioFrames := 0, 0
 	for {
-		picture := time.Duration(pictures) * time.Second / time.Duration(c.fps)
-		sound := time.Hour
+		frame := time.Duration(frames) * time.Second / time.Duration(c.fps)
+		audio := time.Hour
 		if c.rate > 0 {
-			sound = time.Duration(sounds)*1024*time.Second/time.Duration(c.rate) + c.late
+			audio = time.Duration(audioFrames)*1024*time.Second/time.Duration(c.rate) + c.audioDelay
 		}
-		due := min(picture, sound)
+		due := min(frame, audio)
 		if c.speed > 0 {
 			due = time.Duration(float64(due) / c.speed)
 		}
 		if c.jitter > 0 {
-			due += time.Duration(dice.Int64N(int64(c.jitter)))
+			due += time.Duration(random.Int64N(int64(c.jitter)))
 		}
 		timer := time.NewTimer(time.Until(begin.Add(due)))
 		select {
@@ -103,18 +103,18 @@ func (c camera) shoot(ctx context.Context, pub *hub.Publisher) {
 			return
 		case <-timer.C:
 		}
-		if sound <= picture {
-			at := sound - c.late + c.start
+		if audio <= frame {
+			at := audio - c.audioDelay + c.start
 			pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: at, DTS: at, Data: []byte(c.name + " sound")})
-			sounds++
+			audioFrames++
 			continue
 		}
-		pub.Write(c.picture(pictures, picture+c.start))
-		pictures++
+		pub.Write(c.frame(frames, frame+c.start))
+		frames++
 	}
 }
 
-func (c camera) picture(n int, at time.Duration) media.AccessUnit {
+func (c camera) frame(n int, at time.Duration) media.AccessUnit {
 	au := media.AccessUnit{DTS: at, PTS: at, Key: n%c.gop == 0, Data: []byte(c.name)}
 	if c.reorder {
 		period := time.Second / time.Duration(c.fps)
@@ -163,7 +163,7 @@ func newStudio(t *testing.T) *studio {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
-		if err := p.Run(ctx, s.saw); err != nil {
+		if err := p.Run(ctx, s.onState); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
@@ -179,17 +179,17 @@ func inStudio(t *testing.T, test func(t *testing.T, s *studio)) {
 }
 
 // roll switches cameras on; the program follows the first, until off is called.
-func (s *studio) roll(first camera, others ...camera) (off func()) {
+func (s *studio) start(first camera, others ...camera) (off func()) {
 	s.t.Helper()
-	off = first.on(s.t, s.hub)
+	off = first.publish(s.t, s.hub)
 	for _, c := range others {
-		c.on(s.t, s.hub)
+		c.publish(s.t, s.hub)
 	}
 	s.Follow(first.name, mixer.Instant)
 	return off
 }
 
-func (s *studio) saw(st program.State) {
+func (s *studio) onState(st program.State) {
 	s.mu.Lock()
 	s.states = append(s.states, st)
 	s.mu.Unlock()
@@ -229,7 +229,7 @@ func (s *studio) publish(name string) *hub.Publisher {
 
 // shoot writes n pictures in real time, the first ever of them a key frame. Their
 // clock is the wall's.
-func (s *studio) shoot(pub *hub.Publisher, n int) {
+func (s *studio) send(pub *hub.Publisher, n int) {
 	for range n {
 		at := time.Since(s.begin)
 		st, _ := s.hub.Stream("cam1")

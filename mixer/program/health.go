@@ -1,67 +1,67 @@
 package program
 
 import (
+	"slices"
 	"time"
-
-	"obvan/hub"
 )
 
-// pulse is a stream's health as its counters show it.
-type pulse struct {
-	here     bool // it has a publisher
-	picture  bool // it has a picture track
-	pictures uint64
-	keys     uint64
-	moved    time.Time     // when a picture last came; zero when none ever did
-	since    time.Time     // it is well since then; zero when it is not
-	budget   time.Duration // how long it may send no picture
-	ill      Fault         // what it would fall for
-	waits    bool          // it has to send a key frame before it can come on air
-}
-
-// look takes the pulse anew. The counters, not their time stamps, say whether
-// pictures come: a wall clock that is set does not make a stream silent.
-func (p *pulse) look(h *hub.Hub, name string, now time.Time) {
-	st, ok := h.Stream(name)
-	if !ok {
-		*p = pulse{moved: p.moved, budget: p.budget}
+// examine looks at the coded sizes of the ladder's streams now and then. What is wrong
+// only warns, unless the director said that streams fall for it.
+func (r *run) checkHealth(now time.Time) {
+	if now.Sub(r.healthChecked) < sampleEvery {
 		return
 	}
-	if st.Frames != p.pictures || st.Keyframes != p.keys {
-		if !p.here && !st.LastFrame.IsZero() && now.Sub(st.LastFrame) >= p.budget {
-			p.moved = st.LastFrame // the first look, and it is silent already
-		} else if st.Frames > 0 {
-			p.moved = now
+	r.healthChecked = now
+	names := r.failoverChain()
+	if r.onAir != nil && !slices.Contains(names, r.onAir.name) {
+		names = append(names, r.onAir.name)
+	}
+	for name := range r.health {
+		if !slices.Contains(names, name) {
+			delete(r.health, name)
 		}
 	}
-	p.waits = p.waits && st.Keyframes == p.keys
-	p.here, p.picture = true, st.Tracks.Video() >= 0
-	p.pictures, p.keys = st.Frames, st.Keyframes
-	switch {
-	case !p.well(now):
-		p.since = time.Time{}
-	case p.since.IsZero():
-		p.since = now
+	for _, name := range names {
+		if r.health[name] == nil {
+			r.health[name] = &Health{}
+		}
+		r.health[name].decoded.Sample, r.health[name].decoded.at = r.lastSample(name)
+		r.health[name].Sample(r.hub, name, now)
+		if p := r.liveness[name]; p != nil {
+			p.fault, _ = r.health[name].fault(r.request.triggers, now)
+		}
+	}
+	if r.onAir != nil {
+		name := r.onAir.name
+		if fault, is := r.health[name].fault(r.request.triggers, now); is && r.healthyAlternative(now) {
+			r.failOver(string(fault))
+			r.liveness[name].fault, r.faulty = fault, name
+		}
 	}
 }
 
-func (p *pulse) well(now time.Time) bool {
-	return p.here && p.picture && !p.moved.IsZero() && now.Sub(p.moved) < p.budget && p.ill == ""
+// other reports whether a rung is well that is not on air: from a bad picture to a held
+// one would be no gain.
+func (r *run) healthyAlternative(now time.Time) bool {
+	for _, name := range r.failoverChain() {
+		if p := r.liveness[name]; name != r.onAir.name && p != nil && p.healthy(now) && !r.health[name].suspected(r.request.triggers) {
+			return true
+		}
+	}
+	return false
 }
 
-// words says what is wrong with the stream called name.
-func (p *pulse) words(name string) string {
-	switch {
-	case !p.here && p.moved.IsZero():
-		return name + " is not there"
-	case !p.here:
-		return name + " is gone"
-	case !p.picture:
-		return name + " has no picture"
-	case p.moved.IsZero():
-		return name + " has sent no picture yet"
-	case p.ill != "":
-		return name + ": " + p.ill.Text()
+// warnings is what seems to be wrong with the stream on air.
+func (r *run) warnings(now time.Time) (words []string) {
+	if r.onAir == nil {
+		return nil
 	}
-	return name + " sends no picture"
+	v := r.health[r.onAir.name]
+	if v == nil {
+		return nil
+	}
+	for _, fault := range v.Faults(now) {
+		words = append(words, fault.Text())
+	}
+	return words
 }

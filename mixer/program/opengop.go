@@ -20,11 +20,11 @@ const (
 // pictures may be followed by pictures that refer to what its source sent before: its
 // orphans, which have to be left out. A CRA picture of H.265 becomes a BLA picture (H.265,
 // 7.4.2.2), which tells the decoder that the past is another one's.
-func opens(t *media.Track, data []byte) (out []byte, orphans bool) {
+func spliceKeyframe(t *media.Track, data []byte) (out []byte, leadingPictures bool) {
 	if t.Codec == media.H264 {
-		return data, !instant(data)
+		return data, !isIDR(data)
 	}
-	if t.Codec != media.H265 || kind(data) != cra {
+	if t.Codec != media.H265 || firstSliceType(data) != cra {
 		return data, false
 	}
 	out = bytes.Clone(data) // what the hub holds is shared
@@ -32,14 +32,14 @@ func opens(t *media.Track, data []byte) (out []byte, orphans bool) {
 		if out[at+4]>>1&0x3f == cra {
 			out[at+4] = out[at+4]&0x81 | blaRADL<<1
 		}
-		at += length(out[at:])
+		at += nalLength(out[at:])
 	}
 	return out, true
 }
 
 // instant reports an IDR picture of H.264 (H.264, table 7-1): nothing behind it refers to
 // what was before.
-func instant(data []byte) bool {
+func isIDR(data []byte) bool {
 	for nal := range media.NALUnits(data) {
 		if nal[0]&0x1f == 5 {
 			return true
@@ -50,23 +50,23 @@ func instant(data []byte) bool {
 
 // orphan reports whether a picture that follows one shown at key refers to what was
 // before that. H.265 says so; in H.264 it is what is shown before it.
-func orphan(au *media.AccessUnit, key time.Duration) bool {
+func isLeadingPicture(au *media.AccessUnit, key time.Duration) bool {
 	if au.Info().Codec == media.H264 {
 		return au.PTS < key
 	}
-	return kind(au.Data)&^1 == rasl
+	return firstSliceType(au.Data)&^1 == rasl
 }
 
 // kind is the type of the first NAL unit that is part of a picture, -1 for none.
-func kind(data []byte) int {
+func firstSliceType(data []byte) int {
 	for at := 0; at+5 <= len(data); {
 		if k := int(data[at+4] >> 1 & 0x3f); k < notCoded {
 			return k
 		}
-		at += length(data[at:])
+		at += nalLength(data[at:])
 	}
 	return -1
 }
 
 // length is how long the first NAL unit is, with its length.
-func length(data []byte) int { return 4 + int(min(binary.BigEndian.Uint32(data), 1<<30)) }
+func nalLength(data []byte) int { return 4 + int(min(binary.BigEndian.Uint32(data), 1<<30)) }

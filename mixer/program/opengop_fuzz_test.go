@@ -13,15 +13,15 @@ func FuzzOpens(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, cra << 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before := string(data)
-		out, orphans := opens(&media.Track{Codec: media.H265}, data)
+		out, leadingPictures := spliceKeyframe(&media.Track{Codec: media.H265}, data)
 		if string(data) != before {
 			t.Fatal("the shared data was changed")
 		}
-		if len(out) != len(data) || orphans && kind(out) == cra {
+		if len(out) != len(data) || leadingPictures && firstSliceType(out) == cra {
 			t.Fatalf("% x became % x", data, out)
 		}
-		orphan(&media.AccessUnit{Tracks: &media.Tracks{{Codec: media.H265}}, Data: data}, 0)
-		opens(&media.Track{Codec: media.H264}, data)
+		isLeadingPicture(&media.AccessUnit{Tracks: &media.Tracks{{Codec: media.H265}}, Data: data}, 0)
+		spliceKeyframe(&media.Track{Codec: media.H264}, data)
 	})
 }
 
@@ -34,7 +34,7 @@ func FuzzAnnounced(f *testing.F) {
 		if h264 {
 			track.Codec = media.H264
 		}
-		if out := announced(&track, data); !bytes.HasSuffix(out, was) || !bytes.Equal(data, was) || len(out) > len(data)+5*len(config) {
+		if out := withParameterSets(&track, data); !bytes.HasSuffix(out, was) || !bytes.Equal(data, was) || len(out) > len(data)+5*len(config) {
 			t.Fatalf("%x of %x", out, was)
 		}
 	})

@@ -19,7 +19,7 @@ import (
 
 // film265 makes eight seconds of H.265 with open groups of pictures, and its
 // parameter sets with start codes.
-func film265(t *testing.T, source string) (c clip, sets []byte) {
+func encodeH265Clip(t *testing.T, source string) (c clip, sets []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	mp4, raw := filepath.Join(dir, "clip.mp4"), filepath.Join(dir, "clip.h265")
@@ -84,10 +84,10 @@ func openGOPs() (c clip) {
 	return c
 }
 
-func TestACutToAnOpenGroupOfPicturesOfH264LeavesItsOrphansOut(t *testing.T) {
+func TestACutToAnOpenGroupOfFramesOfH264LeavesItsLeadingPicturesOut(t *testing.T) {
 	var units []unit
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.roll(cam1)
+		s.start(cam1)
 		open, stop := openGOPs(), make(chan struct{})
 		go open.play(s.hub, "open", stop)
 		for n := range 10 {
@@ -98,7 +98,7 @@ func TestACutToAnOpenGroupOfPicturesOfH264LeavesItsOrphansOut(t *testing.T) {
 		synctest.Wait()
 		units = s.written(0)
 	})
-	cuts, orphans, fresh, last := 0, 0, false, ""
+	cuts, leadingPictures, fresh, last := 0, 0, false, ""
 	for _, u := range units {
 		if !u.Video() {
 			continue
@@ -114,12 +114,12 @@ func TestACutToAnOpenGroupOfPicturesOfH264LeavesItsOrphansOut(t *testing.T) {
 				fresh = false
 			}
 		} else if config == "open" && u.Data[len(u.Data)-1] == 'b' {
-			orphans++
+			leadingPictures++
 		}
 		last = config
 	}
-	if cuts != 5 || orphans == 0 {
-		t.Fatalf("%d cuts, %d pictures that refer across a key frame", cuts, orphans)
+	if cuts != 5 || leadingPictures == 0 {
+		t.Fatalf("%d cuts, %d pictures that refer across a key frame", cuts, leadingPictures)
 	}
 }
 
@@ -131,10 +131,10 @@ func seconds(t *testing.T, s string) time.Duration {
 	return time.Duration(f * float64(time.Second))
 }
 
-func TestFFmpegDecodesCutsBetweenOpenGroupsOfPicturesOfH265(t *testing.T) {
+func TestFFmpegDecodesCutsBetweenOpenGroupsOfFramesOfH265(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
-	one, _ := film265(t, "testsrc2=s=320x180:r=30")
-	two, _ := film265(t, "mandelbrot=s=320x180:r=30")
+	one, _ := encodeH265Clip(t, "testsrc2=s=320x180:r=30")
+	two, _ := encodeH265Clip(t, "mandelbrot=s=320x180:r=30")
 	var units []unit
 	inStudio(t, func(t *testing.T, s *studio) {
 		stop, other := make(chan struct{}), make(chan struct{})
@@ -150,7 +150,7 @@ func TestFFmpegDecodesCutsBetweenOpenGroupsOfPicturesOfH265(t *testing.T) {
 		synctest.Wait()
 		units = s.written(0)
 	})
-	found := check(t, units)
+	found := checkSeamless(t, units)
 	var out bytes.Buffer
 	for _, u := range units {
 		if !u.Video() {
@@ -171,7 +171,7 @@ func TestFFmpegDecodesCutsBetweenOpenGroupsOfPicturesOfH265(t *testing.T) {
 		t.Fatal(err)
 	}
 	sums := decode(t, ffmpeg, "-i", file, "-fps_mode", "passthrough", "-f", "framemd5", "-")
-	if n := bytes.Count(sums, []byte("\n0, ")); n != found.pictures {
-		t.Fatalf("%d pictures decoded of %d", n, found.pictures)
+	if n := bytes.Count(sums, []byte("\n0, ")); n != found.frames {
+		t.Fatalf("%d pictures decoded of %d", n, found.frames)
 	}
 }

@@ -12,16 +12,16 @@ import (
 // of the source on air, and no other, is decoded and coded anew: 1 % of a core.
 
 // warmUp is what a decoder needs to hear before it sounds right.
-const warmUp = 200 * time.Millisecond
+const decoderWarmUp = 200 * time.Millisecond
 
 // translator is for one source, from its splice on.
-type translator struct {
-	to     *coding.ToAAC
+type opusTranscoder struct {
+	aac    *coding.ToAAC
 	tracks *media.Tracks // of what comes out
 }
 
 // heardAs is how a source's sound is coded in the program.
-func heardAs(t *media.Track) media.Track {
+func programAudio(t *media.Track) media.Track {
 	if t.Codec == media.Opus {
 		return coding.AACTrack()
 	}
@@ -30,20 +30,20 @@ func heardAs(t *media.Track) media.Track {
 
 // translate writes Opus of the source on air. What came long before its splice is
 // not worth the work.
-func (l *line) translate(au media.AccessUnit) {
-	if l.sound.grid.rate != 0 && l.warp.steady(au.DTS) < l.sound.grid.next()-warmUp {
+func (l *timeline) transcode(au media.AccessUnit) {
+	if l.audio.grid.rate != 0 && l.timeMap.withoutExcess(au.DTS) < l.audio.grid.next()-decoderWarmUp {
 		return
 	}
 	if l.opus == nil {
-		t := &translator{tracks: &media.Tracks{coding.AACTrack()}}
+		t := &opusTranscoder{tracks: &media.Tracks{coding.AACTrack()}}
 		to, err := coding.NewToAAC(func(aac media.AccessUnit) {
 			aac.Tracks, aac.Track = t.tracks, 0
-			l.hear(aac)
+			l.writeAudio(aac)
 		})
 		if err != nil {
 			return // it does not depend on the source; there is silence then
 		}
-		t.to, l.opus = to, t
+		t.aac, l.opus = to, t
 	}
-	l.opus.to.Write(&au)
+	l.opus.aac.Write(&au)
 }

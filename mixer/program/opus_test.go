@@ -16,7 +16,7 @@ import (
 )
 
 // phone is a camera that sends Opus: a tone, 20 ms a packet.
-func phone(t *testing.T, h *hub.Hub) {
+func opusCamera(t *testing.T, h *hub.Hub) {
 	t.Helper()
 	enc, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: 48000, Channels: 2, Application: gopus.ApplicationAudio})
 	if err != nil {
@@ -48,7 +48,7 @@ func phone(t *testing.T, h *hub.Hub) {
 				pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: at, DTS: at, Data: packet[:n]})
 			}
 			if i%4 == 0 {
-				pub.Write(c.picture(i/4, at))
+				pub.Write(c.frame(i/4, at))
 			}
 		}
 	})
@@ -57,8 +57,8 @@ func phone(t *testing.T, h *hub.Hub) {
 
 func TestAPhonesOpusGoesOnAirAsAAC(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		cam1.on(t, s.hub)
-		phone(t, s.hub)
+		cam1.publish(t, s.hub)
+		opusCamera(t, s.hub)
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(2 * time.Second)
 		for range 3 {
@@ -66,25 +66,25 @@ func TestAPhonesOpusGoesOnAirAsAAC(t *testing.T) {
 			s.Follow("phone", mixer.Instant)
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
-			heard, sounds := 0, 0
+			heard, audioFrames := 0, 0
 			for _, u := range s.written(from) {
 				if (*u.Tracks)[1].Codec != media.AAC {
 					t.Fatalf("the program's sound is %v", (*u.Tracks)[1].Codec)
 				}
 				if !u.Video() {
-					sounds++
+					audioFrames++
 					if len(u.Data) > 100 { // a tone; silence is some bytes
 						heard++
 					}
 				}
 			}
-			if heard < 70 || sounds < 85 {
-				t.Errorf("of %d frames in 2 s, %d have the tone", sounds, heard)
+			if heard < 70 || audioFrames < 85 {
+				t.Errorf("of %d frames in 2 s, %d have the tone", audioFrames, heard)
 			}
 			s.Follow("cam1", mixer.Instant)
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }

@@ -64,32 +64,32 @@ type Program struct {
 
 	wake chan struct{} // a wish changed
 
-	mu    sync.Mutex
-	wish  wish
-	state State
-	moved chan struct{} // closes when state.OnAir changes
-	eye   eye
+	mu           sync.Mutex
+	request      request
+	state        State
+	onAirChanged chan struct{} // closes when state.OnAir changes
+	decoder      decoderWatch
 }
 
 // wish is what was asked of the program.
-type wish struct {
-	target  string
-	when    mixer.When
-	asked   uint64 // counts Follow
-	backups []string
-	force   string // a rung, "" for automatic
-	kept    string // the fallback level that Hold keeps, "" for none
-	falls   []Fault
-	budget  time.Duration
-	budgets map[string]time.Duration // of rungs that have their own; never modified
+type request struct {
+	target           string
+	when             mixer.When
+	follows          uint64 // counts Follow
+	backups          []string
+	locked           string // a rung, "" for automatic
+	failoverOffLevel string // the fallback level that Hold keeps, "" for none
+	triggers         []Fault
+	timeout          time.Duration
+	timeouts         map[string]time.Duration // of rungs that have their own; never modified
 }
 
 // pinned is the only rung allowed, "" when all are.
-func (w *wish) pinned() string {
-	if w.force != "" {
-		return w.force
+func (w *request) lockedLevel() string {
+	if w.locked != "" {
+		return w.locked
 	}
-	return w.kept
+	return w.failoverOffLevel
 }
 
 // New claims the stream "program" in h.
@@ -100,11 +100,11 @@ func New(h *hub.Hub, log *slog.Logger) (*Program, error) {
 	}
 	return &Program{
 		hub: h, log: log, pub: pub,
-		wake:  make(chan struct{}, 1),
-		moved: make(chan struct{}),
-		eye:   eye{moved: make(chan struct{})},
-		wish:  wish{budget: DefaultTimeout},
-		state: State{Level: LevelNone, Since: time.Now(), TimeoutMs: int(DefaultTimeout.Milliseconds())},
+		wake:         make(chan struct{}, 1),
+		onAirChanged: make(chan struct{}),
+		decoder:      decoderWatch{changed: make(chan struct{})},
+		request:      request{timeout: DefaultTimeout},
+		state:        State{Level: LevelNone, Since: time.Now(), TimeoutMs: int(DefaultTimeout.Milliseconds())},
 	}, nil
 }
 
@@ -114,9 +114,9 @@ func (p *Program) Follow(stream string, when mixer.When) {
 	if stream == hub.Program {
 		panic("program: it can't follow itself")
 	}
-	p.ask(func(w *wish) {
+	p.change(func(w *request) {
 		w.target, w.when = stream, when
-		w.asked++
+		w.follows++
 	})
 }
 
@@ -128,23 +128,23 @@ func (p *Program) SetBackups(feeds []string) {
 			backups = append(backups, feed)
 		}
 	}
-	p.ask(func(w *wish) {
+	p.change(func(w *request) {
 		w.backups = backups
-		w.budgets = maps.Clone(w.budgets)
-		maps.DeleteFunc(w.budgets, func(rung string, _ time.Duration) bool { return !w.has(rung) })
+		w.timeouts = maps.Clone(w.timeouts)
+		maps.DeleteFunc(w.timeouts, func(level string, _ time.Duration) bool { return !w.has(level) })
 	})
 }
 
 // SetFalls says what a stream falls for beside silence, where a rung below it is well;
 // the rest only warns. It fails with ErrNoIll.
-func (p *Program) SetTriggers(ills []Fault) error {
-	for _, ill := range ills {
-		if !slices.Contains(Faults(), ill) {
-			return fmt.Errorf("%q: %w", string(ill), ErrNoFault)
+func (p *Program) SetTriggers(faults []Fault) error {
+	for _, fault := range faults {
+		if !slices.Contains(Faults(), fault) {
+			return fmt.Errorf("%q: %w", string(fault), ErrNoFault)
 		}
 	}
-	falls := slices.Clone(ills)
-	p.ask(func(w *wish) { w.falls = falls })
+	triggers := slices.Clone(faults)
+	p.change(func(w *request) { w.triggers = triggers })
 	return nil
 }
 
@@ -152,18 +152,18 @@ func (p *Program) SetTriggers(ills []Fault) error {
 // on its fallback level: no failover, no failback. When that level's source sends no
 // video, its last frame is frozen.
 func (p *Program) SetFailover(on bool) {
-	p.ask(func(w *wish) {
+	p.change(func(w *request) {
 		switch {
 		case on:
-			w.kept = ""
-		case w.kept == "": // one that is kept already may be silent for now
-			w.kept = p.rung()
+			w.failoverOffLevel = ""
+		case w.failoverOffLevel == "": // one that is kept already may be silent for now
+			w.failoverOffLevel = p.level()
 		}
 	})
 }
 
 // rung is the present one, backups by name; p.mu is held.
-func (p *Program) rung() string {
+func (p *Program) level() string {
 	switch p.state.Level {
 	case LevelBackup:
 		return p.state.OnAir
@@ -175,20 +175,20 @@ func (p *Program) rung() string {
 
 // Force goes to a rung and stays there: "mixer", "held" or one of the backup
 // feeds; "" goes back to automatic. It fails with ErrNoRung.
-func (p *Program) Lock(rung string) error {
+func (p *Program) Lock(level string) error {
 	p.mu.Lock()
-	known := rung == "" || rung == LevelFreeze || p.wish.has(rung)
+	known := level == "" || level == LevelFreeze || p.request.has(level)
 	p.mu.Unlock()
 	if !known {
-		return fmt.Errorf("force %q: %w", rung, ErrNoLevel)
+		return fmt.Errorf("force %q: %w", level, ErrNoLevel)
 	}
-	p.ask(func(w *wish) { w.force = rung })
+	p.change(func(w *request) { w.locked = level })
 	return nil
 }
 
-func (p *Program) ask(change func(w *wish)) {
+func (p *Program) change(change func(w *request)) {
 	p.mu.Lock()
-	change(&p.wish)
+	change(&p.request)
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -196,10 +196,10 @@ func (p *Program) ask(change func(w *wish)) {
 	}
 }
 
-func (p *Program) wished() wish {
+func (p *Program) requested() request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.wish
+	return p.request
 }
 
 // OnAir is the stream on air, "" while the last picture is held, and a channel that
@@ -207,7 +207,7 @@ func (p *Program) wished() wish {
 func (p *Program) OnAir() (stream string, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.state.OnAir, p.moved
+	return p.state.OnAir, p.onAirChanged
 }
 
 // State is what is on air and why.
@@ -218,7 +218,7 @@ func (p *Program) State() State {
 }
 
 // show makes s the state, and reports whether it differs from the last.
-func (p *Program) show(s State) bool {
+func (p *Program) setState(s State) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old := p.state
@@ -234,8 +234,8 @@ func (p *Program) show(s State) bool {
 	}
 	p.state = s
 	if s.OnAir != old.OnAir {
-		close(p.moved)
-		p.moved = make(chan struct{})
+		close(p.onAirChanged)
+		p.onAirChanged = make(chan struct{})
 	}
 	return true
 }
@@ -248,7 +248,7 @@ func (p *Program) Run(ctx context.Context, changed func(State)) error {
 	defer r.close()
 	changed(p.State())
 	for ctx.Err() == nil {
-		r.turn(ctx)
+		r.step(ctx)
 	}
 	return nil
 }

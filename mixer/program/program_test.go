@@ -20,14 +20,14 @@ var (
 )
 
 // seam is what the checks found in what the program wrote.
-type seam struct {
-	maxGap   time.Duration // between two pictures
-	pictures int
-	sounds   int
+type measured struct {
+	maxGap      time.Duration // between two pictures
+	frames      int
+	audioFrames int
 }
 
 // check fails the test when the program has a seam, and measures the rest.
-func check(t *testing.T, units []unit) (found seam) {
+func checkSeamless(t *testing.T, units []unit) (found measured) {
 	t.Helper()
 	var lastVideo, lastShown, nextAudio time.Duration = -1, -1, -1
 	var samples, rate int64
@@ -37,7 +37,7 @@ func check(t *testing.T, units []unit) (found seam) {
 			t.Fatalf("unit %d is shown %v before it is decoded", i, u.DTS-u.PTS)
 		}
 		if u.Video() {
-			found.pictures++
+			found.frames++
 			if lastVideo >= 0 {
 				if u.DTS < lastVideo+time.Millisecond {
 					t.Fatalf("picture %d at %v after one at %v", i, u.DTS, lastVideo)
@@ -50,7 +50,7 @@ func check(t *testing.T, units []unit) (found seam) {
 			lastVideo, lastShown = u.DTS, max(lastShown, u.PTS)
 			continue
 		}
-		found.sounds++
+		found.audioFrames++
 		if r := int64(u.Info().SampleRate); r != rate {
 			if nextAudio >= 0 && (u.DTS-nextAudio).Abs() > time.Microsecond {
 				t.Fatalf("sound %d of a new rate at %v, the old one ended at %v", i, u.DTS, nextAudio)
@@ -83,28 +83,28 @@ func (s *studio) settled() unit {
 
 func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		dice := newDice(t)
+		random := newRand(t)
 		cams := []camera{cam1, cam2, cam3, cam4, cam5}
 		for _, c := range cams {
-			c.seed = dice.Uint64()
-			c.on(t, s.hub)
-			time.Sleep(time.Duration(dice.IntN(700)) * time.Millisecond)
+			c.seed = random.Uint64()
+			c.publish(t, s.hub)
+			time.Sleep(time.Duration(random.IntN(700)) * time.Millisecond)
 		}
 		time.Sleep(cam5.jitter) // until the last one, too, has sent its first key frame
 		s.Follow("cam2", mixer.Instant)
 		before := s.settled()
 		for range 200 {
-			c := cams[dice.IntN(len(cams))]
+			c := cams[random.IntN(len(cams))]
 			s.Follow(c.name, mixer.Instant)
 			synctest.Wait()
 			if on, _ := s.OnAir(); on != c.name {
 				t.Fatalf("%s is not on air at once, but %q", c.name, on)
 			}
-			time.Sleep(time.Duration(50+dice.IntN(2000)) * time.Millisecond)
+			time.Sleep(time.Duration(50+random.IntN(2000)) * time.Millisecond)
 		}
 		s.Follow("cam2", mixer.Instant)
 		after := s.settled()
-		found := check(t, s.written(0))
+		found := checkSeamless(t, s.written(0))
 		if found.maxGap > 50*time.Millisecond { // a frame of 25 a second, a quarter longer while a late splice settles
 			t.Errorf("a gap of %v between pictures", found.maxGap)
 		}
@@ -134,18 +134,18 @@ func skew(units []unit, arrivedAfter time.Time) (worst time.Duration) {
 	return worst
 }
 
-func TestSoundAndPictureStayTogether(t *testing.T) {
+func TestAudioAndFrameStayTogether(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		for _, c := range []camera{cam1, cam2} {
-			c.on(t, s.hub)
+			c.publish(t, s.hub)
 			time.Sleep(130 * time.Millisecond)
 		}
-		dice := newDice(t)
+		random := newRand(t)
 		for n := range 60 {
 			from := len(s.written(0))
 			cut := time.Now()
 			s.Follow([]string{"cam1", "cam2"}[n%2], mixer.Instant)
-			time.Sleep(1300*time.Millisecond + time.Duration(dice.IntN(500))*time.Millisecond)
+			time.Sleep(1300*time.Millisecond + time.Duration(random.IntN(500))*time.Millisecond)
 			synctest.Wait()
 			units := s.written(from)
 			if worst := skew(units, cut.Add(400*time.Millisecond)); worst > 40*time.Millisecond {
@@ -160,7 +160,7 @@ func TestSoundAndPictureStayTogether(t *testing.T) {
 
 func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.roll(cam1, cam2)
+		s.start(cam1, cam2)
 		time.Sleep(1510 * time.Millisecond) // 15 pictures after cam2's key frame
 		from := len(s.written(0))
 		s.Follow("cam2", mixer.Instant)
@@ -187,11 +187,11 @@ func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
 	})
 }
 
-func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
+func TestACutWithALongGroupOfFramesWaitsAndSaysSo(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		long := camera{name: "long", fps: 30, gop: 300, rate: 48000}
-		cam1.on(t, s.hub)
-		long.on(t, s.hub)
+		cam1.publish(t, s.hub)
+		long.publish(t, s.hub)
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(7 * time.Second)
 		s.Follow("long", mixer.Instant)
@@ -205,7 +205,7 @@ func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
 		if st := s.State(); st.OnAir != "long" || st.Pending != "" || st.Reason != "" {
 			t.Fatalf("state = %+v", st)
 		}
-		if found := check(t, s.written(0)); found.maxGap > 34*time.Millisecond {
+		if found := checkSeamless(t, s.written(0)); found.maxGap > 34*time.Millisecond {
 			t.Fatalf("a gap of %v", found.maxGap)
 		}
 	})
@@ -213,7 +213,7 @@ func TestACutWithALongGroupOfPicturesWaitsAndSaysSo(t *testing.T) {
 
 func TestACutMayWaitForTheNextKeyFrame(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.roll(cam1, cam2)
+		s.start(cam1, cam2)
 		time.Sleep(1200 * time.Millisecond)
 		s.Follow("cam2", mixer.Keyframe)
 		time.Sleep(700 * time.Millisecond)
@@ -226,13 +226,13 @@ func TestACutMayWaitForTheNextKeyFrame(t *testing.T) {
 		if st := s.State(); st.OnAir != "cam2" || st.Pending != "" {
 			t.Fatalf("state = %+v", st)
 		}
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }
 
 func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.roll(cam1, cam2)
+		s.start(cam1, cam2)
 		time.Sleep(time.Second)
 		s.Follow("nobody", mixer.Instant)
 		time.Sleep(time.Second)
@@ -248,15 +248,15 @@ func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T)
 	})
 }
 
-func TestASourceWithoutSoundGetsSilence(t *testing.T) {
+func TestASourceWithoutAudioGetsSilence(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.roll(cam3)
+		s.start(cam3)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		units := s.written(0)
-		found := check(t, units)
-		if found.sounds < 3*46 {
-			t.Fatalf("%d frames of silence in 3 s", found.sounds)
+		found := checkSeamless(t, units)
+		if found.audioFrames < 3*46 {
+			t.Fatalf("%d frames of silence in 3 s", found.audioFrames)
 		}
 		if a := units[len(units)-1].Tracks; a.Audio() != 1 || (*a)[1].Codec != media.AAC || (*a)[1].SampleRate != 48000 {
 			t.Fatalf("tracks = %+v", a)
@@ -264,16 +264,16 @@ func TestASourceWithoutSoundGetsSilence(t *testing.T) {
 	})
 }
 
-func TestSoundThatComesLateIsNotLostToSilence(t *testing.T) {
+func TestAudioThatComesLateIsNotLostToSilence(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		slow := cam1
-		slow.late = 450 * time.Millisecond
-		slow.on(t, s.hub)
+		slow.audioDelay = 450 * time.Millisecond
+		slow.publish(t, s.hub)
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		units := s.written(0)
-		check(t, units)
+		checkSeamless(t, units)
 		var silent, heard int
 		for _, u := range units {
 			if !u.Video() && string(u.Data) != "cam1 sound" {
@@ -290,7 +290,7 @@ func TestSoundThatComesLateIsNotLostToSilence(t *testing.T) {
 
 func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		off := s.roll(cam1)
+		off := s.start(cam1)
 		time.Sleep(2 * time.Second)
 		off()
 		synctest.Wait()
@@ -300,10 +300,10 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 		from := len(s.written(0))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if held := check(t, s.written(from)); held.pictures < 9 || held.sounds < 460 {
+		if held := checkSeamless(t, s.written(from)); held.frames < 9 || held.audioFrames < 460 {
 			t.Fatalf("held: %+v", held)
 		}
-		cam1.on(t, s.hub)
+		cam1.publish(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
 		synctest.Wait()
 		if st := s.State(); st.OnAir != "cam1" || st.Level != program.LevelMixer || st.Reason != "" {
@@ -311,7 +311,7 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if found := check(t, s.written(0)); found.maxGap > time.Second+34*time.Millisecond {
+		if found := checkSeamless(t, s.written(0)); found.maxGap > time.Second+34*time.Millisecond {
 			t.Fatalf("a gap of %v", found.maxGap)
 		}
 	})
@@ -322,8 +322,8 @@ func TestACameraWhoseClockRunsAwayLeavesNoGapBehind(t *testing.T) {
 		inStudio(t, func(t *testing.T, s *studio) {
 			wrong := cam1
 			wrong.speed = speed
-			wrong.on(t, s.hub)
-			cam2.on(t, s.hub)
+			wrong.publish(t, s.hub)
+			cam2.publish(t, s.hub)
 			for range 3 {
 				s.Follow("cam1", mixer.Instant)
 				time.Sleep(100 * time.Second)
@@ -335,7 +335,7 @@ func TestACameraWhoseClockRunsAwayLeavesNoGapBehind(t *testing.T) {
 					t.Errorf("at speed %v: %v apart", speed, worst)
 				}
 			}
-			if found := check(t, s.written(0)); found.maxGap > 45*time.Millisecond {
+			if found := checkSeamless(t, s.written(0)); found.maxGap > 45*time.Millisecond {
 				t.Errorf("at speed %v: a gap of %v", speed, found.maxGap)
 			}
 		})

@@ -11,9 +11,9 @@ import (
 const (
 	// climbAfter is how long a fallen source has to be well before it comes back
 	// from a backup: going back and forth looks worse than the backup.
-	climbAfter = time.Second
+	failbackAfter = time.Second
 	// lookEvery is how often the other streams' pulses are taken.
-	lookEvery = 100 * time.Millisecond
+	livenessEvery = 100 * time.Millisecond
 	// batch is how many units are passed on before commands are looked at again.
 	batch = 256
 )
@@ -21,131 +21,131 @@ const (
 // run is what the program's one goroutine knows.
 type run struct {
 	*Program
-	changed func(State)
-	line    *line
-	hold    hold
+	changed  func(State)
+	timeline *timeline
+	freeze   freeze
 
-	wish  wish
-	fresh bool   // the last Follow has not been on air yet
-	shown string // what the mixer had on air last: its target, or what was there before that came
-	air   *source
-	next  *source
-	ward
+	request       request
+	followPending bool   // the last Follow has not been on air yet
+	mixerOnAir    string // what the mixer had on air last: its target, or what was there before that came
+	onAir         *source
+	next          *source
+	watched
 
 	splices uint64
 	timer   *time.Timer
 }
 
 // ward is what the program knows of the health of the streams it may show.
-type ward struct {
-	pulses   map[string]*pulse
-	looked   time.Time
-	vitals   map[string]*Health
-	examined time.Time
-	fallen   string // a stream that fell for what was wrong with it, as long as that is
+type watched struct {
+	liveness        map[string]*liveness
+	livenessChecked time.Time
+	health          map[string]*Health
+	healthChecked   time.Time
+	faulty          string // a stream that fell for what was wrong with it, as long as that is
 }
 
 func newRun(p *Program, changed func(State)) *run {
-	r := &run{Program: p, changed: changed, ward: ward{pulses: map[string]*pulse{}, vitals: map[string]*Health{}}, timer: time.NewTimer(0)}
-	r.line = newLine(p.pub)
-	r.hold = hold{line: r.line, log: p.log}
+	r := &run{Program: p, changed: changed, watched: watched{liveness: map[string]*liveness{}, health: map[string]*Health{}}, timer: time.NewTimer(0)}
+	r.timeline = newTimeline(p.pub)
+	r.freeze = freeze{timeline: r.timeline, log: p.log}
 	return r
 }
 
 func (r *run) close() {
 	r.timer.Stop()
-	r.air.close()
+	r.onAir.close()
 	r.next.close()
 }
 
 // turn does all that can be done now, then waits for something new.
-func (r *run) turn(ctx context.Context) {
+func (r *run) step(ctx context.Context) {
 	hubChanged := r.hub.Changed() // before looking
 	now := time.Now()
-	r.listen()
-	more := r.relay(now)
-	r.look(now)
-	r.examine(now)
-	r.choose(now)
+	r.takeRequest()
+	more := r.forward(now)
+	r.checkLiveness(now)
+	r.checkHealth(now)
+	r.chooseNext(now)
 	r.gather()
-	r.glance()
-	if r.air == nil && r.line.begun() {
-		r.hold.keep(now)
+	r.updateWatched()
+	if r.onAir == nil && r.timeline.begun() {
+		r.freeze.write(now)
 	}
-	r.tell(now)
+	r.publishState(now)
 	if more {
 		return
 	}
-	r.timer.Reset(r.rest(now))
+	r.timer.Reset(r.untilDue(now))
 	select {
 	case <-ctx.Done():
 	case <-r.wake:
-		r.looked = time.Time{}
+		r.livenessChecked = time.Time{}
 	case <-hubChanged:
-		r.looked = time.Time{}
-	case <-r.air.ready():
+		r.livenessChecked = time.Time{}
+	case <-r.onAir.ready():
 	case <-r.next.ready():
 	case <-r.timer.C:
 	}
 }
 
 // listen takes in what was asked.
-func (r *run) listen() {
-	before := r.wish.asked
-	r.wish = r.wished()
-	if r.wish.asked == before {
+func (r *run) takeRequest() {
+	before := r.request.follows
+	r.request = r.requested()
+	if r.request.follows == before {
 		return
 	}
-	r.fresh = r.air == nil || r.air.name != r.wish.target
-	if r.fresh { // a newer Follow replaces one that still waits
-		r.drop()
+	r.followPending = r.onAir == nil || r.onAir.name != r.request.target
+	if r.followPending { // a newer Follow replaces one that still waits
+		r.dropNext()
 	} else {
-		r.air.rung, r.shown = LevelMixer, r.air.name
+		r.onAir.level, r.mixerOnAir = LevelMixer, r.onAir.name
 	}
 }
 
 // relay passes on what the source on air has sent. It reports whether there may be
 // more at once.
-func (r *run) relay(now time.Time) (more bool) {
-	if r.air == nil {
+func (r *run) forward(now time.Time) (more bool) {
+	if r.onAir == nil {
 		return false
 	}
 	for range batch {
-		au, err := r.air.sub.TryNext()
+		au, err := r.onAir.sub.TryNext()
 		if err == io.EOF {
-			r.fall("left")
+			r.failOver("left")
 			return false
 		}
 		if err != nil {
-			if now.Sub(r.air.seen) >= r.budget() {
-				r.fall("silent")
+			if now.Sub(r.onAir.lastFrame) >= r.timeout() {
+				r.failOver("silent")
 			}
 			return false
 		}
 		if au.Video() {
-			r.air.seen = time.Now()
+			r.onAir.lastFrame = time.Now()
 		}
-		r.line.unit(au)
+		r.timeline.writeUnit(au)
 	}
 	return true
 }
 
 // fall takes a source off air that failed.
-func (r *run) fall(how string) {
-	r.log.Warn("program source fell", "feed", r.air.name, "reason", how)
-	r.off()
+func (r *run) failOver(how string) {
+	r.log.Warn("program source fell", "feed", r.onAir.name, "reason", how)
+	r.takeOffAir()
 }
 
 // off takes the source off air.
-func (r *run) off() {
-	if r.pulses[r.air.name] == nil {
-		r.pulses[r.air.name] = &pulse{moved: r.air.seen, budget: r.budgetOf(r.air.name)}
+func (r *run) takeOffAir() {
+	if r.liveness[r.onAir.name] == nil {
+		r.liveness[r.onAir.name] = &liveness{lastFrame: r.onAir.lastFrame, timeout: r.timeoutOf(r.onAir.name)}
 	}
-	r.air.close()
-	r.air = nil
-	r.looked = time.Time{}
-	r.line.leave()
-	r.hold.begin()
+	r.onAir.close()
+	r.onAir = nil
+	r.livenessChecked = time.Time{}
+	r.timeline.sourceLeft()
+	r.freeze.start()
 }
 
 // gather reads the source that is to come on air, and splices it in once that is
@@ -156,72 +156,72 @@ func (r *run) gather() {
 		return
 	}
 	if !s.gather() {
-		r.drop()
+		r.dropNext()
 		return
 	}
-	if p := r.pulses[s.name]; p != nil && s.tooLong {
-		p.waits = true
+	if p := r.liveness[s.name]; p != nil && s.tooLong {
+		p.awaitsKeyframe = true
 	}
-	if !s.fit(time.Now(), r.budgetOf(s.name)) {
+	if !s.canSplice(time.Now(), r.timeoutOf(s.name)) {
 		return
 	}
-	r.line.splice(s.pictures)
-	now := s.pictures[len(s.pictures)-1].Tracks
-	for _, au := range s.sounds {
+	r.timeline.splice(s.frames)
+	now := s.frames[len(s.frames)-1].Tracks
+	for _, au := range s.audio {
 		if au.Tracks == now { // what was coded otherwise is from before this moment
-			r.line.hear(au)
+			r.timeline.writeAudio(au)
 		}
 	}
-	s.pictures, s.sounds, s.tooLong, s.waits = nil, nil, false, false
-	r.air.close()
-	r.air, r.next = s, nil
-	if s.name == r.wish.target {
-		r.fresh = false
+	s.frames, s.audio, s.tooLong, s.awaitsKeyframe = nil, nil, false, false
+	r.onAir.close()
+	r.onAir, r.next = s, nil
+	if s.name == r.request.target {
+		r.followPending = false
 	}
-	if s.rung == LevelMixer {
-		r.shown = s.name
+	if s.level == LevelMixer {
+		r.mixerOnAir = s.name
 	}
 	r.splices++
-	r.log.Info("program source", "feed", s.name, "rung", s.rung)
+	r.log.Info("program source", "feed", s.name, "rung", s.level)
 }
 
-func (r *run) drop() {
+func (r *run) dropNext() {
 	r.next.close()
 	r.next = nil
 }
 
 // open makes name the source that is to come on air.
-func (r *run) open(name string) {
+func (r *run) prepare(name string) {
 	if r.next != nil && r.next.name == name {
 		return
 	}
-	r.drop()
+	r.dropNext()
 	when := mixer.Instant
-	if r.fresh && name == r.wish.target {
-		when = r.wish.when
+	if r.followPending && name == r.request.target {
+		when = r.request.when
 	}
 	if r.next = newSource(r.hub, name, when); r.next == nil {
 		return
 	}
-	r.next.rung = LevelBackup
-	if name == r.wish.target || name == r.shown {
-		r.next.rung = LevelMixer
+	r.next.level = LevelBackup
+	if name == r.request.target || name == r.mixerOnAir {
+		r.next.level = LevelMixer
 	}
 }
 
 // rest is how long nothing has to be done unless something comes.
-func (r *run) rest(now time.Time) time.Duration {
+func (r *run) untilDue(now time.Time) time.Duration {
 	wait := time.Hour
-	if r.air != nil {
-		wait = r.air.seen.Add(r.budget()).Sub(now)
-	} else if r.line.begun() {
-		wait = r.hold.due(now)
+	if r.onAir != nil {
+		wait = r.onAir.lastFrame.Add(r.timeout()).Sub(now)
+	} else if r.timeline.begun() {
+		wait = r.freeze.due(now)
 	}
-	if r.air != nil {
-		wait = min(wait, r.examined.Add(examineEvery).Sub(now))
+	if r.onAir != nil {
+		wait = min(wait, r.healthChecked.Add(sampleEvery).Sub(now))
 	}
-	if len(r.pulses) > 0 {
-		wait = min(wait, r.looked.Add(lookEvery).Sub(now))
+	if len(r.liveness) > 0 {
+		wait = min(wait, r.livenessChecked.Add(livenessEvery).Sub(now))
 	}
 	return max(wait, time.Millisecond)
 }

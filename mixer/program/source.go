@@ -12,25 +12,25 @@ import (
 const (
 	// maxSqueeze is how many pictures may be squeezed into the moment of a cut. More
 	// would be seen as a fast-forward, and push the timeline too far ahead.
-	maxSqueeze = 120
+	maxCompressed = 120
 	// maxSound is how many audio frames of a source are kept until it comes on air:
 	// only the newest second matters.
-	maxSound = 128
+	maxAudio = 128
 )
 
 // source is a stream that is on air, or about to be.
 type source struct {
-	name string
-	rung string
-	sub  *hub.Subscriber
-	seen time.Time // when we read its last picture
+	name      string
+	level     string
+	sub       *hub.Subscriber
+	lastFrame time.Time // when we read its last picture
 
 	// Until it is on air:
-	pictures []media.AccessUnit // since its newest key frame
-	heavy    int                // of them, how many are not disposable
-	sounds   []media.AccessUnit
-	tooLong  bool // the squeeze would be too long: it waits for its next key frame
-	waits    bool // it was told to wait for its next key frame
+	frames         []media.AccessUnit // since its newest key frame
+	nonDisposable  int                // of them, how many are not disposable
+	audio          []media.AccessUnit
+	tooLong        bool // the squeeze would be too long: it waits for its next key frame
+	awaitsKeyframe bool // it was told to wait for its next key frame
 }
 
 func newSource(h *hub.Hub, name string, when mixer.When) *source {
@@ -38,10 +38,10 @@ func newSource(h *hub.Hub, name string, when mixer.When) *source {
 	if err != nil {
 		return nil
 	}
-	s := &source{name: name, sub: sub, seen: time.Now()}
+	s := &source{name: name, sub: sub, lastFrame: time.Now()}
 	if when == mixer.Keyframe {
 		sub.SkipToLive()
-		s.waits = true
+		s.awaitsKeyframe = true
 	}
 	return s
 }
@@ -70,36 +70,36 @@ func (s *source) gather() bool {
 		case err != nil:
 			return true
 		case au.Video():
-			s.addPicture(au)
+			s.addFrame(au)
 		default:
-			s.sounds = append(s.sounds, au)
-			if len(s.sounds) > maxSound {
-				s.sounds = append(s.sounds[:0], s.sounds[len(s.sounds)-maxSound/2:]...)
+			s.audio = append(s.audio, au)
+			if len(s.audio) > maxAudio {
+				s.audio = append(s.audio[:0], s.audio[len(s.audio)-maxAudio/2:]...)
 			}
 		}
 	}
 }
 
-func (s *source) addPicture(au media.AccessUnit) {
-	s.seen = time.Now()
+func (s *source) addFrame(au media.AccessUnit) {
+	s.lastFrame = time.Now()
 	if au.Key {
-		s.pictures, s.heavy, s.tooLong, s.waits = s.pictures[:0], 0, false, false
+		s.frames, s.nonDisposable, s.tooLong, s.awaitsKeyframe = s.frames[:0], 0, false, false
 	}
-	if !au.Key && len(s.pictures) == 0 {
+	if !au.Key && len(s.frames) == 0 {
 		return
 	}
-	s.pictures = append(s.pictures, au)
+	s.frames = append(s.frames, au)
 	if !au.Disposable {
-		s.heavy++
+		s.nonDisposable++
 	}
-	if s.heavy > maxSqueeze {
-		s.pictures, s.heavy, s.tooLong = nil, 0, true
+	if s.nonDisposable > maxCompressed {
+		s.frames, s.nonDisposable, s.tooLong = nil, 0, true
 	}
 }
 
 // fit reports whether the source may come on air now: it has its key frame, and it
 // is alive.
-func (s *source) fit(now time.Time, budget time.Duration) bool {
-	n := len(s.pictures)
-	return n > 0 && now.Sub(s.pictures[n-1].Arrived) < budget
+func (s *source) canSplice(now time.Time, timeout time.Duration) bool {
+	n := len(s.frames)
+	return n > 0 && now.Sub(s.frames[n-1].Arrived) < timeout
 }

@@ -16,20 +16,20 @@ import (
 
 // sizes is a feed of 720p, 30 pictures a second, that codes its units in so many bytes.
 type sizes struct {
-	key, delta, sound int
+	key, delta, audio int
 	fill              int // of a picture, that is no picture
 	noKeys            bool
 }
 
 // good is a camera's, at some 2 Mbit/s.
-var good = sizes{key: 60_000, delta: 8_000, sound: 300}
+var good = sizes{key: 60_000, delta: 8_000, audio: 300}
 
 // feed is one that is written by hand.
 type feed struct {
-	pub      *hub.Publisher
-	pictures int
-	frames   int
-	anew     bool // the next picture is a key frame
+	pub          *hub.Publisher
+	frames       int
+	audioFrames  int
+	keyframeNext bool // the next picture is a key frame
 }
 
 func newFeed(t *testing.T, h *hub.Hub, name string) *feed {
@@ -61,31 +61,31 @@ func (s *studio) feeds() (a, b *feed) {
 }
 
 // shootAll sends so much of feeds in real time.
-func shootAll(d time.Duration, feeds map[*feed]sizes) {
+func sendAll(d time.Duration, feeds map[*feed]sizes) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		for f, s := range feeds {
-			f.shoot(s)
+			f.send(s)
 		}
 		time.Sleep(time.Second / 30)
 	}
 }
 
-func (f *feed) shoot(s sizes) {
-	at := time.Duration(f.pictures) * time.Second / 30
-	au := media.AccessUnit{PTS: at, DTS: at, Key: f.anew || f.pictures%60 == 0 && (!s.noKeys || f.pictures == 0), Data: nal(1, s.delta)}
+func (f *feed) send(s sizes) {
+	at := time.Duration(f.frames) * time.Second / 30
+	au := media.AccessUnit{PTS: at, DTS: at, Key: f.keyframeNext || f.frames%60 == 0 && (!s.noKeys || f.frames == 0), Data: nal(1, s.delta)}
 	if au.Key {
-		f.anew = false
+		f.keyframeNext = false
 		au.Data = nal(5, s.key)
 	}
 	if s.fill > 0 {
 		au.Data = append(au.Data, nal(12, s.fill)...)
 	}
 	f.pub.Write(au)
-	f.pictures++
-	for s.sound > 0 && time.Duration(f.frames)*1024*time.Second/48000 <= at {
-		heard := time.Duration(f.frames) * 1024 * time.Second / 48000
-		f.pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: heard, DTS: heard, Data: make([]byte, s.sound)})
-		f.frames++
+	f.frames++
+	for s.audio > 0 && time.Duration(f.audioFrames)*1024*time.Second/48000 <= at {
+		heard := time.Duration(f.audioFrames) * 1024 * time.Second / 48000
+		f.pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: heard, DTS: heard, Data: make([]byte, s.audio)})
+		f.audioFrames++
 	}
 }
 
@@ -102,33 +102,33 @@ func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
 		says []string
 	}{
 		"well":                      {good, nil},
-		"frozen":                    {sizes{key: 60_000, delta: 40, sound: 300}, []string{"the picture seems to be frozen"}},
-		"frozen, filled up":         {sizes{key: 60_000, delta: 40, fill: 8000, sound: 300}, []string{"the picture seems to be frozen"}},
-		"black":                     {sizes{key: 900, delta: 30, sound: 300}, []string{"the picture seems to be black, or of one colour"}},
-		"silent":                    {sizes{key: 60_000, delta: 8_000, sound: 8}, []string{"the sound seems to be silent"}},
+		"frozen":                    {sizes{key: 60_000, delta: 40, audio: 300}, []string{"the picture seems to be frozen"}},
+		"frozen, filled up":         {sizes{key: 60_000, delta: 40, fill: 8000, audio: 300}, []string{"the picture seems to be frozen"}},
+		"black":                     {sizes{key: 900, delta: 30, audio: 300}, []string{"the picture seems to be black, or of one colour"}},
+		"silent":                    {sizes{key: 60_000, delta: 8_000, audio: 8}, []string{"the sound seems to be silent"}},
 		"without sound all at once": {sizes{key: 60_000, delta: 8_000}, []string{"the sound seems to be silent"}},
-		"starved":                   {sizes{key: 6_000, delta: 700, sound: 300}, []string{"the bitrate has collapsed"}},
-		"without key frames":        {sizes{key: 60_000, delta: 8_000, sound: 300, noKeys: true}, []string{"key frames do not come any more"}},
+		"starved":                   {sizes{key: 6_000, delta: 700, audio: 300}, []string{"the bitrate has collapsed"}},
+		"without key frames":        {sizes{key: 60_000, delta: 8_000, audio: 300, noKeys: true}, []string{"key frames do not come any more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inStudio(t, func(t *testing.T, s *studio) {
 				f := s.feed()
-				shootAll(40*time.Second, map[*feed]sizes{f: good})
+				sendAll(40*time.Second, map[*feed]sizes{f: good})
 				synctest.Wait()
 				if st := s.State(); len(st.Warnings) > 0 {
 					t.Fatalf("a good camera: %v", st.Warnings)
 				}
-				shootAll(3*time.Second, map[*feed]sizes{f: c.bad})
+				sendAll(3*time.Second, map[*feed]sizes{f: c.bad})
 				synctest.Wait()
 				if st := s.State(); len(st.Warnings) > 0 {
 					t.Fatalf("after a moment: %v", st.Warnings)
 				}
-				shootAll(12*time.Second, map[*feed]sizes{f: c.bad})
+				sendAll(12*time.Second, map[*feed]sizes{f: c.bad})
 				synctest.Wait()
 				if st := s.State(); !slices.Equal(st.Warnings, c.says) || st.OnAir != "cam1" {
 					t.Fatalf("%v, on air %q", st.Warnings, st.OnAir)
 				}
-				shootAll(5*time.Second, map[*feed]sizes{f: good})
+				sendAll(5*time.Second, map[*feed]sizes{f: good})
 				synctest.Wait()
 				if st := s.State(); len(st.Warnings) > 0 {
 					t.Fatalf("well again: %v", st.Warnings)
@@ -138,14 +138,14 @@ func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
 	}
 }
 
-func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
+func TestAFrozenCameraTriggersOnlyWhenTheDirectorSaidSo(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
-		frozen := sizes{key: 60_000, delta: 40, sound: 300}
+		frozen := sizes{key: 60_000, delta: 40, audio: 300}
 		s.Follow("cam1", mixer.Instant)
 		s.SetBackups([]string{"cam2"})
-		both := func(d time.Duration, one, two sizes) { shootAll(d, map[*feed]sizes{a: one, b: two}) }
-		shootAll(time.Second, map[*feed]sizes{a: good}) // the program begins with it, not with whoever is first
+		both := func(d time.Duration, one, two sizes) { sendAll(d, map[*feed]sizes{a: one, b: two}) }
+		sendAll(time.Second, map[*feed]sizes{a: good}) // the program begins with it, not with whoever is first
 		both(5*time.Second, good, good)
 		both(15*time.Second, frozen, good)
 		s.expect("cam1", program.LevelMixer, "")
@@ -163,17 +163,17 @@ func TestAFrozenCameraFallsOnlyWhenTheDirectorSaidSo(t *testing.T) {
 		if n := s.State().Splices; n != 3 {
 			t.Errorf("%d splices", n)
 		}
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }
 
-func TestTheBudgetIsTheDirectors(t *testing.T) {
+func TestTheTimeoutIsTheDirectors(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		if err := s.SetTimeout("", 2*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		sendAll(3*time.Second, map[*feed]sizes{f: good})
 		time.Sleep(1900 * time.Millisecond)
 		s.expect("cam1", program.LevelMixer, "")
 		time.Sleep(200 * time.Millisecond)

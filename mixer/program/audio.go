@@ -11,11 +11,11 @@ const (
 	// patience is how far the sound may stay behind the picture before it is taken
 	// for missing. It grows for a source whose sound proves to come late, up to
 	// maxPatience: else all of that sound would be dropped.
-	patience    = 300 * time.Millisecond
-	maxPatience = 1500 * time.Millisecond
+	audioGrace    = 300 * time.Millisecond
+	maxAudioGrace = 1500 * time.Millisecond
 	// farOff is a distance from the grid that no missing sound explains: the source
 	// counts sound and picture on different clocks.
-	farOff = 2 * time.Second
+	clockMismatch = 2 * time.Second
 )
 
 // grid is where audio frames lie: at exact multiples of the frame's length from
@@ -42,28 +42,28 @@ func (g *grid) next() time.Duration { return g.at(g.count) }
 func (g *grid) frame() time.Duration { return time.Duration(g.samples * int64(time.Second) / g.rate) }
 
 // sound keeps the program's audio on its grid.
-type sound struct {
-	line   *line
-	grid   grid
-	quiet  []byte // a silent frame in the present format
-	source hearing
+type audioWriter struct {
+	timeline    *timeline
+	grid        grid
+	silentFrame []byte // a silent frame in the present format
+	source      sourceAudio
 
 	filled, dropped uint64 // frames put in, frames left out
 }
 
 // hearing is what was learned of the present source's sound.
-type hearing struct {
-	has      bool // it has a track of sound
-	since    time.Time
-	shift    time.Duration
-	patience time.Duration
-	heard    bool
+type sourceAudio struct {
+	hasTrack   bool // it has a track of sound
+	onAirSince time.Time
+	shift      time.Duration
+	grace      time.Duration
+	joined     bool
 }
 
 // format starts a new grid where the present one ends when the frames' length
 // changes; at is where the first one begins.
-func (s *sound) format(t *media.Track, at time.Duration) {
-	s.quiet = silence.Frame(t)
+func (s *audioWriter) format(t *media.Track, at time.Duration) {
+	s.silentFrame = silence.Frame(t)
 	samples, rate := int64(t.SamplesPerFrame()), int64(t.SampleRate)
 	if rate <= 0 {
 		rate = 48000 // never divide by a device's zero
@@ -78,71 +78,71 @@ func (s *sound) format(t *media.Track, at time.Duration) {
 }
 
 // take is told of a new source, which comes on air now.
-func (s *sound) take(has bool) {
-	s.source = hearing{has: has, since: time.Now(), patience: patience}
+func (s *audioWriter) setSource(has bool) {
+	s.source = sourceAudio{hasTrack: has, onAirSince: time.Now(), grace: audioGrace}
 }
 
 // write puts a frame of the source on the grid; at is where it belongs.
-func (s *sound) write(au media.AccessUnit, at time.Duration) {
+func (s *audioWriter) write(au media.AccessUnit, at time.Duration) {
 	if s.grid.rate == 0 {
 		return // before the first picture
 	}
 	frame, h := s.grid.frame(), &s.source
 	off := at + h.shift - s.grid.next()
-	live := au.Arrived.After(h.since) // else it is what the source sent before it came on air
-	if live && off.Abs() > farOff {
+	live := au.Arrived.After(h.onAirSince) // else it is what the source sent before it came on air
+	if live && off.Abs() > clockMismatch {
 		h.shift -= off
 		off = 0
 	}
 	// Joining, a frame goes to the slot it is nearest to; from then on it may wander
 	// by a whole frame either way before something is put in or left out.
 	slack := frame
-	if !h.heard {
+	if !h.joined {
 		slack = frame / 2
 	}
 	if off < -slack {
 		if live {
-			s.late(off)
+			s.dropLate(off)
 		}
 		return
 	}
 	for ; off > slack; off -= frame {
-		s.silent()
+		s.writeSilence()
 	}
-	h.heard = true
-	s.put(au)
+	h.joined = true
+	s.publish(au)
 }
 
 // late leaves out a frame whose place is taken. When silence took it because the
 // source's sound is always that late, silence has to wait longer.
-func (s *sound) late(off time.Duration) {
+func (s *audioWriter) dropLate(off time.Duration) {
 	s.dropped++
-	if behind := s.line.pictures.last - (s.grid.next() + off); behind > s.source.patience-s.grid.frame() {
-		s.source.patience = min(behind+100*time.Millisecond, maxPatience)
+	if behind := s.timeline.video.lastDTS - (s.grid.next() + off); behind > s.source.grace-s.grid.frame() {
+		s.source.grace = min(behind+100*time.Millisecond, maxAudioGrace)
 	}
 }
 
 // follow fills with silence what the picture left behind.
-func (s *sound) follow(picture time.Duration) {
-	if s.grid.rate == 0 || s.quiet == nil {
+func (s *audioWriter) fillTo(frame time.Duration) {
+	if s.grid.rate == 0 || s.silentFrame == nil {
 		return
 	}
-	if s.source.has {
-		picture -= s.source.patience
+	if s.source.hasTrack {
+		frame -= s.source.grace
 	}
-	for s.grid.next() < picture {
-		s.silent()
+	for s.grid.next() < frame {
+		s.writeSilence()
 	}
 }
 
-func (s *sound) silent() {
+func (s *audioWriter) writeSilence() {
 	s.filled++
-	s.put(media.AccessUnit{Data: s.quiet, Arrived: time.Now()})
+	s.publish(media.AccessUnit{Data: s.silentFrame, Arrived: time.Now()})
 }
 
-func (s *sound) put(au media.AccessUnit) {
+func (s *audioWriter) publish(au media.AccessUnit) {
 	au.DTS = s.grid.next()
 	au.PTS, au.Key, au.Track = au.DTS, true, audioTrack
 	s.grid.count++
-	s.line.pub.Write(au)
+	s.timeline.pub.Write(au)
 }

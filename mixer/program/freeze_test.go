@@ -10,8 +10,8 @@ import (
 	"obvan/mixer"
 )
 
-func TestAMinuteOfHeldPictureHasAllItsPicturesThoughTimesWereInMilliseconds(t *testing.T) {
-	clip := film(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60")
+func TestAMinuteOfHeldFrameHasAllItsFramesThoughTimesWereInMilliseconds(t *testing.T) {
+	clip := encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60")
 	for i := range clip.units { // as RTMP sends them
 		clip.units[i].DTS = clip.units[i].DTS.Round(time.Millisecond)
 		clip.units[i].PTS = clip.units[i].DTS
@@ -25,7 +25,7 @@ func TestAMinuteOfHeldPictureHasAllItsPicturesThoughTimesWereInMilliseconds(t *t
 		time.Sleep(90 * time.Second)
 		synctest.Wait()
 		units := s.written(0)
-		check(t, units)
+		checkSeamless(t, units)
 		var last media.AccessUnit
 		for _, u := range units {
 			if u.Video() {
@@ -44,8 +44,8 @@ func TestAMinuteOfHeldPictureHasAllItsPicturesThoughTimesWereInMilliseconds(t *t
 	})
 }
 
-func TestWhoJoinsALongHeldPictureSeesIt(t *testing.T) {
-	clip := film(t, "red", "s=320x180:r=30", "cabac=1:bframes=2:keyint=60")
+func TestWhoJoinsALongHeldFrameSeesIt(t *testing.T) {
+	clip := encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=2:keyint=60")
 	inStudio(t, func(t *testing.T, s *studio) {
 		stop := make(chan struct{})
 		go clip.play(s.hub, "red", stop)
@@ -64,7 +64,7 @@ func TestWhoJoinsALongHeldPictureSeesIt(t *testing.T) {
 			t.Fatalf("the first unit is %+v, %v", au, err)
 		}
 		units := s.written(0)
-		check(t, units)
+		checkSeamless(t, units)
 		last := units[0].DTS
 		for _, u := range units {
 			if u.Video() && u.Key {
@@ -78,7 +78,7 @@ func TestWhoJoinsALongHeldPictureSeesIt(t *testing.T) {
 }
 
 func TestAKeyFrameThatTheOnesBeforeItNumberIsNotRepeated(t *testing.T) {
-	clip := film(t, "red", "s=320x180:r=30", "open-gop=1:bframes=2:b-adapt=0:keyint=60")
+	clip := encodeClip(t, "red", "s=320x180:r=30", "open-gop=1:bframes=2:b-adapt=0:keyint=60")
 	inStudio(t, func(t *testing.T, s *studio) {
 		stop := make(chan struct{})
 		go clip.play(s.hub, "red", stop)
@@ -94,6 +94,6 @@ func TestAKeyFrameThatTheOnesBeforeItNumberIsNotRepeated(t *testing.T) {
 				t.Fatalf("a key frame is held at %v", u.DTS)
 			}
 		}
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }

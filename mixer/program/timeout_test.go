@@ -10,35 +10,35 @@ import (
 	"obvan/mixer/program"
 )
 
-func TestARungMayHaveABudgetOfItsOwn(t *testing.T) {
+func TestALevelMayHaveATimeoutOfItsOwn(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := s.feeds()
-		for rung, d := range map[string]time.Duration{program.LevelMixer: 2 * time.Second, "cam2": time.Second} {
-			if err := s.SetTimeout(rung, d); err != nil {
+		for level, d := range map[string]time.Duration{program.LevelMixer: 2 * time.Second, "cam2": time.Second} {
+			if err := s.SetTimeout(level, d); err != nil {
 				t.Fatal(err)
 			}
 		}
-		shootAll(3*time.Second, map[*feed]sizes{a: good, b: good})
+		sendAll(3*time.Second, map[*feed]sizes{a: good, b: good})
 		if st := s.State(); st.TimeoutMs != 500 || !maps.Equal(st.Timeouts, map[string]int{"mixer": 2000, "cam2": 1000}) {
 			t.Errorf("%+v", st)
 		}
-		shootAll(1900*time.Millisecond, map[*feed]sizes{b: good})
+		sendAll(1900*time.Millisecond, map[*feed]sizes{b: good})
 		s.expect("cam1", program.LevelMixer, "")
-		shootAll(200*time.Millisecond, map[*feed]sizes{b: good})
+		sendAll(200*time.Millisecond, map[*feed]sizes{b: good})
 		s.expect("cam2", program.LevelBackup, "cam1 sends no picture")
 		time.Sleep(900 * time.Millisecond)
 		s.expect("cam2", program.LevelBackup, "cam1 sends no picture")
 		time.Sleep(200 * time.Millisecond)
 		s.expect("", program.LevelFreeze, "cam1 sends no picture")
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }
 
 func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2", "cam3"})
-		for _, rung := range []string{program.LevelMixer, "cam2", "cam3"} {
-			if err := s.SetTimeout(rung, time.Second); err != nil {
+		for _, level := range []string{program.LevelMixer, "cam2", "cam3"} {
+			if err := s.SetTimeout(level, time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -50,12 +50,12 @@ func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
 		if st := s.State(); !maps.Equal(st.Timeouts, map[string]int{"mixer": 1000}) {
 			t.Errorf("%v", st.Timeouts)
 		}
-		for rung, want := range map[string]error{"cam9": program.ErrNoLevel, program.LevelFreeze: program.ErrNoLevel, "": program.ErrTimeout} {
-			if err := s.SetTimeout(rung, time.Second); want == program.ErrNoLevel && !errors.Is(err, want) {
-				t.Errorf("%q: %v", rung, err)
+		for level, want := range map[string]error{"cam9": program.ErrNoLevel, program.LevelFreeze: program.ErrNoLevel, "": program.ErrTimeout} {
+			if err := s.SetTimeout(level, time.Second); want == program.ErrNoLevel && !errors.Is(err, want) {
+				t.Errorf("%q: %v", level, err)
 			}
-			if err := s.SetTimeout(rung, 0); !errors.Is(err, want) {
-				t.Errorf("%q taken back: %v", rung, err)
+			if err := s.SetTimeout(level, 0); !errors.Is(err, want) {
+				t.Errorf("%q taken back: %v", level, err)
 			}
 		}
 		for _, d := range []time.Duration{-1, program.MinTimeout - 1, program.MaxTimeout + 1} {

@@ -23,10 +23,10 @@ type clip struct {
 
 // film makes eight seconds of a solid colour, with x264 options, and with sound
 // when audio has options.
-func film(t *testing.T, colour, picture, x264 string, audio ...string) clip {
+func encodeClip(t *testing.T, colour, frame, x264 string, audio ...string) clip {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.flv")
-	args := []string{"-v", "error", "-f", "lavfi", "-i", "color=" + colour + ":" + picture + ",format=yuv420p,noise=c0s=6:c0f=t"}
+	args := []string{"-v", "error", "-f", "lavfi", "-i", "color=" + colour + ":" + frame + ",format=yuv420p,noise=c0s=6:c0f=t"}
 	if len(audio) > 0 {
 		args = append(args, "-f", "lavfi", "-i", "sine=frequency=440", "-c:a", "aac")
 		args = append(args, audio...)
@@ -116,7 +116,7 @@ func (c *clip) play(h *hub.Hub, name string, stop <-chan struct{}) {
 }
 
 // dump is the program as an FLV file.
-func dump(units []unit) []byte {
+func flvFile(units []unit) []byte {
 	var out bytes.Buffer
 	out.WriteString("FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")
 	tag := func(kind byte, at time.Duration, head, body []byte) {
@@ -142,7 +142,7 @@ func dump(units []unit) []byte {
 			// ffmpeg's parser, unlike its decoder, does not look at a new header: it
 			// needs the parameter sets in band.
 			head = 0x17
-			u.Data = append(inBand((*now)[0].Config), u.Data...)
+			u.Data = append(parameterSets((*now)[0].Config), u.Data...)
 		}
 		late := u.PTS.Milliseconds() - u.DTS.Milliseconds()
 		tag(9, u.DTS, []byte{head, 1, byte(late >> 16), byte(late >> 8), byte(late)}, u.Data)
@@ -151,7 +151,7 @@ func dump(units []unit) []byte {
 }
 
 // inBand is the configuration's parameter sets as NAL units behind lengths.
-func inBand(config []byte) (out []byte) {
+func parameterSets(config []byte) (out []byte) {
 	sps, pps, _ := media.H264ParameterSets(config)
 	for _, set := range append(sps, pps...) {
 		out = append(binary.BigEndian.AppendUint32(out, uint32(len(set))), set...)

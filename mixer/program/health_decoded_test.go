@@ -12,7 +12,7 @@ import (
 )
 
 // wasteful is a camera whose sizes say nothing: a constant bitrate, whatever it shows.
-var wasteful = sizes{key: 60_000, delta: 8_000, sound: 300}
+var constantBitrate = sizes{key: 60_000, delta: 8_000, audio: 300}
 
 // decoding has a decoder look once a second at what the program wants it to look at.
 func (s *studio) decoding(see func(stream string) program.Sample) {
@@ -21,7 +21,7 @@ func (s *studio) decoding(see func(stream string) program.Sample) {
 	go func() {
 		for {
 			if stream, _ := s.Watched(); stream != "" {
-				s.Saw(see(stream))
+				s.ReportSample(see(stream))
 			}
 			select {
 			case <-time.After(time.Second):
@@ -53,7 +53,7 @@ func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 				})
 				warns := func(after time.Duration, words ...string) {
 					t.Helper()
-					shootAll(after, map[*feed]sizes{f: wasteful})
+					sendAll(after, map[*feed]sizes{f: constantBitrate})
 					synctest.Wait()
 					if st := s.State(); !slices.Equal(st.Warnings, words) || st.OnAir != "cam1" {
 						t.Fatalf("%q, on air %q", st.Warnings, st.OnAir)
@@ -74,7 +74,7 @@ func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		s.decoding(func(stream string) program.Sample { return program.Sample{Stream: stream, Frozen: true} })
-		shootAll(20*time.Second, map[*feed]sizes{f: {key: 900, delta: 30, sound: 300}}) // a title on black
+		sendAll(20*time.Second, map[*feed]sizes{f: {key: 900, delta: 30, audio: 300}}) // a title on black
 		synctest.Wait()
 		if st := s.State(); !slices.Equal(st.Warnings, []string{"the picture seems to be frozen"}) {
 			t.Errorf("%q", st.Warnings)
@@ -85,10 +85,10 @@ func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
 func TestAnOldSightSaysNothing(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
-		shootAll(3*time.Second, map[*feed]sizes{f: wasteful})
-		s.Saw(program.Sample{Stream: "cam1", Black: true})
-		s.Saw(program.Sample{Stream: "cam1", Black: true}) // and then the decoder dies
-		shootAll(20*time.Second, map[*feed]sizes{f: wasteful})
+		sendAll(3*time.Second, map[*feed]sizes{f: constantBitrate})
+		s.ReportSample(program.Sample{Stream: "cam1", Black: true})
+		s.ReportSample(program.Sample{Stream: "cam1", Black: true}) // and then the decoder dies
+		sendAll(20*time.Second, map[*feed]sizes{f: constantBitrate})
 		synctest.Wait()
 		if st := s.State(); len(st.Warnings) > 0 {
 			t.Errorf("%q", st.Warnings)
@@ -96,7 +96,7 @@ func TestAnOldSightSaysNothing(t *testing.T) {
 	})
 }
 
-func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.T) {
+func TestACameraThatFellForItsFrameStaysOffUntilADecoderSeesItWell(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := s.feeds()
 		if err := s.SetTriggers([]program.Fault{program.Black}); err != nil {
@@ -106,7 +106,7 @@ func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.
 		s.decoding(func(stream string) program.Sample {
 			return program.Sample{Stream: stream, Black: stream == "cam1" && black.Load()}
 		})
-		both := func(d time.Duration) { shootAll(d, map[*feed]sizes{a: wasteful, b: wasteful}) }
+		both := func(d time.Duration) { sendAll(d, map[*feed]sizes{a: constantBitrate, b: constantBitrate}) }
 		both(5 * time.Second)
 		black.Store(true)
 		both(8 * time.Second)
@@ -122,7 +122,7 @@ func TestACameraThatFellForItsPictureStaysOffUntilADecoderSeesItWell(t *testing.
 		if n := s.State().Splices; n != 3 {
 			t.Errorf("%d splices", n)
 		}
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }
 
@@ -136,8 +136,8 @@ func TestADecoderLooksAtWhatIsOnAir(t *testing.T) {
 			}
 		}
 		looks("")
-		off := cam1.on(t, s.hub)
-		cam2.on(t, s.hub)
+		off := cam1.publish(t, s.hub)
+		cam2.publish(t, s.hub)
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(time.Second)
 		looks("cam1")

@@ -14,18 +14,18 @@ type Sample struct {
 }
 
 // eye is what a decoder, where there is one, should look at, and what it saw.
-type eye struct {
-	on    string        // the stream
-	moved chan struct{} // closes when that changes
-	saw   Sample
-	at    time.Time
+type decoderWatch struct {
+	stream  string        // the stream
+	changed chan struct{} // closes when that changes
+	sample  Sample
+	at      time.Time
 }
 
 // Saw takes what a decoder saw. Coded sizes are all that is known of streams without.
-func (p *Program) Saw(s Sample) {
+func (p *Program) ReportSample(s Sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.eye.saw, p.eye.at = s, time.Now()
+	p.decoder.sample, p.decoder.at = s, time.Now()
 }
 
 // Watched is the stream that a decoder should look at, "" for none, and a channel that
@@ -34,44 +34,44 @@ func (p *Program) Saw(s Sample) {
 func (p *Program) Watched() (stream string, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.eye.on, p.eye.moved
+	return p.decoder.stream, p.decoder.changed
 }
 
 // watch makes stream the one to look at.
-func (p *Program) watch(stream string) {
+func (p *Program) setWatched(stream string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.eye.on == stream {
+	if p.decoder.stream == stream {
 		return
 	}
-	p.eye.on = stream
-	close(p.eye.moved)
-	p.eye.moved = make(chan struct{})
+	p.decoder.stream = stream
+	close(p.decoder.changed)
+	p.decoder.changed = make(chan struct{})
 }
 
 // seen is what a decoder saw of the stream, and when; the zero time for nothing.
-func (p *Program) seen(stream string) (Sample, time.Time) {
+func (p *Program) lastSample(stream string) (Sample, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.eye.saw.Stream != stream {
+	if p.decoder.sample.Stream != stream {
 		return Sample{}, time.Time{}
 	}
-	return p.eye.saw, p.eye.at
+	return p.decoder.sample, p.decoder.at
 }
 
 // glance has a decoder look at the stream on air, or at the one that fell for what it
 // showed as long as it does.
-func (r *run) glance() {
-	if v := r.vitals[r.fallen]; r.fallen != "" && (v == nil || !v.suspect(r.wish.falls) || r.air != nil && r.air.name == r.fallen) {
-		r.fallen = ""
+func (r *run) updateWatched() {
+	if v := r.health[r.faulty]; r.faulty != "" && (v == nil || !v.suspected(r.request.triggers) || r.onAir != nil && r.onAir.name == r.faulty) {
+		r.faulty = ""
 	}
 	switch {
-	case r.fallen != "":
-		r.watch(r.fallen)
-	case r.air != nil:
-		r.watch(r.air.name)
+	case r.faulty != "":
+		r.setWatched(r.faulty)
+	case r.onAir != nil:
+		r.setWatched(r.onAir.name)
 	default:
-		r.watch("")
+		r.setWatched("")
 	}
 }
 
@@ -82,9 +82,9 @@ type decoded struct {
 }
 
 // fresh reports whether it is of the newest pictures: one of the last two key frames.
-func (d *decoded) fresh(st *hub.Stats, now time.Time) bool {
-	return !d.at.IsZero() && now.Sub(d.at) < 2*st.KeyframeInterval+decodedLasts
+func (d *decoded) recent(st *hub.Stats, now time.Time) bool {
+	return !d.at.IsZero() && now.Sub(d.at) < 2*st.KeyframeInterval+decoderLatency
 }
 
 // decodedLasts is how long a decoder may take.
-const decodedLasts = 3 * time.Second
+const decoderLatency = 3 * time.Second

@@ -12,7 +12,7 @@ import (
 )
 
 // h265 is a coding with one parameter set of each kind (ISO/IEC 14496-15, 8.3.3.1).
-func h265() media.Track {
+func h265Track() media.Track {
 	config := make([]byte, 23)
 	config[0], config[22] = 1, 3
 	for _, kind := range []byte{32, 33, 34} {
@@ -22,15 +22,15 @@ func h265() media.Track {
 }
 
 // recode changes how a feed is coded, from its next key frame on.
-func (f *feed) recode(picture media.Track, sound ...media.Track) {
-	f.pub.SetTracks(append(media.Tracks{picture}, sound...))
-	f.anew = true
+func (f *feed) changeFormat(frame media.Track, audio ...media.Track) {
+	f.pub.SetTracks(append(media.Tracks{frame}, audio...))
+	f.keyframeNext = true
 }
 
-func (f *feed) sound() media.Track { return (*f.pub.Tracks())[1] }
+func (f *feed) audio() media.Track { return (*f.pub.Tracks())[1] }
 
 // kinds is the NAL unit types of a picture.
-func kinds(t *media.Track, data []byte) (all []byte) {
+func nalTypes(t *media.Track, data []byte) (all []byte) {
 	for len(data) > 4 {
 		kind := data[4] & 0x1f
 		if t.Codec == media.H265 {
@@ -45,23 +45,23 @@ func kinds(t *media.Track, data []byte) (all []byte) {
 func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
-		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		sendAll(3*time.Second, map[*feed]sizes{f: good})
 		small := (*f.pub.Tracks())[0]
 		small.Config, small.Width, small.Height = []byte{1, 2, 3, 99}, 640, 360
-		f.recode(small, f.sound())
-		shootAll(3*time.Second, map[*feed]sizes{f: good})
-		f.recode(h265(), f.sound())
+		f.changeFormat(small, f.audio())
+		sendAll(3*time.Second, map[*feed]sizes{f: good})
+		f.changeFormat(h265Track(), f.audio())
 		from := len(s.written(0))
-		shootAll(3*time.Second, map[*feed]sizes{f: good})
+		sendAll(3*time.Second, map[*feed]sizes{f: good})
 		synctest.Wait()
 		s.expect("cam1", program.LevelMixer, "")
 		units := s.written(0)
-		if found := check(t, units); found.maxGap > 70*time.Millisecond {
+		if found := checkSeamless(t, units); found.maxGap > 70*time.Millisecond {
 			t.Errorf("a gap of %v", found.maxGap)
 		}
 		for _, u := range units[from:] {
 			if u.Video() {
-				if k := kinds(u.Info(), u.Data); u.Info().Codec != media.H265 || !u.Key || len(k) < 4 || k[0] != 32 || k[1] != 33 || k[2] != 34 {
+				if k := nalTypes(u.Info(), u.Data); u.Info().Codec != media.H265 || !u.Key || len(k) < 4 || k[0] != 32 || k[1] != 33 || k[2] != 34 {
 					t.Errorf("the first picture of H.265: %v, %v", u.Info().Codec, k)
 				}
 				break
@@ -76,11 +76,11 @@ func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
 func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
-		b.recode(h265(), b.sound())
+		b.changeFormat(h265Track(), b.audio())
 		both := map[*feed]sizes{a: good, b: good}
 		for n := range 6 {
 			s.Follow([]string{"cam1", "cam2"}[n%2], mixer.Instant)
-			shootAll(1300*time.Millisecond, both)
+			sendAll(1300*time.Millisecond, both)
 			synctest.Wait()
 			want := []media.Codec{media.H264, media.H265}[n%2]
 			if st, _ := s.hub.Stream("program"); (*st.Tracks)[0].Codec != want {
@@ -89,36 +89,36 @@ func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
 			from := len(s.written(0))
 			time.Sleep(3500 * time.Millisecond) // nobody sends anything
 			s.expect("", program.LevelFreeze, []string{"cam1", "cam2"}[n%2]+" sends no picture")
-			if held := check(t, s.written(from)); held.pictures < 3 || held.sounds < 120 {
+			if held := checkSeamless(t, s.written(from)); held.frames < 3 || held.audioFrames < 120 {
 				t.Errorf("held: %+v", held)
 			}
 		}
-		if found := check(t, s.written(0)); found.maxGap > 1100*time.Millisecond {
+		if found := checkSeamless(t, s.written(0)); found.maxGap > 1100*time.Millisecond {
 			t.Errorf("a gap of %v", found.maxGap)
 		}
 	})
 }
 
-func TestSoundThatComesAndGoesAndIsCodedAnew(t *testing.T) {
+func TestAudioThatComesAndGoesAndIsCodedAnew(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := newFeed(t, s.hub, "cam1")
-		picture, aac := (*f.pub.Tracks())[0], f.sound()
+		frame, aac := (*f.pub.Tracks())[0], f.audio()
 		mono := aac
 		mono.Config, mono.Channels = []byte{0x11, 0x88}, 1
-		f.recode(picture)
+		f.changeFormat(frame)
 		s.Follow("cam1", mixer.Instant)
 		mute := good
-		mute.sound = 0
-		shootAll(3*time.Second, map[*feed]sizes{f: mute})
+		mute.audio = 0
+		sendAll(3*time.Second, map[*feed]sizes{f: mute})
 		heard := func(of media.Track) {
 			t.Helper()
 			from := len(s.written(0))
-			f.frames = f.pictures * 48000 / 1024 / 30
-			shootAll(3*time.Second, map[*feed]sizes{f: good})
+			f.audioFrames = f.frames * 48000 / 1024 / 30
+			sendAll(3*time.Second, map[*feed]sizes{f: good})
 			synctest.Wait()
 			n := 0
 			for _, u := range s.written(from) {
-				if !u.Video() && len(u.Data) == good.sound && u.Info().Channels == of.Channels {
+				if !u.Video() && len(u.Data) == good.audio && u.Info().Channels == of.Channels {
 					n++
 				}
 			}
@@ -126,33 +126,33 @@ func TestSoundThatComesAndGoesAndIsCodedAnew(t *testing.T) {
 				t.Errorf("%d frames of sound in 3 s", n)
 			}
 		}
-		f.pub.SetTracks(media.Tracks{picture, aac}) // in the middle of a group of pictures
+		f.pub.SetTracks(media.Tracks{frame, aac}) // in the middle of a group of pictures
 		heard(aac)
-		f.pub.SetTracks(media.Tracks{picture, mono})
+		f.pub.SetTracks(media.Tracks{frame, mono})
 		heard(mono)
-		f.pub.SetTracks(media.Tracks{picture})
+		f.pub.SetTracks(media.Tracks{frame})
 		from := len(s.written(0))
-		shootAll(3*time.Second, map[*feed]sizes{f: mute})
+		sendAll(3*time.Second, map[*feed]sizes{f: mute})
 		synctest.Wait()
-		if quiet := check(t, s.written(from)); quiet.sounds < 120 {
-			t.Errorf("%d frames of silence in 3 s", quiet.sounds)
+		if quiet := checkSeamless(t, s.written(from)); quiet.audioFrames < 120 {
+			t.Errorf("%d frames of silence in 3 s", quiet.audioFrames)
 		}
 		s.expect("cam1", program.LevelMixer, "")
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }
 
-func TestASourceThatLosesItsPictureTrackFalls(t *testing.T) {
+func TestASourceThatLosesItsFrameTrackTriggers(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
-		shootAll(2*time.Second, map[*feed]sizes{f: good})
-		aac := f.sound()
+		sendAll(2*time.Second, map[*feed]sizes{f: good})
+		aac := f.audio()
 		f.pub.SetTracks(media.Tracks{aac})
 		for range 100 { // sound alone
 			f.pub.Write(media.AccessUnit{Key: true, PTS: time.Since(s.begin), DTS: time.Since(s.begin), Data: make([]byte, 300)})
 			time.Sleep(21 * time.Millisecond)
 		}
 		s.expect("", program.LevelFreeze, "cam1 has no picture")
-		check(t, s.written(0))
+		checkSeamless(t, s.written(0))
 	})
 }

@@ -26,7 +26,7 @@ const (
 //
 // It is one growing function for decode times and presentation times, so
 // reordered pictures stay in their order.
-type warp struct {
+type timeMap struct {
 	from   []time.Duration // source times of the squeezed pictures; the last is where the identity begins
 	to     []time.Duration // their program times
 	offset time.Duration   // of the identity
@@ -39,11 +39,11 @@ type warp struct {
 
 // moments is the times of pictures that the warp has to keep a tick apart, in order:
 // when they are decoded and shown, up to when the newest is decoded.
-func moments(pictures []media.AccessUnit) []time.Duration {
-	newest := pictures[len(pictures)-1].DTS
+func frameTimes(frames []media.AccessUnit) []time.Duration {
+	newest := frames[len(frames)-1].DTS
 	times := []time.Duration{newest}
-	for i := range pictures {
-		for _, t := range []time.Duration{pictures[i].DTS, pictures[i].PTS} {
+	for i := range frames {
+		for _, t := range []time.Duration{frames[i].DTS, frames[i].PTS} {
 			if t < newest {
 				times = append(times, t)
 			}
@@ -55,9 +55,9 @@ func moments(pictures []media.AccessUnit) []time.Duration {
 
 // squeeze makes a source's warp from its pictures' moments, the last of which
 // belongs at wall and comes on air at end.
-func squeeze(times []time.Duration, wall, end time.Duration) warp {
+func compressGOP(times []time.Duration, wall, end time.Duration) timeMap {
 	newest := times[len(times)-1]
-	w := warp{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
+	w := timeMap{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
 	for i := range times {
 		w.to[i] = end - time.Duration(len(times)-1-i)*tick
 	}
@@ -65,10 +65,10 @@ func squeeze(times []time.Duration, wall, end time.Duration) warp {
 }
 
 // at is the program's time of the source's time t.
-func (w *warp) at(t time.Duration) time.Duration {
+func (w *timeMap) at(t time.Duration) time.Duration {
 	last := len(w.from) - 1
 	if since := t - w.from[last]; since >= 0 {
-		return t + w.offset + w.left(since)
+		return t + w.offset + w.excessAfter(since)
 	}
 	if t <= w.from[0] {
 		return w.to[0]
@@ -79,7 +79,7 @@ func (w *warp) at(t time.Duration) time.Duration {
 }
 
 // left is what is left of the excess so long after the splice.
-func (w *warp) left(since time.Duration) time.Duration {
+func (w *timeMap) excessAfter(since time.Duration) time.Duration {
 	over := max(settle, 4*w.excess.Abs())
 	if since >= over {
 		return 0
@@ -88,36 +88,36 @@ func (w *warp) left(since time.Duration) time.Duration {
 }
 
 // shown is the program's presentation time of the source's presentation time t.
-func (w *warp) shown(t time.Duration) time.Duration {
+func (w *timeMap) presentation(t time.Duration) time.Duration {
 	at := w.at(t)
-	return max(at, w.floor+w.slow(at)-w.slow(w.first))
+	return max(at, w.floor+w.slowed(at)-w.slowed(w.first))
 }
 
 // slow is the program's time running at an eighth after the squeeze.
-func (w *warp) slow(at time.Duration) time.Duration {
+func (w *timeMap) slowed(at time.Duration) time.Duration {
 	end := w.to[len(w.to)-1]
 	return min(at, end) + max(at-end, 0)/8
 }
 
 // after makes the source's pictures be shown after floor; first is the
 // presentation time of its first picture.
-func (w *warp) after(floor, first time.Duration) {
+func (w *timeMap) presentAfter(floor, first time.Duration) {
 	w.floor, w.first = floor+tick, w.at(first)
 }
 
 // steady is the program's time of t without the excess: where sound belongs.
-func (w *warp) steady(t time.Duration) time.Duration { return t + w.offset }
+func (w *timeMap) withoutExcess(t time.Duration) time.Duration { return t + w.offset }
 
 // worth is the pictures that have to be sent so that the newest can be decoded:
 // all but the disposable ones. The key frame and the newest are always among them.
 // They arrived, for what is downstream, when the newest did: that is when they began
 // to be late, and readers that shed load by age must not shed a squeeze.
-func worth(pictures []media.AccessUnit) []media.AccessUnit {
-	kept := make([]media.AccessUnit, 0, len(pictures))
-	last := len(pictures) - 1
-	for i, au := range pictures {
+func neededFrames(frames []media.AccessUnit) []media.AccessUnit {
+	kept := make([]media.AccessUnit, 0, len(frames))
+	last := len(frames) - 1
+	for i, au := range frames {
 		if !au.Disposable || i == 0 || i == last {
-			au.Arrived = pictures[last].Arrived
+			au.Arrived = frames[last].Arrived
 			kept = append(kept, au)
 		}
 	}

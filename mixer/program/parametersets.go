@@ -16,9 +16,9 @@ const (
 // sets in front of it. Its track has them too, but many a receiver looks at a stream's
 // configuration once and then only at the pictures: it would read these with the
 // parameters of the ones before.
-func announced(t *media.Track, data []byte) []byte {
+func withParameterSets(t *media.Track, data []byte) []byte {
 	var out []byte // what the hub holds is shared
-	for _, set := range sets(t, data) {
+	for _, set := range missingParameterSets(t, data) {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(set)))
 		out = append(out, set...)
 	}
@@ -26,7 +26,7 @@ func announced(t *media.Track, data []byte) []byte {
 }
 
 // sets is the parameter sets that the key frame lacks.
-func sets(t *media.Track, data []byte) [][]byte {
+func missingParameterSets(t *media.Track, data []byte) [][]byte {
 	switch {
 	case len(data) <= 4:
 	case t.Codec == media.H264 && data[4]&0x1f != sps264:

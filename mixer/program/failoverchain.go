@@ -8,8 +8,8 @@ import (
 // ladder is the streams that may be on air, best first. What the mixer had on air
 // stays there while its successor is not ready, and comes back there when it falls
 // meanwhile.
-func (r *run) ladder() []string {
-	w := &r.wish
+func (r *run) failoverChain() []string {
+	w := &r.request
 	var names []string
 	add := func(name string) {
 		if name != "" && !slices.Contains(names, name) {
@@ -19,10 +19,10 @@ func (r *run) ladder() []string {
 	addMixer := func() {
 		add(w.target)
 		if w.target != "" {
-			add(r.shown)
+			add(r.mixerOnAir)
 		}
 	}
-	switch pinned := w.pinned(); pinned {
+	switch pinned := w.lockedLevel(); pinned {
 	case "":
 		addMixer()
 		for _, feed := range w.backups {
@@ -39,115 +39,115 @@ func (r *run) ladder() []string {
 
 // look takes the pulses of the ladder's streams, and of the mixer's output. The one
 // on air shows its health by what we read.
-func (r *run) look(now time.Time) {
-	names := r.ladder()
-	if target := r.wish.target; target != "" && !slices.Contains(names, target) {
+func (r *run) checkLiveness(now time.Time) {
+	names := r.failoverChain()
+	if target := r.request.target; target != "" && !slices.Contains(names, target) {
 		names = append(names, target)
 	}
-	if r.air != nil && len(names) == 1 && names[0] == r.air.name {
-		clear(r.pulses)
+	if r.onAir != nil && len(names) == 1 && names[0] == r.onAir.name {
+		clear(r.liveness)
 		return
 	}
-	if now.Sub(r.looked) < lookEvery {
+	if now.Sub(r.livenessChecked) < livenessEvery {
 		return
 	}
-	r.looked = now
-	for name := range r.pulses {
+	r.livenessChecked = now
+	for name := range r.liveness {
 		if !slices.Contains(names, name) {
-			delete(r.pulses, name)
+			delete(r.liveness, name)
 		}
 	}
 	for _, name := range names {
-		if r.pulses[name] == nil {
-			r.pulses[name] = &pulse{}
+		if r.liveness[name] == nil {
+			r.liveness[name] = &liveness{}
 		}
-		r.pulses[name].budget = r.budgetOf(name)
-		r.pulses[name].look(r.hub, name, now)
+		r.liveness[name].timeout = r.timeoutOf(name)
+		r.liveness[name].update(r.hub, name, now)
 	}
 }
 
 // choose decides which stream is to come on air.
-func (r *run) choose(now time.Time) {
-	names := r.ladder()
-	if r.air != nil && !slices.Contains(names, r.air.name) && (r.wish.pinned() == LevelFreeze || r.wish.target == "") {
-		r.log.Info("program source taken off", "feed", r.air.name)
-		r.off()
+func (r *run) chooseNext(now time.Time) {
+	names := r.failoverChain()
+	if r.onAir != nil && !slices.Contains(names, r.onAir.name) && (r.request.lockedLevel() == LevelFreeze || r.request.target == "") {
+		r.log.Info("program source taken off", "feed", r.onAir.name)
+		r.takeOffAir()
 	}
 	for _, name := range names {
-		if r.air != nil && name == r.air.name {
-			r.drop() // nothing better is well
+		if r.onAir != nil && name == r.onAir.name {
+			r.dropNext() // nothing better is well
 			return
 		}
 		if r.eligible(name, now) {
-			r.open(name)
+			r.prepare(name)
 			return
 		}
 	}
-	if r.air == nil && len(names) > 0 {
-		r.open(names[0]) // nothing is well: wait for the best
+	if r.onAir == nil && len(names) > 0 {
+		r.prepare(names[0]) // nothing is well: wait for the best
 		return
 	}
-	r.drop()
+	r.dropNext()
 }
 
 // eligible reports whether the stream may come on air before those after it.
 func (r *run) eligible(name string, now time.Time) bool {
-	p := r.pulses[name]
+	p := r.liveness[name]
 	if p == nil {
 		return false
 	}
 	switch {
-	case r.air != nil && name == r.wish.target && r.fresh, r.air != nil && name == r.wish.pinned():
+	case r.onAir != nil && name == r.request.target && r.followPending, r.onAir != nil && name == r.request.lockedLevel():
 		return true // asked for: what is on air waits for it
-	case !p.well(now):
+	case !p.healthy(now):
 		return false
-	case r.air == nil:
+	case r.onAir == nil:
 		// While the picture is held, who can come at once is better than who has to wait
 		// for a key frame.
-		return !p.waits
+		return !p.awaitsKeyframe
 	}
-	return now.Sub(p.since) >= climbAfter
+	return now.Sub(p.healthySince) >= failbackAfter
 }
 
 // tell shows the state when it changed.
-func (r *run) tell(now time.Time) {
-	w := &r.wish
+func (r *run) publishState(now time.Time) {
+	w := &r.request
 	s := State{
-		Target: w.target, Level: LevelNone, FailoverOff: w.kept != "", Locked: w.force,
-		Backups: w.backups, Splices: r.splices, Triggers: w.falls,
-		TimeoutMs: int(w.budget.Milliseconds()), Timeouts: w.budgetsMs(),
+		Target: w.target, Level: LevelNone, FailoverOff: w.failoverOffLevel != "", Locked: w.locked,
+		Backups: w.backups, Splices: r.splices, Triggers: w.triggers,
+		TimeoutMs: int(w.timeout.Milliseconds()), Timeouts: w.timeoutsMs(),
 	}
 	switch {
-	case r.air != nil:
-		s.OnAir, s.Level = r.air.name, r.air.rung
-	case r.line.begun():
+	case r.onAir != nil:
+		s.OnAir, s.Level = r.onAir.name, r.onAir.level
+	case r.timeline.begun():
 		s.Level = LevelFreeze
 	}
-	if r.fresh && w.target != "" && r.allowed(w.target) {
+	if r.followPending && w.target != "" && r.allowed(w.target) {
 		s.Pending = w.target
-	} else if r.next != nil && (r.next.tooLong || r.next.waits) {
+	} else if r.next != nil && (r.next.tooLong || r.next.awaitsKeyframe) {
 		s.Pending = r.next.name
 	}
-	s.Reason = r.why(&s, now)
+	s.Reason = r.reason(&s, now)
 	s.Warnings = r.warnings(now)
-	if r.show(s) {
+	if r.setState(s) {
 		r.changed(r.State())
 	}
 }
 
 // allowed reports whether the ladder has the stream at present.
-func (r *run) allowed(name string) bool { return slices.Contains(r.ladder(), name) }
+func (r *run) allowed(name string) bool { return slices.Contains(r.failoverChain(), name) }
 
 // why says in words why the mixer's output is not on air.
-func (r *run) why(s *State, now time.Time) string {
+func (r *run) reason(s *State, now time.Time) string {
 	switch {
 	case s.Target == "" || s.OnAir == s.Target:
 		return ""
 	case s.Locked != "" && s.Locked != LevelMixer:
 		return "the operator forced " + s.Locked
 	}
-	if p := r.pulses[s.Target]; p != nil && !p.well(now) {
-		return p.words(s.Target)
+	if p := r.liveness[s.Target]; p != nil && !p.healthy(now) {
+		return p.problem(s.Target)
 	}
 	switch {
 	case r.next != nil && r.next.name == s.Target && r.next.tooLong:

@@ -21,45 +21,45 @@ import (
 func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	clips := map[string]clip{
-		"red":   film(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3", "-ar", "48000", "-ac", "2"),
-		"green": film(t, "lime", "s=320x180:r=25", "profile=baseline:cabac=0:bframes=0:keyint=50:ref=1", "-ar", "44100", "-ac", "1"),
-		"blue":  film(t, "blue", "s=640x360:r=30", "cabac=1:bframes=3:b-adapt=0:b-pyramid=normal:keyint=60:ref=4"),
+		"red":   encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3", "-ar", "48000", "-ac", "2"),
+		"green": encodeClip(t, "lime", "s=320x180:r=25", "profile=baseline:cabac=0:bframes=0:keyint=50:ref=1", "-ar", "44100", "-ac", "1"),
+		"blue":  encodeClip(t, "blue", "s=640x360:r=30", "cabac=1:bframes=3:b-adapt=0:b-pyramid=normal:keyint=60:ref=4"),
 	}
 	var units []unit
-	synctest.Test(t, func(t *testing.T) { units = show(t, clips) })
-	found := check(t, units)
+	synctest.Test(t, func(t *testing.T) { units = runShow(t, clips) })
+	found := checkSeamless(t, units)
 	if found.maxGap > 45*time.Millisecond {
 		t.Errorf("a gap of %v", found.maxGap)
 	}
 	t.Logf("%+v", found)
-	recoded := 0
+	reformatted := 0
 	for i := 1; i < len(units); i++ {
 		u := units[i]
 		if !u.Video() || bytes.Equal(u.Info().Config, (*units[i-1].Tracks)[u.Track].Config) {
 			continue
 		}
-		recoded++
+		reformatted++
 		if u.Data[4]&0x1f != 7 {
 			t.Errorf("at %v the coding changes, and the picture does not say so", u.DTS)
 		}
 	}
-	if recoded == 0 {
+	if reformatted == 0 {
 		t.Error("the coding never changed")
 	}
 
 	file := filepath.Join(t.TempDir(), "program.flv")
-	if err := os.WriteFile(file, dump(units), 0o600); err != nil {
+	if err := os.WriteFile(file, flvFile(units), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	pixels := decode(t, ffmpeg, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-vf", "scale=16:16,setsar=1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
 	const size = 16 * 16 * 3
-	if len(pixels) != size*found.pictures {
-		t.Fatalf("%d pictures decoded of %d", len(pixels)/size, found.pictures)
+	if len(pixels) != size*found.frames {
+		t.Fatalf("%d pictures decoded of %d", len(pixels)/size, found.frames)
 	}
 	wrong := 0
 	shown := byDisplay(units)
 	for i, u := range shown {
-		if got, want := colour(pixels[size*i:]), cameraOf(clips, u); got != want {
+		if got, want := color(pixels[size*i:]), cameraOf(clips, u); got != want {
 			wrong++
 			t.Logf("picture %d at %v is %s, not %s", i, u.PTS, got, want)
 		}
@@ -67,8 +67,8 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 	if wrong > 0 {
 		t.Errorf("%d pictures of %d are of the wrong camera", wrong, len(shown))
 	}
-	sound := decode(t, ffmpeg, "-i", file, "-map", "0:a", "-ar", "48000", "-ac", "2", "-f", "s16le", "-")
-	length := time.Duration(len(sound)/4) * time.Second / 48000
+	audio := decode(t, ffmpeg, "-i", file, "-map", "0:a", "-ar", "48000", "-ac", "2", "-f", "s16le", "-")
+	length := time.Duration(len(audio)/4) * time.Second / 48000
 	if want := units[len(units)-1].DTS; (length - want).Abs() > 200*time.Millisecond {
 		t.Errorf("%v of sound for %v of program", length, want)
 	}
@@ -78,8 +78,8 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 // moment ago, too short to be a fall.
 func TestACutAwayFromALateCameraLeavesNoGap(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
-	red := film(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3")
-	blue := film(t, "blue", "s=640x360:r=30", "cabac=1:bframes=3:b-adapt=0:b-pyramid=normal:keyint=60:ref=4")
+	red := encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3")
+	blue := encodeClip(t, "blue", "s=640x360:r=30", "cabac=1:bframes=3:b-adapt=0:b-pyramid=normal:keyint=60:ref=4")
 	var units []unit
 	synctest.Test(t, func(t *testing.T) {
 		s := newStudio(t)
@@ -128,31 +128,31 @@ func TestACutAwayFromALateCameraLeavesNoGap(t *testing.T) {
 		t.Errorf("%d gaps, one was the camera's", late)
 	}
 	file := filepath.Join(t.TempDir(), "program.flv")
-	if err := os.WriteFile(file, dump(units), 0o600); err != nil {
+	if err := os.WriteFile(file, flvFile(units), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	decode(t, ffmpeg, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-")
 }
 
 // show is a show of some minutes: cuts, and cameras that die and come back.
-func show(t *testing.T, clips map[string]clip) []unit {
+func runShow(t *testing.T, clips map[string]clip) []unit {
 	s := newStudio(t)
-	dice := newDice(t)
+	random := newRand(t)
 	stops := map[string]chan struct{}{}
 	start := func(name string) {
 		c, stop := clips[name], make(chan struct{})
 		stops[name] = stop
 		go c.play(s.hub, name, stop)
-		time.Sleep(time.Duration(dice.IntN(400)) * time.Millisecond)
+		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
 	}
 	names := []string{"red", "green", "blue"}
 	for _, name := range names {
 		start(name)
 	}
 	for n := range 60 {
-		name := names[dice.IntN(len(names))]
+		name := names[random.IntN(len(names))]
 		s.Follow(name, mixer.Instant)
-		time.Sleep(50*time.Millisecond + time.Duration(dice.IntN(1500))*time.Millisecond)
+		time.Sleep(50*time.Millisecond + time.Duration(random.IntN(1500))*time.Millisecond)
 		if n%10 != 9 {
 			continue
 		}
@@ -210,7 +210,7 @@ func cameraOf(clips map[string]clip, u unit) string {
 	return "unknown"
 }
 
-func colour(rgb []byte) string {
+func color(rgb []byte) string {
 	for i, name := range []string{"red", "green", "blue"} {
 		if rgb[i] > 128 && rgb[(i+1)%3] < 100 && rgb[(i+2)%3] < 100 {
 			return name

@@ -41,9 +41,9 @@ func TestALostNetworkPathHealsInTheBrowser(t *testing.T) {
 	for _, gone := range []time.Duration{time.Second, 2 * time.Second} {
 		link.Cut()
 		pause(t, gone)
-		link.Mend()
+		link.Restore()
 		healed(fmt.Sprintf("lost for %v", gone))
 	}
-	link.Break()
+	link.Disconnect()
 	healed("connection reset")
 }

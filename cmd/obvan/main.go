@@ -37,7 +37,7 @@ func main() {
 
 // config is what configures the process; what an operator changes is state.
 type config struct {
-	listen listen
+	listen listenAddrs
 	tls    certificate
 	net    network
 	data   string
@@ -49,8 +49,8 @@ type config struct {
 	obsPassword string // of the environment only: others on the machine can read flags
 }
 
-// listen is where each door is.
-type listen struct {
+// listenAddrs is where each listener is.
+type listenAddrs struct {
 	http, rtmp, rtmps, rtsp, rtsps, webrtc string
 	playRTSP, playRTMP                     string
 }

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 
 	"obvan/internal/cert"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 )
 
 // certificate is what https, RTMPS and RTSPS show, as the flags say.
@@ -65,13 +65,13 @@ func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 	case c.acme != "":
 		return c.loadACME(data)
 	case c.own == "auto":
-		kept, err := cert.Keep(filepath.Join(data, "tls"), cert.Local)
+		kept, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
 		if err != nil {
 			return nil, fmt.Errorf("-tls auto: %w", err)
 		}
 		return &secure{config: kept.Config(), ours: true}, nil
 	case c.cert != "":
-		files, err := cert.Follow(c.cert, c.key, log)
+		files, err := cert.FollowFiles(c.cert, c.key, log)
 		if err != nil {
 			return nil, fmt.Errorf("-tls-cert, -tls-key: %w", err)
 		}
@@ -83,7 +83,7 @@ func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 // loadACME gets certificates from an authority (RFC 8555) for one name. Whoever
 // comes by another one, or by an address, sees the certificate of our own.
 func (c certificate) loadACME(data string) (*secure, error) {
-	kept, err := cert.Keep(filepath.Join(data, "tls"), cert.Local)
+	kept, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
 	if err != nil {
 		return nil, fmt.Errorf("-acme: %w", err)
 	}
@@ -118,7 +118,7 @@ func (s *secure) over(l net.Listener) net.Listener {
 	if s == nil {
 		return l
 	}
-	return tls.NewListener(door.ToHTTPS{Listener: l}, s.config)
+	return tls.NewListener(listen.ToHTTPS{Listener: l}, s.config)
 }
 
 // serveChallenge answers the certificate authority until ctx is done.

@@ -17,7 +17,7 @@ import (
 	"obvan/control/store"
 	"obvan/hub"
 	"obvan/ingest"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 )
 
 // Bounds of a request.
@@ -109,9 +109,9 @@ func New(cfg Config, log *slog.Logger) *Server {
 
 // Run serves on l until ctx is done and every client is gone.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
-	crowd := &door.Crowd{Max: mostConns, PerHost: mostConnsPerHost}
+	conns := &listen.ConnLimiter{Max: mostConns, PerHost: mostConnsPerHost}
 	server := &http.Server{
-		Handler: s.handler(), ConnState: crowd.Watch, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		Handler: s.handler(), ConnState: conns.Track, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: mostHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	var closing sync.WaitGroup

@@ -18,7 +18,7 @@ import (
 	pion "github.com/pion/rtp"
 
 	"obvan/ingest"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/media"
 	"obvan/media/rtp"
 )
@@ -113,7 +113,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 		Scheme: p.target.Scheme, Host: p.target.Host, Transport: &transport, TLSConfig: p.tls.Clone(),
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, UserAgent: "obvan",
 		DialContext:       p.dial,
-		ListenPacket:      door.ListenUDP,
+		ListenPacket:      listen.ListenUDP,
 		OnResponse:        p.answered,
 		OnPacketsLost:     p.missed,
 		OnDecodeError:     func(error) { p.broken.Add(1) },

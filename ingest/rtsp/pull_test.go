@@ -24,7 +24,7 @@ import (
 	"obvan/ingest"
 	"obvan/ingest/ingesttest"
 	"obvan/ingest/rtsp"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/internal/testkit"
 	"obvan/media"
 	"obvan/media/rtp"
@@ -64,7 +64,7 @@ func (c *ipCamera) start(t *testing.T, conf *tls.Config) *url.URL {
 	}
 	c.lib = &gortsplib.Server{Handler: c, RTSPAddress: ln.Addr().String(), TLSConfig: conf, Listen: func(string, string) (net.Listener, error) { return ln, nil }}
 	if conf == nil {
-		a, b, err := door.UDPPair("127.0.0.1", 0)
+		a, b, err := listen.UDPPair("127.0.0.1", 0)
 		if err != nil {
 			t.Fatal(err)
 		}

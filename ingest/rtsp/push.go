@@ -19,7 +19,7 @@ import (
 
 	"obvan/hub"
 	"obvan/ingest"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/media"
 	"obvan/media/rtp"
 )
@@ -41,7 +41,7 @@ var (
 type session struct {
 	lib     *gortsplib.ServerSession
 	request ingest.Request
-	conn    *door.Conn
+	conn    *listen.Conn
 	reader  *rtp.Reader
 	feed    *ingest.Feed // from RECORD on
 	ports   []int        // of the device, over UDP; guarded by server.mu
@@ -63,7 +63,7 @@ func answer(code base.StatusCode, why string) *base.Response {
 
 // OnAnnounce checks who wants to publish what.
 func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
-	se := &session{lib: ctx.Session, conn: door.Of(ctx.Conn.NetConn()), request: ingest.Request{
+	se := &session{lib: ctx.Session, conn: listen.ConnOf(ctx.Conn.NetConn()), request: ingest.Request{
 		Stream: feedName(ctx.Path), Key: key(ctx.Query, ctx.Request), Proto: "rtsp", Remote: ctx.Conn.NetConn().RemoteAddr().String(),
 		Proves: digest(ctx.Conn, ctx.Request),
 	}}
@@ -195,7 +195,7 @@ func (s *server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 // claim takes the UDP ports a device names, of all transports it offers: the
 // library chooses among them.
 func (s *server) claim(se *session, offered headers.Transports) error {
-	host := door.Host(se.request.Remote)
+	host := listen.Host(se.request.Remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, th := range offered {
@@ -207,7 +207,7 @@ func (s *server) claim(se *session, offered headers.Transports) error {
 				return fmt.Errorf("%w: %d", errPorts, port)
 			}
 			for _, other := range s.sessions {
-				if host == door.Host(other.request.Remote) && slices.Contains(other.ports, port) {
+				if host == listen.Host(other.request.Remote) && slices.Contains(other.ports, port) {
 					return fmt.Errorf("%w: %d is another session's", errPorts, port)
 				}
 			}
@@ -269,7 +269,7 @@ func (s *server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 		return
 	}
 	if se.conn != nil {
-		se.conn.Expect()
+		se.conn.Unadmit()
 	}
 	if se.feed != nil {
 		se.feed.Close()

@@ -23,7 +23,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/auth"
 
 	"obvan/ingest"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 )
 
 const (
@@ -38,7 +38,7 @@ const (
 type server struct {
 	env ingest.Env
 	lib *gortsplib.Server
-	ln  *door.Listener
+	ln  *listen.Listener
 
 	mu       sync.Mutex
 	sessions map[*gortsplib.ServerSession]*session
@@ -63,7 +63,7 @@ func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
-	s.ln = &door.Listener{Listener: ln, Max: maxConns, Patience: patience}
+	s.ln = &listen.Listener{Listener: ln, Max: maxConns, AdmitTimeout: patience}
 	s.lib = &gortsplib.Server{
 		Handler: s, RTSPAddress: ln.Addr().String(),
 		ReadTimeout: maxSilence, WriteTimeout: writeTimeout,
@@ -74,7 +74,7 @@ func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 		s.lib.TLSConfig = env.TLS
 		return s, nil
 	}
-	if s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress, s.lib.ListenPacket, err = door.Beside(u.Hostname(), port); err != nil {
+	if s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress, s.lib.ListenPacket, err = listen.UDPPairAbove(u.Hostname(), port); err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
@@ -86,7 +86,7 @@ func (s *server) Addr() string { return s.ln.Addr().String() }
 
 // Run serves until ctx is done and all sessions have ended.
 func (s *server) Run(ctx context.Context) error {
-	if err := door.Run(ctx, s.lib, s.look); err != nil {
+	if err := listen.Run(ctx, s.lib, s.look); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
 	}
 	return nil

@@ -9,41 +9,41 @@ import (
 	"time"
 )
 
-// filesEvery is how often the files are looked at, at most.
+// filesEvery is the shortest time between two checks of the files.
 const filesEvery = time.Minute
 
-// Files is a certificate that something else keeps, and renews now and then. Its
-// methods are safe for concurrent use.
+// Files is a certificate in two files that another program renews. Its methods are
+// safe for concurrent use.
 type Files struct {
 	cert, key string
 	log       *slog.Logger
 	now       func() time.Time
 
-	mu      sync.Mutex
-	pair    *tls.Certificate
-	looked  time.Time
-	looking bool
+	mu        sync.Mutex
+	pair      *tls.Certificate
+	lastCheck time.Time
+	checking  bool
 
-	// Of who looks.
-	read version
-	said string // what is wrong with the new files
+	// Only for the goroutine that is checking.
+	read      version
+	lastError string // what is wrong with the new files
 }
 
-// version is what two files were when they were read. certbot's are links to others,
-// which it makes anew.
+// version tells whether the two files changed since they were read. certbot's are links
+// to files that it creates at each renewal.
 type version struct {
 	certAt, keyAt     int64
 	certSize, keySize int64
 }
 
-// Follow reads a certificate and its key from two PEM files, and reads them again when
+// FollowFiles reads a certificate and its key from two PEM files, and reads them again when
 // they change.
-func Follow(cert, key string, log *slog.Logger) (*Files, error) {
-	return follow(cert, key, log, time.Now)
+func FollowFiles(cert, key string, log *slog.Logger) (*Files, error) {
+	return followFiles(cert, key, log, time.Now)
 }
 
-func follow(cert, key string, log *slog.Logger, now func() time.Time) (*Files, error) {
-	f := &Files{cert: cert, key: key, log: log, now: now, looked: now()}
+func followFiles(cert, key string, log *slog.Logger, now func() time.Time) (*Files, error) {
+	f := &Files{cert: cert, key: key, log: log, now: now, lastCheck: now()}
 	pair, at, err := f.load()
 	f.pair, f.read = pair, at
 	return f, err
@@ -53,48 +53,48 @@ func follow(cert, key string, log *slog.Logger, now func() time.Time) (*Files, e
 // in use.
 func (f *Files) Config() *tls.Config { return config(f.Get) }
 
-// Get is the certificate. Who comes when it is time looks at the files; all others go on
-// with what there is.
+// Get is the certificate. The first caller after filesEvery checks the files; meanwhile
+// all others get the certificate as it was.
 func (f *Files) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
 	pair, now := f.pair, f.now()
-	due := !f.looking && now.Sub(f.looked) >= filesEvery
-	f.looking = f.looking || due
+	due := !f.checking && now.Sub(f.lastCheck) >= filesEvery
+	f.checking = f.checking || due
 	f.mu.Unlock()
 	if !due {
 		return pair, nil
 	}
-	if fresh := f.look(); fresh != nil {
+	if fresh := f.reload(); fresh != nil {
 		pair = fresh
 	}
 	f.mu.Lock()
-	f.pair, f.looked, f.looking = pair, now, false
+	f.pair, f.lastCheck, f.checking = pair, now, false
 	f.mu.Unlock()
 	return pair, nil
 }
 
-// look is the new certificate, nil when there is none. Files that are no good are read
-// again each time, since a renewal may be half done, but what is wrong is said once.
-func (f *Files) look() *tls.Certificate {
+// reload is the new certificate, nil when there is none. Invalid files are read again each
+// time, since a renewal may be half done, but the error is logged once.
+func (f *Files) reload() *tls.Certificate {
 	if at, err := f.version(); err == nil && at == f.read {
-		f.said = ""
+		f.lastError = ""
 		return nil
 	}
 	pair, at, err := f.load()
 	if err != nil {
-		if f.said != err.Error() {
+		if f.lastError != err.Error() {
 			f.log.Error("new certificate can't be used, the old one stays", "err", err)
-			f.said = err.Error()
+			f.lastError = err.Error()
 		}
 		return nil
 	}
 	f.log.Info("new certificate", "until", pair.Leaf.NotAfter)
-	f.read, f.said = at, ""
+	f.read, f.lastError = at, ""
 	return pair
 }
 
-// load reads the files. What they were is asked before: a change in between is seen the
-// next time.
+// load reads the files. Their version is taken first: a change while they are read is
+// noticed the next time.
 func (f *Files) load() (*tls.Certificate, version, error) {
 	at, err := f.version()
 	if err != nil {

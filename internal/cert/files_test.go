@@ -13,38 +13,38 @@ import (
 	"time"
 )
 
-// office is where somebody else keeps a certificate in two files.
-type office struct {
+// issuer is another program that writes a certificate to two files.
+type issuer struct {
 	t         *testing.T
 	cert, key string
-	at        time.Time
+	now       time.Time
 	log       bytes.Buffer
 	issued    int
 }
 
-func newOffice(t *testing.T) *office {
+func newIssuer(t *testing.T) *issuer {
 	dir := t.TempDir()
-	o := &office{t: t, cert: filepath.Join(dir, "fullchain.pem"), key: filepath.Join(dir, "privkey.pem"), at: time.Now()}
+	o := &issuer{t: t, cert: filepath.Join(dir, "fullchain.pem"), key: filepath.Join(dir, "privkey.pem"), now: time.Now()}
 	o.put(o.issue())
 	return o
 }
 
-func (o *office) follow() *Files {
+func (o *issuer) follow() *Files {
 	o.t.Helper()
-	f, err := follow(o.cert, o.key, slog.New(slog.NewTextHandler(&o.log, nil)), func() time.Time { return o.at })
+	f, err := followFiles(o.cert, o.key, slog.New(slog.NewTextHandler(&o.log, nil)), func() time.Time { return o.now })
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	return f
 }
 
-// issue is another certificate with a key of its own.
-func (o *office) issue() (cert, key []byte) {
+// issue makes a new certificate with a key of its own.
+func (o *issuer) issue() (cert, key []byte) {
 	o.t.Helper()
-	h := newHouse(o.t)
-	h.keep(o.t)
+	machine := newMachine(o.t)
+	machine.open(o.t)
 	for i, name := range []string{certFile, keyFile} {
-		b, err := os.ReadFile(filepath.Join(h.dir, name))
+		b, err := os.ReadFile(filepath.Join(machine.dir, name))
 		if err != nil {
 			o.t.Fatal(err)
 		}
@@ -57,8 +57,8 @@ func (o *office) issue() (cert, key []byte) {
 	return cert, key
 }
 
-// put writes the two files, with times that differ from all before.
-func (o *office) put(cert, key []byte) {
+// put writes the two files, with modification times unlike any before.
+func (o *issuer) put(cert, key []byte) {
 	o.t.Helper()
 	o.issued++
 	for name, b := range map[string][]byte{o.cert: cert, o.key: key} {
@@ -72,7 +72,7 @@ func (o *office) put(cert, key []byte) {
 	}
 }
 
-func (o *office) leaf(f *Files) *x509.Certificate {
+func (o *issuer) leaf(f *Files) *x509.Certificate {
 	o.t.Helper()
 	pair, err := f.Get(nil)
 	if err != nil {
@@ -81,67 +81,67 @@ func (o *office) leaf(f *Files) *x509.Certificate {
 	return pair.Leaf
 }
 
-func TestARenewedFileIsTakenUpWithinAMinute(t *testing.T) {
-	o := newOffice(t)
+func TestARenewedCertificateIsLoadedWithinAMinute(t *testing.T) {
+	o := newIssuer(t)
 	f := o.follow()
 	first := o.leaf(f)
 	o.put(o.issue())
 	if !o.leaf(f).Equal(first) {
-		t.Error("it looks at each handshake")
+		t.Error("it checks at every handshake")
 	}
-	o.at = o.at.Add(filesEvery)
+	o.now = o.now.Add(filesEvery)
 	second := o.leaf(f)
 	if second.Equal(first) {
-		t.Error("the renewed certificate is not shown")
+		t.Error("the renewed certificate is not used")
 	}
 	if n := strings.Count(o.log.String(), "new certificate"); n != 1 {
-		t.Errorf("said %d times: %s", n, &o.log)
+		t.Errorf("logged %d times: %s", n, &o.log)
 	}
-	o.at = o.at.Add(filesEvery)
+	o.now = o.now.Add(filesEvery)
 	if !o.leaf(f).Equal(second) || strings.Count(o.log.String(), "\n") != 1 {
 		t.Errorf("files that did not change were read again: %s", &o.log)
 	}
 }
 
-func TestABrokenNewFileKeepsTheOldCertificateAndIsSaidOnce(t *testing.T) {
-	o := newOffice(t)
+func TestAnInvalidNewFileLeavesTheOldCertificateInUseAndIsLoggedOnce(t *testing.T) {
+	o := newIssuer(t)
 	f := o.follow()
 	first := o.leaf(f)
 	cert, key := o.issue()
 	for what, broken := range map[string]func(){
-		"garbage":             func() { o.put([]byte("no certificate"), key) },
-		"another one's key":   func() { _, other := o.issue(); o.put(cert, other) },
-		"a file that is gone": func() { os.Remove(o.cert) },
+		"garbage":                   func() { o.put([]byte("no certificate"), key) },
+		"another certificate's key": func() { _, other := o.issue(); o.put(cert, other) },
+		"a missing file":            func() { os.Remove(o.cert) },
 	} {
 		o.log.Reset()
 		broken()
 		for range 3 {
-			o.at = o.at.Add(filesEvery)
+			o.now = o.now.Add(filesEvery)
 			if !o.leaf(f).Equal(first) {
-				t.Errorf("%s: the old certificate is not shown any more", what)
+				t.Errorf("%s: the old certificate is no longer used", what)
 			}
 		}
-		if said := o.log.String(); strings.Count(said, "the old one stays") != 1 || strings.Contains(said, "PRIVATE") {
-			t.Errorf("%s: the log says %q", what, said)
+		if logged := o.log.String(); strings.Count(logged, "the old one stays") != 1 || strings.Contains(logged, "PRIVATE") {
+			t.Errorf("%s: the log says %q", what, logged)
 		}
 	}
 	o.put(cert, key)
-	o.at = o.at.Add(filesEvery)
+	o.now = o.now.Add(filesEvery)
 	if o.leaf(f).Equal(first) {
-		t.Error("the renewal that came right was not taken up")
+		t.Error("the corrected renewal was not loaded")
 	}
 }
 
-func TestFilesThatAreNoGoodAtTheStartAreAnError(t *testing.T) {
-	o := newOffice(t)
+func TestInvalidFilesAtTheStartAreAnError(t *testing.T) {
+	o := newIssuer(t)
 	o.put([]byte("no certificate"), []byte("no key"))
-	if _, err := Follow(o.cert, o.key, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), o.cert) {
+	if _, err := FollowFiles(o.cert, o.key, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), o.cert) {
 		t.Errorf("err = %v", err)
 	}
 }
 
-func TestARenewedCertificateIsShownOnADoorThatIsOpen(t *testing.T) {
-	o := newOffice(t)
+func TestARenewedCertificateIsUsedByARunningListener(t *testing.T) {
+	o := newIssuer(t)
 	f := o.follow()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", f.Config().Clone()) // as libraries do
 	if err != nil {
@@ -160,7 +160,7 @@ func TestARenewedCertificateIsShownOnADoorThatIsOpen(t *testing.T) {
 		}
 	}()
 	defer func() { l.Close(); <-served }()
-	shown := func() *x509.Certificate {
+	certPEM := func() *x509.Certificate {
 		dialer := &net.Dialer{Timeout: 5 * time.Second}
 		conn, err := tls.DialWithDialer(dialer, "tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -169,10 +169,10 @@ func TestARenewedCertificateIsShownOnADoorThatIsOpen(t *testing.T) {
 		defer conn.Close()
 		return conn.ConnectionState().PeerCertificates[0]
 	}
-	first := shown()
+	first := certPEM()
 	o.put(o.issue())
-	o.at = o.at.Add(filesEvery) // nobody shakes hands meanwhile
-	if shown().Equal(first) {
-		t.Error("the old certificate is shown")
+	o.now = o.now.Add(filesEvery) // without a handshake in between
+	if certPEM().Equal(first) {
+		t.Error("the old certificate is still used")
 	}
 }

@@ -1,5 +1,5 @@
-// Package disk replaces files whole: after a crash at any moment the old content is
-// there or the new one.
+// Package disk replaces files atomically: after a crash at any moment a file has either
+// its old content or its new one.
 package disk
 
 import (
@@ -10,8 +10,7 @@ import (
 	"path/filepath"
 )
 
-// Write replaces the file at path with content. It has mode from its first byte on, or
-// less.
+// Write replaces the file at path with content. Its permissions are never wider than mode.
 func Write(path string, content []byte, mode fs.FileMode) error {
 	return Replace(path, mode, func(w io.Writer) error { _, err := w.Write(content); return err })
 }
@@ -47,7 +46,7 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 	return syncDir(dir)
 }
 
-// syncDir makes a rename durable. Windows can't, and need not.
+// syncDir makes a rename durable. Windows can't, and does not need it.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"obvan/internal/disk"
 )
 
-func TestAFileIsReplacedWholeOrStaysAsItWas(t *testing.T) {
+func TestAFileIsReplacedAtomicallyOrLeftAsItWas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "show.json")
 	is := func(want string) {
 		t.Helper()

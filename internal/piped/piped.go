@@ -1,4 +1,4 @@
-// Package piped starts children that are fed by one pipe and read from another.
+// Package piped starts child processes that read from one pipe and write to another.
 package piped
 
 import (
@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// Start starts cmd. The pipes are files, so writing to one can time out.
+// Start starts cmd. The pipes are *os.File, so writes can have a deadline.
 func Start(cmd *exec.Cmd) (in, out *os.File, err error) {
 	stdin, in, err := os.Pipe()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestWhatGoesInComesOut(t *testing.T) {
+func TestAChildReadsOnePipeAndWritesTheOther(t *testing.T) {
 	cmd := exec.Command(testkit.Tool(t, "cat"))
 	in, out, err := piped.Start(cmd)
 	if err != nil {
@@ -32,7 +32,7 @@ func TestWhatGoesInComesOut(t *testing.T) {
 	}
 }
 
-func TestAProgramThatIsNotThereIsAnError(t *testing.T) {
+func TestAMissingProgramIsAnError(t *testing.T) {
 	if _, _, err := piped.Start(exec.Command("/nowhere/ffmpeg")); err == nil {
 		t.Error("it started")
 	}

@@ -1,4 +1,4 @@
-// Package retry is the only place that waits and tries again.
+// Package retry is the waits between attempts; nothing else in the program retries.
 package retry
 
 import (
@@ -29,13 +29,13 @@ func (b *Backoff) Next() time.Duration {
 	return b.Min + rand.N(ceiling-b.Min)
 }
 
-// Attempt is how many waits were handed out since the last Reset.
+// Attempt is how many times Next was called since the last Reset.
 func (b *Backoff) Attempt() int { return b.attempt }
 
-// Reset starts again from the fast retry: the last attempt worked for a while.
+// Reset starts over with the fast retry, when an attempt worked for a while.
 func (b *Backoff) Reset() { b.attempt = 0 }
 
-// Sleep waits for d or until ctx is done, and says which: nil after d.
+// Sleep waits for d or until ctx is done: nil after d.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -1,7 +1,7 @@
-// Package signalling is what WHIP (RFC 9725) and WHEP have in common on the server's
-// side: an SDP offer comes by HTTP, is bounded and looked through before pion takes
-// memory for it, and is answered. Who may send one, and what it must have, is the
-// rooms' matter.
+// Package signalling is what the WHIP (RFC 9725) and WHEP servers have in common: an SDP
+// offer arrives by HTTP, is bounded and checked before pion allocates memory for it, and
+// is answered. Who may send one, and what it must contain, is for ingest/whip and
+// monitor/whep to decide.
 package signalling
 
 import (
@@ -22,12 +22,12 @@ import (
 var (
 	ErrOffer  = errors.New("the offer can't be used")
 	ErrData   = fmt.Errorf("%w: this server has no data channels", ErrOffer)
-	ErrAnswer = errors.New("the offer can't be answered") // what it wraps is pion's, about its own inside
+	ErrAnswer = errors.New("the offer can't be answered") // what it wraps is from inside pion
 
-	errNotSDP  = fmt.Errorf("%w: it is not SDP", ErrOffer)
-	errTooMuch = fmt.Errorf("%w: it has too many media sections", ErrOffer)
-	errPaths   = fmt.Errorf("%w: it has too many candidates", ErrOffer)
-	errKind    = errors.New("the body must be an SDP offer (Content-Type application/sdp)")
+	errNotSDP      = fmt.Errorf("%w: it is not SDP", ErrOffer)
+	errSections    = fmt.Errorf("%w: it has too many media sections", ErrOffer)
+	errCandidates  = fmt.Errorf("%w: it has too many candidates", ErrOffer)
+	errContentType = errors.New("the body must be an SDP offer (Content-Type application/sdp)")
 )
 
 // Limits of an offer.
@@ -35,16 +35,16 @@ const (
 	MaxBytes = 64 << 10
 	MaxLines = 2000
 
-	maxSections  = 8
-	maxPaths     = 64 // candidates; each is knocked at several times, whoever's address it is
-	gatherWithin = 5 * time.Second
+	maxSections   = 8
+	maxCandidates = 64 // each is sent several packets, whoever owns the address
+	gatherWithin  = 5 * time.Second
 )
 
 const (
 	mediaType = "application/sdp"
 
-	// methods has no PATCH (RFC 9725, 4.3): the answer has all candidates, and the peer's
-	// are learnt from its checks, so there is nothing to trickle.
+	// methods has no PATCH (RFC 9725, 4.3): the answer has all candidates, and the client's
+	// are learned from its connectivity checks, so trickle ICE is not needed.
 	methods = "POST, DELETE, OPTIONS"
 )
 
@@ -55,15 +55,15 @@ func Options(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Allow says in the answer's header which methods there are.
+// Allow sets the Allow header.
 func Allow(w http.ResponseWriter) { w.Header().Set("Allow", methods) }
 
-// Read is the offer in a request's body, of MaxBytes at most. When it fails, status is
-// the answer's.
+// Read is the offer in a request's body, at most MaxBytes. When it fails, status is the
+// response's.
 func Read(w http.ResponseWriter, r *http.Request) (offer string, status int, err error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != mediaType {
 		w.Header().Set("Accept-Post", mediaType)
-		return "", http.StatusUnsupportedMediaType, errKind
+		return "", http.StatusUnsupportedMediaType, errContentType
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBytes))
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
@@ -75,30 +75,30 @@ func Read(w http.ResponseWriter, r *http.Request) (offer string, status int, err
 	return string(body), 0, nil
 }
 
-// Created hands out the answer to an offer; the session it made is at location.
+// Created responds with the answer to an offer; the new session is at location.
 func Created(w http.ResponseWriter, location, answer string) {
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusCreated)
-	_, _ = io.WriteString(w, answer) // if it never arrives, the peer never connects
+	_, _ = io.WriteString(w, answer) // if it never arrives, the client never connects
 }
 
-// Parse reads an offer that is within the limits. ErrOffer.
+// Parse reads an offer and checks it against the limits. ErrOffer.
 func Parse(offer string) (*sdp.SessionDescription, error) {
 	var desc sdp.SessionDescription
 	if strings.Count(offer, "\n") > MaxLines || desc.UnmarshalString(offer) != nil || len(desc.MediaDescriptions) == 0 {
 		return nil, errNotSDP
 	}
 	if len(desc.MediaDescriptions) > maxSections {
-		return nil, errTooMuch
+		return nil, errSections
 	}
-	if strings.Count(offer, "candidate:") > maxPaths {
-		return nil, errPaths
+	if strings.Count(offer, "candidate:") > maxCandidates {
+		return nil, errCandidates
 	}
 	return &desc, nil
 }
 
-// H264 is the parameters (fmtp) of each H.264 that a media section offers.
+// H264 is the parameters (fmtp) of each H.264 format that a media section offers.
 func H264(m *sdp.MediaDescription) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, a := range m.Attributes {
@@ -125,8 +125,8 @@ func Opus(m *sdp.MediaDescription) bool {
 	return false
 }
 
-// Answer negotiates pc against an offer that was parsed. pion parses it too, so a panic
-// of its ends here. ErrAnswer.
+// Answer negotiates pc against an offer that Parse accepted. pion parses it again; a panic
+// in there is turned into ErrAnswer.
 func Answer(pc *webrtc.PeerConnection, offer string) (text string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -153,5 +153,5 @@ func Answer(pc *webrtc.PeerConnection, offer string) (text string, err error) {
 	return pc.LocalDescription().SDP, nil
 }
 
-// SendsH264 reports whether an answer took the offer's H.264.
+// SendsH264 reports whether an answer accepted the offer's H.264.
 func SendsH264(answer string) bool { return strings.Contains(answer, " H264/90000") }

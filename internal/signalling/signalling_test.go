@@ -22,7 +22,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestABodyThatIsNoOfferHasItsStatus(t *testing.T) {
+func TestABodyThatIsNotAnOfferIsAnsweredWithItsStatus(t *testing.T) {
 	for _, c := range []struct {
 		kind   string
 		body   io.Reader
@@ -31,7 +31,7 @@ func TestABodyThatIsNoOfferHasItsStatus(t *testing.T) {
 		{"application/sdp; charset=utf-8", strings.NewReader(offer), 0},
 		{"text/plain", strings.NewReader(offer), http.StatusUnsupportedMediaType},
 		{"", strings.NewReader(offer), http.StatusUnsupportedMediaType},
-		{"application/sdp", strings.NewReader(strings.Repeat("x", signalling.MaxBytes)), 0}, // Parse's to judge
+		{"application/sdp", strings.NewReader(strings.Repeat("x", signalling.MaxBytes)), 0}, // for Parse to refuse
 		{"application/sdp", strings.NewReader(strings.Repeat("x", signalling.MaxBytes+1)), http.StatusRequestEntityTooLarge},
 		{"application/sdp", broken{}, http.StatusBadRequest},
 	} {
@@ -43,14 +43,14 @@ func TestABodyThatIsNoOfferHasItsStatus(t *testing.T) {
 	}
 }
 
-func TestOffersOutOfBoundsAreRefused(t *testing.T) {
+func TestOffersAboveTheLimitsAreRefused(t *testing.T) {
 	for what, text := range map[string]string{
-		"nothing":          "",
-		"not SDP":          "<html>",
-		"no media":         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
-		"sections":         offer + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9),
-		"candidates":       offer + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65),
-		"lines of no sort": offer + strings.Repeat("a=x\r\n", signalling.MaxLines),
+		"nothing":           "",
+		"not SDP":           "<html>",
+		"no media":          "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
+		"sections":          offer + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9),
+		"candidates":        offer + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65),
+		"meaningless lines": offer + strings.Repeat("a=x\r\n", signalling.MaxLines),
 	} {
 		if _, err := signalling.Parse(text); !errors.Is(err, signalling.ErrOffer) {
 			t.Errorf("%s: %v", what, err)
@@ -58,17 +58,17 @@ func TestOffersOutOfBoundsAreRefused(t *testing.T) {
 	}
 }
 
-func TestCodecsAreFoundWhateverTheirCase(t *testing.T) {
+func TestCodecNamesAreFoundInAnyCase(t *testing.T) {
 	desc, err := signalling.Parse(offer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	picture, sound := desc.MediaDescriptions[0], desc.MediaDescriptions[1]
-	if got := slices.Collect(signalling.H264(picture)); !slices.Equal(got, []string{"packetization-mode=1"}) {
+	video, audio := desc.MediaDescriptions[0], desc.MediaDescriptions[1]
+	if got := slices.Collect(signalling.H264(video)); !slices.Equal(got, []string{"packetization-mode=1"}) {
 		t.Errorf("H.264: %q", got)
 	}
-	if signalling.Opus(picture) || !signalling.Opus(sound) {
-		t.Error("Opus is not where it is")
+	if signalling.Opus(video) || !signalling.Opus(audio) {
+		t.Error("Opus was not found in the audio section alone")
 	}
 }
 

@@ -1,3 +1,3 @@
-// Package sock asks the system about TCP connections: how much of what was written
-// the far end has not taken yet.
+// Package sock sets and reads TCP socket options, above all how much of what was
+// written the remote end has not acknowledged yet.
 package sock

@@ -8,28 +8,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Limit keeps a backlog out of the kernel: a write waits once so many bytes were not
-// even sent. What is sent and not yet acknowledged may be as much as the path holds.
-func Limit(c *net.TCPConn, unsent int) { set(c, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent) }
+// LimitUnsent keeps a backlog out of the kernel: a write blocks once that many bytes
+// are unsent. Bytes that were sent and are not yet acknowledged do not count.
+func LimitUnsent(c *net.TCPConn, unsent int) {
+	set(c, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
+}
 
-// Narrow makes the receive buffers of the connections that l accepts from now on so
-// small: a far end that reads slowly has no store of seconds then.
-func Narrow(l *net.TCPListener, bytes int) { set(l, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes) }
+// LimitReceiveBuffer sets the receive buffer of the connections that l accepts from now
+// on: a server that reads slowly then has no room for seconds of video.
+func LimitReceiveBuffer(l *net.TCPListener, bytes int) {
+	set(l, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+}
 
-// Segment makes what the connections that l accepts from now on get come in pieces of so
-// many bytes at most, as it does over a network.
-func Segment(l *net.TCPListener, bytes int) { set(l, unix.IPPROTO_TCP, unix.TCP_MAXSEG, bytes) }
+// LimitSegmentSize bounds the TCP segments that the connections that l accepts from now
+// on receive: as over a network, unlike the loopback interface.
+func LimitSegmentSize(l *net.TCPListener, bytes int) {
+	set(l, unix.IPPROTO_TCP, unix.TCP_MAXSEG, bytes)
+}
 
-// set sets an option. Without it everything works as well, only less so: nothing to
-// report.
+// set sets an option. Failing is no error: everything still works, only less well.
 func set(c syscall.Conn, level, option, value int) {
 	if raw, err := c.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), level, option, value) })
 	}
 }
 
-// Inspect asks how much the far end's kernel has not taken yet, and how far away it
-// is. ok is false when the system does not say.
+// Inspect reads how many bytes the remote end's kernel has not acknowledged yet, and the
+// round-trip time. ok is false when the system does not say.
 func Inspect(c *net.TCPConn) (unsent int, rtt time.Duration, ok bool) {
 	raw, err := c.SyscallConn()
 	if err != nil {

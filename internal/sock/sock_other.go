@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Limit bounds what the kernel hides from us, as well as can be.
-func Limit(c *net.TCPConn, unsent int) { _ = c.SetWriteBuffer(4 * unsent) }
+// LimitUnsent bounds the send buffer, the closest thing to a limit of unsent bytes here.
+func LimitUnsent(c *net.TCPConn, unsent int) { _ = c.SetWriteBuffer(4 * unsent) }
 
-// Inspect knows nothing here; that a write does not end has to do.
+// Inspect is not available here: the caller has to rely on writes that time out.
 func Inspect(*net.TCPConn) (unsent int, rtt time.Duration, ok bool) { return 0, 0, false }
 
-// Segment leaves the pieces as they are.
-func Segment(*net.TCPListener, int) {}
+// LimitSegmentSize does nothing here.
+func LimitSegmentSize(*net.TCPListener, int) {}
 
-// Narrow leaves the buffers as they are.
-func Narrow(*net.TCPListener, int) {}
+// LimitReceiveBuffer does nothing here.
+func LimitReceiveBuffer(*net.TCPListener, int) {}

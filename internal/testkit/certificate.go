@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// Certificate makes a certificate for host, a name or an address, that nobody vouches
-// for but itself: a server's configuration with it, and a pool that trusts it. It is good
-// for an hour.
+// Certificate makes a self-signed certificate for host, a name or an address, valid for
+// an hour: a server's configuration with it, and a pool that trusts it.
 func Certificate(t testing.TB, host string) (server *tls.Config, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

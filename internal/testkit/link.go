@@ -7,27 +7,26 @@ import (
 	"testing"
 )
 
-// Link is a network path to a server's port, UDP and TCP, that goes wrong when it is
-// told to.
+// Link is a network path to a server's UDP and TCP port that a test can impair.
 type Link struct {
 	to  string
 	udp *net.UDPConn
 	tcp *net.TCPListener
 	all sync.WaitGroup
 
-	mu    sync.Mutex
-	cut   chan struct{} // closed when the path is back; nil while it is there
-	lose  int
-	count int
-	peers map[netip.AddrPort]net.Conn // to the server, by who sent to us
-	conns map[net.Conn]struct{}
+	mu        sync.Mutex
+	cut       chan struct{} // closed by Restore; nil while the path works
+	dropOneIn int
+	count     int
+	peers     map[netip.AddrPort]net.Conn // connections to the server, by client address
+	conns     map[net.Conn]struct{}
 }
 
-// NewLink makes a path to a server's address. It ends with the test.
+// NewLink makes a path to a server's address. It is closed when the test ends.
 func NewLink(t testing.TB, to string) *Link {
 	t.Helper()
 	l := &Link{to: to, peers: map[netip.AddrPort]net.Conn{}, conns: map[net.Conn]struct{}{}}
-	for l.tcp == nil { // both at one port, as browsers are told of one
+	for l.tcp == nil { // both on one port, since browsers are given one
 		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
 			t.Fatal(err)
@@ -38,11 +37,11 @@ func NewLink(t testing.TB, to string) *Link {
 		}
 		l.udp = udp
 	}
-	l.all.Go(l.carry)
+	l.all.Go(l.forwardUDP)
 	l.all.Go(l.accept)
 	t.Cleanup(func() {
-		l.Mend()
-		l.Break()
+		l.Restore()
+		l.Disconnect()
 		l.udp.Close()
 		l.tcp.Close()
 		l.mu.Lock()
@@ -58,7 +57,7 @@ func NewLink(t testing.TB, to string) *Link {
 // Port is where the path begins.
 func (l *Link) Port() int { return l.udp.LocalAddr().(*net.UDPAddr).Port }
 
-// Cut lets nothing through: packets are lost, connections are silent.
+// Cut lets nothing through: packets are lost, connections stall.
 func (l *Link) Cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,8 +66,8 @@ func (l *Link) Cut() {
 	}
 }
 
-// Mend is the end of Cut.
-func (l *Link) Mend() {
+// Restore ends Cut.
+func (l *Link) Restore() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cut != nil {
@@ -77,8 +76,8 @@ func (l *Link) Mend() {
 	}
 }
 
-// Break ends what is connected.
-func (l *Link) Break() {
+// Disconnect closes all TCP connections.
+func (l *Link) Disconnect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
@@ -87,29 +86,29 @@ func (l *Link) Break() {
 	clear(l.conns)
 }
 
-// Lose drops one packet in so many of those that come from the server by UDP.
-func (l *Link) Lose(oneIn int) {
+// DropOneIn drops every n-th UDP packet from the server.
+func (l *Link) DropOneIn(oneIn int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lose = oneIn
+	l.dropOneIn = oneIn
 }
 
-func (l *Link) lost(down bool) bool {
+func (l *Link) drops(down bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count++
-	return l.cut != nil || down && l.lose > 0 && l.count%l.lose == 0
+	return l.cut != nil || down && l.dropOneIn > 0 && l.count%l.dropOneIn == 0
 }
 
-// carry takes packets to the server.
-func (l *Link) carry() {
+// forwardUDP forwards packets to the server.
+func (l *Link) forwardUDP() {
 	buf := make([]byte, 1<<16)
 	for {
 		n, from, err := l.udp.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			return
 		}
-		if l.lost(false) {
+		if l.drops(false) {
 			continue
 		}
 		if p := l.peer(from); p != nil {
@@ -118,7 +117,7 @@ func (l *Link) carry() {
 	}
 }
 
-// peer is the way on for who sends to us, and back.
+// peer is the connection to the server for one client's packets, and the replies to them.
 func (l *Link) peer(from netip.AddrPort) net.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,7 +135,7 @@ func (l *Link) peer(from netip.AddrPort) net.Conn {
 			if err != nil {
 				return
 			}
-			if !l.lost(true) {
+			if !l.drops(true) {
 				_, _ = l.udp.WriteToUDPAddrPort(buf[:n], from)
 			}
 		}
@@ -144,30 +143,30 @@ func (l *Link) peer(from netip.AddrPort) net.Conn {
 	return p
 }
 
-// accept joins connections to the server.
+// accept forwards TCP connections to the server.
 func (l *Link) accept() {
 	for {
-		near, err := l.tcp.Accept()
+		client, err := l.tcp.Accept()
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", l.to)
+		server, err := net.Dial("tcp", l.to)
 		if err != nil {
-			near.Close()
+			client.Close()
 			continue
 		}
 		l.mu.Lock()
-		l.conns[near], l.conns[far] = struct{}{}, struct{}{}
+		l.conns[client], l.conns[server] = struct{}{}, struct{}{}
 		l.mu.Unlock()
-		for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
+		for _, direction := range [][2]net.Conn{{client, server}, {server, client}} {
 			l.all.Go(func() {
-				defer near.Close()
-				defer far.Close()
+				defer client.Close()
+				defer server.Close()
 				for buf := make([]byte, 1<<16); ; {
-					n, err := way[0].Read(buf)
+					n, err := direction[0].Read(buf)
 					if err == nil {
 						l.wait()
-						_, err = way[1].Write(buf[:n])
+						_, err = direction[1].Write(buf[:n])
 					}
 					if err != nil {
 						return
@@ -178,7 +177,7 @@ func (l *Link) accept() {
 	}
 }
 
-// wait waits until the path is there.
+// wait blocks while the path is cut.
 func (l *Link) wait() {
 	l.mu.Lock()
 	cut := l.cut

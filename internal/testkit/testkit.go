@@ -1,5 +1,6 @@
-// Package testkit is what tests of several rooms share: waiting for facts, a
-// check for leaked goroutines, and real peers (ffmpeg cameras, sinks).
+// Package testkit is what tests of several packages share: waiting for facts, a check
+// for leaked goroutines, a network path that can be impaired, and figures for make
+// measure.
 package testkit
 
 import (
@@ -11,11 +12,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Allow is how long a test waits for what takes at most within on a quiet machine, before
-// it calls it a failure. How long things really take is a matter of make measure.
+// Allow is how long a test waits for something that takes at most within on a quiet
+// machine before it fails. How long things really take is for make measure.
 func Allow(within time.Duration) time.Duration { return 4 * within }
 
-// Eventually polls fact until it is true; it fails the test when Allow(within) is over.
+// Eventually polls fact until it is true; it fails the test after Allow(within).
 func Eventually(t testing.TB, within time.Duration, fact func() bool, what string, args ...any) {
 	t.Helper()
 	within = Allow(within)

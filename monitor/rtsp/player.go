@@ -10,7 +10,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"obvan/hub"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/media"
 	"obvan/media/rtp"
 )
@@ -46,7 +46,7 @@ type player struct {
 // peer is who reads what.
 type peer struct {
 	lib    *gortsplib.ServerSession
-	conn   *door.Conn
+	conn   *listen.Conn
 	stream string
 	remote string
 	udp    bool
@@ -68,7 +68,7 @@ func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string
 	}
 	p := &player{
 		server: s, writer: writer, tracks: tracks, life: life{done: make(chan struct{})},
-		peer: peer{ctx.Session, door.Of(ctx.Conn.NetConn()), stream, ctx.Conn.NetConn().RemoteAddr().String(), ctx.Transport == gortsplib.TransportUDP},
+		peer: peer{ctx.Session, listen.ConnOf(ctx.Conn.NetConn()), stream, ctx.Conn.NetConn().RemoteAddr().String(), ctx.Transport == gortsplib.TransportUDP},
 	}
 	p.out = &gortsplib.ServerStream{Server: s.lib, Desc: writer.Description()}
 	if err := p.out.Initialize(); err != nil {
@@ -87,7 +87,7 @@ func (p *player) close() {
 	}
 	p.out.Close()
 	if p.conn != nil {
-		p.conn.Expect()
+		p.conn.Unadmit()
 	}
 }
 

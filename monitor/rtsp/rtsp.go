@@ -26,7 +26,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
 	"obvan/hub"
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/media"
 	"obvan/media/rtp"
 )
@@ -52,7 +52,7 @@ type Server struct {
 	may func(stream, token, remote string) error
 	log *slog.Logger
 	lib *gortsplib.Server
-	ln  *door.Listener
+	ln  *listen.Listener
 
 	mu      sync.Mutex
 	players map[*gortsplib.ServerSession]*player
@@ -73,7 +73,7 @@ func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string)
 	if err != nil {
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
-	s.ln = &door.Listener{Listener: ln, Max: maxConns, Patience: patience}
+	s.ln = &listen.Listener{Listener: ln, Max: maxConns, AdmitTimeout: patience}
 	s.lib = &gortsplib.Server{
 		Handler: s, RTSPAddress: ln.Addr().String(), TLSConfig: tls,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, WriteQueueSize: queue,
@@ -84,7 +84,7 @@ func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string)
 	if tls != nil {
 		return s, nil
 	}
-	if s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress, s.lib.ListenPacket, err = door.Beside(u.Hostname(), port); err != nil {
+	if s.lib.UDPRTPAddress, s.lib.UDPRTCPAddress, s.lib.ListenPacket, err = listen.UDPPairAbove(u.Hostname(), port); err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
@@ -96,7 +96,7 @@ func (s *Server) Addr() string { return s.ln.Addr().String() }
 
 // Run serves until ctx is done and all readers are gone.
 func (s *Server) Run(ctx context.Context) error {
-	if err := door.Run(ctx, s.lib, s.look); err != nil {
+	if err := listen.Run(ctx, s.lib, s.look); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
 	}
 	return nil

@@ -29,7 +29,7 @@ func TestAViewerOnABadLinkLowersNobodyElsesPicture(t *testing.T) {
 	well := d.watch("cam1", webrtc.NetworkTypeUDP4)
 	bad.await(1)
 	before := len(well.await(1))
-	link.Lose(5) // 20 %
+	link.DropOneIn(5) // 20 %
 	got := well.await(before + 60)
 	for n := range got[1:] {
 		if step := got[n+1].time - got[n].time; step < 2999 || step > 3001 { // 30 a second, at 90 kHz
@@ -63,7 +63,7 @@ func TestALinkThatWasGoneForAWhileHealsAtOnce(t *testing.T) {
 	gone := time.NewTimer(1500 * time.Millisecond)
 	<-gone.C
 	n := len(p.got())
-	link.Mend()
+	link.Restore()
 	mended := time.Now()
 	testkit.Eventually(t, 2*time.Second, func() bool {
 		_ = p.pc.WriteRTCP(lost) // as a browser does that lost the picture

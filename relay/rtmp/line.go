@@ -51,7 +51,7 @@ func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) 
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	l := &line{TCPConn: conn.(*net.TCPConn), link: link, stall: DefaultStall}
-	sock.Limit(l.TCPConn, unsentLimit)
+	sock.LimitUnsent(l.TCPConn, unsentLimit)
 	if !to.tls {
 		return l, nil
 	}

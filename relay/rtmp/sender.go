@@ -289,7 +289,7 @@ func (s *sender) behind(late bool) {
 	if late {
 		s.room = lateBatch
 	}
-	sock.Limit(s.line.TCPConn, min(s.room, unsentLimit))
+	sock.LimitUnsent(s.line.TCPConn, min(s.room, unsentLimit))
 }
 
 // configure sends what decoders must know before the next unit, as far as it

@@ -48,7 +48,7 @@ func (l *line) dial(ctx context.Context, to target, config *tls.Config) (net.Con
 	l.mu.Lock()
 	l.TCPConn = conn.(*net.TCPConn)
 	l.mu.Unlock()
-	sock.Limit(l.TCPConn, unsentLimit)
+	sock.LimitUnsent(l.TCPConn, unsentLimit)
 	if !to.secure {
 		return l, nil
 	}

@@ -70,7 +70,7 @@ func Listen(addr string, config *tls.Config) (*Server, error) {
 // is for the time before the first connection.
 func (s *Server) Narrow(bytes int) {
 	if ln, ok := s.ln.(*net.TCPListener); ok {
-		sock.Narrow(ln, bytes)
+		sock.LimitReceiveBuffer(ln, bytes)
 	}
 }
 
@@ -79,7 +79,7 @@ func (s *Server) Narrow(bytes int) {
 // lumps of seconds. It is for the time before the first connection.
 func (s *Server) Segment(bytes int) {
 	if ln, ok := s.ln.(*net.TCPListener); ok {
-		sock.Segment(ln, bytes)
+		sock.LimitSegmentSize(ln, bytes)
 	}
 }
 

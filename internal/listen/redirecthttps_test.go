@@ -1,4 +1,4 @@
-package door
+package listen
 
 import (
 	"crypto/tls"
@@ -23,9 +23,9 @@ func TestPlainHTTPIsSentToHTTPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "secure "+r.URL.String()) })}
-	go web.Serve(tls.NewListener(ToHTTPS{l}, config))
-	defer web.Close()
+	startServer := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "secure "+r.URL.String()) })}
+	go startServer.Serve(tls.NewListener(ToHTTPS{l}, config))
+	defer startServer.Close()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	resp, err := client.Get("http://" + l.Addr().String() + "/camera%20x?a=b")
 	if err != nil {

@@ -1,4 +1,4 @@
-package door
+package listen
 
 import (
 	"context"
@@ -12,9 +12,9 @@ type Library interface {
 	Close()
 }
 
-// Run serves until ctx is done and the library's goroutines have ended, and calls each
-// every second.
-func Run(ctx context.Context, lib Library, each func(now time.Time)) error {
+// Run serves until ctx is done and the library's goroutines have ended, and calls
+// everySecond once a second.
+func Run(ctx context.Context, lib Library, everySecond func(now time.Time)) error {
 	if err := lib.Start(); err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func Run(ctx context.Context, lib Library, each func(now time.Time)) error {
 	for {
 		select {
 		case now := <-second.C:
-			each(now)
+			everySecond(now)
 		case <-ctx.Done():
 			lib.Close()
 			<-ended

@@ -1,4 +1,4 @@
-package door
+package listen
 
 import (
 	"bufio"
@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ToHTTPS is a listener for under TLS. Who speaks plain http there typed the address
-// without https, and is sent to the right one instead of being told "bad request".
+// ToHTTPS is a listener to put below TLS. A client that sends plain HTTP was given the
+// address without https: it is redirected instead of answered "bad request".
 type ToHTTPS struct{ net.Listener }
 
 // Accept waits for a connection.
@@ -25,19 +25,19 @@ func (l ToHTTPS) Accept() (net.Conn, error) {
 	return &plainOrTLS{Conn: conn}, nil
 }
 
-// plainOrTLS looks at the first bytes: a TLS handshake begins with 22 (RFC 8446, 5.1),
-// http with a letter.
+// plainOrTLS checks the first byte: a TLS handshake begins with 22 (RFC 8446, 5.1),
+// HTTP with a letter.
 type plainOrTLS struct {
 	net.Conn
-	known bool
+	checked bool
 }
 
 func (c *plainOrTLS) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.known || n == 0 {
+	if c.checked || n == 0 {
 		return n, err
 	}
-	c.known = true
+	c.checked = true
 	if p[0] < 'A' || p[0] > 'Z' {
 		return n, err
 	}
@@ -64,6 +64,6 @@ func (c *plainOrTLS) redirect(head []byte) {
 		return
 	}
 	to := url.URL{Scheme: "https", Host: req.Host, Path: req.URL.Path, RawPath: req.URL.RawPath, RawQuery: req.URL.RawQuery}
-	// 307: a browser that kept a 301 could not go back when https is switched off.
+	// 307, since browsers cache a 301 and could not return to http once https is switched off.
 	fmt.Fprintf(c.Conn, "HTTP/1.1 307 Temporary Redirect\r\nLocation: %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", to.String())
 }

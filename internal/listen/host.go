@@ -1,8 +1,8 @@
-package door
+package listen
 
 import "net"
 
-// Host is a peer's address without its port, which differs with each connection.
+// Host is a client's address without its port, which differs for each connection.
 func Host(remote string) string {
 	if host, _, err := net.SplitHostPort(remote); err == nil {
 		return host

@@ -1,4 +1,4 @@
-package door_test
+package listen_test
 
 import (
 	"crypto/tls"
@@ -9,24 +9,24 @@ import (
 	"testing"
 	"time"
 
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func open(t *testing.T, limit int, patience time.Duration) *door.Listener {
+func open(t *testing.T, limit int, timeout time.Duration) *listen.Listener {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	return &door.Listener{Listener: ln, Max: limit, Patience: patience}
+	return &listen.Listener{Listener: ln, Max: limit, AdmitTimeout: timeout}
 }
 
-// knock is both ends of a new connection.
-func knock(t *testing.T, l *door.Listener) (peer net.Conn, c *door.Conn) {
+// connect is both ends of a new connection.
+func connect(t *testing.T, l *listen.Listener) (peer net.Conn, c *listen.Conn) {
 	t.Helper()
 	peer, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
@@ -37,7 +37,7 @@ func knock(t *testing.T, l *door.Listener) (peer net.Conn, c *door.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { peer.Close(); conn.Close() })
-	return peer, door.Of(conn)
+	return peer, listen.ConnOf(conn)
 }
 
 func closed(t *testing.T, c net.Conn) bool {
@@ -48,54 +48,54 @@ func closed(t *testing.T, c net.Conn) bool {
 	return err != nil && (!timeout || !ne.Timeout())
 }
 
-func TestASilentPeerIsOutOfPatience(t *testing.T) {
-	_, c := knock(t, open(t, 2, 30*time.Millisecond))
+func TestASilentClientIsTimedOut(t *testing.T) {
+	_, c := connect(t, open(t, 2, 30*time.Millisecond))
 	_ = c.SetReadDeadline(time.Time{}) // what a protocol library does
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Fatal("read something")
 	}
 }
 
-func TestAnAdmittedPeerMayTakeItsTime(t *testing.T) {
-	const patience = 500 * time.Millisecond
-	peer, c := knock(t, open(t, 2, patience))
+func TestAnAdmittedClientHasNoTimeout(t *testing.T) {
+	const timeout = 500 * time.Millisecond
+	peer, c := connect(t, open(t, 2, timeout))
 	got := make(chan error, 1)
 	go func() {
 		_, err := io.ReadFull(c, make([]byte, 1))
 		got <- err
 	}()
 	c.Admit()
-	<-time.After(patience + 100*time.Millisecond)
+	<-time.After(timeout + 100*time.Millisecond)
 	if _, err := peer.Write([]byte{1}); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-got; err != nil {
 		t.Fatal(err)
 	}
-	c.Expect()
+	c.Unadmit()
 	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Fatal("read something")
 	}
 }
 
-func TestTheOldestThatWaitsMakesRoom(t *testing.T) {
+func TestTheOldestWaitingClientMakesRoom(t *testing.T) {
 	l := open(t, 2, time.Minute)
-	first, _ := knock(t, l)
-	second, c := knock(t, l)
+	first, _ := connect(t, l)
+	second, c := connect(t, l)
 	c.Admit()
-	knock(t, l)
+	connect(t, l)
 	if !closed(t, first) {
 		t.Fatal("the oldest is still there")
 	}
 	_ = second.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	if _, err := second.Read(make([]byte, 1)); err == io.EOF {
-		t.Fatal("the admitted one is gone")
+		t.Fatal("the admitted one was closed")
 	}
 }
 
-func TestWithAllPlacesTakenForGoodANewPeerIsClosed(t *testing.T) {
+func TestANewClientIsClosedWhenAllAreAdmitted(t *testing.T) {
 	l := open(t, 1, time.Minute)
-	_, c := knock(t, l)
+	_, c := connect(t, l)
 	c.Admit()
 	accepted := make(chan net.Conn, 1)
 	go func() {
@@ -120,38 +120,38 @@ func TestWithAllPlacesTakenForGoodANewPeerIsClosed(t *testing.T) {
 	(<-accepted).Close()
 }
 
-// short is a listener of a machine that has no files left for a while.
-type short struct {
+// exhaustedListener fails a few times, as when the process has no file descriptors left.
+type exhaustedListener struct {
 	net.Listener
 	fails int
 }
 
-func (s *short) Accept() (net.Conn, error) {
+func (s *exhaustedListener) Accept() (net.Conn, error) {
 	if s.fails--; s.fails >= 0 {
 		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
 	}
 	return s.Listener.Accept()
 }
 
-func TestADoorOutlivesAMachineWithoutFiles(t *testing.T) {
+func TestAListenerSurvivesRunningOutOfFileDescriptors(t *testing.T) {
 	l := open(t, 1, time.Minute)
-	l.Listener = &short{Listener: l.Listener, fails: 3}
-	knock(t, l)
+	l.Listener = &exhaustedListener{Listener: l.Listener, fails: 3}
+	connect(t, l)
 	l.Close()
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("closed: %v", err)
 	}
 }
 
-func TestTheDoorIsFoundUnderTLS(t *testing.T) {
-	_, c := knock(t, open(t, 1, time.Minute))
-	if door.Of(tls.Server(c, &tls.Config{})) != c || door.Of(c.Conn) != nil {
+func TestTheConnectionIsFoundUnderTLS(t *testing.T) {
+	_, c := connect(t, open(t, 1, time.Minute))
+	if listen.ConnOf(tls.Server(c, &tls.Config{})) != c || listen.ConnOf(c.Conn) != nil {
 		t.Fatal("not found")
 	}
 }
 
 func TestUDPPortsComeInPairs(t *testing.T) {
-	rtp, rtcp, err := door.UDPPair("127.0.0.1", 0)
+	rtp, rtcp, err := listen.UDPPair("127.0.0.1", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestUDPPortsComeInPairs(t *testing.T) {
 	if port%2 != 0 || rtcp.LocalAddr().(*net.UDPAddr).Port != port+1 {
 		t.Fatalf("%v and %v", rtp.LocalAddr(), rtcp.LocalAddr())
 	}
-	rtp2, rtcp2, err := door.UDPPair("127.0.0.1", port-1) // taken from there on: the next pair
+	rtp2, rtcp2, err := listen.UDPPair("127.0.0.1", port-1) // taken from there on: the next pair
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,20 +172,20 @@ func TestUDPPortsComeInPairs(t *testing.T) {
 	}
 }
 
-func TestAKeyFrameThatArrivesAtOnceIsKept(t *testing.T) {
-	conn, err := door.ListenUDP("udp4", "127.0.0.1:0")
+func TestAKeyframeThatArrivesInOneBurstIsNotLost(t *testing.T) {
+	conn, err := listen.ListenUDP("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	from, err := net.Dial("udp4", conn.LocalAddr().String())
+	dialFrom, err := net.Dial("udp4", conn.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer from.Close()
+	defer dialFrom.Close()
 	const packets = 150 // more than a buffer of the usual size has room for
 	for range packets {
-		if _, err := from.Write(make([]byte, 1400)); err != nil {
+		if _, err := dialFrom.Write(make([]byte, 1400)); err != nil {
 			t.Fatal(err)
 		}
 	}

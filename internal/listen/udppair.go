@@ -1,4 +1,4 @@
-package door
+package listen
 
 import (
 	"errors"
@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// udpBuffer holds a key frame and some: what arrives while we do something else.
+// udpBuffer has room for a large keyframe that arrives in one burst.
 const udpBuffer = 4 << 20
 
 // UDPPair binds an even UDP port and the one after it (RFC 3550, 11): the first
-// that is free from port on, or any when port is 0.
+// free pair from port on, or any when port is 0.
 func UDPPair(host string, port int) (rtp, rtcp net.PacketConn, err error) {
 	var errs []error
 	for try := range 32 {
@@ -55,29 +55,29 @@ func udp(host string, port int) (net.PacketConn, error) {
 	return ListenUDP(network, net.JoinHostPort(host, strconv.Itoa(port)))
 }
 
-// ListenUDP is net.ListenPacket with room for a key frame that arrives at once.
+// ListenUDP is net.ListenPacket with a receive buffer that holds a whole keyframe.
 func ListenUDP(network, address string) (net.PacketConn, error) {
 	conn, err := net.ListenPacket(network, address)
 	if err != nil {
 		return nil, err
 	}
-	// As large as the system allows; it says nothing when that is less.
+	// As large as the system allows; there is no error when that is less.
 	_ = conn.(*net.UDPConn).SetReadBuffer(udpBuffer)
 	return conn, nil
 }
 
-// Beside binds a pair of UDP ports for a server whose TCP port is known: the pair two
-// above it, or any when that is 0. listen hands them, by their addresses, to a library
-// that wants to bind them itself.
-func Beside(host, port string) (rtp, rtcp string, listen func(network, address string) (net.PacketConn, error), err error) {
-	from, err := strconv.Atoi(port)
+// UDPPairAbove binds a pair of UDP ports for a server whose TCP port is known: the pair
+// two above it, or any when that is 0. listen hands them out, by address, to a library
+// that insists on binding its ports itself.
+func UDPPairAbove(host, port string) (rtp, rtcp string, listen func(network, address string) (net.PacketConn, error), err error) {
+	dialFrom, err := strconv.Atoi(port)
 	if err != nil {
 		return "", "", nil, err
 	}
-	if from != 0 {
-		from += 2
+	if dialFrom != 0 {
+		dialFrom += 2
 	}
-	data, control, err := UDPPair(host, from)
+	data, control, err := UDPPair(host, dialFrom)
 	if err != nil {
 		return "", "", nil, err
 	}

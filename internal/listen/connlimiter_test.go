@@ -1,4 +1,4 @@
-package door_test
+package listen_test
 
 import (
 	"bufio"
@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"obvan/internal/door"
+	"obvan/internal/listen"
 	"obvan/internal/testkit"
 )
 
-// web is a server for few; what it is asked for at /slow it answers at the end.
-func web(t *testing.T, most, perHost int) (addr string) {
+// startServer is a web server with a limit; it answers requests for /slow when the test ends.
+func startServer(t *testing.T, most, perHost int) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	crowd, end := &door.Crowd{Max: most, PerHost: perHost}, make(chan struct{})
+	crowd, end := &listen.ConnLimiter{Max: most, PerHost: perHost}, make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) {
@@ -27,15 +27,15 @@ func web(t *testing.T, most, perHost int) (addr string) {
 		_ = http.NewResponseController(w).Flush()
 		<-end
 	})
-	server := &http.Server{Handler: mux, ConnState: crowd.Watch}
+	server := &http.Server{Handler: mux, ConnState: crowd.Track}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(l) }()
 	t.Cleanup(func() { close(end); server.Close(); <-done })
 	return l.Addr().String()
 }
 
-// from is a new connection from an address of this machine.
-func from(t *testing.T, host, to string) net.Conn {
+// dialFrom is a new connection from an address of this machine.
+func dialFrom(t *testing.T, host, to string) net.Conn {
 	t.Helper()
 	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host)}, Timeout: 5 * time.Second}
 	conn, err := dial.Dial("tcp", to)
@@ -54,14 +54,14 @@ func ask(conn net.Conn, path string) bool {
 	return err == nil
 }
 
-func TestOneHostsConnectionsThatLieCostItsOwnOldest(t *testing.T) {
-	addr := web(t, 8, 2)
-	other, first, busy := from(t, "127.0.0.3", addr), from(t, "127.0.0.2", addr), from(t, "127.0.0.2", addr)
+func TestAHostAboveItsLimitLosesItsOldestIdleConnection(t *testing.T) {
+	addr := startServer(t, 8, 2)
+	other, first, busy := dialFrom(t, "127.0.0.3", addr), dialFrom(t, "127.0.0.2", addr), dialFrom(t, "127.0.0.2", addr)
 	if !ask(other, "/") || !ask(first, "/") || !ask(busy, "/slow") {
 		t.Fatal("no answer")
 	}
-	for range 20 { // one that was answered lies only a moment later
-		testkit.Eventually(t, 5*time.Second, func() bool { return ask(from(t, "127.0.0.2", addr), "/") }, "an answer")
+	for range 20 { // an answered connection becomes idle only a moment later
+		testkit.Eventually(t, 5*time.Second, func() bool { return ask(dialFrom(t, "127.0.0.2", addr), "/") }, "an answer")
 	}
 	if !closed(t, first) {
 		t.Error("the oldest is still there")
@@ -74,21 +74,21 @@ func TestOneHostsConnectionsThatLieCostItsOwnOldest(t *testing.T) {
 	}
 }
 
-func TestWithAllAnsweredANewConnectionIsClosed(t *testing.T) {
-	addr := web(t, 2, 2)
+func TestANewConnectionIsClosedWhenNoneIsIdle(t *testing.T) {
+	addr := startServer(t, 2, 2)
 	for range 2 {
-		if !ask(from(t, "127.0.0.2", addr), "/slow") {
+		if !ask(dialFrom(t, "127.0.0.2", addr), "/slow") {
 			t.Fatal("no answer")
 		}
 	}
-	if !closed(t, from(t, "127.0.0.3", addr)) {
+	if !closed(t, dialFrom(t, "127.0.0.3", addr)) {
 		t.Error("it was let in")
 	}
 }
 
-func TestAFullHouseOfManyHostsStillLetsIn(t *testing.T) {
-	addr := web(t, 4, 2)
+func TestANewHostGetsInWhenTheLimitIsReached(t *testing.T) {
+	addr := startServer(t, 4, 2)
 	for i := range 40 {
-		testkit.Eventually(t, 5*time.Second, func() bool { return ask(from(t, fmt.Sprintf("127.0.0.%d", 2+i), addr), "/") }, "connection %d is answered", i)
+		testkit.Eventually(t, 5*time.Second, func() bool { return ask(dialFrom(t, fmt.Sprintf("127.0.0.%d", 2+i), addr), "/") }, "connection %d is answered", i)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"obvan/hub"
 	"obvan/ingest"
 	"obvan/internal/listen"
+	"obvan/internal/netaddr"
 	"obvan/media"
 	"obvan/media/rtp"
 )
@@ -195,7 +196,7 @@ func (s *server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 // claim takes the UDP ports a device names, of all transports it offers: the
 // library chooses among them.
 func (s *server) claim(se *session, offered headers.Transports) error {
-	host := listen.Host(se.request.Remote)
+	host := netaddr.Host(se.request.Remote)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, th := range offered {
@@ -207,7 +208,7 @@ func (s *server) claim(se *session, offered headers.Transports) error {
 				return fmt.Errorf("%w: %d", errPorts, port)
 			}
 			for _, other := range s.sessions {
-				if host == listen.Host(other.request.Remote) && slices.Contains(other.ports, port) {
+				if host == netaddr.Host(other.request.Remote) && slices.Contains(other.ports, port) {
 					return fmt.Errorf("%w: %d is another session's", errPorts, port)
 				}
 			}

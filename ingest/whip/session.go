@@ -13,7 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/ingest"
-	"obvan/internal/listen"
+	"obvan/internal/netaddr"
 	"obvan/internal/signalling"
 	"obvan/media/rtp"
 )
@@ -50,7 +50,7 @@ type session struct {
 }
 
 func newSession(id string, ask ingest.Request, feed *ingest.Feed, log *slog.Logger) *session {
-	se := &session{id: id, feed: ask.Stream, host: listen.Host(ask.Remote), gate: newGate(feed), left: make(chan struct{})}
+	se := &session{id: id, feed: ask.Stream, host: netaddr.Host(ask.Remote), gate: newGate(feed), left: make(chan struct{})}
 	se.log = log.With("feed", ask.Stream, "remote", ask.Remote)
 	se.ctx, se.end = context.WithCancelCause(context.Background())
 	se.heard.Store(time.Now().UnixNano())

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"obvan/internal/netaddr"
 )
 
 // ConnLimiter bounds the connections of an http.Server: its Track is the server's
@@ -47,7 +49,7 @@ func (c *ConnLimiter) add(conn net.Conn) {
 	if c.conns == nil {
 		c.conns, c.perHost = map[net.Conn]*trackedConn{}, map[string]int{}
 	}
-	host := Host(conn.RemoteAddr().String())
+	host := netaddr.Host(conn.RemoteAddr().String())
 	tracked := &trackedConn{conn: conn, host: host}
 	if c.perHost[host] >= c.PerHost || len(c.conns) >= c.Max {
 		old := c.oldestIdle(host, c.perHost[host] >= c.PerHost)

@@ -13,7 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"obvan/hub"
-	"obvan/internal/listen"
+	"obvan/internal/netaddr"
 	"obvan/internal/signalling"
 )
 
@@ -61,7 +61,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	v, reply, err := s.admit(asking{stream: stream, remote: listen.Host(r.RemoteAddr), who: who, keys: keys}, body)
+	v, reply, err := s.admit(asking{stream: stream, remote: netaddr.Host(r.RemoteAddr), who: who, keys: keys}, body)
 	if err != nil {
 		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
 		refuse(w, status(err), err)

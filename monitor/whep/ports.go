@@ -15,7 +15,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
-	"obvan/internal/listen"
+	"obvan/internal/netaddr"
 )
 
 // A viewer whose path is dead for goneAfter is disconnected, and given up
@@ -139,7 +139,7 @@ func (p *tcpPort) Accept() (net.Conn, error) {
 func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	from := listen.Host(conn.RemoteAddr().String())
+	from := netaddr.Host(conn.RemoteAddr().String())
 	if p.closed || !p.room(from) {
 		return nil
 	}

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
+	"obvan/internal/redact"
 	"obvan/internal/retry"
 )
 
@@ -218,15 +218,9 @@ func (p *Pulls) note(one *pull, s PullState) {
 
 // plain is an error in words that hold no credentials, whatever the protocol put in.
 func plain(err error, u *url.URL) string {
-	words := err.Error()
 	if u.User == nil {
-		return words
+		return err.Error()
 	}
 	password, _ := u.User.Password()
-	for _, secret := range []string{u.User.String(), password, url.QueryEscape(password)} {
-		if secret != "" {
-			words = strings.ReplaceAll(words, secret, "***")
-		}
-	}
-	return words
+	return redact.Text(err.Error(), u.User.String(), password)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"obvan/internal/redact"
 )
 
 // ErrAddress is an address that can't be a destination's. What is returned says why, in
@@ -65,7 +67,7 @@ func (p Protocols) usable(raw, key string) (*url.URL, error) {
 	}
 	var said *RemoteError
 	if err := p[u.Scheme].Fits(u); errors.As(err, &said) {
-		return nil, misfit(Redact(said.Text, Secrets(u)...))
+		return nil, misfit(redact.Text(said.Text, Secrets(u)...))
 	}
 	return u, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"obvan/hub"
+	"obvan/internal/redact"
 )
 
 func TestAKeyInTheAddressGoesWhereItsProtocolHasIt(t *testing.T) {
@@ -25,7 +26,7 @@ func TestAKeyInTheAddressGoesWhereItsProtocolHasIt(t *testing.T) {
 			t.Errorf("%s with %q: %v, %v", c.raw, c.key, u, err)
 			continue
 		}
-		if said := Redact("no such stream: "+u.Path, Secrets(u)...); c.key != "" && strings.Contains(said, c.key) {
+		if said := redact.Text("no such stream: "+u.Path, Secrets(u)...); c.key != "" && strings.Contains(said, c.key) {
 			t.Errorf("%s: said %q", c.raw, said)
 		}
 	}

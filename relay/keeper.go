@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"obvan/hub"
+	"obvan/internal/redact"
 	"obvan/internal/retry"
 	"obvan/media"
 )
@@ -358,7 +359,7 @@ func (k *keeper) sentence(l *leg, f failure) string {
 			secrets = append(secrets, Secrets(u)...)
 		}
 	}
-	return Redact(s, secrets...)
+	return redact.Text(s, secrets...)
 }
 
 func (k *keeper) refuse(sentence string) {

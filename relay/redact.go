@@ -4,37 +4,17 @@ import (
 	"errors"
 	"io"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"obvan/internal/redact"
 )
 
 // hidden stands where a secret was.
-const hidden = "***"
+const hidden = redact.Hidden
 
 // maxWords bounds what a far end may say into our state.
 const maxWords = 200
-
-// leastValue is how long a query's value must be to be taken for a secret: "backup=1"
-// is none, and striking each 1 would make nonsense of a sentence.
-const leastValue = 4
-
-// Redact is the one place where secrets leave a text. Besides each secret it looks
-// for the spellings a server or a library may echo: the part before the query, the
-// query's values, the URL-escaped forms.
-func Redact(text string, secrets ...string) string {
-	var all []string
-	for _, s := range secrets {
-		all = append(all, spellings(s)...)
-	}
-	// The longest first, so that a secret inside another leaves no rest behind.
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	for _, s := range all {
-		text = strike(text, s)
-	}
-	return text
-}
 
 // Redacted is err without secrets, for errors whose text a far end had a part in. What
 // the supervisor judges by stays.
@@ -42,12 +22,12 @@ func Redacted(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	clean := Redact(err.Error(), secrets...)
+	clean := redact.Text(err.Error(), secrets...)
 	if clean == err.Error() {
 		return err
 	}
 	if said := (*RemoteError)(nil); errors.As(err, &said) {
-		return NewRemoteError(said.Class, Redact(said.Text, secrets...))
+		return NewRemoteError(said.Class, redact.Text(said.Text, secrets...))
 	}
 	for _, class := range []error{ErrInvalidAddress, ErrRefused, ErrUnsupported, ErrStalled, io.EOF} {
 		if errors.Is(err, class) {
@@ -55,60 +35,6 @@ func Redacted(err error, secrets ...string) error {
 		}
 	}
 	return errors.New(clean)
-}
-
-// spellings is the ways in which a secret may be repeated.
-func spellings(secret string) []string {
-	if secret == "" {
-		return nil
-	}
-	all := []string{secret}
-	if name, query, ok := strings.Cut(secret, "?"); ok {
-		all = append(all, name)
-		for pair := range strings.SplitSeq(query, "&") {
-			if _, value, ok := strings.Cut(pair, "="); ok && len(value) >= leastValue {
-				all = append(all, value)
-			}
-		}
-	}
-	for _, s := range slices.Clone(all) {
-		all = append(all, url.QueryEscape(s), url.PathEscape(s))
-		if plain, err := url.PathUnescape(s); err == nil {
-			all = append(all, plain)
-		}
-	}
-	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
-}
-
-// strike replaces s in text, whatever its case. A very short secret is only struck
-// where it stands alone: else a key "a" would make every sentence unreadable.
-func strike(text, s string) string {
-	low, want := strings.ToLower(text), strings.ToLower(s)
-	if len(low) != len(text) { // case folding moved the bytes: compare as it stands
-		low, want = text, s
-	}
-	var out strings.Builder
-	for {
-		i := strings.Index(low, want)
-		if i < 0 {
-			break
-		}
-		end := i + len(want)
-		if len(want) < 4 && !alone(low, i, end) {
-			out.WriteString(text[:end])
-		} else {
-			out.WriteString(text[:i] + hidden)
-		}
-		text, low = text[end:], low[end:]
-	}
-	return out.String() + text
-}
-
-func alone(text string, from, to int) bool {
-	before, _ := utf8.DecodeLastRuneInString(text[:from])
-	after, _ := utf8.DecodeRuneInString(text[to:])
-	word := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-	return !word(before) && !word(after)
 }
 
 // leastElement is how long an element of a WHIP address' path must be to be taken for a
@@ -154,7 +80,7 @@ func Secrets(u *url.URL) []string {
 		if !ok {
 			value = pair
 		}
-		if len(value) >= leastValue {
+		if len(value) >= redact.ShortestValue {
 			secrets = append(secrets, value)
 		}
 	}

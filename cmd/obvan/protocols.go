@@ -17,6 +17,7 @@ import (
 	"obvan/ingest/rtmp"
 	"obvan/ingest/rtsp"
 	"obvan/ingest/selftest"
+	"obvan/internal/netaddr"
 	"obvan/mixer"
 	"obvan/mixer/cut"
 	"obvan/mixer/obs"
@@ -93,8 +94,7 @@ func newOBS(u *url.URL, d desk) (mixer.Mixer, error) {
 
 // logo finds the files of logos for an OBS that runs on this machine; else it is nil.
 func (d desk) logo() func(name string) string {
-	host, _, _ := net.SplitHostPort(d.play)
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+	if !netaddr.Loopback(d.play) {
 		return nil
 	}
 	return func(name string) string {

@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"obvan/control"
+	"obvan/internal/redact"
 	"obvan/relay"
 )
 
 // Hidden stands where a secret was, and in an edit means: what it was before.
-const Hidden = "***"
+const Hidden = redact.Hidden
 
 // Shown is an address fit for state and logs: without passwords and query values, and of
 // WHIP without path. A plain word ("cut") is its own.
@@ -147,5 +148,5 @@ func (f *File) Redact(text string, more ...string) string {
 		}
 	})
 	all = slices.DeleteFunc(all, func(secret string) bool { return len(secret) < shortestSecret })
-	return relay.Redact(text, all...)
+	return redact.Text(text, all...)
 }

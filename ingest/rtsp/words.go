@@ -9,13 +9,13 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
 	"obvan/ingest"
+	"obvan/internal/redact"
 )
 
 // wantsUDP says whether a camera refused to send over the connection.
@@ -105,6 +105,5 @@ func withoutPassword(err error, u *url.URL) error {
 	if !ok || password == "" {
 		return err
 	}
-	words := strings.ReplaceAll(err.Error(), password, "***")
-	return plainly{err, strings.ReplaceAll(words, url.QueryEscape(password), "***")}
+	return plainly{err, redact.Text(err.Error(), password)}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"obvan/ingest"
+	"obvan/internal/netaddr"
 	"obvan/internal/retry"
 	"obvan/mixer"
 	"obvan/mixer/obs/mirror"
@@ -225,9 +226,4 @@ func (m *Mixer) feedOf(address string) string {
 	return feed
 }
 
-func sameHost(a, b string) bool { return a == b || loopback(a) && loopback(b) }
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
+func sameHost(a, b string) bool { return a == b || netaddr.Loopback(a) && netaddr.Loopback(b) }

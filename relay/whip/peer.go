@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -14,6 +13,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
+	"obvan/internal/netaddr"
 	"obvan/relay"
 )
 
@@ -59,7 +59,7 @@ func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 	chain.Add(responder)
 	set := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	set.SetIncludeLoopbackCandidate(onThisMachine(host))
+	set.SetIncludeLoopbackCandidate(netaddr.Loopback(host))
 	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(set))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle, ICEServers: servers})
@@ -78,11 +78,6 @@ func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 		return nil, err
 	}
 	return p, nil
-}
-
-func onThisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (p *peer) addTracks() (err error) {

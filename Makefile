@@ -38,7 +38,7 @@ test: setup build lint rooms cross unit panel-test e2e
 setup:
 	scripts/setup
 unit:
-	CGO_ENABLED=1 $(GO) test -race -vet=off -skip $(NOT_HERE) -timeout 12m $(UNIT)
+	CGO_ENABLED=1 $(GO) test -race -vet=off -skip $(NOT_HERE) -timeout 12m -parallel $$(($$(nproc) * 4)) $(UNIT)
 panel-test: web/node_modules/.installed
 	cd web && npm run --silent check && npm test --silent
 e2e: setup build

@@ -80,6 +80,7 @@ type given struct {
 }
 
 func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	for _, colour := range []string{"red", "green", "blue"} { // key frames 2 s apart
 		camera{colour: colour, tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+colour)

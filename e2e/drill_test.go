@@ -229,6 +229,7 @@ func (m *matrix) check() {
 }
 
 func TestFaultyDestinationsOfEachKindAffectNoOther(t *testing.T) {
+	t.Parallel()
 	faultyDestinations(t, scaled(12*time.Second, 18*time.Second))
 }
 

@@ -115,6 +115,7 @@ var monitored = []struct {
 }
 
 func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
+	t.Parallel()
 	s := start(t, "-demo")
 	b := s.viewers()
 	film := func(t *testing.T, n int) {

@@ -101,6 +101,7 @@ func (d *obsDesk) soon() context.Context {
 }
 
 func TestRealOBSCutsAtOnceAndKeepsItsTransition(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--studio-mode")
 	o.coloured(t, "cam1", "cam2", "cam3")
 	d := o.desk(t)

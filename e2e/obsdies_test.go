@@ -37,6 +37,7 @@ func (o *realOBS) signal(t *testing.T, sig syscall.Signal) {
 }
 
 func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	o := startOBS(t, "--stock", "--dir", dir)
 	_, port, _ := net.SplitHostPort(o.addr)

@@ -144,6 +144,7 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 // From the command to the changed picture, decoded from the stream that OBS sends
 // to the studio.
 func TestRealOBSCutReachesItsOutput(t *testing.T) {
+	t.Parallel()
 	cameras := []string{"cam1", "cam2"}
 	st := newStage(t, cameras...)
 	o := startOBS(t, "--studio-mode")

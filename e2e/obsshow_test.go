@@ -82,6 +82,7 @@ func (s *studio) showsIn(o *realOBS, colour string) {
 }
 
 func TestOBSIsTheStudiosMixer(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--stock") // an empty profile, as OBS makes it
 	s := start(t, "-mixer", "obs://"+o.addr)
 	s.await(10*time.Second, "OBS asks for its password", func(st control.State) bool {
@@ -194,6 +195,7 @@ func coloursOf(pictures []seen, least int) (colours []string) {
 // A marked frame goes into the camera's encoder, through ingest, OBS, program and
 // relay, until it is decoded at the far end.
 func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
+	t.Parallel()
 	o := startOBS(t, "--stock")
 	s := atOBS(t, o)
 	s.do("feed.add", map[string]any{"id": "mark", "name": "Mark"})

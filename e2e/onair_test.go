@@ -52,6 +52,7 @@ func (n *nginx) onlyRecording(t testing.TB) string {
 }
 
 func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	camera{colour: "red", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
 	camera{colour: "green", tone: 1000, gop: 45}.send(t, "rtsp", "rtsp://"+s.listen["rtsp"]+"/live/green")

@@ -11,6 +11,7 @@ import (
 )
 
 func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
+	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
 	opened := time.Now()
@@ -36,6 +37,7 @@ func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
 }
 
 func TestThePanelIsHonestWhenTheServerIsGone(t *testing.T) {
+	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
 	b := s.open(1920, 1080)
@@ -47,6 +49,7 @@ func TestThePanelIsHonestWhenTheServerIsGone(t *testing.T) {
 }
 
 func TestChromiumPlaysTheProgramByWHEP(t *testing.T) {
+	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1")
 	s.cut("cam1")

@@ -19,6 +19,7 @@ func fakeCamera(t testing.TB) *browser {
 }
 
 func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
+	t.Parallel()
 	s := startWithoutFFmpeg(t, "-demo")
 	s.live(10*time.Second, "cam1") // it comes on air as the first
 	s.do("feed.add", map[string]any{"id": "phone", "name": "Anna's phone", "key": "sesame-1"})

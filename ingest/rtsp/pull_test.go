@@ -41,6 +41,7 @@ type ipCamera struct {
 	onlyUDP  bool
 	frozen   bool // it says everything right and sends nothing
 	blind    bool // it sends no picture any more after a second
+	silent   bool // it has sent all that it has
 	describe *base.Response
 
 	mu      sync.Mutex
@@ -134,10 +135,10 @@ func (c *ipCamera) OnPacketsLost(*gortsplib.ServerHandlerOnPacketsLostCtx)      
 func (c *ipCamera) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx)           {}
 func (c *ipCamera) OnStreamWriteError(*gortsplib.ServerHandlerOnStreamWriteErrorCtx) {}
 
-// send plays ten seconds.
+// send plays twenty seconds.
 func (c *ipCamera) send() {
 	from := time.Now()
-	for _, au := range ingesttest.Units(c.tracks, 250) {
+	for _, au := range ingesttest.Units(c.tracks, 500) {
 		select {
 		case <-time.After(time.Until(from.Add(au.DTS))):
 		case <-c.stop:
@@ -155,6 +156,9 @@ func (c *ipCamera) send() {
 			_ = c.stream.WritePacketRTP(c.writer.Media(au.Track), pkt)
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent = true
 }
 
 func pullEnv(t *testing.T) ingest.Env {
@@ -254,14 +258,16 @@ func TestACameraThatOnlySendsSoundAnyMoreHasFailed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the camera to be silent for long enough")
 	}
-	u := (&ipCamera{blind: true}).start(t, nil)
-	from := time.Now()
+	camera := &ipCamera{blind: true}
+	u := camera.start(t, nil)
 	err := rtsp.Pull(t.Context(), u, pullEnv(t), "cam1", func() {})
 	if err == nil || !strings.Contains(err.Error(), "stopped sending") {
 		t.Fatalf("err = %v", err)
 	}
-	if took := time.Since(from); took > 13*time.Second {
-		t.Fatalf("that took %v: its sound had ended, too", took)
+	camera.mu.Lock()
+	defer camera.mu.Unlock()
+	if camera.silent {
+		t.Fatal("its audio had ended, too")
 	}
 }
 

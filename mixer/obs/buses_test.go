@@ -113,13 +113,15 @@ func TestAnOBSThatDoesNotSwapIsLeftAlone(t *testing.T) {
 	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
 	ok(t, d.Preview(shortly(t), "cam2"))
 	asked := srv.Asked("SetCurrentPreviewScene")
-	for _, next := range []string{"cam3", "cam1", "cam2", "cam1"} {
+	soonest := time.Hour // a cut that waits for a swap takes as long as OBS may take to swap: 250 ms
+	for _, next := range []string{"cam3", "cam1", "cam2", "cam1", "cam3", "cam1", "cam2", "cam1"} {
 		began := time.Now()
 		ok(t, d.Cut(shortly(t), next, mixer.Instant))
-		if took := time.Since(began); took > 200*time.Millisecond {
-			t.Errorf("the cut to %s waited %v for a swap", next, took)
-		}
+		soonest = min(soonest, time.Since(began))
 		d.onAir(next, next)
+	}
+	if soonest > 200*time.Millisecond {
+		t.Errorf("each cut waits for a swap, at least %v", soonest)
 	}
 	if n := srv.Asked("SetCurrentPreviewScene"); n != asked || srv.Preview() != "cam2" {
 		t.Errorf("preview was set %d times and is %s", n-asked, srv.Preview())

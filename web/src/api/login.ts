@@ -1,5 +1,5 @@
 // The token of a login link. It stands behind the #, which browsers send to nobody.
-import type { Browser, Socket } from './studio.svelte';
+import type { Browser, Socket } from './types';
 
 function token(hash: string): string {
 	const found = /^#token=([\w.~%-]+)$/.exec(hash)?.[1] ?? '';

@@ -1,30 +1,10 @@
 // The studio as the server says it is. Only this file knows that there is a
 // websocket: components read studio.state and call studio.send.
 import { untrack } from 'svelte';
+import { Backoff } from './backoff';
 import { socket } from './login';
 import { least, roles, type Command, type Commands, type State, type StateMessage, type You } from './protocol.gen';
-
-/** How the panel is connected. Only 'up' may look live. */
-export type Link =
-	| { state: 'connecting'; since: number }
-	| { state: 'up'; since: number }
-	| { state: 'lost'; since: number; retryAt: number } // retryAt 0: trying right now
-	| { state: 'login'; since: number; why: string };
-
-/** A command is asked until the server answered; unknown when the link broke first. */
-export interface Asked {
-	id: number;
-	method: Command;
-	params: object;
-	about: string; // what was asked, in words
-	state: 'asked' | 'confirmed' | 'refused' | 'unknown';
-	message: string; // why it was refused, or what to do about the unknown
-	at: number;
-	quiet: boolean; // the one who asked shows the refusal
-}
-
-export type Outcome<C extends Command> =
-	{ ok: true; result: Commands[C]['result'] } | { ok: false; unknown: boolean; message: string };
+import { empty, type Asked, type Browser, type Link, type Outcome, type Patience, type Socket } from './types';
 
 /** What comes over the wire: a notification, or an answer. */
 interface Message {
@@ -36,62 +16,6 @@ interface Message {
 }
 
 type Done = (message: Message | { unknown: string }) => void;
-
-/** The part of a browser's WebSocket that is used. */
-export interface Socket {
-	onopen: (() => void) | null;
-	onmessage: ((e: { data: unknown }) => void) | null;
-	onclose: (() => void) | null;
-	send(data: string): void;
-	close(): void;
-}
-
-/** What the studio needs of the browser; tests bring their own. */
-export interface Browser {
-	open(): Socket;
-	fetch(path: string, init?: RequestInit): Promise<Response>;
-	random(): number;
-}
-
-export const empty: State = {
-	show: { name: '', live: false, version: '', mixerUrl: '', rtmpPort: 0, rtspPort: 0 },
-	feeds: [],
-	mixer: {
-		kind: '',
-		connected: false,
-		sources: [],
-		program: '',
-		studioMode: false,
-		transition: {},
-		onAir: [],
-		onPreview: [],
-	},
-	program: {
-		onAir: '',
-		target: '',
-		since: '',
-		level: 'none',
-		splices: 0,
-		timeoutMs: 0,
-		kbps: 0,
-		fps: 0,
-		watch: { ok: false },
-	},
-	destinations: [],
-	tally: {},
-	graphics: { templates: [], items: [] },
-	obs: { available: false, canUndo: false },
-	selfTest: { running: false },
-	clients: [],
-	log: [],
-};
-
-/** How long no word from the server is borne. */
-export interface Patience {
-	quiet: number; // then it is asked
-	doubt: number; // then, still without an answer, what is shown is said to be old
-	dead: number; // then the link is gone, whatever the browser thinks
-}
 
 const usual: Patience = { quiet: 2000, doubt: 3500, dead: 8000 };
 const openTimeout = 5000;
@@ -120,7 +44,7 @@ export class Studio {
 	#opening: ReturnType<typeof setTimeout> | undefined;
 	#retrying: ReturnType<typeof setTimeout> | undefined;
 	#ticking: ReturnType<typeof setInterval> | undefined;
-	#attempt = 0;
+	#backoff: Backoff;
 	#heard = 0;
 	#why = ''; // the login link was no good
 	#version = ''; // of the server that this page came from
@@ -132,6 +56,7 @@ export class Studio {
 	constructor(browser: Browser, patience = usual) {
 		this.#browser = browser;
 		this.#patience = patience;
+		this.#backoff = new Backoff(250, 5000, browser.random);
 	}
 
 	/** Whether the link is up: what is not up must not look live. */
@@ -306,7 +231,7 @@ export class Studio {
 		if (socket !== this.#socket) return;
 		const never = this.#fresh;
 		this.#drop();
-		const wait = Math.min(5000, 250 * 2 ** this.#attempt++) * (0.75 + this.#browser.random() / 2);
+		const wait = this.#backoff.next();
 		this.link = {
 			state: 'lost',
 			since: this.link.state === 'lost' ? this.link.since : since,
@@ -371,7 +296,7 @@ export class Studio {
 	#take({ rev, sections, you }: StateMessage) {
 		if (this.#fresh) {
 			this.#fresh = false;
-			this.#attempt = 0;
+			this.#backoff.reset();
 			clearTimeout(this.#opening);
 			this.state = { ...empty, ...sections };
 			this.rev = rev;

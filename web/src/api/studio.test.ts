@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { State } from './protocol.gen';
-import { Studio, empty, type Browser, type Socket } from './studio.svelte';
+import { Studio } from './studio.svelte';
+import { empty, type Browser, type Socket } from './types';
 
 class FakeSocket implements Socket {
 	onopen: (() => void) | null = null;

@@ -1,6 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decibels, keyed, level, off, place, top } from './fadertaper';
-import { Latest } from '../input/throttle';
 
 describe('a fader', () => {
 	test('has its ends, and zero in its upper part', () => {
@@ -25,35 +24,5 @@ describe('a fader', () => {
 
 	test('says its level as a desk does', () => {
 		expect([level(-100), level(-6.2), level(0), level(3)]).toEqual(['off', '−6.2 dB', '0.0 dB', '+3.0 dB']);
-	});
-});
-
-describe('a lever that is pulled', () => {
-	beforeEach(() => void vi.useFakeTimers());
-	afterEach(() => void vi.useRealTimers());
-
-	test('sends its newest place, one at a time, and its last in any case', async () => {
-		const sent: [number, boolean][] = [];
-		let answer = () => {};
-		const lever = new Latest<number>((v, done) => (sent.push([v, done]), new Promise<void>((r) => (answer = r))));
-		lever.to(1);
-		lever.to(2);
-		lever.to(3);
-		expect(sent).toEqual([[1, false]]);
-		answer();
-		await vi.advanceTimersByTimeAsync(60);
-		expect(sent.at(-1)).toEqual([3, false]);
-		lever.to(4, true);
-		expect(lever.busy).toBe(true);
-		answer();
-		await vi.advanceTimersByTimeAsync(60);
-		answer();
-		await vi.advanceTimersByTimeAsync(60);
-		expect(sent).toEqual([
-			[1, false],
-			[3, false],
-			[4, true],
-		]);
-		expect(lever.busy).toBe(false);
 	});
 });

@@ -1,5 +1,6 @@
 // This camera's tally light: lines of JSON from the server, without an end. A light
 // that is not heard of is not shown: it might be red.
+import { Backoff } from '../api/backoff';
 
 export interface TallyLight {
 	known: boolean;
@@ -26,6 +27,7 @@ export class LightReader {
 	#abort: AbortController | null = null;
 	#deadline: ReturnType<typeof setTimeout> | undefined;
 	#retry: ReturnType<typeof setTimeout> | undefined;
+	#backoff = new Backoff(retryAfter, retryAfter); // always about as long: a light is waited for
 	#light = noLight;
 
 	constructor(path: string, key: string, changed: (l: TallyLight) => void, net: Net) {
@@ -61,7 +63,7 @@ export class LightReader {
 		if (abort !== this.#abort) return;
 		clearTimeout(this.#deadline);
 		this.#dark();
-		this.#retry = setTimeout(() => void this.#listen(), retryAfter);
+		this.#retry = setTimeout(() => void this.#listen(), this.#backoff.next());
 	}
 
 	async #read(body: ReadableStream<Uint8Array>, abort: AbortController) {

@@ -1,5 +1,6 @@
 // A WHIP publisher (RFC 9725): sends this device's camera as a feed, and sends it
 // again when the connection breaks. It says in words how it fares.
+import { Backoff } from '../api/backoff';
 import { refusal } from '../playback/whep';
 
 export interface Sending {
@@ -45,7 +46,7 @@ export class WhipPublisher {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#measuring: ReturnType<typeof setInterval> | undefined;
 	#attempt = 0; // tells this dialling from one that was given up
-	#waits = 0; // in a row
+	#backoff: Backoff;
 	#said: Sending = notSending;
 	#before = { at: 0, frames: 0, bytes: 0 };
 
@@ -54,6 +55,7 @@ export class WhipPublisher {
 		this.#key = key;
 		this.#changed = changed;
 		this.#net = net;
+		this.#backoff = new Backoff(firstWait, longestWait, net.random);
 	}
 
 	/** Sends media, or other media than before: then without a new connection. */
@@ -153,7 +155,7 @@ export class WhipPublisher {
 			switch (peer.connectionState) {
 				case 'connected':
 					this.#before = { at: 0, frames: 0, bytes: 0 };
-					this.#waits = 0;
+					this.#backoff.reset();
 					this.#say({ state: 'sending', why: '', figures: null });
 					clearInterval(this.#measuring);
 					this.#measuring = setInterval(() => void this.#measure(peer), measureEvery);
@@ -190,7 +192,7 @@ export class WhipPublisher {
 	#retry(why: string, refused = false) {
 		this.#hangUp();
 		if (!this.#media) return;
-		const wait = Math.min(longestWait, firstWait * 2 ** this.#waits++) * (0.75 + this.#net.random() / 2);
+		const wait = this.#backoff.next();
 		this.#say({ state: refused ? 'refused' : 'waiting', why, figures: null });
 		this.#timer = setTimeout(() => void this.#dial(), refused ? longestWait : wait);
 	}

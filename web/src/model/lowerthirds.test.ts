@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GraphicsState } from '../api/protocol.gen';
-import { air, bringLogo, dropped, lines, seconds } from './lowerthirds';
+import { air, dropped, lines, seconds } from './lowerthirds';
 
 const now = Date.parse('2026-01-01T10:00:10Z');
 const g = (change: object | null, rest: Partial<GraphicsState> = {}): GraphicsState => ({
@@ -84,13 +84,4 @@ test('seconds are read with a point or a comma', () => {
 		null,
 		null,
 	]);
-});
-
-test('a logo that the server does not take says why', async () => {
-	const put = (ok: boolean, text: string) => async () => ({ ok, status: 400, text: async () => text }) as Response;
-	expect(await bringLogo(new Blob(['x']), 'sponsor', put(true, ''))).toBe('');
-	expect(await bringLogo(new Blob(['x']), 'sponsor', put(false, '{"error":{"message":"this can\'t be a logo"}}'))).toBe(
-		"this can't be a logo",
-	);
-	expect(await bringLogo(new Blob(['x']), 'sponsor', () => Promise.reject(new Error()))).toContain('connection broke');
 });

@@ -1,5 +1,4 @@
 // Lower thirds in the words of the panel.
-import { reason } from './clips';
 import type { GraphicsState, LowerThird, LowerThirdTemplate } from '../api/protocol.gen';
 import { running, sentence } from './text';
 
@@ -51,16 +50,6 @@ export function lines(item: LowerThird, templates: LowerThirdTemplate[]): { name
 
 /** The picture of a logo. */
 export const logoPath = (name: string) => `/api/v1/logos/${encodeURIComponent(name)}.png`;
-
-/** Brings a file in as a logo; what is wrong with it, '' when nothing is. */
-export async function bringLogo(file: Blob, name: string, put: typeof fetch = fetch): Promise<string> {
-	try {
-		const answer = await put(`/api/v1/logos/${encodeURIComponent(name)}`, { method: 'PUT', body: file });
-		return answer.ok ? '' : reason(await answer.text(), answer.status);
-	} catch {
-		return 'The server did not take it: the connection broke.';
-	}
-}
 
 /** Where an item comes to lie when it is dropped before the one at this place. */
 export function dropped(ids: string[], id: string, before: number): number | null {

@@ -3,7 +3,7 @@ import { addresses, idFrom } from './addresses';
 import { feedOf, notSent, places, playsFeed, title, transitions } from './sources';
 import { busShot } from './views';
 import type { Feed, MixerState, State } from '../api/protocol.gen';
-import { empty } from '../api/studio.svelte';
+import { empty } from '../api/types';
 
 const f = (id: string, name: string): Feed => ({
 	id,

@@ -2,7 +2,8 @@ import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { pictures } from '../playback/players.svelte';
 import type { Feed } from '../api/protocol.gen';
-import { empty, studio } from '../api/studio.svelte';
+import { studio } from '../api/studio.svelte';
+import { empty } from '../api/types';
 import Multiview from './Multiview.svelte';
 import { Tiles } from './tilemode.svelte';
 

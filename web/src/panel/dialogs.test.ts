@@ -1,7 +1,8 @@
 import { flushSync, mount, unmount, type Component } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { SelfTestReport, Feed, Role, State } from '../api/protocol.gen';
-import { empty, studio } from '../api/studio.svelte';
+import { studio } from '../api/studio.svelte';
+import { empty } from '../api/types';
 import { other } from '../api/presets';
 import ClipsDialog from './clips/ClipsDialog.svelte';
 import DestinationDialog from './destinations/DestinationDialog.svelte';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { pictures } from './players.svelte';
+import { pictures, wayOf, whyNot } from './players.svelte';
 
 const log = vi.hoisted(() => [] as string[]);
 vi.mock('./whep', () => ({
@@ -56,4 +56,19 @@ test('who wants key pictures only has a connection of their own', () => {
 	expect(log.slice(2)).toEqual(['stop /whep/cam%203?video=keyframes']);
 	all.leave();
 	vi.advanceTimersByTime(10_000);
+});
+
+test('each stream comes by the best way that this page has', () => {
+	expect(wayOf({ ok: true, webCodecs: true }, true)).toBe('WebRTC');
+	expect(wayOf({ ok: true, webCodecs: true, reduced: true }, true)).toBe('WebCodecs');
+	expect(wayOf({ ok: true, webCodecs: true, reduced: true }, false)).toBe('WebRTC');
+	expect(wayOf({ ok: false, webCodecs: true }, true)).toBe('WebCodecs');
+	expect(wayOf({ ok: false, webCodecs: true }, false)).toBe('');
+	expect(wayOf({ ok: false }, true)).toBe('');
+	expect(wayOf({ ok: true, webCodecs: true, reduced: true }, true, true)).toBe('WebRTC'); // its key pictures are whole
+	expect(wayOf({ ok: false, webCodecs: true }, true, true)).toBe('WebCodecs');
+	expect(whyNot({ ok: false, reason: 'It has B-frames.', webCodecs: true }, false)).toBe(
+		'It has B-frames. By https, Chrome and Edge can show it.',
+	);
+	expect(whyNot({ ok: false, reason: 'There is no picture.' }, true)).toBe('There is no picture.');
 });

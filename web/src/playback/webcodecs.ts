@@ -1,7 +1,9 @@
 // Plays a stream that WebRTC can't carry: its coded pictures come over a websocket
 // and are decoded here (WebCodecs), into a track that a <video> shows. Only pages that
 // are secure may, and only some browsers can.
-import { bytes, Pacer, unit, type CodecInfo, type Decoder, type Unit } from './watchprotocol';
+import { Backoff } from '../api/backoff';
+import { Pacer } from './pacer';
+import { bytes, unit, type CodecInfo, type Decoder, type Unit } from './watchprotocol';
 import { Voice } from './audioplayout';
 import { off, type Playing } from './whep';
 
@@ -29,7 +31,7 @@ export class WebCodecsPlayer {
 	#socket: WebSocket | null = null;
 	#show: Show | null = null;
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	#attempt = 0;
+	#backoff = new Backoff(firstWait, longestWait);
 	#listening = false;
 	#playing = false;
 	#closed = true;
@@ -109,7 +111,7 @@ export class WebCodecsPlayer {
 		const why = await show.configure(coding);
 		if (socket !== this.#socket) return show === this.#show ? undefined : show.close();
 		if (why) return this.#again(why, true);
-		this.#attempt = 0;
+		this.#backoff.reset();
 		this.#playing = true;
 		this.#tell();
 	}
@@ -122,7 +124,7 @@ export class WebCodecsPlayer {
 	#again(why: string, refused = false) {
 		this.#hangUp();
 		if (this.#closed) return;
-		const wait = Math.min(longestWait, firstWait * 2 ** this.#attempt++) * (0.75 + Math.random() / 2);
+		const wait = this.#backoff.next();
 		this.#changed({ state: refused ? 'refused' : 'waiting', why, media: null, sound: false });
 		this.#timer = setTimeout(() => this.#dial(), refused ? longestWait : wait);
 	}

@@ -1,5 +1,6 @@
 // A WHEP player (draft-ietf-wish-whep): one peer connection for one stream. It dials,
 // dials again when the picture is gone, and says in words how it fares.
+import { Backoff } from '../api/backoff';
 import { IceServers } from '../api/ice';
 
 /** How a player fares. */
@@ -61,7 +62,7 @@ export class WhepPlayer {
 	#next: Viewing | null = null; // what takes its place once it plays
 	#media: MediaStream | null = null; // one for all that follow each other: the picture does not blink
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	#attempt = 0;
+	#backoff: Backoff;
 	#since = 0; // of playing; 0 while it does not
 	#sound = false;
 	#closed = true;
@@ -70,6 +71,7 @@ export class WhepPlayer {
 		this.#url = url;
 		this.#changed = changed;
 		this.#net = net;
+		this.#backoff = new Backoff(firstWait, longestWait, net.random);
 	}
 
 	/** Dials at once, from whatever state it is in. */
@@ -192,7 +194,7 @@ export class WhepPlayer {
 		if (!this.#current(v) || !v.plays) return;
 		if (v === this.#next && v.tracks.some((t) => t.kind === 'video' && t.muted)) return; // nothing came yet
 		clearTimeout(v.timer);
-		this.#attempt = 0;
+		this.#backoff.reset();
 		this.#since ||= Date.now();
 		const media = (this.#media ??= new MediaStream());
 		for (const t of v.tracks) media.addTrack(t);
@@ -213,7 +215,7 @@ export class WhepPlayer {
 	#again(why: string, refused = false) {
 		this.#hangUp();
 		if (this.#closed) return;
-		const wait = Math.min(longestWait, firstWait * 2 ** this.#attempt++) * (0.75 + this.#net.random() / 2);
+		const wait = this.#backoff.next();
 		this.#changed({ state: refused ? 'refused' : 'waiting', why, media: null, sound: false });
 		this.#timer = setTimeout(() => this.#begin(), refused ? longestWait : wait);
 	}

@@ -1,7 +1,8 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { expect, test } from 'vitest';
 import type { Feed, Light, MixerState, ProgramState } from '../api/protocol.gen';
-import { empty, studio } from '../api/studio.svelte';
+import { studio } from '../api/studio.svelte';
+import { empty } from '../api/types';
 import { feedIn, light } from './light';
 import Tally from './Tally.svelte';
 

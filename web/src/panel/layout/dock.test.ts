@@ -1,7 +1,8 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { GraphicsState, LowerThird, MixerState, Role, State } from '../../api/protocol.gen';
-import { empty, studio } from '../../api/studio.svelte';
+import { studio } from '../../api/studio.svelte';
+import { empty } from '../../api/types';
 import Panel from './Panel.svelte';
 
 const third = (id: string, name: string, change: Partial<LowerThird> = {}): LowerThird => ({

@@ -2,7 +2,8 @@ import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { pictures } from '../../playback/players.svelte';
 import type { DestinationStatus, Feed, Role, State } from '../../api/protocol.gen';
-import { empty, studio } from '../../api/studio.svelte';
+import { studio } from '../../api/studio.svelte';
+import { empty } from '../../api/types';
 import Panel from './Panel.svelte';
 
 const feed = (id: string, name: string, change: Partial<Feed> = {}): Feed => ({

@@ -1,0 +1,12 @@
+package whip_test
+
+import (
+	"testing"
+
+	"obvan/internal/testkit"
+)
+
+func TestMeasureContract(t *testing.T) {
+	testkit.OnlyMeasuring(t)
+	TestContract(t)
+}

@@ -126,7 +126,7 @@ func (l *leg) addTo(st *Status) {
 	if l.keeper != nil && l.keeper.meter != nil {
 		m := l.keeper.meter
 		now = l.past.plus(m.link)
-		st.Kbps += m.pace.kbps()
+		st.Kbps += m.sent.kbps()
 		if lacking := m.link.Warning(); lacking != "" && l.state == Live {
 			st.Warnings = append(st.Warnings, lacking)
 		}

@@ -3,6 +3,8 @@ package relay
 import (
 	"fmt"
 	"time"
+
+	"obvan/internal/ratewindow"
 )
 
 // How often links are measured, and what is concluded from it.
@@ -22,7 +24,7 @@ const (
 // far end still takes what it is sent.
 type meter struct {
 	link *Link
-	pace pace // of what left the machine
+	sent bitrate // of what left the machine
 
 	drained, acked uint64 // the newest, to see them move
 	drainedAt      time.Time
@@ -30,35 +32,24 @@ type meter struct {
 	owedSince      time.Time // zero while nothing is owed
 }
 
-// pace is a bitrate over the last seconds.
-type pace []sample // oldest first
+// bitrate is of a counter of bytes, over the last seconds.
+type bitrate struct{ ratewindow.Window[uint64] }
 
-type sample struct {
-	at    time.Time
-	bytes uint64
-}
-
-func (p *pace) add(now time.Time, bytes uint64) {
-	*p = append(*p, sample{now, bytes})
-	for len(*p) > 2 && now.Sub((*p)[1].at) >= rateOver {
-		*p = (*p)[1:]
-	}
-}
-
-func (p pace) kbps() int {
-	if len(p) < 2 {
+func (b *bitrate) kbps() int {
+	first, last, ok := b.Ends()
+	if !ok || last.Value <= first.Value {
 		return 0
 	}
-	first, last := p[0], p[len(p)-1]
-	// The burst at a session's beginning is not a bitrate.
-	if over := max(last.at.Sub(first.at), time.Second); last.bytes > first.bytes {
-		return int(float64(last.bytes-first.bytes) * 8 / 1000 / over.Seconds())
-	}
-	return 0
+	// The burst at the start of a session is not a bitrate.
+	return int(ratewindow.Kbps(last.Value-first.Value, max(last.At.Sub(first.At), time.Second)))
 }
 
+func newBitrate() bitrate { return bitrate{ratewindow.Window[uint64]{Over: rateOver}} }
+
 func newMeter(link *Link, now time.Time) *meter {
-	return &meter{link: link, pace: pace{{at: now}}, drainedAt: now, ackedAt: now}
+	m := &meter{link: link, sent: newBitrate(), drainedAt: now, ackedAt: now}
+	m.sent.Add(now, 0)
+	return m
 }
 
 // take notes the counters as they are now.
@@ -77,7 +68,7 @@ func (m *meter) take(now time.Time) {
 	} else if m.owedSince.IsZero() {
 		m.owedSince = now
 	}
-	m.pace.add(now, m.drained)
+	m.sent.Add(now, m.drained)
 }
 
 // silence is for how long the far end has proved nothing, and what it does not do:
@@ -121,5 +112,5 @@ func (m *meter) late(who string, programKbps int) string {
 		do = "it reads slower than the way to it is"
 	}
 	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine; %s", who, behind.Seconds(),
-		float64(m.pace.kbps())/1000, float64(programKbps)/1000, do)
+		float64(m.sent.kbps())/1000, float64(programKbps)/1000, do)
 }

@@ -22,13 +22,13 @@ type Relay struct {
 	mu      sync.Mutex
 	list    []*destination  // in the order they were added
 	running context.Context // Run's; nil while it does not run
-	program pace
+	program bitrate
 	keepers sync.WaitGroup
 }
 
 // New makes a relay of h's program over outputs, by URL scheme.
 func New(h *hub.Hub, outputs Protocols, log *slog.Logger) *Relay {
-	return &Relay{hub: h, outputs: outputs, log: log, dirty: make(chan struct{}, 1)}
+	return &Relay{hub: h, outputs: outputs, log: log, dirty: make(chan struct{}, 1), program: newBitrate()}
 }
 
 // Run keeps the started destinations going until ctx is done and each has
@@ -271,7 +271,7 @@ func (r *Relay) measure(now time.Time) bool {
 	program, _ := r.hub.Stream(hub.Program)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.program.add(now, program.Bytes)
+	r.program.Add(now, program.Bytes)
 	under, _ = r.attempts()
 	for _, k := range under {
 		k.look(now, r.program.kbps())

@@ -9,18 +9,18 @@ import (
 )
 
 type (
-	Gauge      = gauge
-	Cautions   = cautions
-	FeedEvents = feedEvents
+	ProgramMeter = meter
+	Warnings     = warnings
+	FeedEvents   = feedEvents
 )
 
 var Uneven = uneven
 
-func (g *gauge) Take(now time.Time, st hub.Stats, h *hub.Hub) { g.take(now, st, nil, peek(h)) }
-func (g *gauge) Is() platform.Bitstream                       { return g.is }
+func (m *meter) Take(now time.Time, st hub.Stats, h *hub.Hub) { m.take(now, st, nil, inspect(h)) }
+func (m *meter) Is() platform.Bitstream                       { return m.is }
 
-func (c *cautions) Look(now time.Time, texts []string) { c.look(now, texts) }
-func (c *cautions) Shown() []string                    { return c.shown() }
-func (c *cautions) Len() int                           { return len(c.all) }
+func (w *warnings) Update(now time.Time, texts []string) { w.update(now, texts) }
+func (w *warnings) Shown() []string                      { return w.shown() }
+func (w *warnings) Len() int                             { return len(w.all) }
 
 func (n *feedEvents) Of(f *control.Feed, now time.Time) []control.LogEntry { return n.of(f, now) }

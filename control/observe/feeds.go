@@ -46,11 +46,11 @@ type Observer struct {
 	monitor Monitor       // nil: there is none
 	poked   chan struct{} // holds one token: something else than the hub changed
 
-	mu     sync.Mutex
-	rates  map[string]*sample      // by stream
-	shown  map[string]control.Feed // as last looked at, by feed
-	order  []string                // of the feeds, as they came
-	events map[string]*feedEvents  // what the event log said last, by feed
+	mu      sync.Mutex
+	samples map[string]*sample      // by stream
+	shown   map[string]control.Feed // as last looked at, by feed
+	order   []string                // of the feeds, as they came
+	events  map[string]*feedEvents  // what the event log said last, by feed
 
 	platforms platformCheck
 }
@@ -59,7 +59,7 @@ type Observer struct {
 func New(h *hub.Hub, pulls Pulls, monitor Monitor) *Observer {
 	return &Observer{
 		hub: h, pulls: pulls, monitor: monitor, poked: make(chan struct{}, 1),
-		rates: map[string]*sample{}, shown: map[string]control.Feed{}, events: map[string]*feedEvents{},
+		samples: map[string]*sample{}, shown: map[string]control.Feed{}, events: map[string]*feedEvents{},
 	}
 }
 
@@ -85,7 +85,7 @@ func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir
 		live[st.Name] = st
 		e.measure(st, now, measure)
 	}
-	maps.DeleteFunc(e.rates, func(name string, _ *sample) bool { _, ok := live[name]; return !ok })
+	maps.DeleteFunc(e.samples, func(name string, _ *sample) bool { _, ok := live[name]; return !ok })
 	feeds = added
 	known := map[string]bool{}
 	for _, f := range added {
@@ -110,11 +110,11 @@ func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir
 
 // PlatformCheck is what the destinations' platforms will not like of the program, by
 // destination. Only one may call it at a time.
-func (e *Observer) PlatformCheck(now time.Time, to []relay.Destination, rung string) map[string][]string {
+func (e *Observer) PlatformCheck(now time.Time, to []relay.Destination, level string) map[string][]string {
 	e.mu.Lock()
-	s := e.rates[hub.Program]
+	s := e.samples[hub.Program]
 	e.mu.Unlock()
-	return e.platforms.look(now, e.hub, s, to, rung)
+	return e.platforms.update(now, e.hub, s, to, level)
 }
 
 // strays is the feeds that just arrived, and those that were here a moment ago.
@@ -182,9 +182,9 @@ func (e *Observer) fill(f *control.Feed, now time.Time, live map[string]hub.Stat
 }
 
 func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
-	s := e.rates[f.ID]
+	s := e.samples[f.ID]
 	f.Proto, f.Remote = st.Origin.Proto, st.Origin.Remote
-	f.Video, f.Audio = codings(st.Tracks, s.bFrames)
+	f.Video, f.Audio = codecs(st.Tracks, s.bFrames)
 	f.Kbps, f.FPS, f.KeyframeIntervalMs = s.kbps, s.fps, st.KeyframeInterval.Milliseconds()
 	if e.monitor != nil {
 		f.Viewers = e.monitor.Watching(f.ID)
@@ -193,7 +193,7 @@ func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
 		f.Corrections = st.Origin.Corrections()
 	}
 	f.Notes = notes(f, st, now)
-	for _, ill := range s.vitals.Faults(now) {
+	for _, ill := range s.health.Faults(now) {
 		if ill != program.NoKeyframes { // the notes say so already
 			f.Notes = append(f.Notes, ill.Text())
 		}
@@ -232,7 +232,7 @@ func (e *Observer) watch(st hub.Stats) (w control.Watch) {
 		return w
 	}
 	w.OK, w.Reason = e.monitor.Watch(st.Name)
-	w.Reduced = w.OK && (w.Reason != "" || e.rates[st.Name].bFrames)
+	w.Reduced = w.OK && (w.Reason != "" || e.samples[st.Name].bFrames)
 	return w
 }
 
@@ -242,8 +242,8 @@ func (e *Observer) program(live map[string]hub.Stats) (p control.ProgramState) {
 		p.Watch.Reason = "Nothing is on air yet."
 		return p
 	}
-	s := e.rates[hub.Program]
-	p.Video, p.Audio = codings(st.Tracks, s.bFrames)
+	s := e.samples[hub.Program]
+	p.Video, p.Audio = codecs(st.Tracks, s.bFrames)
 	p.Kbps, p.FPS = s.kbps, s.fps
 	p.Watch = e.watch(st)
 	return p

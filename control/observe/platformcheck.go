@@ -7,73 +7,78 @@ import (
 	"time"
 
 	"obvan/hub"
+	"obvan/internal/ratewindow"
 	"obvan/media"
+	"obvan/mixer/program"
 	"obvan/relay"
 	"obvan/relay/platform"
 )
 
 const (
-	settles     = 5 * time.Second  // a warning comes after so long, and leaves after so long
-	rewords     = 10 * time.Second // figures in a warning that stays change no sooner
-	gaugedOver  = 10               // samples, a second apart
-	gaugedAfter = 5                // fewer of them say nothing yet
+	settles = 5 * time.Second  // a warning appears after so long, and disappears after so long
+	rewords = 10 * time.Second // figures in a warning that stays change no sooner
+
+	meterWindow      = 10*time.Second - SampleEvery/2 // ten samples, whose times are not exact
+	meterSamples     = 5                              // fewer of them say nothing yet
+	shortestInterval = 100 * time.Millisecond
 )
 
 // platformCheck compares the program with what each destination's platform publishes
 // about the streams it takes, before the show and during it.
 type platformCheck struct {
-	gauge    gauge
-	cautions map[string]*cautions // by destination and platform
+	meter    meter
+	warnings map[string]*warnings // by destination and platform
 }
 
-// look brings the warnings up to date, by destination. rung is where the program is.
-func (f *platformCheck) look(now time.Time, h *hub.Hub, s *sample, to []relay.Destination, rung string) map[string][]string {
+// update brings the warnings up to date, by destination. level is the fallback level that
+// the program is on.
+func (f *platformCheck) update(now time.Time, h *hub.Hub, s *sample, to []relay.Destination, level string) map[string][]string {
 	st, here := h.Stream(hub.Program)
-	if here && st.Tracks != nil && rung != "freeze" { // a held picture has no bitrate worth a word
-		f.gauge.take(now, st, s, peek(h))
+	if here && st.Tracks != nil && level != program.LevelFreeze { // the bitrate of a freeze frame says nothing
+		f.meter.take(now, st, s, inspect(h))
 	}
-	kept, all := map[string]*cautions{}, map[string][]string{}
+	current, all := map[string]*warnings{}, map[string][]string{}
 	for i := range to {
 		d := &to[i]
 		key := d.ID + "\x00" + d.Platform
-		c := f.cautions[key]
-		if c == nil {
-			c = &cautions{}
+		w := f.warnings[key]
+		if w == nil {
+			w = &warnings{}
 		}
-		kept[key] = c
+		current[key] = w
 		var texts []string
 		if p, known := platform.Find(d.Platform); known && here && st.Tracks != nil {
 			if p.ID == "" {
 				p.URL = d.URL
 			}
-			texts = p.Check(st.Tracks, f.gauge.is)
+			texts = p.Check(st.Tracks, f.meter.is)
 		}
-		if c.look(now, texts); len(c.shown()) > 0 {
-			all[d.ID] = c.shown()
+		if w.update(now, texts); len(w.shown()) > 0 {
+			all[d.ID] = w.shown()
 		}
 	}
-	f.cautions = kept
+	f.warnings = current
 	return all
 }
 
-// cautions are one destination's warnings, those that are not sure yet among them.
-type cautions struct{ all []caution }
+// warnings are one destination's, those that are not certain yet among them.
+type warnings struct{ all []warning }
 
-type caution struct {
+type warning struct {
 	text   string
 	worded time.Time // when text was chosen
 	on     bool      // shown
 	turns  time.Time // since when it is otherwise; zero when it is not
 }
 
-func (c *cautions) look(now time.Time, texts []string) {
+func (w *warnings) update(now time.Time, texts []string) {
 	for _, text := range texts {
-		if !slices.ContainsFunc(c.all, func(old caution) bool { return shape(old.text) == shape(text) }) {
-			c.all = append(c.all, caution{text: text, worded: now})
+		if !slices.ContainsFunc(w.all, func(old warning) bool { return shape(old.text) == shape(text) }) {
+			w.all = append(w.all, warning{text: text, worded: now})
 		}
 	}
-	for i := range c.all {
-		old := &c.all[i]
+	for i := range w.all {
+		old := &w.all[i]
 		at := slices.IndexFunc(texts, func(text string) bool { return shape(old.text) == shape(text) })
 		switch {
 		case at >= 0 == old.on:
@@ -87,11 +92,11 @@ func (c *cautions) look(now time.Time, texts []string) {
 			old.text, old.worded = texts[at], now
 		}
 	}
-	c.all = slices.DeleteFunc(c.all, func(old caution) bool { return !old.on && old.turns.IsZero() })
+	w.all = slices.DeleteFunc(w.all, func(old warning) bool { return !old.on && old.turns.IsZero() })
 }
 
-func (c *cautions) shown() (texts []string) {
-	for _, one := range c.all {
+func (w *warnings) shown() (texts []string) {
+	for _, one := range w.all {
 		if one.on {
 			texts = append(texts, one.text)
 		}
@@ -109,78 +114,73 @@ func shape(text string) string {
 	}, text)
 }
 
-// gauge measures the program's coding.
-type gauge struct {
-	since time.Time // of the publication
-	marks []mark    // the oldest first
-	is    platform.Bitstream
+// meter measures how the program is encoded.
+type meter struct {
+	since    time.Time // of the publication
+	counters ratewindow.Window[byteCounters]
+	is       platform.Bitstream
 }
 
-// mark is the program's counters at one moment.
-type mark struct {
-	at           time.Time
-	bytes, sound uint64
-}
+// byteCounters are the program's at one moment.
+type byteCounters struct{ all, audio uint64 }
 
-// take notes a sample.
-func (g *gauge) take(now time.Time, st hub.Stats, s *sample, seen peeked) {
-	if !g.since.Equal(st.Since) {
-		*g = gauge{since: st.Since}
+// take notes the counters as they are now.
+func (m *meter) take(now time.Time, st hub.Stats, s *sample, seen inspection) {
+	if !m.since.Equal(st.Since) {
+		*m = meter{since: st.Since, counters: ratewindow.Window[byteCounters]{Over: meterWindow}}
 	}
-	if n := len(g.marks); n > 0 && now.Sub(g.marks[n-1].at) > 3*SampleEvery {
-		g.marks = nil // it was held meanwhile
+	if _, last, ok := m.counters.Ends(); ok && now.Sub(last.At) > 3*SampleEvery {
+		m.counters.Clear() // it was a freeze frame meanwhile
 	}
-	g.marks = append(g.marks, mark{now, st.Bytes, st.AudioBytes})
-	g.marks = g.marks[max(0, len(g.marks)-gaugedOver-1):]
-	if len(g.marks) <= gaugedAfter {
+	m.counters.Add(now, byteCounters{st.Bytes, st.AudioBytes})
+	all := m.counters.All()
+	if len(all) <= meterSamples {
 		return
 	}
-	first, last := g.marks[0], g.marks[len(g.marks)-1]
+	first, last := all[0], all[len(all)-1]
 	b := platform.Bitstream{
-		VideoKbps: first.pictures(last), AudioKbps: kbps(last.sound-first.sound, last.at.Sub(first.at)),
+		VideoKbps: videoKbps(first, last), AudioKbps: int(ratewindow.Kbps(last.Value.audio-first.Value.audio, last.At.Sub(first.At))),
 		BFrames: seen.reordered, OpenGOP: seen.open, VariableRate: seen.uneven,
 	}
 	if s != nil {
 		b.FrameRate, b.BFrames = s.fps, b.BFrames || s.bFrames
 	}
-	for i := range g.marks[1:] {
-		b.PeakKbps = max(b.PeakKbps, g.marks[i].pictures(g.marks[i+1]))
+	for i := range all[1:] {
+		b.PeakKbps = max(b.PeakKbps, videoKbps(all[i], all[i+1]))
 	}
 	b.KeyInterval = st.KeyframeInterval
 	if !st.LastKeyframe.IsZero() {
 		b.KeyInterval = max(b.KeyInterval, now.Sub(st.LastKeyframe))
 	}
-	g.is = b
+	m.is = b
 }
 
-// pictures is their bitrate from one mark to a later one.
-func (m mark) pictures(later mark) int {
-	return kbps((later.bytes-later.sound)-(m.bytes-m.sound), later.at.Sub(m.at))
+// videoKbps is the bitrate of the video from one sample to a later one.
+func videoKbps(from, to ratewindow.Sample[byteCounters]) int {
+	bytes := (to.Value.all - to.Value.audio) - (from.Value.all - from.Value.audio)
+	return int(ratewindow.Kbps(bytes, max(to.At.Sub(from.At), shortestInterval)))
 }
 
-func kbps(bytes uint64, over time.Duration) int {
-	return int(float64(bytes) * 8 / 1000 / max(over.Seconds(), 0.1))
+// inspection is what the newest frames tell.
+type inspection struct {
+	reordered bool // they are shown in another order than they are sent: B-frames
+	open      bool // some after the keyframe are shown before it: an open GOP
+	uneven    bool // they do not come at even intervals: a variable frame rate
 }
 
-// peeked is what the newest pictures tell.
-type peeked struct {
-	reordered bool // they are shown in another order than they come: B-frames
-	open      bool // some after the key frame are shown before it
-	uneven    bool // they do not come at even distances
-}
+// mostUneven is the part of the intervals that may be far from the usual one: a fifth.
+const mostUneven = 5
 
-const mostUneven = 5 // a fifth of the distances
-
-// peek looks at the program's pictures since its newest key frame.
-func peek(h *hub.Hub) (p peeked) {
+// inspect looks at the program's frames since its newest keyframe.
+func inspect(h *hub.Hub) (p inspection) {
 	sub, err := h.Subscribe(hub.Program)
 	if err != nil {
 		return p
 	}
 	defer sub.Close()
-	var apart []time.Duration
+	var intervals []time.Duration
 	var first, last, newest media.AccessUnit
-	for range mostPeeked {
+	for range inspectUnits {
 		au, err := sub.TryNext()
 		if err != nil {
 			break
@@ -192,7 +192,7 @@ func peek(h *hub.Hub) (p peeked) {
 			first, last, newest = au, au, au
 			continue
 		}
-		apart = append(apart, au.DTS-last.DTS)
+		intervals = append(intervals, au.DTS-last.DTS)
 		p.open = p.open || au.PTS < first.PTS
 		p.reordered = p.reordered || au.PTS < newest.PTS
 		last = au
@@ -200,21 +200,21 @@ func peek(h *hub.Hub) (p peeked) {
 			newest = au
 		}
 	}
-	p.uneven = uneven(apart)
+	p.uneven = uneven(intervals)
 	return p
 }
 
-// uneven reports whether many distances are far from the usual one.
-func uneven(apart []time.Duration) bool {
-	if len(apart) < 2*mostUneven {
+// uneven reports whether many intervals are far from the usual one.
+func uneven(intervals []time.Duration) bool {
+	if len(intervals) < 2*mostUneven {
 		return false
 	}
-	slices.SortFunc(apart, cmp.Compare[time.Duration])
-	usual, odd := apart[len(apart)/2], 0
-	for _, d := range apart {
+	slices.SortFunc(intervals, cmp.Compare[time.Duration])
+	usual, odd := intervals[len(intervals)/2], 0
+	for _, d := range intervals {
 		if d < usual*3/4 || d > usual*5/4 {
 			odd++
 		}
 	}
-	return odd > len(apart)/mostUneven
+	return odd > len(intervals)/mostUneven
 }

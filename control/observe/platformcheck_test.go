@@ -55,11 +55,11 @@ func TestWarningsComeBeforeTheShowAndLeaveWithTheirReason(t *testing.T) {
 }
 
 func TestAWarningThatFluttersIsNotShownAndOneThatIsShownStays(t *testing.T) {
-	var c observe.Cautions
+	var c observe.Warnings
 	at := time.Unix(1000, 0)
 	look := func(texts ...string) []string {
 		at = at.Add(time.Second)
-		c.Look(at, texts)
+		c.Update(at, texts)
 		return c.Shown()
 	}
 	for range 30 {
@@ -90,7 +90,7 @@ func TestTheProgramIsMeasuredForPreflight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New()
 		c := studiotest.NewCamera(t, h, hub.Program, studiotest.Tracks(), 30)
-		var g observe.Gauge
+		var g observe.ProgramMeter
 		for second := range 12 {
 			if second == 6 {
 				c.Write(media.AccessUnit{Track: 1, Key: true, Data: make([]byte, 160_000)}) // 128 kbit/s over ten seconds

@@ -6,6 +6,7 @@ import (
 
 	"obvan/control"
 	"obvan/hub"
+	"obvan/internal/ratewindow"
 	"obvan/media"
 	"obvan/mixer/program"
 )
@@ -13,76 +14,72 @@ import (
 // SampleEvery is how often streams are measured.
 const SampleEvery = time.Second
 
-// measured is over how long rates are measured.
-const measured = 3 * time.Second
+// rateWindow is over how long rates are measured.
+const rateWindow = 3 * time.Second
 
-// mostPeeked bounds how many units are looked at for B-frames.
-const mostPeeked = 512
+// inspectUnits bounds how many access units are inspected for B-frames.
+const inspectUnits = 512
 
 // sample is what was measured of one stream.
 type sample struct {
-	since   time.Time // of the publication: a new one starts anew
-	counts  []counts  // of the last seconds, the oldest first
-	kbps    int
-	fps     float64
-	bFrames bool
-	vitals  program.Health
+	since    time.Time // of the publication: a new one starts again
+	counters ratewindow.Window[counters]
+	kbps     int
+	fps      float64
+	bFrames  bool
+	health   program.Health
 }
 
-// counts is a stream's counters at one moment.
-type counts struct {
-	at       time.Time
-	pictures uint64
-	bytes    uint64
-	picture  time.Time // when the last one arrived
+// counters are a stream's at one moment.
+type counters struct {
+	bytes     uint64
+	frames    uint64
+	lastFrame time.Time // when it arrived
 }
 
-// measure is the measurements of a stream, brought up to date when it is time; e.mu is
+// measure is the measurements of a stream, brought up to date when it is due; e.mu is
 // held.
 func (e *Observer) measure(st hub.Stats, now time.Time, due bool) *sample {
-	s := e.rates[st.Name]
+	s := e.samples[st.Name]
 	if s == nil || !s.since.Equal(st.Since) {
-		s = &sample{since: st.Since}
-		e.rates[st.Name] = s
+		s = &sample{since: st.Since, counters: ratewindow.Window[counters]{Over: rateWindow}}
+		e.samples[st.Name] = s
 		due = true
 	}
 	if !due {
 		return s
 	}
-	s.add(counts{now, st.Frames, st.Bytes, st.LastFrame})
-	if st.Name != hub.Program { // which warns by itself
-		s.vitals.Sample(e.hub, st.Name, now)
+	s.add(now, counters{st.Bytes, st.Frames, st.LastFrame})
+	if st.Name != hub.Program { // which warns itself
+		s.health.Sample(e.hub, st.Name, now)
 	}
-	if !s.bFrames { // once seen they stay: an encoder does not lose them by itself
+	if !s.bFrames { // an encoder that has sent some may send more
 		s.bFrames = e.reordered(st.Name)
 	}
 	return s
 }
 
-func (s *sample) add(n counts) {
-	s.counts = append(s.counts, n)
-	for len(s.counts) > 2 && n.at.Sub(s.counts[1].at) >= measured {
-		s.counts = s.counts[1:]
-	}
-	first := s.counts[0]
-	over := n.at.Sub(first.at).Seconds()
-	if over <= 0 {
+func (s *sample) add(now time.Time, n counters) {
+	s.counters.Add(now, n)
+	first, last, ok := s.counters.Ends()
+	if !ok || !last.At.After(first.At) {
 		return
 	}
-	s.kbps = int(math.Round(float64(n.bytes-first.bytes) * 8 / 1000 / over))
-	// Pictures are counted between the arrivals of two of them, else the rate would
-	// flutter by one picture.
+	s.kbps = int(math.Round(ratewindow.Kbps(n.bytes-first.Value.bytes, now.Sub(first.At))))
+	// Frames are counted between the arrivals of two of them, else the rate would
+	// flutter by one frame.
 	s.fps = 0
-	for _, first := range s.counts {
-		if span := n.picture.Sub(first.picture).Seconds(); !first.picture.IsZero() && span > 0.2 && n.at.Sub(n.picture) < time.Second {
-			s.fps = math.Round(float64(n.pictures-first.pictures)/span*10) / 10
+	for _, first := range s.counters.All() {
+		from := first.Value
+		if span := n.lastFrame.Sub(from.lastFrame).Seconds(); !from.lastFrame.IsZero() && span > 0.2 && now.Sub(n.lastFrame) < time.Second {
+			s.fps = math.Round(float64(n.frames-from.frames)/span*10) / 10
 			return
 		}
 	}
 }
 
-// reordered reports whether pictures are shown in another order than they come:
-// B-frames. It looks at what is in the ring since the newest key frame.
+// reordered reports whether frames are shown in another order than they are sent:
+// B-frames. It looks at what is in the ring since the newest keyframe.
 func (e *Observer) reordered(stream string) bool {
 	sub, err := e.hub.Subscribe(stream)
 	if err != nil {
@@ -90,7 +87,7 @@ func (e *Observer) reordered(stream string) bool {
 	}
 	defer sub.Close()
 	var latest time.Duration
-	for range mostPeeked {
+	for range inspectUnits {
 		au, err := sub.TryNext()
 		if err != nil {
 			return false
@@ -106,8 +103,8 @@ func (e *Observer) reordered(stream string) bool {
 	return false
 }
 
-// codings is how a stream is coded, in words.
-func codings(tracks *media.Tracks, bFrames bool) (video, audio *control.CodecInfo) {
+// codecs describes how a stream is encoded.
+func codecs(tracks *media.Tracks, bFrames bool) (video, audio *control.CodecInfo) {
 	if i := tracks.Video(); i >= 0 {
 		t := &(*tracks)[i]
 		video = &control.CodecInfo{
@@ -122,7 +119,7 @@ func codings(tracks *media.Tracks, bFrames bool) (video, audio *control.CodecInf
 	return video, audio
 }
 
-// profile is the coding's profile in the words encoders use; "" when it is unknown.
+// profile is the codec profile, as encoders name it; "" when it is unknown.
 func profile(t *media.Track) string {
 	c := t.Config
 	switch {

@@ -15,7 +15,7 @@ type Caller struct {
 
 	// Meters starts and stops sending the mixer's levels to the caller; nil for a caller
 	// that has no connection to send them on.
-	Meters func(desk mixer.AudioDesk, on bool)
+	Meters func(desk mixer.AudioMixer, on bool)
 }
 
 type callerKey struct{}

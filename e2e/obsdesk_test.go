@@ -23,7 +23,7 @@ import (
 	"obvan/internal/testkit"
 	"obvan/mixer"
 	"obvan/mixer/obs"
-	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/naming"
 	"obvan/mixer/obs/provision"
 )
 
@@ -60,7 +60,7 @@ func (o *realOBS) deskOf(t *testing.T, cfg obs.Config) *obsDesk {
 }
 
 // setUp has OBS set up as wished.
-func (d *obsDesk) setUp(wish provision.Wish) {
+func (d *obsDesk) setUp(wish provision.Target) {
 	d.t.Helper()
 	plan, err := provision.Make(d.soon(), d, wish)
 	d.do("plan", err)
@@ -221,7 +221,7 @@ func bright(img image.Image) (n int) {
 	return n
 }
 
-var show = provision.Wish{
+var show = provision.Target{
 	Feeds: []provision.Feed{{ID: "cam1", Name: "Main"}, {ID: "cam2"}, {ID: "cam3"}},
 	Play:  "rtsp://127.0.0.1:1", Program: "rtmp://127.0.0.1:1/mixer", Key: "private",
 }
@@ -245,8 +245,8 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 		t.Errorf("the second set-up would do something: %+v", again.Steps)
 	}
 	d.await("the feeds in their scenes", func(s *mixer.State) bool {
-		scene := slices.IndexFunc(s.Sources, func(src mixer.Source) bool { return src.Name == ours.Scene("Main") })
-		four := slices.IndexFunc(s.Sources, func(src mixer.Source) bool { return src.Name == ours.FourUp })
+		scene := slices.IndexFunc(s.Sources, func(src mixer.Source) bool { return src.Name == naming.Scene("Main") })
+		four := slices.IndexFunc(s.Sources, func(src mixer.Source) bool { return src.Name == naming.FourUp })
 		return scene >= 0 && slices.Equal(s.Sources[scene].Feeds, []string{"cam1"}) &&
 			four >= 0 && slices.Equal(s.Sources[four].Feeds, []string{"cam1", "cam2", "cam3"}) && s.Graphic != nil
 	})
@@ -257,13 +257,13 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 	for _, step := range plan.Steps {
 		t.Log(step.Text)
 	}
-	if !slices.Equal(plan.Orphan, []string{"cam3"}) {
-		t.Errorf("orphans: %v", plan.Orphan)
+	if !slices.Equal(plan.RemovedFeeds, []string{"cam3"}) {
+		t.Errorf("orphans: %v", plan.RemovedFeeds)
 	}
 	second, err := plan.Apply(d.soon(), d)
 	d.do("apply the change", err)
 	d.await("the new name", func(s *mixer.State) bool {
-		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == ours.Scene("Centre") })
+		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == naming.Scene("Centre") })
 	})
 	d.do("undo the change", second.Apply(d.soon(), d))
 	d.do("undo", undo.Apply(d.soon(), d))
@@ -283,7 +283,7 @@ func TestRealOBSShowsTheLowerThird(t *testing.T) {
 		t.Errorf("without a set-up: %v", err)
 	}
 	d.setUp(show)
-	main := ours.Scene("Main")
+	main := naming.Scene("Main")
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
 	d.do("cut", d.Cut(d.soon(), main, mixer.Instant))
 	d.await("main on air", func(s *mixer.State) bool { return s.Program == main && !s.InTransition })
@@ -312,7 +312,7 @@ func TestRealOBSIsKilledAndComesBack(t *testing.T) {
 	_, port, _ := strings.Cut(o.addr, ":")
 	d := o.desk(t)
 	d.setUp(show)
-	main, second := ours.Scene("Main"), ours.Scene("cam2")
+	main, second := naming.Scene("Main"), naming.Scene("cam2")
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
 	d.do("cut", d.Cut(d.soon(), main, mixer.Instant))
 	d.await("main", func(s *mixer.State) bool { return s.Program == main && !s.InTransition })

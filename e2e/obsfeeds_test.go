@@ -21,7 +21,7 @@ import (
 	"obvan/media"
 	"obvan/mixer"
 	"obvan/mixer/obs"
-	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/naming"
 	"obvan/mixer/obs/provision"
 	"obvan/monitor/rtsp"
 )
@@ -83,7 +83,7 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	st := newStage(t, cameras...)
 	o := startOBS(t, "--studio-mode", "--stock")
 	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
-	wish := provision.Wish{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500}
+	wish := provision.Target{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500}
 	for _, cam := range cameras {
 		wish.Feeds = append(wish.Feeds, provision.Feed{ID: cam})
 	}
@@ -91,7 +91,7 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	d.setUp(wish)
 	for _, cam := range cameras {
 		testkit.Eventually(t, 15*time.Second, func() bool {
-			r, g, b := mean(o.picture(t, ours.Scene(cam)))
+			r, g, b := mean(o.picture(t, naming.Scene(cam)))
 			return r+g+b > 60
 		}, "%s in OBS", cam)
 		t.Logf("%s in OBS after %v", cam, time.Since(begin))
@@ -108,11 +108,11 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	noBFrames(t, st.hub)
 	for range 2 {
 		for _, cam := range cameras {
-			d.do("cut", d.Cut(d.soon(), ours.Scene(cam), mixer.Instant))
+			d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 			d.await(cam+" on air", func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
 		}
 	}
-	d.do("2-up", d.Cut(d.soon(), ours.TwoUp, mixer.Instant))
+	d.do("2-up", d.Cut(d.soon(), naming.TwoUp, mixer.Instant))
 	d.await("two on air", func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
 	d.await("nothing is wrong", func(s *mixer.State) bool { return s.Health != nil && s.Problem == "" })
 	t.Logf("health: %+v", d.now().Health)
@@ -149,11 +149,11 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	st := newStage(t, cameras...)
 	o := startOBS(t, "--studio-mode")
 	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
-	wish := provision.Wish{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500, Feeds: []provision.Feed{{ID: "cam1"}, {ID: "cam2"}}}
+	wish := provision.Target{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500, Feeds: []provision.Feed{{ID: "cam1"}, {ID: "cam2"}}}
 	d.setUp(wish)
 	for _, cam := range cameras {
 		testkit.Eventually(t, 15*time.Second, func() bool {
-			r, g, b := mean(o.picture(t, ours.Scene(cam)))
+			r, g, b := mean(o.picture(t, naming.Scene(cam)))
 			return r+g+b > 60
 		}, "%s in OBS", cam)
 	}
@@ -165,7 +165,7 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	seen := watchColour(t, st.play+"/"+ingest.Mixer)
 	looks := map[string][3]byte{}
 	for _, cam := range cameras {
-		d.do("cut", d.Cut(d.soon(), ours.Scene(cam), mixer.Instant))
+		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		d.await(cam, func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
 		for range 30 {
 			looks[cam] = (<-seen).colour
@@ -181,7 +181,7 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 			<-seen
 		}
 		begin := time.Now()
-		d.do("cut", d.Cut(d.soon(), ours.Scene(cam), mixer.Instant))
+		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		confirmed = append(confirmed, time.Since(begin))
 		for {
 			if s := <-seen; distance(s.colour, looks[cam]) < 10 {

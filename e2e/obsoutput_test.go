@@ -71,7 +71,7 @@ func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
 	url := takers(t, "mixer")
 	o := startOBS(t, "--studio-mode")
 	d := o.desk(t)
-	wish := provision.Wish{Program: url, Key: "private", Play: "rtsp://127.0.0.1:1"}
+	wish := provision.Target{Program: url, Key: "private", Play: "rtsp://127.0.0.1:1"}
 	d.setUp(wish)
 	begin := time.Now()
 	var all sync.WaitGroup
@@ -104,7 +104,7 @@ func TestRealOBSStreamToNowhereSaysSo(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t)
 	d := o.desk(t)
-	d.setUp(provision.Wish{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
+	d.setUp(provision.Target{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
 	for range 2 {
 		if err := d.StartOutput(d.soon(), "stream"); !errors.Is(err, mixer.ErrNotNow) {
 			t.Errorf("start: %v", err)
@@ -122,7 +122,7 @@ func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := net.SplitHostPort(o.addr)
 	d := o.deskOf(t, obs.Config{Program: url})
-	d.setUp(provision.Wish{Program: url, Key: "private"})
+	d.setUp(provision.Target{Program: url, Key: "private"})
 	d.do("start", d.StartOutput(d.soon(), "stream"))
 	d.await("on", func(s *mixer.State) bool { return stream(s).State == "on" && s.Health != nil && s.Health.FPS > 0 })
 	pid, err := strconv.Atoi(o.pid)

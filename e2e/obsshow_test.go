@@ -18,7 +18,7 @@ import (
 	commands "obvan/control/studio"
 	"obvan/internal/testkit"
 	"obvan/mixer"
-	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/naming"
 )
 
 // atOBS is a studio that mixes with o, and knows its password.
@@ -47,7 +47,7 @@ func (s *studio) cameras(colours ...string) {
 }
 
 // sceneOf is the scene in OBS of one of the cameras.
-func sceneOf(colour string) string { return ours.Scene(strings.ToUpper(colour[:1]) + colour[1:]) }
+func sceneOf(colour string) string { return naming.Scene(strings.ToUpper(colour[:1]) + colour[1:]) }
 
 // setUp has OBS set up for the studio and sending its program to it.
 func (s *studio) setUp(o *realOBS, colours ...string) {
@@ -202,7 +202,7 @@ func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
 	marks := startMarker(t, "rtmp://"+s.listen["rtmp"]+"/live/mark")
 	s.live(15*time.Second, "mark")
 	s.setUp(o)
-	s.do("mixer.cut", map[string]any{"source": ours.Scene("Mark")})
+	s.do("mixer.cut", map[string]any{"source": naming.Scene("Mark")})
 	far := startNginx(t, "")
 	s.sendTo(map[string]*nginx{"far": far})
 	viewer := far.watch(t, "key-far")

@@ -36,7 +36,7 @@ type TBarMover interface {
 }
 
 // AudioDesk is a sound desk. ErrNoInput.
-type AudioDesk interface {
+type AudioMixer interface {
 	Mute(ctx context.Context, input string, muted bool) error
 	Volume(ctx context.Context, input string, db float64) error
 	// Meters calls back with the newest levels, up to 20 times a second, until ctx

@@ -88,7 +88,7 @@ func newOBS(u *url.URL, d desk) (mixer.Mixer, error) {
 	d.program.Follow(ingest.Mixer, mixer.Instant)
 	return obs.New(obs.Config{
 		URL: u.String(), Password: d.password, Play: "rtsp://" + d.play, Program: "rtmp://" + d.send + "/" + ingest.Mixer, Logo: d.logo(),
-		Arrives: func() bool { _, live := d.hub.Stream(ingest.Mixer); return live },
+		StreamArrives: func() bool { _, live := d.hub.Stream(ingest.Mixer); return live },
 	}, d.log), nil
 }
 

@@ -20,7 +20,7 @@ type levelsMessage struct {
 }
 
 // sendMeters has the levels written to the socket, or not any more.
-func (k *socket) sendMeters(desk mixer.AudioDesk, on bool) {
+func (k *socket) sendMeters(desk mixer.AudioMixer, on bool) {
 	if on == (k.levels.stop != nil) {
 		return
 	}

@@ -39,7 +39,7 @@ func TestLevelsComeOnlyWhileAPanelLooks(t *testing.T) {
 	const meters = 1 << 16                                        // obs-websocket's InputVolumeMeters
 	l := h.connect(t, studiotest.AdminToken)
 	l.say(`{"jsonrpc":"2.0","id":1,"method":"audio.meters","params":{"on":true}}`)
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 1 }, "OBS is asked for levels")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 1 }, "OBS is asked for levels")
 	var seen bool
 	for !seen {
 		srv.Event("InputVolumeMeters", meters, map[string]any{"inputs": []any{map[string]any{"inputName": "cam1 input", "inputLevelsMul": [][]float64{{0.1, 0.5, 0.5}}}}})
@@ -48,9 +48,9 @@ func TestLevelsComeOnlyWhileAPanelLooks(t *testing.T) {
 	}
 	l.say(`{"jsonrpc":"2.0","id":2,"method":"audio.meters","params":{"on":false}}`)
 	l.answer("2")
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 0 }, "OBS may be quiet")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 0 }, "OBS may be quiet")
 	l.say(`{"jsonrpc":"2.0","id":3,"method":"audio.meters","params":{"on":true}}`)
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 1 }, "OBS is asked for levels")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 1 }, "OBS is asked for levels")
 	l.Close()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(meters) == 0 }, "nobody looks any more")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 0 }, "nobody looks any more")
 }

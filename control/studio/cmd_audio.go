@@ -50,7 +50,7 @@ func audioCommands() []Command {
 }
 
 func (s *Studio) mute(ctx context.Context, args MuteArgs) error {
-	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	desk, err := able[mixer.AudioMixer](s, "mix sound")
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
 	if args.DB < faderOff || args.DB > faderTop {
 		return control.Invalidf("the argument db must be %d to %d", faderOff, faderTop)
 	}
-	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	desk, err := able[mixer.AudioMixer](s, "mix sound")
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
 
 // meters has the levels sent to the websocket that asks, as long as it looks.
 func (s *Studio) meters(ctx context.Context, on bool) error {
-	desk, err := able[mixer.AudioDesk](s, "mix sound")
+	desk, err := able[mixer.AudioMixer](s, "mix sound")
 	if err != nil {
 		return err
 	}

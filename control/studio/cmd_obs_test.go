@@ -19,8 +19,8 @@ import (
 	"obvan/internal/testkit"
 	"obvan/mixer"
 	"obvan/mixer/obs"
+	"obvan/mixer/obs/naming"
 	"obvan/mixer/obs/obstest"
-	"obvan/mixer/obs/ours"
 	"obvan/mixer/program"
 )
 
@@ -127,7 +127,7 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 	before := srv.Dump()
 	h.Do(t, "feed.add", `{"id":"cam1","name":"Main"}`)
 	h.Do(t, "feed.add", `{"id":"cam2","name":"Goal"}`)
-	if st := h.Now(); hasScene(&st, ours.Scene("Main")) {
+	if st := h.Now(); hasScene(&st, naming.Scene("Main")) {
 		t.Fatal("OBS was changed before anybody asked")
 	}
 	plan := h.Do(t, "obs.provision", `{"preview":true,"videoKbps":3000}`).(studio.Provisioned)
@@ -142,7 +142,7 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 	h.Await(t, "two cameras", func(st *control.State) bool {
-		return hasScene(st, ours.Scene("Main"), "cam1") && hasScene(st, ours.TwoUp, "cam1", "cam2") && !hasScene(st, ours.Plate) && st.OBS.Available && st.OBS.CanUndo && st.OBS.Since != nil
+		return hasScene(st, naming.Scene("Main"), "cam1") && hasScene(st, naming.TwoUp, "cam1", "cam2") && !hasScene(st, naming.Content) && st.OBS.Available && st.OBS.CanUndo && st.OBS.Since != nil
 	})
 	if again := h.Do(t, "obs.provision", `{}`).(studio.Provisioned); len(again.Steps) != 0 {
 		t.Errorf("the second time: %+v", again)
@@ -150,7 +150,7 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 	h.Do(t, "feed.update", `{"id":"cam1","name":"Centre"}`)
 	h.Do(t, "feed.add", `{"id":"cam3","name":"Tunnel"}`)
 	h.Await(t, "the rename and the new one", func(st *control.State) bool {
-		return hasScene(st, ours.Scene("Centre"), "cam1") && hasScene(st, ours.Scene("Tunnel"), "cam3") && !hasScene(st, ours.Scene("Main"))
+		return hasScene(st, naming.Scene("Centre"), "cam1") && hasScene(st, naming.Scene("Tunnel"), "cam3") && !hasScene(st, naming.Scene("Main"))
 	})
 	stop() // and while OBS is away, or we are, the cameras change
 	h, _ = onOBS(t, srv, dir, studio.Options{})
@@ -160,12 +160,12 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 	h.Do(t, "feed.remove", `{"id":"cam3"}`)
 	srv.Up()
 	h.Await(t, "what it missed", func(st *control.State) bool {
-		return hasScene(st, ours.Scene("Middle"), "cam1") && slices.Equal(st.OBS.RemovedFeeds, []string{"cam3"}) && hasScene(st, ours.Scene("Tunnel"), "cam3")
+		return hasScene(st, naming.Scene("Middle"), "cam1") && slices.Equal(st.OBS.RemovedFeeds, []string{"cam3"}) && hasScene(st, naming.Scene("Tunnel"), "cam3")
 	})
 	h.Fails(t, "obs.provision", `{"remove":["cam1"]}`, control.BadRequest)
 	h.Do(t, "obs.provision", `{"remove":["cam3"]}`)
 	h.Await(t, "the orphan is gone", func(st *control.State) bool {
-		return !hasScene(st, ours.Scene("Tunnel")) && len(st.OBS.RemovedFeeds) == 0
+		return !hasScene(st, naming.Scene("Tunnel")) && len(st.OBS.RemovedFeeds) == 0
 	})
 	h.Do(t, "obs.undo", ``)
 	if after := srv.Dump(); after != before {
@@ -189,9 +189,9 @@ func TestWhatOBSDoesNotTakeIsSaidOnce(t *testing.T) {
 	h.Do(t, "feed.add", `{"id":"cam2","name":"Goal"}`)
 	refused := func(n int) {
 		t.Helper()
-		testkit.Eventually(t, 10*time.Second, func() bool { return srv.Asked("CreateScene") >= n }, "asked %d times", n)
+		testkit.Eventually(t, 10*time.Second, func() bool { return srv.Requests("CreateScene") >= n }, "asked %d times", n)
 	}
-	asked := srv.Asked("CreateScene")
+	asked := srv.Requests("CreateScene")
 	for n := range 3 {
 		refused(asked + n)
 		h.FollowOBS() // as after some seconds
@@ -213,17 +213,17 @@ func TestWhatOBSWasToldOfIsLeftAloneAfterwards(t *testing.T) {
 	h, _ := onOBS(t, srv, t.TempDir(), studio.Options{})
 	h.Do(t, "feed.add", `{"id":"cam1","name":"Main"}`)
 	h.Do(t, "obs.provision", ``)
-	asked := srv.Asked("CreateScene")
-	srv.Do(removeScene{ours.Scene("Main")}) // the operator does not want it
+	asked := srv.Requests("CreateScene")
+	srv.Do(removeScene{naming.Scene("Main")}) // the operator does not want it
 	srv.Down()
 	h.Await(t, "away", func(st *control.State) bool { return !st.Mixer.Connected })
 	srv.Up()
-	h.Await(t, "back", func(st *control.State) bool { return st.Mixer.Connected && !hasScene(st, ours.Scene("Main")) })
+	h.Await(t, "back", func(st *control.State) bool { return st.Mixer.Connected && !hasScene(st, naming.Scene("Main")) })
 	h.Do(t, "obs.collection", `{"name":"Second"}`)
 	h.Await(t, "another collection", func(st *control.State) bool { return st.Mixer.Collections.Current == "Second" && st.OBS.Since == nil })
 	h.Do(t, "feed.update", `{"id":"cam1","name":"Renamed"}`)
 	h.Fails(t, "obs.undo", ``, control.Refused)
-	if n := srv.Asked("CreateScene"); n != asked {
+	if n := srv.Requests("CreateScene"); n != asked {
 		t.Errorf("%d scenes were made unasked", n-asked)
 	}
 }
@@ -262,7 +262,7 @@ func TestOBSOnAnotherMachineShowsTheMixersKey(t *testing.T) {
 	if err := h.AuthorisePlay("cam1", "", "192.0.2.9:1"); err == nil {
 		t.Error("anybody may play")
 	}
-	h.Await(t, "the camera in its scene", func(st *control.State) bool { return hasScene(st, ours.Scene("Main"), "cam1") })
+	h.Await(t, "the camera in its scene", func(st *control.State) bool { return hasScene(st, naming.Scene("Main"), "cam1") })
 }
 
 func TestThePasswordIsKeptTriedAtOnceAndNeverShown(t *testing.T) {

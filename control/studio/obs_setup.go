@@ -125,7 +125,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 
 // provisioned is a plan in words, without the secrets that may be in them.
 func (s *Studio) provisioned(plan *provision.Plan, done bool) Provisioned {
-	p := Provisioned{Done: done, Steps: []string{}, RemovedFeeds: plan.Orphan}
+	p := Provisioned{Done: done, Steps: []string{}, RemovedFeeds: plan.RemovedFeeds}
 	for _, step := range plan.Steps {
 		p.Steps = append(p.Steps, s.Redact(step.Text))
 	}
@@ -153,7 +153,7 @@ func (s *Studio) apply(ctx context.Context, obs provision.Caller, collection str
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setUpTime)
 	defer cancel()
 	undo, failed := plan.Apply(ctx, obs)
-	next.At, next.Orphans = time.Now().UTC(), plan.Orphan
+	next.At, next.Orphans = time.Now().UTC(), plan.RemovedFeeds
 	err := s.edit(ctx, func(k *showfile.Show, sec *showfile.Secrets) error {
 		if failed == nil {
 			k.OBS[collection] = next
@@ -301,15 +301,15 @@ func (s *Studio) nextSetup(collection string, more []string) (next showfile.OBSS
 
 // wish is a set-up with its secrets. OBS on another machine shows the mixer's key to
 // play the cameras.
-func (s *Studio) wish(k showfile.OBSSetup, remove []string) provision.Wish {
+func (s *Studio) wish(k showfile.OBSSetup, remove []string) provision.Target {
 	key := s.MixerKey()
 	play := url.URL{Scheme: "rtsp", Host: k.Plays}
 	if !netaddr.Loopback(k.Plays) {
 		play.User = url.UserPassword("obs", key)
 	}
-	return provision.Wish{
+	return provision.Target{
 		Feeds: k.Feeds, Remove: remove, Logos: netaddr.Loopback(k.Plays), Play: play.String(), Program: "rtmp://" + k.Sends + "/mixer", Key: key,
-		VideoKbps: k.VideoKbps, AudioKbps: k.AudioKbps, KeySeconds: k.KeySeconds,
+		VideoKbps: k.VideoKbps, AudioKbps: k.AudioKbps, KeyframeSeconds: k.KeySeconds,
 	}
 }
 

@@ -38,7 +38,7 @@ type Mixer struct {
 
 	mu    sync.Mutex
 	feeds []string // known ones, which may be away
-	met   []string // every source there was, in the order they came
+	known []string // every source there was, in the order they came
 	buses buses
 }
 
@@ -47,7 +47,7 @@ type Mixer struct {
 type buses struct {
 	program, pending, preview string
 	onAir                     string // what the program really shows
-	chosen                    bool   // somebody has cut
+	cutMade                   bool   // somebody has cut
 }
 
 // New makes a cut mixer over the feeds that are live in h. Its sources are all
@@ -64,7 +64,7 @@ func (m *Mixer) SetFeeds(feeds []string) {
 	m.mu.Lock()
 	m.feeds = slices.Clone(feeds)
 	m.mu.Unlock()
-	m.tell()
+	m.wakeUp()
 }
 
 // Run follows the feeds and the program until ctx is done.
@@ -74,8 +74,8 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 	for first := true; ; first = false {
 		hubChanged := m.hub.Changed()
 		onAir, moved := m.program.OnAir()
-		m.open()
-		m.settle(onAir)
+		m.fillBuses()
+		m.setOnAir(onAir)
 		if now := m.state(); first || !same(&now, &last) {
 			last = now
 			changed(now)
@@ -89,7 +89,7 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 		case <-m.resumed:
 			lost = time.After(resumeWithin)
 		case <-lost:
-			m.forgo()
+			m.giveUpResume()
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 func (m *Mixer) Resume(source string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.buses.chosen {
+	if m.buses.cutMade {
 		return
 	}
 	m.follow(source, mixer.Instant)
@@ -108,25 +108,25 @@ func (m *Mixer) Resume(source string) {
 	case m.resumed <- struct{}{}:
 	default:
 	}
-	m.tell()
+	m.wakeUp()
 }
 
 // forgo gives a resumed source up that did not come, when nothing else is on air
 // either: any picture is better than none.
-func (m *Mixer) forgo() {
+func (m *Mixer) giveUpResume() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.buses.chosen && m.buses.program == "" && m.buses.onAir == "" {
+	if !m.buses.cutMade && m.buses.program == "" && m.buses.onAir == "" {
 		m.buses.pending = ""
 	}
 }
 
 // open puts the first live feed on air and the second in preview as long as nobody
 // has cut to anything, so that a newcomer sees a picture.
-func (m *Mixer) open() {
+func (m *Mixer) fillBuses() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.buses.chosen {
+	if m.buses.cutMade {
 		return
 	}
 	for _, name := range m.sources() {
@@ -143,7 +143,7 @@ func (m *Mixer) open() {
 }
 
 // settle takes in what is really on air.
-func (m *Mixer) settle(onAir string) {
+func (m *Mixer) setOnAir(onAir string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.buses.onAir = onAir
@@ -168,7 +168,7 @@ func (m *Mixer) Preview(_ context.Context, source string) error {
 		return fmt.Errorf("preview %q: %w", source, mixer.ErrNoSource)
 	}
 	m.buses.preview = source
-	m.tell()
+	m.wakeUp()
 	return nil
 }
 
@@ -183,9 +183,9 @@ func (m *Mixer) Cut(_ context.Context, source string, when mixer.When) error {
 	if !slices.Contains(m.sources(), source) {
 		return fmt.Errorf("cut %q: %w", source, mixer.ErrNoSource)
 	}
-	m.buses.chosen = true
+	m.buses.cutMade = true
 	m.follow(source, when)
-	m.tell()
+	m.wakeUp()
 	return nil
 }
 
@@ -209,15 +209,15 @@ func (m *Mixer) swap(when mixer.When) error {
 	if old == "" {
 		old = b.program
 	}
-	b.chosen = true
+	b.cutMade = true
 	next := b.preview
 	b.preview = old
 	m.follow(next, when)
-	m.tell()
+	m.wakeUp()
 	return nil
 }
 
-func (m *Mixer) tell() {
+func (m *Mixer) wakeUp() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -225,7 +225,7 @@ func (m *Mixer) tell() {
 }
 
 // mostMet bounds what is remembered of feeds that are gone.
-const mostMet = 1024
+const maxKnown = 1024
 
 // sources is the known feeds and those that are here, the newest last; m.mu is held.
 func (m *Mixer) sources() []string {
@@ -237,15 +237,15 @@ func (m *Mixer) sources() []string {
 			names = append(names, st.Name)
 		}
 	}
-	if len(m.met) > mostMet {
-		m.met = nil
+	if len(m.known) > maxKnown {
+		m.known = nil
 	}
 	for _, name := range names {
-		if !slices.Contains(m.met, name) {
-			m.met = append(m.met, name)
+		if !slices.Contains(m.known, name) {
+			m.known = append(m.known, name)
 		}
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return slices.Index(m.met, a) - slices.Index(m.met, b) })
+	slices.SortStableFunc(names, func(a, b string) int { return slices.Index(m.known, a) - slices.Index(m.known, b) })
 	return names
 }
 

@@ -10,7 +10,7 @@ import (
 	"obvan/mixer"
 )
 
-func stateIsWhole(t *testing.T, d *desk) {
+func stateIsWhole(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	s := d.now()
 	if !s.StudioMode || !hasSource(s, Cam1) || !hasSource(s, Cam2) || s.Problem != "" {
@@ -21,7 +21,7 @@ func stateIsWhole(t *testing.T, d *desk) {
 	}
 }
 
-func previewIsNotOnAir(t *testing.T, d *desk) {
+func previewIsNotOnAir(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	d.do("preview", func(ctx context.Context) error { return d.m.Preview(ctx, Cam1) })
 	d.inPreview(Cam1)
@@ -32,7 +32,7 @@ func previewIsNotOnAir(t *testing.T, d *desk) {
 	}
 }
 
-func cutGoesOnAir(t *testing.T, d *desk) {
+func cutGoesOnAir(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	for _, cam := range []string{Cam2, Cam1, Cam2} {
 		d.do("cut", func(ctx context.Context) error { return d.m.Cut(ctx, cam, mixer.Instant) })
@@ -40,27 +40,27 @@ func cutGoesOnAir(t *testing.T, d *desk) {
 	}
 }
 
-func cutBringsPreview(t *testing.T, d *desk) {
+func cutBringsPreview(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	d.do("cut", func(ctx context.Context) error { return d.m.Cut(ctx, "", mixer.Instant) })
 	d.onAir(Cam2)
 	d.inPreview(Cam1)
 }
 
-func cutWaitsForKeyFrame(t *testing.T, d *desk) {
+func cutWaitsForKeyframe(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	d.do("cut", func(ctx context.Context) error { return d.m.Cut(ctx, Cam2, mixer.Keyframe) })
 	d.onAir(Cam2)
 }
 
-func takeSwaps(t *testing.T, d *desk) {
+func takeSwaps(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	d.do("take", func(ctx context.Context) error { return d.m.Take(ctx, mixer.Transition{}) })
 	d.onAir(Cam2)
 	d.inPreview(Cam1)
 }
 
-func takesGoBackAndForth(t *testing.T, d *desk) {
+func takesGoBackAndForth(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	kinds := d.now().Transitions
 	if len(kinds) == 0 {
@@ -75,15 +75,15 @@ func takesGoBackAndForth(t *testing.T, d *desk) {
 	d.inPreview(Cam1)
 }
 
-func unknownSourceIsRefused(t *testing.T, d *desk) {
+func unknownSourceIsRefused(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
-	if err := d.m.Preview(shortly(t), "no such camera"); !errors.Is(err, mixer.ErrNoSource) {
+	if err := d.m.Preview(shortContext(t), "no such camera"); !errors.Is(err, mixer.ErrNoSource) {
 		t.Errorf("preview: err = %v", err)
 	}
-	if err := d.m.Preview(shortly(t), ""); !errors.Is(err, mixer.ErrNoSource) {
+	if err := d.m.Preview(shortContext(t), ""); !errors.Is(err, mixer.ErrNoSource) {
 		t.Errorf("preview of nothing: err = %v", err)
 	}
-	if err := d.m.Cut(shortly(t), "no such camera", mixer.Instant); !errors.Is(err, mixer.ErrNoSource) {
+	if err := d.m.Cut(shortContext(t), "no such camera", mixer.Instant); !errors.Is(err, mixer.ErrNoSource) {
 		t.Errorf("cut: err = %v", err)
 	}
 	if s := d.now(); s.Program != Cam1 || s.Preview != Cam2 || s.Pending != "" {
@@ -91,9 +91,9 @@ func unknownSourceIsRefused(t *testing.T, d *desk) {
 	}
 }
 
-func unknownTransitionIsRefused(t *testing.T, d *desk) {
+func unknownTransitionIsRefused(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
-	if err := d.m.Take(shortly(t), mixer.Transition{Kind: "no such transition"}); !errors.Is(err, mixer.ErrNoTransition) {
+	if err := d.m.Take(shortContext(t), mixer.Transition{Kind: "no such transition"}); !errors.Is(err, mixer.ErrNoTransition) {
 		t.Errorf("err = %v", err)
 	}
 	if s := d.now(); s.Program != Cam1 || s.Preview != Cam2 || s.InTransition {
@@ -104,7 +104,7 @@ func unknownTransitionIsRefused(t *testing.T, d *desk) {
 // previewAloneIsTaken sees the refusal on an empty preview bus. OBS always has
 // something there; its bus is empty once studio mode is left. A mixer whose bus can't
 // be emptied must bring just what its state names on air.
-func previewAloneIsTaken(t *testing.T, d *desk) {
+func previewAloneIsTaken(t *testing.T, d *runningMixer) {
 	m, leaves := d.m.(mixer.StudioModer)
 	switch in := d.now().Preview; {
 	case in == "":
@@ -116,10 +116,10 @@ func previewAloneIsTaken(t *testing.T, d *desk) {
 		d.onAir(in)
 		return
 	}
-	if err := d.m.Take(shortly(t), mixer.Transition{}); !errors.Is(err, mixer.ErrNoPreview) {
+	if err := d.m.Take(shortContext(t), mixer.Transition{}); !errors.Is(err, mixer.ErrNoPreview) {
 		t.Errorf("take: err = %v", err)
 	}
-	if err := d.m.Cut(shortly(t), "", mixer.Instant); !errors.Is(err, mixer.ErrNoPreview) {
+	if err := d.m.Cut(shortContext(t), "", mixer.Instant); !errors.Is(err, mixer.ErrNoPreview) {
 		t.Errorf("cut: err = %v", err)
 	}
 	if leaves {
@@ -128,18 +128,18 @@ func previewAloneIsTaken(t *testing.T, d *desk) {
 	}
 }
 
-func cutToItself(t *testing.T, d *desk) {
+func cutToItself(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	d.do("cut", func(ctx context.Context) error { return d.m.Cut(ctx, Cam1, mixer.Instant) })
 	d.onAir(Cam1)
 }
 
-func concurrentCuts(t *testing.T, d *desk) {
+func concurrentCuts(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	var all sync.WaitGroup
 	for n := range 20 {
 		all.Go(func() {
-			err := d.m.Cut(shortly(t), []string{Cam1, Cam2}[n%2], mixer.Instant)
+			err := d.m.Cut(shortContext(t), []string{Cam1, Cam2}[n%2], mixer.Instant)
 			if err != nil && !errors.Is(err, mixer.ErrBusy) {
 				t.Errorf("cut: %v", err)
 			}
@@ -152,7 +152,7 @@ func concurrentCuts(t *testing.T, d *desk) {
 	d.given(Cam2, Cam1) // it still does as it is told, and the state agrees
 }
 
-func doneContext(t *testing.T, d *desk) {
+func doneContext(t *testing.T, d *runningMixer) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	came := make(chan struct{})
@@ -162,7 +162,7 @@ func doneContext(t *testing.T, d *desk) {
 	}()
 	select {
 	case <-came:
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Error("the command never came back")
 	}
 	d.given(Cam1, Cam2)

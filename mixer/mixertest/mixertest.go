@@ -26,18 +26,18 @@ const (
 
 // patience is how long a real mixer on a busy machine may take to do as it was
 // told. Nothing waits this long when all is well.
-const patience = 20 * time.Second
+const maxWait = 20 * time.Second
 
 // Test runs the contract. start makes a mixer that has the sources "cam1" and
 // "cam2", both able to show a picture, and registers its own clean-up; Test calls
 // Run. It may have more sources, and anything may be on its buses.
 func Test(t *testing.T, start func(t *testing.T) mixer.Mixer) {
-	for name, test := range map[string]func(t *testing.T, d *desk){
+	for name, test := range map[string]func(t *testing.T, d *runningMixer){
 		"the state names the sources and the buses":      stateIsWhole,
 		"a source in preview is not on air":              previewIsNotOnAir,
 		"a cut puts the source on air":                   cutGoesOnAir,
 		"a cut without a source brings preview on air":   cutBringsPreview,
-		"a cut may wait for a key frame":                 cutWaitsForKeyFrame,
+		"a cut may wait for a key frame":                 cutWaitsForKeyframe,
 		"a take swaps preview and program":               takeSwaps,
 		"takes in a row go back and forth":               takesGoBackAndForth,
 		"an unknown source is refused":                   unknownSourceIsRefused,
@@ -53,21 +53,21 @@ func Test(t *testing.T, start func(t *testing.T) mixer.Mixer) {
 		d := run(t, start(t))
 		d.stop()
 		sent := d.count()
-		_ = d.m.Preview(shortly(t), Cam2) // whatever it answers, it must come back
+		_ = d.m.Preview(shortContext(t), Cam2) // whatever it answers, it must come back
 		if n := d.count(); n != sent {
 			t.Fatalf("%d states were sent after Run had returned", n-sent)
 		}
 	})
 	t.Run("a command before the run comes back", func(t *testing.T) {
 		m := start(t)
-		_ = m.Preview(shortly(t), Cam1)
-		_ = m.Cut(shortly(t), Cam1, mixer.Instant)
+		_ = m.Preview(shortContext(t), Cam1)
+		_ = m.Cut(shortContext(t), Cam1, mixer.Instant)
 		run(t, m)
 	})
 }
 
 // desk is a mixer that runs, and what it said.
-type desk struct {
+type runningMixer struct {
 	t      *testing.T
 	m      mixer.Mixer
 	cancel context.CancelFunc
@@ -79,9 +79,9 @@ type desk struct {
 	sent  int
 }
 
-func run(t *testing.T, m mixer.Mixer) *desk {
+func run(t *testing.T, m mixer.Mixer) *runningMixer {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &desk{t: t, m: m, cancel: cancel, ended: make(chan struct{})}
+	d := &runningMixer{t: t, m: m, cancel: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(d.ended)
 		d.err = m.Run(ctx, d.changed)
@@ -94,7 +94,7 @@ func run(t *testing.T, m mixer.Mixer) *desk {
 	return d
 }
 
-func (d *desk) changed(s mixer.State) {
+func (d *runningMixer) changed(s mixer.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.state = s
@@ -107,34 +107,34 @@ func (d *desk) changed(s mixer.State) {
 	}
 }
 
-func (d *desk) stop() {
+func (d *runningMixer) stop() {
 	d.cancel()
 	select {
 	case <-d.ended:
 		if d.err != nil {
 			d.t.Errorf("Run returned %v after cancel", d.err)
 		}
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		d.t.Error("Run did not return after cancel")
 	}
 }
 
-func (d *desk) count() int {
+func (d *runningMixer) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.sent
 }
 
-func (d *desk) now() mixer.State {
+func (d *runningMixer) now() mixer.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state
 }
 
 // await polls the state, so that the message can say what it was last.
-func (d *desk) await(what string, fact func(mixer.State) bool) {
+func (d *runningMixer) await(what string, fact func(mixer.State) bool) {
 	d.t.Helper()
-	for deadline := time.Now().Add(patience); !fact(d.now()); {
+	for deadline := time.Now().Add(maxWait); !fact(d.now()); {
 		select {
 		case <-time.After(2 * time.Millisecond):
 		case <-d.t.Context().Done():
@@ -145,20 +145,20 @@ func (d *desk) await(what string, fact func(mixer.State) bool) {
 	}
 }
 
-func (d *desk) onAir(source string) {
+func (d *runningMixer) onAir(source string) {
 	d.t.Helper()
 	d.await(source+" on air", func(s mixer.State) bool {
 		return s.Program == source && s.Pending == "" && !s.InTransition
 	})
 }
 
-func (d *desk) inPreview(source string) {
+func (d *runningMixer) inPreview(source string) {
 	d.t.Helper()
 	d.await(source+" in preview", func(s mixer.State) bool { return s.Preview == source && !s.InTransition })
 }
 
 // given brings the mixer to a known state: program on air, preview in preview.
-func (d *desk) given(program, preview string) {
+func (d *runningMixer) given(program, preview string) {
 	d.t.Helper()
 	d.do("cut", func(ctx context.Context) error { return d.m.Cut(ctx, program, mixer.Instant) })
 	d.onAir(program)
@@ -167,12 +167,12 @@ func (d *desk) given(program, preview string) {
 }
 
 // do asks until the mixer is no longer busy.
-func (d *desk) do(what string, command func(ctx context.Context) error) {
+func (d *runningMixer) do(what string, command func(ctx context.Context) error) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(d.t.Context(), maxWait)
 	defer cancel()
 	var err error
-	testkit.Eventually(d.t, patience, func() bool {
+	testkit.Eventually(d.t, maxWait, func() bool {
 		err = command(ctx)
 		return !errors.Is(err, mixer.ErrBusy)
 	}, "%s: still busy", what)
@@ -181,7 +181,7 @@ func (d *desk) do(what string, command func(ctx context.Context) error) {
 	}
 }
 
-func shortly(t *testing.T) context.Context {
+func shortContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(2*time.Second))
 	t.Cleanup(cancel)
 	return ctx

@@ -17,7 +17,7 @@ func (m *Mixer) Call(ctx context.Context, params wire.Params, response any) erro
 
 // call asks OBS; missing is the error for what it does not have.
 func (m *Mixer) call(ctx context.Context, missing error, params wire.Params, response any) error {
-	conn, err := m.board.online()
+	conn, err := m.shared.online()
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func outcome(err, missing error) error {
 }
 
 // hold takes a turn; commands that belong together must not mix with others.
-func hold(ctx context.Context, turn chan struct{}) (release func(), err error) {
+func lock(ctx context.Context, turn chan struct{}) (release func(), err error) {
 	select {
 	case turn <- struct{}{}:
 		return func() { <-turn }, nil
@@ -57,10 +57,10 @@ func hold(ctx context.Context, turn chan struct{}) (release func(), err error) {
 
 // heard waits until everything that OBS said so far is in the view: an answer
 // comes to its command at once, but an event before it may still be in the queue.
-func (m *Mixer) heard(ctx context.Context, conn *wire.Conn) error {
+func (m *Mixer) awaitEvents(ctx context.Context, conn *wire.Conn) error {
 	mark := make(chan struct{})
 	select {
-	case m.marks <- mark:
+	case m.eventMarks <- mark:
 	case <-conn.Done():
 		return mixer.ErrOffline
 	case <-ctx.Done():

@@ -15,17 +15,17 @@ import (
 	"obvan/internal/retry"
 	"obvan/mixer"
 	"obvan/mixer/obs/mirror"
-	"obvan/mixer/obs/ours"
-	"obvan/mixer/obs/visual"
+	"obvan/mixer/obs/naming"
+	"obvan/mixer/obs/textrender"
 	"obvan/mixer/obs/wire"
 )
 
 // Limits of the lower third.
 const (
-	longest = 80 // characters of a line; OBS makes longer text smaller, up to a point
-	moves   = 12 // pictures that coming in or going out takes
-	confirm = 5 * time.Second
-	reads   = 200 * time.Millisecond // OBS reads a picture with its next frame, and says so never
+	maxLine        = 80 // characters of a line; OBS makes longer text smaller, up to a point
+	slideFrames    = 12 // pictures that coming in or going out takes
+	confirmTimeout = 5 * time.Second
+	imageReadTime  = 200 * time.Millisecond // OBS reads a picture with its next frame, and says so never
 )
 
 // ShowGraphic brings the lower third in with a text, and returns once OBS has it so.
@@ -34,7 +34,7 @@ func (m *Mixer) ShowGraphic(ctx context.Context, text map[string]string) error {
 		if v.Graphic.Shown {
 			return nil
 		}
-		return m.movePlate(ctx, conn, v.plate, true)
+		return m.slideGraphic(ctx, conn, v.graphicItem, true)
 	}, func(g *mixer.Graphic) bool { return g.Shown })
 }
 
@@ -49,7 +49,7 @@ func (m *Mixer) HideGraphic(ctx context.Context) error {
 		if !v.Graphic.Shown {
 			return nil
 		}
-		return m.movePlate(ctx, conn, v.plate, false)
+		return m.slideGraphic(ctx, conn, v.graphicItem, false)
 	}, func(g *mixer.Graphic) bool { return !g.Shown })
 }
 
@@ -58,23 +58,23 @@ func (m *Mixer) graphic(
 	ctx context.Context, text map[string]string,
 	move func(ctx context.Context, conn *wire.Conn, v *view) error, done func(g *mixer.Graphic) bool,
 ) error {
-	release, err := hold(ctx, m.plate)
+	release, err := lock(ctx, m.graphicLock)
 	if err != nil {
 		return err
 	}
 	defer release()
-	conn, err := m.board.online()
+	conn, err := m.shared.online()
 	if err != nil {
 		return err
 	}
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	if v.Graphic == nil {
 		return fmt.Errorf("%w: this OBS has no lower third; set it up first", mixer.ErrNotNow)
 	}
 	want := v.Graphic.Text
 	if text != nil {
-		want = m.lines(v.Graphic.Fields, text)
-		if err := m.write(ctx, conn, &v, want); err != nil {
+		want = m.fieldTexts(v.Graphic.Fields, text)
+		if err := m.setTexts(ctx, conn, &v, want); err != nil {
 			return err
 		}
 	}
@@ -83,13 +83,13 @@ func (m *Mixer) graphic(
 			return outcome(err, mixer.ErrNotNow)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, confirm)
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
-	if want[ours.Logo] != v.Graphic.Text[ours.Logo] {
-		_ = retry.Sleep(ctx, reads) // without the time the wait below says so
-		m.suspect(mirror.Inputs | mirror.Items)
+	if want[naming.Logo] != v.Graphic.Text[naming.Logo] {
+		_ = retry.Sleep(ctx, imageReadTime) // without the time the wait below says so
+		m.refetch(mirror.Inputs | mirror.Items)
 	}
-	err = m.board.await(ctx, func(v *view) bool {
+	err = m.shared.await(ctx, func(v *view) bool {
 		return v.Graphic != nil && maps.Equal(v.Graphic.Text, want) && done(v.Graphic)
 	})
 	if err != nil {
@@ -99,13 +99,13 @@ func (m *Mixer) graphic(
 }
 
 // lines is what each field will say. A logo whose file OBS can't have is left out.
-func (m *Mixer) lines(fields []string, text map[string]string) map[string]string {
+func (m *Mixer) fieldTexts(fields []string, text map[string]string) map[string]string {
 	want := map[string]string{}
 	for _, field := range fields {
-		want[field] = line(text[field])
+		want[field] = fitLine(text[field])
 	}
-	if want[ours.Logo] != "" && m.logo(want[ours.Logo]) == "" {
-		want[ours.Logo] = ""
+	if want[naming.Logo] != "" && m.logo(want[naming.Logo]) == "" {
+		want[naming.Logo] = ""
 	}
 	return want
 }
@@ -120,79 +120,79 @@ func (m *Mixer) logo(name string) string {
 
 // line makes text fit one line: what breaks it becomes a space, and what is too
 // long to be read ends in an ellipsis.
-func line(text string) string {
+func fitLine(text string) string {
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
-	if runes := []rune(text); len(runes) > longest {
-		text = strings.TrimSpace(string(runes[:longest-1])) + "…"
+	if runes := []rune(text); len(runes) > maxLine {
+		text = strings.TrimSpace(string(runes[:maxLine-1])) + "…"
 	}
 	return text
 }
 
-func (m *Mixer) write(ctx context.Context, conn *wire.Conn, v *view, want map[string]string) error {
+func (m *Mixer) setTexts(ctx context.Context, conn *wire.Conn, v *view, want map[string]string) error {
 	for field, text := range want {
 		if v.Graphic.Text[field] == text {
 			continue
 		}
-		settings := map[string]any{"text": text, ours.TextKey: text}
+		settings := map[string]any{"text": text, naming.TextKey: text}
 		switch {
-		case field == ours.Logo:
+		case field == naming.Logo:
 			settings = map[string]any{"file": m.logo(text)}
-		case v.plain:
-			settings["text"] = visual.Line(text)
+		case v.letterByLetter:
+			settings["text"] = textrender.Line(text)
 		}
-		err := conn.Call(ctx, inputs.NewSetInputSettingsParams().WithInputName(ours.Text(field)).WithInputSettings(settings), nil)
+		err := conn.Call(ctx, inputs.NewSetInputSettingsParams().WithInputName(naming.Text(field)).WithInputSettings(settings), nil)
 		if err != nil {
 			return outcome(err, mixer.ErrNotNow)
 		}
-		if field != ours.Logo {
-			m.suspect(mirror.Inputs) // OBS 29 has no event for it
+		if field != naming.Logo {
+			m.refetch(mirror.Inputs) // OBS 29 has no event for it
 		}
 	}
 	return nil
 }
 
 // suspect has the running session ask OBS anew.
-func (m *Mixer) suspect(p mirror.Part) {
+func (m *Mixer) refetch(p mirror.Part) {
 	for {
 		select {
-		case m.doubts <- p:
+		case m.refetches <- p:
 			return
-		case other := <-m.doubts:
+		case other := <-m.refetches:
 			p |= other
 		}
 	}
 }
 
 // plateAt places the plate without touching the rest of its transform.
-type plateAt struct {
+type itemPosition struct {
 	Scene     string             `json:"sceneName"`
 	Item      int                `json:"sceneItemId"`
 	Transform map[string]float64 `json:"sceneItemTransform"`
 }
 
-func (plateAt) GetRequestName() string { return "SetSceneItemTransform" }
+func (itemPosition) GetRequestName() string { return "SetSceneItemTransform" }
 
 // movePlate slides the plate in or out and switches it, in one batch in step with
 // OBS' pictures: once OBS has it, it ends right even if we are gone.
-func (m *Mixer) movePlate(ctx context.Context, conn *wire.Conn, item int, in bool) error {
+func (m *Mixer) slideGraphic(ctx context.Context, conn *wire.Conn, item int, in bool) error {
 	var video config.GetVideoSettingsResponse
 	if err := conn.Call(ctx, &config.GetVideoSettingsParams{}, &video); err != nil {
 		return err
 	}
 	at := func(x float64) wire.Params {
-		return plateAt{ours.Layer, item, map[string]float64{"positionX": x}}
+		return itemPosition{naming.Layer, item, map[string]float64{"positionX": x}}
 	}
-	enable := sceneitems.NewSetSceneItemEnabledParams().WithSceneName(ours.Layer).WithSceneItemId(item).WithSceneItemEnabled(in)
+	enable := sceneitems.NewSetSceneItemEnabledParams().WithSceneName(naming.Layer).WithSceneItemId(item).WithSceneItemEnabled(in)
 	var steps []wire.Params
 	if in {
 		steps = append(steps, at(-video.BaseWidth), enable)
 	}
-	for i := 1; i <= moves; i++ {
-		gone := float64(i) / moves
+	for i := 1; i <= slideFrames; i++ {
+		hidden := float64(i) / slideFrames
 		if in {
-			gone = 1 - gone
+			hidden = 1 - hidden
 		}
-		steps = append(steps, at(-video.BaseWidth*gone*gone), wire.Sleep{Frames: 1})
+		steps = append(steps, at(-video.BaseWidth*hidden*hidden), wire.Sleep{Frames: 1})
 	}
 	if !in {
 		steps = append(steps, enable, at(0))

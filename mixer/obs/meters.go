@@ -14,21 +14,21 @@ import (
 )
 
 // ears are those who look at the meters. OBS sends them only while there are some.
-type ears struct {
+type meterSubscribers struct {
 	mu      *sync.Mutex
 	all     map[chan []mixer.Meter]struct{}
 	changed chan struct{} // has a token when the first came or the last went
 }
 
-func newEars() ears {
-	return ears{mu: new(sync.Mutex), all: map[chan []mixer.Meter]struct{}{}, changed: make(chan struct{}, 1)}
+func newMeterSubscribers() meterSubscribers {
+	return meterSubscribers{mu: new(sync.Mutex), all: map[chan []mixer.Meter]struct{}{}, changed: make(chan struct{}, 1)}
 }
 
 // Meters hands on levels until ctx is done.
 func (m *Mixer) Meters(ctx context.Context, level func([]mixer.Meter)) error {
 	newest := make(chan []mixer.Meter, 1)
-	m.ears.set(newest, true)
-	defer m.ears.set(newest, false)
+	m.meterSubscribers.set(newest, true)
+	defer m.meterSubscribers.set(newest, false)
 	for {
 		select {
 		case levels := <-newest:
@@ -39,12 +39,12 @@ func (m *Mixer) Meters(ctx context.Context, level func([]mixer.Meter)) error {
 	}
 }
 
-func (e *ears) set(ear chan []mixer.Meter, on bool) {
+func (e *meterSubscribers) set(subscriber chan []mixer.Meter, on bool) {
 	e.mu.Lock()
 	if on {
-		e.all[ear] = struct{}{}
+		e.all[subscriber] = struct{}{}
 	} else {
-		delete(e.all, ear)
+		delete(e.all, subscriber)
 	}
 	e.mu.Unlock()
 	select {
@@ -53,35 +53,35 @@ func (e *ears) set(ear chan []mixer.Meter, on bool) {
 	}
 }
 
-func (e *ears) some() bool {
+func (e *meterSubscribers) any() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.all) > 0
 }
 
 // subscriptions are the events to hear on this connection from its start.
-func (m *Mixer) subscriptions() int { return m.ears.subscriptions() }
+func (m *Mixer) subscriptions() int { return m.meterSubscribers.subscriptions() }
 
-func (e *ears) subscriptions() int {
-	if e.some() {
-		return always | subscriptions.InputVolumeMeters
+func (e *meterSubscribers) subscriptions() int {
+	if e.any() {
+		return baseSubscriptions | subscriptions.InputVolumeMeters
 	}
-	return always
+	return baseSubscriptions
 }
 
 // pump hands the levels of a connection to all ears, and tells OBS whether to send
 // them, until ctx or the connection is done.
-func (e *ears) pump(ctx context.Context, conn *wire.Conn) {
+func (e *meterSubscribers) pump(ctx context.Context, conn *wire.Conn) {
 	for {
 		var retry <-chan time.Time
-		if conn.Hear(ctx, e.subscriptions()) != nil {
+		if conn.Subscribe(ctx, e.subscriptions()) != nil {
 			retry = time.After(time.Second)
 		}
 		select {
 		case <-e.changed:
 		case <-retry:
 		case raw := <-conn.Meters():
-			e.hand(raw)
+			e.deliver(raw)
 		case <-conn.Done():
 			return
 		case <-ctx.Done():
@@ -90,7 +90,7 @@ func (e *ears) pump(ctx context.Context, conn *wire.Conn) {
 	}
 }
 
-func (e *ears) hand(raw []byte) {
+func (e *meterSubscribers) deliver(raw []byte) {
 	m, err := wire.DecodeMeters(raw)
 	if err != nil {
 		return
@@ -98,12 +98,12 @@ func (e *ears) hand(raw []byte) {
 	levels := meters(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for ear := range e.all {
+	for subscriber := range e.all {
 		select {
-		case <-ear: // older ones nobody took
+		case <-subscriber: // older ones nobody took
 		default:
 		}
-		ear <- levels // only this goroutine fills it
+		subscriber <- levels // only this goroutine fills it
 	}
 }
 

@@ -37,7 +37,7 @@ type Config struct {
 	// can't read our files.
 	Logo func(name string) (file string)
 	// Arrives says whether OBS' program comes in; nil when nobody knows.
-	Arrives func() bool
+	StreamArrives func() bool
 }
 
 const defaultPort = "4455"
@@ -45,10 +45,10 @@ const defaultPort = "4455"
 // How long to wait between attempts. A refused password is shown at once and tried
 // seldom; a new one is tried at once.
 const (
-	soonest       = 250 * time.Millisecond
-	latest        = 2 * time.Second // OBS that is back is on air that much later
-	afterRefusal  = 30 * time.Second
-	lookForSecret = time.Second
+	minRetry          = 250 * time.Millisecond
+	maxRetry          = 2 * time.Second // OBS that is back is on air that much later
+	retryAfterRefusal = 30 * time.Second
+	passwordPoll      = time.Second
 )
 
 // Mixer is OBS. Its methods are safe for concurrent use.
@@ -57,45 +57,45 @@ type Mixer struct {
 	addr string
 	log  *slog.Logger
 
-	board  board
-	turn   chan struct{}            // held by the command that uses the buses
-	plate  chan struct{}            // held by the command that uses the lower third
-	outs   map[string]chan struct{} // held by the command that uses an output
-	doubts chan mirror.Part         // what the session shall ask anew
-	marks  chan chan struct{}       // closed by the session once it has heard all that came in before
-	ears   ears                     // who listens to the meters
-	past   memory                   // of the last connection; Run's goroutine only
+	shared           sharedState
+	busLock          chan struct{}            // held by the command that uses the buses
+	graphicLock      chan struct{}            // held by the command that uses the lower third
+	outputLocks      map[string]chan struct{} // held by the command that uses an output
+	refetches        chan mirror.Part         // what the session shall ask anew
+	eventMarks       chan chan struct{}       // closed by the session once it has heard all that came in before
+	meterSubscribers meterSubscribers         // who listens to the meters
+	snapshot         snapshot                 // of the last connection; Run's goroutine only
 
-	revival atomic.Bool // we stopped OBS' stream, and shall start it
+	restarting atomic.Bool // we stopped OBS' stream, and shall start it
 }
 
 // view is what commands know of OBS.
 type view struct {
 	mixer.State
-	since  time.Time         // of this connection
-	starts starts            // of transitions on it
-	shown  bool              // what OBS names as program is what it shows
-	plate  int               // the number of the lower third's item in its layer
-	plain  bool              // the lower third's text is drawn letter by letter
-	cut    string            // the transition that takes no time
-	words  map[string]uint64 // events about each output so far
+	since            time.Time         // of this connection
+	transitionStarts transitionStarts  // of transitions on it
+	programShown     bool              // what OBS names as program is what it shows
+	graphicItem      int               // the number of the lower third's item in its layer
+	letterByLetter   bool              // the lower third's text is drawn letter by letter
+	cutTransition    string            // the transition that takes no time
+	outputEvents     map[string]uint64 // events about each output so far
 }
 
 // starts are the transitions that OBS said it started, cuts among them.
-type starts struct {
+type transitionStarts struct {
 	count  int
 	recent [8]string // by count, their names; "" is one that may have been missed
 
-	unnamed bool // OBS, in studio mode, did not name its program since the last
+	programUnnamed bool // OBS, in studio mode, did not name its program since the last
 }
 
-func (s *starts) add(name string) {
+func (s *transitionStarts) add(name string) {
 	s.recent[s.count%len(s.recent)] = name
 	s.count++
 }
 
 // since says whether one of that name started after so many; "" is any.
-func (s *starts) since(count int, name string) bool {
+func (s *transitionStarts) since(count int, name string) bool {
 	for i := max(count, s.count-len(s.recent)); i < s.count; i++ {
 		if n := s.recent[i%len(s.recent)]; name == "" || n == "" || n == name {
 			return true
@@ -118,31 +118,31 @@ func New(cfg Config, log *slog.Logger) *Mixer {
 	}
 	m := &Mixer{
 		cfg: cfg, addr: addr, log: log.With("mixer", "obs", "remote", addr),
-		board: newBoard(), ears: newEars(), turn: make(chan struct{}, 1), plate: make(chan struct{}, 1),
-		outs: map[string]chan struct{}{}, doubts: make(chan mirror.Part, 1), marks: make(chan chan struct{}),
+		shared: newSharedState(), meterSubscribers: newMeterSubscribers(), busLock: make(chan struct{}, 1), graphicLock: make(chan struct{}, 1),
+		outputLocks: map[string]chan struct{}{}, refetches: make(chan mirror.Part, 1), eventMarks: make(chan chan struct{}),
 	}
 	for _, name := range mirror.OutputNames {
-		m.outs[name] = make(chan struct{}, 1)
+		m.outputLocks[name] = make(chan struct{}, 1)
 	}
-	m.board.view.State = m.offline("OBS is not connected yet")
+	m.shared.view.State = m.offline("OBS is not connected yet")
 	return m
 }
 
 // Run keeps OBS connected until ctx is done.
 func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
-	m.board.say(changed)
-	m.board.publish(nil, view{State: m.offline("OBS is not connected yet")})
-	backoff := retry.Backoff{Min: soonest, Max: latest}
-	told := ""
+	m.shared.setOnState(changed)
+	m.shared.publish(nil, view{State: m.offline("OBS is not connected yet")})
+	backoff := retry.Backoff{Min: minRetry, Max: maxRetry}
+	lastReported := ""
 	for ctx.Err() == nil {
 		password := m.cfg.Password()
 		conn, err := wire.Dial(ctx, wire.Options{
-			Addr: m.addr, Password: password, Subscriptions: m.subscriptions(), Want: mirror.Wants,
+			Addr: m.addr, Password: password, Subscriptions: m.subscriptions(), UsesEvent: mirror.UsesEvent,
 		})
 		if err == nil {
 			var synced bool
 			if synced, err = m.session(ctx, conn); synced { // one that only lets us in is still away
-				told = ""
+				lastReported = ""
 				backoff.Reset()
 			}
 		}
@@ -150,26 +150,26 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 			break
 		}
 		problem := m.problem(err)
-		if problem != told { // once for each reason, not once for each attempt
+		if problem != lastReported { // once for each reason, not once for each attempt
 			m.log.Warn("OBS is away", "err", err)
-			told = problem
+			lastReported = problem
 		}
-		m.board.publish(nil, view{State: m.offline(problem)})
-		m.pause(ctx, err, password, &backoff)
+		m.shared.publish(nil, view{State: m.offline(problem)})
+		m.waitForRetry(ctx, err, password, &backoff)
 	}
-	m.board.say(func(mixer.State) {})
-	m.board.publish(nil, view{State: m.offline("the studio is ending")})
+	m.shared.setOnState(func(mixer.State) {})
+	m.shared.publish(nil, view{State: m.offline("the studio is ending")})
 	return nil
 }
 
 // pause waits for the next attempt.
-func (m *Mixer) pause(ctx context.Context, err error, password string, backoff *retry.Backoff) {
+func (m *Mixer) waitForRetry(ctx context.Context, err error, password string, backoff *retry.Backoff) {
 	if !errors.Is(err, wire.ErrPassword) && !errors.Is(err, wire.ErrKicked) {
 		retry.Sleep(ctx, backoff.Next())
 		return
 	}
-	for until := time.Now().Add(afterRefusal); time.Now().Before(until); {
-		if retry.Sleep(ctx, lookForSecret) != nil || m.cfg.Password() != password {
+	for until := time.Now().Add(retryAfterRefusal); time.Now().Before(until); {
+		if retry.Sleep(ctx, passwordPoll) != nil || m.cfg.Password() != password {
 			return
 		}
 	}
@@ -184,7 +184,7 @@ func (m *Mixer) problem(err error) string {
 		return "OBS refused the password: compare it with OBS' websocket server settings"
 	case errors.Is(err, wire.ErrKicked):
 		return "somebody ended the studio's connection in OBS' websocket settings"
-	case errors.Is(err, errLeft):
+	case errors.Is(err, errOBSClosed):
 		return "OBS was closed"
 	case errors.Is(err, wire.ErrSilent):
 		return "OBS does not answer any more: it hangs, or the network between does"
@@ -197,7 +197,7 @@ func (m *Mixer) problem(err error) string {
 // offline is the state while OBS is away: the sources stay as they were last seen,
 // nothing is on air.
 func (m *Mixer) offline(problem string) mixer.State {
-	last, _ := m.board.now()
+	last, _ := m.shared.current()
 	s := mixer.State{
 		Kind: "obs", Version: last.Version, Problem: problem, Output: ingest.Mixer,
 		Sources: last.Sources, Transitions: last.Transitions, Transition: last.Transition,

@@ -37,26 +37,26 @@ func TestContract(t *testing.T) {
 }
 
 // desk is a mixer that runs on a fake OBS.
-type desk struct {
+type runningMixer struct {
 	*obs.Mixer
 	t   *testing.T
 	srv *obstest.Server
 	log *bytes.Buffer
 
-	mu    sync.Mutex
-	state mixer.State
-	past  []mixer.State // all that were said
+	mu     sync.Mutex
+	state  mixer.State
+	states []mixer.State // all that were said
 }
 
 // sit runs a mixer on srv, and waits until it is connected when that is wanted.
-func sit(t *testing.T, srv *obstest.Server, connected bool) *desk {
+func start(t *testing.T, srv *obstest.Server, connected bool) *runningMixer {
 	t.Helper()
-	return sitWith(t, srv, config(srv), connected)
+	return startWith(t, srv, config(srv), connected)
 }
 
-func sitWith(t *testing.T, srv *obstest.Server, cfg obs.Config, connected bool) *desk {
+func startWith(t *testing.T, srv *obstest.Server, cfg obs.Config, connected bool) *runningMixer {
 	t.Helper()
-	d := &desk{t: t, srv: srv, log: &bytes.Buffer{}}
+	d := &runningMixer{t: t, srv: srv, log: &bytes.Buffer{}}
 	d.Mixer = obs.New(cfg, slog.New(slog.NewTextHandler(lockedWriter{&d.mu, d.log}, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -84,25 +84,25 @@ func (w lockedWriter) Write(p []byte) (int, error) {
 	return w.b.Write(p)
 }
 
-func (d *desk) changed(s mixer.State) {
+func (d *runningMixer) changed(s mixer.State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.state, d.past = s, append(d.past, s)
+	d.state, d.states = s, append(d.states, s)
 }
 
-func (d *desk) now() mixer.State {
+func (d *runningMixer) now() mixer.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state
 }
 
-func (d *desk) logged(text string) int {
+func (d *runningMixer) logged(text string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return strings.Count(d.log.String(), text)
 }
 
-func (d *desk) await(what string, fact func(s *mixer.State) bool) {
+func (d *runningMixer) await(what string, fact func(s *mixer.State) bool) {
 	d.t.Helper()
 	defer func() {
 		if d.t.Failed() {
@@ -116,36 +116,36 @@ func (d *desk) await(what string, fact func(s *mixer.State) bool) {
 }
 
 // said is how many states there were so far.
-func (d *desk) said() int {
+func (d *runningMixer) stateCount() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.past)
+	return len(d.states)
 }
 
 // sees is await for what may be over soon: a state since there were from.
-func (d *desk) sees(from int, what string, fact func(s *mixer.State) bool) {
+func (d *runningMixer) awaitPast(from int, what string, fact func(s *mixer.State) bool) {
 	d.t.Helper()
 	testkit.Eventually(d.t, 15*time.Second, func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return slices.ContainsFunc(d.past[from:], func(s mixer.State) bool { return fact(&s) })
+		return slices.ContainsFunc(d.states[from:], func(s mixer.State) bool { return fact(&s) })
 	}, "%s", what)
 }
 
-func (d *desk) onAir(source string, feeds ...string) {
+func (d *runningMixer) onAir(source string, feeds ...string) {
 	d.t.Helper()
 	d.await(source+" on air", func(s *mixer.State) bool {
 		return s.Program == source && !s.InTransition && slices.Equal(s.OnAir, feeds)
 	})
 }
 
-func shortly(t *testing.T) context.Context {
+func shortContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(5*time.Second))
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func ok(t *testing.T, err error) {
+func noError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -155,9 +155,9 @@ func ok(t *testing.T, err error) {
 func TestOBSThatIsNotThereIsWaitedFor(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Down()
-	d := sit(t, srv, false)
+	d := start(t, srv, false)
 	d.await("a problem in words", func(s *mixer.State) bool { return strings.Contains(s.Problem, "does not answer") })
-	if err := d.Cut(shortly(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrOffline) {
+	if err := d.Cut(shortContext(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrOffline) {
 		t.Errorf("cut: %v", err)
 	}
 	srv.Up()
@@ -169,7 +169,7 @@ func TestAWrongPasswordIsSaidOnceAndNotHammered(t *testing.T) {
 	right := srv.Password
 	var mu sync.Mutex
 	password := "guess"
-	d := &desk{t: t, srv: srv, log: &bytes.Buffer{}}
+	d := &runningMixer{t: t, srv: srv, log: &bytes.Buffer{}}
 	cfg := config(srv)
 	tried := 0
 	cfg.Password = func() string {
@@ -197,9 +197,9 @@ func TestAnOBSThatOnlyLetsUsInIsAwayAndSaidToBeOnce(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	srv.Slow(time.Minute)
-	d := sit(t, srv, false)
+	d := start(t, srv, false)
 	for n := 1; ; n++ {
-		testkit.Eventually(t, 15*time.Second, func() bool { return srv.Asked("GetVersion") >= n }, "question %d", n)
+		testkit.Eventually(t, 15*time.Second, func() bool { return srv.Requests("GetVersion") >= n }, "question %d", n)
 		if n == 4 {
 			break
 		}
@@ -212,7 +212,7 @@ func TestAnOBSThatOnlyLetsUsInIsAwayAndSaidToBeOnce(t *testing.T) {
 
 func TestTheVersionIsThatOfOBSAndStaysWhileItIsAway(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	if s := d.now(); s.Version != "29.0.2" {
 		t.Fatalf("version = %q", s.Version)
 	}
@@ -223,21 +223,21 @@ func TestTheVersionIsThatOfOBSAndStaysWhileItIsAway(t *testing.T) {
 func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	for name, lose := range map[string]func(){
 		"dropped": srv.Drop, "reset": srv.Reset, "down": func() { srv.Down(); srv.Up() },
 		"silent": srv.Freeze,
 	} {
-		from := d.said()
+		from := d.stateCount()
 		lose()
-		d.sees(from, name+": away", func(s *mixer.State) bool {
+		d.awaitPast(from, name+": away", func(s *mixer.State) bool {
 			hangs := strings.Contains(s.Problem, "does not answer any more")
 			return !s.Connected && len(s.OnAir) == 0 && s.Program == "" && hangs == (name == "silent")
 		})
-		srv.Thaw()
+		srv.Unfreeze()
 		d.await(name+": back", func(s *mixer.State) bool { return s.Connected })
 		for _, cam := range []string{"cam1", "cam2"} {
-			ok(t, d.Cut(shortly(t), cam, mixer.Instant))
+			noError(t, d.Cut(shortContext(t), cam, mixer.Instant))
 			d.onAir(cam, cam)
 		}
 	}
@@ -245,17 +245,17 @@ func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 
 func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	from, asked := d.said(), srv.Asked("GetSceneList")
-	mend := srv.TakeApart()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("GetSceneList") > asked+2 }, "OBS is asked for its scenes")
+	d := start(t, srv, true)
+	from, asked := d.stateCount(), srv.Requests("GetSceneList")
+	restore := srv.RemoveAll()
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("GetSceneList") > asked+2 }, "OBS is asked for its scenes")
 	srv.Drop()
-	d.sees(from, "away", func(s *mixer.State) bool { return !s.Connected })
-	mend()
+	d.awaitPast(from, "away", func(s *mixer.State) bool { return !s.Connected })
+	restore()
 	d.await("back", func(s *mixer.State) bool { return s.Connected })
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, s := range d.past[from:] {
+	for _, s := range d.states[from:] {
 		if len(s.Sources) != 3 || !slices.Equal(s.Sources[2].Feeds, []string{"cam2"}) && !slices.Equal(s.Sources[0].Feeds, []string{"cam2"}) {
 			t.Errorf("sources: %v", s.Sources)
 		}
@@ -263,29 +263,29 @@ func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
 }
 
 // cutOff is what becomes of a command whose connection breaks with a request.
-func (d *desk) cutOff(request string, command func(ctx context.Context) error) error {
+func (d *runningMixer) dropDuring(request string, command func(ctx context.Context) error) error {
 	d.t.Helper()
 	d.srv.Slow(10 * time.Second)
 	defer d.srv.Slow(0)
-	asked := d.srv.Asked(request)
+	asked := d.srv.Requests(request)
 	result := make(chan error, 1)
 	go func() { result <- command(context.WithoutCancel(d.t.Context())) }()
-	testkit.Eventually(d.t, 5*time.Second, func() bool { return d.srv.Asked(request) > asked }, "sent")
+	testkit.Eventually(d.t, 5*time.Second, func() bool { return d.srv.Requests(request) > asked }, "sent")
 	d.srv.Drop()
 	return <-result
 }
 
 func TestACutThatOBSWasNeverToldOfIsSurelyNotDone(t *testing.T) {
-	d := sit(t, obstest.Start(t, "cam1", "cam2"), true)
-	err := d.cutOff("GetSceneSceneTransitionOverride", func(ctx context.Context) error { return d.Cut(ctx, "cam2", mixer.Instant) })
+	d := start(t, obstest.Start(t, "cam1", "cam2"), true)
+	err := d.dropDuring("GetSceneSceneTransitionOverride", func(ctx context.Context) error { return d.Cut(ctx, "cam2", mixer.Instant) })
 	if !errors.Is(err, mixer.ErrOffline) || errors.Is(err, mixer.ErrUnsure) {
 		t.Errorf("cut: %v", err)
 	}
 }
 
 func TestACommandWhoseConnectionBreaksIsUnsure(t *testing.T) {
-	d := sit(t, obstest.Start(t, "cam1", "cam2"), true)
-	err := d.cutOff("SetCurrentPreviewScene", func(ctx context.Context) error { return d.Preview(ctx, "cam2") })
+	d := start(t, obstest.Start(t, "cam1", "cam2"), true)
+	err := d.dropDuring("SetCurrentPreviewScene", func(ctx context.Context) error { return d.Preview(ctx, "cam2") })
 	if !errors.Is(err, mixer.ErrUnsure) {
 		t.Errorf("preview: %v", err)
 	}
@@ -294,7 +294,7 @@ func TestACommandWhoseConnectionBreaksIsUnsure(t *testing.T) {
 
 func TestALateAnswerIsDroppedAndTheNextCommandWorks(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	srv.Slow(time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -303,16 +303,16 @@ func TestALateAnswerIsDroppedAndTheNextCommandWorks(t *testing.T) {
 	}
 	srv.Slow(0)
 	for range 5 {
-		ok(t, d.Preview(shortly(t), "cam1"))
+		noError(t, d.Preview(shortContext(t), "cam1"))
 	}
 	d.await("the state is right", func(s *mixer.State) bool { return s.Connected && s.Preview == "cam1" || s.Preview == "cam2" })
 }
 
 func TestAnEventFloodCostsBoundedMemoryAndEndsInTheRightState(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("ready", func(s *mixer.State) bool { return s.Program == "cam1" && s.Preview == "cam2" })
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -330,18 +330,18 @@ func TestAnEventFloodCostsBoundedMemoryAndEndsInTheRightState(t *testing.T) {
 	if int64(after.HeapAlloc)-int64(before.HeapAlloc) > 16<<20 {
 		t.Error("the flood is still in memory")
 	}
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
 	d.onAir("cam2", "cam2")
 }
 
 func TestAnOldOBSLacksWhatItLacksWithoutAnError(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	srv.Forget("GetSourceActive", "GetSceneCollectionList", "GetProfileList", "GetRecordStatus", "GetInputVolume", "GetCurrentSceneTransitionCursor")
-	d := sit(t, srv, true)
+	srv.MakeUnknown("GetSourceActive", "GetSceneCollectionList", "GetProfileList", "GetRecordStatus", "GetInputVolume", "GetCurrentSceneTransitionCursor")
+	d := start(t, srv, true)
 	s := d.now()
 	if s.Problem != "" || s.Collections != nil || s.Profiles != nil || len(s.Audio) != 0 || len(s.Outputs) != 1 {
 		t.Errorf("state = %+v", s)
 	}
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	d.onAir("cam1", "cam1") // by walking the scene
 }

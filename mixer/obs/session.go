@@ -16,51 +16,51 @@ import (
 )
 
 // errLeft is the end of an OBS that said good-bye.
-var errLeft = errors.New("OBS was closed")
+var errOBSClosed = errors.New("OBS was closed")
 
 // What is heard always; the meters come on top while somebody listens.
-const always = subscriptions.General | subscriptions.Config | subscriptions.Scenes | subscriptions.Inputs |
+const baseSubscriptions = subscriptions.General | subscriptions.Config | subscriptions.Scenes | subscriptions.Inputs |
 	subscriptions.Transitions | subscriptions.Outputs | subscriptions.SceneItems | subscriptions.MediaInputs |
 	subscriptions.Ui | subscriptions.InputActiveStateChanged
 
 // Rhythms of a connection.
 const (
-	pulse     = time.Second            // players and statistics
-	cursor    = 100 * time.Millisecond // of a running transition
-	review    = 30 * time.Second       // everything, in case an event never was: old OBS has none for settings
-	gather    = 15 * time.Millisecond  // for events that come in bursts, before asking
-	breathe   = 100 * time.Millisecond // between two askings
-	sendEvery = 10 * time.Millisecond  // at least between two states
+	statsEvery   = time.Second            // players and statistics
+	cursorEvery  = 100 * time.Millisecond // of a running transition
+	refetchEvery = 30 * time.Second       // everything, in case an event never was: old OBS has none for settings
+	burstWindow  = 15 * time.Millisecond  // for events that come in bursts, before asking
+	fetchPause   = 100 * time.Millisecond // between two askings
+	publishEvery = 10 * time.Millisecond  // at least between two states
 )
 
 // session is one connection to OBS, from login to its end.
 type session struct {
-	m    *Mixer
-	conn *wire.Conn
-	mir  *mirror.Mirror
+	m      *Mixer
+	conn   *wire.Conn
+	mirror *mirror.Mirror
 
-	began  time.Time
-	starts starts
-	synced bool   // the first full answer came
-	owed   memory // what OBS is being brought back to; the helper's that does it, and read after that
+	began            time.Time
+	transitionStarts transitionStarts
+	synced           bool     // the first full answer came
+	restoring        snapshot // what OBS is being brought back to; the helper's that does it, and read after that
 
-	asking   asking
-	polls    polls
-	helpers  sync.WaitGroup
-	lastSent time.Time
-	sent     view
+	fetching      fetching
+	polls         polls
+	helpers       sync.WaitGroup
+	lastPublished time.Time
+	published     view
 }
 
 // asking is a fetch that runs.
-type asking struct {
-	on      bool
-	since   []any // events since it began
-	answers chan answer
+type fetching struct {
+	running     bool
+	eventsSince []any // events since it began
+	answers     chan answer
 }
 
 // polls is what no event says and is asked now and then, one thing at a time.
 type polls struct {
-	on      bool
+	running bool
 	answers chan mirror.Patch
 }
 
@@ -74,34 +74,34 @@ type answer struct {
 // told all about itself.
 func (m *Mixer) session(ctx context.Context, conn *wire.Conn) (synced bool, err error) {
 	s := &session{
-		m: m, conn: conn, began: time.Now(), mir: mirror.New(m.feedOf),
-		asking: asking{answers: make(chan answer, 1)}, polls: polls{answers: make(chan mirror.Patch, 1)},
+		m: m, conn: conn, began: time.Now(), mirror: mirror.New(m.feedOf),
+		fetching: fetching{answers: make(chan answer, 1)}, polls: polls{answers: make(chan mirror.Patch, 1)},
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s.helpers.Go(func() { m.ears.pump(ctx, conn) })
-	s.helpers.Go(func() { m.revive(ctx, conn) })
-	err = s.follow(ctx)
+	s.helpers.Go(func() { m.meterSubscribers.pump(ctx, conn) })
+	s.helpers.Go(func() { m.watchStream(ctx, conn) })
+	err = s.loop(ctx)
 	cancel()
 	conn.Close()
 	s.helpers.Wait()
-	s.hear(conn.Events()) // its last word may be why it left, and come together with the end
-	m.remember(s)
-	if s.mir.Leaving() {
-		err = errLeft
+	s.applyEvents(conn.Events()) // its last word may be why it left, and come together with the end
+	m.saveSnapshot(s)
+	if s.mirror.Leaving() {
+		err = errOBSClosed
 	}
 	return s.synced, err
 }
 
-func (s *session) follow(ctx context.Context) error {
+func (s *session) loop(ctx context.Context) error {
 	ask := time.NewTimer(0) // at once
-	poll := time.NewTicker(cursor)
-	whole := time.NewTicker(review)
+	poll := time.NewTicker(cursorEvery)
+	whole := time.NewTicker(refetchEvery)
 	send := time.NewTimer(time.Hour)
 	defer ask.Stop()
 	defer poll.Stop()
 	defer whole.Stop()
 	defer send.Stop()
-	var beat time.Time
+	var lastStats time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -109,90 +109,90 @@ func (s *session) follow(ctx context.Context) error {
 		case <-s.conn.Done():
 			return s.conn.Err()
 		case <-s.conn.Ready():
-			if s.hear(s.conn.Events()) {
-				ask.Reset(gather)
+			if s.applyEvents(s.conn.Events()) {
+				ask.Reset(burstWindow)
 			}
 		case <-ask.C:
-			s.ask(ctx)
-		case a := <-s.asking.answers:
-			s.answered(ctx, a)
-			ask.Reset(breathe)
+			s.fetch(ctx)
+		case a := <-s.fetching.answers:
+			s.applyAnswer(ctx, a)
+			ask.Reset(fetchPause)
 		case <-whole.C:
-			s.mir.Suspect(mirror.All)
-			ask.Reset(gather)
-		case mark := <-s.m.marks:
-			if s.hear(s.conn.Events()) {
-				ask.Reset(gather)
+			s.mirror.MarkStale(mirror.All)
+			ask.Reset(burstWindow)
+		case mark := <-s.m.eventMarks:
+			if s.applyEvents(s.conn.Events()) {
+				ask.Reset(burstWindow)
 			}
-			s.send()
+			s.publish()
 			close(mark)
 			continue
-		case p := <-s.m.doubts:
-			s.mir.Suspect(p)
-			ask.Reset(gather)
+		case p := <-s.m.refetches:
+			s.mirror.MarkStale(p)
+			ask.Reset(burstWindow)
 		case p := <-s.polls.answers:
-			s.polls.on = false
+			s.polls.running = false
 			if p != nil {
-				p(s.mir)
+				p(s.mirror)
 			}
 		case now := <-poll.C:
-			if now.Sub(beat) > pulse && s.poll(ctx, s.mir.FetchPulse()) {
-				beat = now
-			} else if s.mir.Running() {
+			if now.Sub(lastStats) > statsEvery && s.poll(ctx, s.mirror.FetchStats()) {
+				lastStats = now
+			} else if s.mirror.Running() {
 				s.poll(ctx, mirror.FetchCursor)
 			}
 			continue
 		case <-send.C:
 		}
-		if wait := time.Until(s.lastSent.Add(sendEvery)); wait > 0 {
+		if wait := time.Until(s.lastPublished.Add(publishEvery)); wait > 0 {
 			send.Reset(wait)
 			continue
 		}
-		s.send()
+		s.publish()
 	}
 }
 
 // hear takes events, and says whether something must be asked because of them.
-func (s *session) hear(all []any) bool {
+func (s *session) applyEvents(all []any) bool {
 	for _, ev := range all {
 		switch e := ev.(type) {
-		case wire.Lost:
-			s.mir.Suspect(mirror.All)
-			s.asking.since = nil
-			s.starts.add("") // perhaps; a cut that waits for one must not wait for ever
-			s.starts.unnamed = false
+		case wire.EventsLost:
+			s.mirror.MarkStale(mirror.All)
+			s.fetching.eventsSince = nil
+			s.transitionStarts.add("") // perhaps; a cut that waits for one must not wait for ever
+			s.transitionStarts.programUnnamed = false
 			continue
 		case *events.SceneTransitionStarted:
-			s.starts.add(e.TransitionName)
-			s.starts.unnamed = s.sent.StudioMode
+			s.transitionStarts.add(e.TransitionName)
+			s.transitionStarts.programUnnamed = s.published.StudioMode
 		case *events.CurrentProgramSceneChanged:
-			s.starts.unnamed = false
+			s.transitionStarts.programUnnamed = false
 		}
-		s.mir.Apply(ev)
-		if s.asking.on && len(s.asking.since) < 4096 {
-			s.asking.since = append(s.asking.since, ev)
-		} else if s.asking.on {
-			s.mir.Suspect(mirror.All)
+		s.mirror.Apply(ev)
+		if s.fetching.running && len(s.fetching.eventsSince) < 4096 {
+			s.fetching.eventsSince = append(s.fetching.eventsSince, ev)
+		} else if s.fetching.running {
+			s.mirror.MarkStale(mirror.All)
 		}
 	}
-	return !s.asking.on
+	return !s.fetching.running
 }
 
 // ask asks for what is doubtful, one fetch at a time.
-func (s *session) ask(ctx context.Context) {
-	if s.asking.on {
+func (s *session) fetch(ctx context.Context) {
+	if s.fetching.running {
 		return
 	}
-	part := s.mir.Doubt()
+	part := s.mirror.TakeStale()
 	if part == 0 {
 		return
 	}
-	s.asking.on, s.asking.since = true, nil
-	fetch := s.mir.Fetcher(part)
+	s.fetching.running, s.fetching.eventsSince = true, nil
+	fetch := s.mirror.Fetcher(part)
 	s.helpers.Go(func() {
 		patch, err := fetch(ctx, s.conn)
 		select {
-		case s.asking.answers <- answer{patch, part, err}:
+		case s.fetching.answers <- answer{patch, part, err}:
 		case <-ctx.Done():
 		}
 	})
@@ -200,33 +200,33 @@ func (s *session) ask(ctx context.Context) {
 
 // answered puts the answers into the mirror, and over them the events that came
 // since they were asked for: so neither can undo the other.
-func (s *session) answered(ctx context.Context, a answer) {
-	since := s.asking.since
-	s.asking.on, s.asking.since = false, nil
+func (s *session) applyAnswer(ctx context.Context, a answer) {
+	since := s.fetching.eventsSince
+	s.fetching.running, s.fetching.eventsSince = false, nil
 	if a.err != nil {
-		s.mir.Suspect(a.part)
+		s.mirror.MarkStale(a.part)
 		if s.conn.Err() == nil {
 			s.m.log.Debug("OBS did not say all", "err", a.err)
 		}
 		return
 	}
-	a.patch(s.mir)
+	a.patch(s.mirror)
 	for _, ev := range since {
-		s.mir.Apply(ev)
+		s.mirror.Apply(ev)
 	}
 	if !s.synced && a.part == mirror.All {
 		s.synced = true
 		s.m.log.Info("OBS is connected", "websocket", s.conn.Version())
-		s.recall(ctx)
+		s.restore(ctx)
 	}
 }
 
 // poll asks for something that no event says, one at a time.
 func (s *session) poll(ctx context.Context, fetch mirror.Fetch) bool {
-	if s.polls.on || !s.synced {
+	if s.polls.running || !s.synced {
 		return false
 	}
-	s.polls.on = true
+	s.polls.running = true
 	s.helpers.Go(func() {
 		patch, _ := fetch(ctx, s.conn) // what is not answered now is asked again soon
 		select {
@@ -239,16 +239,16 @@ func (s *session) poll(ctx context.Context, fetch mirror.Fetch) bool {
 
 // send publishes the state when it changed. An OBS that is ending takes its scenes
 // apart: nobody's desk shall follow that.
-func (s *session) send() {
-	if !s.synced || s.mir.Leaving() {
+func (s *session) publish() {
+	if !s.synced || s.mirror.Leaving() {
 		return
 	}
-	v := view{State: s.mir.State(), since: s.began, starts: s.starts, plate: s.mir.PlateItem(), plain: s.mir.LetterByLetter(), cut: s.mir.Cut(), words: s.mir.Words()}
+	v := view{State: s.mirror.State(), since: s.began, transitionStarts: s.transitionStarts, graphicItem: s.mirror.GraphicItem(), letterByLetter: s.mirror.LetterByLetter(), cutTransition: s.mirror.Cut(), outputEvents: s.mirror.OutputEvents()}
 	v.Output = ingest.Mixer
-	v.shown = v.InTransition || s.mir.Shown(v.Program)
-	if reflect.DeepEqual(v, s.sent) {
+	v.programShown = v.InTransition || s.mirror.Shown(v.Program)
+	if reflect.DeepEqual(v, s.published) {
 		return
 	}
-	s.sent, s.lastSent = v, time.Now()
-	s.m.board.publish(s.conn, v)
+	s.published, s.lastPublished = v, time.Now()
+	s.m.shared.publish(s.conn, v)
 }

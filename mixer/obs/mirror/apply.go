@@ -9,7 +9,7 @@ import (
 )
 
 // Wants says whether the mirror has a use for an event of that name.
-func Wants(event string) bool {
+func UsesEvent(event string) bool {
 	switch event {
 	case "CustomEvent", "VendorEvent", "SceneItemSelected", "SceneItemTransformChanged",
 		"SceneItemLockStateChanged", "InputShowStateChanged", "ScreenshotSaved":
@@ -23,21 +23,21 @@ func Wants(event string) bool {
 func (m *Mirror) Apply(event any) {
 	switch e := event.(type) {
 	case *events.SceneCreated, *events.SceneRemoved, *events.SceneListChanged:
-		m.doubt |= Buses | Items
+		m.stale |= Buses | Items
 	case *events.SceneNameChanged:
 		m.renamed(e.OldSceneName, e.SceneName)
 	case *events.SceneItemCreated, *events.SceneItemRemoved, *events.SceneItemListReindexed:
-		m.doubt |= Items
+		m.stale |= Items
 	case *events.SceneItemEnableStateChanged:
 		m.itemEnabled(e)
 	case *events.CurrentSceneCollectionChanging:
 		m.choices.switching = true
 	case *events.CurrentSceneCollectionChanged:
-		m.choices.switching, m.doubt = false, All
+		m.choices.switching, m.stale = false, All
 	case *events.SceneCollectionListChanged, *events.ProfileListChanged:
-		m.doubt |= Choices
+		m.stale |= Choices
 	case *events.CurrentProfileChanged:
-		m.doubt |= Choices | Outputs
+		m.stale |= Choices | Outputs
 	case *events.ExitStarted:
 		m.leaving = true
 	default:
@@ -62,14 +62,14 @@ func (m *Mirror) renamed(old, name string) {
 			*on = name
 		}
 	}
-	m.doubt |= Buses | Items
+	m.stale |= Buses | Items
 }
 
 func (m *Mirror) itemEnabled(e *events.SceneItemEnableStateChanged) {
 	items := m.items[e.SceneName]
 	i := slices.IndexFunc(items, func(i typedefs.SceneItem) bool { return i.SceneItemID == e.SceneItemId })
 	if i < 0 {
-		m.doubt |= Items
+		m.stale |= Items
 		return
 	}
 	items[i].SceneItemEnabled = e.SceneItemEnabled
@@ -83,7 +83,7 @@ func (m *Mirror) applyBus(event any) bool {
 		m.bus.preview = e.SceneName
 	case *events.StudioModeStateChanged:
 		m.bus.studio = e.StudioModeEnabled
-		m.doubt |= Buses
+		m.stale |= Buses
 	case *events.SceneTransitionStarted:
 		m.bus.running, m.bus.position = true, 0
 	case *events.SceneTransitionEnded:
@@ -91,7 +91,7 @@ func (m *Mirror) applyBus(event any) bool {
 	case *events.SceneTransitionVideoEnded:
 	case *events.CurrentSceneTransitionChanged:
 		m.bus.current.Kind = e.TransitionName
-		m.doubt |= Transitions // its duration, and it may be a new one
+		m.stale |= Transitions // its duration, and it may be a new one
 	case *events.CurrentSceneTransitionDurationChanged:
 		m.bus.current.DurationMs = int(e.TransitionDuration)
 	default:
@@ -103,17 +103,17 @@ func (m *Mirror) applyBus(event any) bool {
 func (m *Mirror) applyInput(event any) bool {
 	switch e := event.(type) {
 	case *events.InputSettingsChanged:
-		m.doubt |= Inputs
+		m.stale |= Inputs
 	case *events.InputCreated:
-		delete(m.gone, e.InputName)
-		m.doubt |= Inputs
+		delete(m.removed, e.InputName)
+		m.stale |= Inputs
 	case *events.InputRemoved:
 		// It leaves with the answer: an OBS that ends removes all, and gives none.
-		m.gone[e.InputName] = time.Now()
-		m.doubt |= Inputs
+		m.removed[e.InputName] = time.Now()
+		m.stale |= Inputs
 	case *events.InputNameChanged:
-		delete(m.gone, e.InputName)
-		m.doubt |= Inputs | Items
+		delete(m.removed, e.InputName)
+		m.stale |= Inputs | Items
 	case *events.InputActiveStateChanged:
 		m.onInput(e.InputName, func(in *input) { in.active = e.VideoActive })
 	case *events.InputMuteStateChanged:
@@ -150,7 +150,7 @@ func (m *Mirror) onInput(name string, change func(*input)) {
 		change(in)
 		return
 	}
-	m.doubt |= Inputs
+	m.stale |= Inputs
 }
 
 var afterAction = map[string]string{

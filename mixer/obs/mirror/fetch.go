@@ -189,7 +189,7 @@ func fetchTransitions(ctx context.Context, c Caller) (Patch, error) {
 	return func(m *Mirror) {
 		m.bus.transitions, m.bus.cut = names, cut
 		m.bus.current = mixer.Transition{Kind: current.TransitionName, DurationMs: int(current.TransitionDuration)}
-		m.bus.running, m.bus.position, m.bus.idle = moving(at), 0, 0
+		m.bus.running, m.bus.position, m.bus.idle = inProgress(at), 0, 0
 		if m.bus.running {
 			m.bus.position = at
 		}
@@ -203,7 +203,7 @@ func cursor(ctx context.Context, c Caller) (float64, error) {
 }
 
 // moving says whether a cursor is that of a running transition.
-func moving(at float64) bool { return at > 0 && at < 1 }
+func inProgress(at float64) bool { return at > 0 && at < 1 }
 
 // idlePolls is how often a running transition may stand at one of its ends before
 // its end must have been missed: it does so while it begins.
@@ -220,7 +220,7 @@ func FetchCursor(ctx context.Context, c Caller) (Patch, error) {
 		if !m.bus.running {
 			return
 		}
-		if m.bus.idle++; moving(at) {
+		if m.bus.idle++; inProgress(at) {
 			m.bus.idle, m.bus.position = 0, at
 		}
 		if m.bus.idle > idlePolls {

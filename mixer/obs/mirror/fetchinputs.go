@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"obvan/mixer"
-	"obvan/mixer/obs/ours"
-	"obvan/mixer/obs/visual"
+	"obvan/mixer/obs/naming"
+	"obvan/mixer/obs/textrender"
 	"obvan/mixer/obs/wire"
 )
 
@@ -31,7 +31,7 @@ func fetchInputs(feedOf func(string) string) Fetch {
 		for _, in := range list.Inputs {
 			group.Go(func() error {
 				one := &input{name: in.InputName, kind: in.InputKind}
-				err := ask(ctx, c, one, feedOf)
+				err := fetchInput(ctx, c, one, feedOf)
 				if wire.Refusal(err) == wire.CodeNotFound {
 					return nil // it was removed meanwhile; an event says so
 				}
@@ -53,9 +53,9 @@ func fetchInputs(feedOf func(string) string) Fetch {
 const stillListed = 5 * time.Second
 
 func (m *Mirror) putInputs(all map[string]*input) {
-	for name, at := range m.gone {
+	for name, at := range m.removed {
 		if time.Since(at) > stillListed {
-			delete(m.gone, name)
+			delete(m.removed, name)
 		} else {
 			delete(all, name)
 		}
@@ -63,60 +63,60 @@ func (m *Mirror) putInputs(all map[string]*input) {
 	for name, in := range all {
 		switch old := m.inputs[name]; {
 		case old != nil && old.text == in.text:
-			in.moved = old.moved
-		case name == ours.Text(ours.Logo):
-			in.moved = time.Now()
+			in.lastProgress = old.lastProgress
+		case name == naming.Text(naming.Logo):
+			in.lastProgress = time.Now()
 		case old != nil:
-			in.moved = old.moved
+			in.lastProgress = old.lastProgress
 		}
 	}
 	m.inputs = all
 }
 
 // ask fills in what one input is.
-func ask(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
+func fetchInput(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
 	var active sources.GetSourceActiveResponse
 	err := c.Call(ctx, sources.NewGetSourceActiveParams().WithSourceName(in.name), &active)
-	if in.blind = wire.Refusal(err) == wire.CodeUnknownRequest; err != nil && !in.blind {
+	if in.activeUnknown = wire.Refusal(err) == wire.CodeUnknownRequest; err != nil && !in.activeUnknown {
 		return err
 	}
 	in.active = active.VideoActive
-	if err := askAudio(ctx, c, in); err != nil {
+	if err := fetchAudio(ctx, c, in); err != nil {
 		return err
 	}
 	switch in.kind {
 	case "ffmpeg_source", "vlc_source":
-		if err := askFeed(ctx, c, in, feedOf); err != nil {
+		if err := fetchFeed(ctx, c, in, feedOf); err != nil {
 			return err
 		}
 		in.media = &mixer.MediaInput{Name: in.name, State: "stopped"}
-		return askMedia(ctx, c, in.media)
+		return fetchMedia(ctx, c, in.media)
 	}
-	if ours.Is(in.name) {
+	if naming.Is(in.name) {
 		var s inputs.GetInputSettingsResponse
 		if err := optional(c.Call(ctx, inputs.NewGetInputSettingsParams().WithInputName(in.name), &s)); err != nil {
 			return err
 		}
-		in.text = given(s.InputSettings)
-		if in.name == ours.Text(ours.Logo) {
+		in.text = givenText(s.InputSettings)
+		if in.name == naming.Text(naming.Logo) {
 			file, _ := s.InputSettings["file"].(string)
-			in.text = ours.LogoOf(file)
+			in.text = naming.LogoOf(file)
 		}
 	}
 	return nil
 }
 
 // given is the text that an input was given, unless somebody wrote over it.
-func given(settings map[string]any) string {
+func givenText(settings map[string]any) string {
 	drawn, _ := settings["text"].(string)
-	if text, ok := settings[ours.TextKey].(string); ok && (drawn == text || drawn == visual.Line(text)) {
+	if text, ok := settings[naming.TextKey].(string); ok && (drawn == text || drawn == textrender.Line(text)) {
 		return text
 	}
 	return drawn
 }
 
 // askFeed finds the feed an input plays: by its address, else by our own name.
-func askFeed(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
+func fetchFeed(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
 	var s inputs.GetInputSettingsResponse
 	if err := optional(c.Call(ctx, inputs.NewGetInputSettingsParams().WithInputName(in.name), &s)); err != nil {
 		return err
@@ -126,13 +126,13 @@ func askFeed(ctx context.Context, c Caller, in *input, feedOf func(string) strin
 		in.feed = feedOf(url)
 	}
 	if in.feed == "" {
-		in.feed = ours.FeedOfInput(in.name)
+		in.feed = naming.FeedOfInput(in.name)
 	}
 	return nil
 }
 
 // askAudio leaves audio nil for an input without sound: OBS refuses then.
-func askAudio(ctx context.Context, c Caller, in *input) error {
+func fetchAudio(ctx context.Context, c Caller, in *input) error {
 	var volume inputs.GetInputVolumeResponse
 	if err := c.Call(ctx, inputs.NewGetInputVolumeParams().WithInputName(in.name), &volume); err != nil {
 		return optional(err)
@@ -152,7 +152,7 @@ var mediaStates = map[string]string{
 	"OBS_MEDIA_STATE_OPENING": "opening", "OBS_MEDIA_STATE_BUFFERING": "opening",
 }
 
-func askMedia(ctx context.Context, c Caller, media *mixer.MediaInput) error {
+func fetchMedia(ctx context.Context, c Caller, media *mixer.MediaInput) error {
 	var status mediainputs.GetMediaInputStatusResponse
 	err := optional(c.Call(ctx, mediainputs.NewGetMediaInputStatusParams().WithInputName(media.Name), &status))
 	if err != nil {
@@ -168,7 +168,7 @@ func askMedia(ctx context.Context, c Caller, media *mixer.MediaInput) error {
 
 // FetchPulse asks for what no event says: how far the players are, and how well
 // OBS keeps up.
-func (m *Mirror) FetchPulse() Fetch {
+func (m *Mirror) FetchStats() Fetch {
 	var players []string
 	for _, in := range m.inputs {
 		if in.media != nil {
@@ -189,7 +189,7 @@ func (m *Mirror) FetchPulse() Fetch {
 		group.SetLimit(atOnce)
 		for i, name := range players {
 			media[i].Name = name
-			group.Go(func() error { return askMedia(ctx, c, &media[i]) })
+			group.Go(func() error { return fetchMedia(ctx, c, &media[i]) })
 		}
 		if err := group.Wait(); err != nil {
 			return nil, err
@@ -207,8 +207,8 @@ func (m *Mirror) players(media []mixer.MediaInput) {
 		if in == nil || in.media == nil || now.State == "" {
 			continue
 		}
-		if now.CursorMs != in.media.CursorMs || in.moved.IsZero() {
-			in.moved = time.Now()
+		if now.CursorMs != in.media.CursorMs || in.lastProgress.IsZero() {
+			in.lastProgress = time.Now()
 		}
 		*in.media = now
 	}

@@ -67,7 +67,7 @@ func (m *Mirror) putOutputs(all map[string]*mixer.Output) {
 			continue
 		}
 		// What lies between off and on is known from events alone.
-		between := time.Since(m.outputs.between) < forgotten &&
+		between := time.Since(m.outputs.changing) < changeTimeout &&
 			(old.State == Starting && o.State == Off || old.State == Stopping && o.State == On)
 		if between || old.State == o.State {
 			all[name] = old

@@ -25,9 +25,9 @@ const window = 6 // samples, at one a second
 
 // Limits beyond which words are said.
 const (
-	lagShare    = 0.05 // of the pictures in the window
-	smallDisk   = 2048 // MB
-	fewPictures = 3    // in the window
+	lateShare = 0.05 // of the pictures in the window
+	minDiskMB = 2048 // MB
+	minFrames = 3    // in the window
 )
 
 func (h *health) state(frozen []string) *mixer.Health {
@@ -36,42 +36,42 @@ func (h *health) state(frozen []string) *mixer.Health {
 	}
 	s := h.samples[len(h.samples)-1].stats
 	return &mixer.Health{
-		Warnings:   h.words(frozen),
+		Warnings:   h.warnings(frozen),
 		CPUPercent: s.CpuUsage, MemoryMB: s.MemoryUsage, FPS: s.ActiveFps, RenderMs: s.AverageFrameRenderTime,
 		RenderSkipped: int64(s.RenderSkippedFrames), EncoderSkipped: int64(s.OutputSkippedFrames),
 		DiskFreeMB: s.AvailableDiskSpace,
 	}
 }
 
-func (h *health) words(frozen []string) []string {
-	var words []string
+func (h *health) warnings(frozen []string) []string {
+	var warnings []string
 	if len(frozen) > 0 {
-		words = append(words, "OBS gets no pictures from "+strings.Join(frozen, ", "))
+		warnings = append(warnings, "OBS gets no pictures from "+strings.Join(frozen, ", "))
 	}
 	last, first := &h.samples[len(h.samples)-1], &h.samples[0]
 	now, before := last.stats, first.stats
-	if now.AvailableDiskSpace > 0 && now.AvailableDiskSpace < smallDisk {
-		words = append(words, fmt.Sprintf("the disk OBS records to has only %.0f MB left", now.AvailableDiskSpace))
+	if now.AvailableDiskSpace > 0 && now.AvailableDiskSpace < minDiskMB {
+		warnings = append(warnings, fmt.Sprintf("the disk OBS records to has only %.0f MB left", now.AvailableDiskSpace))
 	}
 	if len(h.samples) < window/2 {
-		return words // too short a time to judge
+		return warnings // too short a time to judge
 	}
 	rendered := now.RenderTotalFrames - before.RenderTotalFrames
 	switch {
-	case rendered < fewPictures:
-		words = append(words, "OBS has stopped making pictures")
-	case now.RenderSkippedFrames-before.RenderSkippedFrames > rendered*lagShare:
-		words = append(words, "OBS can't draw all pictures in time: the computer or its graphics card is overloaded")
+	case rendered < minFrames:
+		warnings = append(warnings, "OBS has stopped making pictures")
+	case now.RenderSkippedFrames-before.RenderSkippedFrames > rendered*lateShare:
+		warnings = append(warnings, "OBS can't draw all pictures in time: the computer or its graphics card is overloaded")
 	}
 	encoded := now.OutputTotalFrames - before.OutputTotalFrames
-	if encoded > 0 && now.OutputSkippedFrames-before.OutputSkippedFrames > encoded*lagShare {
-		words = append(words, "the encoder can't keep up: choose a faster preset or a smaller picture")
+	if encoded > 0 && now.OutputSkippedFrames-before.OutputSkippedFrames > encoded*lateShare {
+		warnings = append(warnings, "the encoder can't keep up: choose a faster preset or a smaller picture")
 	}
 	sent := last.sent.OutputTotalFrames - first.sent.OutputTotalFrames
-	if sent > 0 && last.sent.OutputSkippedFrames-first.sent.OutputSkippedFrames > sent*lagShare {
-		words = append(words, "OBS leaves pictures out because its stream does not get away fast enough")
+	if sent > 0 && last.sent.OutputSkippedFrames-first.sent.OutputSkippedFrames > sent*lateShare {
+		warnings = append(warnings, "OBS leaves pictures out because its stream does not get away fast enough")
 	}
-	return words
+	return warnings
 }
 
 func (h *health) add(s *general.GetStatsResponse, sent stream.GetStreamStatusResponse) {

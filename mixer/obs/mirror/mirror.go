@@ -11,7 +11,7 @@ import (
 	"github.com/andreykaipov/goobs/api/typedefs"
 
 	"obvan/mixer"
-	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/naming"
 )
 
 // Part is a section of the mirror that is asked for as a whole.
@@ -36,15 +36,15 @@ type Mirror struct {
 	bus     buses
 	items   map[string][]typedefs.SceneItem // by scene or group, bottom first
 	inputs  map[string]*input
-	gone    map[string]time.Time // inputs that were removed; OBS goes on listing them for a while
-	outputs outlets
+	removed map[string]time.Time // inputs that were removed; OBS goes on listing them for a while
+	outputs outputStates
 	health  health
 
 	choices choices
 	leaving bool // OBS said that it is ending
 
 	version string // of OBS itself
-	doubt   Part
+	stale   Part
 }
 
 // choices are the other things that OBS has ready.
@@ -68,35 +68,35 @@ type buses struct {
 
 // input is one source of picture or sound.
 type input struct {
-	name, kind string
-	feed       string // the hub stream it plays, "" for none
-	text       string // of a text input
-	active     bool   // visible in what is on air
-	blind      bool   // this OBS does not say whether it is active
+	name, kind    string
+	feed          string // the hub stream it plays, "" for none
+	text          string // of a text input
+	active        bool   // visible in what is on air
+	activeUnknown bool   // this OBS does not say whether it is active
 
-	audio *mixer.AudioInput // nil without sound
-	media *mixer.MediaInput // nil when it is no player
-	moved time.Time         // when the media cursor last advanced, or the logo became another
+	audio        *mixer.AudioInput // nil without sound
+	media        *mixer.MediaInput // nil when it is no player
+	lastProgress time.Time         // when the media cursor last advanced, or the logo became another
 }
 
 // New makes an empty mirror. feedOf says which hub stream a URL plays, "" for none.
 func New(feedOf func(url string) string) *Mirror {
 	return &Mirror{
-		feedOf: feedOf, doubt: All,
-		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, gone: map[string]time.Time{},
-		outputs: outlets{all: map[string]*mixer.Output{}, words: map[string]uint64{}},
+		feedOf: feedOf, stale: All,
+		items: map[string][]typedefs.SceneItem{}, inputs: map[string]*input{}, removed: map[string]time.Time{},
+		outputs: outputStates{all: map[string]*mixer.Output{}, warnings: map[string]uint64{}},
 	}
 }
 
 // Doubt is what must be asked anew, and forgets that it said so.
-func (m *Mirror) Doubt() Part {
-	d := m.doubt
-	m.doubt = 0
+func (m *Mirror) TakeStale() Part {
+	d := m.stale
+	m.stale = 0
 	return d
 }
 
 // Suspect makes parts doubtful.
-func (m *Mirror) Suspect(p Part) { m.doubt |= p }
+func (m *Mirror) MarkStale(p Part) { m.stale |= p }
 
 // Running says whether a transition is under way.
 func (m *Mirror) Running() bool { return m.bus.running }
@@ -119,7 +119,7 @@ func (m *Mirror) State() mixer.State {
 		s.Problem = "OBS is changing its scene collection"
 	}
 	for _, name := range m.bus.scenes {
-		if name == ours.Layer || name == ours.Plate { // parts of other scenes: nobody wants them on air
+		if name == naming.Layer || name == naming.Content { // parts of other scenes: nobody wants them on air
 			continue
 		}
 		s.Sources = append(s.Sources, mixer.Source{Name: name, Feeds: m.feedsIn(name)})
@@ -129,15 +129,15 @@ func (m *Mirror) State() mixer.State {
 		s.OnPreview = m.feedsIn(m.bus.preview)
 		s.TBar = &mixer.TBar{Position: m.bus.position}
 	}
-	s.Audio, s.Media = m.desk()
+	s.Audio, s.Media = m.audioAndMedia()
 	s.Outputs = m.outputList()
 	s.Collections, s.Profiles = clone(m.choices.collections), clone(m.choices.profiles)
-	s.Health = m.health.state(m.frozen())
+	s.Health = m.health.state(m.frozenFeeds())
 	s.Graphic = m.graphic()
 	return s
 }
 
-func (m *Mirror) desk() (audio []mixer.AudioInput, media []mixer.MediaInput) {
+func (m *Mirror) audioAndMedia() (audio []mixer.AudioInput, media []mixer.MediaInput) {
 	for _, name := range sortedKeys(m.inputs) {
 		in := m.inputs[name]
 		if in.audio != nil {

@@ -29,17 +29,17 @@ const (
 )
 
 // outlets are what OBS sends and writes.
-type outlets struct {
-	all     map[string]*mixer.Output
-	between time.Time // when one was last seen starting or stopping
-	words   map[string]uint64
+type outputStates struct {
+	all      map[string]*mixer.Output
+	changing time.Time // when one was last seen starting or stopping
+	warnings map[string]uint64
 }
 
 // forgotten is when an output that was seen to start or stop must be done with it,
 // even if the event was lost: OBS gives up a dead address after two minutes.
-const forgotten = 3 * time.Minute
+const changeTimeout = 3 * time.Minute
 
-var outputStates = map[string]string{
+var statesByEvent = map[string]string{
 	"OBS_WEBSOCKET_OUTPUT_STARTING":     Starting,
 	"OBS_WEBSOCKET_OUTPUT_STARTED":      On,
 	"OBS_WEBSOCKET_OUTPUT_STOPPING":     Stopping,
@@ -53,7 +53,7 @@ var outputStates = map[string]string{
 // outputIs takes an event's word for an output. An output that stops without
 // having been stopped failed; OBS does not say why.
 func (m *Mirror) outputIs(name, event string) {
-	state, known := outputStates[event]
+	state, known := statesByEvent[event]
 	o := m.outputs.all[name]
 	switch {
 	case !known:
@@ -62,7 +62,7 @@ func (m *Mirror) outputIs(name, event string) {
 		o = &mixer.Output{Name: name, State: Off}
 		m.outputs.all[name] = o
 	}
-	m.outputs.words[name]++
+	m.outputs.warnings[name]++
 	if state == o.State {
 		return
 	}
@@ -70,7 +70,7 @@ func (m *Mirror) outputIs(name, event string) {
 	o.State, o.Reason = state, ""
 	switch state {
 	case Starting, Stopping:
-		m.outputs.between = time.Now()
+		m.outputs.changing = time.Now()
 	case On:
 		if o.Since == nil {
 			now := time.Now()
@@ -96,4 +96,4 @@ func (m *Mirror) OutputState(name string) string {
 }
 
 // Words counts the events about each output.
-func (m *Mirror) Words() map[string]uint64 { return maps.Clone(m.outputs.words) }
+func (m *Mirror) OutputEvents() map[string]uint64 { return maps.Clone(m.outputs.warnings) }

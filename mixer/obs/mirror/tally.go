@@ -9,13 +9,13 @@ import (
 
 // deepest is how far scenes are followed into each other. OBS allows no circles,
 // but between two of our questions the tree may look like one.
-const deepest = 16
+const maxDepth = 16
 
 const sceneType = "OBS_SOURCE_TYPE_SCENE"
 
 // walk calls see with each input that is visible in a scene or group.
 func (m *Mirror) walk(scene string, depth int, see func(in *input)) {
-	if depth > deepest {
+	if depth > maxDepth {
 		return
 	}
 	for _, item := range m.items[scene] {
@@ -51,7 +51,7 @@ func (m *Mirror) onAir() []string {
 	feeds := []string{}
 	blind := false
 	for _, in := range m.inputs {
-		blind = blind || in.blind
+		blind = blind || in.activeUnknown
 		if in.active && in.feed != "" && !slices.Contains(feeds, in.feed) {
 			feeds = append(feeds, in.feed)
 		}
@@ -80,18 +80,18 @@ func (m *Mirror) walkOnAir() []string {
 // name a scene as program that it never brought on air.
 func (m *Mirror) Shown(scene string) bool {
 	shown := true
-	m.walk(scene, 0, func(in *input) { shown = shown && (in.active || in.blind) })
+	m.walk(scene, 0, func(in *input) { shown = shown && (in.active || in.activeUnknown) })
 	return shown
 }
 
 // slack is how long a camera input may stand still before it is said.
-const slack = 4 * time.Second
+const frozenAfter = 4 * time.Second
 
 // frozen is the feeds on air whose input in OBS gets no pictures.
-func (m *Mirror) frozen() []string {
+func (m *Mirror) frozenFeeds() []string {
 	var feeds []string
 	for _, in := range m.inputs {
-		if in.feed != "" && in.active && in.media != nil && !in.moved.IsZero() && time.Since(in.moved) > slack {
+		if in.feed != "" && in.active && in.media != nil && !in.lastProgress.IsZero() && time.Since(in.lastProgress) > frozenAfter {
 			feeds = append(feeds, in.feed)
 		}
 	}

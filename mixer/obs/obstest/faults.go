@@ -34,11 +34,11 @@ func (s *Server) Slow(d time.Duration) {
 }
 
 // Forget makes the server one that does not know these requests (204).
-func (s *Server) Forget(requests ...string) {
+func (s *Server) MakeUnknown(requests ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range requests {
-		s.faults.forgot[r] = true
+		s.faults.unknown[r] = true
 	}
 }
 
@@ -50,10 +50,10 @@ func (s *Server) Refuse(request string, code int) {
 }
 
 // Asked is how often a request came.
-func (s *Server) Asked(request string) int {
+func (s *Server) Requests(request string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.faults.asked[request]
+	return s.faults.requests[request]
 }
 
 // Clients is how many are logged in.
@@ -74,7 +74,7 @@ func (s *Server) Freeze() {
 }
 
 // Thaw ends Freeze.
-func (s *Server) Thaw() {
+func (s *Server) Unfreeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.faults.frozen != nil {
@@ -131,16 +131,16 @@ func (s *Server) Crash() {
 	s.Down()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.show.restart()
+	s.state.restart()
 }
 
 // TakeApart is what OBS does with its scenes before it says that it ends; mend
 // undoes that.
-func (s *Server) TakeApart() (mend func()) {
+func (s *Server) RemoveAll() (restore func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	scenes, inputs := s.show.scenes, s.show.inputs
-	s.show.scenes, s.show.inputs = nil, nil
+	scenes, inputs := s.state.scenes, s.state.inputs
+	s.state.scenes, s.state.inputs = nil, nil
 	for _, sc := range scenes {
 		s.broadcast("SceneRemoved", subscriptions.Scenes, &events.SceneRemoved{SceneName: sc.name})
 	}
@@ -150,12 +150,12 @@ func (s *Server) TakeApart() (mend func()) {
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.show.scenes, s.show.inputs = scenes, inputs
+		s.state.scenes, s.state.inputs = scenes, inputs
 	}
 }
 
 // Leave is OBS being closed: it says so first, then it is gone as after Crash.
-func (s *Server) Leave() {
+func (s *Server) Quit() {
 	s.mu.Lock()
 	s.broadcast("ExitStarted", subscriptions.General, &events.ExitStarted{})
 	var all []*session
@@ -165,7 +165,7 @@ func (s *Server) Leave() {
 	}
 	s.mu.Unlock()
 	for _, c := range all {
-		<-c.gone
+		<-c.closed
 	}
 	s.Crash()
 }
@@ -174,14 +174,14 @@ func (s *Server) Leave() {
 func (s *Server) Flood(n int) {
 	for i := range n {
 		s.mu.Lock()
-		scene := s.show.scenes[i%len(s.show.scenes)].name
+		scene := s.state.scenes[i%len(s.state.scenes)].name
 		s.broadcast("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: scene})
 		s.broadcast("SceneItemListReindexed", subscriptions.SceneItems, &events.SceneItemListReindexed{SceneName: scene})
 		s.mu.Unlock()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broadcast("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.show.preview})
+	s.broadcast("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.state.preview})
 }
 
 // Event sends any event to those who subscribed to intent.
@@ -200,7 +200,7 @@ func (s *Server) Do(request interface{ GetRequestName() string }) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, code := handlers[request.GetRequestName()](s.show, data); code != 0 {
+	if _, code := handlers[request.GetRequestName()](s.state, data); code != 0 {
 		panic(fmt.Sprintf("%s: %d", request.GetRequestName(), code))
 	}
 }
@@ -209,15 +209,15 @@ func (s *Server) Do(request interface{ GetRequestName() string }) {
 func (s *Server) Program() (named, shown string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.show.program, s.show.picture
+	return s.state.program, s.state.shown
 }
 
 // Crashed says whether OBS would have crashed: a stream was started while it
 // started.
-func (s *Server) Crashed() bool {
+func (s *Server) Overlapped() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.show.crashed
+	return s.state.overlapped
 }
 
 // Group makes a group of an input and puts it into a scene.
@@ -225,35 +225,35 @@ func (s *Server) Group(in, name, input string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	group := &scene{name: name, group: true}
-	s.show.scenes = append(s.show.scenes, group)
-	s.show.addItem(group, input, s.show.inputs[input].kind, "OBS_SOURCE_TYPE_INPUT")
-	s.show.addItem(s.show.scene(in), name, "", "OBS_SOURCE_TYPE_SCENE")
-	s.show.light()
+	s.state.scenes = append(s.state.scenes, group)
+	s.state.addItem(group, input, s.state.inputs[input].kind, "OBS_SOURCE_TYPE_INPUT")
+	s.state.addItem(s.state.scene(in), name, "", "OBS_SOURCE_TYPE_SCENE")
+	s.state.updateActive()
 }
 
 // Show switches an item of a scene by its source's name.
 func (s *Server) Show(in, source string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, it := range s.show.scene(in).items {
+	for _, it := range s.state.scene(in).items {
 		if it.SourceName == source {
 			it.SceneItemEnabled = on
 			s.broadcast("SceneItemEnableStateChanged", subscriptions.SceneItems,
 				&events.SceneItemEnableStateChanged{SceneName: in, SceneItemId: it.SceneItemID, SceneItemEnabled: on})
 		}
 	}
-	s.show.light()
+	s.state.updateActive()
 }
 
 // Quietly is Do whose events come to nobody.
-func (s *Server) Quietly(request interface{ GetRequestName() string }) {
+func (s *Server) DoSilently(request interface{ GetRequestName() string }) {
 	s.mu.Lock()
-	emit := s.show.emit
-	s.show.emit = func(string, int, any) {}
+	emit := s.state.emit
+	s.state.emit = func(string, int, any) {}
 	s.mu.Unlock()
 	s.Do(request)
 	s.mu.Lock()
-	s.show.emit = emit
+	s.state.emit = emit
 	s.mu.Unlock()
 }
 
@@ -261,7 +261,7 @@ func (s *Server) Quietly(request interface{ GetRequestName() string }) {
 func (s *Server) Override(scene, name string, ms int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sc := s.show.scene(scene)
+	sc := s.state.scene(scene)
 	sc.override.name, sc.override.ms = name, ms
 }
 
@@ -269,7 +269,7 @@ func (s *Server) Override(scene, name string, ms int) {
 func (s *Server) OverrideOf(scene string) (name string, ms int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sc := s.show.scene(scene)
+	sc := s.state.scene(scene)
 	return sc.override.name, sc.override.ms
 }
 
@@ -277,11 +277,11 @@ func (s *Server) OverrideOf(scene string) (name string, ms int) {
 func (s *Server) Service(server string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.show.service.Server = server
+	s.state.service.Server = server
 }
 
 // Hearing is how many clients are sent events of an intent.
-func (s *Server) Hearing(intent int) int {
+func (s *Server) Subscribers(intent int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0
@@ -298,14 +298,14 @@ func (s *Server) Hearing(intent int) int {
 func (s *Server) Swap(lag time.Duration, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.show.lag, s.show.stays = lag, !wanted
+	s.state.swapDelay, s.state.noSwap = lag, !wanted
 }
 
 // Preview is what is in preview.
 func (s *Server) Preview() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.show.preview
+	return s.state.preview
 }
 
 // Dump is everything that a set-up may change, as text to compare.
@@ -313,20 +313,20 @@ func (s *Server) Dump() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	for _, sc := range s.show.scenes {
+	for _, sc := range s.state.scenes {
 		fmt.Fprintf(&b, "scene %q\n", sc.name)
 		for _, it := range sc.items {
 			fmt.Fprintf(&b, "\t%q %v\n", it.SourceName, it.SceneItemEnabled)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.show.inputs)) {
-		fmt.Fprintf(&b, "input %q %v\n", name, s.show.inputs[name].settings)
+	for _, name := range slices.Sorted(maps.Keys(s.state.inputs)) {
+		fmt.Fprintf(&b, "input %q %v\n", name, s.state.inputs[name].settings)
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.show.parameters)) {
-		if value := s.show.parameters[name]; value != "" {
+	for _, name := range slices.Sorted(maps.Keys(s.state.parameters)) {
+		if value := s.state.parameters[name]; value != "" {
 			fmt.Fprintf(&b, "parameter %q %q\n", name, value)
 		}
 	}
-	fmt.Fprintf(&b, "stream %q %q\n", s.show.service.Server, s.show.service.Key)
+	fmt.Fprintf(&b, "stream %q %q\n", s.state.service.Server, s.state.service.Key)
 	return b.String()
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/andreykaipov/goobs/api/typedefs"
 )
 
-func (in *input) hasSound() bool { return in.media != "" }
+func (in *input) hasAudio() bool { return in.media != "" }
 
 // look gives the items of an image the size that its file has: 40x20, or none.
-func (s *show) look(in *input) {
+func (s *state) updateImageSize(in *input) {
 	if in.kind != "image_source" {
 		return
 	}
@@ -36,17 +36,17 @@ func (s *show) look(in *input) {
 const Unreadable = "/unreadable.png"
 
 var inputHandlers = map[string]handler{
-	"GetInputKindList": on(func(s *show, _ *inputs.GetInputKindListParams) (any, int) {
+	"GetInputKindList": on(func(s *state, _ *inputs.GetInputKindListParams) (any, int) {
 		return &inputs.GetInputKindListResponse{InputKinds: kinds}, 0
 	}),
-	"GetInputList": on(func(s *show, _ *inputs.GetInputListParams) (any, int) {
+	"GetInputList": on(func(s *state, _ *inputs.GetInputListParams) (any, int) {
 		list := &inputs.GetInputListResponse{}
 		for _, name := range slices.Sorted(maps.Keys(s.inputs)) {
 			list.Inputs = append(list.Inputs, &typedefs.Input{InputName: name, InputKind: s.inputs[name].kind})
 		}
 		return list, 0
 	}),
-	"CreateInput": on(func(s *show, p *inputs.CreateInputParams) (any, int) {
+	"CreateInput": on(func(s *state, p *inputs.CreateInputParams) (any, int) {
 		name := str(p.InputName)
 		switch {
 		case !slices.Contains(kinds, str(p.InputKind)):
@@ -60,10 +60,10 @@ var inputHandlers = map[string]handler{
 		maps.Copy(in.settings, p.InputSettings)
 		id := s.addInput(*p.SceneName, in)
 		s.emit("InputCreated", subscriptions.Inputs, &events.InputCreated{InputName: name, InputKind: in.kind})
-		s.light()
+		s.updateActive()
 		return map[string]int{"sceneItemId": id}, 0
 	}),
-	"RemoveInput": on(func(s *show, p *inputs.RemoveInputParams) (any, int) {
+	"RemoveInput": on(func(s *state, p *inputs.RemoveInputParams) (any, int) {
 		name := str(p.InputName)
 		if s.inputs[name] == nil {
 			return nil, notFound
@@ -75,7 +75,7 @@ var inputHandlers = map[string]handler{
 		s.emit("InputRemoved", subscriptions.Inputs, &events.InputRemoved{InputName: name})
 		return nil, 0
 	}),
-	"SetInputName": on(func(s *show, p *inputs.SetInputNameParams) (any, int) {
+	"SetInputName": on(func(s *state, p *inputs.SetInputNameParams) (any, int) {
 		in, name := s.inputs[str(p.InputName)], str(p.NewInputName)
 		switch {
 		case in == nil:
@@ -96,53 +96,53 @@ var inputHandlers = map[string]handler{
 		s.inputs[name] = in
 		return nil, 0
 	}),
-	"GetInputSettings": with(func(s *show, in *input, _ *inputs.GetInputSettingsParams) (any, int) {
+	"GetInputSettings": with(func(s *state, in *input, _ *inputs.GetInputSettingsParams) (any, int) {
 		return &inputs.GetInputSettingsResponse{InputKind: in.kind, InputSettings: maps.Clone(in.settings)}, 0
 	}),
-	"SetInputSettings": with(func(s *show, in *input, p *inputs.SetInputSettingsParams) (any, int) {
+	"SetInputSettings": with(func(s *state, in *input, p *inputs.SetInputSettingsParams) (any, int) {
 		maps.Copy(in.settings, p.InputSettings)
-		s.look(in)
+		s.updateImageSize(in)
 		return nil, 0
 	}),
-	"GetInputMute": with(func(s *show, in *input, _ *inputs.GetInputMuteParams) (any, int) {
-		if !in.hasSound() {
+	"GetInputMute": with(func(s *state, in *input, _ *inputs.GetInputMuteParams) (any, int) {
+		if !in.hasAudio() {
 			return nil, wrongState
 		}
 		return &inputs.GetInputMuteResponse{InputMuted: in.muted}, 0
 	}),
-	"SetInputMute": with(func(s *show, in *input, p *inputs.SetInputMuteParams) (any, int) {
-		if !in.hasSound() || p.InputMuted == nil {
+	"SetInputMute": with(func(s *state, in *input, p *inputs.SetInputMuteParams) (any, int) {
+		if !in.hasAudio() || p.InputMuted == nil {
 			return nil, wrongState
 		}
 		in.muted = *p.InputMuted
 		s.emit("InputMuteStateChanged", subscriptions.Inputs, &events.InputMuteStateChanged{InputName: in.name, InputMuted: in.muted})
 		return nil, 0
 	}),
-	"GetInputVolume": with(func(s *show, in *input, _ *inputs.GetInputVolumeParams) (any, int) {
-		if !in.hasSound() {
+	"GetInputVolume": with(func(s *state, in *input, _ *inputs.GetInputVolumeParams) (any, int) {
+		if !in.hasAudio() {
 			return nil, wrongState
 		}
 		return &inputs.GetInputVolumeResponse{InputVolumeDb: in.db}, 0
 	}),
-	"SetInputVolume": with(func(s *show, in *input, p *inputs.SetInputVolumeParams) (any, int) {
-		if !in.hasSound() || p.InputVolumeDb == nil {
+	"SetInputVolume": with(func(s *state, in *input, p *inputs.SetInputVolumeParams) (any, int) {
+		if !in.hasAudio() || p.InputVolumeDb == nil {
 			return nil, wrongState
 		}
 		in.db = *p.InputVolumeDb
 		s.emit("InputVolumeChanged", subscriptions.Inputs, &events.InputVolumeChanged{InputName: in.name, InputVolumeDb: in.db})
 		return nil, 0
 	}),
-	"GetSourceActive": on(func(s *show, p *sources.GetSourceActiveParams) (any, int) {
+	"GetSourceActive": on(func(s *state, p *sources.GetSourceActiveParams) (any, int) {
 		in := s.inputs[str(p.SourceName)]
 		if in == nil {
 			return nil, notFound
 		}
 		return &sources.GetSourceActiveResponse{VideoActive: in.active}, 0
 	}),
-	"GetMediaInputStatus": with(func(s *show, in *input, _ *mediainputs.GetMediaInputStatusParams) (any, int) {
+	"GetMediaInputStatus": with(func(s *state, in *input, _ *mediainputs.GetMediaInputStatusParams) (any, int) {
 		return &mediainputs.GetMediaInputStatusResponse{MediaState: in.media}, 0
 	}),
-	"TriggerMediaInputAction": with(func(s *show, in *input, p *mediainputs.TriggerMediaInputActionParams) (any, int) {
+	"TriggerMediaInputAction": with(func(s *state, in *input, p *mediainputs.TriggerMediaInputActionParams) (any, int) {
 		switch str(p.MediaAction) {
 		case "OBS_WEBSOCKET_MEDIA_INPUT_ACTION_PAUSE":
 			in.media = "OBS_MEDIA_STATE_PAUSED"

@@ -11,7 +11,7 @@ import (
 )
 
 // item finds an item by its scene and number.
-func (s *show) item(scene *string, id *int) *typedefs.SceneItem {
+func (s *state) item(scene *string, id *int) *typedefs.SceneItem {
 	sc := s.scene(str(scene))
 	if sc == nil || id == nil {
 		return nil
@@ -25,21 +25,21 @@ func (s *show) item(scene *string, id *int) *typedefs.SceneItem {
 }
 
 var itemHandlers = map[string]handler{
-	"GetSceneItemList": on(func(s *show, p *sceneitems.GetSceneItemListParams) (any, int) {
+	"GetSceneItemList": on(func(s *state, p *sceneitems.GetSceneItemListParams) (any, int) {
 		sc := s.scene(str(p.SceneName))
 		if sc == nil || sc.group {
 			return nil, notFound
 		}
 		return &sceneitems.GetSceneItemListResponse{SceneItems: sc.items}, 0
 	}),
-	"GetGroupSceneItemList": on(func(s *show, p *sceneitems.GetGroupSceneItemListParams) (any, int) {
+	"GetGroupSceneItemList": on(func(s *state, p *sceneitems.GetGroupSceneItemListParams) (any, int) {
 		sc := s.scene(str(p.SceneName))
 		if sc == nil || !sc.group {
 			return nil, notFound
 		}
 		return &sceneitems.GetGroupSceneItemListResponse{SceneItems: sc.items}, 0
 	}),
-	"CreateSceneItem": on(func(s *show, p *sceneitems.CreateSceneItemParams) (any, int) {
+	"CreateSceneItem": on(func(s *state, p *sceneitems.CreateSceneItemParams) (any, int) {
 		sc, name := s.scene(str(p.SceneName)), str(p.SourceName)
 		in := s.inputs[name]
 		if sc == nil || in == nil && s.scene(name) == nil {
@@ -53,20 +53,20 @@ var itemHandlers = map[string]handler{
 		if p.SceneItemEnabled != nil {
 			sc.items[len(sc.items)-1].SceneItemEnabled = *p.SceneItemEnabled
 		}
-		s.light()
+		s.updateActive()
 		return map[string]int{"sceneItemId": id}, 0
 	}),
-	"RemoveSceneItem": on(func(s *show, p *sceneitems.RemoveSceneItemParams) (any, int) {
+	"RemoveSceneItem": on(func(s *state, p *sceneitems.RemoveSceneItemParams) (any, int) {
 		it, sc := s.item(p.SceneName, p.SceneItemId), s.scene(str(p.SceneName))
 		if it == nil {
 			return nil, notFound
 		}
 		sc.items = slices.DeleteFunc(sc.items, func(o *typedefs.SceneItem) bool { return o == it })
 		s.emit("SceneItemRemoved", subscriptions.SceneItems, &events.SceneItemRemoved{SceneName: sc.name, SceneItemId: it.SceneItemID})
-		s.light()
+		s.updateActive()
 		return nil, 0
 	}),
-	"SetSceneItemEnabled": on(func(s *show, p *sceneitems.SetSceneItemEnabledParams) (any, int) {
+	"SetSceneItemEnabled": on(func(s *state, p *sceneitems.SetSceneItemEnabledParams) (any, int) {
 		it := s.item(p.SceneName, p.SceneItemId)
 		if it == nil || p.SceneItemEnabled == nil {
 			return nil, notFound
@@ -75,10 +75,10 @@ var itemHandlers = map[string]handler{
 		s.emit("SceneItemEnableStateChanged", subscriptions.SceneItems, &events.SceneItemEnableStateChanged{
 			SceneName: *p.SceneName, SceneItemId: it.SceneItemID, SceneItemEnabled: it.SceneItemEnabled,
 		})
-		s.light()
+		s.updateActive()
 		return nil, 0
 	}),
-	"SetSceneItemIndex": on(func(s *show, p *sceneitems.SetSceneItemIndexParams) (any, int) {
+	"SetSceneItemIndex": on(func(s *state, p *sceneitems.SetSceneItemIndexParams) (any, int) {
 		it, sc := s.item(p.SceneName, p.SceneItemId), s.scene(str(p.SceneName))
 		if it == nil || p.SceneItemIndex == nil {
 			return nil, notFound
@@ -88,14 +88,14 @@ var itemHandlers = map[string]handler{
 		s.emit("SceneItemListReindexed", subscriptions.SceneItems, &events.SceneItemListReindexed{SceneName: sc.name})
 		return nil, 0
 	}),
-	"GetSceneItemTransform": on(func(s *show, p *sceneitems.GetSceneItemTransformParams) (any, int) {
+	"GetSceneItemTransform": on(func(s *state, p *sceneitems.GetSceneItemTransformParams) (any, int) {
 		it := s.item(p.SceneName, p.SceneItemId)
 		if it == nil {
 			return nil, notFound
 		}
 		return &sceneitems.GetSceneItemTransformResponse{SceneItemTransform: &it.SceneItemTransform}, 0
 	}),
-	"SetSceneItemTransform": func(s *show, data json.RawMessage) (any, int) {
+	"SetSceneItemTransform": func(s *state, data json.RawMessage) (any, int) {
 		var p struct {
 			Scene     string          `json:"sceneName"`
 			Item      int             `json:"sceneItemId"`

@@ -22,8 +22,8 @@ type output struct {
 const settling = 30 * time.Millisecond
 
 // with is on for requests about an input, whose name all of them call inputName.
-func with[P any](do func(s *show, in *input, p *P) (any, int)) handler {
-	return func(s *show, data json.RawMessage) (any, int) {
+func with[P any](do func(s *state, in *input, p *P) (any, int)) handler {
+	return func(s *state, data json.RawMessage) (any, int) {
 		var about struct{ InputName string }
 		if json.Unmarshal(data, &about) != nil {
 			return nil, badField
@@ -32,7 +32,7 @@ func with[P any](do func(s *show, in *input, p *P) (any, int)) handler {
 		if in == nil {
 			return nil, notFound
 		}
-		return on(func(s *show, p *P) (any, int) { return do(s, in, p) })(s, data)
+		return on(func(s *state, p *P) (any, int) { return do(s, in, p) })(s, data)
 	}
 }
 
@@ -40,7 +40,7 @@ func with[P any](do func(s *show, in *input, p *P) (any, int)) handler {
 func (s *Server) FailStream(fails bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.show.outputs["stream"].fails = fails
+	s.state.outputs["stream"].fails = fails
 }
 
 // LoseStream makes the stream one whose far end is gone: it waits to be sent again, and
@@ -48,10 +48,10 @@ func (s *Server) FailStream(fails bool) {
 func (s *Server) LoseStream() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.show.outputIs("stream", "RECONNECTING")
+	s.state.outputIs("stream", "RECONNECTING")
 }
 
-func (s *show) outputIs(name, state string) {
+func (s *state) outputIs(name, state string) {
 	o := s.outputs[name]
 	o.state = state
 	event := map[string]string{"stream": "StreamStateChanged", "record": "RecordStateChanged"}[name]
@@ -60,11 +60,11 @@ func (s *show) outputIs(name, state string) {
 }
 
 func start(name string) handler {
-	return func(s *show, _ json.RawMessage) (any, int) {
+	return func(s *state, _ json.RawMessage) (any, int) {
 		o := s.outputs[name]
 		switch o.state {
 		case "STARTING":
-			s.crashed = true // a real one does
+			s.overlapped = true // a real one does
 			return nil, running
 		case "STARTED", "STOPPING", "RECONNECTING":
 			return nil, running
@@ -85,7 +85,7 @@ func start(name string) handler {
 }
 
 func stop(name string) handler {
-	return func(s *show, _ json.RawMessage) (any, int) {
+	return func(s *state, _ json.RawMessage) (any, int) {
 		if state := s.outputs[name].state; state != "STARTED" && state != "RECONNECTING" {
 			return nil, notRunning // also right after a start, which then goes on
 		}
@@ -96,14 +96,14 @@ func stop(name string) handler {
 }
 
 func status(name string) handler {
-	return func(s *show, _ json.RawMessage) (any, int) {
+	return func(s *state, _ json.RawMessage) (any, int) {
 		state := s.outputs[name].state
 		return &stream.GetStreamStatusResponse{OutputActive: state != "STOPPED" && state != "STARTING", OutputReconnecting: state == "RECONNECTING"}, 0
 	}
 }
 
 func refuse(code int) handler {
-	return func(*show, json.RawMessage) (any, int) { return nil, code }
+	return func(*state, json.RawMessage) (any, int) { return nil, code }
 }
 
 var outputHandlers = map[string]handler{
@@ -121,43 +121,43 @@ func (c *choice) pick(name *string) int {
 }
 
 var configHandlers = map[string]handler{
-	"GetSceneCollectionList": on(func(s *show, _ *config.GetSceneCollectionListParams) (any, int) {
+	"GetSceneCollectionList": on(func(s *state, _ *config.GetSceneCollectionListParams) (any, int) {
 		c := s.lists["collections"]
 		return &config.GetSceneCollectionListResponse{CurrentSceneCollectionName: c.current, SceneCollections: c.all}, 0
 	}),
-	"SetCurrentSceneCollection": on(func(s *show, p *config.SetCurrentSceneCollectionParams) (any, int) {
+	"SetCurrentSceneCollection": on(func(s *state, p *config.SetCurrentSceneCollectionParams) (any, int) {
 		s.emit("CurrentSceneCollectionChanging", subscriptions.Config, &events.CurrentSceneCollectionChanging{})
 		code := s.lists["collections"].pick(p.SceneCollectionName)
 		s.emit("CurrentSceneCollectionChanged", subscriptions.Config, &events.CurrentSceneCollectionChanged{})
 		return nil, code
 	}),
-	"GetProfileList": on(func(s *show, _ *config.GetProfileListParams) (any, int) {
+	"GetProfileList": on(func(s *state, _ *config.GetProfileListParams) (any, int) {
 		c := s.lists["profiles"]
 		return &config.GetProfileListResponse{CurrentProfileName: c.current, Profiles: c.all}, 0
 	}),
-	"SetCurrentProfile": on(func(s *show, p *config.SetCurrentProfileParams) (any, int) {
+	"SetCurrentProfile": on(func(s *state, p *config.SetCurrentProfileParams) (any, int) {
 		code := s.lists["profiles"].pick(p.ProfileName)
 		s.emit("CurrentProfileChanged", subscriptions.Config, &events.CurrentProfileChanged{ProfileName: str(p.ProfileName)})
 		return nil, code
 	}),
-	"GetVideoSettings": on(func(s *show, _ *config.GetVideoSettingsParams) (any, int) {
+	"GetVideoSettings": on(func(s *state, _ *config.GetVideoSettingsParams) (any, int) {
 		return &config.GetVideoSettingsResponse{BaseWidth: 1280, BaseHeight: 720, OutputWidth: 1280, OutputHeight: 720, FpsNumerator: 30, FpsDenominator: 1}, 0
 	}),
-	"GetStreamServiceSettings": on(func(s *show, _ *config.GetStreamServiceSettingsParams) (any, int) {
+	"GetStreamServiceSettings": on(func(s *state, _ *config.GetStreamServiceSettingsParams) (any, int) {
 		service := s.service
 		return &config.GetStreamServiceSettingsResponse{StreamServiceType: "rtmp_custom", StreamServiceSettings: &service}, 0
 	}),
-	"SetStreamServiceSettings": on(func(s *show, p *config.SetStreamServiceSettingsParams) (any, int) {
+	"SetStreamServiceSettings": on(func(s *state, p *config.SetStreamServiceSettingsParams) (any, int) {
 		if s.outputs["stream"].state != "STOPPED" {
 			return nil, running
 		}
 		s.service = *p.StreamServiceSettings
 		return nil, 0
 	}),
-	"GetProfileParameter": on(func(s *show, p *config.GetProfileParameterParams) (any, int) {
+	"GetProfileParameter": on(func(s *state, p *config.GetProfileParameterParams) (any, int) {
 		return map[string]any{"parameterValue": s.parameters[parameter(p.ParameterCategory, p.ParameterName)]}, 0
 	}),
-	"SetProfileParameter": on(func(s *show, p *config.SetProfileParameterParams) (any, int) {
+	"SetProfileParameter": on(func(s *state, p *config.SetProfileParameterParams) (any, int) {
 		s.parameters[parameter(p.ParameterCategory, p.ParameterName)] = str(p.ParameterValue)
 		return nil, 0
 	}),

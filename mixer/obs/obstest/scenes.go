@@ -26,11 +26,11 @@ const (
 	badField   = 400
 )
 
-type handler func(s *show, data json.RawMessage) (any, int)
+type handler func(s *state, data json.RawMessage) (any, int)
 
 // on makes a handler of a function of goobs' params.
-func on[P any](do func(s *show, p *P) (any, int)) handler {
-	return func(s *show, data json.RawMessage) (any, int) {
+func on[P any](do func(s *state, p *P) (any, int)) handler {
+	return func(s *state, data json.RawMessage) (any, int) {
 		p := new(P)
 		if len(data) > 0 && json.Unmarshal(data, p) != nil {
 			return nil, badField
@@ -60,15 +60,15 @@ func merge(all ...map[string]handler) map[string]handler {
 }
 
 var sceneHandlers = map[string]handler{
-	"GetVersion": on(func(s *show, _ *general.GetVersionParams) (any, int) {
+	"GetVersion": on(func(s *state, _ *general.GetVersionParams) (any, int) {
 		return &general.GetVersionResponse{ObsVersion: "29.0.2", ObsWebSocketVersion: "5.1.0", RpcVersion: 1}, 0
 	}),
-	"Sleep": on(func(*show, *general.SleepParams) (any, int) { return nil, 0 }),
-	"GetStats": on(func(s *show, _ *general.GetStatsParams) (any, int) {
+	"Sleep": on(func(*state, *general.SleepParams) (any, int) { return nil, 0 }),
+	"GetStats": on(func(s *state, _ *general.GetStatsParams) (any, int) {
 		frames := float64(time.Since(s.began) / (time.Second / 60))
 		return &general.GetStatsResponse{ActiveFps: 60, CpuUsage: 3, MemoryUsage: 250, RenderTotalFrames: frames, AvailableDiskSpace: 50000}, 0
 	}),
-	"GetSceneList": on(func(s *show, _ *scenes.GetSceneListParams) (any, int) {
+	"GetSceneList": on(func(s *state, _ *scenes.GetSceneListParams) (any, int) {
 		list := &scenes.GetSceneListResponse{CurrentProgramSceneName: s.program}
 		if s.studio {
 			list.CurrentPreviewSceneName = s.preview
@@ -80,7 +80,7 @@ var sceneHandlers = map[string]handler{
 		}
 		return list, 0
 	}),
-	"CreateScene": on(func(s *show, p *scenes.CreateSceneParams) (any, int) {
+	"CreateScene": on(func(s *state, p *scenes.CreateSceneParams) (any, int) {
 		if s.scene(str(p.SceneName)) != nil || s.inputs[str(p.SceneName)] != nil {
 			return nil, exists
 		}
@@ -88,7 +88,7 @@ var sceneHandlers = map[string]handler{
 		s.emit("SceneCreated", subscriptions.Scenes, &events.SceneCreated{SceneName: *p.SceneName})
 		return nil, 0
 	}),
-	"RemoveScene": on(func(s *show, p *scenes.RemoveSceneParams) (any, int) {
+	"RemoveScene": on(func(s *state, p *scenes.RemoveSceneParams) (any, int) {
 		i := slices.IndexFunc(s.scenes, func(sc *scene) bool { return sc.name == str(p.SceneName) })
 		if i < 0 {
 			return nil, notFound
@@ -97,7 +97,7 @@ var sceneHandlers = map[string]handler{
 		s.emit("SceneRemoved", subscriptions.Scenes, &events.SceneRemoved{SceneName: *p.SceneName})
 		return nil, 0
 	}),
-	"SetSceneName": on(func(s *show, p *scenes.SetSceneNameParams) (any, int) {
+	"SetSceneName": on(func(s *state, p *scenes.SetSceneNameParams) (any, int) {
 		sc := s.scene(str(p.SceneName))
 		switch {
 		case sc == nil:
@@ -106,7 +106,7 @@ var sceneHandlers = map[string]handler{
 			return nil, exists
 		}
 		sc.name = *p.NewSceneName
-		for _, on := range []*string{&s.program, &s.preview, &s.picture, &s.next} {
+		for _, on := range []*string{&s.program, &s.preview, &s.shown, &s.next} {
 			if *on == *p.SceneName {
 				*on = sc.name
 			}
@@ -121,14 +121,14 @@ var sceneHandlers = map[string]handler{
 		s.emit("SceneNameChanged", subscriptions.Scenes, &events.SceneNameChanged{OldSceneName: *p.SceneName, SceneName: sc.name})
 		return nil, 0
 	}),
-	"GetSceneSceneTransitionOverride": on(func(s *show, p *scenes.GetSceneSceneTransitionOverrideParams) (any, int) {
+	"GetSceneSceneTransitionOverride": on(func(s *state, p *scenes.GetSceneSceneTransitionOverrideParams) (any, int) {
 		sc := s.scene(str(p.SceneName))
 		if sc == nil {
 			return nil, notFound
 		}
 		return &scenes.GetSceneSceneTransitionOverrideResponse{TransitionName: sc.override.name, TransitionDuration: float64(sc.override.ms)}, 0
 	}),
-	"SetSceneSceneTransitionOverride": on(func(s *show, p *scenes.SetSceneSceneTransitionOverrideParams) (any, int) {
+	"SetSceneSceneTransitionOverride": on(func(s *state, p *scenes.SetSceneSceneTransitionOverrideParams) (any, int) {
 		sc := s.scene(str(p.SceneName))
 		if sc == nil || str(p.TransitionName) != "" && !hasTransition(*p.TransitionName) {
 			return nil, notFound
@@ -146,10 +146,10 @@ func hasTransition(name string) bool {
 }
 
 var busHandlers = map[string]handler{
-	"GetStudioModeEnabled": on(func(s *show, _ *ui.GetStudioModeEnabledParams) (any, int) {
+	"GetStudioModeEnabled": on(func(s *state, _ *ui.GetStudioModeEnabledParams) (any, int) {
 		return &ui.GetStudioModeEnabledResponse{StudioModeEnabled: s.studio}, 0
 	}),
-	"SetStudioModeEnabled": on(func(s *show, p *ui.SetStudioModeEnabledParams) (any, int) {
+	"SetStudioModeEnabled": on(func(s *state, p *ui.SetStudioModeEnabledParams) (any, int) {
 		if p.StudioModeEnabled == nil {
 			return nil, badField
 		}
@@ -157,14 +157,14 @@ var busHandlers = map[string]handler{
 		s.emit("StudioModeStateChanged", subscriptions.Ui, &events.StudioModeStateChanged{StudioModeEnabled: s.studio})
 		return nil, 0
 	}),
-	"SetCurrentProgramScene": on(func(s *show, p *scenes.SetCurrentProgramSceneParams) (any, int) {
+	"SetCurrentProgramScene": on(func(s *state, p *scenes.SetCurrentProgramSceneParams) (any, int) {
 		if s.scene(str(p.SceneName)) == nil {
 			return nil, notFound
 		}
-		s.bring(*p.SceneName)
+		s.changeProgram(*p.SceneName)
 		return nil, 0
 	}),
-	"SetCurrentPreviewScene": on(func(s *show, p *scenes.SetCurrentPreviewSceneParams) (any, int) {
+	"SetCurrentPreviewScene": on(func(s *state, p *scenes.SetCurrentPreviewSceneParams) (any, int) {
 		switch {
 		case !s.studio:
 			return nil, noStudio
@@ -176,20 +176,20 @@ var busHandlers = map[string]handler{
 		s.emit("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.preview})
 		return nil, 0
 	}),
-	"TriggerStudioModeTransition": on(func(s *show, _ *transitions.TriggerStudioModeTransitionParams) (any, int) {
+	"TriggerStudioModeTransition": on(func(s *state, _ *transitions.TriggerStudioModeTransitionParams) (any, int) {
 		if !s.studio {
 			return nil, noStudio
 		}
-		s.bring(s.preview)
+		s.changeProgram(s.preview)
 		return nil, 0
 	}),
-	"GetSceneTransitionList": on(func(s *show, _ *transitions.GetSceneTransitionListParams) (any, int) {
+	"GetSceneTransitionList": on(func(s *state, _ *transitions.GetSceneTransitionListParams) (any, int) {
 		return &transitions.GetSceneTransitionListResponse{CurrentSceneTransitionName: s.transition, Transitions: transitionList}, 0
 	}),
-	"GetCurrentSceneTransition": on(func(s *show, _ *transitions.GetCurrentSceneTransitionParams) (any, int) {
+	"GetCurrentSceneTransition": on(func(s *state, _ *transitions.GetCurrentSceneTransitionParams) (any, int) {
 		return &transitions.GetCurrentSceneTransitionResponse{TransitionName: s.transition, TransitionDuration: float64(s.duration)}, 0
 	}),
-	"SetCurrentSceneTransition": on(func(s *show, p *transitions.SetCurrentSceneTransitionParams) (any, int) {
+	"SetCurrentSceneTransition": on(func(s *state, p *transitions.SetCurrentSceneTransitionParams) (any, int) {
 		if !hasTransition(str(p.TransitionName)) {
 			return nil, notFound
 		}
@@ -197,7 +197,7 @@ var busHandlers = map[string]handler{
 		s.emit("CurrentSceneTransitionChanged", subscriptions.Transitions, &events.CurrentSceneTransitionChanged{TransitionName: s.transition})
 		return nil, 0
 	}),
-	"SetCurrentSceneTransitionDuration": on(func(s *show, p *transitions.SetCurrentSceneTransitionDurationParams) (any, int) {
+	"SetCurrentSceneTransitionDuration": on(func(s *state, p *transitions.SetCurrentSceneTransitionDurationParams) (any, int) {
 		if p.TransitionDuration == nil || *p.TransitionDuration < 50 {
 			return nil, badField
 		}
@@ -206,38 +206,38 @@ var busHandlers = map[string]handler{
 			&events.CurrentSceneTransitionDurationChanged{TransitionDuration: *p.TransitionDuration})
 		return nil, 0
 	}),
-	"GetCurrentSceneTransitionCursor": on(func(s *show, _ *transitions.GetCurrentSceneTransitionCursorParams) (any, int) {
+	"GetCurrentSceneTransitionCursor": on(func(s *state, _ *transitions.GetCurrentSceneTransitionCursorParams) (any, int) {
 		at := 1.0
 		if s.next != "" {
 			at = min(0.99, float64(time.Since(s.started).Milliseconds())/float64(max(1, s.duration)))
 		}
 		return &transitions.GetCurrentSceneTransitionCursorResponse{TransitionCursor: at}, 0
 	}),
-	"SetTBarPosition": on(func(s *show, p *transitions.SetTBarPositionParams) (any, int) {
+	"SetTBarPosition": on(func(s *state, p *transitions.SetTBarPositionParams) (any, int) {
 		if !s.studio {
 			return nil, noStudio
 		}
-		s.pull(*p.Position, p.Release == nil || *p.Release)
+		s.moveTBar(*p.Position, p.Release == nil || *p.Release)
 		return nil, 0
 	}),
 }
 
 // pull moves the lever: beyond the middle it goes on when it is let go.
-func (s *show) pull(position float64, done bool) {
+func (s *state) moveTBar(position float64, done bool) {
 	if s.next == "" {
 		s.tbar, s.next, s.started = true, s.preview, time.Now()
 		s.emit("SceneTransitionStarted", subscriptions.Transitions, &events.SceneTransitionStarted{TransitionName: s.transition})
-		s.light()
+		s.updateActive()
 	}
 	if !s.tbar || !done {
 		return
 	}
 	s.tbar = false
-	old, to := s.picture, s.next
+	old, to := s.shown, s.next
 	if position < 0.5 {
 		s.next = ""
 		s.emit("SceneTransitionEnded", subscriptions.Transitions, &events.SceneTransitionEnded{TransitionName: s.transition})
-		s.light()
+		s.updateActive()
 		return
 	}
 	s.program = to

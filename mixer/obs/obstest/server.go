@@ -31,28 +31,28 @@ type Server struct {
 
 	mu     sync.Mutex
 	conns  map[*session]struct{}
-	show   *show
+	state  *state
 	faults faults
 }
 
 // faults are how the server misbehaves.
 type faults struct {
-	slow    time.Duration   // before each answer
-	forgot  map[string]bool // requests it does not know
-	refused map[string]int  // requests it answers with a code
-	frozen  chan struct{}   // closes when it thaws; nil when it is not frozen
-	asked   map[string]int  // requests that came, by name
+	slow     time.Duration   // before each answer
+	unknown  map[string]bool // requests it does not know
+	refused  map[string]int  // requests it answers with a code
+	frozen   chan struct{}   // closes when it thaws; nil when it is not frozen
+	requests map[string]int  // requests that came, by name
 }
 
 // session is one client.
 type session struct {
-	srv  *Server
-	ws   *websocket.Conn
-	tcp  *net.TCPConn
-	out  queue
-	gone chan struct{}
-	once sync.Once
-	subs int
+	srv    *Server
+	ws     *websocket.Conn
+	tcp    *net.TCPConn
+	out    queue
+	closed chan struct{}
+	once   sync.Once
+	subs   int
 }
 
 // Start runs a fake OBS in studio mode with a scene for each name, in which a
@@ -60,9 +60,9 @@ type session struct {
 func Start(t testing.TB, feeds ...string) *Server {
 	s := &Server{
 		Password: rand.Text(), t: t, done: make(chan struct{}), conns: map[*session]struct{}{},
-		faults: faults{forgot: map[string]bool{}, refused: map[string]int{}, asked: map[string]int{}},
+		faults: faults{unknown: map[string]bool{}, refused: map[string]int{}, requests: map[string]int{}},
 	}
-	s.show = newShow(s, feeds)
+	s.state = newState(s, feeds)
 	s.listen("127.0.0.1:0")
 	t.Cleanup(s.close)
 	return s
@@ -84,7 +84,7 @@ func (s *Server) listen(addr string) {
 
 func (s *Server) close() {
 	close(s.done)
-	s.Thaw()
+	s.Unfreeze()
 	s.Down()
 	s.wg.Wait()
 }
@@ -96,7 +96,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	c := &session{srv: s, ws: ws, tcp: ws.NetConn().(*net.TCPConn), out: queue{ready: make(chan struct{}, 1)}, gone: make(chan struct{})}
+	c := &session{srv: s, ws: ws, tcp: ws.NetConn().(*net.TCPConn), out: queue{ready: make(chan struct{}, 1)}, closed: make(chan struct{})}
 	ping := ws.PingHandler()
 	ws.SetPingHandler(func(data string) error {
 		s.stall()
@@ -107,7 +107,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	go c.read()
 }
 
-func (c *session) end() { c.once.Do(func() { close(c.gone); c.ws.Close() }) }
+func (c *session) end() { c.once.Do(func() { close(c.closed); c.ws.Close() }) }
 
 // stall waits while the server is frozen.
 func (s *Server) stall() {
@@ -125,7 +125,7 @@ func (c *session) write() {
 	for {
 		select {
 		case <-c.out.ready:
-		case <-c.gone:
+		case <-c.closed:
 			return
 		}
 		for _, raw := range c.out.take() {
@@ -202,7 +202,7 @@ func (c *session) read() {
 			}
 			continue
 		}
-		c.take(&msg)
+		c.handle(&msg)
 	}
 }
 
@@ -219,7 +219,7 @@ func (c *session) identify(msg *opcodes.Message, right bool) bool {
 	case !right:
 		c.hangUp(closecodes.AuthenticationFailed)
 	default:
-		c.hear(msg.D)
+		c.subscribe(msg.D)
 		c.srv.mu.Lock()
 		c.srv.conns[c] = struct{}{}
 		c.srv.mu.Unlock()
@@ -229,7 +229,7 @@ func (c *session) identify(msg *opcodes.Message, right bool) bool {
 	return false
 }
 
-func (c *session) hear(raw json.RawMessage) {
+func (c *session) subscribe(raw json.RawMessage) {
 	var id opcodes.Identify
 	json.Unmarshal(raw, &id)
 	c.srv.mu.Lock()
@@ -242,10 +242,10 @@ func (c *session) hangUp(code int) {
 	c.end()
 }
 
-func (c *session) take(msg *opcodes.Message) {
+func (c *session) handle(msg *opcodes.Message) {
 	switch msg.Op {
 	case 3:
-		c.hear(msg.D)
+		c.subscribe(msg.D)
 		c.send(op(2, map[string]int{"negotiatedRpcVersion": 1}))
 	case 6:
 		var r request
@@ -274,7 +274,7 @@ func (c *session) take(msg *opcodes.Message) {
 func (s *Server) count(request string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.asked[request]++
+	s.faults.requests[request]++
 }
 
 // later answers at once, or after the time the server is slow by.
@@ -290,7 +290,7 @@ func (c *session) later(answer func()) {
 		select {
 		case <-time.After(slow):
 			answer()
-		case <-c.gone:
+		case <-c.closed:
 		}
 	})
 }
@@ -314,11 +314,11 @@ func (s *Server) answer(r *request) response {
 	answer := response{Type: r.Type, ID: r.ID, Status: opcodes.RequestResponseStatus{Code: 100, Result: true}}
 	handle := handlers[r.Type]
 	code := s.faults.refused[r.Type]
-	if s.faults.forgot[r.Type] || handle == nil {
+	if s.faults.unknown[r.Type] || handle == nil {
 		code = 204
 	}
 	if code == 0 {
-		answer.Data, code = handle(s.show, r.Data)
+		answer.Data, code = handle(s.state, r.Data)
 	}
 	if code != 0 {
 		answer.Status, answer.Data = opcodes.RequestResponseStatus{Code: code, Comment: "said the fake"}, nil

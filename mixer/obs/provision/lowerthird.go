@@ -1,13 +1,13 @@
 package provision
 
-import "obvan/mixer/obs/ours"
+import "obvan/mixer/obs/naming"
 
 // Look of the lower third, in fractions of the picture and OBS' 0xAABBGGRR.
 const (
-	boxColour  = 0xD92A1A10
-	textColour = 0xFFFFFFFF
-	nameSize   = 0.052
-	titleSize  = 0.036
+	boxColor  = 0xD92A1A10
+	textColor = 0xFFFFFFFF
+	nameSize  = 0.052
+	titleSize = 0.036
 )
 
 // lowerThird makes the layer that lies on top of our scenes: in it the plate, which
@@ -20,44 +20,44 @@ func (p *planner) lowerThird() {
 		return
 	}
 	p.layer = true
-	p.scene(ours.Plate, "Make the plate of the lower third.")
+	p.scene(naming.Content, "Make the plate of the lower third.")
 	c := p.canvas()
-	if !p.found.hasInput(ours.Box) {
+	if !p.found.hasInput(naming.Box) {
 		size := p.part(0, 0, 0.6, 0.15)
-		p.input(ours.Plate, ours.Box, box, map[string]any{"color": boxColour, "width": int(size.w), "height": int(size.h)},
+		p.input(naming.Content, naming.Box, box, map[string]any{"color": boxColor, "width": int(size.w), "height": int(size.h)},
 			map[string]any{"positionX": 0.04 * c.w, "positionY": 0.78 * c.h, "alignment": topLeft}, "Put its box on it.")
 	}
 	p.logo()
 	lines := map[string]struct{ y, size float64 }{"name": {0.795, nameSize}, "title": {0.87, titleSize}}
-	for _, field := range ours.Fields {
+	for _, field := range naming.Fields {
 		line, isText := lines[field]
-		if !isText || p.found.hasInput(ours.Text(field)) {
+		if !isText || p.found.hasInput(naming.Text(field)) {
 			continue
 		}
 		// Text longer than the box is made smaller.
 		place := p.part(0.055, line.y, 0.57, line.size*1.2).fit(atMost)
 		place["boundsAlignment"] = left
-		p.input(ours.Plate, ours.Text(field), text, map[string]any{
-			"text": "", "antialiasing": true, "color1": textColour, "color2": textColour, "color": textColour & 0xFFFFFF,
+		p.input(naming.Content, naming.Text(field), text, map[string]any{
+			"text": "", "antialiasing": true, "color1": textColor, "color2": textColor, "color": textColor & 0xFFFFFF,
 			"font": map[string]any{"face": "Sans Serif", "style": "Regular", "size": int(line.size * c.h), "flags": 0},
 		}, place, "Put the "+field+" on it.")
 	}
-	p.scene(ours.Layer, "Make the layer of the lower third.")
-	p.item(ours.Layer, ours.Plate, nil, false, "Put the plate into it, switched off.")
+	p.scene(naming.Layer, "Make the layer of the lower third.")
+	p.item(naming.Layer, naming.Content, nil, false, "Put the plate into it, switched off.")
 }
 
 // logo makes the place of the logo, beside the box: text keeps all of its room.
 func (p *planner) logo() {
-	name, kind := ours.Text(ours.Logo), p.found.kind("image_source")
+	name, kind := naming.Text(naming.Logo), p.found.kind("image_source")
 	switch {
 	case p.found.hasInput(name):
 	case kind == "":
 		p.note("This OBS has no image input: lower thirds have no logo in it.")
-	case !p.wish.Logos:
+	case !p.target.Logos:
 		p.note("Lower thirds have no logo in this OBS: the studio's files are not on its machine.")
 	default:
 		place := p.part(0.65, 0.78, 0.12, 0.15).fit(whole)
 		place["boundsAlignment"] = left
-		p.input(ours.Plate, name, kind, map[string]any{"file": "", "unload": false}, place, "Put the logo beside it.")
+		p.input(naming.Content, name, kind, map[string]any{"file": "", "unload": false}, place, "Put the logo beside it.")
 	}
 }

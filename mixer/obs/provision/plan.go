@@ -9,15 +9,15 @@ import (
 
 	"github.com/andreykaipov/goobs/api/typedefs"
 
-	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/naming"
 )
 
 // planner writes the plan.
 type planner struct {
-	found *found
-	wish  Wish
-	plan  *Plan
-	layer bool // there is a lower third to put on scenes
+	found  *found
+	target Target
+	plan   *Plan
+	layer  bool // there is a lower third to put on scenes
 }
 
 func (p *planner) add(text string, do func(ctx context.Context, c Caller) ([]Request, error)) {
@@ -29,7 +29,7 @@ func (p *planner) note(format string, args ...any) {
 }
 
 // ask is a step of one request and the request that takes it back.
-func ask(do Request, back ...Request) func(ctx context.Context, c Caller) ([]Request, error) {
+func singleRequest(do Request, back ...Request) func(ctx context.Context, c Caller) ([]Request, error) {
 	return func(ctx context.Context, c Caller) ([]Request, error) {
 		if err := c.Call(ctx, do, nil); err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func (p *planner) scene(name, text string) {
 		return
 	}
 	scene := map[string]any{"sceneName": name}
-	p.add(text, ask(request("CreateScene", scene), request("RemoveScene", scene)))
+	p.add(text, singleRequest(request("CreateScene", scene), request("RemoveScene", scene)))
 	p.found.scenes[name] = nil
 }
 
@@ -144,7 +144,7 @@ func (p *planner) settings(name string, want map[string]any, text string) {
 	if len(before) > 0 {
 		back = append(back, request("SetInputSettings", map[string]any{"inputName": name, "inputSettings": before}))
 	}
-	p.add(text, ask(request("SetInputSettings", map[string]any{"inputName": name, "inputSettings": change}), back...))
+	p.add(text, singleRequest(request("SetInputSettings", map[string]any{"inputName": name, "inputSettings": change}), back...))
 }
 
 // same compares a decoded JSON value with one of ours.
@@ -159,7 +159,7 @@ func same(have, want any) bool {
 // camera at each cut, which costs seconds of picture, and buffers two seconds.
 func (p *planner) player(feed string) map[string]any {
 	return map[string]any{
-		"is_local_file": false, "input": p.wish.Play + "/" + feed, "input_format": "",
+		"is_local_file": false, "input": p.target.Play + "/" + feed, "input_format": "",
 		"restart_on_activate": false, "close_when_inactive": false,
 		"reconnect_delay_sec": 1, "buffering_mb": 0, "hw_decode": false,
 		"ffmpeg_options": "rtsp_transport=tcp fflags=nobuffer flags=low_delay",
@@ -168,8 +168,8 @@ func (p *planner) player(feed string) map[string]any {
 
 // feeds gives each feed its scene, or its scene the feed's new name.
 func (p *planner) feeds() {
-	for _, feed := range p.wish.Feeds {
-		scene, input := ours.Scene(feed.Name), ours.Input(feed.ID)
+	for _, feed := range p.target.Feeds {
+		scene, input := naming.Scene(feed.Name), naming.Input(feed.ID)
 		switch old := p.found.sceneOf(feed.ID); {
 		case old != "" && old != scene && !p.found.hasScene(scene):
 			p.rename(old, scene)
@@ -179,17 +179,17 @@ func (p *planner) feeds() {
 		p.scene(scene, fmt.Sprintf("Make the scene “%s”.", scene))
 		if !p.found.hasInput(input) {
 			p.input(scene, input, "ffmpeg_source", p.player(feed.ID), p.canvas().fit(whole),
-				fmt.Sprintf("Put a player of %s/%s into it.", p.wish.Play, feed.ID))
+				fmt.Sprintf("Put a player of %s/%s into it.", p.target.Play, feed.ID))
 		} else {
 			p.settings(input, p.player(feed.ID), fmt.Sprintf("Set the player of “%s” right.", feed.Name))
 			p.item(scene, input, p.canvas().fit(whole), true, fmt.Sprintf("Put its player into “%s”.", scene))
 		}
-		p.cover(scene)
+		p.addLowerThird(scene)
 	}
 }
 
 func (p *planner) rename(old, name string) {
-	p.add(fmt.Sprintf("Rename the scene “%s” to “%s”.", old, name), ask(
+	p.add(fmt.Sprintf("Rename the scene “%s” to “%s”.", old, name), singleRequest(
 		request("SetSceneName", map[string]any{"sceneName": old, "newSceneName": name}),
 		request("SetSceneName", map[string]any{"sceneName": name, "newSceneName": old})))
 	p.found.scenes[name] = p.found.scenes[old]
@@ -197,16 +197,16 @@ func (p *planner) rename(old, name string) {
 }
 
 // cover puts the lower third on top of a scene.
-func (p *planner) cover(scene string) {
+func (p *planner) addLowerThird(scene string) {
 	if p.layer {
-		p.item(scene, ours.Layer, nil, true, fmt.Sprintf("Put the lower third on top of “%s”.", scene))
+		p.item(scene, naming.Layer, nil, true, fmt.Sprintf("Put the lower third on top of “%s”.", scene))
 	}
 }
 
 // multi makes the scenes of several cameras. One that is there keeps its
 // arrangement; a camera that came later takes the next free place.
-func (p *planner) multi() {
-	if len(p.wish.Feeds) < 2 {
+func (p *planner) multiCamera() {
+	if len(p.target.Feeds) < 2 {
 		return
 	}
 	for _, m := range []struct {
@@ -215,25 +215,25 @@ func (p *planner) multi() {
 		places []area
 		bounds string
 	}{
-		{ours.TwoUp, 2, []area{p.part(0, 0.25, 0.5, 0.5), p.part(0.5, 0.25, 0.5, 0.5)}, whole},
-		{ours.FourUp, 3, []area{p.part(0, 0, 0.5, 0.5), p.part(0.5, 0, 0.5, 0.5), p.part(0, 0.5, 0.5, 0.5), p.part(0.5, 0.5, 0.5, 0.5)}, whole},
-		{ours.PiP, 2, []area{p.canvas(), p.part(0.68, 0.06, 0.28, 0.28)}, filled},
+		{naming.TwoUp, 2, []area{p.part(0, 0.25, 0.5, 0.5), p.part(0.5, 0.25, 0.5, 0.5)}, whole},
+		{naming.FourUp, 3, []area{p.part(0, 0, 0.5, 0.5), p.part(0.5, 0, 0.5, 0.5), p.part(0, 0.5, 0.5, 0.5), p.part(0.5, 0.5, 0.5, 0.5)}, whole},
+		{naming.PiP, 2, []area{p.canvas(), p.part(0.68, 0.06, 0.28, 0.28)}, filled},
 	} {
-		if len(p.wish.Feeds) < m.least {
+		if len(p.target.Feeds) < m.least {
 			continue
 		}
 		isNew := !p.found.hasScene(m.name)
 		p.scene(m.name, fmt.Sprintf("Make the scene “%s”.", m.name))
 		taken := p.players(m.name)
-		for _, feed := range p.wish.Feeds {
-			if taken >= len(m.places) || p.found.holds(m.name, ours.Input(feed.ID)) {
+		for _, feed := range p.target.Feeds {
+			if taken >= len(m.places) || p.found.holds(m.name, naming.Input(feed.ID)) {
 				continue
 			}
-			p.item(m.name, ours.Input(feed.ID), m.places[taken].fit(m.bounds), true, fmt.Sprintf("Put “%s” into “%s”.", feed.Name, m.name))
+			p.item(m.name, naming.Input(feed.ID), m.places[taken].fit(m.bounds), true, fmt.Sprintf("Put “%s” into “%s”.", feed.Name, m.name))
 			taken++
 		}
 		if isNew {
-			p.cover(m.name)
+			p.addLowerThird(m.name)
 		}
 	}
 }
@@ -241,7 +241,7 @@ func (p *planner) multi() {
 func (p *planner) players(scene string) int {
 	n := 0
 	for _, item := range p.found.scenes[scene] {
-		if ours.FeedOfInput(item.SourceName) != "" {
+		if naming.FeedOfInput(item.SourceName) != "" {
 			n++
 		}
 	}
@@ -249,20 +249,20 @@ func (p *planner) players(scene string) int {
 }
 
 // gone names the feeds that are no more, and removes those it may.
-func (p *planner) gone() {
+func (p *planner) removedFeeds() {
 	for _, name := range slices.Sorted(maps.Keys(p.found.inputs)) {
-		feed := ours.FeedOfInput(name)
-		if feed == "" || slices.ContainsFunc(p.wish.Feeds, func(f Feed) bool { return f.ID == feed }) {
+		feed := naming.FeedOfInput(name)
+		if feed == "" || slices.ContainsFunc(p.target.Feeds, func(f Feed) bool { return f.ID == feed }) {
 			continue
 		}
-		if !slices.Contains(p.wish.Remove, feed) {
-			p.plan.Orphan = append(p.plan.Orphan, feed)
+		if !slices.Contains(p.target.Remove, feed) {
+			p.plan.RemovedFeeds = append(p.plan.RemovedFeeds, feed)
 			continue
 		}
 		p.add(fmt.Sprintf("Remove the player of %s. Undoing does not bring it back, setting up does.", feed),
-			ask(request("RemoveInput", map[string]any{"inputName": name})))
+			singleRequest(request("RemoveInput", map[string]any{"inputName": name})))
 		if scene := p.found.sceneOf(feed); scene != "" {
-			p.add(fmt.Sprintf("Remove the scene “%s”.", scene), ask(request("RemoveScene", map[string]any{"sceneName": scene})))
+			p.add(fmt.Sprintf("Remove the scene “%s”.", scene), singleRequest(request("RemoveScene", map[string]any{"sceneName": scene})))
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Feed struct {
 }
 
 // Wish is how OBS shall be.
-type Wish struct {
+type Target struct {
 	Feeds  []Feed
 	Remove []string // ids of feeds whose scene may go; others that are gone are only named
 
@@ -37,9 +37,9 @@ type Wish struct {
 	Program string // where it sends its program to: rtmp://127.0.0.1:1935/mixer; "" leaves the stream alone
 	Key     string // of that stream
 
-	VideoKbps  int // 0 is 6000
-	AudioKbps  int // 0 is 160
-	KeySeconds int // between key frames; 0 is 1
+	VideoKbps       int // 0 is 6000
+	AudioKbps       int // 0 is 160
+	KeyframeSeconds int // between key frames; 0 is 1
 }
 
 // Step is one change.
@@ -50,9 +50,9 @@ type Step struct {
 
 // Plan is what would be done, in order.
 type Plan struct {
-	Steps  []Step   `json:"steps"`
-	Notes  []string `json:"notes,omitempty"`  // what to know about it
-	Orphan []string `json:"orphan,omitempty"` // feeds that are gone and whose scenes are still there
+	Steps        []Step   `json:"steps"`
+	Notes        []string `json:"notes,omitempty"`        // what to know about it
+	RemovedFeeds []string `json:"removedFeeds,omitempty"` // feeds that are gone and whose scenes are still there
 }
 
 // Request is one request as data, so that an undo can be kept.
@@ -115,30 +115,30 @@ func (u *Undo) Apply(ctx context.Context, c Caller) error {
 }
 
 // Make looks at OBS and plans what is missing for the wish.
-func Make(ctx context.Context, c Caller, wish Wish) (*Plan, error) {
-	wish = wish.complete()
-	found, err := look(ctx, c)
+func Make(ctx context.Context, c Caller, target Target) (*Plan, error) {
+	target = target.withDefaults()
+	found, err := inspect(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("look at OBS: %w", err)
 	}
-	p := &planner{found: found, wish: wish, plan: &Plan{Steps: []Step{}}}
+	p := &planner{found: found, target: target, plan: &Plan{Steps: []Step{}}}
 	p.lowerThird()
 	p.feeds()
-	p.multi()
-	p.gone()
+	p.multiCamera()
+	p.removedFeeds()
 	p.stream()
 	return p.plan, nil
 }
 
-func (w Wish) complete() Wish {
+func (w Target) withDefaults() Target {
 	if w.VideoKbps == 0 {
 		w.VideoKbps = 6000
 	}
 	if w.AudioKbps == 0 {
 		w.AudioKbps = 160
 	}
-	if w.KeySeconds == 0 {
-		w.KeySeconds = 1
+	if w.KeyframeSeconds == 0 {
+		w.KeyframeSeconds = 1
 	}
 	w.Play = strings.TrimSuffix(w.Play, "/")
 	w.Feeds = slices.Clone(w.Feeds)

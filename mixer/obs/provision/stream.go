@@ -18,7 +18,7 @@ var encoderParameters = []parameter{
 // stream sends OBS' program to the studio, in a coding that can be cut into: OBS
 // itself makes B-frames and a key frame every eight seconds.
 func (p *planner) stream() {
-	if p.wish.Program == "" {
+	if p.target.Program == "" {
 		return
 	}
 	steps := len(p.plan.Steps)
@@ -31,7 +31,7 @@ func (p *planner) stream() {
 
 func (p *planner) service() {
 	have := &p.found.service
-	if have.to(p.wish.Program, p.wish.Key) {
+	if have.to(p.target.Program, p.target.Key) {
 		return
 	}
 	if p.found.streaming {
@@ -46,22 +46,22 @@ func (p *planner) service() {
 		back = append(back, request("SetStreamServiceSettings",
 			map[string]any{"streamServiceType": have.Type, "streamServiceSettings": have.Settings}))
 	}
-	settings := map[string]any{"server": p.wish.Program, "key": p.wish.Key, "use_auth": false, "bwtest": false}
-	p.add(fmt.Sprintf("Let OBS stream to %s.", p.wish.Program), ask(request("SetStreamServiceSettings", map[string]any{
+	settings := map[string]any{"server": p.target.Program, "key": p.target.Key, "use_auth": false, "bwtest": false}
+	p.add(fmt.Sprintf("Let OBS stream to %s.", p.target.Program), singleRequest(request("SetStreamServiceSettings", map[string]any{
 		"streamServiceType": "rtmp_custom", "streamServiceSettings": settings,
 	}), back...))
 }
 
 func (p *planner) encoder() {
-	keyint := strconv.Itoa(p.keyFrames())
+	keyint := strconv.Itoa(p.keyframeInterval())
 	hardware := p.found.parameters[parameter{"SimpleOutput", "StreamEncoder"}]
 	want := map[parameter]string{
 		{"Output", "Mode"}:                "Simple",
 		{"SimpleOutput", "StreamEncoder"}: "x264",
 		{"SimpleOutput", "UseAdvanced"}:   "true",
 		{"SimpleOutput", "Preset"}:        "veryfast",
-		{"SimpleOutput", "VBitrate"}:      strconv.Itoa(p.wish.VideoKbps),
-		{"SimpleOutput", "ABitrate"}:      strconv.Itoa(p.wish.AudioKbps),
+		{"SimpleOutput", "VBitrate"}:      strconv.Itoa(p.target.VideoKbps),
+		{"SimpleOutput", "ABitrate"}:      strconv.Itoa(p.target.AudioKbps),
 		{"SimpleOutput", "x264Settings"}:  "bframes=0 keyint=" + keyint + " min-keyint=" + keyint + " scenecut=0 tune=zerolatency",
 	}
 	changed := 0
@@ -72,7 +72,7 @@ func (p *planner) encoder() {
 		}
 		changed++
 		p.add(fmt.Sprintf("Set %s of OBS' stream to “%s” (it was “%s”).", name.name, want[name], have),
-			ask(set(name, want[name]), set(name, have)))
+			singleRequest(set(name, want[name]), set(name, have)))
 	}
 	if changed == 0 {
 		return
@@ -95,10 +95,10 @@ func set(p parameter, value string) Request {
 }
 
 // keyFrames is pictures from one key frame to the next.
-func (p *planner) keyFrames() int {
+func (p *planner) keyframeInterval() int {
 	v := p.found.video
 	if v.FpsNumerator <= 0 || v.FpsDenominator <= 0 {
-		return 30 * p.wish.KeySeconds
+		return 30 * p.target.KeyframeSeconds
 	}
-	return max(1, int(v.FpsNumerator/v.FpsDenominator+0.5)*p.wish.KeySeconds)
+	return max(1, int(v.FpsNumerator/v.FpsDenominator+0.5)*p.target.KeyframeSeconds)
 }

@@ -53,7 +53,7 @@ func Refusal(err error) int {
 // never left fails with ErrClosed or the context's error alone.
 func (c *Conn) Call(ctx context.Context, params Params, response any) error {
 	name := params.GetRequestName()
-	raw, err := c.ask(ctx, func(id string) *opcodes.Message {
+	raw, err := c.roundTrip(ctx, func(id string) *opcodes.Message {
 		return opcodes.Wrap(&opcodes.Request{Type: name, ID: id, Data: params})
 	})
 	if err != nil {
@@ -112,7 +112,7 @@ type batchAnswer struct {
 // Batch has OBS do several requests in order, all of them even if one is refused
 // or the connection ends meanwhile. errs is what became of each.
 func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []error, err error) {
-	raw, err := c.ask(ctx, func(id string) *opcodes.Message {
+	raw, err := c.roundTrip(ctx, func(id string) *opcodes.Message {
 		b := batch{ID: id, Pace: pace}
 		for _, p := range all {
 			b.Requests = append(b.Requests, opcodes.Request{Type: p.GetRequestName(), Data: p})
@@ -140,8 +140,8 @@ func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []erro
 }
 
 // ask sends a message under a fresh id and waits for the answer to that id.
-func (c *Conn) ask(ctx context.Context, message func(id string) *opcodes.Message) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, maxWaiting)
+func (c *Conn) roundTrip(ctx context.Context, message func(id string) *opcodes.Message) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	id, answer, err := c.pending.add()
 	if err != nil {

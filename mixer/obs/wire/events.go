@@ -11,7 +11,7 @@ import (
 
 // Lost is delivered in place of events that came faster than they were read: the
 // reader must ask for everything anew.
-type Lost struct{}
+type EventsLost struct{}
 
 const volumeMeters = "InputVolumeMeters"
 
@@ -61,7 +61,7 @@ func (c *Conn) event(raw json.RawMessage) {
 		c.meters <- ev.Data // only this goroutine fills it
 		return
 	}
-	if c.opts.Want == nil || c.opts.Want(ev.Type) {
+	if c.opts.UsesEvent == nil || c.opts.UsesEvent(ev.Type) {
 		c.inbox.put(ev)
 	}
 }
@@ -75,7 +75,7 @@ func (c *Conn) Events() []any {
 	queued, lost := c.inbox.take()
 	var all []any
 	if lost {
-		all = append(all, Lost{})
+		all = append(all, EventsLost{})
 	}
 	for _, ev := range queued {
 		typed := events.GetType(ev.Type)

@@ -54,7 +54,7 @@ func (c *Conn) await(op int, into any) error {
 	for {
 		_, raw, err := c.ws.ReadMessage()
 		if err != nil {
-			return reason(err)
+			return socketError(err)
 		}
 		var msg opcodes.Message
 		if err := json.Unmarshal(raw, &msg); err != nil {
@@ -77,7 +77,7 @@ func Proof(password, salt, challenge string) string {
 }
 
 // Hear changes what events are sent, and waits until that is so.
-func (c *Conn) Hear(ctx context.Context, subscriptions int) error {
+func (c *Conn) Subscribe(ctx context.Context, subscriptions int) error {
 	if c.subs.Swap(int64(subscriptions)) == int64(subscriptions) {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (c *Conn) Hear(ctx context.Context, subscriptions int) error {
 }
 
 // reason is a socket's error in our words.
-func reason(err error) error {
+func socketError(err error) error {
 	var closed *websocket.CloseError
 	var slow net.Error
 	switch {

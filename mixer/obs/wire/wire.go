@@ -36,11 +36,11 @@ const (
 	maxQueued  = 2048     // events waiting for their reader
 	maxPending = 512      // requests waiting for their answer
 
-	loginTime  = 5 * time.Second
-	writeTime  = 5 * time.Second
-	pingEvery  = 1500 * time.Millisecond
-	silentFor  = 5 * time.Second // three pings without an answer
-	maxWaiting = 20 * time.Second
+	loginTime      = 5 * time.Second
+	writeTime      = 5 * time.Second
+	pingEvery      = 1500 * time.Millisecond
+	silenceTimeout = 5 * time.Second // three pings without an answer
+	answerTimeout  = 20 * time.Second
 )
 
 // Options say whom to call and what to hear of it.
@@ -48,7 +48,7 @@ type Options struct {
 	Addr          string // host:port
 	Password      string
 	Subscriptions int                     // of api/events/subscriptions
-	Want          func(event string) bool // events to queue; nil is all
+	UsesEvent     func(event string) bool // events to queue; nil is all
 }
 
 // Conn is a connection that is logged in. Its methods are safe for concurrent
@@ -72,7 +72,7 @@ type Conn struct {
 // end is how the connection ended.
 type end struct {
 	mu   sync.Mutex
-	why  error         // nil while it has not
+	err  error         // nil while it has not
 	done chan struct{} // closes with it
 }
 
@@ -134,7 +134,7 @@ func (c *Conn) Done() <-chan struct{} { return c.end.done }
 func (c *Conn) Err() error {
 	c.end.mu.Lock()
 	defer c.end.mu.Unlock()
-	return c.end.why
+	return c.end.err
 }
 
 // Close ends the connection and waits for its goroutines. Calls that wait fail.
@@ -146,9 +146,9 @@ func (c *Conn) Close() {
 // fail closes the connection for the first reason given.
 func (c *Conn) fail(why error) {
 	c.end.mu.Lock()
-	first := c.end.why == nil
+	first := c.end.err == nil
 	if first {
-		c.end.why = why
+		c.end.err = why
 	}
 	c.end.mu.Unlock()
 	if !first {
@@ -164,13 +164,13 @@ func (c *Conn) fail(why error) {
 // read takes everything that comes in until the connection ends.
 func (c *Conn) read() {
 	defer c.wg.Done()
-	alive := func() { c.ws.SetReadDeadline(time.Now().Add(silentFor)) }
+	alive := func() { c.ws.SetReadDeadline(time.Now().Add(silenceTimeout)) }
 	alive()
 	c.ws.SetPongHandler(func(string) error { alive(); return nil })
 	for {
 		_, raw, err := c.ws.ReadMessage()
 		if err != nil {
-			c.fail(reason(err))
+			c.fail(socketError(err))
 			return
 		}
 		alive()
@@ -219,7 +219,7 @@ func (c *Conn) write() {
 			return
 		}
 		if err != nil {
-			c.fail(reason(err))
+			c.fail(socketError(err))
 			return
 		}
 	}

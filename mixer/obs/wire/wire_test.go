@@ -76,7 +76,7 @@ func TestAnswersFindTheirRequestsWhateverTheirOrder(t *testing.T) {
 
 func TestARequestThisOBSDoesNotKnowIsARefusal(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
-	srv.Forget("GetStats")
+	srv.MakeUnknown("GetStats")
 	conn := dial(t, srv)
 	if err := conn.Call(t.Context(), &general.GetStatsParams{}, nil); wire.Refusal(err) != wire.CodeUnknownRequest {
 		t.Errorf("err = %v", err)
@@ -118,7 +118,7 @@ func TestEventsThatNobodyReadsAreReplacedByOneWord(t *testing.T) {
 	if len(all) > 2100 {
 		t.Errorf("%d events were kept", len(all))
 	}
-	if _, lost := all[0].(wire.Lost); !lost {
+	if _, lost := all[0].(wire.EventsLost); !lost {
 		t.Errorf("the first is %T", all[0])
 	}
 	if last, ok := all[len(all)-1].(*events.CurrentPreviewSceneChanged); !ok || last.SceneName != "Scene" {

@@ -18,16 +18,16 @@ import (
 
 // Limits of a change on air.
 const (
-	forTurn    = 1500 * time.Millisecond // for the transition under way; OBS can't begin another in one
-	forStart   = 400 * time.Millisecond  // for OBS to say that the transition began
-	forSwap    = 250 * time.Millisecond  // for OBS to change its buses once the transition is over
-	shortestMs = 50                      // OBS' own limits for a duration
-	longestMs  = 20000
+	transitionTimeout = 1500 * time.Millisecond // for the transition under way; OBS can't begin another in one
+	startTimeout      = 400 * time.Millisecond  // for OBS to say that the transition began
+	swapTimeout       = 250 * time.Millisecond  // for OBS to change its buses once the transition is over
+	minDurationMs     = 50                      // OBS' own limits for a duration
+	maxDurationMs     = 20000
 )
 
 // Preview puts a scene on the preview bus, which there is in studio mode only.
 func (m *Mixer) Preview(ctx context.Context, source string) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	switch {
 	case !v.Connected:
 		return mixer.ErrOffline
@@ -42,34 +42,34 @@ func (m *Mixer) Preview(ctx context.Context, source string) error {
 	}
 	// OBS answers before it has done it. A take that follows takes what it sees there.
 	// Somebody else may have put another scene there at once: that is no failure.
-	wait, cancel := context.WithTimeout(ctx, forStart)
+	wait, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	_ = m.board.await(wait, func(v *view) bool { return v.Preview == source })
+	_ = m.shared.await(wait, func(v *view) bool { return v.Preview == source })
 	return nil
 }
 
 // Cut puts a scene on air without a transition. OBS knows key frames of its own
 // only, so when is of no account.
 func (m *Mixer) Cut(ctx context.Context, source string, _ mixer.When) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	switch {
 	case !v.Connected:
 		return mixer.ErrOffline
-	case v.cut == "":
+	case v.cutTransition == "":
 		return fmt.Errorf("%w: this OBS has no cut", mixer.ErrNoTransition)
 	case source != "":
-		return m.bring(ctx, order{source: source, by: &transition{Name: v.cut}, keep: true})
+		return m.changeProgram(ctx, programChange{source: source, transition: &transition{Name: v.cutTransition}, keepPreview: true})
 	case !v.StudioMode || v.Preview == "":
 		return mixer.ErrNoPreview
 	}
-	return m.bring(ctx, order{source: v.Preview, by: &transition{Name: v.cut}})
+	return m.changeProgram(ctx, programChange{source: v.Preview, transition: &transition{Name: v.cutTransition}})
 }
 
 // Take brings preview on air with a transition; OBS' own choice of it stays as it
 // is. What is in preview is looked up now, not when the turn comes: of two operators
 // who take the same scene the second finds it on air.
 func (m *Mixer) Take(ctx context.Context, t mixer.Transition) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	switch {
 	case !v.Connected:
 		return mixer.ErrOffline
@@ -78,17 +78,17 @@ func (m *Mixer) Take(ctx context.Context, t mixer.Transition) error {
 	case !v.StudioMode || v.Preview == "":
 		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNoPreview)
 	case t == mixer.Transition{}:
-		return m.bring(ctx, order{source: v.Preview})
+		return m.changeProgram(ctx, programChange{source: v.Preview})
 	}
 	by := transition{Name: cmp.Or(t.Kind, v.Transition.Kind), Ms: clampMs(cmp.Or(t.DurationMs, v.Transition.DurationMs))}
-	return m.bring(ctx, order{source: v.Preview, by: &by})
+	return m.changeProgram(ctx, programChange{source: v.Preview, transition: &by})
 }
 
 func clampMs(ms int) int {
 	if ms == 0 {
 		return 0
 	}
-	return max(shortestMs, min(longestMs, ms))
+	return max(minDurationMs, min(maxDurationMs, ms))
 }
 
 // transition is how a scene comes on air this once; Ms 0 leaves the duration to OBS.
@@ -98,32 +98,32 @@ type transition struct {
 }
 
 // order is a change of what is on air.
-type order struct {
-	source string
-	by     *transition // nil is OBS' own choice
-	keep   bool        // preview stays as it is; OBS would put the old program there
+type programChange struct {
+	source      string
+	transition  *transition // nil is OBS' own choice
+	keepPreview bool        // preview stays as it is; OBS would put the old program there
 }
 
 // bring carries an order out. While a transition runs OBS takes the order, names
 // the new scene as program, and does not show it: so the end is waited for, and it
 // is seen to that a transition began.
-func (m *Mixer) bring(ctx context.Context, o order) error {
-	turn, cancel := context.WithTimeout(ctx, forTurn)
+func (m *Mixer) changeProgram(ctx context.Context, o programChange) error {
+	turn, cancel := context.WithTimeout(ctx, transitionTimeout)
 	defer cancel()
-	release, err := hold(turn, m.turn)
+	release, err := lock(turn, m.busLock)
 	if err != nil {
 		return err
 	}
 	defer release()
 	for {
-		err := m.board.await(turn, func(v *view) bool { return !v.InTransition })
+		err := m.shared.await(turn, func(v *view) bool { return !v.InTransition })
 		if errors.Is(err, mixer.ErrOffline) {
 			return err
 		}
 		if err != nil || turn.Err() != nil {
 			return fmt.Errorf("%w: a transition is under way", mixer.ErrBusy)
 		}
-		_ = m.swapped(turn) // an OBS that does not say so does not matter here
+		_ = m.awaitSwap(turn) // an OBS that does not say so does not matter here
 		began, err := m.attempt(ctx, o)
 		if began || err != nil {
 			return err
@@ -132,12 +132,12 @@ func (m *Mixer) bring(ctx context.Context, o order) error {
 }
 
 // attempt sends the order once, and says whether OBS obeyed.
-func (m *Mixer) attempt(ctx context.Context, o order) (bool, error) {
-	conn, err := m.board.online()
+func (m *Mixer) attempt(ctx context.Context, o programChange) (bool, error) {
+	conn, err := m.shared.online()
 	if err != nil {
 		return false, err
 	}
-	own, err := ownTransition(ctx, conn, o.source)
+	own, err := sceneOverride(ctx, conn, o.source)
 	switch {
 	case errors.Is(err, wire.ErrClosed): // nothing was ordered yet: it is sure that nothing was done
 		return false, fmt.Errorf("%w: %w", mixer.ErrOffline, conn.Err())
@@ -146,21 +146,21 @@ func (m *Mixer) attempt(ctx context.Context, o order) (bool, error) {
 	case err != nil:
 		return false, outcome(err, mixer.ErrNoSource)
 	}
-	if err := m.heard(ctx, conn); err != nil {
+	if err := m.awaitEvents(ctx, conn); err != nil {
 		return false, err
 	}
-	before, _ := m.board.now()
+	before, _ := m.shared.current()
 	switch {
 	case before.InTransition: // it began meanwhile
 		return false, nil
-	case o.source == before.Program && before.shown:
+	case o.source == before.Program && before.programShown:
 		return true, nil // it is on air: OBS would only lose its preview
 	}
-	if err := show(ctx, conn, o.source, o.by, own); err != nil {
+	if err := setProgram(ctx, conn, o.source, o.transition, own); err != nil {
 		return false, outcome(err, mixer.ErrNoSource)
 	}
-	began, err := m.began(ctx, before.starts.count, o.by)
-	if began && o.keep && before.StudioMode {
+	began, err := m.awaitStart(ctx, before.transitionStarts.count, o.transition)
+	if began && o.keepPreview && before.StudioMode {
 		m.keepPreview(ctx, conn, &before, o.source)
 	}
 	return began, err
@@ -169,26 +169,26 @@ func (m *Mixer) attempt(ctx context.Context, o order) (bool, error) {
 // swapped waits until what OBS says of its buses is of after the transition. That a
 // transition is over comes from the thread that draws; the one that swaps preview and
 // program does it then, and names the program last.
-func (m *Mixer) swapped(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, forSwap)
+func (m *Mixer) awaitSwap(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, swapTimeout)
 	defer cancel()
-	return m.board.await(ctx, func(v *view) bool { return !v.InTransition && !v.starts.unnamed })
+	return m.shared.await(ctx, func(v *view) bool { return !v.InTransition && !v.transitionStarts.programUnnamed })
 }
 
 // keepPreview takes OBS' swap back after a cut past the preview bus, unless somebody
 // put something else there meanwhile, or has told OBS not to swap. A scene that was
 // in preview and is on air now stays out of there.
 func (m *Mixer) keepPreview(ctx context.Context, conn *wire.Conn, before *view, source string) {
-	if before.Preview == before.Program || before.Preview == source || m.swapped(ctx) != nil {
+	if before.Preview == before.Program || before.Preview == source || m.awaitSwap(ctx) != nil {
 		return
 	}
 	var list scenes.GetSceneListResponse
 	err := conn.Call(ctx, &scenes.GetSceneListParams{}, &list)
 	if err == nil && list.CurrentPreviewSceneName == before.Program {
 		// Two events that are sent together may come in either order.
-		wait, cancel := context.WithTimeout(ctx, forSwap)
+		wait, cancel := context.WithTimeout(ctx, swapTimeout)
 		defer cancel()
-		_ = m.board.await(wait, func(v *view) bool { return v.Preview == before.Program })
+		_ = m.shared.await(wait, func(v *view) bool { return v.Preview == before.Program })
 		err = m.Preview(ctx, before.Preview)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -197,14 +197,14 @@ func (m *Mixer) keepPreview(ctx context.Context, conn *wire.Conn, before *view, 
 }
 
 // began waits for OBS to say that the transition began.
-func (m *Mixer) began(ctx context.Context, count int, t *transition) (bool, error) {
-	wait, cancel := context.WithTimeout(ctx, forStart)
+func (m *Mixer) awaitStart(ctx context.Context, count int, t *transition) (bool, error) {
+	wait, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	name := ""
 	if t != nil {
 		name = t.Name
 	}
-	err := m.board.await(wait, func(v *view) bool { return v.starts.since(count, name) })
+	err := m.shared.await(wait, func(v *view) bool { return v.transitionStarts.since(count, name) })
 	switch {
 	case err == nil:
 		return true, nil
@@ -217,7 +217,7 @@ func (m *Mixer) began(ctx context.Context, count int, t *transition) (bool, erro
 }
 
 // ownTransition is the transition that the operator gave a scene for itself.
-func ownTransition(ctx context.Context, conn *wire.Conn, scene string) (*override, error) {
+func sceneOverride(ctx context.Context, conn *wire.Conn, scene string) (*override, error) {
 	var own scenes.GetSceneSceneTransitionOverrideResponse
 	err := conn.Call(ctx, scenes.NewGetSceneSceneTransitionOverrideParams().WithSceneName(scene), &own)
 	return newOverride(scene, own.TransitionName, int(own.TransitionDuration)), err
@@ -228,7 +228,7 @@ func ownTransition(ctx context.Context, conn *wire.Conn, scene string) (*overrid
 // are gone. The operator's choice is never touched, and the dock shows nothing.
 // SetCurrentProgramScene reads the override before it answers; the take button's
 // request does not.
-func show(ctx context.Context, conn *wire.Conn, scene string, t *transition, own *override) error {
+func setProgram(ctx context.Context, conn *wire.Conn, scene string, t *transition, own *override) error {
 	program := scenes.NewSetCurrentProgramSceneParams().WithSceneName(scene)
 	if t == nil {
 		return conn.Call(ctx, program, nil)
@@ -283,7 +283,7 @@ func (m *Mixer) SetTransition(ctx context.Context, t mixer.Transition) error {
 
 // MoveTBar moves the transition lever. OBS follows it smoothed.
 func (m *Mixer) MoveTBar(ctx context.Context, position float64, done bool) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	if v.Connected && !v.StudioMode {
 		return fmt.Errorf("%w: OBS is not in studio mode", mixer.ErrNotNow)
 	}

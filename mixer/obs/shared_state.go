@@ -9,33 +9,33 @@ import (
 )
 
 // board is where the session writes what it knows and commands read it.
-type board struct {
+type sharedState struct {
 	mu      sync.Mutex
 	conn    *wire.Conn // nil while offline
 	view    view
 	changed chan struct{}     // closes when the view changes
-	said    func(mixer.State) // Run's
+	onState func(mixer.State) // Run's
 }
 
-func newBoard() board {
-	return board{changed: make(chan struct{}), said: func(mixer.State) {}}
+func newSharedState() sharedState {
+	return sharedState{changed: make(chan struct{}), onState: func(mixer.State) {}}
 }
 
 // say has states go to changed from now on; for the goroutine that publishes.
-func (b *board) say(changed func(mixer.State)) { b.said = changed }
+func (b *sharedState) setOnState(changed func(mixer.State)) { b.onState = changed }
 
 // publish shows a new view to the commands and to the studio.
-func (b *board) publish(conn *wire.Conn, v view) {
+func (b *sharedState) publish(conn *wire.Conn, v view) {
 	b.mu.Lock()
 	b.conn, b.view = conn, v
 	close(b.changed)
 	b.changed = make(chan struct{})
 	b.mu.Unlock()
-	b.said(v.State)
+	b.onState(v.State)
 }
 
 // online is the connection, once OBS told all about itself.
-func (b *board) online() (*wire.Conn, error) {
+func (b *sharedState) online() (*wire.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.conn == nil || !b.view.Connected {
@@ -45,16 +45,16 @@ func (b *board) online() (*wire.Conn, error) {
 }
 
 // now is what is known, and a channel that closes when that changes.
-func (b *board) now() (view, <-chan struct{}) {
+func (b *sharedState) current() (view, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.view, b.changed
 }
 
 // await waits until fact holds. It fails with ErrOffline when OBS goes meanwhile.
-func (b *board) await(ctx context.Context, fact func(v *view) bool) error {
+func (b *sharedState) await(ctx context.Context, fact func(v *view) bool) error {
 	for {
-		v, changed := b.now()
+		v, changed := b.current()
 		switch {
 		case !v.Connected:
 			return mixer.ErrOffline
@@ -70,9 +70,9 @@ func (b *board) await(ctx context.Context, fact func(v *view) bool) error {
 }
 
 // awaitOnline waits until commands are taken.
-func (b *board) awaitOnline(ctx context.Context) error {
+func (b *sharedState) awaitOnline(ctx context.Context) error {
 	for {
-		v, changed := b.now()
+		v, changed := b.current()
 		if v.Connected {
 			return nil
 		}

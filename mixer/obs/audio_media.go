@@ -45,7 +45,7 @@ func (m *Mixer) StopMedia(ctx context.Context, input string) error {
 
 // media acts on players only: an input that plays a camera is none.
 func (m *Mixer) media(ctx context.Context, input, action string) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	player := slices.ContainsFunc(v.Media, func(p mixer.MediaInput) bool { return p.Name == input })
 	if v.Connected && !player {
 		return fmt.Errorf("%w: no player is called %q", mixer.ErrNoInput, input)
@@ -56,7 +56,7 @@ func (m *Mixer) media(ctx context.Context, input, action string) error {
 
 // SetCollection changes to another scene collection.
 func (m *Mixer) SetCollection(ctx context.Context, name string) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	if err := known(v.Collections, name); err != nil || v.Collections != nil && v.Collections.Current == name {
 		return err
 	}
@@ -65,7 +65,7 @@ func (m *Mixer) SetCollection(ctx context.Context, name string) error {
 
 // SetProfile changes to another profile; OBS refuses while it sends or records.
 func (m *Mixer) SetProfile(ctx context.Context, name string) error {
-	v, _ := m.board.now()
+	v, _ := m.shared.current()
 	if err := known(v.Profiles, name); err != nil || v.Profiles != nil && v.Profiles.Current == name {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/andreykaipov/goobs/api/requests/stream"
 	"github.com/andreykaipov/goobs/api/typedefs"
 
-	"obvan/mixer/obs/ours"
+	"obvan/mixer/obs/naming"
 )
 
 // found is what is in OBS already, as far as it matters here.
@@ -42,14 +42,14 @@ func (s *service) to(server, key string) bool {
 // parameter is a setting of the profile.
 type parameter struct{ category, name string }
 
-func look(ctx context.Context, c Caller) (*found, error) {
+func inspect(ctx context.Context, c Caller) (*found, error) {
 	f := &found{
 		scenes: map[string][]*typedefs.SceneItem{}, inputs: map[string]map[string]any{}, parameters: map[parameter]string{},
 	}
-	if err := f.lookAtScenes(ctx, c); err != nil {
+	if err := f.inspectScenes(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := f.lookAtInputs(ctx, c); err != nil {
+	if err := f.inspectInputs(ctx, c); err != nil {
 		return nil, err
 	}
 	var streaming stream.GetStreamStatusResponse
@@ -74,14 +74,14 @@ func look(ctx context.Context, c Caller) (*found, error) {
 	return f, nil
 }
 
-func (f *found) lookAtScenes(ctx context.Context, c Caller) error {
+func (f *found) inspectScenes(ctx context.Context, c Caller) error {
 	var list scenes.GetSceneListResponse
 	if err := c.Call(ctx, &scenes.GetSceneListParams{}, &list); err != nil {
 		return err
 	}
 	for _, s := range list.Scenes {
 		f.scenes[s.SceneName] = nil
-		if !ours.Is(s.SceneName) {
+		if !naming.Is(s.SceneName) {
 			continue
 		}
 		var items sceneitems.GetSceneItemListResponse
@@ -93,7 +93,7 @@ func (f *found) lookAtScenes(ctx context.Context, c Caller) error {
 	return nil
 }
 
-func (f *found) lookAtInputs(ctx context.Context, c Caller) error {
+func (f *found) inspectInputs(ctx context.Context, c Caller) error {
 	var kinds inputs.GetInputKindListResponse
 	if err := c.Call(ctx, &inputs.GetInputKindListParams{}, &kinds); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (f *found) lookAtInputs(ctx context.Context, c Caller) error {
 	}
 	for _, in := range list.Inputs {
 		f.inputs[in.InputName] = nil
-		if !ours.Is(in.InputName) {
+		if !naming.Is(in.InputName) {
 			continue
 		}
 		var settings inputs.GetInputSettingsResponse
@@ -134,10 +134,10 @@ func (f *found) holds(scene, source string) bool {
 func (f *found) sceneOf(feed string) string {
 	for name := range f.scenes {
 		switch name {
-		case ours.TwoUp, ours.FourUp, ours.PiP, ours.Layer, ours.Plate:
+		case naming.TwoUp, naming.FourUp, naming.PiP, naming.Layer, naming.Content:
 			continue
 		}
-		if ours.Is(name) && f.holds(name, ours.Input(feed)) {
+		if naming.Is(name) && f.holds(name, naming.Input(feed)) {
 			return name
 		}
 	}

@@ -18,13 +18,13 @@ import (
 
 func TestBothSidesAreRedDuringATransition(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && slices.Equal(s.OnPreview, []string{"cam2"}) })
-	from := d.said()
-	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 800}))
-	d.sees(from, "both on air", func(s *mixer.State) bool { return s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
+	from := d.stateCount()
+	noError(t, d.Take(shortContext(t), mixer.Transition{Kind: "Fade", DurationMs: 800}))
+	d.awaitPast(from, "both on air", func(s *mixer.State) bool { return s.InTransition && slices.Equal(s.OnAir, []string{"cam1", "cam2"}) })
 	d.onAir("cam2", "cam2")
 	if s := d.now(); s.Transition.Kind != "Fade" || s.Transition.DurationMs != 60 {
 		t.Errorf("the operator's own transition changed to %+v", s.Transition)
@@ -35,8 +35,8 @@ func TestTallyFollowsNestingGroupsAndVisibility(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Group("Scene", "corner", "cam2 input")
 	srv.Do(sceneitems.NewCreateSceneItemParams().WithSceneName("Scene").WithSourceName("cam1"))
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "Scene", mixer.Instant))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "Scene", mixer.Instant))
 	d.onAir("Scene", "cam1", "cam2")
 	srv.Show("Scene", "cam1", false)
 	d.onAir("Scene", "cam2")
@@ -55,12 +55,12 @@ func TestTallyFollowsNestingGroupsAndVisibility(t *testing.T) {
 // the scene as its program.
 func TestACutDuringATransitionComesAfterIt(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
-	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 300}))
-	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	noError(t, d.Take(shortContext(t), mixer.Transition{Kind: "Fade", DurationMs: 300}))
+	noError(t, d.Cut(shortContext(t), "cam3", mixer.Instant))
 	d.onAir("cam3", "cam3")
 	if named, shown := srv.Program(); named != "cam3" || shown != "cam3" {
 		t.Errorf("OBS names %s and shows %s", named, shown)
@@ -69,11 +69,11 @@ func TestACutDuringATransitionComesAfterIt(t *testing.T) {
 
 func TestACutPastThePreviewBusLeavesItAlone(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
-	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	noError(t, d.Cut(shortContext(t), "cam3", mixer.Instant))
 	d.onAir("cam3", "cam3")
 	d.await("preview as it was", func(s *mixer.State) bool { return s.Preview == "cam2" })
 }
@@ -85,9 +85,9 @@ func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
 	for _, lag := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
 		srv := obstest.Start(t, cams...)
 		srv.Swap(lag, true)
-		d := sit(t, srv, true)
-		ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-		ok(t, d.Preview(shortly(t), "cam2"))
+		d := start(t, srv, true)
+		noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+		noError(t, d.Preview(shortContext(t), "cam2"))
 		program, preview := "cam1", "cam2"
 		for _, next := range []int{2, 0, 1, 2, 1, 0, 1, 0, 2, 1, 2, 0} {
 			next := cams[next]
@@ -95,7 +95,7 @@ func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
 				preview = program // what went on air is not kept in preview
 			}
 			program = next
-			ok(t, d.Cut(shortly(t), next, mixer.Instant))
+			noError(t, d.Cut(shortContext(t), next, mixer.Instant))
 			d.await(fmt.Sprintf("lag %v: %s on air and %s in preview", lag, program, preview), func(s *mixer.State) bool {
 				return s.Program == program && s.Preview == preview && !s.InTransition
 			})
@@ -109,36 +109,36 @@ func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
 func TestAnOBSThatDoesNotSwapIsLeftAlone(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	srv.Swap(5*time.Millisecond, false)
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
-	asked := srv.Asked("SetCurrentPreviewScene")
-	soonest := time.Hour // a cut that waits for a swap takes as long as OBS may take to swap: 250 ms
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
+	asked := srv.Requests("SetCurrentPreviewScene")
+	shortest := time.Hour // a cut that waits for a swap takes as long as OBS may take to swap: 250 ms
 	for _, next := range []string{"cam3", "cam1", "cam2", "cam1", "cam3", "cam1", "cam2", "cam1"} {
 		began := time.Now()
-		ok(t, d.Cut(shortly(t), next, mixer.Instant))
-		soonest = min(soonest, time.Since(began))
+		noError(t, d.Cut(shortContext(t), next, mixer.Instant))
+		shortest = min(shortest, time.Since(began))
 		d.onAir(next, next)
 	}
-	if soonest > 200*time.Millisecond {
-		t.Errorf("each cut waits for a swap, at least %v", soonest)
+	if shortest > 200*time.Millisecond {
+		t.Errorf("each cut waits for a swap, at least %v", shortest)
 	}
-	if n := srv.Asked("SetCurrentPreviewScene"); n != asked || srv.Preview() != "cam2" {
+	if n := srv.Requests("SetCurrentPreviewScene"); n != asked || srv.Preview() != "cam2" {
 		t.Errorf("preview was set %d times and is %s", n-asked, srv.Preview())
 	}
 }
 
 func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && s.Program == "cam1" && !s.InTransition })
 	srv.Slow(150 * time.Millisecond) // both look at preview before one of them takes it
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
-			if err := d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 100}); err != nil {
+			if err := d.Take(shortContext(t), mixer.Transition{Kind: "Fade", DurationMs: 100}); err != nil {
 				t.Errorf("take: %v", err)
 			}
 		})
@@ -150,11 +150,11 @@ func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
 
 func TestACutThatAnotherTransitionSwallowedIsDoneAgain(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	d.onAir("cam1", "cam1")
-	srv.Quietly(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam2")) // a fade that nobody told of
-	ok(t, d.Cut(shortly(t), "cam3", mixer.Instant))
+	srv.DoSilently(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam2")) // a fade that nobody told of
+	noError(t, d.Cut(shortContext(t), "cam3", mixer.Instant))
 	d.onAir("cam3", "cam3")
 	if _, shown := srv.Program(); shown != "cam3" {
 		t.Errorf("OBS shows %s", shown)
@@ -164,11 +164,11 @@ func TestACutThatAnotherTransitionSwallowedIsDoneAgain(t *testing.T) {
 func TestALongTransitionMakesTheMixerBusy(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" })
-	ok(t, d.Take(shortly(t), mixer.Transition{Kind: "Fade", DurationMs: 2500}))
-	if err := d.Cut(shortly(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrBusy) {
+	noError(t, d.Take(shortContext(t), mixer.Transition{Kind: "Fade", DurationMs: 2500}))
+	if err := d.Cut(shortContext(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrBusy) {
 		t.Errorf("cut: %v", err)
 	}
 	d.onAir("cam2", "cam2")
@@ -177,13 +177,13 @@ func TestALongTransitionMakesTheMixerBusy(t *testing.T) {
 func TestTheOperatorsOwnOverrideIsPutBack(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Override("cam2", "Swipe", 700)
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
 	d.onAir("cam2", "cam2")
 	if name, ms := srv.OverrideOf("cam2"); name != "Swipe" || ms != 700 {
 		t.Errorf("the override is %s %d", name, ms)
 	}
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	if name, _ := srv.OverrideOf("cam1"); name != "" {
 		t.Errorf("an override stayed behind: %s", name)
 	}
@@ -191,13 +191,13 @@ func TestTheOperatorsOwnOverrideIsPutBack(t *testing.T) {
 
 func TestNamesMayBeAnything(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	for i, name := range []string{"🎥 \"main\"\ncamera", strings.Repeat("ü", 300), "' OR 1=1 --", "\u202eright to left"} {
 		srv.Do(scenes.NewCreateSceneParams().WithSceneName(name))
 		d.await(fmt.Sprint("scene ", i), func(s *mixer.State) bool {
 			return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == name })
 		})
-		ok(t, d.Cut(shortly(t), name, mixer.Instant))
+		noError(t, d.Cut(shortContext(t), name, mixer.Instant))
 		d.onAir(name)
 		srv.Do(scenes.NewSetSceneNameParams().WithSceneName(name).WithNewSceneName(name + "!"))
 		d.onAir(name + "!")
@@ -206,31 +206,31 @@ func TestNamesMayBeAnything(t *testing.T) {
 
 func TestWithoutStudioModeThereIsNoPreview(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.SetStudioMode(shortly(t), false))
+	d := start(t, srv, true)
+	noError(t, d.SetStudioMode(shortContext(t), false))
 	d.await("no preview bus", func(s *mixer.State) bool {
 		return !s.StudioMode && s.Preview == "" && s.TBar == nil && len(s.OnPreview) == 0
 	})
-	if err := d.Take(shortly(t), mixer.Transition{}); !errors.Is(err, mixer.ErrNoPreview) {
+	if err := d.Take(shortContext(t), mixer.Transition{}); !errors.Is(err, mixer.ErrNoPreview) {
 		t.Errorf("take: %v", err)
 	}
-	if err := d.Preview(shortly(t), "cam1"); !errors.Is(err, mixer.ErrNotNow) {
+	if err := d.Preview(shortContext(t), "cam1"); !errors.Is(err, mixer.ErrNotNow) {
 		t.Errorf("preview: %v", err)
 	}
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
 	d.onAir("cam2", "cam2")
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
-	ok(t, d.SetStudioMode(shortly(t), true))
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
+	noError(t, d.SetStudioMode(shortContext(t), true))
 	d.await("a preview bus", func(s *mixer.State) bool { return s.StudioMode && s.Preview == "cam2" })
 }
 
 func TestTheTBarIsPulled(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam1", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam2"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam2"))
 	for i := range 11 {
-		ok(t, d.MoveTBar(shortly(t), float64(i)/10, i == 10))
+		noError(t, d.MoveTBar(shortContext(t), float64(i)/10, i == 10))
 	}
 	d.onAir("cam2", "cam2")
 }

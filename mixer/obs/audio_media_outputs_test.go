@@ -21,12 +21,12 @@ import (
 )
 
 var (
-	_ mixer.StudioModer      = (*desk)(nil)
-	_ mixer.TBarMover        = (*desk)(nil)
-	_ mixer.AudioDesk        = (*desk)(nil)
-	_ mixer.MediaPlayer      = (*desk)(nil)
-	_ mixer.OutputSwitch     = (*desk)(nil)
-	_ mixer.CollectionSwitch = (*desk)(nil)
+	_ mixer.StudioModer      = (*runningMixer)(nil)
+	_ mixer.TBarMover        = (*runningMixer)(nil)
+	_ mixer.AudioMixer       = (*runningMixer)(nil)
+	_ mixer.MediaPlayer      = (*runningMixer)(nil)
+	_ mixer.OutputSwitch     = (*runningMixer)(nil)
+	_ mixer.CollectionSwitch = (*runningMixer)(nil)
 )
 
 func output(s *mixer.State, name string) mixer.Output {
@@ -42,15 +42,15 @@ func output(s *mixer.State, name string) mixer.Output {
 func TestStartingAndStoppingIsSerialised(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
 			var err error
 			if i%3 == 2 {
-				err = d.StopOutput(shortlyAfterLogin(t), "stream")
+				err = d.StopOutput(loginContext(t), "stream")
 			} else {
-				err = d.StartOutput(shortlyAfterLogin(t), "stream")
+				err = d.StartOutput(loginContext(t), "stream")
 			}
 			if err != nil {
 				t.Errorf("%d: %v", i, err)
@@ -58,23 +58,23 @@ func TestStartingAndStoppingIsSerialised(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if srv.Crashed() {
+	if srv.Overlapped() {
 		t.Fatal("OBS would have crashed")
 	}
-	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	noError(t, d.StartOutput(loginContext(t), "stream"))
 	d.await("on", func(s *mixer.State) bool {
 		return output(s, "stream").State == "on" && output(s, "stream").Since != nil
 	})
-	ok(t, d.StopOutput(shortlyAfterLogin(t), "stream"))
-	if err := d.StartOutput(shortlyAfterLogin(t), "replay"); !errors.Is(err, mixer.ErrNoOutput) {
+	noError(t, d.StopOutput(loginContext(t), "stream"))
+	if err := d.StartOutput(loginContext(t), "replay"); !errors.Is(err, mixer.ErrNoOutput) {
 		t.Errorf("replay: %v", err)
 	}
-	if err := d.StartOutput(shortlyAfterLogin(t), "teleport"); !errors.Is(err, mixer.ErrNoOutput) {
+	if err := d.StartOutput(loginContext(t), "teleport"); !errors.Is(err, mixer.ErrNoOutput) {
 		t.Errorf("teleport: %v", err)
 	}
 }
 
-func shortlyAfterLogin(t *testing.T) context.Context {
+func loginContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(15*time.Second))
 	t.Cleanup(cancel)
 	return ctx
@@ -84,10 +84,10 @@ func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	srv.FailStream(true)
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	for to, elsewhere := range map[string]bool{"rtmp://192.0.2.1/live": true, "rtmp://127.0.0.1:1935/mixer": false} {
 		srv.Service(to)
-		err := d.StartOutput(shortlyAfterLogin(t), "stream")
+		err := d.StartOutput(loginContext(t), "stream")
 		if !errors.Is(err, mixer.ErrNotNow) || strings.Contains(err.Error(), "set OBS up again") != elsewhere {
 			t.Errorf("start to %s: %v", to, err)
 		}
@@ -97,7 +97,7 @@ func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
 
 func TestTheSoundDeskFollowsOBS(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	fader := func(s *mixer.State) mixer.AudioInput {
 		for _, a := range s.Audio {
 			if a.Name == "cam1 input" {
@@ -106,28 +106,28 @@ func TestTheSoundDeskFollowsOBS(t *testing.T) {
 		}
 		return mixer.AudioInput{}
 	}
-	ok(t, d.Mute(shortly(t), "cam1 input", true))
-	ok(t, d.Volume(shortly(t), "cam1 input", -12.5))
+	noError(t, d.Mute(shortContext(t), "cam1 input", true))
+	noError(t, d.Volume(shortContext(t), "cam1 input", -12.5))
 	d.await("muted at -12.5", func(s *mixer.State) bool {
 		return fader(s) == mixer.AudioInput{Name: "cam1 input", Muted: true, DB: -12.5}
 	})
 	srv.Do(inputs.NewSetInputMuteParams().WithInputName("cam1 input").WithInputMuted(false)) // in OBS itself
 	d.await("unmuted", func(s *mixer.State) bool { return !fader(s).Muted })
-	if err := d.Mute(shortly(t), "no such input", true); !errors.Is(err, mixer.ErrNoInput) {
+	if err := d.Mute(shortContext(t), "no such input", true); !errors.Is(err, mixer.ErrNoInput) {
 		t.Errorf("mute: %v", err)
 	}
 }
 
 func TestMetersComeOnlyWhileSomebodyLooks(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	levels := &events.InputVolumeMeters{Inputs: []*typedefs.InputVolumeMeter{{Name: "cam1 input", Levels: [][3]float64{{0.1, 1, 1}, {0, 0, 0}}}}}
 	look := func() (got chan []mixer.Meter, stop func()) {
 		ctx, cancel := context.WithCancel(t.Context())
 		got, ended := make(chan []mixer.Meter, 1), make(chan struct{})
 		go func() {
 			defer close(ended)
-			ok(t, d.Meters(ctx, func(m []mixer.Meter) {
+			noError(t, d.Meters(ctx, func(m []mixer.Meter) {
 				select {
 				case got <- m:
 				default:
@@ -149,7 +149,7 @@ func TestMetersComeOnlyWhileSomebodyLooks(t *testing.T) {
 			}
 		}, "levels")
 		stop()
-		testkit.Eventually(t, 5*time.Second, func() bool { return srv.Hearing(subscriptions.InputVolumeMeters) == 0 }, "OBS is told to stop")
+		testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(subscriptions.InputVolumeMeters) == 0 }, "OBS is told to stop")
 		srv.Drop()
 		d.await("back", func(s *mixer.State) bool { return s.Connected })
 	}
@@ -159,31 +159,31 @@ func TestAPlayerIsDrivenAndACameraIsNone(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	srv.Do(inputs.NewCreateInputParams().WithSceneName("Scene").WithInputName("opener").WithInputKind("ffmpeg_source").
 		WithInputSettings(map[string]any{"is_local_file": true, "local_file": "/opener.mp4"}))
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	state := func(want string) {
 		t.Helper()
 		d.await("the opener is "+want, func(s *mixer.State) bool {
 			return len(s.Media) == 1 && s.Media[0].Name == "opener" && s.Media[0].State == want
 		})
 	}
-	ok(t, d.PauseMedia(shortly(t), "opener"))
+	noError(t, d.PauseMedia(shortContext(t), "opener"))
 	state("paused")
-	ok(t, d.RestartMedia(shortly(t), "opener"))
+	noError(t, d.RestartMedia(shortContext(t), "opener"))
 	state("playing")
-	if err := d.PauseMedia(shortly(t), "cam1 input"); !errors.Is(err, mixer.ErrNoInput) {
+	if err := d.PauseMedia(shortContext(t), "cam1 input"); !errors.Is(err, mixer.ErrNoInput) {
 		t.Errorf("a camera was paused: %v", err)
 	}
 }
 
 func TestCollectionsAndProfilesAreChanged(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.SetCollection(shortly(t), "Second"))
-	ok(t, d.SetProfile(shortly(t), "Second"))
+	d := start(t, srv, true)
+	noError(t, d.SetCollection(shortContext(t), "Second"))
+	noError(t, d.SetProfile(shortContext(t), "Second"))
 	d.await("the second of each", func(s *mixer.State) bool {
 		return s.Collections.Current == "Second" && s.Profiles.Current == "Second" && s.Problem == ""
 	})
-	if err := d.SetCollection(shortly(t), "Third"); !errors.Is(err, mixer.ErrNoChoice) {
+	if err := d.SetCollection(shortContext(t), "Third"); !errors.Is(err, mixer.ErrNoChoice) {
 		t.Errorf("collection: %v", err)
 	}
 }
@@ -192,10 +192,10 @@ func TestACrashedOBSIsBroughtBackToWhereItWas(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Service("rtmp://127.0.0.1:1935/mixer")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
-	ok(t, d.Preview(shortly(t), "cam1"))
-	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
+	noError(t, d.Preview(shortContext(t), "cam1"))
+	noError(t, d.StartOutput(loginContext(t), "stream"))
 	d.await("on air", func(s *mixer.State) bool {
 		return s.Preview == "cam1" && output(s, "stream").State == "on" && s.Health != nil
 	})
@@ -209,12 +209,12 @@ func TestACrashedOBSIsBroughtBackToWhereItWas(t *testing.T) {
 
 func TestAnOBSThatWasClosedIsLeftAsItComesBack(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
 	d.await("on air", func(s *mixer.State) bool { return s.Program == "cam2" && s.Health != nil })
-	from := d.said()
-	srv.Leave()
-	d.sees(from, "away", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
+	from := d.stateCount()
+	srv.Quit()
+	d.awaitPast(from, "away", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
 	srv.Up()
 	d.await("back", func(s *mixer.State) bool { return s.Connected })
 	if s := d.now(); s.Program != "Scene" || s.StudioMode {
@@ -226,9 +226,9 @@ func TestOBSThatDiesAgainWhileItIsBroughtBackIsBroughtBackAllTheSame(t *testing.
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Service("rtmp://127.0.0.1:1935/mixer")
-	d := sit(t, srv, true)
-	ok(t, d.Cut(shortly(t), "cam2", mixer.Instant))
-	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
+	noError(t, d.StartOutput(loginContext(t), "stream"))
 	d.await("on air", func(s *mixer.State) bool {
 		return s.Program == "cam2" && output(s, "stream").State == "on" && s.Health != nil
 	})
@@ -249,9 +249,9 @@ func TestAStreamThatOBSWaitsToSendAgainIsStartedAnew(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	srv.Service("rtmp://127.0.0.1:1935/mixer")
 	cfg, arrives := config(srv), atomic.Bool{}
-	cfg.Arrives = arrives.Load
-	d := sitWith(t, srv, cfg, true)
-	ok(t, d.StartOutput(shortlyAfterLogin(t), "stream"))
+	cfg.StreamArrives = arrives.Load
+	d := startWith(t, srv, cfg, true)
+	noError(t, d.StartOutput(loginContext(t), "stream"))
 	is := func(what, state string) {
 		t.Helper()
 		d.await(what, func(s *mixer.State) bool { return output(s, "stream").State == state })
@@ -265,12 +265,12 @@ func TestAStreamThatOBSWaitsToSendAgainIsStartedAnew(t *testing.T) {
 	arrives.Store(true)
 	srv.LoseStream() // what comes in is not cut off
 	is("lost again", "reconnecting")
-	asked := srv.Asked("StopStream")
-	ok(t, d.StopOutput(shortly(t), "stream")) // and what somebody stopped stays off
+	asked := srv.Requests("StopStream")
+	noError(t, d.StopOutput(shortContext(t), "stream")) // and what somebody stopped stays off
 	arrives.Store(false)
 	srv.Drop()
 	d.await("another connection", func(s *mixer.State) bool { return s.Connected && output(s, "stream").State == "off" })
-	if now := srv.Asked("StopStream"); now != asked+1 {
+	if now := srv.Requests("StopStream"); now != asked+1 {
 		t.Errorf("OBS was told to stop %d times", now-asked)
 	}
 }

@@ -16,63 +16,63 @@ import (
 )
 
 // memory is what OBS was doing when its connection ended without a good-bye.
-type memory struct {
-	rendered float64 // pictures since OBS' start; 0 for no memory
+type snapshot struct {
+	renderedFrames float64 // pictures since OBS' start; 0 for no memory
 	mixer.State
 	streaming bool
-	tries     int // of bringing OBS back to it that were cut short
+	attempts  int // of bringing OBS back to it that were cut short
 }
 
 // mostTries is how often an OBS that dies while it is brought back is brought back again:
 // what it was doing may be what it dies of.
-const mostTries = 3
+const maxRestores = 3
 
-func (m *Mixer) remember(s *session) {
+func (m *Mixer) saveSnapshot(s *session) {
 	if !s.synced {
 		return // the last memory still holds
 	}
-	if s.mir.Leaving() { // whoever closed OBS meant to
-		m.past = memory{}
-		m.revival.Store(false)
+	if s.mirror.Leaving() { // whoever closed OBS meant to
+		m.snapshot = snapshot{}
+		m.restarting.Store(false)
 		return
 	}
-	if s.owed.rendered > 0 && s.owed.tries < mostTries { // what it does now is not yet what it did
-		m.past = s.owed
-		m.past.tries++
+	if s.restoring.renderedFrames > 0 && s.restoring.attempts < maxRestores { // what it does now is not yet what it did
+		m.snapshot = s.restoring
+		m.snapshot.attempts++
 		return
 	}
-	state := s.mir.State()
-	on := s.mir.OutputState(mirror.Stream)
-	m.past = memory{rendered: s.mir.Rendered(), State: state, streaming: on == mirror.On || on == mirror.Reconnecting}
+	state := s.mirror.State()
+	on := s.mirror.OutputState(mirror.Stream)
+	m.snapshot = snapshot{renderedFrames: s.mirror.Rendered(), State: state, streaming: on == mirror.On || on == mirror.Reconnecting}
 }
 
 // recall brings an OBS that crashed back to where it was: it saves its scenes
 // at once, but studio mode, the buses and the stream only live in the process. An
 // OBS that only lost the connection is left as it is.
-func (s *session) recall(ctx context.Context) {
-	past := s.m.past
-	if past.rendered == 0 {
+func (s *session) restore(ctx context.Context) {
+	past := s.m.snapshot
+	if past.renderedFrames == 0 {
 		return
 	}
-	s.m.past, s.owed = memory{}, past
+	s.m.snapshot, s.restoring = snapshot{}, past
 	s.helpers.Go(func() {
-		s.bringBack(ctx, &past)
+		s.restoreAfterCrash(ctx, &past)
 		if s.conn.Err() == nil {
-			s.owed = memory{}
+			s.restoring = snapshot{}
 		}
 	})
 }
 
-func (s *session) bringBack(ctx context.Context, past *memory) {
+func (s *session) restoreAfterCrash(ctx context.Context, past *snapshot) {
 	var stats general.GetStatsResponse
-	if err := s.conn.Call(ctx, &general.GetStatsParams{}, &stats); err != nil || stats.RenderTotalFrames >= past.rendered {
+	if err := s.conn.Call(ctx, &general.GetStatsParams{}, &stats); err != nil || stats.RenderTotalFrames >= past.renderedFrames {
 		return
 	}
 	s.m.log.Warn("OBS restarted: bringing it back to where it was", "program", past.Program, "streaming", past.streaming)
-	if s.m.board.awaitOnline(ctx) != nil {
+	if s.m.shared.awaitOnline(ctx) != nil {
 		return
 	}
-	for _, p := range s.m.steps(ctx, s.conn, past) {
+	for _, p := range s.m.restoreRequests(ctx, s.conn, past) {
 		if err := s.conn.Call(ctx, p, nil); err != nil && ctx.Err() == nil {
 			s.m.log.Warn("OBS could not be brought back in full", "err", err)
 		}
@@ -82,14 +82,14 @@ func (s *session) bringBack(ctx context.Context, past *memory) {
 			s.m.log.Warn("the lower third could not be brought back", "err", err)
 		}
 	}
-	if past.streaming && s.m.sendsToUs(ctx, s.conn) {
+	if past.streaming && s.m.streamsToStudio(ctx, s.conn) {
 		if err := s.m.start(ctx, mirror.Stream, afterRestart); err != nil && ctx.Err() == nil {
 			s.m.log.Warn("OBS' stream could not be started again", "err", err)
 		}
 	}
 }
 
-func (m *Mixer) steps(ctx context.Context, conn *wire.Conn, past *memory) []wire.Params {
+func (m *Mixer) restoreRequests(ctx context.Context, conn *wire.Conn, past *snapshot) []wire.Params {
 	var list scenes.GetSceneListResponse
 	if conn.Call(ctx, &scenes.GetSceneListParams{}, &list) != nil {
 		return nil
@@ -114,7 +114,7 @@ func (m *Mixer) steps(ctx context.Context, conn *wire.Conn, past *memory) []wire
 
 // sendsToUs says whether OBS' stream goes to the studio: a stream to anywhere else
 // is not ours to start.
-func (m *Mixer) sendsToUs(ctx context.Context, conn *wire.Conn) bool {
+func (m *Mixer) streamsToStudio(ctx context.Context, conn *wire.Conn) bool {
 	var service config.GetStreamServiceSettingsResponse
 	if m.cfg.Program == "" || conn.Call(ctx, &config.GetStreamServiceSettingsParams{}, &service) != nil {
 		return false

@@ -1,11 +1,11 @@
-package visual_test
+package textrender_test
 
 import (
 	"slices"
 	"testing"
 	"unicode/utf8"
 
-	"obvan/mixer/obs/visual"
+	"obvan/mixer/obs/textrender"
 )
 
 func TestTextIsInTheOrderItIsDrawn(t *testing.T) {
@@ -24,7 +24,7 @@ func TestTextIsInTheOrderItIsDrawn(t *testing.T) {
 		"ماء":                 "\uFE80\uFE8E\uFEE3", // hamza joins to nothing
 		"پرچم":                "\uFEE2\uFB7C\uFEAE\uFB58",
 	} {
-		if got := visual.Line(text); got != want {
+		if got := textrender.Line(text); got != want {
 			t.Errorf("%q is drawn as %+q, not %+q", text, got, want)
 		}
 	}
@@ -38,7 +38,7 @@ func FuzzLine(f *testing.F) {
 		if !utf8.ValidString(text) {
 			return
 		}
-		drawn := []rune(visual.Line(text))
+		drawn := []rune(textrender.Line(text))
 		if len(drawn) > len([]rune(text)) {
 			t.Fatalf("%q grew to %q", text, string(drawn))
 		}

@@ -14,24 +14,24 @@ import (
 
 	"obvan/internal/testkit"
 	"obvan/mixer"
+	"obvan/mixer/obs/naming"
 	"obvan/mixer/obs/obstest"
-	"obvan/mixer/obs/ours"
 	"obvan/mixer/obs/provision"
 )
 
-var _ mixer.Graphics = (*desk)(nil)
+var _ mixer.Graphics = (*runningMixer)(nil)
 
-var wish = provision.Wish{
+var target = provision.Target{
 	Feeds: []provision.Feed{{ID: "cam1", Name: "Main"}, {ID: "cam2"}, {ID: "cam3"}},
 	Play:  "rtsp://127.0.0.1:8555", Program: "rtmp://127.0.0.1:1935/mixer", Key: "private",
 }
 
-func setUp(t *testing.T, d *desk, w provision.Wish) (*provision.Plan, *provision.Undo) {
+func setUp(t *testing.T, d *runningMixer, w provision.Target) (*provision.Plan, *provision.Undo) {
 	t.Helper()
-	plan, err := provision.Make(shortly(t), d, w)
-	ok(t, err)
-	undo, err := plan.Apply(shortly(t), d)
-	ok(t, err)
+	plan, err := provision.Make(shortContext(t), d, w)
+	noError(t, err)
+	undo, err := plan.Apply(shortContext(t), d)
+	noError(t, err)
 	return plan, undo
 }
 
@@ -45,23 +45,23 @@ func texts(p *provision.Plan) string {
 
 func TestASetUpIsPlannedDoneOnceAndUndone(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	before := srv.Dump()
-	plan, undo := setUp(t, d, wish)
+	plan, undo := setUp(t, d, target)
 	if strings.Contains(texts(plan), "private") {
 		t.Error("the plan shows the stream key")
 	}
 	d.await("three feeds and a lower third", func(s *mixer.State) bool {
 		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool {
-			return src.Name == ours.FourUp && slices.Equal(src.Feeds, []string{"cam1", "cam2", "cam3"})
+			return src.Name == naming.FourUp && slices.Equal(src.Feeds, []string{"cam1", "cam2", "cam3"})
 		}) && s.Graphic != nil && !s.Graphic.Shown
 	})
-	again, err := provision.Make(shortly(t), d, wish)
-	ok(t, err)
+	again, err := provision.Make(shortContext(t), d, target)
+	noError(t, err)
 	if len(again.Steps) != 0 {
 		t.Errorf("the second set-up would do:\n%s", texts(again))
 	}
-	ok(t, undo.Apply(shortly(t), d))
+	noError(t, undo.Apply(shortContext(t), d))
 	if after := srv.Dump(); after != before {
 		t.Errorf("undone, OBS is\n%s\nand was\n%s", after, before)
 	}
@@ -72,45 +72,45 @@ func TestASetUpIsPlannedDoneOnceAndUndone(t *testing.T) {
 
 func TestAFeedThatIsRenamedComesOrGoesIsFollowed(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
-	d := sit(t, srv, true)
-	setUp(t, d, wish)
-	w := wish
+	d := start(t, srv, true)
+	setUp(t, d, target)
+	w := target
 	w.Feeds = []provision.Feed{{ID: "cam1", Name: "Centre \"stage\"\n🎥"}, {ID: "cam2"}, {ID: "cam4"}}
 	plan, _ := setUp(t, d, w)
-	if !slices.Equal(plan.Orphan, []string{"cam3"}) || strings.Contains(texts(plan), "emove") {
-		t.Errorf("orphans %v, steps\n%s", plan.Orphan, texts(plan))
+	if !slices.Equal(plan.RemovedFeeds, []string{"cam3"}) || strings.Contains(texts(plan), "emove") {
+		t.Errorf("orphans %v, steps\n%s", plan.RemovedFeeds, texts(plan))
 	}
 	d.await("renamed, and the new one in the 4-up", func(s *mixer.State) bool {
 		has := func(name string, feeds ...string) bool {
 			return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == name && slices.Equal(src.Feeds, feeds) })
 		}
-		return has(ours.Scene("Centre \"stage\"\n🎥"), "cam1") && has(ours.Scene("cam4"), "cam4") && has(ours.FourUp, "cam1", "cam2", "cam3", "cam4") &&
-			!slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == ours.Scene("Main") })
+		return has(naming.Scene("Centre \"stage\"\n🎥"), "cam1") && has(naming.Scene("cam4"), "cam4") && has(naming.FourUp, "cam1", "cam2", "cam3", "cam4") &&
+			!slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == naming.Scene("Main") })
 	})
 	w.Remove = []string{"cam3"}
 	setUp(t, d, w)
 	d.await("cam3 is gone, the user's own is not", func(s *mixer.State) bool {
-		gone, own := true, false
+		hidden, own := true, false
 		for _, src := range s.Sources {
-			gone = gone && src.Name != ours.Scene("cam3") && !slices.Contains(src.Feeds, "cam3")
+			hidden = hidden && src.Name != naming.Scene("cam3") && !slices.Contains(src.Feeds, "cam3")
 			own = own || src.Name == "user's own"
 		}
-		return gone && own
+		return hidden && own
 	})
 }
 
 func TestASetUpThatFailsHalfWayCanBeUndone(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	before := srv.Dump()
-	plan, err := provision.Make(shortly(t), d, wish)
-	ok(t, err)
+	plan, err := provision.Make(shortContext(t), d, target)
+	noError(t, err)
 	srv.Refuse("SetStreamServiceSettings", 500)
-	undo, err := plan.Apply(shortly(t), d)
+	undo, err := plan.Apply(shortContext(t), d)
 	if !errors.Is(err, mixer.ErrNotNow) || strings.Contains(err.Error(), "private") {
 		t.Errorf("apply: %v", err)
 	}
-	ok(t, undo.Apply(shortly(t), d))
+	noError(t, undo.Apply(shortContext(t), d))
 	if after := srv.Dump(); after != before {
 		t.Errorf("undone, OBS is\n%s\nand was\n%s", after, before)
 	}
@@ -122,18 +122,18 @@ func TestTheLogoOfALowerThirdIsAFileThatOBSReads(t *testing.T) {
 	cfg.Logo = func(name string) string {
 		return map[string]string{"sponsor": `C:\data\logos\sponsor.png`, "unreadable": obstest.Unreadable}[name]
 	}
-	d := sitWith(t, srv, cfg, true)
-	local := wish
+	d := startWith(t, srv, cfg, true)
+	local := target
 	local.Logos = true
 	plan, _ := setUp(t, d, local)
 	if !strings.Contains(texts(plan), "Put the logo beside it.") {
 		t.Errorf("plan = %s", texts(plan))
 	}
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil && slices.Contains(s.Graphic.Fields, "logo") })
-	ok(t, d.Cut(shortly(t), ours.Scene("Main"), mixer.Instant))
+	noError(t, d.Cut(shortContext(t), naming.Scene("Main"), mixer.Instant))
 	show := func(logo, shown, problem string) {
 		t.Helper()
-		ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Ada", "logo": logo}))
+		noError(t, d.ShowGraphic(shortContext(t), map[string]string{"name": "Ada", "logo": logo}))
 		d.await("the logo "+logo, func(s *mixer.State) bool {
 			g := s.Graphic
 			return g.OnAir && g.Text["name"] == "Ada" && g.Text["logo"] == shown && strings.Contains(g.Problem, problem) && (problem == "") == (g.Problem == "")
@@ -148,13 +148,13 @@ func TestTheLogoOfALowerThirdIsAFileThatOBSReads(t *testing.T) {
 
 func TestAnOBSElsewhereHasNoLogos(t *testing.T) {
 	srv := obstest.Start(t, "cam9")
-	d := sit(t, srv, true)
-	plan, _ := setUp(t, d, wish)
+	d := start(t, srv, true)
+	plan, _ := setUp(t, d, target)
 	if !strings.Contains(strings.Join(plan.Notes, "\n"), "have no logo in this OBS") || strings.Contains(texts(plan), "logo") {
 		t.Errorf("plan = %s, %s", texts(plan), plan.Notes)
 	}
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
-	ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Ada", "logo": "sponsor"}))
+	noError(t, d.ShowGraphic(shortContext(t), map[string]string{"name": "Ada", "logo": "sponsor"}))
 	d.await("on air without a logo", func(s *mixer.State) bool {
 		return s.Graphic.Text["name"] == "Ada" && s.Graphic.Text["logo"] == ""
 	})
@@ -162,29 +162,29 @@ func TestAnOBSElsewhereHasNoLogos(t *testing.T) {
 
 func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
 	srv := obstest.Start(t, "cam9")
-	d := sit(t, srv, true)
-	if err := d.ShowGraphic(shortly(t), nil); !errors.Is(err, mixer.ErrNotNow) {
+	d := start(t, srv, true)
+	if err := d.ShowGraphic(shortContext(t), nil); !errors.Is(err, mixer.ErrNotNow) {
 		t.Errorf("before it is set up: %v", err)
 	}
-	setUp(t, d, wish)
+	setUp(t, d, target)
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
-	ok(t, d.Cut(shortly(t), ours.Scene("Main"), mixer.Instant))
-	ok(t, d.ShowGraphic(shortly(t), map[string]string{"name": "Grace\nHopper \xff", "title": strings.Repeat("å", 200)}))
+	noError(t, d.Cut(shortContext(t), naming.Scene("Main"), mixer.Instant))
+	noError(t, d.ShowGraphic(shortContext(t), map[string]string{"name": "Grace\nHopper \xff", "title": strings.Repeat("å", 200)}))
 	d.await("on air", func(s *mixer.State) bool {
 		return s.Graphic.OnAir && s.Graphic.Text["name"] == "Grace Hopper" && s.Graphic.Text["title"] == strings.Repeat("å", 79)+"…"
 	})
-	ok(t, d.UpdateGraphic(shortly(t), map[string]string{"name": "Ada"}))
+	noError(t, d.UpdateGraphic(shortContext(t), map[string]string{"name": "Ada"}))
 	d.await("updated", func(s *mixer.State) bool {
 		return s.Graphic.OnAir && s.Graphic.Text["name"] == "Ada" && s.Graphic.Text["title"] == ""
 	})
-	ok(t, d.UpdateGraphic(shortly(t), map[string]string{"name": "שלום"}))
+	noError(t, d.UpdateGraphic(shortContext(t), map[string]string{"name": "שלום"}))
 	d.await("right to left", func(s *mixer.State) bool { return s.Graphic.Text["name"] == "שלום" })
 	if dump := srv.Dump(); !strings.Contains(dump, "text:םולש") {
 		t.Errorf("it is drawn backwards: %s", dump)
 	}
-	ok(t, d.Cut(shortly(t), "cam9", mixer.Instant)) // a scene of the user's own, without the layer
+	noError(t, d.Cut(shortContext(t), "cam9", mixer.Instant)) // a scene of the user's own, without the layer
 	d.await("shown, but not here", func(s *mixer.State) bool { return s.Graphic.Shown && !s.Graphic.OnAir })
-	ok(t, d.HideGraphic(shortly(t)))
+	noError(t, d.HideGraphic(shortContext(t)))
 	d.await("out", func(s *mixer.State) bool { return !s.Graphic.Shown && !s.Graphic.OnAir })
 }
 
@@ -193,7 +193,7 @@ func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
 func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	stop := make(chan struct{})
 	var cutting sync.WaitGroup
 	cutting.Go(func() {
@@ -246,14 +246,14 @@ func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 
 func TestACollectionThatChangesUnderACommand(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	srv.Refuse("SetCurrentPreviewScene", 207)
-	if err := d.Preview(shortly(t), "cam1"); !errors.Is(err, mixer.ErrBusy) {
+	if err := d.Preview(shortContext(t), "cam1"); !errors.Is(err, mixer.ErrBusy) {
 		t.Errorf("preview: %v", err)
 	}
 	srv.Refuse("GetSceneList", 207)
 	srv.Do(scenes.NewCreateSceneParams().WithSceneName("new"))
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("GetSceneList") > 4 }, "asked again")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("GetSceneList") > 4 }, "asked again")
 	srv.Refuse("GetSceneList", 0)
 	d.await("the new scene", func(s *mixer.State) bool {
 		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == "new" })
@@ -266,12 +266,12 @@ func TestAnOBSThatAnswersAfterTenSecondsIsUsedAllTheSame(t *testing.T) {
 		t.Skip("takes its time")
 	}
 	srv := obstest.Start(t, "cam1", "cam2")
-	d := sit(t, srv, true)
+	d := start(t, srv, true)
 	srv.Slow(10 * time.Second)
-	asked := srv.Asked("SetCurrentPreviewScene")
+	asked := srv.Requests("SetCurrentPreviewScene")
 	result := make(chan error, 1)
 	go func() { result <- d.Preview(t.Context(), "cam2") }()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Asked("SetCurrentPreviewScene") > asked }, "asked")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("SetCurrentPreviewScene") > asked }, "asked")
 	srv.Do(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam1")) // somebody cuts in OBS meanwhile
 	d.onAir("cam1", "cam1")
 	select {

@@ -4,23 +4,23 @@ import "encoding/json"
 
 // keptRequest is a request that outlives the process: Request's own JSON is what goes
 // to OBS.
-type keptRequest struct {
+type storedRequest struct {
 	Name string          `json:"name"`
 	Data json.RawMessage `json:"data"`
 }
 
 // MarshalJSON makes an undo fit to be kept. It holds secrets.
 func (u *Undo) MarshalJSON() ([]byte, error) {
-	all := make([]keptRequest, len(u.requests))
+	all := make([]storedRequest, len(u.requests))
 	for i, r := range u.requests {
-		all[i] = keptRequest(r)
+		all[i] = storedRequest(r)
 	}
 	return json.Marshal(all)
 }
 
 // UnmarshalJSON reads an undo that was kept.
 func (u *Undo) UnmarshalJSON(b []byte) error {
-	var all []keptRequest
+	var all []storedRequest
 	if err := json.Unmarshal(b, &all); err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
-// Package ours names what belongs to the studio inside somebody's OBS. Everything
+// Package naming names what belongs to the studio inside somebody's OBS. Everything
 // that is made there carries the mark; nothing without it is ever changed or
 // removed. Scenes and inputs share one space of names in OBS, so the two of a feed
 // differ.
-package ours
+package naming
 
 import "strings"
 
@@ -14,9 +14,9 @@ const Mark = " [obvan]"
 // text. The layer is a nested scene because in studio mode OBS shows changes to
 // the scene on air itself only after the next take.
 const (
-	Layer = "Lower third" + Mark
-	Plate = "Lower third plate" + Mark
-	Box   = "Lower third box" + Mark
+	Layer   = "Lower third" + Mark
+	Content = "Lower third content" + Mark
+	Box     = "Lower third box" + Mark
 )
 
 // Fields of the lower third, the upper line first. The logo is a picture, the others

@@ -1,10 +1,10 @@
-// Package visual turns a line of text into the order and the shapes in which it is
+// Package textrender turns a line of text into the order and the shapes in which it is
 // drawn, for OBS' FreeType text: that draws one character after the other from the
 // left, so Hebrew would come out backwards and Arabic in single letters.
 //
 // It is the part of the Unicode bidirectional algorithm (UAX #9) that a name and a
 // title need: no explicit directions, no tables.
-package visual
+package textrender
 
 import (
 	"slices"

@@ -10,7 +10,7 @@ import (
 )
 
 // show is what is in the fake OBS. The server's mutex guards it.
-type show struct {
+type state struct {
 	emit   func(event string, intent int, data any)
 	after  func(d time.Duration, f func())
 	scenes []*scene // bottom first, groups left out
@@ -22,23 +22,23 @@ type show struct {
 	parameters map[string]string // by category/name
 	lists      map[string]*choice
 
-	began   time.Time
-	crashed bool
-	nextID  int
+	began      time.Time
+	overlapped bool
+	nextID     int
 }
 
 type buses struct {
 	program, preview string
-	picture          string // what is really shown; differs when OBS ignored an order
+	shown            string // what is really shown; differs when OBS ignored an order
 	next             string // what a running transition goes to
 	studio           bool
 	transition       string
 	duration         int
 	tbar             bool // the lever is held
 	started          time.Time
-	old              *string       // what the swap to come puts in preview
-	lag              time.Duration // until it comes
-	stays            bool          // OBS' operator wants no swap
+	swapTo           *string       // what the swap to come puts in preview
+	swapDelay        time.Duration // until it comes
+	noSwap           bool          // OBS' operator wants no swap
 }
 
 type scene struct {
@@ -73,8 +73,8 @@ var transitionList = []*typedefs.Transition{
 	{TransitionName: "Swipe", TransitionKind: "swipe_transition"},
 }
 
-func newShow(srv *Server, feeds []string) *show {
-	s := &show{
+func newState(srv *Server, feeds []string) *state {
+	s := &state{
 		emit: srv.broadcast, after: srv.after, inputs: map[string]*input{}, outputs: map[string]*output{}, parameters: map[string]string{},
 		lists: map[string]*choice{
 			"collections": {"Untitled", []string{"Untitled", "Second"}},
@@ -93,22 +93,22 @@ func newShow(srv *Server, feeds []string) *show {
 			"is_local_file": false, "input": "rtsp://127.0.0.1:8555/" + feed,
 		}})
 	}
-	s.program, s.preview, s.picture = s.scenes[0].name, s.scenes[0].name, s.scenes[0].name
+	s.program, s.preview, s.shown = s.scenes[0].name, s.scenes[0].name, s.scenes[0].name
 	return s
 }
 
-func (s *show) restart() {
-	s.studio, s.next, s.tbar, s.old = false, "", false, nil
-	s.picture = s.scenes[0].name
-	s.program = s.picture
+func (s *state) restart() {
+	s.studio, s.next, s.tbar, s.swapTo = false, "", false, nil
+	s.shown = s.scenes[0].name
+	s.program = s.shown
 	s.began = time.Now()
 	for _, o := range s.outputs {
 		o.state = "STOPPED"
 	}
-	s.light()
+	s.updateActive()
 }
 
-func (s *show) scene(name string) *scene {
+func (s *state) scene(name string) *scene {
 	for _, sc := range s.scenes {
 		if sc.name == name {
 			return sc
@@ -117,7 +117,7 @@ func (s *show) scene(name string) *scene {
 	return nil
 }
 
-func (s *show) addInput(to string, in *input) int {
+func (s *state) addInput(to string, in *input) int {
 	if in.kind == "ffmpeg_source" {
 		in.media = "OBS_MEDIA_STATE_PLAYING"
 	}
@@ -125,7 +125,7 @@ func (s *show) addInput(to string, in *input) int {
 	return s.addItem(s.scene(to), in.name, in.kind, "OBS_SOURCE_TYPE_INPUT")
 }
 
-func (s *show) addItem(to *scene, source, kind, sourceType string) int {
+func (s *state) addItem(to *scene, source, kind, sourceType string) int {
 	s.nextID++
 	group := s.scene(source) != nil && s.scene(source).group
 	to.items = append(to.items, &typedefs.SceneItem{
@@ -138,7 +138,7 @@ func (s *show) addItem(to *scene, source, kind, sourceType string) int {
 }
 
 // visible collects the inputs that can be seen in a scene.
-func (s *show) visible(name string, into map[string]bool) {
+func (s *state) visible(name string, into map[string]bool) {
 	sc := s.scene(name)
 	if sc == nil {
 		return
@@ -153,9 +153,9 @@ func (s *show) visible(name string, into map[string]bool) {
 }
 
 // light works out what is visible on air and tells of changes.
-func (s *show) light() {
+func (s *state) updateActive() {
 	on := map[string]bool{}
-	s.visible(s.picture, on)
+	s.visible(s.shown, on)
 	if s.next != "" {
 		s.visible(s.next, on)
 	}
@@ -175,7 +175,7 @@ func (s *show) light() {
 
 // bring is OBS' change of what is on air. In studio mode it names the new program
 // although nothing happens while a transition runs.
-func (s *show) bring(to string) {
+func (s *state) changeProgram(to string) {
 	s.swap()
 	name, ms := s.transition, s.duration
 	if o := s.scene(to).override; o.name != "" {
@@ -191,7 +191,7 @@ func (s *show) bring(to string) {
 		s.program = to
 		return
 	}
-	old, studio := s.picture, s.studio
+	old, studio := s.shown, s.studio
 	if name == "Cut" {
 		ms = 0
 	}
@@ -201,35 +201,35 @@ func (s *show) bring(to string) {
 	if !s.studio {
 		s.emit("CurrentProgramSceneChanged", subscriptions.Scenes, &events.CurrentProgramSceneChanged{SceneName: to})
 	}
-	s.light()
+	s.updateActive()
 	s.after(time.Duration(ms)*time.Millisecond, func() { s.arrived(name, old, to, studio) })
 }
 
-func (s *show) arrived(name, old, to string, swap bool) {
+func (s *state) arrived(name, old, to string, swap bool) {
 	if s.next != to {
 		return
 	}
 	s.emit("SceneTransitionVideoEnded", subscriptions.Transitions, &events.SceneTransitionVideoEnded{TransitionName: name})
-	s.picture, s.next = to, ""
+	s.shown, s.next = to, ""
 	s.emit("SceneTransitionEnded", subscriptions.Transitions, &events.SceneTransitionEnded{TransitionName: name})
-	s.light()
+	s.updateActive()
 	if !swap {
 		return
 	}
-	s.old = &old
-	s.after(s.lag, s.swap)
+	s.swapTo = &old
+	s.after(s.swapDelay, s.swap)
 }
 
 // swap is done on OBS' own thread, in order with what else is asked of its buses,
 // and after the thread that draws has said that the transition is over.
-func (s *show) swap() {
-	if s.old == nil {
+func (s *state) swap() {
+	if s.swapTo == nil {
 		return
 	}
-	if s.preview != *s.old && !s.stays {
-		s.preview = *s.old
+	if s.preview != *s.swapTo && !s.noSwap {
+		s.preview = *s.swapTo
 		s.emit("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.preview})
 	}
-	s.old = nil
+	s.swapTo = nil
 	s.emit("CurrentProgramSceneChanged", subscriptions.Scenes, &events.CurrentProgramSceneChanged{SceneName: s.program})
 }

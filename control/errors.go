@@ -69,10 +69,10 @@ func verdicts() []verdict {
 		}},
 		{Conflict, http.StatusConflict, []error{
 			ErrExists, relay.ErrExists, hub.ErrPublishing, mixer.ErrNoPreview, mixer.ErrBusy, mixer.ErrNotNow,
-			graphics.ErrNothing, graphics.ErrEnd, graphics.ErrFull, clip.ErrTooMany,
+			graphics.ErrNotOnAir, graphics.ErrNoNext, graphics.ErrFull, clip.ErrTooMany,
 		}},
 		{BadRequest, http.StatusBadRequest, []error{
-			program.ErrNoFault, program.ErrTimeout, graphics.ErrBadLogo, graphics.ErrText, relay.ErrUnsupported,
+			program.ErrNoFault, program.ErrTimeout, graphics.ErrBadLogo, graphics.ErrInvalidText, relay.ErrUnsupported,
 			relay.ErrAddress, clip.ErrNotAClip, ingest.ErrBadName, ingest.ErrReserved,
 		}},
 		{BadRequest, http.StatusRequestEntityTooLarge, []error{clip.ErrTooBig}},

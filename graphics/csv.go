@@ -18,7 +18,7 @@ const maxCSV = 1 << 20
 // the second the title. Lines that do not fit are told by number, and none is taken.
 func ParseCSV(data []byte) ([]Item, error) {
 	if len(data) > maxCSV {
-		return nil, textf("the file is larger than %d kB", maxCSV>>10)
+		return nil, invalidText("the file is larger than %d kB", maxCSV>>10)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	r := csv.NewReader(bytes.NewReader(data))
@@ -31,7 +31,7 @@ func ParseCSV(data []byte) ([]Item, error) {
 			return items, nil
 		}
 		if err != nil {
-			return nil, textf("%v", err)
+			return nil, invalidText("%v", err)
 		}
 		if head := heading(record); first && head != nil {
 			columns = head
@@ -47,7 +47,7 @@ func ParseCSV(data []byte) ([]Item, error) {
 			continue
 		}
 		line, _ := r.FieldPos(0)
-		if err := check(it.Template, it.Text); err != nil {
+		if err := validate(it.Template, it.Text); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 		if items = append(items, it); len(items) > MaxItems {

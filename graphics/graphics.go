@@ -14,12 +14,12 @@ import (
 
 // Errors a caller can act on.
 var (
-	ErrNoItem     = errors.New("there is no such lower third")
-	ErrNoTemplate = errors.New("there is no such template")
-	ErrNothing    = errors.New("nothing is on air")
-	ErrEnd        = errors.New("there is no next lower third")
-	ErrText       = errors.New("the text does not fit the template")
-	ErrFull       = errors.New("the list is full")
+	ErrNoItem      = errors.New("there is no such lower third")
+	ErrNoTemplate  = errors.New("there is no such template")
+	ErrNotOnAir    = errors.New("nothing is on air")
+	ErrNoNext      = errors.New("there is no next lower third")
+	ErrInvalidText = errors.New("the text does not fit the template")
+	ErrFull        = errors.New("the list is full")
 )
 
 // Limits of what is kept.
@@ -118,7 +118,7 @@ type Report struct {
 
 // check fits text to the template: unknown fields are refused, missing ones must
 // be optional, over-long ones are refused with their length.
-func check(template string, text map[string]string) error {
+func validate(template string, text map[string]string) error {
 	i := slices.IndexFunc(Templates(), func(t Template) bool { return t.ID == template })
 	if i < 0 {
 		return ErrNoTemplate
@@ -126,18 +126,18 @@ func check(template string, text map[string]string) error {
 	fields := Templates()[i].Fields
 	for name, value := range text {
 		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name }) {
-			return textf("there is no field %q in the template %q", name, template)
+			return invalidText("there is no field %q in the template %q", name, template)
 		}
 		if name == LogoField && value != "" && !logoName.MatchString(value) {
-			return textf("%q can't be the name of a logo", value)
+			return invalidText("%q can't be the name of a logo", value)
 		}
 		if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxRunes {
-			return textf("%s is longer than %d characters, or not UTF-8", name, MaxRunes)
+			return invalidText("%s is longer than %d characters, or not UTF-8", name, MaxRunes)
 		}
 	}
 	for _, f := range fields {
 		if !f.Optional && text[f.Name] == "" {
-			return textf("%s is missing", f.Label)
+			return invalidText("%s is missing", f.Label)
 		}
 	}
 	return nil

@@ -84,11 +84,11 @@ func (l *Logos) Put(name string, r io.Reader) error {
 	if len(names) >= maxLogos && !slices.Contains(names, name) {
 		return fmt.Errorf("%w: %d logos at most", ErrFull, maxLogos)
 	}
-	picture, err := readLogo(r)
+	img, err := readLogo(r)
 	if err != nil {
 		return err
 	}
-	if err := l.keep(name, picture); err != nil {
+	if err := l.save(name, img); err != nil {
 		return fmt.Errorf("keep the logo: %w", err)
 	}
 	return nil
@@ -120,12 +120,12 @@ func readLogo(r io.Reader) (image.Image, error) {
 }
 
 // keep replaces the logo's file whole.
-func (l *Logos) keep(name string, picture image.Image) error {
+func (l *Logos) save(name string, img image.Image) error {
 	if err := os.MkdirAll(l.dir, 0o755); err != nil {
 		return err
 	}
 	path := filepath.Join(l.dir, name+logoSuffix)
-	return disk.Replace(path, 0o644, func(w io.Writer) error { return png.Encode(w, picture) }) // OBS may be somebody else
+	return disk.Replace(path, 0o644, func(w io.Writer) error { return png.Encode(w, img) }) // OBS may be somebody else
 }
 
 // Remove deletes a logo; lower thirds that name it are shown without. ErrNoLogo.

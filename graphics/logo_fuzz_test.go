@@ -24,11 +24,11 @@ func FuzzReadLogo(f *testing.F) {
 		if err == nil && size.Width*size.Height > 1<<14 {
 			return // large ones only take longer
 		}
-		picture, err := readLogo(bytes.NewReader(content))
+		img, err := readLogo(bytes.NewReader(content))
 		if err != nil {
 			return
 		}
-		if got := picture.Bounds(); got.Min != (image.Point{}) || got.Dx() != size.Width || got.Dy() != size.Height {
+		if got := img.Bounds(); got.Min != (image.Point{}) || got.Dx() != size.Width || got.Dy() != size.Height {
 			t.Fatalf("%v of %dx%d", got, size.Width, size.Height)
 		}
 	})

@@ -39,22 +39,22 @@ func redPNG(t testing.TB) []byte {
 
 func TestALogoIsEncodedAnew(t *testing.T) {
 	logos := graphics.NewLogos(filepath.Join(t.TempDir(), "logos"))
-	given := redPNG(t)
+	upload := redPNG(t)
 	text := append([]byte{0, 0, 0, 9}, "tEXta\x00<script"[:13]...) // a chunk that says something of its own
-	given = append(given[:33:33], append(append(text, 0, 0, 0, 0), given[33:]...)...)
-	binary.BigEndian.PutUint32(given[33+8+9:], crc32.ChecksumIEEE(given[33+4:33+8+9]))
-	if err := logos.Put("sponsor", bytes.NewReader(given)); err != nil {
+	upload = append(upload[:33:33], append(append(text, 0, 0, 0, 0), upload[33:]...)...)
+	binary.BigEndian.PutUint32(upload[33+8+9:], crc32.ChecksumIEEE(upload[33+4:33+8+9]))
+	if err := logos.Put("sponsor", bytes.NewReader(upload)); err != nil {
 		t.Fatal(err)
 	}
 	path, err := logos.Path("sponsor")
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := os.ReadFile(path)
-	if err != nil || bytes.Contains(kept, []byte("<script")) {
+	saved, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(saved, []byte("<script")) {
 		t.Fatalf("%v: what is kept has the upload's own words", err)
 	}
-	img, err := png.Decode(bytes.NewReader(kept))
+	img, err := png.Decode(bytes.NewReader(saved))
 	if err != nil || img.Bounds() != image.Rect(0, 0, 40, 20) {
 		t.Fatalf("%v %v", img.Bounds(), err)
 	}
@@ -113,29 +113,29 @@ func TestWhatIsNoLogoIsRefusedAndLeavesNothing(t *testing.T) {
 }
 
 func TestALowerThirdWithoutItsLogoIsShownAndSaid(t *testing.T) {
-	s := &screen{}
+	s := &fakeRenderer{}
 	it := person("a", "Ada")
 	it.Text[graphics.LogoField] = "sponsor"
-	d := newDesk(t, s, it)
-	d.Take(t.Context(), "a")
+	queue := newQueue(t, s, it)
+	queue.Take(t.Context(), "a")
 	r := s.report()
 	r.Text = map[string]string{"name": "Ada"}
-	d.Report(t.Context(), r)
-	if st := d.State(); st.OnAir == nil || !st.OnAir.Confirmed || !strings.Contains(st.Problem, "without its logo") {
+	queue.Report(t.Context(), r)
+	if st := queue.State(); st.OnAir == nil || !st.OnAir.Confirmed || !strings.Contains(st.Problem, "without its logo") {
 		t.Fatalf("state = %+v", st)
 	}
 	r.Text[graphics.LogoField] = "other"
-	d.Report(t.Context(), r)
-	if st := d.State(); st.OnAir.Confirmed {
+	queue.Report(t.Context(), r)
+	if st := queue.State(); st.OnAir.Confirmed {
 		t.Fatalf("another's logo is confirmed: %+v", st)
 	}
 	r.Text[graphics.LogoField] = "sponsor"
-	d.Report(t.Context(), r)
-	if st := d.State(); !st.OnAir.Confirmed || st.Problem != "" {
+	queue.Report(t.Context(), r)
+	if st := queue.State(); !st.OnAir.Confirmed || st.Problem != "" {
 		t.Fatalf("state = %+v", st)
 	}
 	it.Text[graphics.LogoField] = "../x"
-	if err := d.Update(t.Context(), it); !errors.Is(err, graphics.ErrText) {
+	if err := queue.Update(t.Context(), it); !errors.Is(err, graphics.ErrInvalidText) {
 		t.Fatalf("err = %v", err)
 	}
 }

@@ -106,7 +106,7 @@ func (e Env) Publish(r Request) (*Feed, error) {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
 	f := &Feed{}
-	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, UnsupportedAudioCodec: r.UnsupportedAudioCodec, Corrections: f.repairs})
+	p, err := e.Hub.Publish(r.Stream, hub.Origin{Proto: r.Proto, Remote: r.Remote, UnsupportedAudioCodec: r.UnsupportedAudioCodec, Corrections: f.corrections})
 	if err != nil {
 		return nil, fmt.Errorf("publish %s: %w", r.Stream, err)
 	}
@@ -123,7 +123,7 @@ type Feed struct {
 }
 
 // repairs is what was mended, and what could not be.
-func (f *Feed) repairs() map[string]uint64 {
+func (f *Feed) corrections() map[string]uint64 {
 	counts := f.clock.Counts.Map()
 	if lost := f.Lost.Load(); lost > 0 {
 		counts["lost"] = lost

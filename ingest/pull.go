@@ -21,12 +21,12 @@ var (
 )
 
 const (
-	pullSoonest = 500 * time.Millisecond
-	pullLatest  = 10 * time.Second
+	pullMinWait = 500 * time.Millisecond
+	pullMaxWait = 10 * time.Second
 	// Cameras lock an account after some wrong passwords: ask seldom.
-	pullRefused = 30 * time.Second
+	pullRefusedWait = 30 * time.Second
 	// After this long live a failure is a new one: try again at once.
-	pullWell = 10 * time.Second
+	pullStableAfter = 10 * time.Second
 )
 
 // The states of a pull.
@@ -46,32 +46,32 @@ type PullState struct {
 // Pulls dials the cameras that do not dial us, and dials them again when they
 // fail. Its methods are safe for concurrent use.
 type Pulls struct {
-	env  Env
-	ways Protocols
+	env       Env
+	protocols Protocols
 
-	mu      sync.Mutex
-	pulls   map[string]*pull
-	ctx     context.Context // Run's; nil while it does not run
-	changed func()
-	running sync.WaitGroup
+	mu         sync.Mutex
+	pulls      map[string]*pull
+	ctx        context.Context // Run's; nil while it does not run
+	changed    func()
+	startPulls sync.WaitGroup
 }
 
 // pull is one camera. The URL does not change: another one is another pull.
 type pull struct {
-	feed  string
-	u     *url.URL
-	dial  func(ctx context.Context, u *url.URL, env Env, feed string, live func()) error
-	end   context.CancelFunc // nil before it runs
-	after <-chan struct{}    // closed once the one before it has let go of the feed's name; nil for none
-	done  chan struct{}
-	state PullState // guarded by Pulls.mu
+	feed         string
+	u            *url.URL
+	connect      func(ctx context.Context, u *url.URL, env Env, feed string, live func()) error
+	cancel       context.CancelFunc // nil before it runs
+	previousDone <-chan struct{}    // closed once the one before it has let go of the feed's name; nil for none
+	done         chan struct{}
+	state        PullState // guarded by Pulls.mu
 }
 
 // NewPulls pulls over ways, by URL scheme. A camera that we dial needs no key: an
 // operator chose it.
-func NewPulls(env Env, ways Protocols) *Pulls {
+func NewPulls(env Env, protocols Protocols) *Pulls {
 	env.Authorise = func(Request) error { return nil }
-	return &Pulls{env: env, ways: ways, pulls: map[string]*pull{}, changed: func() {}}
+	return &Pulls{env: env, protocols: protocols, pulls: map[string]*pull{}, changed: func() {}}
 }
 
 // Run keeps the pulls going until ctx is done. changed is called after each
@@ -87,7 +87,7 @@ func (p *Pulls) Run(ctx context.Context, changed func()) error {
 	p.mu.Lock()
 	p.ctx = nil // nothing starts any more
 	p.mu.Unlock()
-	p.running.Wait()
+	p.startPulls.Wait()
 	p.mu.Lock()
 	p.changed = func() {}
 	p.mu.Unlock()
@@ -100,7 +100,7 @@ func (p *Pulls) Put(feed string, u *url.URL) error {
 	if err := CheckName(feed); err != nil {
 		return fmt.Errorf("pull: %w", err)
 	}
-	way := p.ways[u.Scheme]
+	way := p.protocols[u.Scheme]
 	if way.Pull == nil {
 		return fmt.Errorf("pull %s: %w: %q", feed, ErrScheme, u.Scheme)
 	}
@@ -110,10 +110,10 @@ func (p *Pulls) Put(feed string, u *url.URL) error {
 		p.mu.Unlock()
 		return nil
 	}
-	at := *u
-	one := &pull{feed: feed, u: &at, dial: way.Pull, done: make(chan struct{}), state: PullState{State: PullConnecting}}
+	parseURL := *u
+	one := &pull{feed: feed, u: &parseURL, connect: way.Pull, done: make(chan struct{}), state: PullState{State: PullConnecting}}
 	if old != nil {
-		one.after = old.stop()
+		one.previousDone = old.stop()
 	}
 	p.pulls[feed] = one
 	p.start(one)
@@ -148,10 +148,10 @@ func (p *Pulls) State(feed string) (PullState, bool) {
 
 // stop ends a pull; what it returns closes once the feed's name is free.
 func (one *pull) stop() <-chan struct{} {
-	if one.end == nil {
-		return one.after
+	if one.cancel == nil {
+		return one.previousDone
 	}
-	one.end()
+	one.cancel()
 	return one.done
 }
 
@@ -160,28 +160,28 @@ func (p *Pulls) start(one *pull) {
 	if p.ctx == nil {
 		return
 	}
-	ctx, end := context.WithCancel(p.ctx)
-	one.end = end
-	p.running.Go(func() {
+	ctx, cancel := context.WithCancel(p.ctx)
+	one.cancel = cancel
+	p.startPulls.Go(func() {
 		defer close(one.done)
-		defer end()
-		if one.after != nil {
-			<-one.after
+		defer cancel()
+		if one.previousDone != nil {
+			<-one.previousDone
 		}
-		p.keep(ctx, one)
+		p.redial(ctx, one)
 	})
 }
 
 // keep dials again and again.
-func (p *Pulls) keep(ctx context.Context, one *pull) {
-	wait := retry.Backoff{Min: pullSoonest, Max: pullLatest}
+func (p *Pulls) redial(ctx context.Context, one *pull) {
+	wait := retry.Backoff{Min: pullMinWait, Max: pullMaxWait}
 	log := p.env.Log.With("feed", one.feed, "proto", one.u.Scheme, "remote", one.u.Host)
 	for ctx.Err() == nil {
-		p.note(one, PullState{State: PullConnecting, Problem: one.state.Problem})
+		p.setState(one, PullState{State: PullConnecting, Problem: one.state.Problem})
 		var since time.Time
-		err := one.dial(ctx, one.u, p.env, one.feed, func() {
+		err := one.connect(ctx, one.u, p.env, one.feed, func() {
 			since = time.Now()
-			p.note(one, PullState{State: PullLive})
+			p.setState(one, PullState{State: PullLive})
 			log.Info("camera pulled")
 		})
 		if ctx.Err() != nil {
@@ -190,25 +190,25 @@ func (p *Pulls) keep(ctx context.Context, one *pull) {
 		if err == nil {
 			err = ErrEnded
 		}
-		if !since.IsZero() && time.Since(since) >= pullWell {
+		if !since.IsZero() && time.Since(since) >= pullStableAfter {
 			wait.Reset()
 		}
 		pause := wait.Next()
 		if errors.Is(err, ErrCredentials) {
-			pause = pullRefused
+			pause = pullRefusedWait
 		}
 		problem := plain(err, one.u)
 		if problem != one.state.Problem {
 			log.Log(ctx, slog.LevelWarn, "camera can't be pulled", "err", problem)
 		}
-		p.note(one, PullState{State: PullRetrying, Problem: problem, NextTry: time.Now().Add(pause)})
+		p.setState(one, PullState{State: PullRetrying, Problem: problem, NextTry: time.Now().Add(pause)})
 		if retry.Sleep(ctx, pause) != nil {
 			return
 		}
 	}
 }
 
-func (p *Pulls) note(one *pull, s PullState) {
+func (p *Pulls) setState(one *pull, s PullState) {
 	p.mu.Lock()
 	one.state = s
 	changed := p.changed

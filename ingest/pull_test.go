@@ -34,7 +34,7 @@ func (c *cameras) pull(ctx context.Context, u *url.URL, env ingest.Env, feed str
 }
 
 // running is pulls over c; it ends before the test does.
-func running(t *testing.T, c *cameras) (*ingest.Pulls, *atomic.Int32) {
+func startPulls(t *testing.T, c *cameras) (*ingest.Pulls, *atomic.Int32) {
 	t.Helper()
 	env := ingest.Env{
 		Hub: hub.New(), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -54,7 +54,7 @@ func running(t *testing.T, c *cameras) (*ingest.Pulls, *atomic.Int32) {
 	return p, &changes
 }
 
-func at(t *testing.T, raw string) *url.URL {
+func parseURL(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -65,7 +65,7 @@ func at(t *testing.T, raw string) *url.URL {
 
 func put(t *testing.T, p *ingest.Pulls, feed, raw string) {
 	t.Helper()
-	if err := p.Put(feed, at(t, raw)); err != nil {
+	if err := p.Put(feed, parseURL(t, raw)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -80,7 +80,7 @@ func goesLive(ctx context.Context, _ *url.URL, _ ingest.Env, _ string, live func
 func TestACameraIsPulledUntilItIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cameras{dial: goesLive}
-		p, changes := running(t, c)
+		p, changes := startPulls(t, c)
 		put(t, p, "cam1", "cam://one")
 		put(t, p, "cam1", "cam://one") // the same: nothing happens
 		synctest.Wait()
@@ -99,7 +99,7 @@ func TestACameraIsPulledUntilItIsRemoved(t *testing.T) {
 func TestAFailedCameraIsDialledAgainMoreAndMoreSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cameras{dial: func(context.Context, *url.URL, ingest.Env, string, func()) error { return errors.New("nobody answers") }}
-		p, _ := running(t, c)
+		p, _ := startPulls(t, c)
 		put(t, p, "cam1", "cam://one")
 		synctest.Wait()
 		s, _ := p.State("cam1")
@@ -121,7 +121,7 @@ func TestACameraThatWasWellIsDialledAgainAtOnce(t *testing.T) {
 			<-time.After(time.Minute)
 			return nil // it ended the stream
 		}}
-		p, _ := running(t, c)
+		p, _ := startPulls(t, c)
 		put(t, p, "cam1", "cam://one")
 		for range 5 {
 			time.Sleep(time.Minute)
@@ -142,7 +142,7 @@ func TestWrongCredentialsAreRetriedSlowlyAndNotRepeated(t *testing.T) {
 		c := &cameras{dial: func(_ context.Context, u *url.URL, _ ingest.Env, _ string, _ func()) error {
 			return fmt.Errorf("dial %v: %w", u, ingest.ErrCredentials) // a protocol that says too much
 		}}
-		p, _ := running(t, c)
+		p, _ := startPulls(t, c)
 		put(t, p, "cam1", "cam://root:hunter2@one")
 		time.Sleep(5*time.Minute - time.Second)
 		synctest.Wait()
@@ -169,7 +169,7 @@ func TestAnotherAddressTakesOverTheName(t *testing.T) {
 			f.Close()
 			return nil
 		}}
-		p, _ := running(t, c)
+		p, _ := startPulls(t, c)
 		for _, host := range []string{"one", "two", "three"} {
 			put(t, p, "cam1", "cam://"+host)
 		}
@@ -206,16 +206,16 @@ func TestWhatIsPutBeforeRunStartsWithIt(t *testing.T) {
 
 func TestWhatCannotBePulledIsRefused(t *testing.T) {
 	c := &cameras{dial: goesLive}
-	p, _ := running(t, c)
+	p, _ := startPulls(t, c)
 	for raw, want := range map[string]error{"smoke://one": ingest.ErrScheme, "push://one": ingest.ErrScheme} {
-		if err := p.Put("cam1", at(t, raw)); !errors.Is(err, want) || !strings.Contains(err.Error(), raw[:4]) {
+		if err := p.Put("cam1", parseURL(t, raw)); !errors.Is(err, want) || !strings.Contains(err.Error(), raw[:4]) {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
-	if err := p.Put("program", at(t, "cam://one")); !errors.Is(err, ingest.ErrReserved) {
+	if err := p.Put("program", parseURL(t, "cam://one")); !errors.Is(err, ingest.ErrReserved) {
 		t.Errorf("err = %v", err)
 	}
-	if err := p.Put("../x", at(t, "cam://one")); !errors.Is(err, ingest.ErrBadName) {
+	if err := p.Put("../x", parseURL(t, "cam://one")); !errors.Is(err, ingest.ErrBadName) {
 		t.Errorf("err = %v", err)
 	}
 	if _, ok := p.State("cam1"); ok {

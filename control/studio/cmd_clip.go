@@ -89,7 +89,7 @@ func (s *Studio) uploaded(ctx context.Context, what, name string) {
 }
 
 // shape is how the program is coded: clips are made to follow it without a change.
-func (s *Studio) shape() (like clip.Shape) {
+func (s *Studio) shape() (like clip.Format) {
 	st, ok := s.deps.Hub.Stream(hub.Program)
 	if !ok {
 		return like

@@ -52,7 +52,7 @@ type GraphicImported struct {
 }
 
 func graphicsCommands() []Command {
-	text := []error{graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrText, graphics.ErrFull}
+	text := []error{graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrInvalidText, graphics.ErrFull}
 	air := []error{mixer.ErrOffline, mixer.ErrNotNow, mixer.ErrUnsure}
 	return []Command{
 		command("graphics.add", control.Operator, "Prepare a lower third, at the end of the list.",
@@ -62,19 +62,19 @@ func graphicsCommands() []Command {
 		command("graphics.update", control.Operator, "Change a lower third; one that is on air changes there.",
 			func(ctx context.Context, s *Studio, args GraphicUpdateArgs) (none, error) {
 				return none{}, s.updateGraphic(ctx, args)
-			}, append([]error{graphics.ErrNoItem, graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrText}, air...)...),
+			}, append([]error{graphics.ErrNoItem, graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrInvalidText}, air...)...),
 		command("graphics.remove", control.Operator, "Take a lower third off the list; one that is on air stays there.",
 			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
-				return none{}, s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Remove(args.ID) })
+				return none{}, s.listGraphics(ctx, func(d *graphics.Queue) error { return d.Remove(args.ID) })
 			}, graphics.ErrNoItem),
 		command("graphics.move", control.Operator, "Put a lower third at another place of the list.",
 			func(ctx context.Context, s *Studio, args GraphicMoveArgs) (none, error) {
-				return none{}, s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Move(args.ID, args.To) })
+				return none{}, s.listGraphics(ctx, func(d *graphics.Queue) error { return d.Move(args.ID, args.To) })
 			}, graphics.ErrNoItem),
 		command("graphics.import", control.Operator, "Prepare many lower thirds from a table of names, or none when a line does not fit.",
 			func(ctx context.Context, s *Studio, args GraphicImportArgs) (GraphicImported, error) {
 				return s.importGraphics(ctx, args.CSV)
-			}, graphics.ErrText, graphics.ErrFull),
+			}, graphics.ErrInvalidText, graphics.ErrFull),
 		command("graphics.take", control.Operator, "Bring a lower third on air, in place of what is there.",
 			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
 				return none{}, s.airGraphic(ctx, func(ctx context.Context) error { return s.areas.graphics.Take(ctx, args.ID) })
@@ -82,7 +82,7 @@ func graphicsCommands() []Command {
 		command("graphics.next", control.Operator, "Bring the lower third behind the last one on air.",
 			func(ctx context.Context, s *Studio, _ none) (none, error) {
 				return none{}, s.airGraphic(ctx, s.areas.graphics.Next)
-			}, append([]error{graphics.ErrEnd}, air...)...),
+			}, append([]error{graphics.ErrNoNext}, air...)...),
 		command("graphics.out", control.Operator, "Take the lower third off air.",
 			func(ctx context.Context, s *Studio, _ none) (none, error) {
 				if err := s.areas.graphics.Out(ctx); err != nil {
@@ -90,7 +90,7 @@ func graphicsCommands() []Command {
 				}
 				s.did(ctx, "took the lower third out")
 				return none{}, nil
-			}, append([]error{graphics.ErrNothing}, air...)...),
+			}, append([]error{graphics.ErrNotOnAir}, air...)...),
 	}
 }
 
@@ -98,7 +98,7 @@ func (s *Studio) addGraphic(ctx context.Context, args GraphicAddArgs) (added Gra
 	if err := s.knownLogo(args.Text); err != nil {
 		return added, err
 	}
-	err = s.listGraphics(ctx, func(d *graphics.Desk) error {
+	err = s.listGraphics(ctx, func(d *graphics.Queue) error {
 		added.ID, err = d.Add(graphics.Item{Template: args.Template, Text: args.Text, AutoOutMs: args.AutoOutMs})
 		return err
 	})
@@ -109,7 +109,7 @@ func (s *Studio) updateGraphic(ctx context.Context, args GraphicUpdateArgs) erro
 	if err := s.knownLogo(args.Text); err != nil {
 		return err
 	}
-	return s.listGraphics(ctx, func(d *graphics.Desk) error {
+	return s.listGraphics(ctx, func(d *graphics.Queue) error {
 		it := graphics.Item{ID: args.ID, Template: args.Template, Text: args.Text}
 		if args.AutoOutMs != nil {
 			it.AutoOutMs = *args.AutoOutMs
@@ -125,7 +125,7 @@ func (s *Studio) importGraphics(ctx context.Context, csv string) (GraphicImporte
 	if err != nil {
 		return GraphicImported{}, err
 	}
-	err = s.listGraphics(ctx, func(d *graphics.Desk) error { return d.Import(items) })
+	err = s.listGraphics(ctx, func(d *graphics.Queue) error { return d.Import(items) })
 	if err != nil {
 		return GraphicImported{}, err
 	}
@@ -135,7 +135,7 @@ func (s *Studio) importGraphics(ctx context.Context, csv string) (GraphicImporte
 
 // listGraphics changes the list and keeps it. A change that holds is kept also when
 // the picture could not follow it.
-func (s *Studio) listGraphics(ctx context.Context, change func(*graphics.Desk) error) error {
+func (s *Studio) listGraphics(ctx context.Context, change func(*graphics.Queue) error) error {
 	changed := change(s.areas.graphics)
 	err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error {
 		k.Graphics = s.areas.graphics.State().Items

@@ -92,7 +92,7 @@ func (o *overlay) report(now time.Time) (r graphics.Report) {
 
 // areas is what stands beside the mixer.
 type areas struct {
-	graphics *graphics.Desk
+	graphics *graphics.Queue
 	overlay  overlay
 	seen     chan struct{} // holds one token: what draws lower thirds may show something else
 	setup    setup

@@ -55,7 +55,7 @@ type Program interface {
 
 // Clips is what the studio needs of clip.Clips.
 type Clips interface {
-	Put(ctx context.Context, name string, r io.Reader, like clip.Shape) error
+	Put(ctx context.Context, name string, r io.Reader, like clip.Format) error
 	List() ([]clip.Info, error)
 	Remove(name string) error // clip.ErrNoClip
 }

@@ -41,12 +41,12 @@ const suffix = ".mp4"
 
 // Clips is a folder of clips. Its methods are safe for concurrent use.
 type Clips struct {
-	dir     string
-	convert chan struct{} // held by the one upload that is converted: that takes whole cores
+	dir        string
+	converting chan struct{} // held by the one upload that is converted: that takes whole cores
 }
 
 // New keeps clips in dir, which is made when the first one comes.
-func New(dir string) *Clips { return &Clips{dir: dir, convert: make(chan struct{}, 1)} }
+func New(dir string) *Clips { return &Clips{dir: dir, converting: make(chan struct{}, 1)} }
 
 // Info is a clip as operators know it.
 type Info struct {
@@ -134,41 +134,41 @@ func (c *Clips) Pull(ctx context.Context, u *url.URL, env ingest.Env, feed strin
 		}
 		f.close()
 		f = next
-		l.frames, l.heard = 0, l.at // a grid of its own
+		l.audioFrames, l.audioStart = 0, l.at // a grid of its own
 		p.SetTracks(f.tracks)
 	}
 }
 
 // loop is the timeline that a clip is played on.
 type loop struct {
-	pub    *hub.Publisher
-	start  time.Time
-	at     time.Duration // where the present loop begins
-	heard  time.Duration // where the grid of sound begins
-	frames int           // of sound, since then
+	pub         *hub.Publisher
+	start       time.Time
+	at          time.Duration // where the present loop begins
+	audioStart  time.Duration // where the grid of sound begins
+	audioFrames int           // of sound, since then
 }
 
 // play writes the clip once, each unit when it is due. The picture's length is the
 // loop's; the sound stays on its grid, and is silence where the clip has none.
 func (l *loop) play(ctx context.Context, f *file) error {
-	begun := l.frames
-	for next := 0; next < len(f.pictures); {
-		due := l.at + f.pictures[next].dts
-		sound := l.sound(f)
-		if f.sound() && sound <= due {
-			au, err := f.frame(l.frames - begun)
+	begun := l.audioFrames
+	for next := 0; next < len(f.video); {
+		due := l.at + f.video[next].dts
+		audio := l.audioDue(f)
+		if f.hasAudio() && audio <= due {
+			au, err := f.audioFrame(l.audioFrames - begun)
 			if err != nil {
 				return err
 			}
-			if err := retry.Sleep(ctx, time.Until(l.start.Add(sound))); err != nil {
+			if err := retry.Sleep(ctx, time.Until(l.start.Add(audio))); err != nil {
 				return err
 			}
-			au.PTS, au.DTS = sound, sound
+			au.PTS, au.DTS = audio, audio
 			l.pub.Write(au)
-			l.frames++
+			l.audioFrames++
 			continue
 		}
-		au, err := f.picture(next)
+		au, err := f.videoFrame(next)
 		if err != nil {
 			return err
 		}
@@ -184,12 +184,12 @@ func (l *loop) play(ctx context.Context, f *file) error {
 }
 
 // sound is when the next frame of sound is due.
-func (l *loop) sound(f *file) time.Duration {
-	if !f.sound() {
+func (l *loop) audioDue(f *file) time.Duration {
+	if !f.hasAudio() {
 		return 0
 	}
 	t := &f.tracks[1]
-	samples := int64(l.frames) * int64(t.SamplesPerFrame()) // at most days: it does not overflow
+	samples := int64(l.audioFrames) * int64(t.SamplesPerFrame()) // at most days: it does not overflow
 	rate := int64(t.SampleRate)
-	return l.heard + time.Duration(samples/rate)*time.Second + time.Duration(samples%rate)*time.Second/time.Duration(rate)
+	return l.audioStart + time.Duration(samples/rate)*time.Second + time.Duration(samples%rate)*time.Second/time.Duration(rate)
 }

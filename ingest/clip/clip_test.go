@@ -29,8 +29,8 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // shape is a small program's.
-func shape() clip.Shape {
-	return clip.Shape{
+func smallFormat() clip.Format {
+	return clip.Format{
 		Video: media.Track{Codec: media.H264, Width: 320, Height: 180, FrameRate: 25},
 		Audio: media.Track{Codec: media.AAC, SampleRate: 44100, Channels: 1},
 	}
@@ -52,7 +52,7 @@ func pngStill(t *testing.T) []byte {
 }
 
 // film makes an MP4 with ffmpeg.
-func film(t *testing.T, args ...string) []byte {
+func makeMP4(t *testing.T, args ...string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "film.mp4")
 	all := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:r=25:d=2", "-f", "lavfi", "-i", "sine=r=44100:d=2"}, args...)
@@ -118,16 +118,16 @@ func TestUploadsBecomeClipsOfTheProgramsShapeThatLoopWithoutASeam(t *testing.T) 
 		"jpeg": func(t *testing.T) []byte {
 			return still(t, func(b *bytes.Buffer, i image.Image) error { return jpeg.Encode(b, i, nil) })
 		},
-		"b-frames": func(t *testing.T) []byte { return film(t, "-c:v", "libx264", "-bf", "3", "-c:a", "aac") },
+		"b-frames": func(t *testing.T) []byte { return makeMP4(t, "-c:v", "libx264", "-bf", "3", "-c:a", "aac") },
 		"hevc": func(t *testing.T) []byte {
-			return film(t, "-c:v", "libx265", "-x265-params", "log-level=error", "-c:a", "aac", "-ar", "48000")
+			return makeMP4(t, "-c:v", "libx265", "-x265-params", "log-level=error", "-c:a", "aac", "-ar", "48000")
 		},
-		"as it is": func(t *testing.T) []byte { return film(t, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac") },
+		"as it is": func(t *testing.T) []byte { return makeMP4(t, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := clip.New(filepath.Join(t.TempDir(), "clips"))
-			if err := c.Put(t.Context(), "slate", bytes.NewReader(upload(t)), shape()); err != nil {
+			if err := c.Put(t.Context(), "slate", bytes.NewReader(upload(t)), smallFormat()); err != nil {
 				t.Fatal(err)
 			}
 			tracks := play(t, c, "slate", 1)
@@ -152,7 +152,7 @@ func TestAReplacedClipGoesOnWithTheNewOne(t *testing.T) {
 	c := clip.New(t.TempDir())
 	put := func(args ...string) {
 		t.Helper()
-		if err := c.Put(t.Context(), "slate", bytes.NewReader(film(t, append(args, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac")...)), clip.Shape{}); err != nil {
+		if err := c.Put(t.Context(), "slate", bytes.NewReader(makeMP4(t, append(args, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac")...)), clip.Format{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -191,20 +191,20 @@ func TestAReplacedClipGoesOnWithTheNewOne(t *testing.T) {
 }
 
 func TestWithoutFFmpegAClipThatFitsIsTakenAndAnotherIsRefusedInWords(t *testing.T) {
-	fits := film(t, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac")
+	fits := makeMP4(t, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac")
 	t.Setenv("PATH", "")
 	c := clip.New(t.TempDir())
-	if err := c.Put(t.Context(), "slate", bytes.NewReader(fits), shape()); err != nil {
+	if err := c.Put(t.Context(), "slate", bytes.NewReader(fits), smallFormat()); err != nil {
 		t.Fatal(err)
 	}
-	other := shape()
+	other := smallFormat()
 	other.Video.Width, other.Video.Height = 1920, 1080
 	err := c.Put(t.Context(), "slate", bytes.NewReader(fits), other)
 	if !errors.Is(err, clip.ErrNoFFmpeg) || !strings.Contains(err.Error(), "it is 320x180, the program 1920x1080") ||
 		!strings.Contains(err.Error(), "install ffmpeg, or upload an MP4 with H.264 1920x1080 at 25 pictures a second") {
 		t.Fatalf("err = %v", err)
 	}
-	if err := c.Put(t.Context(), "slate", bytes.NewReader(pngStill(t)), shape()); !errors.Is(err, clip.ErrNoFFmpeg) {
+	if err := c.Put(t.Context(), "slate", bytes.NewReader(pngStill(t)), smallFormat()); !errors.Is(err, clip.ErrNoFFmpeg) {
 		t.Fatalf("err = %v", err)
 	}
 }
@@ -221,7 +221,7 @@ func TestWhatIsNoClipIsRefused(t *testing.T) {
 		"nothing": {}, "text": []byte("#EXTM3U\nfile:///etc/passwd"), "a broken png": pngStill(t)[:20], "a picture too wide": wide,
 		"an mp4 of nothing": append([]byte{0, 0, 0, 16}, []byte("ftypisom0000")...),
 	} {
-		if err := c.Put(t.Context(), "slate", bytes.NewReader(content), clip.Shape{}); err == nil {
+		if err := c.Put(t.Context(), "slate", bytes.NewReader(content), clip.Format{}); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}
@@ -233,14 +233,14 @@ func TestWhatIsNoClipIsRefused(t *testing.T) {
 		if err := c.Remove(name); err == nil {
 			t.Errorf("%q is removed", name)
 		}
-		if err := c.Put(t.Context(), name, strings.NewReader("x"), clip.Shape{}); err == nil {
+		if err := c.Put(t.Context(), name, strings.NewReader("x"), clip.Format{}); err == nil {
 			t.Errorf("%q is put", name)
 		}
 	}
 	if err := c.Pull(t.Context(), &url.URL{Host: "nobody"}, ingest.Env{Hub: hub.New()}, "feed", func() {}); !errors.Is(err, clip.ErrNoClip) {
 		t.Errorf("err = %v", err)
 	}
-	if err := c.Put(t.Context(), "big", endless{}, clip.Shape{}); !errors.Is(err, clip.ErrTooBig) {
+	if err := c.Put(t.Context(), "big", endless{}, clip.Format{}); !errors.Is(err, clip.ErrTooBig) {
 		t.Errorf("err = %v", err)
 	}
 	left, err := os.ReadDir(filepath.Join(dir, "clips"))

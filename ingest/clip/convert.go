@@ -14,11 +14,11 @@ import (
 const (
 	convertTimeout = 5 * time.Minute
 	stillLength    = "4" // seconds of a loop made of one picture
-	mostSaid       = 300 // of ffmpeg's words
+	maxErrorText   = 300 // of ffmpeg's words
 )
 
 // whole is the shape with what the program does not say yet.
-func (s Shape) whole() Shape {
+func (s Format) withDefaults() Format {
 	if s.Video.Width < 16 || s.Video.Height < 16 {
 		s.Video.Width, s.Video.Height = 1280, 720
 	}
@@ -35,39 +35,39 @@ func (s Shape) whole() Shape {
 }
 
 // words is the shape as somebody who makes a clip by hand needs it.
-func (s Shape) words() string {
+func (s Format) description() string {
 	return fmt.Sprintf("an MP4 with H.264 %dx%d at %.4g pictures a second, a key frame a second, no B-frames, and AAC at %d Hz in %d channels",
 		s.Video.Width, s.Video.Height, s.Video.FrameRate, s.Audio.SampleRate, s.Audio.Channels)
 }
 
 // shape makes a clip of the upload from: in the program's size and rates, with a key
 // frame each second. One at a time: it takes a while, and the show goes on beside it.
-func (c *Clips) shape(ctx context.Context, is kind, from, to string, like Shape, unfit string) error {
-	like = like.whole()
+func (c *Clips) convertUpload(ctx context.Context, is kind, from, to string, target Format, mismatch string) error {
+	target = target.withDefaults()
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		return fmt.Errorf("%w (%s): install ffmpeg, or upload %s", ErrNoFFmpeg, unfit, like.words())
+		return fmt.Errorf("%w (%s): install ffmpeg, or upload %s", ErrNoFFmpeg, mismatch, target.description())
 	}
 	ctx, cancel := context.WithTimeout(ctx, convertTimeout)
 	defer cancel()
 	select {
-	case c.convert <- struct{}{}:
-		defer func() { <-c.convert }()
+	case c.converting <- struct{}{}:
+		defer func() { <-c.converting }()
 	case <-ctx.Done():
 		return fmt.Errorf("wait for another conversion: %w", ctx.Err())
 	}
-	said := &short{}
-	cmd := exec.CommandContext(ctx, ffmpeg, like.arguments(is, from, to)...)
-	cmd.Stderr, cmd.WaitDelay = said, time.Second
+	stderr := &stderrText{}
+	cmd := exec.CommandContext(ctx, ffmpeg, target.arguments(is, from, to)...)
+	cmd.Stderr, cmd.WaitDelay = stderr, time.Second
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("convert the clip: %w", ctx.Err())
 		}
-		return fmt.Errorf("%w: %s", ErrConverter, said.words(from, to))
+		return fmt.Errorf("%w: %s", ErrConverter, stderr.message(from, to))
 	}
-	unfit, err = c.fit(to, like)
-	if err == nil && unfit != "" {
-		err = errors.New(unfit)
+	mismatch, err = c.checkUpload(to, target)
+	if err == nil && mismatch != "" {
+		err = errors.New(mismatch)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConverter, err)
@@ -76,7 +76,7 @@ func (c *Clips) shape(ctx context.Context, is kind, from, to string, like Shape,
 }
 
 // arguments is ffmpeg's command line.
-func (s Shape) arguments(is kind, from, to string) []string {
+func (s Format) arguments(is kind, from, to string) []string {
 	args := []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "file"}
 	rate := fmt.Sprintf("%.6g", s.Video.FrameRate)
 	if is == movie {
@@ -95,7 +95,7 @@ func (s Shape) arguments(is kind, from, to string) []string {
 }
 
 // profile is the picture's, as x264 calls it (H.264, A.2).
-func (s Shape) profile() string {
+func (s Format) profile() string {
 	if c := s.Video.Config; s.Video.Codec == media.H264 && len(c) > 1 {
 		switch c[1] {
 		case 66:
@@ -108,15 +108,15 @@ func (s Shape) profile() string {
 }
 
 // short keeps the beginning of what ffmpeg says.
-type short struct{ text []byte }
+type stderrText struct{ text []byte }
 
-func (s *short) Write(p []byte) (int, error) {
-	s.text = append(s.text, p[:min(len(p), mostSaid-len(s.text))]...)
+func (s *stderrText) Write(p []byte) (int, error) {
+	s.text = append(s.text, p[:min(len(p), maxErrorText-len(s.text))]...)
 	return len(p), nil
 }
 
 // words is what it said, without the paths of this machine.
-func (s *short) words(paths ...string) string {
+func (s *stderrText) message(paths ...string) string {
 	text := strings.Join(strings.Fields(string(s.text)), " ")
 	for _, path := range paths {
 		text = strings.ReplaceAll(text, path, "the upload")

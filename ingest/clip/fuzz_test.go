@@ -25,15 +25,15 @@ func small(t testing.TB) []byte {
 		s.IsNonSyncSample = true
 		return s
 	}
-	picture := &codecs.H264{
+	video := &codecs.H264{
 		SPS: []byte{0x67, 0x4d, 0x40, 0x1f, 0xec, 0xa0, 0x28, 0x02, 0xdd, 0x80, 0x88, 0x00, 0x00, 0x03, 0x00, 0x08, 0x00, 0x00, 0x03, 0x01, 0xe0, 0x78, 0xc1, 0x8c, 0xb0},
 		PPS: []byte{0x68, 0xce, 0x3c, 0x80},
 	}
-	sound := &codecs.MPEG4Audio{Config: mpeg4audio.AudioSpecificConfig{Type: 2, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2}}
+	audio := &codecs.MPEG4Audio{Config: mpeg4audio.AudioSpecificConfig{Type: 2, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2}}
 	var b seekablebuffer.Buffer
 	err := pmp4.Presentation{Tracks: []*pmp4.Track{
-		{ID: 1, TimeScale: 90000, Codec: picture, Samples: []*pmp4.Sample{sample(0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2, 0x65, 0x88), delta(), delta()}},
-		{ID: 2, TimeScale: 48000, Codec: sound, Samples: []*pmp4.Sample{sample(1), sample(2), sample(3)}},
+		{ID: 1, TimeScale: 90000, Codec: video, Samples: []*pmp4.Sample{sample(0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2, 0x65, 0x88), delta(), delta()}},
+		{ID: 2, TimeScale: 48000, Codec: audio, Samples: []*pmp4.Sample{sample(1), sample(2), sample(3)}},
 	}}.Marshal(&b)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestParameterSetsAreNotPartOfPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	au, err := f.picture(0)
+	au, err := f.videoFrame(0)
 	if err != nil || !au.Key || au.Disposable || !bytes.Equal(au.Data, []byte{0, 0, 0, 2, 0x65, 0x88}) {
 		t.Fatalf("%+v %v", au, err)
 	}
@@ -65,13 +65,13 @@ func FuzzRead(f *testing.F) {
 		if c.read(bytes.NewReader(b), int64(len(b))) != nil {
 			return
 		}
-		for i := range min(len(c.pictures), 20) {
-			if au, err := c.picture(i); err == nil && len(au.Data) > len(b) {
+		for i := range min(len(c.video), 20) {
+			if au, err := c.videoFrame(i); err == nil && len(au.Data) > len(b) {
 				t.Fatal("more than there was")
 			}
 		}
-		if c.sound() {
-			_, _ = c.frame(0)
+		if c.hasAudio() {
+			_, _ = c.audioFrame(0)
 		}
 	})
 }
@@ -80,7 +80,7 @@ func FuzzStrip(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2, 0x65, 0x88})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := len(b)
-		if out, err := strip(b, &media.AccessUnit{}); err == nil && len(out) > n {
+		if out, err := stripParameterSets(b, &media.AccessUnit{}); err == nil && len(out) > n {
 			t.Fatal("more than there was")
 		}
 	})

@@ -51,9 +51,9 @@ func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live fun
 
 // clip is a loop of pictures and a loop of sound, each on its own length.
 type clip struct {
-	tracks   media.Tracks
-	pictures []media.AccessUnit // times are not set
-	frames   []media.AccessUnit
+	tracks media.Tracks
+	video  []media.AccessUnit // times are not set
+	audio  []media.AccessUnit
 }
 
 func load(camera string) (*clip, error) {
@@ -62,18 +62,18 @@ func load(camera string) (*clip, error) {
 		return nil, ErrNoCamera
 	}
 	c := &clip{tracks: make(media.Tracks, 2)}
-	if err := c.loadPictures(annexB); err != nil {
+	if err := c.loadVideo(annexB); err != nil {
 		return nil, err
 	}
 	adts, err := clips.ReadFile("clips/" + camera + ".aac")
 	if err != nil {
 		return nil, err
 	}
-	return c, c.loadSound(adts)
+	return c, c.loadAudio(adts)
 }
 
 // loadPictures splits the clip at its slices: each picture of it is one slice.
-func (c *clip) loadPictures(data []byte) error {
+func (c *clip) loadVideo(data []byte) error {
 	var sps, pps []byte
 	for nalu := range bytes.SplitSeq(data, []byte{0, 0, 1}) {
 		nalu = bytes.TrimRight(nalu, "\x00") // a NAL unit ends in a stop bit; zeros belong to the next start code
@@ -90,7 +90,7 @@ func (c *clip) loadPictures(data []byte) error {
 			if err != nil {
 				return fmt.Errorf("clip: %w", err)
 			}
-			c.pictures = append(c.pictures, media.AccessUnit{Key: kind == h264.NALUTypeIDR, Data: au})
+			c.video = append(c.video, media.AccessUnit{Key: kind == h264.NALUTypeIDR, Data: au})
 		}
 	}
 	var err error
@@ -99,13 +99,13 @@ func (c *clip) loadPictures(data []byte) error {
 	return err
 }
 
-func (c *clip) loadSound(data []byte) error {
+func (c *clip) loadAudio(data []byte) error {
 	var packets mpeg4audio.ADTSPackets
 	if err := packets.Unmarshal(data); err != nil {
 		return fmt.Errorf("clip: %w", err)
 	}
 	for _, p := range packets {
-		c.frames = append(c.frames, media.AccessUnit{Track: 1, Key: true, Data: p.AU})
+		c.audio = append(c.audio, media.AccessUnit{Track: 1, Key: true, Data: p.AU})
 	}
 	config := mpeg4audio.AudioSpecificConfig{Type: packets[0].Type, SampleRate: packets[0].SampleRate, ChannelConfig: packets[0].ChannelConfig}
 	asc, err := config.Marshal()
@@ -116,16 +116,16 @@ func (c *clip) loadSound(data []byte) error {
 // play writes the loops in the order of their times, each unit when it is due.
 func (c *clip) play(ctx context.Context, p *hub.Publisher) {
 	start := time.Now()
-	sound := &c.tracks[1]
-	for picture, frame := 0, 0; ; {
-		at := time.Duration(picture) * time.Second / frameRate
-		heard := time.Duration(frame) * time.Duration(sound.SamplesPerFrame()) * time.Second / time.Duration(sound.SampleRate)
-		au := c.pictures[picture%len(c.pictures)]
-		if heard < at {
-			au, at = c.frames[frame%len(c.frames)], heard
-			frame++
+	audioTrack := &c.tracks[1]
+	for videoFrame, audioFrame := 0, 0; ; {
+		at := time.Duration(videoFrame) * time.Second / frameRate
+		audioAt := time.Duration(audioFrame) * time.Duration(audioTrack.SamplesPerFrame()) * time.Second / time.Duration(audioTrack.SampleRate)
+		au := c.video[videoFrame%len(c.video)]
+		if audioAt < at {
+			au, at = c.audio[audioFrame%len(c.audio)], audioAt
+			audioFrame++
 		} else {
-			picture++
+			videoFrame++
 		}
 		if retry.Sleep(ctx, time.Until(start.Add(at))) != nil {
 			return

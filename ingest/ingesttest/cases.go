@@ -176,7 +176,7 @@ func (r *rig) compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec)
 		if a.Key != b.Key {
 			t.Errorf("%v: unit %d: key is %v", c, i, b.Key)
 		}
-		if d := (b.PTS - got[0].PTS) - (a.PTS - sent[0].PTS); d.Abs() > max(2*time.Millisecond, r.Clock) {
+		if d := (b.PTS - got[0].PTS) - (a.PTS - sent[0].PTS); d.Abs() > max(2*time.Millisecond, r.ClockTolerance) {
 			t.Errorf("%v: unit %d is %v off its time", c, i, d)
 		}
 	}
@@ -203,14 +203,14 @@ func badNames(t *testing.T, r *rig) {
 func secondAfterLeave(t *testing.T, r *rig) { r.second(t, Camera.Leave) }
 func secondAfterCut(t *testing.T, r *rig)   { r.second(t, Camera.Cut) }
 
-func (r *rig) second(t *testing.T, goes func(Camera)) {
+func (r *rig) second(t *testing.T, end func(Camera)) {
 	first := r.camera(t, "cam1")
 	r.live(t, first, "cam1")
 	r.refused(t, "cam1", Key, "a second publisher")
 	if err := play(Units(r.Tracks, 3), first, always); err != nil {
 		t.Fatalf("the first publisher suffered: %v", err)
 	}
-	goes(first)
+	end(first)
 	testkit.Eventually(t, 2*time.Second, func() bool {
 		_, taken := r.hub.Stream("cam1")
 		return !taken
@@ -253,7 +253,7 @@ func cancelled(t *testing.T, r *rig) {
 	if all := r.hub.Streams(); len(all) != 0 {
 		t.Errorf("still in the hub: %+v", all)
 	}
-	if _, err := r.ask(t, "cam2", Key); err == nil {
+	if _, err := r.publish(t, "cam2", Key); err == nil {
 		t.Error("somebody was let in after the end")
 	}
 }

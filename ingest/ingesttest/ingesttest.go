@@ -32,7 +32,7 @@ type Protocol struct {
 	TLS    *tls.Config // for Env
 	// Clock is by how much the cameras' reports of their clocks may be wrong on a busy
 	// machine: times are put right by them.
-	Clock time.Duration
+	ClockTolerance time.Duration
 }
 
 // Publication is what a device asks for.
@@ -126,7 +126,7 @@ func authorise(r ingest.Request) error {
 }
 
 // ask publishes stream; the camera is let go when the test ends.
-func (r *rig) ask(t *testing.T, stream, key string) (Camera, error) {
+func (r *rig) publish(t *testing.T, stream, key string) (Camera, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
 	defer cancel()
@@ -139,7 +139,7 @@ func (r *rig) ask(t *testing.T, stream, key string) (Camera, error) {
 
 func (r *rig) camera(t *testing.T, stream string) Camera {
 	t.Helper()
-	c, err := r.ask(t, stream, Key)
+	c, err := r.publish(t, stream, Key)
 	if err != nil {
 		t.Fatalf("publish %s: %v", stream, err)
 	}
@@ -147,13 +147,13 @@ func (r *rig) camera(t *testing.T, stream string) Camera {
 }
 
 // refused asserts that the server says no, and says it rather than hang.
-func (r *rig) refused(t *testing.T, stream, key, why string) {
+func (r *rig) refused(t *testing.T, stream, key, reason string) {
 	t.Helper()
 	from := time.Now()
-	if _, err := r.ask(t, stream, key); err == nil {
-		t.Errorf("%s: %q was let in", why, stream)
+	if _, err := r.publish(t, stream, key); err == nil {
+		t.Errorf("%s: %q was let in", reason, stream)
 	}
 	if d := time.Since(from); d > 6*time.Second {
-		t.Errorf("%s: the refusal of %q took %v", why, stream, d)
+		t.Errorf("%s: the refusal of %q took %v", reason, stream, d)
 	}
 }

@@ -31,27 +31,27 @@ const (
 func Units(tracks media.Tracks, n int) []media.AccessUnit {
 	video, audio := tracks.Video(), tracks.Audio()
 	var units []media.AccessUnit
-	sounds := 0
+	audioFrames := 0
 	for i := range n {
 		at := time.Duration(i) * time.Second / rate
 		if video >= 0 {
 			units = append(units, media.AccessUnit{
-				Track: video, PTS: at, DTS: at, Key: i%gop == 0, Data: picture(tracks[video].Codec, i),
+				Track: video, PTS: at, DTS: at, Key: i%gop == 0, Data: videoFrame(tracks[video].Codec, i),
 			})
 		}
 		if audio < 0 {
 			continue
 		}
-		for frame := tracks[audio].FrameDuration(); time.Duration(sounds)*frame < at+time.Second/rate; sounds++ {
-			pts := time.Duration(sounds) * frame
-			units = append(units, media.AccessUnit{Track: audio, PTS: pts, DTS: pts, Key: true, Data: sound(sounds)})
+		for frame := tracks[audio].FrameDuration(); time.Duration(audioFrames)*frame < at+time.Second/rate; audioFrames++ {
+			pts := time.Duration(audioFrames) * frame
+			units = append(units, media.AccessUnit{Track: audio, PTS: pts, DTS: pts, Key: true, Data: audioFrame(audioFrames)})
 		}
 	}
 	return units
 }
 
 // picture is NAL units, or an OBU, of a plausible shape: a key frame is large.
-func picture(c media.Codec, i int) []byte {
+func videoFrame(c media.Codec, i int) []byte {
 	size := 700
 	if i%gop == 0 {
 		size = 9000
@@ -79,7 +79,7 @@ func nal(head []byte, i, size int) []byte {
 }
 
 // sound has no byte a raw AAC block could be taken apart at.
-func sound(i int) []byte { return append([]byte{0x21}, filling(i, 200+i%50)...) }
+func audioFrame(i int) []byte { return append([]byte{0x21}, filling(i, 200+i%50)...) }
 
 // filling is n bytes, none of them 0, that tell i from its neighbours.
 func filling(i, n int) []byte {

@@ -34,8 +34,8 @@ func BenchmarkIngest(b *testing.B) {
 	}
 	c := rtmptest.Shake(b, conn)
 	c.Connect("live")
-	if code, words := c.Publish("cam1"); code != "NetStream.Publish.Start" {
-		b.Fatal(code, words)
+	if code, message := c.Publish("cam1"); code != "NetStream.Publish.Start" {
+		b.Fatal(code, message)
 	}
 	c.Media(wire.TypeAudio, 0, flv.AudioConfig(&tracks[1]))
 	c.Media(wire.TypeVideo, 0, flv.VideoConfig(&tracks[0]))
@@ -43,7 +43,7 @@ func BenchmarkIngest(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	body := append(picture(true, "65aa"), make([]byte, 16<<10)...)
+	body := append(videoFrame(true, "65aa"), make([]byte, 16<<10)...)
 	copy(body[5:], []byte{0, 0, 0x40, 2})
 	c.Media(wire.TypeVideo, 0, body)
 	next := func() (au media.AccessUnit) {

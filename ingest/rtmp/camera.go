@@ -14,10 +14,10 @@ import (
 const (
 	// A stream waits this long, in its own time, for its other track to show up before
 	// it goes on air without.
-	waitForOther = time.Second
+	otherTrackWait = time.Second
 	// And keeps at most this many units and bytes meanwhile.
-	maxWaiting      = 256
-	maxWaitingBytes = 16 << 20
+	maxPending      = 256
+	maxPendingBytes = 16 << 20
 )
 
 // camera is a device that publishes: messages in, units out.
@@ -28,20 +28,20 @@ type camera struct {
 	clock  rtmp.Unwrap
 
 	video, audio *media.Track  // as last configured
-	since        time.Duration // of the first configuration
+	firstConfig  time.Duration // of the first configuration
 	live         bool          // the feed has its tracks
-	waiting      []waiting     // units that came before it had
-	waitingBytes int
-	said         map[string]bool
+	pending      []pendingUnit // units that came before it had
+	pendingBytes int
+	logged       map[string]bool
 }
 
-type waiting struct {
+type pendingUnit struct {
 	video bool
 	unit  media.AccessUnit
 }
 
 func newCamera(feed *ingest.Feed, log *slog.Logger) *camera {
-	return &camera{feed: feed, log: log, said: map[string]bool{}}
+	return &camera{feed: feed, log: log, logged: map[string]bool{}}
 }
 
 // Message takes a message of the device.
@@ -58,12 +58,12 @@ func (c *camera) Message(m *rtmp.Message) {
 		return // metadata: the coding says it better
 	}
 	if err != nil {
-		c.complain(err)
+		c.logInvalid(err)
 		return
 	}
 	video := m.Type == rtmp.TypeVideo
 	if p.Config != nil {
-		c.configured(at, video, p.Config)
+		c.setTrack(at, video, p.Config)
 	}
 	if len(p.Unit.Data) == 0 {
 		return
@@ -72,27 +72,27 @@ func (c *camera) Message(m *rtmp.Message) {
 	if c.live {
 		c.write(video, p.Unit)
 	} else {
-		c.hold(at, video, p.Unit)
+		c.enqueue(at, video, p.Unit)
 	}
 }
 
 // complain logs what is wrong with a device's messages, once for each kind: they
 // come by the thousand.
-func (c *camera) complain(err error) {
-	words := flv.ErrBad.Error()
+func (c *camera) logInvalid(err error) {
+	message := flv.ErrBad.Error()
 	if errors.Is(err, flv.ErrCodec) {
-		words = err.Error()
+		message = err.Error()
 	}
-	if !c.said[words] && len(c.said) < 8 {
-		c.said[words] = true
+	if !c.logged[message] && len(c.logged) < 8 {
+		c.logged[message] = true
 		c.log.Warn("messages left out", "err", err)
 	}
 }
 
 // configured notes a new coding. The first ones are announced together.
-func (c *camera) configured(at time.Duration, video bool, t *media.Track) {
+func (c *camera) setTrack(at time.Duration, video bool, t *media.Track) {
 	if c.video == nil && c.audio == nil {
-		c.since = at
+		c.firstConfig = at
 	}
 	if video {
 		c.video = t
@@ -100,22 +100,22 @@ func (c *camera) configured(at time.Duration, video bool, t *media.Track) {
 		c.audio = t
 	}
 	if c.live || c.video != nil && c.audio != nil {
-		c.announce()
+		c.setTracks()
 	}
 }
 
 // hold keeps a unit until the tracks are known.
-func (c *camera) hold(at time.Duration, video bool, au media.AccessUnit) {
-	c.waiting = append(c.waiting, waiting{video, au})
-	c.waitingBytes += len(au.Data)
+func (c *camera) enqueue(at time.Duration, video bool, au media.AccessUnit) {
+	c.pending = append(c.pending, pendingUnit{video, au})
+	c.pendingBytes += len(au.Data)
 	// A clock that steps back has waited long enough too.
-	if d := at - c.since; d >= waitForOther || d < -waitForOther || len(c.waiting) >= maxWaiting || c.waitingBytes >= maxWaitingBytes {
-		c.announce()
+	if d := at - c.firstConfig; d >= otherTrackWait || d < -otherTrackWait || len(c.pending) >= maxPending || c.pendingBytes >= maxPendingBytes {
+		c.setTracks()
 	}
 }
 
 // announce tells the hub the tracks, and what waited for that.
-func (c *camera) announce() {
+func (c *camera) setTracks() {
 	var tracks media.Tracks
 	for _, t := range []*media.Track{c.video, c.audio} {
 		if t != nil {
@@ -124,10 +124,10 @@ func (c *camera) announce() {
 	}
 	c.feed.SetTracks(tracks)
 	c.live = true
-	for _, w := range c.waiting {
+	for _, w := range c.pending {
 		c.write(w.video, w.unit)
 	}
-	c.waiting = nil
+	c.pending = nil
 	for _, t := range tracks {
 		c.log.Info("coding", "codec", t.Codec, "width", t.Width, "height", t.Height, "fps", t.FrameRate, "rate", t.SampleRate)
 	}

@@ -62,15 +62,15 @@ func camera(t *testing.T, addr string) *rtmptest.Client {
 	t.Helper()
 	c := rtmptest.Dial(t, addr)
 	c.Connect("live")
-	if code, words := c.Publish("cam1?key=" + ingesttest.Key); code != "NetStream.Publish.Start" {
-		t.Fatalf("%s: %s", code, words)
+	if code, message := c.Publish("cam1?key=" + ingesttest.Key); code != "NetStream.Publish.Start" {
+		t.Fatalf("%s: %s", code, message)
 	}
 	return c
 }
 
 var tracks = ingesttest.Tracks()
 
-func picture(key bool, nals ...string) []byte {
+func videoFrame(key bool, nals ...string) []byte {
 	au := media.AccessUnit{Key: key, Tracks: &tracks}
 	b := flv.AppendHeader(nil, &au)
 	for _, s := range nals {
@@ -83,10 +83,10 @@ func picture(key bool, nals ...string) []byte {
 	return b
 }
 
-func sound(b ...byte) []byte { return append(flv.AppendAudioHeader(nil, &tracks[1]), b...) }
+func audioFrame(b ...byte) []byte { return append(flv.AppendAudioHeader(nil, &tracks[1]), b...) }
 
 // known waits for a generation of tracks.
-func known(t *testing.T, h *hub.Hub, what string, is func(media.Tracks) bool) {
+func awaitTracks(t *testing.T, h *hub.Hub, what string, is func(media.Tracks) bool) {
 	t.Helper()
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		st, ok := h.Stream("cam1")
@@ -106,8 +106,8 @@ func TestPathsAndKeysAreFoundWhereDevicesPutThem(t *testing.T) {
 	} {
 		cl := rtmptest.Dial(t, addr)
 		cl.Connect(c.app)
-		if code, words := cl.Publish(c.name); code != "NetStream.Publish.Start" {
-			t.Errorf("%+v: %s: %s", c, code, words)
+		if code, message := cl.Publish(c.name); code != "NetStream.Publish.Start" {
+			t.Errorf("%+v: %s: %s", c, code, message)
 		}
 		if st, ok := h.Stream(c.stream); !ok || st.Origin.Proto != "rtmp" || !strings.HasPrefix(st.Origin.Remote, "127.0.0.1:") {
 			t.Errorf("%+v: in the hub: %+v", c, h.Streams())
@@ -119,7 +119,7 @@ func TestPathsAndKeysAreFoundWhereDevicesPutThem(t *testing.T) {
 
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	h, addr := listen(t, "rtmp")
-	for _, c := range []struct{ app, name, code, words string }{
+	for _, c := range []struct{ app, name, code, message string }{
 		{"live", "cam1?key=nope", "NetStream.Publish.Rejected", "key"},
 		{"live", "cam1", "NetStream.Publish.Rejected", "key"},
 		{"live", "mixer?key=mixer-key", "NetStream.Publish.BadName", "reserved"},
@@ -132,8 +132,8 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	} {
 		cl := rtmptest.Dial(t, addr)
 		cl.Connect(c.app)
-		if code, words := cl.Publish(c.name); code != c.code || !strings.Contains(words, c.words) {
-			t.Errorf("%+v: %s: %s", c, code, words)
+		if code, message := cl.Publish(c.name); code != c.code || !strings.Contains(message, c.message) {
+			t.Errorf("%+v: %s: %s", c, code, message)
 		}
 		if !cl.Gone(3 * time.Second) {
 			t.Errorf("%+v: the connection stays", c)
@@ -142,14 +142,14 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	c := camera(t, addr)
 	second := rtmptest.Dial(t, addr)
 	second.Connect("live")
-	if code, words := second.Publish("cam1?key=" + ingesttest.Key); code != "NetStream.Publish.BadName" || !strings.Contains(words, "already") {
-		t.Errorf("%s: %s", code, words)
+	if code, message := second.Publish("cam1?key=" + ingesttest.Key); code != "NetStream.Publish.BadName" || !strings.Contains(message, "already") {
+		t.Errorf("%s: %s", code, message)
 	}
 	c.Close()
 	player := rtmptest.Dial(t, addr)
 	player.Connect("live")
-	if code, words := player.Play("cam1"); !strings.HasSuffix(code, "Failed") || !strings.Contains(words, "cameras") {
-		t.Errorf("%s: %s", code, words)
+	if code, message := player.Play("cam1"); !strings.HasSuffix(code, "Failed") || !strings.Contains(message, "cameras") {
+		t.Errorf("%s: %s", code, message)
 	}
 	testkit.Eventually(t, 3*time.Second, func() bool { return len(h.Streams()) == 0 }, "somebody is in the hub")
 }
@@ -169,18 +169,18 @@ func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
 				t.Errorf("%v: live %d ms after its configuration", first, at-5000)
 			}
 			if video {
-				c.Media(wire.TypeVideo, at, picture(at == 5000, "65aa"))
+				c.Media(wire.TypeVideo, at, videoFrame(at == 5000, "65aa"))
 			} else {
-				c.Media(wire.TypeAudio, at, sound(0x21, byte(at)))
+				c.Media(wire.TypeAudio, at, audioFrame(0x21, byte(at)))
 			}
 		}
-		known(t, h, first.String()+" alone", func(tr media.Tracks) bool { return len(tr) == 1 && tr[0].Codec == first })
+		awaitTracks(t, h, first.String()+" alone", func(tr media.Tracks) bool { return len(tr) == 1 && tr[0].Codec == first })
 		testkit.Eventually(t, 5*time.Second, func() bool {
 			st, _ := h.Stream("cam1")
 			return st.Frames+st.AudioFrames == 11
 		}, "%v: what waited is lost", first)
 		configs[!video](6100)
-		known(t, h, "both", func(tr media.Tracks) bool {
+		awaitTracks(t, h, "both", func(tr media.Tracks) bool {
 			return len(tr) == 2 && tr[0].Codec == media.H264 && tr[1].Codec == media.AAC
 		})
 		c.Close()
@@ -191,9 +191,9 @@ func TestWithoutASequenceHeaderTheSetsInThePictureDo(t *testing.T) {
 	h, addr := listen(t, "rtmp")
 	c := camera(t, addr)
 	c.Media(wire.TypeAudio, 0, flv.AudioConfig(&tracks[1]))
-	c.Media(wire.TypeVideo, 0, picture(true, "65aa")) // undecodable, dropped
-	c.Media(wire.TypeVideo, 40, picture(true, "6742c00cda05067e7c0440000003004000000c83c50aa8", "68ce0fc8", "65bb"))
-	known(t, h, "those of the sets", func(tr media.Tracks) bool {
+	c.Media(wire.TypeVideo, 0, videoFrame(true, "65aa")) // undecodable, dropped
+	c.Media(wire.TypeVideo, 40, videoFrame(true, "6742c00cda05067e7c0440000003004000000c83c50aa8", "68ce0fc8", "65bb"))
+	awaitTracks(t, h, "those of the sets", func(tr media.Tracks) bool {
 		return len(tr) == 2 && bytes.Equal(tr[0].Config, tracks[0].Config) && tr[0].Width == 320
 	})
 	testkit.Eventually(t, 5*time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Frames == 1 }, "no picture")
@@ -211,10 +211,10 @@ func TestANewCodingIsANewGenerationInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	c.Media(wire.TypeVideo, 0, picture(true, "65aa"))
+	c.Media(wire.TypeVideo, 0, videoFrame(true, "65aa"))
 	c.Media(wire.TypeVideo, 40, flv.VideoConfig(&other))
-	c.Media(wire.TypeVideo, 40, picture(false, "41aa")) // not decodable with the new sets
-	c.Media(wire.TypeVideo, 80, picture(true, "65bb"))
+	c.Media(wire.TypeVideo, 40, videoFrame(false, "41aa")) // not decodable with the new sets
+	c.Media(wire.TypeVideo, 80, videoFrame(true, "65bb"))
 	for i, want := range []media.Track{tracks[0], other} {
 		au, err := sub.Next(t.Context())
 		if err != nil || !au.Key || !bytes.Equal(au.Info().Config, want.Config) {
@@ -236,7 +236,7 @@ func TestTheWrapOfTheTimestampIsNoJump(t *testing.T) {
 	defer sub.Close()
 	const units = 100
 	for i := range uint32(units) {
-		c.Media(wire.TypeVideo, start+i*40, picture(i == 0, "65aa"))
+		c.Media(wire.TypeVideo, start+i*40, videoFrame(i == 0, "65aa"))
 	}
 	var first time.Duration
 	for i := range units {
@@ -277,7 +277,7 @@ func TestEnhancedRTMPOfAnotherMakeArrives(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		known(t, h, "H265 and Opus", func(tr media.Tracks) bool {
+		awaitTracks(t, h, "H265 and Opus", func(tr media.Tracks) bool {
 			return len(tr) == 2 && tr[0].Codec == media.H265 && tr[0].Width == 128 && tr[1].Codec == media.Opus && tr[1].Channels == 2
 		})
 		testkit.Eventually(t, 3*time.Second, func() bool {

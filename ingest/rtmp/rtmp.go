@@ -57,7 +57,7 @@ func (s *server) Addr() string { return s.edge.Addr() }
 
 // publish decides on a device, for the edge.
 func (s *server) publish(r edge.Request) (edge.Sink, error) {
-	ask := ingest.Request{Stream: r.Name, Key: key(r.Query), Proto: "rtmp", Remote: r.Remote}
+	request := ingest.Request{Stream: r.Name, Key: key(r.Query), Proto: "rtmp", Remote: r.Remote}
 	switch r.App {
 	case appLive:
 		if r.Name == ingest.Mixer { // which has an application of its own
@@ -65,20 +65,20 @@ func (s *server) publish(r edge.Request) (edge.Sink, error) {
 		}
 	case appMixer:
 		// The key stands where a feed has its name: OBS has one field for it.
-		if ask.Stream = ingest.Mixer; r.Name != "" {
-			ask.Key = r.Name
+		if request.Stream = ingest.Mixer; r.Name != "" {
+			request.Key = r.Name
 		}
 	default:
 		return nil, edge.Refusal{Code: badName, Words: "publish to rtmp://HOST/live with stream name FEED?key=KEY"}
 	}
-	feed, err := s.env.Publish(ask)
+	feed, err := s.env.Publish(request)
 	if err != nil {
-		why := refusal(err)
+		refused := refusal(err)
 		// Its words alone: what is no name may well be a key in the wrong field.
-		s.env.Log.Info("publisher refused", "proto", "rtmp", "remote", r.Remote, "err", why)
-		return nil, why
+		s.env.Log.Info("publisher refused", "proto", "rtmp", "remote", r.Remote, "err", refused)
+		return nil, refused
 	}
-	log := s.env.Log.With("feed", ask.Stream, "proto", "rtmp", "remote", r.Remote)
+	log := s.env.Log.With("feed", request.Stream, "proto", "rtmp", "remote", r.Remote)
 	log.Info("publisher connected")
 	return newCamera(feed, log), nil
 }
@@ -92,7 +92,7 @@ func key(q url.Values) string {
 
 // refusal puts an error of ingest into RTMP's words.
 func refusal(err error) error {
-	for _, known := range []struct {
+	for _, awaitTracks := range []struct {
 		err  error
 		code string
 	}{
@@ -101,8 +101,8 @@ func refusal(err error) error {
 		{ingest.ErrReserved, badName},
 		{hub.ErrPublishing, badName},
 	} {
-		if errors.Is(err, known.err) {
-			return edge.Refusal{Code: known.code, Words: known.err.Error()}
+		if errors.Is(err, awaitTracks.err) {
+			return edge.Refusal{Code: awaitTracks.code, Words: awaitTracks.err.Error()}
 		}
 	}
 	return err

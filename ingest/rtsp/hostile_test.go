@@ -72,7 +72,7 @@ const (
 
 // talk sends text, and is the status codes that came back until the server closed,
 // or until all answers that are wanted came and no more for a while.
-func talk(t *testing.T, addr, text, want string, closes bool) (codes string, closed bool) {
+func exchange(t *testing.T, addr, text, want string, closes bool) (codes string, closed bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -154,7 +154,7 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 	sent := 0
 	for i, tc := range hostilePeers() {
 		t.Run(tc.name, func(t *testing.T) {
-			got, closed := talk(t, addr, tc.text, tc.codes, tc.closed)
+			got, closed := exchange(t, addr, tc.text, tc.codes, tc.closed)
 			if got != tc.codes || (tc.closed && !closed) {
 				t.Errorf("answers %q, closed %v", got, closed)
 			}
@@ -194,7 +194,7 @@ func TestOneAddressCannotTakeAnothersPorts(t *testing.T) {
 		}
 	}
 	const want = "200 461"
-	if got, _ := talk(t, addr, strings.ReplaceAll(ask, "/first", "/second"), want, false); got != want {
+	if got, _ := exchange(t, addr, strings.ReplaceAll(ask, "/first", "/second"), want, false); got != want {
 		t.Fatalf("answers %q", got)
 	}
 }

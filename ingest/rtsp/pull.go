@@ -24,9 +24,9 @@ import (
 )
 
 const (
-	readTimeout  = 5 * time.Second
-	setupTimeout = 15 * time.Second // all requests until the media flows
-	goodbye      = time.Second      // for TEARDOWN
+	readTimeout     = 5 * time.Second
+	setupTimeout    = 15 * time.Second // all requests until the media flows
+	teardownTimeout = time.Second      // for TEARDOWN
 )
 
 var (
@@ -43,35 +43,35 @@ var (
 // ?insecure=1 nobody has to vouch for the camera's certificate. Errors say what is
 // wrong in words; they wrap ingest.ErrCredentials and hub.ErrPublishing.
 func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
-	target, wish := ours(u)
+	target, options := splitOptions(u)
 	p := &puller{env: env, target: target, live: live, request: ingest.Request{Stream: feed, Proto: "rtsp", Remote: u.Host}}
-	p.tls = &tls.Config{InsecureSkipVerify: wish.Get("insecure") == "1"}
+	p.tls = &tls.Config{InsecureSkipVerify: options.Get("insecure") == "1"}
 	transport := gortsplib.TransportTCP
-	if wish.Get("transport") == "udp" && u.Scheme == "rtsp" {
+	if options.Get("transport") == "udp" && u.Scheme == "rtsp" {
 		transport = gortsplib.TransportUDP
 	}
 	err := p.pull(ctx, transport)
-	if transport == gortsplib.TransportTCP && u.Scheme == "rtsp" && wantsUDP(err) && ctx.Err() == nil {
+	if transport == gortsplib.TransportTCP && u.Scheme == "rtsp" && requiresUDP(err) && ctx.Err() == nil {
 		err = p.pull(ctx, gortsplib.TransportUDP)
 	}
 	if ctx.Err() != nil || err == nil {
 		return nil
 	}
-	return inWords(err, target) // what an operator reads
+	return errorText(err, target) // what an operator reads
 }
 
 // ours takes from the address what is meant for us and not for the camera.
-func ours(u *url.URL) (target *url.URL, wish url.Values) {
+func splitOptions(u *url.URL) (target *url.URL, options url.Values) {
 	clean := *u
 	clean.Fragment, clean.RawFragment = "", ""
 	query := u.Query()
-	wish = url.Values{"transport": query["transport"], "insecure": query["insecure"]}
+	options = url.Values{"transport": query["transport"], "insecure": query["insecure"]}
 	if query.Has("transport") || query.Has("insecure") {
 		query.Del("transport")
 		query.Del("insecure")
 		clean.RawQuery = query.Encode()
 	}
-	return &clean, wish
+	return &clean, options
 }
 
 // puller is one attempt, or two over different transports.
@@ -85,16 +85,16 @@ type puller struct {
 	mu    sync.Mutex
 	conns []net.Conn
 
-	feed *ingest.Feed
-	told bool
-	health
+	feed         *ingest.Feed
+	liveReported bool
+	packetStats
 }
 
 // health is how the packets of an attempt are.
-type health struct {
-	seen         atomic.Int64  // when the last one of the picture came, UnixNano
-	lost, broken atomic.Uint64 // since the last line in the log
-	panicked     atomic.Bool
+type packetStats struct {
+	lastVideo     atomic.Int64  // when the last one of the picture came, UnixNano
+	lost, invalid atomic.Uint64 // since the last line in the log
+	panicked      atomic.Bool
 }
 
 func (p *puller) SetTracks(tracks media.Tracks) { p.feed.SetTracks(tracks) }
@@ -102,8 +102,8 @@ func (p *puller) Aligned()                      { p.feed.Aligned() }
 
 func (p *puller) Write(au media.AccessUnit) {
 	p.feed.Write(au)
-	if !p.told {
-		p.told = true
+	if !p.liveReported {
+		p.liveReported = true
 		p.live()
 	}
 }
@@ -114,23 +114,23 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, UserAgent: "obvan",
 		DialContext:       p.dial,
 		ListenPacket:      listen.ListenUDP,
-		OnResponse:        p.answered,
-		OnPacketsLost:     p.missed,
-		OnDecodeError:     func(error) { p.broken.Add(1) },
+		OnResponse:        p.onResponse,
+		OnPacketsLost:     p.packetsLost,
+		OnDecodeError:     func(error) { p.invalid.Add(1) },
 		OnTransportSwitch: func(error) {},
 	}
 	if err := client.Start2(); err != nil {
 		return err
 	}
 	leave := func() { // says goodbye; a camera that does not take it is cut off
-		cut := time.AfterFunc(goodbye, p.cut)
+		cut := time.AfterFunc(teardownTimeout, p.closeConns)
 		client.Close()
 		cut.Stop()
 	}
 	defer leave()
 	defer context.AfterFunc(ctx, leave)()
 
-	late := time.AfterFunc(setupTimeout, p.cut)
+	late := time.AfterFunc(setupTimeout, p.closeConns)
 	err := p.setup(client)
 	if !late.Stop() && err != nil {
 		err = errSlow
@@ -165,8 +165,8 @@ func (p *puller) dial(ctx context.Context, network, addr string) (net.Conn, erro
 }
 
 // answered leaves deadlines to the library: the other end speaks RTSP.
-func (p *puller) answered(res *base.Response) {
-	mend(res)
+func (p *puller) onResponse(res *base.Response) {
+	dropUnreadableTracks(res)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.conns {
@@ -174,7 +174,7 @@ func (p *puller) answered(res *base.Response) {
 	}
 }
 
-func (p *puller) cut() {
+func (p *puller) closeConns() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.conns {
@@ -189,7 +189,7 @@ func (p *puller) setup(client *gortsplib.Client) error {
 	if err != nil {
 		return err
 	}
-	if err := sane(desc); err != nil {
+	if err := validate(desc); err != nil {
 		return err
 	}
 	reader, err := rtp.NewReader(desc, p)
@@ -214,16 +214,16 @@ func (p *puller) setup(client *gortsplib.Client) error {
 			}
 		})
 	}
-	p.seen.Store(time.Now().UnixNano())
+	p.lastVideo.Store(time.Now().UnixNano())
 	playing, err := client.Play(nil)
 	if err == nil {
-		begin(reader, desc, playing.Header["RTP-Info"])
+		applyRTPInfo(reader, desc, playing.Header["RTP-Info"])
 	}
 	return err
 }
 
 // begin hands on which timestamps belong together, when the camera says so.
-func begin(reader *rtp.Reader, desc *description.Session, header base.HeaderValue) {
+func applyRTPInfo(reader *rtp.Reader, desc *description.Session, header base.HeaderValue) {
 	var info headers.RTPInfo
 	if info.Unmarshal(header) != nil {
 		return // many cameras send none, or one of their own making
@@ -231,7 +231,7 @@ func begin(reader *rtp.Reader, desc *description.Session, header base.HeaderValu
 	for i, f := range reader.Formats() {
 		for _, entry := range info {
 			// 0 is what cameras write that do not know.
-			if entry.Timestamp != nil && *entry.Timestamp != 0 && names(entry.URL, f.Media, desc.BaseURL) {
+			if entry.Timestamp != nil && *entry.Timestamp != 0 && matchesTrack(entry.URL, f.Media, desc.BaseURL) {
 				reader.Begins(i, *entry.Timestamp)
 			}
 		}
@@ -240,7 +240,7 @@ func begin(reader *rtp.Reader, desc *description.Session, header base.HeaderValu
 
 // names says whether an entry is about a track. Our address of it has the password in
 // it, and maybe another port.
-func names(entry string, m *description.Media, at *base.URL) bool {
+func matchesTrack(entry string, m *description.Media, at *base.URL) bool {
 	if m.Control != "" && entry == m.Control {
 		return true
 	}
@@ -262,22 +262,22 @@ func (p *puller) packet(reader *rtp.Reader, i int, pkt *pion.Packet) {
 	defer func() {
 		if recover() != nil { // a broken camera costs its own feed only
 			p.panicked.Store(true)
-			p.cut()
+			p.closeConns()
 		}
 	}()
 	now := time.Now()
 	if i == 0 {
 		// Its sound does not count: a camera that is set up anew may go on with it, and with
 		// a picture that the library takes for somebody else's.
-		p.seen.Store(now.UnixNano())
+		p.lastVideo.Store(now.UnixNano())
 	}
 	if err := reader.Packet(i, pkt, now); err != nil {
-		p.broken.Add(1)
+		p.invalid.Add(1)
 	}
 }
 
 // missed comes with the media, so from when there is a feed to when it is closed.
-func (p *puller) missed(n uint64) {
+func (p *puller) packetsLost(n uint64) {
 	p.lost.Add(n)
 	p.feed.Lost.Add(n)
 }
@@ -296,10 +296,10 @@ func (p *puller) watch(ctx context.Context, client *gortsplib.Client) error {
 			}
 			return err
 		case now := <-second.C:
-			if lost, broken := p.lost.Swap(0), p.broken.Swap(0); lost+broken > 0 {
-				p.env.Log.Debug("rtp packets", "feed", p.request.Stream, "lost", lost, "broken", broken)
+			if lost, invalid := p.lost.Swap(0), p.invalid.Swap(0); lost+invalid > 0 {
+				p.env.Log.Debug("rtp packets", "feed", p.request.Stream, "lost", lost, "broken", invalid)
 			}
-			if now.Sub(time.Unix(0, p.seen.Load())) > readTimeout {
+			if now.Sub(time.Unix(0, p.lastVideo.Load())) > readTimeout {
 				client.Close()
 				<-ended
 				return errSilent

@@ -33,22 +33,22 @@ import (
 // ipCamera is a camera that we dial: it plays /live, and its fields say what is
 // the matter with it.
 type ipCamera struct {
-	lib      *gortsplib.Server
-	stream   *gortsplib.ServerStream
-	writer   *rtp.Writer
-	tracks   media.Tracks
-	user     string // wanted, with the password "s3cr et"
-	onlyUDP  bool
-	frozen   bool // it says everything right and sends nothing
-	blind    bool // it sends no picture any more after a second
-	silent   bool // it has sent all that it has
-	describe *base.Response
+	lib          *gortsplib.Server
+	stream       *gortsplib.ServerStream
+	writer       *rtp.Writer
+	tracks       media.Tracks
+	user         string // wanted, with the password "s3cr et"
+	onlyUDP      bool
+	sendsNothing bool // answers every request correctly and sends no media
+	videoStops   bool // sends no video after the first second
+	finished     bool // all units were sent
+	describe     *base.Response
 
-	mu      sync.Mutex
-	sending sync.WaitGroup
-	stop    chan struct{}
-	left    int // sessions
-	via     gortsplib.Transport
+	mu             sync.Mutex
+	sending        sync.WaitGroup
+	stop           chan struct{}
+	closedSessions int // sessions
+	transport      gortsplib.Transport
 }
 
 func (c *ipCamera) start(t *testing.T, conf *tls.Config) *url.URL {
@@ -114,13 +114,13 @@ func (c *ipCamera) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respon
 		return &base.Response{StatusCode: base.StatusUnsupportedTransport}, nil, nil
 	}
 	c.mu.Lock()
-	c.via = ctx.Transport
+	c.transport = ctx.Transport
 	c.mu.Unlock()
 	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
 }
 
 func (c *ipCamera) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
-	if !c.frozen {
+	if !c.sendsNothing {
 		c.sending.Go(c.send)
 	}
 	return &base.Response{StatusCode: base.StatusOK}, nil
@@ -128,7 +128,7 @@ func (c *ipCamera) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, er
 
 func (c *ipCamera) OnSessionClose(*gortsplib.ServerHandlerOnSessionCloseCtx) {
 	c.mu.Lock()
-	c.left++
+	c.closedSessions++
 	c.mu.Unlock()
 }
 func (c *ipCamera) OnPacketsLost(*gortsplib.ServerHandlerOnPacketsLostCtx)           {}
@@ -144,7 +144,7 @@ func (c *ipCamera) send() {
 		case <-c.stop:
 			return
 		}
-		if c.blind && au.Track == 0 && au.DTS > time.Second {
+		if c.videoStops && au.Track == 0 && au.DTS > time.Second {
 			continue
 		}
 		au.Tracks = &c.tracks
@@ -158,7 +158,7 @@ func (c *ipCamera) send() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.silent = true
+	c.finished = true
 }
 
 func pullEnv(t *testing.T) ingest.Env {
@@ -198,9 +198,9 @@ func TestACameraIsPulled(t *testing.T) {
 			case <-time.After(testkit.Allow(5 * time.Second)):
 				t.Fatal("not live")
 			}
-			sees(t, env.Hub, camera)
+			expectUnits(t, env.Hub, camera)
 			camera.mu.Lock()
-			via := camera.via
+			via := camera.transport
 			camera.mu.Unlock()
 			if via != tc.via {
 				t.Errorf("it came over %v", via)
@@ -215,14 +215,14 @@ func TestACameraIsPulled(t *testing.T) {
 			testkit.Eventually(t, 2*time.Second, func() bool {
 				camera.mu.Lock()
 				defer camera.mu.Unlock()
-				return camera.left > 0
+				return camera.closedSessions > 0
 			}, "nobody said goodbye to the camera")
 		})
 	}
 }
 
 // sees wants the camera's units in the hub.
-func sees(t *testing.T, h *hub.Hub, camera *ipCamera) {
+func expectUnits(t *testing.T, h *hub.Hub, camera *ipCamera) {
 	t.Helper()
 	sub, err := h.Subscribe("cam1")
 	if err != nil {
@@ -238,13 +238,13 @@ func sees(t *testing.T, h *hub.Hub, camera *ipCamera) {
 		if au.Track == 0 {
 			seen++
 		}
-		if !had(sent, au) {
+		if !wasSent(sent, au) {
 			t.Fatalf("a unit of %d bytes was never sent", len(au.Data))
 		}
 	}
 }
 
-func had(sent []media.AccessUnit, au media.AccessUnit) bool {
+func wasSent(sent []media.AccessUnit, au media.AccessUnit) bool {
 	for _, s := range sent {
 		if s.Track == au.Track && string(s.Data) == string(au.Data) {
 			return true
@@ -258,7 +258,7 @@ func TestACameraThatOnlySendsSoundAnyMoreHasFailed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the camera to be silent for long enough")
 	}
-	camera := &ipCamera{blind: true}
+	camera := &ipCamera{videoStops: true}
 	u := camera.start(t, nil)
 	err := rtsp.Pull(t.Context(), u, pullEnv(t), "cam1", func() {})
 	if err == nil || !strings.Contains(err.Error(), "stopped sending") {
@@ -266,7 +266,7 @@ func TestACameraThatOnlySendsSoundAnyMoreHasFailed(t *testing.T) {
 	}
 	camera.mu.Lock()
 	defer camera.mu.Unlock()
-	if camera.silent {
+	if camera.finished {
 		t.Fatal("its audio had ended, too")
 	}
 }
@@ -281,38 +281,38 @@ func sdpOf(t *testing.T, medias ...*description.Media) *base.Response {
 }
 
 func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
-	sound := &description.Media{Type: description.MediaTypeAudio, Control: "trackID=0", Formats: []format.Format{&format.Opus{PayloadTyp: 96, ChannelCount: 2}}}
-	odd := &description.Media{Type: description.MediaTypeVideo, Control: "%zz", Formats: []format.Format{&format.H264{PayloadTyp: 96, PacketizationMode: 1}}}
-	strange := sdpOf(t, sound) // and a track that can't be read, which is left out
+	audioSection := &description.Media{Type: description.MediaTypeAudio, Control: "trackID=0", Formats: []format.Format{&format.Opus{PayloadTyp: 96, ChannelCount: 2}}}
+	badControl := &description.Media{Type: description.MediaTypeVideo, Control: "%zz", Formats: []format.Format{&format.H264{PayloadTyp: 96, PacketizationMode: 1}}}
+	strange := sdpOf(t, audioSection) // and a track that can't be read, which is left out
 	strange.Body = append(strange.Body, "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 mode=AAC-hbr;config=\r\n"...)
 	for _, tc := range []struct {
 		name   string
 		camera *ipCamera
 		tls    *tls.Config
 		change func(u *url.URL)
-		words  string
+		text   string
 		is     error
 	}{
-		{name: "nothing listens", change: func(u *url.URL) { u.Host = "127.0.0.1:1" }, words: "nothing listens at 127.0.0.1:1"},
-		{name: "an unknown name", change: func(u *url.URL) { u.Host = "camera.invalid" }, words: "no machine is called camera.invalid"},
-		{name: "no password given", camera: &ipCamera{user: "root"}, words: "asks for a user name", is: ingest.ErrCredentials},
+		{name: "nothing listens", change: func(u *url.URL) { u.Host = "127.0.0.1:1" }, text: "nothing listens at 127.0.0.1:1"},
+		{name: "an unknown name", change: func(u *url.URL) { u.Host = "camera.invalid" }, text: "no machine is called camera.invalid"},
+		{name: "no password given", camera: &ipCamera{user: "root"}, text: "asks for a user name", is: ingest.ErrCredentials},
 		{
-			name: "a wrong password", camera: &ipCamera{user: "root"}, words: "refused the user name or the password", is: ingest.ErrCredentials,
+			name: "a wrong password", camera: &ipCamera{user: "root"}, text: "refused the user name or the password", is: ingest.ErrCredentials,
 			change: func(u *url.URL) { u.User = url.UserPassword("root", "hunter2") },
 		},
-		{name: "no such stream", change: func(u *url.URL) { u.Path = "/other" }, words: `has no stream "/other"`},
-		{name: "sound only", camera: &ipCamera{describe: sdpOf(t, sound)}, words: "no picture in H.264"},
-		{name: "sound of two kinds", camera: &ipCamera{describe: strange}, words: "no picture in H.264"},
-		{name: "a track with an impossible address", camera: &ipCamera{describe: sdpOf(t, odd)}, words: "can't be asked for"},
-		{name: "a description of rubbish", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusOK, Body: []byte("rubbish")}}, words: "can't be read"},
+		{name: "no such stream", change: func(u *url.URL) { u.Path = "/other" }, text: `has no stream "/other"`},
+		{name: "sound only", camera: &ipCamera{describe: sdpOf(t, audioSection)}, text: "no picture in H.264"},
+		{name: "sound of two kinds", camera: &ipCamera{describe: strange}, text: "no picture in H.264"},
+		{name: "a track with an impossible address", camera: &ipCamera{describe: sdpOf(t, badControl)}, text: "can't be asked for"},
+		{name: "a description of rubbish", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusOK, Body: []byte("rubbish")}}, text: "can't be read"},
 		{
-			name: "a redirect to elsewhere", words: "to another machine",
+			name: "a redirect to elsewhere", text: "to another machine",
 			camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusFound, Header: base.Header{"Location": {"rtsp://192.0.2.1/live"}}}},
 		},
-		{name: "too many viewers", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusNotEnoughBandwidth}}, words: "busy"},
-		{name: "a certificate nobody vouches for", tls: certificate(t), words: "nobody vouches"},
-		{name: "no TLS there", change: func(u *url.URL) { u.Scheme = "rtsps" }, words: "may not speak TLS"},
-		{name: "nothing is sent", camera: &ipCamera{frozen: true}, words: "stopped sending"},
+		{name: "too many viewers", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusNotEnoughBandwidth}}, text: "busy"},
+		{name: "a certificate nobody vouches for", tls: certificate(t), text: "nobody vouches"},
+		{name: "no TLS there", change: func(u *url.URL) { u.Scheme = "rtsps" }, text: "may not speak TLS"},
+		{name: "nothing is sent", camera: &ipCamera{sendsNothing: true}, text: "stopped sending"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -322,8 +322,8 @@ func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 			}
 			env := pullEnv(t)
 			err := rtsp.Pull(t.Context(), u, env, "cam1", func() { t.Error("live") })
-			if err == nil || !strings.Contains(err.Error(), tc.words) || (tc.is != nil && !errors.Is(err, tc.is)) {
-				t.Errorf("err = %v, want %q", err, tc.words)
+			if err == nil || !strings.Contains(err.Error(), tc.text) || (tc.is != nil && !errors.Is(err, tc.is)) {
+				t.Errorf("err = %v, want %q", err, tc.text)
 			}
 			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "s3cr")) {
 				t.Errorf("the error tells the password: %v", err)

@@ -40,13 +40,13 @@ var (
 // session is a device that announced a feed. The library calls it from one
 // goroutine at a time, but for what is atomic.
 type session struct {
-	lib     *gortsplib.ServerSession
-	request ingest.Request
-	conn    *listen.Conn
-	reader  *rtp.Reader
-	feed    *ingest.Feed // from RECORD on
-	ports   []int        // of the device, over UDP; guarded by server.mu
-	heard   atomic.Int64 // when the last packet came, UnixNano; 0 before RECORD
+	lib        *gortsplib.ServerSession
+	request    ingest.Request
+	conn       *listen.Conn
+	reader     *rtp.Reader
+	feed       *ingest.Feed // from RECORD on
+	ports      []int        // of the device, over UDP; guarded by server.mu
+	lastPacket atomic.Int64 // when the last packet came, UnixNano; 0 before RECORD
 }
 
 func (se *session) SetTracks(tracks media.Tracks) { se.feed.SetTracks(tracks) }
@@ -54,12 +54,12 @@ func (se *session) Aligned()                      { se.feed.Aligned() }
 func (se *session) Write(au media.AccessUnit)     { se.feed.Write(au) }
 
 func (se *session) silent(now time.Time) bool {
-	heard := se.heard.Load()
-	return heard != 0 && now.Sub(time.Unix(0, heard)) > maxSilence
+	lastPacket := se.lastPacket.Load()
+	return lastPacket != 0 && now.Sub(time.Unix(0, lastPacket)) > maxSilence
 }
 
-func answer(code base.StatusCode, why string) *base.Response {
-	return &base.Response{StatusCode: code, StatusMessage: why}
+func answer(code base.StatusCode, message string) *base.Response {
+	return &base.Response{StatusCode: code, StatusMessage: message}
 }
 
 // OnAnnounce checks who wants to publish what.
@@ -71,7 +71,7 @@ func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	if err := s.admissible(se.request); err != nil {
 		return s.refuse(se.request, err)
 	}
-	if err := sane(ctx.Description); err != nil {
+	if err := validate(ctx.Description); err != nil {
 		return s.refuse(se.request, err)
 	}
 	reader, err := rtp.NewReader(ctx.Description, se)
@@ -148,7 +148,7 @@ func digest(conn *gortsplib.ServerConn, req *base.Request) func(key string) bool
 }
 
 // sane keeps from the library what it was not made for.
-func sane(d *description.Session) (err error) {
+func validate(d *description.Session) (err error) {
 	defer func() {
 		if recover() != nil { // a format that lacks what its methods rely on
 			err = errAnnounce
@@ -229,7 +229,7 @@ func (s *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 		return s.refuse(se.request, err)
 	}
 	se.feed = feed
-	se.heard.Store(time.Now().UnixNano())
+	se.lastPacket.Store(time.Now().UnixNano())
 	se.reader.Ready()
 	for i, f := range se.reader.Formats() {
 		ctx.Session.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) { s.packet(se, i, pkt) })
@@ -254,9 +254,9 @@ func (s *server) packet(se *session, i int, pkt *pion.Packet) {
 		}
 	}()
 	now := time.Now()
-	se.heard.Store(now.UnixNano())
+	se.lastPacket.Store(now.UnixNano())
 	if err := se.reader.Packet(i, pkt, now); err != nil {
-		s.broken.Add(1)
+		s.invalid.Add(1)
 	}
 }
 
@@ -296,7 +296,7 @@ func (s *server) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) {
 }
 
 // OnDecodeError counts; the library would write to the standard log.
-func (s *server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) { s.broken.Add(1) }
+func (s *server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) { s.invalid.Add(1) }
 
 // OnStreamWriteError is never called: nothing is played here. The library would
 // write to the standard log.

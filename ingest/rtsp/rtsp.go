@@ -28,7 +28,7 @@ import (
 
 const (
 	maxConns     = 256
-	patience     = 10 * time.Second // from the first byte to RECORD
+	admitTimeout = 10 * time.Second // from the first byte to RECORD
 	writeTimeout = 5 * time.Second
 	defaultPort  = "8554"
 	maxSilence   = ingest.PeerTimeout - time.Second // found out within a second
@@ -43,7 +43,7 @@ type server struct {
 	mu       sync.Mutex
 	sessions map[*gortsplib.ServerSession]*session
 
-	lost, broken atomic.Uint64 // packets since the last line in the log
+	lost, invalid atomic.Uint64 // packets since the last line in the log
 }
 
 // Listen binds u for devices that push to us. Media over UDP comes in on the two
@@ -63,7 +63,7 @@ func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
-	s.ln = &listen.Listener{Listener: ln, Max: maxConns, AdmitTimeout: patience}
+	s.ln = &listen.Listener{Listener: ln, Max: maxConns, AdmitTimeout: admitTimeout}
 	s.lib = &gortsplib.Server{
 		Handler: s, RTSPAddress: ln.Addr().String(),
 		ReadTimeout: maxSilence, WriteTimeout: writeTimeout,
@@ -86,14 +86,14 @@ func (s *server) Addr() string { return s.ln.Addr().String() }
 
 // Run serves until ctx is done and all sessions have ended.
 func (s *server) Run(ctx context.Context) error {
-	if err := listen.Run(ctx, s.lib, s.look); err != nil {
+	if err := listen.Run(ctx, s.lib, s.checkSessions); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
 	}
 	return nil
 }
 
 // look ends the sessions that fell silent, and says what was lost since it last did.
-func (s *server) look(now time.Time) {
+func (s *server) checkSessions(now time.Time) {
 	var silent []*session
 	s.mu.Lock()
 	for _, se := range s.sessions {
@@ -106,9 +106,9 @@ func (s *server) look(now time.Time) {
 		s.env.Log.Warn("feed is silent", "feed", se.request.Stream, "proto", "rtsp", "remote", se.request.Remote)
 		se.lib.Close()
 	}
-	lost, broken := s.lost.Swap(0), s.broken.Swap(0)
-	if lost+broken > 0 && s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
-		s.env.Log.Debug("rtp packets", "lost", lost, "broken", broken)
+	lost, invalid := s.lost.Swap(0), s.invalid.Swap(0)
+	if lost+invalid > 0 && s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.env.Log.Debug("rtp packets", "lost", lost, "broken", invalid)
 	}
 }
 

@@ -30,9 +30,9 @@ const (
 
 // Errors of a drill.
 var (
-	ErrNone = errors.New("there is no such drill: use selftest://jump, freeze, silence or die")
-	ErrSpan = errors.New("every and for are times, such as 10s")
-	errDied = errors.New("the drill's camera left, as it was told to")
+	ErrUnknownFault    = errors.New("there is no such drill: use selftest://jump, freeze, silence or die")
+	ErrInvalidDuration = errors.New("every and for are times, such as 10s")
+	errLeft            = errors.New("the drill's camera left, as it was told to")
 )
 
 // jumps is where the clock goes, in turn: the hour of a camera that finds its time
@@ -82,13 +82,13 @@ func parse(u *url.URL) (fault, error) {
 	switch f.kind {
 	case "jump", "freeze", "silence", "die":
 	default:
-		return f, ErrNone
+		return f, ErrUnknownFault
 	}
 	for name, into := range map[string]*time.Duration{"every": &f.every, "for": &f.lasts} {
 		if text := u.Query().Get(name); text != "" {
 			d, err := time.ParseDuration(text)
 			if err != nil || d <= 0 {
-				return f, ErrSpan
+				return f, ErrInvalidDuration
 			}
 			*into = d
 		}
@@ -117,16 +117,16 @@ func (f fault) play(ctx context.Context, inside *hub.Hub, camera string, to *ing
 			to.SetTracks(*tracks)
 		}
 		if f.kind == "die" && au.DTS >= f.every {
-			return errDied
+			return errLeft
 		}
-		if f.spoil(&au) {
+		if f.apply(&au) {
 			to.Write(au)
 		}
 	}
 }
 
 // spoil changes a unit; false leaves it out.
-func (f fault) spoil(au *media.AccessUnit) bool {
+func (f fault) apply(au *media.AccessUnit) bool {
 	since := au.DTS % (f.every + f.lasts)
 	switch f.kind {
 	case "jump":

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // pull plays a drill and returns what came of it within a time.
-func pull(t *testing.T, address string, within time.Duration) (units []media.AccessUnit, repairs map[string]uint64, err error) {
+func pull(t *testing.T, address string, within time.Duration) (units []media.AccessUnit, corrections map[string]uint64, err error) {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -41,10 +41,10 @@ func pull(t *testing.T, address string, within time.Duration) (units []media.Acc
 		}
 		units = append(units, au)
 		if st, ok := env.Hub.Stream("cam"); ok && st.Origin.Corrections != nil {
-			repairs = st.Origin.Corrections()
+			corrections = st.Origin.Corrections()
 		}
 	}
-	return units, repairs, <-ended
+	return units, corrections, <-ended
 }
 
 // longest is the longest time without video, or without audio, by the units' own times.
@@ -65,9 +65,9 @@ func longest(units []media.AccessUnit, video bool) (gap time.Duration) {
 func TestEachDrillHasItsFault(t *testing.T) {
 	t.Run("jump", func(t *testing.T) {
 		t.Parallel()
-		units, repairs, err := pull(t, "selftest://jump?every=1s", 4*time.Second)
-		if err != nil || len(repairs) == 0 {
-			t.Fatalf("%d units, repairs %v, err = %v", len(units), repairs, err)
+		units, corrections, err := pull(t, "selftest://jump?every=1s", 4*time.Second)
+		if err != nil || len(corrections) == 0 {
+			t.Fatalf("%d units, repairs %v, err = %v", len(units), corrections, err)
 		}
 		for i := 1; i < len(units); i++ {
 			if step := units[i].DTS - units[i-1].DTS; step > time.Second || step < -time.Second {
@@ -99,7 +99,7 @@ func TestEachDrillHasItsFault(t *testing.T) {
 }
 
 func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
-	for address, want := range map[string]error{"selftest://explode": selftest.ErrNone, "selftest://die?every=often": selftest.ErrSpan} {
+	for address, want := range map[string]error{"selftest://explode": selftest.ErrUnknownFault, "selftest://die?every=often": selftest.ErrInvalidDuration} {
 		if _, _, err := pull(t, address, time.Second); !errors.Is(err, want) {
 			t.Errorf("%s: err = %v", address, err)
 		}

@@ -21,12 +21,12 @@ import (
 )
 
 // room is a running server with its hub.
-type room struct {
+type testServer struct {
 	hub  *hub.Hub
 	addr string
 }
 
-func newRoom(t *testing.T) *room {
+func newTestServer(t *testing.T) *testServer {
 	t.Helper()
 	h := hub.New()
 	env := ingest.Env{Hub: h, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Authorise: func(r ingest.Request) error {
@@ -48,10 +48,10 @@ func newRoom(t *testing.T) *room {
 			t.Error(err)
 		}
 	})
-	return &room{h, srv.Addr()}
+	return &testServer{h, srv.Addr()}
 }
 
-func (r *room) camera(t *testing.T) (*camera, error) {
+func (r *testServer) camera(t *testing.T) (*camera, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
 	defer cancel()
@@ -63,10 +63,10 @@ func (r *room) camera(t *testing.T) (*camera, error) {
 	return c.(*camera), nil
 }
 
-// asked counts the key pictures that the server asks a camera for, and the lost
+// requested counts the key pictures that the server asks a camera for, and the lost
 // packets.
-func (c *camera) asked() (keys, lost *atomic.Int64) {
-	keys, lost = new(atomic.Int64), new(atomic.Int64)
+func (c *camera) requests() (keyframes, lost *atomic.Int64) {
+	keyframes, lost = new(atomic.Int64), new(atomic.Int64)
 	sender := c.pc.GetSenders()[0]
 	go func() { // until the connection is closed
 		for {
@@ -77,18 +77,18 @@ func (c *camera) asked() (keys, lost *atomic.Int64) {
 			for _, p := range packets {
 				switch p.(type) {
 				case *rtcp.PictureLossIndication:
-					keys.Add(1)
+					keyframes.Add(1)
 				case *rtcp.TransportLayerNack:
 					lost.Add(1)
 				}
 			}
 		}
 	}()
-	return keys, lost
+	return keyframes, lost
 }
 
 // picture sends the i-th picture, a key picture or another one.
-func (c *camera) picture(t *testing.T, i int, key bool) {
+func (c *camera) sendFrame(t *testing.T, i int, key bool) {
 	t.Helper()
 	at := time.Duration(i) * 40 * time.Millisecond
 	head := byte(0x41)
@@ -101,15 +101,15 @@ func (c *camera) picture(t *testing.T, i int, key bool) {
 }
 
 func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
-	r := newRoom(t)
+	r := newTestServer(t)
 	c, err := r.camera(t)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, lost := c.asked()
+	requested, lost := c.requests()
 	n := 0
 	testkit.Eventually(t, 5*time.Second, func() bool {
-		c.picture(t, n, n == 0 || n == 1)
+		c.sendFrame(t, n, n == 0 || n == 1)
 		n++
 		st, _ := r.hub.Stream("cam1")
 		return st.Frames > 0
@@ -119,16 +119,16 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	before := asked.Load()
+	before := requested.Load()
 	c.seq[0]++ // one is lost on the way, and nobody sends it again
 	first := n + 1
-	testkit.Eventually(t, 3*time.Second, func() bool { n++; c.picture(t, n, false); return asked.Load() > before }, "a key picture is asked for")
+	testkit.Eventually(t, 3*time.Second, func() bool { n++; c.sendFrame(t, n, false); return requested.Load() > before }, "a key picture is requested for")
 	if lost.Load() == 0 {
-		t.Error("the lost packet was not asked for")
+		t.Error("the lost packet was not requested for")
 	}
 	n++
 	key := n
-	c.picture(t, key, true)
+	c.sendFrame(t, key, true)
 	var shown []byte
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(3*time.Second))
 	defer cancel()
@@ -153,35 +153,35 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 }
 
 func TestKeyPicturesAreAskedForRegularly(t *testing.T) {
-	r := newRoom(t)
+	r := newTestServer(t)
 	c, err := r.camera(t)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, _ := c.asked()
+	requested, _ := c.requests()
 	began := time.Now()
-	c.picture(t, 0, true)
+	c.sendFrame(t, 0, true)
 	n := 1
 	testkit.Eventually(t, 9*time.Second, func() bool {
 		if behind := int(time.Since(began) / (40 * time.Millisecond)); n < behind {
-			c.picture(t, n, false)
+			c.sendFrame(t, n, false)
 			n++
 		}
-		return asked.Load() >= 4
+		return requested.Load() >= 4
 	}, "a keyframe is requested again and again")
 	// From 2 s on each half second, for nothing came.
-	if took := time.Since(began); int64(asked.Load()) > int64(took/(500*time.Millisecond)) {
-		t.Errorf("%d keyframes were requested in %v without one", asked.Load(), took)
+	if took := time.Since(began); int64(requested.Load()) > int64(took/(500*time.Millisecond)) {
+		t.Errorf("%d keyframes were requested in %v without one", requested.Load(), took)
 	}
 }
 
 func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
-	r := newRoom(t)
+	r := newTestServer(t)
 	first, err := r.camera(t)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.picture(t, 0, true)
+	first.sendFrame(t, 0, true)
 	if _, err := r.camera(t); err == nil || !strings.Contains(err.Error(), "already has a publisher") {
 		t.Fatalf("a camera that sends lost its name: %v", err)
 	}
@@ -190,7 +190,7 @@ func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
 	testkit.Eventually(t, ingest.PeerTimeout/2, func() bool { second, err = r.camera(t); return err == nil }, "the name is free for whoever comes back")
 	n := 0
 	testkit.Eventually(t, 5*time.Second, func() bool {
-		second.picture(t, n, true)
+		second.sendFrame(t, n, true)
 		n++
 		st, _ := r.hub.Stream("cam1")
 		return st.Frames > 0
@@ -198,11 +198,11 @@ func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
 }
 
 func TestRequestsThatAreNoneAreRefusedInWords(t *testing.T) {
-	r := newRoom(t)
+	r := newTestServer(t)
 	for _, c := range []struct {
 		method, path, kind, key, body string
 		status                        int
-		words                         string
+		message                       string
 	}{
 		{"POST", "/whip/cam1", "application/sdp", "wrong", "v=0", 401, "stream key is wrong"},
 		{"POST", "/whip/cam1", "application/sdp", ingesttest.Key, "v=0", 400, "not SDP"},
@@ -220,13 +220,13 @@ func TestRequestsThatAreNoneAreRefusedInWords(t *testing.T) {
 		}
 		req.Header.Set("Content-Type", c.kind)
 		req.Header.Set("Authorization", "Bearer "+c.key)
-		resp, err := once().Do(req)
+		resp, err := oneShotClient().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if resp.StatusCode != c.status || !strings.Contains(string(body), c.words) {
+		if resp.StatusCode != c.status || !strings.Contains(string(body), c.message) {
 			t.Errorf("%s %s %.20q: %d %s", c.method, c.path, c.body, resp.StatusCode, body)
 		}
 	}

@@ -37,11 +37,11 @@ func tracks() media.Tracks {
 }
 
 func TestContract(t *testing.T) {
-	ingesttest.Test(t, ingesttest.Protocol{Scheme: "whip", Listen: listen, Publish: publish, Tracks: tracks(), Clock: 100 * time.Millisecond})
+	ingesttest.Test(t, ingesttest.Protocol{Scheme: "whip", Listen: listen, Publish: publish, Tracks: tracks(), ClockTolerance: 100 * time.Millisecond})
 }
 
 // studio is a WHIP server with the web server and the WebRTC port it lives on.
-type studio struct {
+type whipServer struct {
 	ports *whep.Server
 	whip  *whip.Server
 	web   net.Listener
@@ -53,12 +53,12 @@ func listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 		return nil, err
 	}
 	web, err := net.Listen("tcp", u.Host)
-	return &studio{ports, whip.New(env, ports), web}, err
+	return &whipServer{ports, whip.New(env, ports), web}, err
 }
 
-func (s *studio) Addr() string { return s.web.Addr().String() }
+func (s *whipServer) Addr() string { return s.web.Addr().String() }
 
-func (s *studio) Run(ctx context.Context) error {
+func (s *whipServer) Run(ctx context.Context) error {
 	server := &http.Server{Handler: s.whip, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 3)
 	ports, stop := context.WithCancel(context.Background())
@@ -132,7 +132,7 @@ func publishAs(ctx context.Context, p ingesttest.Publication, fmtp string) (_ *c
 		}
 		c.tracks = append(c.tracks, local)
 	}
-	if err := c.ask(ctx, p); err != nil {
+	if err := c.negotiate(ctx, p); err != nil {
 		return nil, err
 	}
 	select {
@@ -144,7 +144,7 @@ func publishAs(ctx context.Context, p ingesttest.Publication, fmtp string) (_ *c
 }
 
 // ask posts the offer and takes the answer.
-func (c *camera) ask(ctx context.Context, p ingesttest.Publication) error {
+func (c *camera) negotiate(ctx context.Context, p ingesttest.Publication) error {
 	offer, err := c.pc.CreateOffer(nil)
 	if err == nil {
 		err = c.pc.SetLocalDescription(offer)
@@ -173,7 +173,7 @@ func post(ctx context.Context, p ingesttest.Publication, offer string) (string, 
 	if p.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+p.Key)
 	}
-	resp, err := once().Do(req)
+	resp, err := oneShotClient().Do(req)
 	if err != nil {
 		return "", nil, err
 	}
@@ -186,7 +186,7 @@ func post(ctx context.Context, p ingesttest.Publication, offer string) (string, 
 }
 
 // once is a client that leaves no connections behind.
-func once() *http.Client {
+func oneShotClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 }
 
@@ -225,7 +225,7 @@ func (c *camera) Send(au media.AccessUnit) error {
 func (c *camera) Leave() {
 	<-time.After(200 * time.Millisecond)
 	req, _ := http.NewRequest("DELETE", c.session, nil)
-	if resp, err := once().Do(req); err == nil {
+	if resp, err := oneShotClient().Do(req); err == nil {
 		resp.Body.Close()
 	}
 	c.pc.GracefulClose()

@@ -33,10 +33,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) post(w http.ResponseWriter, r *http.Request, feed string) {
-	ask := ingest.Request{Stream: feed, Key: key(r), Proto: "whip", Remote: r.RemoteAddr}
+	request := ingest.Request{Stream: feed, Key: key(r), Proto: "whip", Remote: r.RemoteAddr}
 	// Before anything is read: a stranger costs no memory.
-	if err := s.admissible(ask); err != nil {
-		s.turnAway(w, ask, err)
+	if err := s.admissible(request); err != nil {
+		s.reject(w, request, err)
 		return
 	}
 	body, status, err := signalling.Read(w, r)
@@ -44,37 +44,37 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, feed string) {
 		refuse(w, status, err)
 		return
 	}
-	se, answer, err := s.admit(r.Context(), ask, body)
+	se, answer, err := s.admit(r.Context(), request, body)
 	if err != nil {
-		s.turnAway(w, ask, err)
+		s.reject(w, request, err)
 		return
 	}
 	signalling.Created(w, path+feed+"/"+se.id, answer)
 }
 
 // admissible says early what publishing would say.
-func (s *Server) admissible(ask ingest.Request) error {
-	if err := ingest.CheckName(ask.Stream); err != nil && ask.Stream != ingest.Mixer {
+func (s *Server) admissible(request ingest.Request) error {
+	if err := ingest.CheckName(request.Stream); err != nil && request.Stream != ingest.Mixer {
 		return err
 	}
-	return s.env.Authorise(ask)
+	return s.env.Authorise(request)
 }
 
 // admit makes a session of an offer, and the answer to it.
-func (s *Server) admit(ctx context.Context, ask ingest.Request, body string) (*session, string, error) {
+func (s *Server) admit(ctx context.Context, request ingest.Request, body string) (*session, string, error) {
 	offer, err := readOffer(body)
 	if err != nil {
 		return nil, "", err
 	}
-	feed, err := s.env.Publish(ask)
-	if errors.Is(err, hub.ErrPublishing) && s.evict(ctx, ask.Stream) {
-		feed, err = s.env.Publish(ask)
+	feed, err := s.env.Publish(request)
+	if errors.Is(err, hub.ErrPublishing) && s.evict(ctx, request.Stream) {
+		feed, err = s.env.Publish(request)
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	se := newSession(rand.Text(), ask, feed, s.log)
-	if err := s.enter(se); err != nil {
+	se := newSession(rand.Text(), request, feed, s.log)
+	if err := s.add(se); err != nil {
 		feed.Close()
 		return nil, "", err
 	}
@@ -82,11 +82,11 @@ func (s *Server) admit(ctx context.Context, ask ingest.Request, body string) (*s
 	if err != nil {
 		se.end(err)
 		se.close()
-		s.leave(se)
+		s.remove(se)
 		return nil, "", err
 	}
 	go func() {
-		defer s.leave(se)
+		defer s.remove(se)
 		se.log.Info("publisher connected")
 		err := se.run()
 		se.close()
@@ -101,8 +101,8 @@ func (s *Server) delete(w http.ResponseWriter, feed, id string) {
 		refuse(w, http.StatusNotFound, errors.New("there is no such session"))
 		return
 	}
-	se.end(errLeft)
-	<-se.left // so that the camera may come back at once under the same name
+	se.end(errDisconnected)
+	<-se.closed // so that the camera may come back at once under the same name
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -118,8 +118,8 @@ func key(r *http.Request) string {
 }
 
 // turnAway says no, and why.
-func (s *Server) turnAway(w http.ResponseWriter, ask ingest.Request, err error) {
-	s.log.Info("publisher refused", "feed", ask.Stream, "remote", ask.Remote, "err", err)
+func (s *Server) reject(w http.ResponseWriter, request ingest.Request, err error) {
+	s.log.Info("publisher refused", "feed", request.Stream, "remote", request.Remote, "err", err)
 	for _, known := range []struct {
 		is     error
 		status int
@@ -131,7 +131,7 @@ func (s *Server) turnAway(w http.ResponseWriter, ask ingest.Request, err error) 
 		{errFull, http.StatusServiceUnavailable},
 		{errNotNow, http.StatusServiceUnavailable},
 		{errNoH264, http.StatusNotAcceptable},
-		{errNothing, http.StatusNotAcceptable},
+		{errNoCodec, http.StatusNotAcceptable},
 		{signalling.ErrAnswer, http.StatusBadRequest},
 	} {
 		if errors.Is(err, known.is) {
@@ -143,7 +143,7 @@ func (s *Server) turnAway(w http.ResponseWriter, ask ingest.Request, err error) 
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	s.log.Error("publish", "feed", ask.Stream, "remote", ask.Remote, "err", err)
+	s.log.Error("publish", "feed", request.Stream, "remote", request.Remote, "err", err)
 	refuse(w, http.StatusInternalServerError, errors.New("something went wrong in the server; its log says more"))
 }
 
@@ -158,6 +158,6 @@ func refuse(w http.ResponseWriter, code int, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	words := err.Error()
-	_, _ = io.WriteString(w, strings.ToUpper(words[:1])+words[1:]+".\n")
+	message := err.Error()
+	_, _ = io.WriteString(w, strings.ToUpper(message[:1])+message[1:]+".\n")
 }

@@ -19,16 +19,16 @@ import (
 
 // Reasons for refusing an offer, beside those of its form.
 var (
-	errWatches = fmt.Errorf("%w: it asks to receive; a camera sends", signalling.ErrOffer)
-	errNothing = errors.New("the offer has neither H.264 nor Opus to send")
-	errNoH264  = errors.New("this server takes H.264 (packetization-mode=1) from cameras, and the offer has only other codecs")
+	errReceives = fmt.Errorf("%w: it asks to receive; a camera sends", signalling.ErrOffer)
+	errNoCodec  = errors.New("the offer has neither H.264 nor Opus to send")
+	errNoH264   = errors.New("this server takes H.264 (packetization-mode=1) from cameras, and the offer has only other codecs")
 )
 
 // offer is what was found in a camera's offer.
 type offer struct {
 	text    string
 	h264    string // the fmtp of the H.264 to take; "" without a picture
-	sound   bool
+	audio   bool
 	passive bool // the peer insists on being the DTLS server
 }
 
@@ -40,39 +40,39 @@ func readOffer(body string) (offer, error) {
 		return o, err
 	}
 	setup, _ := desc.Attribute("setup")
-	picture := false
+	video := false
 	for _, m := range desc.MediaDescriptions {
 		if _, receives := m.Attribute(sdp.AttrKeyRecvOnly); receives {
-			return o, errWatches
+			return o, errReceives
 		}
 		if own, ok := m.Attribute("setup"); ok {
 			setup = own
 		}
 		switch m.MediaName.Media {
 		case "video":
-			picture = true
+			video = true
 			if o.h264 == "" {
 				o.h264 = h264Of(m)
 			}
 		case "audio":
-			o.sound = o.sound || signalling.Opus(m)
+			o.audio = o.audio || signalling.Opus(m)
 		default:
 			return o, signalling.ErrData
 		}
 	}
 	o.passive = setup == "passive"
 	switch {
-	case picture && o.h264 == "":
+	case video && o.h264 == "":
 		return o, errNoH264
-	case !picture && !o.sound:
-		return o, errNothing
+	case !video && !o.audio:
+		return o, errNoCodec
 	}
 	return o, nil
 }
 
 // wanted is the profile every decoder has: Constrained Baseline. Others are taken
 // when there is nothing else.
-const wanted = "profile-level-id=42e0"
+const preferredProfile = "profile-level-id=42e0"
 
 // h264Of is the parameters of the H.264 to answer with; "" when there is none.
 func h264Of(m *sdp.MediaDescription) (found string) {
@@ -81,7 +81,7 @@ func h264Of(m *sdp.MediaDescription) (found string) {
 		if !strings.Contains(parameters, "packetization-mode=1") || !profilePattern.MatchString(parameters) {
 			continue
 		}
-		if strings.Contains(parameters, wanted) {
+		if strings.Contains(parameters, preferredProfile) {
 			return parameters
 		}
 		if found == "" {
@@ -114,7 +114,7 @@ func engine(o offer) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 			MimeType: webrtc.MimeTypeH264, ClockRate: 90000, RTCPFeedback: feedback, SDPFmtpLine: o.h264,
 		}}, webrtc.RTPCodecTypeVideo))
 	}
-	if o.sound {
+	if o.audio {
 		errs = append(errs, m.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2,
 		}}, webrtc.RTPCodecTypeAudio))
@@ -143,7 +143,7 @@ func answer(pc *webrtc.PeerConnection, o offer) (string, error) {
 	if o.h264 != "" && !signalling.SendsH264(text) {
 		return "", signalling.ErrAnswer
 	}
-	return tuned(text), nil
+	return tuneAnswer(text), nil
 }
 
 var (
@@ -154,16 +154,16 @@ var (
 // tuned asks a browser to begin at a good bit rate, and for sound as good as a show
 // needs: stereo when the microphone is. That is for the answer's reader only: pion has
 // no use for it, and answers with the offer's own parameters.
-func tuned(text string) string {
+func tuneAnswer(text string) string {
 	text = h264Line.ReplaceAllString(text, fmt.Sprintf("${1};x-google-start-bitrate=%d", startKbps))
 	number := opusMap.FindStringSubmatch(text)
 	if number == nil {
 		return text
 	}
 	fmtp := "a=fmtp:" + number[1] + " "
-	sound := fmt.Sprintf("stereo=1;maxaveragebitrate=%d", opusKbps*1000)
+	audio := fmt.Sprintf("stereo=1;maxaveragebitrate=%d", opusKbps*1000)
 	if strings.Contains(text, fmtp) {
-		return strings.Replace(text, fmtp, fmtp+sound+";", 1)
+		return strings.Replace(text, fmtp, fmtp+audio+";", 1)
 	}
-	return strings.Replace(text, number[0], number[0]+fmtp+sound+"\r\n", 1)
+	return strings.Replace(text, number[0], number[0]+fmtp+audio+"\r\n", 1)
 }

@@ -37,18 +37,18 @@ const common = "a=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefg
 
 func TestOffersAreReadForWhatTheyCanSend(t *testing.T) {
 	for name, c := range map[string]struct {
-		body  string
-		want  offer
-		fails error
+		body   string
+		needed offer
+		fails  error
 	}{
-		"a browser":              {body: chromium, want: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", sound: true}},
-		"baseline only":          {body: strings.ReplaceAll(chromium, "mode=1;profile-level-id=42e01f", "mode=1;profile-level-id=42c01f"), want: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f", sound: true}},
-		"who insists on passive": {body: strings.ReplaceAll(chromium, "actpass", "passive"), want: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", sound: true, passive: true}},
-		"without sound":          {body: chromium[:strings.Index(chromium, "m=audio")], want: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}},
+		"a browser":              {body: chromium, needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", audio: true}},
+		"baseline only":          {body: strings.ReplaceAll(chromium, "mode=1;profile-level-id=42e01f", "mode=1;profile-level-id=42c01f"), needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f", audio: true}},
+		"who insists on passive": {body: strings.ReplaceAll(chromium, "actpass", "passive"), needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", audio: true, passive: true}},
+		"without sound":          {body: chromium[:strings.Index(chromium, "m=audio")], needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}},
 		"VP8 only":               {body: strings.ReplaceAll(chromium, " H264/90000", " VP9/90000"), fails: errNoH264},
 		"single NAL units only":  {body: strings.ReplaceAll(chromium, "packetization-mode=1", "packetization-mode=0"), fails: errNoH264},
-		"no codec at all":        {body: strings.ReplaceAll(strings.Replace(chromium, "m=video", "m=audio", 1), "opus", "speex"), fails: errNothing},
-		"a player":               {body: strings.ReplaceAll(chromium, "sendonly", "recvonly"), fails: errWatches},
+		"no codec at all":        {body: strings.ReplaceAll(strings.Replace(chromium, "m=video", "m=audio", 1), "opus", "speex"), fails: errNoCodec},
+		"a player":               {body: strings.ReplaceAll(chromium, "sendonly", "recvonly"), fails: errReceives},
 		"data":                   {body: chromium + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", fails: signalling.ErrData},
 		"too much":               {body: chromium + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9), fails: signalling.ErrOffer},
 		"too many candidates":    {body: chromium + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), fails: signalling.ErrOffer},
@@ -58,16 +58,16 @@ func TestOffersAreReadForWhatTheyCanSend(t *testing.T) {
 	} {
 		got, err := readOffer(c.body)
 		got.text = ""
-		if c.fails == nil && (err != nil || got != c.want) || c.fails != nil && !errors.Is(err, c.fails) {
+		if c.fails == nil && (err != nil || got != c.needed) || c.fails != nil && !errors.Is(err, c.fails) {
 			t.Errorf("%s: %+v %v", name, got, err)
 		}
 	}
 }
 
 // loose is a WebRTC port of its own for each connection.
-type loose struct{}
+type ownPorts struct{}
 
-func (loose) API(m *webrtc.MediaEngine, r *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error) {
+func (ownPorts) API(m *webrtc.MediaEngine, r *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error) {
 	set := webrtc.SettingEngine{}
 	set.SetIncludeLoopbackCandidate(true)
 	set.SetIPFilter(net.IP.IsLoopback)
@@ -76,33 +76,33 @@ func (loose) API(m *webrtc.MediaEngine, r *interceptor.Registry, tune func(*webr
 }
 
 // answered is the answer to an offer.
-func answered(t testing.TB, body string) (string, error) {
+func answerTo(t testing.TB, body string) (string, error) {
 	t.Helper()
 	o, err := readOffer(body)
 	if err != nil {
 		return "", err
 	}
-	se := &session{gate: newGate(nil), log: slog.New(slog.DiscardHandler), end: func(error) {}}
+	se := &session{gate: newKeyframeGate(nil), log: slog.New(slog.DiscardHandler), end: func(error) {}}
 	defer func() {
 		if se.pc != nil {
 			_ = se.pc.GracefulClose()
 		}
 	}()
-	return se.negotiate(loose{}, o)
+	return se.negotiate(ownPorts{}, o)
 }
 
 func TestTheAnswerLeavesABrowserNoChoice(t *testing.T) {
-	answer, err := answered(t, chromium)
+	answer, err := answerTo(t, chromium)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{
+	for _, needed := range []string{
 		"m=video 9 UDP/TLS/RTP/SAVPF 107\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n",
 		"profile-level-id=42e01f;x-google-start-bitrate=2500\r\n", "a=rtcp-fb:107 nack pli", "a=rtcp-fb:107 transport-cc",
 		"transport-wide-cc-extensions-01", "a=recvonly", "a=setup:passive", "stereo=1", "a=candidate:",
 	} {
-		if !strings.Contains(answer, want) {
-			t.Errorf("%q is not in the answer:\n%s", want, answer)
+		if !strings.Contains(answer, needed) {
+			t.Errorf("%q is not in the answer:\n%s", needed, answer)
 		}
 	}
 	for _, never := range []string{"VP8", "AV1", "rtx", "video-orientation"} { // a phone that is turned turns its pictures
@@ -110,37 +110,37 @@ func TestTheAnswerLeavesABrowserNoChoice(t *testing.T) {
 			t.Errorf("%q is in the answer:\n%s", never, answer)
 		}
 	}
-	if answer, err = answered(t, strings.ReplaceAll(chromium, "actpass", "passive")); err != nil || !strings.Contains(answer, "a=setup:active") {
+	if answer, err = answerTo(t, strings.ReplaceAll(chromium, "actpass", "passive")); err != nil || !strings.Contains(answer, "a=setup:active") {
 		t.Errorf("to a passive peer: %v\n%s", err, answer)
 	}
 }
 
 func TestRoomIsForSoManyCamerasAndOffersForSoLong(t *testing.T) {
-	s := New(ingest.Env{Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}, loose{})
+	s := New(ingest.Env{Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}, ownPorts{})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "/whip/cam1", strings.NewReader(strings.Repeat("x", signalling.MaxBytes+1)))
 	r.Header.Set("Content-Type", "application/sdp")
 	if s.ServeHTTP(w, r); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("an offer that is too long: %d %s", w.Code, w.Body)
 	}
-	if err := s.enter(&session{id: "early", host: "a"}); !errors.Is(err, errNotNow) {
+	if err := s.add(&session{id: "early", host: "a"}); !errors.Is(err, errNotNow) {
 		t.Errorf("before it runs: %v", err)
 	}
 	s.running = true
 	for i := range maxByRemote {
-		if err := s.enter(&session{id: fmt.Sprint("a", i), host: "a"}); err != nil {
+		if err := s.add(&session{id: fmt.Sprint("a", i), host: "a"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.enter(&session{id: "more", host: "a"}); !errors.Is(err, errFull) {
+	if err := s.add(&session{id: "more", host: "a"}); !errors.Is(err, errFull) {
 		t.Errorf("one address: %v", err)
 	}
 	for i := range maxSessions - maxByRemote {
-		if err := s.enter(&session{id: fmt.Sprint("b", i), host: fmt.Sprint(i)}); err != nil {
+		if err := s.add(&session{id: fmt.Sprint("b", i), host: fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.enter(&session{id: "more", host: "z"}); !errors.Is(err, errFull) {
+	if err := s.add(&session{id: "more", host: "z"}); !errors.Is(err, errFull) {
 		t.Errorf("all together: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func FuzzOffer(f *testing.F) {
 			return
 		}
 		began := time.Now()
-		if _, err := answered(t, body); err != nil && !errors.Is(err, signalling.ErrOffer) && !errors.Is(err, signalling.ErrAnswer) && !errors.Is(err, errNoH264) && !errors.Is(err, errNothing) {
+		if _, err := answerTo(t, body); err != nil && !errors.Is(err, signalling.ErrOffer) && !errors.Is(err, signalling.ErrAnswer) && !errors.Is(err, errNoH264) && !errors.Is(err, errNoCodec) {
 			t.Error(err)
 		}
 		if d := time.Since(began); d > testkit.Allow(3*time.Second) {

@@ -20,18 +20,18 @@ import (
 
 // Why a session ended.
 var (
-	errLeft      = errors.New("the camera left")
-	errPathDead  = errors.New("the connection failed")
-	errSilent    = errors.New("nothing came from it any more")
-	errTakenOver = errors.New("the camera came back on another connection")
+	errDisconnected     = errors.New("the camera left")
+	errConnectionFailed = errors.New("the connection failed")
+	errSilent           = errors.New("nothing came from it any more")
+	errTakenOver        = errors.New("the camera came back on another connection")
 )
 
 // How key pictures are asked for. A browser makes none by itself; one every two
 // seconds is what viewers and cuts start from.
 const (
-	lookEvery = 100 * time.Millisecond
-	keyEvery  = 2 * time.Second
-	askEvery  = 500 * time.Millisecond // also when it was lost: the network may be full
+	checkEvery           = 100 * time.Millisecond
+	keyframeEvery        = 2 * time.Second
+	keyframeRequestEvery = 500 * time.Millisecond // also when it was lost: the network may be full
 )
 
 // session is one camera that publishes.
@@ -41,30 +41,30 @@ type session struct {
 
 	pc     *webrtc.PeerConnection
 	reader *rtp.Reader
-	gate   *gate
+	gate   *keyframeGate
 
-	ctx   context.Context
-	end   context.CancelCauseFunc
-	heard atomic.Int64 // when the last packet came, UnixNano
-	left  chan struct{}
+	ctx        context.Context
+	end        context.CancelCauseFunc
+	lastPacket atomic.Int64 // when the last packet came, UnixNano
+	closed     chan struct{}
 }
 
-func newSession(id string, ask ingest.Request, feed *ingest.Feed, log *slog.Logger) *session {
-	se := &session{id: id, feed: ask.Stream, host: netaddr.Host(ask.Remote), gate: newGate(feed), left: make(chan struct{})}
-	se.log = log.With("feed", ask.Stream, "remote", ask.Remote)
+func newSession(id string, request ingest.Request, feed *ingest.Feed, log *slog.Logger) *session {
+	se := &session{id: id, feed: request.Stream, host: netaddr.Host(request.Remote), gate: newKeyframeGate(feed), closed: make(chan struct{})}
+	se.log = log.With("feed", request.Stream, "remote", request.Remote)
 	se.ctx, se.end = context.WithCancelCause(context.Background())
-	se.heard.Store(time.Now().UnixNano())
+	se.lastPacket.Store(time.Now().UnixNano())
 	return se
 }
 
 // silent is how long nothing came.
-func (se *session) silent(now time.Time) time.Duration {
-	return now.Sub(time.Unix(0, se.heard.Load()))
+func (se *session) silentFor(now time.Time) time.Duration {
+	return now.Sub(time.Unix(0, se.lastPacket.Load()))
 }
 
 // negotiate makes the peer connection and answers the offer.
 func (se *session) negotiate(ports Ports, o offer) (string, error) {
-	reader, err := rtp.NewBrowserReader(o.h264 != "", o.sound, se.gate)
+	reader, err := rtp.NewBrowserReader(o.h264 != "", o.audio, se.gate)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
@@ -96,25 +96,25 @@ func (se *session) negotiate(ports Ports, o offer) (string, error) {
 func (se *session) state(s webrtc.PeerConnectionState) {
 	switch s {
 	case webrtc.PeerConnectionStateFailed:
-		se.end(errPathDead)
+		se.end(errConnectionFailed)
 	case webrtc.PeerConnectionStateClosed:
-		se.end(errLeft)
+		se.end(errDisconnected)
 	}
 }
 
 // run looks after the session until it ends, and says why it did.
 func (se *session) run() error {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	var asked time.Time
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	var lastRequest time.Time
 	for {
 		select {
-		case now := <-look.C:
-			if se.silent(now) > ingest.PeerTimeout {
+		case now := <-tick.C:
+			if se.silentFor(now) > ingest.PeerTimeout {
 				se.end(errSilent)
 			}
-			if ssrc, want := se.gate.wantsKey(now); want && now.Sub(asked) >= askEvery {
-				asked = now
+			if ssrc, needed := se.gate.needsKeyframe(now); needed && now.Sub(lastRequest) >= keyframeRequestEvery {
+				lastRequest = now
 				_ = se.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}}) // asked again soon
 			}
 		case <-se.ctx.Done():
@@ -129,13 +129,13 @@ func (se *session) close() {
 		_ = se.pc.GracefulClose()
 	}
 	se.gate.close()
-	close(se.left)
+	close(se.closed)
 }
 
 // track is called for each track that comes, on a goroutine of its own.
 func (se *session) track(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
-	picture := t.Kind() == webrtc.RTPCodecTypeVideo
-	if !se.gate.claim(picture, uint32(t.SSRC())) {
+	video := t.Kind() == webrtc.RTPCodecTypeVideo
+	if !se.gate.claim(video, uint32(t.SSRC())) {
 		return // a second picture or sound: nobody reads it
 	}
 	defer se.gate.readers.Done()
@@ -145,31 +145,31 @@ func (se *session) track(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 			se.end(fmt.Errorf("read RTP: %v", p))
 		}
 	}()
-	input, wait := 0, pictureWait
-	if !picture {
-		input, wait = len(se.reader.Formats())-1, soundWait
+	input, wait := 0, videoWait
+	if !video {
+		input, wait = len(se.reader.Formats())-1, audioWait
 	}
 	var reports sync.WaitGroup
 	reports.Go(func() { se.readReports(input, from) })
 	defer reports.Wait()
 	se.log.Info("coding", "codec", t.Codec().MimeType, "fmtp", t.Codec().SDPFmtpLine)
-	se.read(input, t, newLine(wait))
+	se.read(input, t, newJitterBuffer(wait))
 }
 
 // maxBad is how many packets in a row may be unreadable.
 const maxBad = 1000
 
 // read takes a track's packets in order until the connection is closed.
-func (se *session) read(input int, t *webrtc.TrackRemote, line *line) {
+func (se *session) read(input int, t *webrtc.TrackRemote, buffer *jitterBuffer) {
 	for bad := 0; bad < maxBad; {
-		_ = t.SetReadDeadline(line.deadline(time.Now())) // an open connection has deadlines
+		_ = t.SetReadDeadline(buffer.deadline(time.Now())) // an open connection has deadlines
 		pkt, _, err := t.ReadRTP()
 		now := time.Now()
 		switch {
 		case err == nil:
 			bad = 0
-			se.heard.Store(now.UnixNano())
-			line.push(pkt, now)
+			se.lastPacket.Store(now.UnixNano())
+			buffer.push(pkt, now)
 		case se.ctx.Err() != nil || done(err):
 			return
 		case !isTimeout(err):
@@ -177,9 +177,9 @@ func (se *session) read(input int, t *webrtc.TrackRemote, line *line) {
 			continue
 		}
 		for {
-			pkt, lost := line.pop(now)
+			pkt, lost := buffer.pop(now)
 			if lost {
-				se.gate.lost(input == 0 && se.reader.Video())
+				se.gate.noteLoss(input == 0 && se.reader.Video())
 			}
 			if pkt == nil {
 				break

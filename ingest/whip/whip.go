@@ -37,7 +37,7 @@ type Server struct {
 	mu       sync.Mutex
 	running  bool
 	sessions map[string]*session // by id
-	gone     sync.WaitGroup      // one for each session
+	active   sync.WaitGroup      // one for each session
 }
 
 // New makes a server whose media comes in at ports.
@@ -57,7 +57,7 @@ func (s *Server) Run(ctx context.Context) error {
 		se.end(errStopping)
 	}
 	s.mu.Unlock()
-	s.gone.Wait()
+	s.active.Wait()
 	return nil
 }
 
@@ -68,7 +68,7 @@ var (
 )
 
 // enter counts a session in, if there is room. leave takes it out.
-func (s *Server) enter(se *session) error {
+func (s *Server) add(se *session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	same := 0
@@ -84,15 +84,15 @@ func (s *Server) enter(se *session) error {
 		return errFull
 	}
 	s.sessions[se.id] = se
-	s.gone.Add(1)
+	s.active.Add(1)
 	return nil
 }
 
-func (s *Server) leave(se *session) {
+func (s *Server) remove(se *session) {
 	s.mu.Lock()
 	delete(s.sessions, se.id)
 	s.mu.Unlock()
-	s.gone.Done()
+	s.active.Done()
 }
 
 func (s *Server) session(feed, id string) *session {
@@ -108,8 +108,8 @@ func (s *Server) session(feed, id string) *session {
 // dead. Whoever may publish the feed may take it over from a session that has been
 // silent for staleAfter.
 const (
-	staleAfter = 2 * time.Second
-	leaveTakes = 2 * time.Second
+	staleAfter   = 2 * time.Second
+	evictTimeout = 2 * time.Second
 )
 
 // evict ends a session that publishes feed and is silent, and waits until it has
@@ -118,7 +118,7 @@ func (s *Server) evict(ctx context.Context, feed string) bool {
 	var stale *session
 	s.mu.Lock()
 	for _, se := range s.sessions {
-		if se.feed == feed && se.silent(time.Now()) > staleAfter {
+		if se.feed == feed && se.silentFor(time.Now()) > staleAfter {
 			stale = se
 		}
 	}
@@ -128,8 +128,8 @@ func (s *Server) evict(ctx context.Context, feed string) bool {
 	}
 	stale.end(errTakenOver)
 	select {
-	case <-stale.left:
-	case <-time.After(leaveTakes):
+	case <-stale.closed:
+	case <-time.After(evictTimeout):
 	case <-ctx.Done():
 	}
 	return true

@@ -9,29 +9,31 @@ import (
 )
 
 // desk feeds a line and notes what comes out.
-type desk struct {
-	line *line
-	now  time.Time
-	out  []byte // first bytes of the payloads
-	seqs []uint16
-	lost int
+type bufferTest struct {
+	buffer *jitterBuffer
+	now    time.Time
+	out    []byte // first bytes of the payloads
+	seqs   []uint16
+	lost   int
 }
 
-func newDesk() *desk { return &desk{line: newLine(pictureWait), now: time.Unix(1000, 0)} }
+func newBufferTest() *bufferTest {
+	return &bufferTest{buffer: newJitterBuffer(videoWait), now: time.Unix(1000, 0)}
+}
 
-func (d *desk) come(seq uint16, payload ...byte) {
-	d.line.push(&pion.Packet{Header: pion.Header{SequenceNumber: seq}, Payload: payload}, d.now)
+func (d *bufferTest) receive(seq uint16, payload ...byte) {
+	d.buffer.push(&pion.Packet{Header: pion.Header{SequenceNumber: seq}, Payload: payload}, d.now)
 	d.drain()
 }
 
-func (d *desk) wait(span time.Duration) {
+func (d *bufferTest) wait(span time.Duration) {
 	d.now = d.now.Add(span)
 	d.drain()
 }
 
-func (d *desk) drain() {
+func (d *bufferTest) drain() {
 	for {
-		pkt, lost := d.line.pop(d.now)
+		pkt, lost := d.buffer.pop(d.now)
 		if lost {
 			d.lost++
 		}
@@ -43,9 +45,9 @@ func (d *desk) drain() {
 }
 
 func TestPacketsComeOutInOrder(t *testing.T) {
-	d := newDesk()
+	d := newBufferTest()
 	for _, seq := range []uint16{65533, 65535, 65534, 65534, 1, 0, 2} {
-		d.come(seq, byte(seq))
+		d.receive(seq, byte(seq))
 	}
 	if !slices.Equal(d.out, []byte{253, 254, 255, 0, 1, 2}) || d.lost != 0 {
 		t.Errorf("%v, %d losses", d.out, d.lost)
@@ -58,20 +60,20 @@ func TestPacketsComeOutInOrder(t *testing.T) {
 }
 
 func TestAGapIsWaitedForButNotForEver(t *testing.T) {
-	d := newDesk()
-	d.come(10, 10)
-	d.come(12, 12)
-	d.wait(pictureWait - time.Millisecond)
-	if len(d.out) != 1 || !d.line.deadline(d.now).After(d.now) {
+	d := newBufferTest()
+	d.receive(10, 10)
+	d.receive(12, 12)
+	d.wait(videoWait - time.Millisecond)
+	if len(d.out) != 1 || !d.buffer.deadline(d.now).After(d.now) {
 		t.Fatalf("%v came out early", d.out)
 	}
-	d.come(11, 11) // sent again
+	d.receive(11, 11) // sent again
 	if !slices.Equal(d.out, []byte{10, 11, 12}) || d.lost != 0 {
 		t.Fatalf("%v, %d losses", d.out, d.lost)
 	}
-	d.come(15, 15)
-	d.wait(pictureWait)
-	d.come(14, 14) // too late
+	d.receive(15, 15)
+	d.wait(videoWait)
+	d.receive(14, 14) // too late
 	if !slices.Equal(d.out, []byte{10, 11, 12, 15}) || d.lost != 1 {
 		t.Fatalf("%v, %d losses", d.out, d.lost)
 	}
@@ -81,36 +83,36 @@ func TestAGapIsWaitedForButNotForEver(t *testing.T) {
 }
 
 func TestManyGapsAreWaitedForAtTheSameTime(t *testing.T) {
-	d := newDesk()
+	d := newBufferTest()
 	for seq := range uint16(1000) { // two seconds of a sender that sends nothing again
 		if seq%50 != 25 {
-			d.come(seq, byte(seq))
+			d.receive(seq, byte(seq))
 		}
 		d.wait(2 * time.Millisecond)
 	}
-	d.wait(pictureWait)
+	d.wait(videoWait)
 	if d.lost != 20 || len(d.out) != 980 {
-		t.Fatalf("%d of 980 packets, %d losses: the others wait longer than %v", len(d.out), d.lost, pictureWait)
+		t.Fatalf("%d of 980 packets, %d losses: the others wait longer than %v", len(d.out), d.lost, videoWait)
 	}
 }
 
 func TestPaddingIsNoLoss(t *testing.T) {
-	d := newDesk()
-	d.come(1, 1)
-	d.come(2)
-	d.come(3)
-	d.come(4, 4)
+	d := newBufferTest()
+	d.receive(1, 1)
+	d.receive(2)
+	d.receive(3)
+	d.receive(4, 4)
 	if !slices.Equal(d.out, []byte{1, 4}) || d.lost != 0 || d.seqs[1] != d.seqs[0]+1 {
 		t.Errorf("%v %v", d.out, d.seqs)
 	}
 }
 
 func TestASenderThatBeginsAnewIsFollowed(t *testing.T) {
-	d := newDesk()
-	d.come(1, 1)
-	d.come(2, 2)
-	d.come(30000, 3)
-	d.come(30001, 4)
+	d := newBufferTest()
+	d.receive(1, 1)
+	d.receive(2, 2)
+	d.receive(30000, 3)
+	d.receive(30001, 4)
 	if !slices.Equal(d.out, []byte{1, 2, 3, 4}) || d.seqs[2] == d.seqs[1]+1 {
 		t.Errorf("%v %v", d.out, d.seqs)
 	}
@@ -119,15 +121,15 @@ func TestASenderThatBeginsAnewIsFollowed(t *testing.T) {
 func FuzzLine(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200, 5, 0, 255})
 	f.Fuzz(func(t *testing.T, moves []byte) {
-		d := newDesk()
+		d := newBufferTest()
 		seq := uint16(0)
 		for _, m := range moves {
 			switch {
 			case m < 128:
 				seq += uint16(m) - 8
-				d.come(seq, m)
+				d.receive(seq, m)
 			case m < 200:
-				d.come(seq + uint16(m)*300)
+				d.receive(seq + uint16(m)*300)
 			default:
 				d.wait(time.Duration(m) * time.Millisecond)
 			}

@@ -9,23 +9,23 @@ import (
 
 // Run takes lower thirds out when their time is up, until ctx is done. changed
 // gets each new state; it must not block.
-func (d *Desk) Run(ctx context.Context, changed func(State)) error {
+func (q *Queue) Run(ctx context.Context, changed func(State)) error {
 	for {
-		d.mu.Lock()
-		next := d.changed
+		q.mu.Lock()
+		next := q.changed
 		var due <-chan time.Time
 		var timer *time.Timer
-		on := d.onAir
+		on := q.onAir
 		if on != nil && on.OutAt != nil {
 			timer = time.NewTimer(time.Until(*on.OutAt))
 			due = timer.C
 		}
-		d.mu.Unlock()
-		changed(d.State())
+		q.mu.Unlock()
+		changed(q.State())
 		select {
 		case <-next:
 		case <-due:
-			d.out(ctx, on) // a renderer that can't is in State.Problem
+			q.out(ctx, on) // a renderer that can't is in State.Problem
 		case <-ctx.Done():
 		}
 		if timer != nil {
@@ -40,57 +40,57 @@ func (d *Desk) Run(ctx context.Context, changed func(State)) error {
 // Report is told what the renderer shows. A renderer that comes back (OBS was
 // restarted) gets what is on air again; one that was changed by hand is believed. What
 // is shown when the desk is new stays on air: the studio was restarted, the show was not.
-func (d *Desk) Report(ctx context.Context, r Report) {
+func (q *Queue) Report(ctx context.Context, r Report) {
 	var again map[string]string
 	var clear bool
-	d.edit(func() error {
-		back, first := r.Ready && !d.report.Ready, r.Ready && !d.met
-		d.report, d.met = r, d.met || r.Ready
+	q.edit(func() error {
+		back, first := r.Ready && !q.report.Ready, r.Ready && !q.rendererSeen
+		q.report, q.rendererSeen = r, q.rendererSeen || r.Ready
 		switch {
 		case !r.Ready:
-			if d.onAir != nil {
-				d.onAir.Confirmed = false
+			if q.onAir != nil {
+				q.onAir.Confirmed = false
 			}
-		case d.onAir == nil && first && r.Shown:
-			d.adopt(r.Text)
-		case d.onAir == nil && back && r.Shown:
+		case q.onAir == nil && first && r.Shown:
+			q.adopt(r.Text)
+		case q.onAir == nil && back && r.Shown:
 			clear = true
-		case d.onAir == nil:
-		case back && !(r.Shown && sameText(d.onAir.Text, r.Text)):
-			again = maps.Clone(d.onAir.Text)
-		case d.onAir.Confirmed && !r.Shown && r.Via == ViaMixer:
-			d.onAir = nil // hidden at the mixer itself
+		case q.onAir == nil:
+		case back && !(r.Shown && sameText(q.onAir.Text, r.Text)):
+			again = maps.Clone(q.onAir.Text)
+		case q.onAir.Confirmed && !r.Shown && r.Via == ViaMixer:
+			q.onAir = nil // hidden at the mixer itself
 		default:
-			d.onAir.Confirmed = r.Shown && !r.Hidden && sameText(d.onAir.Text, r.Text)
+			q.onAir.Confirmed = r.Shown && !r.Hidden && sameText(q.onAir.Text, r.Text)
 		}
 		return nil
 	})
 	if again == nil && !clear {
 		return
 	}
-	d.air.Lock()
-	defer d.air.Unlock()
+	q.rendering.Lock()
+	defer q.rendering.Unlock()
 	if clear {
-		d.draw(ctx, d.hide)
+		q.draw(ctx, q.hide)
 		return
 	}
-	d.draw(ctx, func(ctx context.Context) error { return d.renderer.ShowGraphic(ctx, again) })
+	q.draw(ctx, func(ctx context.Context) error { return q.renderer.ShowGraphic(ctx, again) })
 }
 
 // adopt puts what a renderer shows on air; d.mu is held. It need not be on the list.
-func (d *Desk) adopt(text map[string]string) {
-	d.onAir = &OnAir{Item: Item{Template: Templates()[0].ID, Text: maps.Clone(text)}, Since: time.Now(), Confirmed: true}
-	for i := range d.items {
-		if sameText(d.items[i].Text, text) {
-			d.onAir.Item, d.last = d.items[i].clone(), d.items[i].ID
-			d.onAir.leave()
+func (q *Queue) adopt(text map[string]string) {
+	q.onAir = &OnAir{Item: Item{Template: Templates()[0].ID, Text: maps.Clone(text)}, Since: time.Now(), Confirmed: true}
+	for i := range q.items {
+		if sameText(q.items[i].Text, text) {
+			q.onAir.Item, q.lastTaken = q.items[i].clone(), q.items[i].ID
+			q.onAir.setOutAt()
 			return
 		}
 	}
 }
 
 // leave sets the time at which it leaves by itself.
-func (o *OnAir) leave() {
+func (o *OnAir) setOutAt() {
 	if o.AutoOutMs > 0 {
 		at := o.Since.Add(time.Duration(o.AutoOutMs) * time.Millisecond)
 		o.OutAt = &at

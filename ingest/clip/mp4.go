@@ -27,16 +27,16 @@ const (
 // file is an open clip. Its samples are read when they are due, so that a long clip
 // takes no memory. Its methods are for one goroutine.
 type file struct {
-	f        *os.File
-	tracks   media.Tracks // the picture, and the sound when there is one
-	pictures []shot
-	frames   []*pmp4.Sample
-	quiet    []byte // a silent frame; nil when there is none for this sound
-	length   time.Duration
+	f           *os.File
+	tracks      media.Tracks // the picture, and the sound when there is one
+	video       []videoSample
+	audio       []*pmp4.Sample
+	silentFrame []byte // a silent frame; nil when there is none for this sound
+	length      time.Duration
 }
 
 // shot is a picture and its times.
-type shot struct {
+type videoSample struct {
 	sample   *pmp4.Sample
 	dts, pts time.Duration
 }
@@ -69,7 +69,7 @@ func (c *file) replaced(path string) bool {
 }
 
 // sound reports whether the clip has sound.
-func (c *file) sound() bool { return len(c.tracks) > 1 }
+func (c *file) hasAudio() bool { return len(c.tracks) > 1 }
 
 // check reads the file that was opened.
 func (c *file) check() error {
@@ -88,7 +88,7 @@ func (c *file) check() error {
 
 // read finds the samples in r, an MP4 of size bytes, which is read again for each.
 func (c *file) read(r io.ReadSeeker, size int64) error {
-	if err := modest(r); err != nil {
+	if err := checkTableSizes(r); err != nil {
 		return err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
@@ -103,12 +103,12 @@ func (c *file) read(r io.ReadSeeker, size int64) error {
 			return err
 		}
 	}
-	return c.whole()
+	return c.validate()
 }
 
 // modest checks that the file's tables are of a size that a clip can have, before
 // they are unfolded: a table of ten bytes can promise millions of samples.
-func modest(r io.ReadSeeker) error {
+func checkTableSizes(r io.ReadSeeker) error {
 	stbl := mp4.BoxPath{mp4.BoxTypeMoov(), mp4.BoxTypeTrak(), mp4.BoxTypeMdia(), mp4.BoxTypeMinf(), mp4.BoxTypeStbl(), mp4.BoxTypeStts()}
 	tables, err := mp4.ExtractBoxWithPayload(r, nil, stbl)
 	if err != nil {
@@ -140,18 +140,18 @@ func (c *file) add(t *pmp4.Track, size int64) error {
 	}
 	switch codec := t.Codec.(type) {
 	case *codecs.H264:
-		if c.pictures == nil {
-			return c.addPictures(t, codec)
+		if c.video == nil {
+			return c.addVideo(t, codec)
 		}
 	case *codecs.MPEG4Audio:
-		if c.frames == nil {
-			return c.addSound(t, codec)
+		if c.audio == nil {
+			return c.addAudio(t, codec)
 		}
 	}
 	return nil
 }
 
-func (c *file) addPictures(t *pmp4.Track, codec *codecs.H264) error {
+func (c *file) addVideo(t *pmp4.Track, codec *codecs.H264) error {
 	track, err := media.H264Track(codec.SPS, codec.PPS)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotAClip, err)
@@ -160,13 +160,13 @@ func (c *file) addPictures(t *pmp4.Track, codec *codecs.H264) error {
 		return fmt.Errorf("%w: it does not begin with a key frame", ErrNotAClip)
 	}
 	at, scale := int64(0), int64(t.TimeScale)
-	early := int32(0) // how much earlier than decoded a picture would be shown
+	earliest := int32(0) // how much earlier than decoded a picture would be shown
 	for _, s := range t.Samples {
-		early = min(early, s.PTSOffset)
+		earliest = min(earliest, s.PTSOffset)
 	}
 	for _, s := range t.Samples {
 		dts := span(at, scale)
-		c.pictures = append(c.pictures, shot{s, dts, dts + span(int64(s.PTSOffset)-int64(early), scale)})
+		c.video = append(c.video, videoSample{s, dts, dts + span(int64(s.PTSOffset)-int64(earliest), scale)})
 		at += max(int64(s.Duration), 1)
 		if c.length = span(at, scale); c.length > maxDuration {
 			return fmt.Errorf("%w: %v at most", ErrTooBig, maxDuration)
@@ -184,7 +184,7 @@ func span(at, scale int64) time.Duration {
 	return time.Duration(at/scale)*time.Second + time.Duration(at%scale)*time.Second/time.Duration(scale)
 }
 
-func (c *file) addSound(t *pmp4.Track, codec *codecs.MPEG4Audio) error {
+func (c *file) addAudio(t *pmp4.Track, codec *codecs.MPEG4Audio) error {
 	asc, err := codec.Config.Marshal()
 	if err != nil {
 		return fmt.Errorf("%w: its sound: %w", ErrNotAClip, err)
@@ -193,7 +193,7 @@ func (c *file) addSound(t *pmp4.Track, codec *codecs.MPEG4Audio) error {
 		return fmt.Errorf("%w: its sound has no rate", ErrNotAClip)
 	}
 	track := media.Track{Codec: media.AAC, Config: asc, SampleRate: codec.Config.SampleRate, Channels: channels(codec.Config.ChannelConfig)}
-	c.frames, c.quiet = t.Samples, silence.Frame(&track)
+	c.audio, c.silentFrame = t.Samples, silence.Frame(&track)
 	c.tracks = append(c.tracks, track)
 	return nil
 }
@@ -206,37 +206,37 @@ func channels(config uint8) int {
 	return int(config)
 }
 
-func (c *file) whole() error {
-	if len(c.pictures) == 0 {
+func (c *file) validate() error {
+	if len(c.video) == 0 {
 		return fmt.Errorf("%w: it has no H.264 picture", ErrNotAClip)
 	}
-	if c.sound() && len(c.frames) == 0 {
+	if c.hasAudio() && len(c.audio) == 0 {
 		c.tracks = c.tracks[:1]
 	}
 	return nil
 }
 
 // picture reads the n-th picture; its PTS is within the clip.
-func (c *file) picture(n int) (media.AccessUnit, error) {
-	s := &c.pictures[n]
+func (c *file) videoFrame(n int) (media.AccessUnit, error) {
+	s := &c.video[n]
 	data, err := s.sample.GetPayload()
 	if err != nil {
 		return media.AccessUnit{}, fmt.Errorf("read a picture: %w", err)
 	}
 	au := media.AccessUnit{PTS: s.pts, Disposable: true}
-	if au.Data, err = strip(data, &au); err != nil {
+	if au.Data, err = stripParameterSets(data, &au); err != nil {
 		return media.AccessUnit{}, err
 	}
 	return au, nil
 }
 
 // frame reads the n-th frame of sound since the loop began.
-func (c *file) frame(n int) (media.AccessUnit, error) {
-	au := media.AccessUnit{Track: 1, Key: true, Data: c.quiet}
-	if n >= len(c.frames) && c.quiet != nil {
+func (c *file) audioFrame(n int) (media.AccessUnit, error) {
+	au := media.AccessUnit{Track: 1, Key: true, Data: c.silentFrame}
+	if n >= len(c.audio) && c.silentFrame != nil {
 		return au, nil
 	}
-	data, err := c.frames[n%len(c.frames)].GetPayload()
+	data, err := c.audio[n%len(c.audio)].GetPayload()
 	if err != nil {
 		return au, fmt.Errorf("read sound: %w", err)
 	}
@@ -255,8 +255,8 @@ const (
 
 // strip leaves out what an access unit has no place for: parameter sets, which are
 // the track's, and delimiters. It works in place, and notes what the picture is.
-func strip(data []byte, au *media.AccessUnit) ([]byte, error) {
-	kept := data[:0]
+func stripParameterSets(data []byte, au *media.AccessUnit) ([]byte, error) {
+	result := data[:0]
 	for rest := data; len(rest) > 0; {
 		if len(rest) < 5 || binary.BigEndian.Uint32(rest) > uint32(len(rest)-4) {
 			return nil, fmt.Errorf("%w: a picture that is cut short", ErrNotAClip)
@@ -271,9 +271,9 @@ func strip(data []byte, au *media.AccessUnit) ([]byte, error) {
 			au.Disposable = au.Disposable && rest[4]&0x60 == 0 // nal_ref_idc (H.264, 7.4.1)
 		}
 		if kind != nalSPS && kind != nalPPS && kind != nalAUD {
-			kept = append(kept, rest[:end]...)
+			result = append(result, rest[:end]...)
 		}
 		rest = rest[end:]
 	}
-	return kept, nil
+	return result, nil
 }

@@ -15,14 +15,14 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // screen is a renderer that remembers.
-type screen struct {
+type fakeRenderer struct {
 	shown bool
 	text  map[string]string
 	calls int
 	err   error
 }
 
-func (s *screen) ShowGraphic(_ context.Context, text map[string]string) error {
+func (s *fakeRenderer) ShowGraphic(_ context.Context, text map[string]string) error {
 	s.calls++
 	if s.err == nil {
 		s.shown, s.text = true, text
@@ -30,19 +30,19 @@ func (s *screen) ShowGraphic(_ context.Context, text map[string]string) error {
 	return s.err
 }
 
-func (s *screen) UpdateGraphic(_ context.Context, text map[string]string) error {
+func (s *fakeRenderer) UpdateGraphic(_ context.Context, text map[string]string) error {
 	s.calls++
 	s.text = text
 	return s.err
 }
 
-func (s *screen) HideGraphic(context.Context) error {
+func (s *fakeRenderer) HideGraphic(context.Context) error {
 	s.calls++
 	s.shown = false
 	return s.err
 }
 
-func (s *screen) report() graphics.Report {
+func (s *fakeRenderer) report() graphics.Report {
 	return graphics.Report{Via: "mixer", Ready: true, Shown: s.shown, Text: s.text}
 }
 
@@ -50,82 +50,82 @@ func person(id, name string) graphics.Item {
 	return graphics.Item{ID: id, Text: map[string]string{"name": name}}
 }
 
-func newDesk(t *testing.T, s *screen, items ...graphics.Item) *graphics.Desk {
+func newQueue(t *testing.T, s *fakeRenderer, items ...graphics.Item) *graphics.Queue {
 	t.Helper()
-	d := graphics.New(s, nil)
+	queue := graphics.New(s, nil)
 	for _, it := range items {
-		if _, err := d.Add(it); err != nil {
+		if _, err := queue.Add(it); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d.Report(t.Context(), s.report())
-	return d
+	queue.Report(t.Context(), s.report())
+	return queue
 }
 
 func TestALowerThirdIsTakenUpdatedAndOutAndConfirmedByTheRenderer(t *testing.T) {
-	s := &screen{}
-	d := newDesk(t, s, person("a", "Ada"), person("b", "Bea"))
-	if err := d.Take(t.Context(), "a"); err != nil {
+	s := &fakeRenderer{}
+	queue := newQueue(t, s, person("a", "Ada"), person("b", "Bea"))
+	if err := queue.Take(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if on := d.State().OnAir; on == nil || on.Confirmed || on.ID != "a" {
+	if on := queue.State().OnAir; on == nil || on.Confirmed || on.ID != "a" {
 		t.Fatalf("on air = %+v", on)
 	}
-	d.Report(t.Context(), s.report())
-	if on := d.State().OnAir; !on.Confirmed {
+	queue.Report(t.Context(), s.report())
+	if on := queue.State().OnAir; !on.Confirmed {
 		t.Fatalf("on air = %+v", on)
 	}
-	if err := d.Update(t.Context(), person("a", "Ada Lovelace")); err != nil || s.text["name"] != "Ada Lovelace" {
+	if err := queue.Update(t.Context(), person("a", "Ada Lovelace")); err != nil || s.text["name"] != "Ada Lovelace" {
 		t.Fatalf("%v, shown %v", err, s.text)
 	}
-	if d.State().OnAir.Confirmed {
+	if queue.State().OnAir.Confirmed {
 		t.Fatal("confirmed before the renderer said so")
 	}
-	if err := d.Next(t.Context()); err != nil || s.text["name"] != "Bea" {
+	if err := queue.Next(t.Context()); err != nil || s.text["name"] != "Bea" {
 		t.Fatalf("%v, shown %v", err, s.text)
 	}
-	if err := d.Next(t.Context()); !errors.Is(err, graphics.ErrEnd) {
+	if err := queue.Next(t.Context()); !errors.Is(err, graphics.ErrNoNext) {
 		t.Fatalf("err = %v", err)
 	}
-	if err := d.Out(t.Context()); err != nil || s.shown || d.State().OnAir != nil {
+	if err := queue.Out(t.Context()); err != nil || s.shown || queue.State().OnAir != nil {
 		t.Fatalf("%v, shown %v", err, s.shown)
 	}
-	if err := d.Out(t.Context()); !errors.Is(err, graphics.ErrNothing) {
+	if err := queue.Out(t.Context()); !errors.Is(err, graphics.ErrNotOnAir) {
 		t.Fatalf("err = %v", err)
 	}
 }
 
 func TestARendererThatCannotLeavesNothingOnAirAndSaysWhy(t *testing.T) {
-	s := &screen{err: errors.New("the mixer is not connected")}
-	d := newDesk(t, s, person("a", "Ada"))
-	if err := d.Take(t.Context(), "a"); err == nil {
+	s := &fakeRenderer{err: errors.New("the mixer is not connected")}
+	queue := newQueue(t, s, person("a", "Ada"))
+	if err := queue.Take(t.Context(), "a"); err == nil {
 		t.Fatal("no error")
 	}
-	if st := d.State(); st.OnAir != nil || !strings.Contains(st.Problem, "not connected") {
+	if st := queue.State(); st.OnAir != nil || !strings.Contains(st.Problem, "not connected") {
 		t.Fatalf("state = %+v", st)
 	}
 }
 
 func TestItLeavesByItselfWhenItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &screen{}
+		s := &fakeRenderer{}
 		it := person("a", "Ada")
 		it.AutoOutMs = 5000
-		d := newDesk(t, s, it)
+		queue := newQueue(t, s, it)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- d.Run(ctx, func(graphics.State) {}) }()
-		if err := d.Take(ctx, "a"); err != nil {
+		go func() { done <- queue.Run(ctx, func(graphics.State) {}) }()
+		if err := queue.Take(ctx, "a"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(4999 * time.Millisecond)
 		synctest.Wait()
-		if d.State().OnAir == nil {
+		if queue.State().OnAir == nil {
 			t.Fatal("out before its time")
 		}
 		time.Sleep(2 * time.Millisecond)
 		synctest.Wait()
-		if d.State().OnAir != nil || s.shown {
+		if queue.State().OnAir != nil || s.shown {
 			t.Fatal("still on air")
 		}
 		cancel()
@@ -136,78 +136,78 @@ func TestItLeavesByItselfWhenItsTimeIsUp(t *testing.T) {
 }
 
 func TestOneOnAirThatIsToldToStayStays(t *testing.T) {
-	d := newDesk(t, &screen{}, graphics.Item{ID: "a", Text: map[string]string{"name": "Ada"}, AutoOutMs: 5000})
-	if err := d.Take(t.Context(), "a"); err != nil {
+	queue := newQueue(t, &fakeRenderer{}, graphics.Item{ID: "a", Text: map[string]string{"name": "Ada"}, AutoOutMs: 5000})
+	if err := queue.Take(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	since := d.State().OnAir.Since
+	since := queue.State().OnAir.Since
 	for ms, want := range map[int]time.Duration{0: 0, 9000: 9 * time.Second} {
 		it := person("a", "Ada")
 		it.AutoOutMs = ms
-		if err := d.Update(t.Context(), it); err != nil {
+		if err := queue.Update(t.Context(), it); err != nil {
 			t.Fatal(err)
 		}
-		if on := d.State().OnAir; want == 0 && on.OutAt != nil || want > 0 && (on.OutAt == nil || on.OutAt.Sub(since) != want) {
+		if on := queue.State().OnAir; want == 0 && on.OutAt != nil || want > 0 && (on.OutAt == nil || on.OutAt.Sub(since) != want) {
 			t.Errorf("told %d ms, it leaves at %v", ms, on.OutAt)
 		}
 	}
 }
 
 func TestARendererThatComesBackGetsWhatIsOnAirAgain(t *testing.T) {
-	s := &screen{}
-	d := newDesk(t, s, person("a", "Ada"))
-	d.Take(t.Context(), "a")
-	d.Report(t.Context(), s.report())
-	d.Report(t.Context(), graphics.Report{Via: "mixer"}) // OBS is gone
-	s.shown, s.text = false, nil                         // and comes back blank
-	if st := d.State(); st.OnAir == nil || st.OnAir.Confirmed || st.Via != "" {
+	s := &fakeRenderer{}
+	queue := newQueue(t, s, person("a", "Ada"))
+	queue.Take(t.Context(), "a")
+	queue.Report(t.Context(), s.report())
+	queue.Report(t.Context(), graphics.Report{Via: "mixer"}) // OBS is gone
+	s.shown, s.text = false, nil                             // and comes back blank
+	if st := queue.State(); st.OnAir == nil || st.OnAir.Confirmed || st.Via != "" {
 		t.Fatalf("state = %+v", st)
 	}
-	d.Report(t.Context(), s.report())
+	queue.Report(t.Context(), s.report())
 	if !s.shown || s.text["name"] != "Ada" {
 		t.Fatal("it was not shown again")
 	}
-	d.Report(t.Context(), s.report())
-	if !d.State().OnAir.Confirmed {
+	queue.Report(t.Context(), s.report())
+	if !queue.State().OnAir.Confirmed {
 		t.Fatal("not confirmed")
 	}
 	s.shown = false // by hand, in OBS
-	d.Report(t.Context(), s.report())
-	if d.State().OnAir != nil {
+	queue.Report(t.Context(), s.report())
+	if queue.State().OnAir != nil {
 		t.Fatal("the renderer was not believed")
 	}
 }
 
 func TestTextThatDoesNotFitIsRefusedWithTheReason(t *testing.T) {
-	d := graphics.New(nil, nil)
+	queue := graphics.New(nil, nil)
 	for why, it := range map[string]graphics.Item{
 		"missing":  {Text: map[string]string{"title": "Engineer"}},
 		"no field": {Text: map[string]string{"name": "A", "nmae": "B"}},
 		"longer":   person("", strings.Repeat("ä", graphics.MaxRunes+1)),
 		"UTF-8":    person("", "\xff"),
 	} {
-		if _, err := d.Add(it); !errors.Is(err, graphics.ErrText) || !strings.Contains(err.Error(), why) {
+		if _, err := queue.Add(it); !errors.Is(err, graphics.ErrInvalidText) || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: err = %v", why, err)
 		}
 	}
-	if _, err := d.Add(graphics.Item{Template: "x", Text: map[string]string{"name": "A"}}); !errors.Is(err, graphics.ErrNoTemplate) {
+	if _, err := queue.Add(graphics.Item{Template: "x", Text: map[string]string{"name": "A"}}); !errors.Is(err, graphics.ErrNoTemplate) {
 		t.Errorf("err = %v", err)
 	}
 }
 
 func TestTheListIsMovedAndRemovedAndNextFollows(t *testing.T) {
-	d := newDesk(t, &screen{}, person("a", "A"), person("b", "B"), person("c", "C"))
-	d.Take(t.Context(), "a")
-	if err := d.Move("c", 1); err != nil || d.State().Next != "c" {
-		t.Fatalf("%v, next %q", err, d.State().Next)
+	queue := newQueue(t, &fakeRenderer{}, person("a", "A"), person("b", "B"), person("c", "C"))
+	queue.Take(t.Context(), "a")
+	if err := queue.Move("c", 1); err != nil || queue.State().Next != "c" {
+		t.Fatalf("%v, next %q", err, queue.State().Next)
 	}
-	if err := d.Remove("c"); err != nil || d.State().Next != "b" {
-		t.Fatalf("%v, next %q", err, d.State().Next)
+	if err := queue.Remove("c"); err != nil || queue.State().Next != "b" {
+		t.Fatalf("%v, next %q", err, queue.State().Next)
 	}
-	if err := d.Remove("a"); err != nil || d.State().OnAir == nil {
+	if err := queue.Remove("a"); err != nil || queue.State().OnAir == nil {
 		t.Fatalf("%v: removing an item must not take it off air", err)
 	}
-	if err := d.Remove("zz"); !errors.Is(err, graphics.ErrNoItem) {
+	if err := queue.Remove("zz"); !errors.Is(err, graphics.ErrNoItem) {
 		t.Fatalf("err = %v", err)
 	}
 }
@@ -236,9 +236,9 @@ func FuzzParseCSV(f *testing.F) {
 		if err != nil {
 			return
 		}
-		d := graphics.New(nil, nil)
+		queue := graphics.New(nil, nil)
 		for _, it := range items {
-			if _, err := d.Add(it); err != nil {
+			if _, err := queue.Add(it); err != nil {
 				t.Fatalf("%+v: %v", it, err)
 			}
 		}
@@ -246,20 +246,20 @@ func FuzzParseCSV(f *testing.F) {
 }
 
 func TestATakeThatFailsLeavesWhatWasOnAir(t *testing.T) {
-	s := &screen{}
-	d := newDesk(t, s, person("a", "Ada"), person("b", "Bea"))
-	d.Take(t.Context(), "a")
-	d.Report(t.Context(), s.report())
+	s := &fakeRenderer{}
+	queue := newQueue(t, s, person("a", "Ada"), person("b", "Bea"))
+	queue.Take(t.Context(), "a")
+	queue.Report(t.Context(), s.report())
 	s.err = errors.New("the mixer is busy")
-	if err := d.Take(t.Context(), "b"); err == nil || d.State().OnAir.ID != "a" || !d.State().OnAir.Confirmed {
-		t.Fatalf("%v, on air %+v", err, d.State().OnAir)
+	if err := queue.Take(t.Context(), "b"); err == nil || queue.State().OnAir.ID != "a" || !queue.State().OnAir.Confirmed {
+		t.Fatalf("%v, on air %+v", err, queue.State().OnAir)
 	}
 	s.err = context.DeadlineExceeded // perhaps it did
-	if err := d.Take(t.Context(), "b"); err == nil || d.State().OnAir.ID != "b" || d.State().OnAir.Confirmed {
-		t.Fatalf("%v, on air %+v", err, d.State().OnAir)
+	if err := queue.Take(t.Context(), "b"); err == nil || queue.State().OnAir.ID != "b" || queue.State().OnAir.Confirmed {
+		t.Fatalf("%v, on air %+v", err, queue.State().OnAir)
 	}
-	d.Report(t.Context(), graphics.Report{Via: "mixer", Ready: true, Shown: true, Text: map[string]string{"name": "Bea"}})
-	if !d.State().OnAir.Confirmed {
+	queue.Report(t.Context(), graphics.Report{Via: "mixer", Ready: true, Shown: true, Text: map[string]string{"name": "Bea"}})
+	if !queue.State().OnAir.Confirmed {
 		t.Fatal("the report does not confirm it")
 	}
 }
@@ -268,14 +268,14 @@ func TestWhatIsShownWhenTheStudioStartsIsOnAir(t *testing.T) {
 	ada := person("a", "Ada")
 	ada.AutoOutMs = 60_000
 	for name, id := range map[string]string{"Ada": "a", "Somebody else": ""} {
-		s := &screen{shown: true, text: map[string]string{"name": name, "title": ""}}
-		d := graphics.New(s, []graphics.Item{ada})
-		d.Report(t.Context(), s.report())
-		on := d.State().OnAir
+		s := &fakeRenderer{shown: true, text: map[string]string{"name": name, "title": ""}}
+		queue := graphics.New(s, []graphics.Item{ada})
+		queue.Report(t.Context(), s.report())
+		on := queue.State().OnAir
 		if on == nil || on.ID != id || on.Text["name"] != name || !on.Confirmed || (on.OutAt != nil) != (id == "a") || s.calls > 0 {
 			t.Errorf("%s: on air %+v after %d calls", name, on, s.calls)
 		}
-		if err := d.Out(t.Context()); err != nil || s.shown {
+		if err := queue.Out(t.Context()); err != nil || s.shown {
 			t.Errorf("%s: %v, shown %v", name, err, s.shown)
 		}
 	}
@@ -283,9 +283,9 @@ func TestWhatIsShownWhenTheStudioStartsIsOnAir(t *testing.T) {
 
 func TestAReportConfirmsWhatFitsAndIsSeen(t *testing.T) {
 	long := strings.Repeat("very long ", 12)
-	s := &screen{}
-	d := newDesk(t, s, person("a", long+"name\nof two lines"))
-	d.Take(t.Context(), "a")
+	s := &fakeRenderer{}
+	queue := newQueue(t, s, person("a", long+"name\nof two lines"))
+	queue.Take(t.Context(), "a")
 	for _, c := range []struct {
 		what string
 		r    graphics.Report
@@ -299,70 +299,70 @@ func TestAReportConfirmsWhatFitsAndIsSeen(t *testing.T) {
 		{"a title that is left over", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": "Mayor"}}, false},
 	} {
 		c.r.Via, c.r.Ready = graphics.ViaMixer, true
-		d.Report(t.Context(), c.r)
-		if got := d.State().OnAir.Confirmed; got != c.want {
+		queue.Report(t.Context(), c.r)
+		if got := queue.State().OnAir.Confirmed; got != c.want {
 			t.Errorf("%s: confirmed %v", c.what, got)
 		}
 	}
 }
 
 func TestAnOverlayPageThatIsReloadedTakesNothingOffAir(t *testing.T) {
-	d := newDesk(t, &screen{}, person("a", "Ada"))
+	queue := newQueue(t, &fakeRenderer{}, person("a", "Ada"))
 	page := graphics.Report{Via: graphics.ViaOverlay, Ready: true, Shown: true, Text: map[string]string{"name": "Ada"}}
-	d.Take(t.Context(), "a")
-	d.Report(t.Context(), page)
-	if !d.State().OnAir.Confirmed {
+	queue.Take(t.Context(), "a")
+	queue.Report(t.Context(), page)
+	if !queue.State().OnAir.Confirmed {
 		t.Fatal("not confirmed")
 	}
 	page.Shown = false
-	d.Report(t.Context(), page)
-	if on := d.State().OnAir; on == nil || on.Confirmed {
+	queue.Report(t.Context(), page)
+	if on := queue.State().OnAir; on == nil || on.Confirmed {
 		t.Fatalf("on air %+v", on)
 	}
-	d.Report(t.Context(), graphics.Report{})
-	if st := d.State(); st.OnAir == nil || st.Via != "" || !strings.Contains(st.Problem, "nothing draws it") {
+	queue.Report(t.Context(), graphics.Report{})
+	if st := queue.State(); st.OnAir == nil || st.Via != "" || !strings.Contains(st.Problem, "nothing draws it") {
 		t.Fatalf("%+v", st)
 	}
 }
 
 func TestAnImportIsTakenWholeOrNotAtAll(t *testing.T) {
-	d := newDesk(t, &screen{}, person("a", "Ada"))
+	queue := newQueue(t, &fakeRenderer{}, person("a", "Ada"))
 	many := make([]graphics.Item, graphics.MaxItems)
 	for i := range many {
 		many[i] = person("", "Somebody")
 	}
-	if err := d.Import(many); !errors.Is(err, graphics.ErrFull) || len(d.State().Items) != 1 {
-		t.Fatalf("%v, %d items", err, len(d.State().Items))
+	if err := queue.Import(many); !errors.Is(err, graphics.ErrFull) || len(queue.State().Items) != 1 {
+		t.Fatalf("%v, %d items", err, len(queue.State().Items))
 	}
 	many[3] = person("", "")
-	if err := d.Import(many[:5]); !errors.Is(err, graphics.ErrText) || !strings.Contains(err.Error(), "number 4") || len(d.State().Items) != 1 {
-		t.Fatalf("%v, %d items", err, len(d.State().Items))
+	if err := queue.Import(many[:5]); !errors.Is(err, graphics.ErrInvalidText) || !strings.Contains(err.Error(), "number 4") || len(queue.State().Items) != 1 {
+		t.Fatalf("%v, %d items", err, len(queue.State().Items))
 	}
-	if err := d.Import(many[:3]); err != nil || len(d.State().Items) != 4 || d.State().Items[1].ID == d.State().Items[2].ID {
-		t.Fatalf("%v, %+v", err, d.State().Items)
+	if err := queue.Import(many[:3]); err != nil || len(queue.State().Items) != 4 || queue.State().Items[1].ID == queue.State().Items[2].ID {
+		t.Fatalf("%v, %+v", err, queue.State().Items)
 	}
 }
 
 func TestOneWhoseTimeIsUpDoesNotTakeItsSuccessorAlong(t *testing.T) {
 	for range 20 { // chance decides what of two things at once is seen first
 		synctest.Test(t, func(t *testing.T) {
-			s := &screen{}
+			s := &fakeRenderer{}
 			it := person("a", "Ada")
 			it.AutoOutMs = 5000
-			d := newDesk(t, s, it, person("b", "Bea"))
-			if err := d.Take(t.Context(), "a"); err != nil {
+			queue := newQueue(t, s, it, person("b", "Bea"))
+			if err := queue.Take(t.Context(), "a"); err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			done, busy := make(chan error), make(chan struct{})
-			go func() { done <- d.Run(ctx, func(graphics.State) { <-busy }) }()
+			go func() { done <- queue.Run(ctx, func(graphics.State) { <-busy }) }()
 			time.Sleep(5 * time.Second) // its time is up, and Run has not seen it yet
-			if err := d.Take(ctx, "b"); err != nil {
+			if err := queue.Take(ctx, "b"); err != nil {
 				t.Fatal(err)
 			}
 			close(busy)
 			synctest.Wait()
-			if on := d.State().OnAir; on == nil || on.ID != "b" || !s.shown {
+			if on := queue.State().OnAir; on == nil || on.ID != "b" || !s.shown {
 				t.Fatalf("on air = %+v, shown %v", on, s.shown)
 			}
 			cancel()

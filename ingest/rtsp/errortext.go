@@ -19,7 +19,7 @@ import (
 )
 
 // wantsUDP says whether a camera refused to send over the connection.
-func wantsUDP(err error) bool {
+func requiresUDP(err error) bool {
 	var status liberrors.ErrClientBadStatusCode
 	var udp liberrors.ErrClientServerRequestedUDP
 	return errors.As(err, &udp) || (errors.As(err, &status) && status.Code == base.StatusUnsupportedTransport)
@@ -27,10 +27,10 @@ func wantsUDP(err error) bool {
 
 // inWords says what went wrong so that an operator knows what to do. What is not
 // known here stays as it is, without the password.
-func inWords(err error, u *url.URL) error {
+func errorText(err error, u *url.URL) error {
 	var status liberrors.ErrClientBadStatusCode
 	if errors.As(err, &status) {
-		return statusInWords(status.Code, u)
+		return statusText(status.Code, u)
 	}
 	var dns *net.DNSError
 	var timeout net.Error
@@ -39,11 +39,11 @@ func inWords(err error, u *url.URL) error {
 	var invalid x509.CertificateInvalidError
 	var noTLS tls.RecordHeaderError
 	switch {
-	case isOne[liberrors.ErrClientAuthSetup](err):
-		return plainly{ingest.ErrCredentials, "the camera wants a kind of login that is not known here"}
-	case isOne[liberrors.ErrClientTCPTimeout](err), isOne[liberrors.ErrClientUDPTimeout](err):
+	case isA[liberrors.ErrClientAuthSetup](err):
+		return reworded{ingest.ErrCredentials, "the camera wants a kind of login that is not known here"}
+	case isA[liberrors.ErrClientTCPTimeout](err), isA[liberrors.ErrClientUDPTimeout](err):
 		return errSilent
-	case isOne[liberrors.ErrClientSDPInvalid](err):
+	case isA[liberrors.ErrClientSDPInvalid](err):
 		return errors.New("the camera describes its stream in a way that can't be read")
 	case errors.As(err, &dns):
 		return fmt.Errorf("no machine is called %s", u.Hostname())
@@ -55,7 +55,7 @@ func inWords(err error, u *url.URL) error {
 		return errors.New("nobody vouches for the camera's certificate; ?insecure=1 in its address does without")
 	case errors.As(err, &noTLS):
 		return fmt.Errorf("%s answers, but may not speak TLS", u.Host)
-	case isOne[liberrors.ErrClientRequestTimedOut](err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case isA[liberrors.ErrClientRequestTimedOut](err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		if u.Scheme == "rtsps" {
 			return fmt.Errorf("%s does not answer; it may not speak TLS", u.Host)
 		}
@@ -69,18 +69,18 @@ func inWords(err error, u *url.URL) error {
 	return withoutPassword(err, u)
 }
 
-func isOne[E error](err error) bool {
+func isA[E error](err error) bool {
 	var e E
 	return errors.As(err, &e)
 }
 
-func statusInWords(code base.StatusCode, u *url.URL) error {
+func statusText(code base.StatusCode, u *url.URL) error {
 	switch code {
 	case base.StatusUnauthorized, base.StatusForbidden:
 		if u.User == nil {
-			return plainly{ingest.ErrCredentials, "the camera asks for a user name and a password"}
+			return reworded{ingest.ErrCredentials, "the camera asks for a user name and a password"}
 		}
-		return plainly{ingest.ErrCredentials, "the camera refused the user name or the password"}
+		return reworded{ingest.ErrCredentials, "the camera refused the user name or the password"}
 	case base.StatusNotFound:
 		return fmt.Errorf("the camera has no stream %q", u.Path)
 	case base.StatusUnsupportedTransport:
@@ -92,18 +92,18 @@ func statusInWords(code base.StatusCode, u *url.URL) error {
 }
 
 // plainly is an error in other words; what it wraps can still be asked for.
-type plainly struct {
+type reworded struct {
 	error
-	words string
+	text string
 }
 
-func (p plainly) Error() string { return p.words }
-func (p plainly) Unwrap() error { return p.error }
+func (p reworded) Error() string { return p.text }
+func (p reworded) Unwrap() error { return p.error }
 
 func withoutPassword(err error, u *url.URL) error {
 	password, ok := u.User.Password()
 	if !ok || password == "" {
 		return err
 	}
-	return plainly{err, redact.Text(err.Error(), password)}
+	return reworded{err, redact.Text(err.Error(), password)}
 }

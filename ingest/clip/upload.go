@@ -20,7 +20,7 @@ const maxSide = 8192
 
 // Shape is what a clip has to be like to follow the program without a change of its
 // coding.
-type Shape struct {
+type Format struct {
 	Video media.Track
 	Audio media.Track
 }
@@ -29,18 +29,18 @@ type Shape struct {
 // there was. One that is not of the program's shape is converted; without ffmpeg
 // that is refused. Errors are ErrTooBig, ErrNotAClip, ErrNoFFmpeg, ErrConverter,
 // ErrTooMany, and those of ingest.CheckName.
-func (c *Clips) Put(ctx context.Context, name string, r io.Reader, like Shape) error {
+func (c *Clips) Put(ctx context.Context, name string, r io.Reader, target Format) error {
 	path, err := c.path(name)
 	if err != nil {
 		return err
 	}
-	if err := c.room(name); err != nil {
+	if err := c.checkCount(name); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return fmt.Errorf("make the clips' folder: %w", err)
 	}
-	upload, err := c.take(r)
+	upload, err := c.saveUpload(r)
 	if err != nil {
 		return err
 	}
@@ -49,16 +49,16 @@ func (c *Clips) Put(ctx context.Context, name string, r io.Reader, like Shape) e
 	if err != nil {
 		return err
 	}
-	unfit := "a still has to be made into a clip"
+	mismatch := "a still has to be made into a clip"
 	if kind == movie {
-		if unfit, err = c.fit(upload, like); err != nil {
+		if mismatch, err = c.checkUpload(upload, target); err != nil {
 			return err
 		}
 	}
-	if unfit != "" {
+	if mismatch != "" {
 		done := upload + suffix
 		defer os.Remove(done)
-		if err := c.shape(ctx, kind, upload, done, like, unfit); err != nil {
+		if err := c.convertUpload(ctx, kind, upload, done, target, mismatch); err != nil {
 			return err
 		}
 		upload = done
@@ -70,7 +70,7 @@ func (c *Clips) Put(ctx context.Context, name string, r io.Reader, like Shape) e
 }
 
 // room checks that one more clip is not too many.
-func (c *Clips) room(name string) error {
+func (c *Clips) checkCount(name string) error {
 	all, err := c.List()
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (c *Clips) room(name string) error {
 
 // take writes what is uploaded to a file beside the clips, so that it can become one
 // by a rename.
-func (c *Clips) take(r io.Reader) (path string, err error) {
+func (c *Clips) saveUpload(r io.Reader) (path string, err error) {
 	f, err := os.CreateTemp(c.dir, ".upload-*")
 	if err != nil {
 		return "", fmt.Errorf("take the upload: %w", err)
@@ -152,7 +152,7 @@ func kindOf(path string) (kind, error) {
 }
 
 // fit says in words why an MP4 can't be played as it is; "" when it can.
-func (c *Clips) fit(path string, like Shape) (unfit string, err error) {
+func (c *Clips) checkUpload(path string, target Format) (mismatch string, err error) {
 	f, err := open(path)
 	if errors.Is(err, ErrTooBig) {
 		return "", err
@@ -162,16 +162,16 @@ func (c *Clips) fit(path string, like Shape) (unfit string, err error) {
 	}
 	defer f.close()
 	key := time.Duration(0)
-	for i := range f.pictures {
-		au, err := f.picture(i)
+	for i := range f.video {
+		au, err := f.videoFrame(i)
 		if err != nil {
 			return "", err
 		}
-		s := &f.pictures[i]
+		s := &f.video[i]
 		switch {
 		case i == 0 && !au.Key:
 			return "it does not begin with a key frame", nil
-		case s.pts-s.dts != f.pictures[0].pts-f.pictures[0].dts:
+		case s.pts-s.dts != f.video[0].pts-f.video[0].dts:
 			return "it has B-frames", nil
 		case au.Key:
 			key = s.dts
@@ -179,17 +179,17 @@ func (c *Clips) fit(path string, like Shape) (unfit string, err error) {
 			return "its key frames are more than 2 s apart", nil
 		}
 	}
-	return like.differs(f.tracks), nil
+	return target.mismatch(f.tracks), nil
 }
 
 // differs says in words what of tracks is not as in the shape; what the shape does not
 // say is as it may be. A clip without sound gets the program's silence.
-func (s Shape) differs(tracks media.Tracks) string {
-	picture := &tracks[0]
-	if s.Video.Width > 0 && (s.Video.Width != picture.Width || s.Video.Height != picture.Height) {
-		return fmt.Sprintf("it is %dx%d, the program %dx%d", picture.Width, picture.Height, s.Video.Width, s.Video.Height)
+func (s Format) mismatch(tracks media.Tracks) string {
+	video := &tracks[0]
+	if s.Video.Width > 0 && (s.Video.Width != video.Width || s.Video.Height != video.Height) {
+		return fmt.Sprintf("it is %dx%d, the program %dx%d", video.Width, video.Height, s.Video.Width, s.Video.Height)
 	}
-	if is, want := picture.FrameRate, s.Video.FrameRate; want > 0 && (is < want*0.99 || is > want*1.01) {
+	if is, want := video.FrameRate, s.Video.FrameRate; want > 0 && (is < want*0.99 || is > want*1.01) {
 		return fmt.Sprintf("it has %.4g pictures a second, the program %.4g", is, want)
 	}
 	if len(tracks) < 2 || s.Audio.SampleRate == 0 {

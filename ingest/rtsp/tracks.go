@@ -11,8 +11,8 @@ import (
 
 // mend leaves the tracks out of a camera's description that the library can't read: for
 // one of them, sound of an odd kind, say, it would refuse the picture as well.
-func mend(res *base.Response) {
-	if kind := res.Header["Content-Type"]; len(kind) != 1 || !strings.HasPrefix(kind[0], "application/sdp") || understood(res.Body) {
+func dropUnreadableTracks(res *base.Response) {
+	if kind := res.Header["Content-Type"]; len(kind) != 1 || !strings.HasPrefix(kind[0], "application/sdp") || readable(res.Body) {
 		return
 	}
 	tracks := bytes.SplitAfter(res.Body, []byte("\nm="))
@@ -24,17 +24,17 @@ func mend(res *base.Response) {
 		n := len(tracks[i]) - start
 		tracks[i], tracks[i+1] = tracks[i][:n:n], append([]byte("m="), tracks[i+1]...)
 	}
-	kept := bytes.Clone(tracks[0])
+	result := bytes.Clone(tracks[0])
 	for _, track := range tracks[1:] {
-		if understood(append(bytes.Clone(tracks[0]), track...)) {
-			kept = append(kept, track...)
+		if readable(append(bytes.Clone(tracks[0]), track...)) {
+			result = append(result, track...)
 		}
 	}
-	res.Body = kept
+	res.Body = result
 }
 
 // understood says whether the library can read a description.
-func understood(text []byte) (ok bool) {
+func readable(text []byte) (ok bool) {
 	defer func() {
 		if recover() != nil {
 			ok = false

@@ -26,7 +26,7 @@ func TestATrackIsFoundInRTPInfoHoweverTheCameraNamesIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := names(tc.entry, &description.Media{Control: tc.control}, at); got != tc.want {
+			if got := matchesTrack(tc.entry, &description.Media{Control: tc.control}, at); got != tc.want {
 				t.Fatal(got)
 			}
 		})

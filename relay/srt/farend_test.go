@@ -66,7 +66,6 @@ func (f *farEnd) serve() {
 		if err != nil {
 			continue
 		}
-		f.path.behave(how)
 		f.open.Go(func() { f.receive(conn, ses, how) })
 	}
 }
@@ -80,10 +79,13 @@ func (f *farEnd) receive(conn gosrt.Conn, ses *sink.Session, how sink.Behaviour)
 	r := mpegtstest.New()
 	k := keeper{ses: ses}
 	var buf [1500]byte
-	for {
+	for begun := false; ; begun = true {
 		n, err := conn.Read(buf[:])
 		if err != nil {
 			break
+		}
+		if !begun { // what it sends proves that it has our answer
+			f.path.behave(how)
 		}
 		if _, err := r.Write(buf[:n]); err != nil {
 			f.t.Errorf("far end: %v", err)
@@ -167,7 +169,7 @@ func newPath(t testing.TB, target net.Addr, lose int) *path {
 
 func (p *path) behave(how sink.Behaviour) {
 	p.mu.Lock()
-	p.how, p.since = how, time.Now().Add(50*time.Millisecond) // the answer is still on its way back
+	p.how, p.since = how, time.Now()
 	p.mu.Unlock()
 }
 

@@ -10,3 +10,8 @@ func TestMeasureContract(t *testing.T) {
 	testkit.OnlyMeasuring(t)
 	TestContract(t)
 }
+
+func TestMeasureLoss(t *testing.T) {
+	testkit.OnlyMeasuring(t)
+	TestAPathThatLosesPacketsDeliversAllPictures(t)
+}

@@ -55,9 +55,10 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 	for name, way := range map[string]struct {
 		round time.Duration
 		query string
+		may   int // frames that may be missing
 	}{
-		"near": {0, "?latency=2500"}, "far": {80 * time.Millisecond, "?latency=2500"},
-		"across an ocean, and nobody said so": {300 * time.Millisecond, ""},
+		"near": {0, "?latency=2500", 0}, "far": {80 * time.Millisecond, "?latency=2500", 0},
+		"across an ocean, and nobody said so": {300 * time.Millisecond, "", 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,17 +70,21 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
 			s := f.Last("cam")
 			play(t, p, 15*time.Second, func() bool { return s.Tally().Frames >= 100 })
-			last := -1
+			last, missing := -1, 0
 			for _, u := range s.Units() {
-				if n := relaytest.Number(u.Data); u.Video && last >= 0 && n != last+1 {
-					t.Fatalf("picture %d follows %d", n, last)
-				} else if u.Video {
+				if n := relaytest.Number(u.Data); u.Video {
+					if last >= 0 {
+						missing += n - last - 1
+					}
 					last = n
 				}
 			}
-			if link.Dropped.Load() > 0 {
-				t.Fatalf("%d pictures left out", link.Dropped.Load())
+			// A busy machine adds to a path's delay, which a given latency has room for. If
+			// nothing was sent again, a quarter would be missing.
+			if missing += int(link.Dropped.Load()); missing > way.may {
+				t.Fatalf("%d frames are missing", missing)
 			}
+			testkit.Measure(t, "relay srt: 5 % loss, "+name+": frames missing of 100", float64(missing), "", testkit.AtMost(0))
 		})
 	}
 }

@@ -5,6 +5,9 @@ GO       ?= go
 PKGS      = ./...
 UNIT      = $$($(GO) list $(PKGS) | grep -v /e2e)
 NOT_HERE  = '^Test(Measure|Soak)'
+# One set of flags and no cgo but for the race detector: all share what they compiled.
+export GOFLAGS     += -trimpath
+export CGO_ENABLED  = 0
 FUZZTIME ?= 20s
 
 .PHONY: run build panel dev generate test unit e2e panel-test measure lint rooms format cross bench soak fuzz setup clean
@@ -15,7 +18,7 @@ run: build
 
 ## build: the panel and one static binary, bin/obvan
 build: panel
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/obvan ./cmd/obvan
+	$(GO) build -ldflags "-s -w -X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/obvan ./cmd/obvan
 
 ## panel: the web panel into web/dist, when its sources changed
 panel: web/dist/index.html
@@ -66,8 +69,8 @@ rooms:
 
 ## cross: it compiles where operators run OBS
 cross:
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/obvan
-	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/obvan
+	GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/obvan
+	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/obvan
 
 ## bench: the hot paths, with allocations, beside bare loops
 bench:
@@ -75,7 +78,7 @@ bench:
 
 ## soak: thirty minutes of a show with faults
 soak: setup build
-	CGO_ENABLED=0 OBVAN_E2E=1 OBVAN_SOAK=$${SOAK:-30m} $(GO) test -run TestSoak -v -timeout 60m ./e2e/...
+	OBVAN_E2E=1 OBVAN_SOAK=$${SOAK:-30m} $(GO) test -run TestSoak -v -timeout 60m ./e2e/...
 
 ## fuzz: each fuzz target for $(FUZZTIME), one after the other
 fuzz:

@@ -29,34 +29,34 @@ var (
 )
 
 // Word is an error's word in the protocol.
-type Word string
+type ErrorCode string
 
 // The words of the protocol.
 const (
-	BadRequest   Word = "bad_request"  // the arguments can't be right
-	Unauthorised Word = "unauthorised" // no token, or one that is not valid
-	Forbidden    Word = "forbidden"    // the token's role may not do this
-	NotFound     Word = "not_found"    // no such source, feed, destination, token or command
-	Conflict     Word = "conflict"     // the name is taken, or the show is not in a state for it
-	Refused      Word = "refused"      // this mixer, program or far end does not do it
-	TooMany      Word = "too_many"     // slow down
-	Unsupported  Word = "unsupported"  // this mixer never does it
-	Offline      Word = "offline"      // the mixer is not connected
-	Timeout      Word = "timeout"      // no answer in time; what became of the command shows in the state
-	Internal     Word = "internal"     // a defect of ours; the server's log says more
+	BadRequest   ErrorCode = "bad_request"  // the arguments can't be right
+	Unauthorised ErrorCode = "unauthorised" // no token, or one that is not valid
+	Forbidden    ErrorCode = "forbidden"    // the token's role may not do this
+	NotFound     ErrorCode = "not_found"    // no such source, feed, destination, token or command
+	Conflict     ErrorCode = "conflict"     // the name is taken, or the show is not in a state for it
+	Refused      ErrorCode = "refused"      // this mixer, program or far end does not do it
+	TooMany      ErrorCode = "too_many"     // slow down
+	Unsupported  ErrorCode = "unsupported"  // this mixer never does it
+	Offline      ErrorCode = "offline"      // the mixer is not connected
+	Timeout      ErrorCode = "timeout"      // no answer in time; what became of the command shows in the state
+	Internal     ErrorCode = "internal"     // a defect of ours; the server's log says more
 )
 
 // verdict is what the protocol says about some errors.
-type verdict struct {
-	word   Word
+type codeOf struct {
+	word   ErrorCode
 	status int
 	of     []error
 }
 
 // verdicts is asked from the top; the first that matches speaks. What a command that
 // may or may not have been done wraps comes after it, and so does the time that ran out.
-func verdicts() []verdict {
-	return []verdict{
+func codes() []codeOf {
+	return []codeOf{
 		{Unauthorised, http.StatusUnauthorized, []error{ErrUnauthorised, ingest.ErrUnauthorised}},
 		{Forbidden, http.StatusForbidden, []error{ErrForbidden}},
 		{TooMany, http.StatusTooManyRequests, []error{ErrTooMany, snapshot.ErrFull}},
@@ -84,11 +84,11 @@ func verdicts() []verdict {
 
 // Code turns an error into its protocol word and HTTP status. It is the only place
 // that does.
-func Code(err error) (Word, int) {
+func Code(err error) (ErrorCode, int) {
 	if IsInvalid(err) {
 		return BadRequest, http.StatusBadRequest
 	}
-	for _, v := range verdicts() {
+	for _, v := range codes() {
 		for _, of := range v.of {
 			if errors.Is(err, of) {
 				return v.word, v.status

@@ -20,7 +20,7 @@ import (
 const Automation = "automation"
 
 // longestToken bounds what a peer may show as a token.
-const longestToken = 256
+const maxToken = 256
 
 // guessable is the length below which a token of the -token flag could be guessed.
 const guessable = 32
@@ -86,7 +86,7 @@ func New(tokens func() []Token, flag string) *Access {
 // too often. Tokens of ours can't be guessed, so they are never refused: whoever guesses
 // from the same office can't lock an operator out.
 func (a *Access) Who(token, remote string) (control.You, error) {
-	if token == "" || len(token) > longestToken {
+	if token == "" || len(token) > maxToken {
 		return control.You{}, control.ErrUnauthorised
 	}
 	hash := Hash(token)

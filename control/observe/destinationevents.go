@@ -67,10 +67,10 @@ func (f *destinationEvents) of(st *relay.Status, now time.Time) (events []contro
 			say(control.Warn, UnstableText, st.Name)
 		}
 	case relay.Refused:
-		f.Forget()
+		f.Reset()
 		say(control.Error, "%s", text.About(st.Name, cmp.Or(st.Reason, "it refused the stream and gave no reason")))
 	case relay.Off:
-		if f.Forget(); was != "" {
+		if f.Reset(); was != "" {
 			say(control.Info, "%s is off.", st.Name)
 		}
 	}

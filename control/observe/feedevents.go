@@ -17,14 +17,14 @@ type feedEvents struct {
 }
 
 // of is what the log tells of a feed now. Waiting and connecting are no news.
-func (n *feedEvents) of(f *control.Feed, now time.Time) (news []control.LogEntry) {
+func (n *feedEvents) of(f *control.Feed, now time.Time) (events []control.LogEntry) {
 	say := func(level control.Level, format string, args ...any) {
-		news = append(news, control.LogEntry{Level: level, Text: fmt.Sprintf(format, args...)})
+		events = append(events, control.LogEntry{Level: level, Text: fmt.Sprintf(format, args...)})
 	}
 	if f.State == control.FeedLive && n.Recovered(now) {
 		n.state = control.FeedLive
 		say(control.Info, "%s is live, and steady again.", f.Name)
-		return news
+		return events
 	}
 	if f.State == n.state || f.State == control.FeedWaiting || f.State == control.FeedConnecting {
 		return nil
@@ -34,7 +34,7 @@ func (n *feedEvents) of(f *control.Feed, now time.Time) (news []control.LogEntry
 		if !n.Unstable() {
 			say(control.Info, "%s is live, by %s.", f.Name, f.Proto)
 		}
-		return news
+		return events
 	}
 	if !n.Broke(now) {
 		return nil
@@ -50,5 +50,5 @@ func (n *feedEvents) of(f *control.Feed, now time.Time) (news []control.LogEntry
 	if n.Unstable() {
 		say(control.Warn, UnstableText, f.Name)
 	}
-	return news
+	return events
 }

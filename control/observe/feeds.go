@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	stalledAfter = 3 * time.Second  // without a picture
-	lostKept     = time.Minute      // how long a feed that nobody added is missed
-	mostStrays   = 64               // of them, that are missed at once
-	longGOP      = 4 * time.Second  // between key frames; cuts and viewers wait for them
-	noKeyAfter   = 10 * time.Second // without a second key frame
+	stalledAfter    = 3 * time.Second  // without a picture
+	forgetLostAfter = time.Minute      // how long a feed that nobody added is missed
+	maxAdHoc        = 64               // of them, that are missed at once
+	longGOP         = 4 * time.Second  // between key frames; cuts and viewers wait for them
+	noKeyframeAfter = 10 * time.Second // without a second key frame
 )
 
 // Pulls is what the observer needs of ingest.Pulls.
@@ -44,7 +44,7 @@ type Observer struct {
 	hub     *hub.Hub
 	pulls   Pulls
 	monitor Monitor       // nil: there is none
-	poked   chan struct{} // holds one token: something else than the hub changed
+	wakeup  chan struct{} // holds one token: something else than the hub changed
 
 	mu      sync.Mutex
 	samples map[string]*sample      // by stream
@@ -58,18 +58,18 @@ type Observer struct {
 // New makes an observer of the streams in h. monitor may be nil.
 func New(h *hub.Hub, pulls Pulls, monitor Monitor) *Observer {
 	return &Observer{
-		hub: h, pulls: pulls, monitor: monitor, poked: make(chan struct{}, 1),
+		hub: h, pulls: pulls, monitor: monitor, wakeup: make(chan struct{}, 1),
 		samples: map[string]*sample{}, shown: map[string]control.Feed{}, events: map[string]*feedEvents{},
 	}
 }
 
 // Poked has a token when it is time for another look.
-func (e *Observer) Poked() <-chan struct{} { return e.poked }
+func (e *Observer) Woken() <-chan struct{} { return e.wakeup }
 
 // Poke asks for another look soon; it never blocks.
-func (e *Observer) Poke() {
+func (e *Observer) Wake() {
 	select {
-	case e.poked <- struct{}{}:
+	case e.wakeup <- struct{}{}:
 	default:
 	}
 }
@@ -77,7 +77,7 @@ func (e *Observer) Poke() {
 // Look is all feeds, in the order they came, and the program; news is what an operator
 // should be told of what changed since the last look. onAir keeps a feed that nobody
 // added from being forgotten.
-func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir map[string]control.Light) (feeds []control.Feed, prog control.ProgramState, news []control.LogEntry) {
+func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir map[string]control.Light) (feeds []control.Feed, prog control.ProgramState, events []control.LogEntry) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	live := map[string]hub.Stats{}
@@ -91,7 +91,7 @@ func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir
 	for _, f := range added {
 		known[f.ID] = true
 	}
-	feeds = append(feeds, e.strays(now, live, known, onAir)...)
+	feeds = append(feeds, e.adHoc(now, live, known, onAir)...)
 	e.sort(feeds)
 	shown := map[string]control.Feed{}
 	for i := range feeds {
@@ -100,12 +100,12 @@ func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir
 		if e.events[f.ID] == nil {
 			e.events[f.ID] = &feedEvents{}
 		}
-		news = append(news, e.events[f.ID].of(f, now)...)
+		events = append(events, e.events[f.ID].of(f, now)...)
 		shown[f.ID] = *f
 	}
 	e.shown = shown
 	maps.DeleteFunc(e.events, func(id string, _ *feedEvents) bool { _, ok := shown[id]; return !ok })
-	return feeds, e.program(live), news
+	return feeds, e.program(live), events
 }
 
 // PlatformCheck is what the destinations' platforms will not like of the program, by
@@ -118,7 +118,7 @@ func (e *Observer) PlatformCheck(now time.Time, to []relay.Destination, level st
 }
 
 // strays is the feeds that just arrived, and those that were here a moment ago.
-func (e *Observer) strays(now time.Time, live map[string]hub.Stats, known map[string]bool, onAir map[string]control.Light) []control.Feed {
+func (e *Observer) adHoc(now time.Time, live map[string]hub.Stats, known map[string]bool, onAir map[string]control.Light) []control.Feed {
 	var all []control.Feed
 	for name := range live {
 		if !known[name] && ingest.CheckName(name) == nil {
@@ -127,10 +127,10 @@ func (e *Observer) strays(now time.Time, live map[string]hub.Stats, known map[st
 	}
 	for id, f := range e.shown {
 		_, here := live[id]
-		if here || known[id] || f.Added || len(all) >= mostStrays {
+		if here || known[id] || f.Added || len(all) >= maxAdHoc {
 			continue
 		}
-		if f.State != control.FeedLost || onAir[id] != "" || f.Since == nil || now.Sub(*f.Since) < lostKept {
+		if f.State != control.FeedLost || onAir[id] != "" || f.Since == nil || now.Sub(*f.Since) < forgetLostAfter {
 			all = append(all, control.Feed{ID: id, Name: id})
 		}
 	}
@@ -193,9 +193,9 @@ func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
 		f.Corrections = st.Origin.Corrections()
 	}
 	f.Notes = notes(f, st, now)
-	for _, ill := range s.health.Faults(now) {
-		if ill != program.NoKeyframes { // the notes say so already
-			f.Notes = append(f.Notes, ill.Text())
+	for _, fault := range s.health.Faults(now) {
+		if fault != program.NoKeyframes { // the notes say so already
+			f.Notes = append(f.Notes, fault.Text())
 		}
 	}
 	f.Watch = e.watch(st)
@@ -274,7 +274,7 @@ func notes(f *control.Feed, st hub.Stats, now time.Time) []string {
 		all = append(all, fmt.Sprintf("a key frame only every %.1f s: cuts wait; set the key frame interval to 2 s", st.KeyframeInterval.Seconds()))
 	case st.LastKeyframe.IsZero() && now.Sub(st.Since) > stalledAfter:
 		all = append(all, "no key frame yet: it can't be shown or cut to")
-	case st.Keyframes == 1 && waiting > noKeyAfter:
+	case st.Keyframes == 1 && waiting > noKeyframeAfter:
 		all = append(all, fmt.Sprintf("no key frame for %d s: cuts wait; set the key frame interval to 2 s", int(waiting.Seconds())/10*10))
 	}
 	return all

@@ -71,7 +71,7 @@ func TestAFeedIsWaitingThenLiveThenStalledThenLost(t *testing.T) {
 	})
 }
 
-func TestAStrayFeedIsShownAndForgottenAMinuteAfterItLeft(t *testing.T) {
+func TestAnAdHocFeedIsShownAndForgottenAMinuteAfterItLeft(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		c, onAir := studiotest.NewCamera(t, h.Hub, "stray", studiotest.Tracks(), 30), studiotest.NewCamera(t, h.Hub, "onair", studiotest.Tracks(), 30)
 		h.MixerChanged(mixer.State{Kind: "cut", Connected: true, OnAir: []string{"onair"}})
@@ -162,7 +162,7 @@ func TestNotesSayWhatIsWrongWithACoding(t *testing.T) {
 	})
 }
 
-func TestSoundThatIsNotCarriedIsNamed(t *testing.T) {
+func TestAudioThatIsNotCarriedIsNamed(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		p, err := h.Hub.Publish("gate", hub.Origin{Proto: "rtsp", UnsupportedAudioCodec: "G711"})
 		if err != nil {

@@ -5,35 +5,35 @@ import "time"
 // A destination that comes and goes is said so once; then the log has room for what
 // else happens, until it was steady for a while.
 const (
-	oftenLost = 4 // times, each within steadyFor of the one before
-	steadyFor = time.Minute
+	unstableAfter = 4 // times, each within steadyFor of the one before
+	stableAfter   = time.Minute
 )
 
 // Flapping is how often something broke lately.
 type Flapping struct {
-	lost int
-	last time.Time // that it was lost
+	breaks    int
+	lastBreak time.Time // that it was lost
 }
 
 // Unstable reports whether it broke too often for each time to be said.
-func (f *Flapping) Unstable() bool { return f.lost >= oftenLost }
+func (f *Flapping) Unstable() bool { return f.breaks >= unstableAfter }
 
 // Broke counts a loss, with those shortly before it. It reports whether there is to be
 // said more of them.
 func (f *Flapping) Broke(now time.Time) (say bool) {
-	if now.Sub(f.last) >= steadyFor {
-		f.lost = 0
+	if now.Sub(f.lastBreak) >= stableAfter {
+		f.breaks = 0
 	}
-	f.lost, f.last = f.lost+1, now
-	return f.lost <= oftenLost
+	f.breaks, f.lastBreak = f.breaks+1, now
+	return f.breaks <= unstableAfter
 }
 
 // Recovered reports whether what is well now was unsteady before and is so no more.
 func (f *Flapping) Recovered(now time.Time) bool {
-	if !f.Unstable() || now.Sub(f.last) < steadyFor {
+	if !f.Unstable() || now.Sub(f.lastBreak) < stableAfter {
 		return false
 	}
-	f.lost = 0
+	f.breaks = 0
 	return true
 }
 
@@ -41,4 +41,4 @@ func (f *Flapping) Recovered(now time.Time) bool {
 const UnstableText = "%s comes and goes. That is not said here any more until it is steady for a minute; its light tells."
 
 // Forget starts again: an operator did something about it.
-func (f *Flapping) Forget() { f.lost = 0 }
+func (f *Flapping) Reset() { f.breaks = 0 }

@@ -169,7 +169,7 @@ type inspection struct {
 }
 
 // mostUneven is the part of the intervals that may be far from the usual one: a fifth.
-const mostUneven = 5
+const maxUneven = 5
 
 // inspect looks at the program's frames since its newest keyframe.
 func inspect(h *hub.Hub) (p inspection) {
@@ -206,7 +206,7 @@ func inspect(h *hub.Hub) (p inspection) {
 
 // uneven reports whether many intervals are far from the usual one.
 func uneven(intervals []time.Duration) bool {
-	if len(intervals) < 2*mostUneven {
+	if len(intervals) < 2*maxUneven {
 		return false
 	}
 	slices.SortFunc(intervals, cmp.Compare[time.Duration])
@@ -216,5 +216,5 @@ func uneven(intervals []time.Duration) bool {
 			odd++
 		}
 	}
-	return odd > len(intervals)/mostUneven
+	return odd > len(intervals)/maxUneven
 }

@@ -15,8 +15,8 @@ import (
 // One token's sockets are at most half of all: who has it, or whoever took it, can't
 // keep everybody else out.
 const (
-	mostSockets     = 256
-	mostSocketsEach = mostSockets / 2
+	maxSockets         = 256
+	maxSocketsPerToken = maxSockets / 2
 )
 
 // clients is who is connected.
@@ -29,23 +29,23 @@ type clients struct {
 
 	mu       sync.Mutex
 	open     map[*socket]bool
-	watching map[*watcher]bool // who is sent frames
+	watching map[*frameViewer]bool // who is sent frames
 	closed   bool
 	all      sync.WaitGroup
 }
 
 func newClients(s *store.Store) *clients {
-	c := &clients{store: s, open: map[*socket]bool{}, watching: map[*watcher]bool{}}
+	c := &clients{store: s, open: map[*socket]bool{}, watching: map[*frameViewer]bool{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
 // enter counts a socket in. ErrTooMany when the house is full or closing.
-func (c *clients) enter(k *socket) error {
+func (c *clients) add(k *socket) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.open) >= mostSockets {
-		return fmt.Errorf("no more than %c may be connected: %w", mostSockets, control.ErrTooMany)
+	if c.closed || len(c.open) >= maxSockets {
+		return fmt.Errorf("no more than %c may be connected: %w", maxSockets, control.ErrTooMany)
 	}
 	same := 0
 	for other := range c.open {
@@ -53,25 +53,25 @@ func (c *clients) enter(k *socket) error {
 			same++
 		}
 	}
-	if same >= mostSocketsEach {
-		return fmt.Errorf("no more than %c may be connected with one token: %w", mostSocketsEach, control.ErrTooMany)
+	if same >= maxSocketsPerToken {
+		return fmt.Errorf("no more than %c may be connected with one token: %w", maxSocketsPerToken, control.ErrTooMany)
 	}
 	c.open[k] = true
 	c.all.Add(1)
-	c.show()
+	c.updateState()
 	return nil
 }
 
-func (c *clients) leave(k *socket) {
+func (c *clients) remove(k *socket) {
 	c.mu.Lock()
 	delete(c.open, k)
-	c.show()
+	c.updateState()
 	c.mu.Unlock()
 	c.all.Done()
 }
 
 // show puts the clients in the state; c.mu is held.
-func (c *clients) show() {
+func (c *clients) updateState() {
 	list := make([]control.Client, 0, len(c.open))
 	for k := range c.open {
 		list = append(list, control.Client{Name: k.who.Name, Role: k.who.Role, Kind: k.who.Kind, Remote: k.who.Remote, Since: k.since})
@@ -86,17 +86,17 @@ func (c *clients) show() {
 }
 
 // shut closes the sockets that were opened with a token.
-func (c *clients) shut(name string) {
+func (c *clients) closeToken(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k := range c.open {
 		if k.who.Name == name {
-			k.end(closePolicy, errAccessTaken.Error())
+			k.close(closePolicy, errRevoked.Error())
 		}
 	}
 	for w := range c.watching {
 		if w.name == name {
-			w.end(errAccessTaken)
+			w.end(errRevoked)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (c *clients) close() {
 	c.mu.Lock()
 	c.closed = true
 	for k := range c.open {
-		k.end(closeGoingAway, "the server is stopping")
+		k.close(closeGoingAway, "the server is stopping")
 	}
 	c.mu.Unlock()
 	c.cancel()

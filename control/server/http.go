@@ -59,13 +59,13 @@ func (s *Server) handler() http.Handler {
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s.fail(w, fmt.Errorf("a page of another site may not do this: %w", control.ErrForbidden))
 	}))
-	return guard(sameOrigin.Handler(mux))
+	return securityHeaders(sameOrigin.Handler(mux))
 }
 
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,255}$`)
 
 // guard sets what browsers must know before they trust a page of ours.
-func guard(next http.Handler) http.Handler {
+func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Who does not take an answer does not hold it for ever. A deadline that can't
 		// be set (a recorder in tests) is no reason to refuse; a websocket clears it.
@@ -92,11 +92,11 @@ func guard(next http.Handler) http.Handler {
 // body reads a request's body, bounded in bytes and time.
 func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
-		return nil, control.Invalidf("the body is too long: %d bytes at most", mostBody)
+		return nil, control.Invalidf("the body is too long: %d bytes at most", maxBody)
 	case err != nil:
 		return nil, control.Invalidf("the body did not arrive whole")
 	}
@@ -184,13 +184,13 @@ func (s *Server) whep(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server has no monitor: %w", control.ErrNotFound))
 		return
 	}
-	s.linkICE(w)
-	s.cfg.Monitor.ServeViewer(w, fromAfar(r), control.CallerOf(r.Context()).Name)
+	s.addICELinks(w)
+	s.cfg.Monitor.ServeViewer(w, withClientAddr(r), control.CallerOf(r.Context()).Name)
 }
 
 // fromAfar is r with the address it comes from, where a proxy passed it on.
-func fromAfar(r *http.Request) *http.Request {
-	from := remote(r)
+func withClientAddr(r *http.Request) *http.Request {
+	from := clientAddr(r)
 	if from == r.RemoteAddr {
 		return r
 	}
@@ -206,7 +206,7 @@ func (s *Server) whip(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server takes no cameras by WHIP: %w", control.ErrNotFound))
 		return
 	}
-	r = fromAfar(r)
+	r = withClientAddr(r)
 	if r.Header.Get("Authorization") == "" && !r.URL.Query().Has("key") {
 		if token := tokenIn(r, false); token != "" {
 			r = r.Clone(r.Context())
@@ -216,13 +216,13 @@ func (s *Server) whip(w http.ResponseWriter, r *http.Request) {
 	// A TURN server's password is for whoever may publish.
 	ask := ingest.Request{Stream: path.Base(path.Clean(r.URL.Path)), Key: tokenIn(r, false), Proto: "whip", Remote: r.RemoteAddr}
 	if servers := s.cfg.ICE; servers != nil && len(servers()) > 0 && r.Method != http.MethodDelete && s.cfg.Studio.Authorise(ask) == nil {
-		s.linkICE(w)
+		s.addICELinks(w)
 	}
 	s.cfg.Whip.ServeHTTP(w, r)
 }
 
 // linkICE names the servers that help a browser to get through to us (RFC 9725, 4.6).
-func (s *Server) linkICE(w http.ResponseWriter) {
+func (s *Server) addICELinks(w http.ResponseWriter) {
 	if s.cfg.ICE == nil {
 		return
 	}

@@ -59,8 +59,8 @@ func TestCommandsByPost(t *testing.T) {
 		{"mixer.cut", `{"source":1}`, 400, `{"error":{"code":"bad_request","message":"the argument source must be a string, not a number"}}`},
 		{"mixer.explode", `{}`, 404, `"code":"not_found"`},
 		{"mixer.cut/x", `{}`, 404, `"code":"not_found"`},
-		{"mixer.cut", strings.Repeat("x", mostBody+1), 400, "the body is too long"},
-		{"mixer.cut", strings.Repeat("[", mostBody), 400, "not JSON"},
+		{"mixer.cut", strings.Repeat("x", maxBody+1), 400, "the body is too long"},
+		{"mixer.cut", strings.Repeat("[", maxBody), 400, "not JSON"},
 		{"token.list", ``, 200, `{"result":[]}`},
 	} {
 		status, body, header := h.ask(t, "POST", "/api/v1/"+c.path, c.body)
@@ -265,7 +265,7 @@ func TestAPageWhoseNameLeadsHereHasNotTheRightsOfThisMachine(t *testing.T) {
 	} {
 		r := httptest.NewRequest("GET", "/metrics", nil)
 		r.RemoteAddr, r.Host = "127.0.0.1:5000", host
-		if got := netaddr.Loopback(remote(r)); got != here {
+		if got := netaddr.Loopback(clientAddr(r)); got != here {
 			t.Errorf("%q has the rights of this machine: %v", host, got)
 		}
 	}

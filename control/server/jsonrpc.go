@@ -18,7 +18,7 @@ const (
 	rpcOurs     = -32000
 )
 
-const longestID = 128
+const maxID = 128
 
 // request is a command as it comes by websocket.
 type request struct {
@@ -36,14 +36,14 @@ type notification struct {
 }
 
 // fault is the error of a JSON-RPC answer.
-type fault struct {
-	Code    int        `json:"code"`
-	Message string     `json:"message"`
-	Data    *faultData `json:"data,omitempty"`
+type rpcError struct {
+	Code    int           `json:"code"`
+	Message string        `json:"message"`
+	Data    *rpcErrorData `json:"data,omitempty"`
 }
 
-type faultData struct {
-	Code control.Word `json:"code"`
+type rpcErrorData struct {
+	Code control.ErrorCode `json:"code"`
 }
 
 type response struct {
@@ -55,13 +55,13 @@ type response struct {
 type failure struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
-	Error   *fault          `json:"error"`
+	Error   *rpcError       `json:"error"`
 }
 
 // parseRequest reads one message. With a fault the request still has the id, when
 // there was one that can be repeated.
-func parseRequest(message []byte) (req request, f *fault) {
-	bad := func(code int, text string) *fault { return &fault{code, text, &faultData{control.BadRequest}} }
+func parseRequest(message []byte) (req request, f *rpcError) {
+	bad := func(code int, text string) *rpcError { return &rpcError{code, text, &rpcErrorData{control.BadRequest}} }
 	if bytes.HasPrefix(bytes.TrimSpace(message), []byte("[")) {
 		return request{ID: json.RawMessage("null")}, bad(rpcInvalid, "batches are not taken: send one request a message")
 	}
@@ -88,7 +88,7 @@ func parseRequest(message []byte) (req request, f *fault) {
 
 // goodID reports whether id is one that JSON-RPC allows and that is worth repeating.
 func goodID(id json.RawMessage) bool {
-	return len(id) > 0 && len(id) <= longestID && id[0] != '{' && id[0] != '[' && id[0] != 't' && id[0] != 'f'
+	return len(id) > 0 && len(id) <= maxID && id[0] != '{' && id[0] != '[' && id[0] != 't' && id[0] != 'f'
 }
 
 // reply answers a request that wants an answer.
@@ -98,17 +98,17 @@ func (k *socket) reply(id json.RawMessage, result any, err error) {
 		return
 	}
 	word, _ := control.Code(err)
-	number := map[control.Word]int{control.BadRequest: rpcArgs, control.Internal: rpcInternal}[word]
+	number := map[control.ErrorCode]int{control.BadRequest: rpcArgs, control.Internal: rpcInternal}[word]
 	switch {
 	case errors.Is(err, control.ErrUnknown):
 		number = rpcUnknown
 	case number == 0:
 		number = rpcOurs
 	}
-	k.replyFault(id, &fault{number, k.server.cfg.Studio.Redact(control.Message(err)), &faultData{word}})
+	k.replyFault(id, &rpcError{number, k.server.cfg.Studio.Redact(control.Message(err)), &rpcErrorData{word}})
 }
 
-func (k *socket) replyFault(id json.RawMessage, f *fault) { k.enqueue(id, failure{"2.0", id, f}) }
+func (k *socket) replyFault(id json.RawMessage, f *rpcError) { k.enqueue(id, failure{"2.0", id, f}) }
 
 // enqueue hands an answer to the writer. A client that does not read its answers is
 // closed: they can't wait for ever.
@@ -122,8 +122,8 @@ func (k *socket) enqueue(id json.RawMessage, answer any) {
 		return
 	}
 	select {
-	case k.answers <- b:
+	case k.replies <- b:
 	default:
-		k.end(closePolicy, "the answers are not read")
+		k.close(closePolicy, "the answers are not read")
 	}
 }

@@ -118,20 +118,20 @@ func (s *Server) cookie(r *http.Request, token string, age int) *http.Cookie {
 }
 
 // elsewhereAddr is an address that is not this machine's, of nobody in particular.
-const elsewhereAddr = "0.0.0.0:0"
+const unknownAddr = "0.0.0.0:0"
 
 // remote is the host:port a request comes from. A proxy on this machine speaks for
 // others, who have not the rights of this machine: they are who it says came to it,
 // which is last in the header (RFC 7239, 5.2, for the one of its own). So does a browser
 // on this machine for a page whose name was made to lead here: it asks by that name.
-func remote(r *http.Request) string {
+func clientAddr(r *http.Request) string {
 	passed := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
 	if !netaddr.Loopback(r.RemoteAddr) || passed == "" && r.Header.Get("Forwarded") == "" && netaddr.Loopback(r.Host) {
 		return r.RemoteAddr
 	}
 	last := netaddr.IP(strings.TrimSpace(passed[strings.LastIndexByte(passed, ',')+1:]))
 	if !last.IsValid() || last.IsLoopback() {
-		return elsewhereAddr
+		return unknownAddr
 	}
 	return netip.AddrPortFrom(last, 0).String()
 }

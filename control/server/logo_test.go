@@ -18,16 +18,16 @@ import (
 func TestALogoComesInByHTTPAndGoesWithALowerThird(t *testing.T) {
 	h := build(t, studio.Options{Token: studiotest.AdminToken}, studiotest.Quiet())
 	h.start(t)
-	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 32, 16))); err != nil {
+	var frame bytes.Buffer
+	if err := png.Encode(&frame, image.NewGray(image.Rect(0, 0, 32, 16))); err != nil {
 		t.Fatal(err)
 	}
 	h.uploads(t, []upload{
 		{"logos/sponsor", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
 		{"logos/sponsor", studiotest.AdminToken, []byte("<svg/>"), http.StatusBadRequest, "neither a PNG nor a JPEG"},
-		{"logos/..%2Fx", studiotest.AdminToken, picture.Bytes(), http.StatusBadRequest, "its name is"},
+		{"logos/..%2Fx", studiotest.AdminToken, frame.Bytes(), http.StatusBadRequest, "its name is"},
 		{"logos/big", studiotest.AdminToken, make([]byte, 5<<20), http.StatusBadRequest, "larger than 4 MB"},
-		{"logos/sponsor", studiotest.AdminToken, picture.Bytes(), http.StatusOK, "null"},
+		{"logos/sponsor", studiotest.AdminToken, frame.Bytes(), http.StatusOK, "null"},
 	})
 	h.Await(t, "the logo is listed", func(st *control.State) bool { return slices.Equal(st.Graphics.Logos, []string{"sponsor"}) })
 	if !h.Logged("brought in the logo sponsor") {

@@ -9,54 +9,54 @@ import (
 
 // levels is the mixer's levels on their way to one socket. Only the newest waits: a
 // needle that lags is worse than one that skips.
-type levels struct {
+type meterQueue struct {
 	newest chan []byte
 	stop   context.CancelFunc // nil while nobody looks; of the worker of the area audio
 }
 
 // levelsMessage is the notification's params.
-type levelsMessage struct {
+type metersMessage struct {
 	Inputs []mixer.Meter `json:"inputs"`
 }
 
 // sendMeters has the levels written to the socket, or not any more.
 func (k *socket) sendMeters(desk mixer.AudioMixer, on bool) {
-	if on == (k.levels.stop != nil) {
+	if on == (k.meters.stop != nil) {
 		return
 	}
 	if !on {
-		k.levels.stop()
-		k.levels.stop = nil
+		k.meters.stop()
+		k.meters.stop = nil
 		return
 	}
 	ctx, stop := context.WithCancel(k.server.clients.ctx)
-	k.levels.stop = stop
+	k.meters.stop = stop
 	k.workers.Go(func() {
 		select {
-		case <-k.gone:
+		case <-k.closing:
 		case <-ctx.Done():
 		}
 		stop()
 	})
 	k.workers.Go(func() {
-		if err := desk.Meters(ctx, k.level); err != nil {
+		if err := desk.Meters(ctx, k.queueMeters); err != nil {
 			k.server.log.Warn("no levels", "who", k.who.Name, "err", err)
 		}
 	})
 }
 
 // level hands the newest levels to the writer, in place of those it did not take.
-func (k *socket) level(all []mixer.Meter) {
-	note, err := json.Marshal(notification{"2.0", "meters", levelsMessage{all}})
+func (k *socket) queueMeters(all []mixer.Meter) {
+	note, err := json.Marshal(notification{"2.0", "meters", metersMessage{all}})
 	if err != nil {
 		return // a level that is no number
 	}
 	select {
-	case <-k.levels.newest:
+	case <-k.meters.newest:
 	default:
 	}
 	select {
-	case k.levels.newest <- note:
+	case k.meters.newest <- note:
 	default: // somebody who looks again was quicker
 	}
 }

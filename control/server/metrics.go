@@ -23,7 +23,7 @@ func (s *Server) metrics() http.Handler {
 	answer := promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 	guarded := s.atLeast(control.Viewer, answer.ServeHTTP)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if netaddr.Loopback(remote(r)) && r.Header.Get("Authorization") == "" {
+		if netaddr.Loopback(clientAddr(r)) && r.Header.Get("Authorization") == "" {
 			answer.ServeHTTP(w, r)
 			return
 		}

@@ -21,12 +21,12 @@ import (
 // Light is told when it changes, and every lightEvery: a page that hears nothing for
 // longer than that must not go on showing green.
 const (
-	lightEvery   = 2 * time.Second
-	mostPhones   = 128
-	longestQR    = 1200
-	mostAddress  = 16
-	qrQuiet      = 4 // modules of white around a code (ISO/IEC 18004, 5.3.8)
-	lightsWithin = 5 * time.Second
+	tallyEvery   = 2 * time.Second
+	maxPhones    = 128
+	maxQR        = 1200
+	maxAddress   = 16
+	qrMargin     = 4 // modules of white around a code (ISO/IEC 18004, 5.3.8)
+	tallyTimeout = 5 * time.Second
 )
 
 // CameraLight is a line of GET /api/v1/camera/{feed}.
@@ -48,36 +48,36 @@ func (s *Server) camera(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	if err := s.cfg.Studio.Authorise(ingest.Request{Stream: feed, Key: tokenIn(r, false), Proto: "camera", Remote: remote(r)}); err != nil {
+	if err := s.cfg.Studio.Authorise(ingest.Request{Stream: feed, Key: tokenIn(r, false), Proto: "camera", Remote: clientAddr(r)}); err != nil {
 		s.fail(w, err)
 		return
 	}
-	if s.clients.phones.Add(1) > mostPhones {
+	if s.clients.phones.Add(1) > maxPhones {
 		s.clients.phones.Add(-1)
-		s.fail(w, fmt.Errorf("no more than %d cameras may ask for their light: %w", mostPhones, control.ErrTooMany))
+		s.fail(w, fmt.Errorf("no more than %d cameras may ask for their light: %w", maxPhones, control.ErrTooMany))
 		return
 	}
 	defer s.clients.phones.Add(-1)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies must not hold a light back
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	s.tellLight(w, r, feed)
+	s.streamTally(w, r, feed)
 }
 
 // tellLight writes lines until the phone or the server goes.
-func (s *Server) tellLight(w http.ResponseWriter, r *http.Request, feed string) {
+func (s *Server) streamTally(w http.ResponseWriter, r *http.Request, feed string) {
 	out := http.NewResponseController(w)
-	beat := time.NewTicker(lightEvery)
+	beat := time.NewTicker(tallyEvery)
 	defer beat.Stop()
 	for last, due := "", true; ; {
 		_, _, next := s.cfg.Store.Since(^uint64(0)) // before looking, so that nothing is missed
-		line, err := json.Marshal(s.light(feed))
+		line, err := json.Marshal(s.tallyOf(feed))
 		if err != nil {
 			return
 		}
 		if due || string(line) != last {
 			last, due = string(line), false
-			_ = out.SetWriteDeadline(time.Now().Add(lightsWithin))
+			_ = out.SetWriteDeadline(time.Now().Add(tallyTimeout))
 			if _, err := w.Write(append(line, '\n')); err != nil {
 				return
 			}
@@ -97,7 +97,7 @@ func (s *Server) tellLight(w http.ResponseWriter, r *http.Request, feed string) 
 	}
 }
 
-func (s *Server) light(feed string) (l CameraLight) {
+func (s *Server) tallyOf(feed string) (l CameraLight) {
 	l.Name = feed
 	s.cfg.Store.Read(func(st *control.State) {
 		l.Tally, l.Live = st.Tally[feed], st.Show.Live
@@ -123,8 +123,8 @@ func (s *Server) qrCode(w http.ResponseWriter, r *http.Request) {
 		}
 		text = string(b)
 	}
-	if text == "" || len(text) > longestQR {
-		s.fail(w, control.Invalidf("the text for a QR code is 1 to %d bytes", longestQR))
+	if text == "" || len(text) > maxQR {
+		s.fail(w, control.Invalidf("the text for a QR code is 1 to %d bytes", maxQR))
 		return
 	}
 	code, err := qr.Encode(text, qr.M)
@@ -139,7 +139,7 @@ func (s *Server) qrCode(w http.ResponseWriter, r *http.Request) {
 // svg draws a code black on white, with the white margin that readers need.
 func svg(code *qr.Code) string {
 	var b strings.Builder
-	side := code.Size + 2*qrQuiet
+	side := code.Size + 2*qrMargin
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path d="`, side)
 	for y := range code.Size {
 		for x := 0; x < code.Size; x++ {
@@ -148,7 +148,7 @@ func svg(code *qr.Code) string {
 				x++
 			}
 			if x > from {
-				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+qrQuiet, y+qrQuiet, x-from, x-from)
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+qrMargin, y+qrMargin, x-from, x-from)
 			}
 		}
 	}
@@ -181,5 +181,5 @@ func lanHosts() []string {
 		}
 	}
 	hosts = append(hosts, public...)
-	return hosts[:min(len(hosts), mostAddress)]
+	return hosts[:min(len(hosts), maxAddress)]
 }

@@ -108,7 +108,7 @@ func TestQRCodesAreDrawn(t *testing.T) {
 			t.Errorf("%s: %d %.200s", c.method, status, body) // a finder pattern stands in the corner
 		}
 	}
-	for _, text := range []string{"", strings.Repeat("x", longestQR+1)} {
+	for _, text := range []string{"", strings.Repeat("x", maxQR+1)} {
 		if status, _, _ := h.ask(t, "POST", "/api/v1/qr", text); status != 400 {
 			t.Errorf("%d bytes: %d", len(text), status)
 		}

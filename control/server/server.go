@@ -22,8 +22,8 @@ import (
 
 // Bounds of a request.
 const (
-	mostBody      = 64 << 10
-	mostHeaders   = 32 << 10
+	maxBody       = 64 << 10
+	maxHeaders    = 32 << 10
 	headerTimeout = 5 * time.Second
 	readTimeout   = 30 * time.Second
 	bodyTimeout   = 10 * time.Second
@@ -36,8 +36,8 @@ const (
 // How many connections the port has at most: some for each panel behind one router, and
 // files left for cameras whatever others do.
 const (
-	mostConns        = 2048
-	mostConnsPerHost = 512
+	maxConns        = 2048
+	maxConnsPerHost = 512
 )
 
 // Studio is what the server needs of studio.Studio.
@@ -99,7 +99,7 @@ func New(cfg Config, log *slog.Logger) *Server {
 		s.known[c.Name] = true
 	}
 	cfg.Access.OnRevoke(func(name string) {
-		s.clients.shut(name)
+		s.clients.closeToken(name)
 		if cfg.Monitor != nil {
 			cfg.Monitor.End(name)
 		}
@@ -109,10 +109,10 @@ func New(cfg Config, log *slog.Logger) *Server {
 
 // Run serves on l until ctx is done and every client is gone.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
-	conns := &listen.ConnLimiter{Max: mostConns, PerHost: mostConnsPerHost}
+	conns := &listen.ConnLimiter{Max: maxConns, PerHost: maxConnsPerHost}
 	server := &http.Server{
 		Handler: s.handler(), ConnState: conns.Track, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: mostHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: maxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	var closing sync.WaitGroup
 	defer closing.Wait()

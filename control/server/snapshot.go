@@ -20,11 +20,11 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, fmt.Errorf("this server makes no snapshots: %w", control.ErrUnsupported))
 		return
 	}
-	picture, err := s.cfg.Snapshots.JPEG(r.Context(), stream)
+	frame, err := s.cfg.Snapshots.JPEG(r.Context(), stream)
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	_, _ = w.Write(picture) // who does not listen any more misses nothing
+	_, _ = w.Write(frame) // who does not listen any more misses nothing
 }

@@ -18,10 +18,10 @@ import (
 
 // Bounds of those who are sent coded frames.
 const (
-	mostWatching  = 128
-	frameWithin   = 5 * time.Second
-	frameBuffer   = 256 << 10 // in the kernel; more would only be delay
-	mostFromWatch = 512
+	maxFrameViewers = 128
+	frameTimeout    = 5 * time.Second
+	frameBuffer     = 256 << 10 // in the kernel; more would only be delay
+	maxFromViewer   = 512
 )
 
 // serveFrames is GET /watch/{stream}: a websocket of coded frames, for panels that
@@ -55,22 +55,22 @@ func (s *Server) serveFrames(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader answered
 	}
 	defer conn.Close()
-	if tcp, ok := plain(conn.NetConn()).(*net.TCPConn); ok {
+	if tcp, ok := underTLS(conn.NetConn()).(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(frameBuffer) // else a slow viewer is noticed late
 	}
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
-		listenOnly(conn)
+		readUntilClosed(conn)
 		cancel(io.EOF)
 	}()
-	farewell(conn, sendFrames(ctx, conn, viewer))
+	sendCloseFrame(conn, sendFrames(ctx, conn, viewer))
 	conn.Close()
 	<-heard
 }
 
 // plain is the connection under TLS.
-func plain(conn net.Conn) net.Conn {
+func underTLS(conn net.Conn) net.Conn {
 	for {
 		over, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {
@@ -81,9 +81,9 @@ func plain(conn net.Conn) net.Conn {
 }
 
 // listenOnly reads until the other end is gone; it has nothing to say.
-func listenOnly(conn *websocket.Conn) {
-	conn.SetReadLimit(mostFromWatch)
-	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(pongWithin)) }
+func readUntilClosed(conn *websocket.Conn) {
+	conn.SetReadLimit(maxFromViewer)
+	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
 	conn.SetPongHandler(alive)
 	for alive("") == nil {
 		if _, _, err := conn.NextReader(); err != nil {
@@ -94,10 +94,10 @@ func listenOnly(conn *websocket.Conn) {
 
 // sendFrames sends until the viewer, the stream or ctx ends.
 func sendFrames(ctx context.Context, conn *websocket.Conn, viewer *frames.Viewer) error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.NetConn().SetWriteDeadline(time.Now().Add(byeWithin)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout)) })
 	defer stop()
 	for {
-		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameWithin)); err != nil {
+		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameTimeout)); err != nil {
 			return err
 		}
 		turn, over := context.WithTimeout(ctx, pingEvery) // a stream that stands still is no reason to hang up
@@ -125,7 +125,7 @@ func sendUntil(ctx context.Context, conn *websocket.Conn, viewer *frames.Viewer)
 }
 
 func sendFrame(conn *websocket.Conn, m *frames.Message) error {
-	if err := conn.SetWriteDeadline(time.Now().Add(frameWithin)); err != nil {
+	if err := conn.SetWriteDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return err
 	}
 	if m.Text != nil {
@@ -145,10 +145,10 @@ func sendFrame(conn *websocket.Conn, m *frames.Message) error {
 }
 
 // farewell says why it ends, in words that a panel shows.
-func farewell(conn *websocket.Conn, why error) {
+func sendCloseFrame(conn *websocket.Conn, why error) {
 	code, words := closeGoingAway, "the stream left"
 	switch {
-	case errors.Is(why, errAccessTaken):
+	case errors.Is(why, errRevoked):
 		code, words = closePolicy, why.Error()
 	case errors.Is(why, frames.ErrCodec):
 		code, words = websocket.CloseUnsupportedData, why.Error()
@@ -156,20 +156,20 @@ func farewell(conn *websocket.Conn, why error) {
 		words = "the server is stopping"
 	}
 	// Best effort: the connection closes with or without it.
-	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, words), time.Now().Add(byeWithin))
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, words), time.Now().Add(closeTimeout))
 }
 
-var errAccessTaken = errors.New("your access was taken away")
+var errRevoked = errors.New("your access was taken away")
 
 // watch counts somebody in who is sent frames; cancel ends that. ErrTooMany when the
 // house is full.
 func (c *clients) watch(name string, cancel context.CancelCauseFunc) (leave func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.watching) >= mostWatching {
-		return nil, fmt.Errorf("no more than %d may be sent frames: %w", mostWatching, control.ErrTooMany)
+	if c.closed || len(c.watching) >= maxFrameViewers {
+		return nil, fmt.Errorf("no more than %d may be sent frames: %w", maxFrameViewers, control.ErrTooMany)
 	}
-	w := &watcher{name, cancel}
+	w := &frameViewer{name, cancel}
 	c.watching[w] = true
 	c.all.Add(1)
 	return func() {
@@ -181,7 +181,7 @@ func (c *clients) watch(name string, cancel context.CancelCauseFunc) (leave func
 }
 
 // watcher is somebody who is sent frames.
-type watcher struct {
+type frameViewer struct {
 	name string
 	end  context.CancelCauseFunc
 }

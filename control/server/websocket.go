@@ -22,15 +22,15 @@ import (
 // Bounds of a socket. A panel that is slow holds one message of ours and no more: the
 // state waits in the store, and answers are few.
 const (
-	mostMessage = 64 << 10
-	mostAnswers = 128 // waiting to be written
-	mostWaiting = 32  // commands of one area, waiting for the one before
-	pingEvery   = 5 * time.Second
-	pongWithin  = 12 * time.Second
-	writeWithin = 10 * time.Second
-	byeWithin   = time.Second
-	floodPace   = 5 * time.Millisecond  // between two messages of who was thrown out: a flood waits with its sender
-	statePace   = 15 * time.Millisecond // between two states: a flood of changes is shown as one
+	maxMessage   = 64 << 10
+	maxReplies   = 128 // waiting to be written
+	maxWaiting   = 32  // commands of one area, waiting for the one before
+	pingEvery    = 5 * time.Second
+	pongTimeout  = 12 * time.Second
+	writeTimeout = 10 * time.Second
+	closeTimeout = time.Second
+	abusePace    = 5 * time.Millisecond  // between two messages of who was thrown out: a flood waits with its sender
+	statePace    = 15 * time.Millisecond // between two states: a flood of changes is shown as one
 )
 
 // What a close frame says (RFC 6455, section 7.4.1).
@@ -49,15 +49,15 @@ type socket struct {
 	conn    *websocket.Conn
 	who     control.Caller
 	since   time.Time
-	answers chan []byte
-	flood   *rate.Limiter
-	levels  levels
+	replies chan []byte
+	limit   *rate.Limiter
+	meters  meterQueue
 	areas   map[string]chan request // of the reader
 	workers sync.WaitGroup
 
-	ended sync.Once
-	gone  chan struct{} // closed by end
-	bye   []byte        // the close frame's payload, set before gone closes
+	closeOnce  sync.Once
+	closing    chan struct{} // closed by end
+	closeFrame []byte        // the close frame's payload, set before gone closes
 }
 
 // serveSocket is GET /ws.
@@ -79,22 +79,22 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, control.Invalidf("this is for websockets: %v", reason))
 	}}
 	k := &socket{
-		server: s, who: who, since: time.Now().UTC(), answers: make(chan []byte, mostAnswers),
-		flood: auth.NewCommandLimit(), areas: map[string]chan request{}, gone: make(chan struct{}),
-		levels: levels{newest: make(chan []byte, 1)},
+		server: s, who: who, since: time.Now().UTC(), replies: make(chan []byte, maxReplies),
+		limit: auth.NewCommandLimit(), areas: map[string]chan request{}, closing: make(chan struct{}),
+		meters: meterQueue{newest: make(chan []byte, 1)},
 	}
 	k.who.Meters = k.sendMeters
-	if err := s.clients.enter(k); err != nil {
+	if err := s.clients.add(k); err != nil {
 		s.fail(w, err)
 		return
 	}
-	defer s.clients.leave(k)
+	defer s.clients.remove(k)
 	if k.conn, err = up.Upgrade(w, r, nil); err != nil {
 		return // the upgrader answered
 	}
 	// Access taken away while we shook hands found no socket to close.
 	if _, err := s.cfg.Access.Who(tokenIn(r, true), r.RemoteAddr); err != nil {
-		k.end(closePolicy, errAccessTaken.Error())
+		k.close(closePolicy, errRevoked.Error())
 	}
 	s.log.Info("connected", "who", who.Name, "role", who.Role, "kind", who.Kind, "remote", who.Remote)
 	k.run()
@@ -107,11 +107,11 @@ func (k *socket) run() {
 	var writers sync.WaitGroup
 	writers.Go(func() { k.write(read) })
 	writers.Go(func() {
-		<-k.gone // whoever is being written to has this long to take it
-		_ = k.conn.NetConn().SetWriteDeadline(time.Now().Add(byeWithin))
+		<-k.closing // whoever is being written to has this long to take it
+		_ = k.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
 	})
 	k.read()
-	k.end(websocket.CloseNormalClosure, "")
+	k.close(websocket.CloseNormalClosure, "")
 	close(read)
 	for _, area := range k.areas {
 		close(area)
@@ -121,16 +121,16 @@ func (k *socket) run() {
 }
 
 // end closes the socket once everything that waits is written; it never blocks.
-func (k *socket) end(code int, text string) {
-	k.ended.Do(func() {
-		k.bye = websocket.FormatCloseMessage(code, text)
-		close(k.gone)
+func (k *socket) close(code int, text string) {
+	k.closeOnce.Do(func() {
+		k.closeFrame = websocket.FormatCloseMessage(code, text)
+		close(k.closing)
 	})
 }
 
 func (k *socket) read() {
-	k.conn.SetReadLimit(mostMessage)
-	alive := func(string) error { return k.conn.SetReadDeadline(time.Now().Add(pongWithin)) }
+	k.conn.SetReadLimit(maxMessage)
+	alive := func(string) error { return k.conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
 	k.conn.SetPongHandler(alive)
 	for alive("") == nil {
 		kind, message, err := k.conn.ReadMessage()
@@ -138,18 +138,18 @@ func (k *socket) read() {
 			return
 		}
 		select {
-		case <-k.gone: // read on, or what is unread would reset the connection before it is all written
-			if k.thrownOut() {
-				time.Sleep(floodPace)
+		case <-k.closing: // read on, or what is unread would reset the connection before it is all written
+			if k.closedForAbuse() {
+				time.Sleep(abusePace)
 			}
 			continue
 		default:
 		}
 		switch {
 		case kind != websocket.TextMessage:
-			k.end(websocket.CloseUnsupportedData, "text only")
+			k.close(websocket.CloseUnsupportedData, "text only")
 		default:
-			k.take(message)
+			k.handle(message)
 		}
 	}
 }
@@ -168,10 +168,10 @@ func (k *socket) write(read <-chan struct{}) {
 	for {
 		var err error
 		select {
-		case answer := <-k.answers:
-			err = k.send(answer, writeWithin)
-		case levels := <-k.levels.newest:
-			err = k.send(levels, writeWithin)
+		case answer := <-k.replies:
+			err = k.send(answer, writeTimeout)
+		case levels := <-k.meters.newest:
+			err = k.send(levels, writeTimeout)
 		case <-next:
 			next = nil
 			pace.Reset(statePace - time.Since(sent)) // after a quiet moment, at once
@@ -179,13 +179,13 @@ func (k *socket) write(read <-chan struct{}) {
 			sent = time.Now()
 			rev, next, err = k.sendState(rev)
 		case <-ping.C:
-			err = k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeWithin))
-		case <-k.gone:
-			k.farewell(read)
+			err = k.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout))
+		case <-k.closing:
+			k.flushAndClose(read)
 			return
 		}
 		if err != nil {
-			k.end(websocket.CloseNormalClosure, "")
+			k.close(websocket.CloseNormalClosure, "")
 			return
 		}
 	}
@@ -193,11 +193,11 @@ func (k *socket) write(read <-chan struct{}) {
 
 // farewell writes the answers that wait and the close frame, and gives the other end
 // a moment to take them.
-func (k *socket) farewell(read <-chan struct{}) {
+func (k *socket) flushAndClose(read <-chan struct{}) {
 	for waits := true; waits; {
 		select {
-		case answer := <-k.answers:
-			if k.send(answer, byeWithin) != nil {
+		case answer := <-k.replies:
+			if k.send(answer, closeTimeout) != nil {
 				return
 			}
 		default:
@@ -205,12 +205,12 @@ func (k *socket) farewell(read <-chan struct{}) {
 		}
 	}
 	// Best effort: the connection closes with or without it.
-	if k.conn.WriteControl(websocket.CloseMessage, k.bye, time.Now().Add(byeWithin)) != nil {
+	if k.conn.WriteControl(websocket.CloseMessage, k.closeFrame, time.Now().Add(closeTimeout)) != nil {
 		return
 	}
 	select {
 	case <-read:
-	case <-time.After(byeWithin):
+	case <-time.After(closeTimeout):
 	}
 }
 
@@ -250,16 +250,16 @@ func (k *socket) sendState(rev uint64) (now uint64, next <-chan struct{}, err er
 		}
 	}
 	b.WriteString(`}}}`)
-	return now, next, k.send(b.Bytes(), writeWithin)
+	return now, next, k.send(b.Bytes(), writeTimeout)
 }
 
 // take handles one message of the client.
-func (k *socket) take(message []byte) {
+func (k *socket) handle(message []byte) {
 	req, fault := parseRequest(message)
 	switch {
-	case !k.flood.Allow():
+	case !k.limit.Allow():
 		k.reply(req.ID, nil, auth.TooFast())
-		k.end(closePolicy, "too many commands")
+		k.close(closePolicy, "too many commands")
 	case fault != nil:
 		k.replyFault(req.ID, fault)
 	case req.Method == "ping":
@@ -271,10 +271,10 @@ func (k *socket) take(message []byte) {
 
 // thrownOut reports whether we closed the socket for what its peer did. What waits of a
 // flood would go on for minutes after it, in front of everybody else's commands.
-func (k *socket) thrownOut() bool {
+func (k *socket) closedForAbuse() bool {
 	select {
-	case <-k.gone:
-		return len(k.bye) >= 2 && int(binary.BigEndian.Uint16(k.bye)) == closePolicy
+	case <-k.closing:
+		return len(k.closeFrame) >= 2 && int(binary.BigEndian.Uint16(k.closeFrame)) == closePolicy
 	default:
 		return false
 	}
@@ -289,26 +289,26 @@ func (k *socket) queue(req request) {
 	name, _, _ := strings.Cut(req.Method, ".")
 	area := k.areas[name]
 	if area == nil {
-		area = make(chan request, mostWaiting)
+		area = make(chan request, maxWaiting)
 		k.areas[name] = area
 		k.workers.Go(func() {
 			for req := range area {
-				k.work(req)
+				k.runCommand(req)
 			}
 		})
 	}
 	select {
 	case area <- req:
 	default:
-		k.reply(req.ID, nil, fmt.Errorf("%d commands wait already: %w", mostWaiting, control.ErrTooMany))
+		k.reply(req.ID, nil, fmt.Errorf("%d commands wait already: %w", maxWaiting, control.ErrTooMany))
 	}
 }
 
 // work runs one command. A closed socket does not stop it half way; a server that
 // stops does.
-func (k *socket) work(req request) {
+func (k *socket) runCommand(req request) {
 	ctx := k.server.clients.ctx
-	if ctx.Err() != nil || k.thrownOut() {
+	if ctx.Err() != nil || k.closedForAbuse() {
 		return
 	}
 	result, err := k.server.cfg.Studio.Execute(ctx, k.who, req.Method, req.Params)

@@ -37,7 +37,7 @@ type heard struct {
 		You      *control.You               `json:"you"`
 	} `json:"params"`
 	Result json.RawMessage `json:"result"`
-	Error  *fault          `json:"error"`
+	Error  *rpcError       `json:"error"`
 }
 
 // connect opens a websocket and waits for the first state.
@@ -124,7 +124,7 @@ func TestWhatIsNoCommandIsAnsweredWithAReason(t *testing.T) {
 	for _, c := range []struct {
 		say, id string
 		code    int
-		word    control.Word
+		word    control.ErrorCode
 	}{
 		{`{"jsonrpc":"2.0","id":1,"method":"mixer.explode"}`, "1", rpcUnknown, control.NotFound},
 		{`{"jsonrpc":"2.0","id":"a","method":"mixer.cut","params":{"source":5}}`, `"a"`, rpcArgs, control.BadRequest},
@@ -172,14 +172,14 @@ func TestAFloodOfCommandsIsAnsweredThenClosed(t *testing.T) {
 
 func TestOneTokenCannotTakeAllSockets(t *testing.T) {
 	h := open(t)
-	for i := range mostSocketsEach {
-		k := &socket{who: control.Caller{You: control.You{Name: "Vi"}}, gone: make(chan struct{})}
-		if err := h.server.clients.enter(k); err != nil {
+	for i := range maxSocketsPerToken {
+		k := &socket{who: control.Caller{You: control.You{Name: "Vi"}}, closing: make(chan struct{})}
+		if err := h.server.clients.add(k); err != nil {
 			t.Fatalf("socket %d: %v", i, err)
 		}
-		defer h.server.clients.leave(k)
+		defer h.server.clients.remove(k)
 	}
-	if err := h.server.clients.enter(&socket{who: control.Caller{You: control.You{Name: "Vi"}}}); !errors.Is(err, control.ErrTooMany) {
+	if err := h.server.clients.add(&socket{who: control.Caller{You: control.You{Name: "Vi"}}}); !errors.Is(err, control.ErrTooMany) {
 		t.Fatalf("one more: %v", err)
 	}
 	h.connect(t, studiotest.AdminToken)
@@ -188,7 +188,7 @@ func TestOneTokenCannotTakeAllSockets(t *testing.T) {
 func TestATooLongMessageClosesItsOwnSocketOnly(t *testing.T) {
 	h := open(t)
 	l, other := h.connect(t, studiotest.AdminToken), h.connect(t, studiotest.AdminToken)
-	l.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"`+strings.Repeat("a", mostMessage)+`"}`))
+	l.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"`+strings.Repeat("a", maxMessage)+`"}`))
 	if why := l.closed(); why.Code != websocket.CloseMessageTooBig {
 		t.Fatal(why)
 	}
@@ -273,10 +273,10 @@ func TestAMixerThatHangsDoesNotHoldOtherCommands(t *testing.T) {
 	if m := l.answer("2"); m.Error != nil {
 		t.Fatalf("%+v", m.Error)
 	}
-	for i := range mostWaiting + 5 {
+	for i := range maxWaiting + 5 {
 		l.say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"mixer.preview","params":{"source":"cam1"}}`, 100+i))
 	}
-	if m := l.answer(fmt.Sprint(100 + mostWaiting + 4)); m.Error == nil || m.Error.Data.Code != control.TooMany {
+	if m := l.answer(fmt.Sprint(100 + maxWaiting + 4)); m.Error == nil || m.Error.Data.Code != control.TooMany {
 		t.Fatalf("%+v", m)
 	}
 	close(h.Fakes.Hang)

@@ -31,11 +31,11 @@ const asRunQueue = 1024
 
 // AsRun is the as-run log: only ever appended to, and synced.
 type AsRun struct {
-	file *os.File
-	log  *slog.Logger
-	wait chan AsRunLine
-	lost atomic.Uint64
-	torn bool // the last line may have no end: of run
+	file      *os.File
+	log       *slog.Logger
+	queue     chan AsRunLine
+	lost      atomic.Uint64
+	truncated bool // the last line may have no end: of run
 }
 
 // OpenAsRun opens the log in the data directory, or starts one.
@@ -44,11 +44,11 @@ func OpenAsRun(dir string, log *slog.Logger) (*AsRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the as-run log: %w", err)
 	}
-	return &AsRun{file: file, log: log, wait: make(chan AsRunLine, asRunQueue), torn: torn(file)}, nil
+	return &AsRun{file: file, log: log, queue: make(chan AsRunLine, asRunQueue), truncated: truncated(file)}, nil
 }
 
 // torn reports whether a file's last line has no end: a power cut may leave it so.
-func torn(file *os.File) bool {
+func truncated(file *os.File) bool {
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil || size == 0 {
 		return false
@@ -61,7 +61,7 @@ func torn(file *os.File) bool {
 // Add notes a line; it never blocks.
 func (a *AsRun) Add(line AsRunLine) {
 	select {
-	case a.wait <- line:
+	case a.queue <- line:
 	default:
 		if a.lost.Add(1) == 1 {
 			a.log.Error("the disk is too slow for the as-run log: lines are lost")
@@ -77,12 +77,12 @@ func (a *AsRun) Run(ctx context.Context) {
 	defer a.file.Close()
 	for {
 		select {
-		case line := <-a.wait:
+		case line := <-a.queue:
 			a.write(line)
 		case <-ctx.Done():
 			for {
 				select {
-				case line := <-a.wait:
+				case line := <-a.queue:
 					a.write(line)
 				default:
 					return
@@ -95,13 +95,13 @@ func (a *AsRun) Run(ctx context.Context) {
 // write appends line and what came meanwhile, and syncs once.
 func (a *AsRun) write(line AsRunLine) {
 	out := bufio.NewWriter(a.file)
-	if a.torn { // half a line must not spoil the next
+	if a.truncated { // half a line must not spoil the next
 		_ = out.WriteByte('\n')
 	}
 	lines := json.NewEncoder(out)
 	err := lines.Encode(line)
-	for n := len(a.wait); n > 0 && err == nil; n-- {
-		err = lines.Encode(<-a.wait)
+	for n := len(a.queue); n > 0 && err == nil; n-- {
+		err = lines.Encode(<-a.queue)
 	}
 	if err == nil {
 		err = out.Flush()
@@ -112,5 +112,5 @@ func (a *AsRun) write(line AsRunLine) {
 	if err != nil {
 		a.log.Error("the as-run log could not be written", "err", err)
 	}
-	a.torn = err != nil
+	a.truncated = err != nil
 }

@@ -15,7 +15,7 @@ const Hidden = redact.Hidden
 
 // Shown is an address fit for state and logs: without passwords and query values, and of
 // WHIP without path. A plain word ("cut") is its own.
-func Shown(raw string) string {
+func DisplayURL(raw string) string {
 	if !strings.ContainsAny(raw, ":/@?#") {
 		return raw
 	}
@@ -25,11 +25,11 @@ func Shown(raw string) string {
 // Restore puts the secrets of the address was back where edit says ***. They only go
 // to the host they were given for: else whoever may edit an address could have them
 // sent to a host of their own.
-func Restore(edit, was string) (string, error) {
+func RestoreSecrets(edit, was string) (string, error) {
 	if !strings.Contains(edit, Hidden) {
 		return edit, nil
 	}
-	if edit == Shown(was) {
+	if edit == DisplayURL(was) {
 		return was, nil
 	}
 	now, err := url.Parse(edit)

@@ -14,7 +14,7 @@ func FuzzRestore(f *testing.F) {
 	f.Add("?a=***", "?a")
 	f.Add("https://h/***?a=1", "https://h/whip/s3cret%2F")
 	f.Fuzz(func(t *testing.T, edit, was string) {
-		whole, err := showfile.Restore(edit, was)
+		whole, err := showfile.RestoreSecrets(edit, was)
 		if err != nil || whole == edit || whole == was {
 			return
 		}

@@ -46,7 +46,7 @@ type Destination struct {
 type OBSSetup struct {
 	At         time.Time        `json:"at"`
 	Feeds      []provision.Feed `json:"feeds"`
-	Strays     []string         `json:"strays,omitempty"` // of them, those that nobody added
+	AdHoc      []string         `json:"adHoc,omitempty"` // the ids of those that no operator added
 	Orphans    []string         `json:"removedFeeds,omitempty"`
 	Plays      string           `json:"plays"`
 	Sends      string           `json:"sends"`

@@ -27,8 +27,8 @@ type MetersArgs struct {
 
 // Bounds of a fader.
 const (
-	faderOff = -100
-	faderTop = 26
+	faderMin = -100
+	faderMax = 26
 )
 
 func audioCommands() []Command {
@@ -50,22 +50,22 @@ func audioCommands() []Command {
 }
 
 func (s *Studio) mute(ctx context.Context, args MuteArgs) error {
-	desk, err := able[mixer.AudioMixer](s, "mix sound")
+	desk, err := capability[mixer.AudioMixer](s, "mix sound")
 	if err != nil {
 		return err
 	}
 	if err := desk.Mute(ctx, args.Input, args.Muted); err != nil {
 		return err
 	}
-	s.did(ctx, "%s %s", map[bool]string{true: "muted", false: "opened"}[args.Muted], args.Input)
+	s.logAction(ctx, "%s %s", map[bool]string{true: "muted", false: "opened"}[args.Muted], args.Input)
 	return nil
 }
 
 func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
-	if args.DB < faderOff || args.DB > faderTop {
-		return control.Invalidf("the argument db must be %d to %d", faderOff, faderTop)
+	if args.DB < faderMin || args.DB > faderMax {
+		return control.Invalidf("the argument db must be %d to %d", faderMin, faderMax)
 	}
-	desk, err := able[mixer.AudioMixer](s, "mix sound")
+	desk, err := capability[mixer.AudioMixer](s, "mix sound")
 	if err != nil {
 		return err
 	}
@@ -73,14 +73,14 @@ func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
 		return err
 	}
 	if !args.Moving {
-		s.did(ctx, "set the fader of %s to %.1f dB", args.Input, args.DB)
+		s.logAction(ctx, "set the fader of %s to %.1f dB", args.Input, args.DB)
 	}
 	return nil
 }
 
 // meters has the levels sent to the websocket that asks, as long as it looks.
 func (s *Studio) meters(ctx context.Context, on bool) error {
-	desk, err := able[mixer.AudioMixer](s, "mix sound")
+	desk, err := capability[mixer.AudioMixer](s, "mix sound")
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func clipCommands() []Command {
 					err = clips.Remove(args.Name)
 				}
 				if err == nil {
-					s.did(ctx, "deleted the clip %s", args.Name)
+					s.logAction(ctx, "deleted the clip %s", args.Name)
 				}
 				return none{}, err
 			}, control.ErrUnsupported, clip.ErrNoClip, ingest.ErrBadName, ingest.ErrReserved),
@@ -63,7 +63,7 @@ func (s *Studio) PutClip(ctx context.Context, name string, length int64, content
 	if length > clip.MaxBytes {
 		return fmt.Errorf("%w: %d MB at most", clip.ErrTooBig, clip.MaxBytes>>20)
 	}
-	if err := clips.Put(ctx, name, content, s.shape()); err != nil {
+	if err := clips.Put(ctx, name, content, s.programShape()); err != nil {
 		return s.uploadFailed("clip", name, err)
 	}
 	s.uploaded(ctx, "clip", name)
@@ -85,11 +85,11 @@ func (s *Studio) uploadFailed(what, name string, err error) error {
 func (s *Studio) uploaded(ctx context.Context, what, name string) {
 	c := control.CallerOf(ctx)
 	c.Command = what + ".put"
-	s.did(control.WithCaller(ctx, c), "brought in the %s %s", what, name)
+	s.logAction(control.WithCaller(ctx, c), "brought in the %s %s", what, name)
 }
 
 // shape is how the program is coded: clips are made to follow it without a change.
-func (s *Studio) shape() (like clip.Format) {
+func (s *Studio) programShape() (like clip.Format) {
 	st, ok := s.deps.Hub.Stream(hub.Program)
 	if !ok {
 		return like

@@ -88,7 +88,7 @@ func graphicsCommands() []Command {
 				if err := s.areas.graphics.Out(ctx); err != nil {
 					return none{}, err
 				}
-				s.did(ctx, "took the lower third out")
+				s.logAction(ctx, "took the lower third out")
 				return none{}, nil
 			}, append([]error{graphics.ErrNotOnAir}, air...)...),
 	}
@@ -129,7 +129,7 @@ func (s *Studio) importGraphics(ctx context.Context, csv string) (GraphicImporte
 	if err != nil {
 		return GraphicImported{}, err
 	}
-	s.did(ctx, "prepared %d lower thirds from a table", len(items))
+	s.logAction(ctx, "prepared %d lower thirds from a table", len(items))
 	return GraphicImported{len(items)}, nil
 }
 
@@ -153,7 +153,7 @@ func (s *Studio) airGraphic(ctx context.Context, take func(context.Context) erro
 		return err
 	}
 	if on := s.areas.graphics.State().OnAir; on != nil {
-		s.did(ctx, "took the lower third %s", text.Quote(on.Text["name"]))
+		s.logAction(ctx, "took the lower third %s", text.Quote(on.Text["name"]))
 	}
 	return nil
 }

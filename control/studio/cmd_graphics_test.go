@@ -72,9 +72,9 @@ func TestAnOverlayPageThatStopsIsSeen(t *testing.T) {
 	if r := h.GraphicReport(now.Add(2 * time.Minute)); r.Ready || r.Problem != "" {
 		t.Errorf("%+v", r)
 	}
-	for i := range studio.MostPages + 1 {
+	for i := range studio.MaxPages + 1 {
 		err := h.Heartbeat(studio.HeartbeatArgs{Page: strings.Repeat("p", i+1)})
-		if full := i >= studio.MostPages; (err != nil) != full {
+		if full := i >= studio.MaxPages; (err != nil) != full {
 			t.Errorf("page %d: %v", i, err)
 		}
 	}
@@ -116,7 +116,7 @@ func TestALowerThirdOnOBSSurvivesBothSidesRestarts(t *testing.T) {
 }
 
 func TestAnUnsureOutcomeIsATimeoutForWhoAsked(t *testing.T) {
-	for err, want := range map[error]control.Word{mixer.ErrUnsure: control.Timeout, mixer.ErrNotNow: control.Conflict, mixer.ErrNoInput: control.NotFound, mixer.ErrNoOutput: control.NotFound, mixer.ErrNoChoice: control.NotFound} {
+	for err, want := range map[error]control.ErrorCode{mixer.ErrUnsure: control.Timeout, mixer.ErrNotNow: control.Conflict, mixer.ErrNoInput: control.NotFound, mixer.ErrNoOutput: control.NotFound, mixer.ErrNoChoice: control.NotFound} {
 		if word, _ := control.Code(err); word != want {
 			t.Errorf("%v: %s", err, word)
 		}

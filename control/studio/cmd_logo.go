@@ -25,8 +25,8 @@ func logoCommands() []Command {
 				if err != nil {
 					return none{}, err
 				}
-				s.listLogos()
-				s.did(ctx, "deleted the logo %s", args.Name)
+				s.updateLogos()
+				s.logAction(ctx, "deleted the logo %s", args.Name)
 				return none{}, nil
 			}, control.ErrUnsupported, graphics.ErrNoLogo),
 	}
@@ -40,7 +40,7 @@ func (s *Studio) logos() (*graphics.Logos, error) {
 }
 
 // listLogos tells the lower thirds which logos there are.
-func (s *Studio) listLogos() {
+func (s *Studio) updateLogos() {
 	if s.deps.Logos == nil {
 		return
 	}
@@ -74,7 +74,7 @@ func (s *Studio) PutLogo(ctx context.Context, name string, content io.Reader) er
 	if err != nil {
 		return s.uploadFailed("logo", name, err)
 	}
-	s.listLogos()
+	s.updateLogos()
 	s.uploaded(ctx, "logo", name)
 	return nil
 }

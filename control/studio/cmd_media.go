@@ -15,14 +15,14 @@ type MediaArgs struct {
 func mediaCommands() []Command {
 	byInput := func(name, doc, did string, do func(mixer.MediaPlayer, context.Context, string) error) Command {
 		return command(name, control.Operator, doc, func(ctx context.Context, s *Studio, args MediaArgs) (none, error) {
-			player, err := able[mixer.MediaPlayer](s, "play clips")
+			player, err := capability[mixer.MediaPlayer](s, "play clips")
 			if err != nil {
 				return none{}, err
 			}
 			if err := do(player, ctx, args.Input); err != nil {
 				return none{}, err
 			}
-			s.did(ctx, "%s %s", did, args.Input)
+			s.logAction(ctx, "%s %s", did, args.Input)
 			return none{}, nil
 		}, mixer.ErrNoInput, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported)
 	}

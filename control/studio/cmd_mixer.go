@@ -44,7 +44,7 @@ type TBarArgs struct {
 	Done     bool    `json:"done,omitempty"`         // the last move of a pull: the transition goes on, or back, by itself
 }
 
-const longestTransition = 60_000 // ms
+const maxTransition = 60_000 // ms
 
 func mixerCommands() []Command {
 	return []Command{
@@ -53,7 +53,7 @@ func mixerCommands() []Command {
 				if err := s.deps.Mixer.Preview(ctx, args.Source); err != nil {
 					return none{}, err
 				}
-				s.did(ctx, "put %s in preview", s.called(args.Source))
+				s.logAction(ctx, "put %s in preview", s.nameOf(args.Source))
 				return none{}, nil
 			}, mixer.ErrNoSource, mixer.ErrOffline, mixer.ErrBusy),
 
@@ -65,19 +65,19 @@ func mixerCommands() []Command {
 				if err := s.deps.Mixer.Cut(ctx, args.Source, args.When); err != nil {
 					return none{}, err
 				}
-				s.did(ctx, "cut to %s", cmp.Or(s.called(args.Source), "preview"))
+				s.logAction(ctx, "cut to %s", cmp.Or(s.nameOf(args.Source), "preview"))
 				return none{}, nil
 			}, mixer.ErrNoSource, mixer.ErrNoPreview, mixer.ErrOffline, mixer.ErrBusy),
 
 		command("mixer.take", control.Operator, "Bring preview on air with a transition.",
 			func(ctx context.Context, s *Studio, args TakeArgs) (none, error) {
-				if args.DurationMs < 0 || args.DurationMs > longestTransition {
-					return none{}, control.Invalidf("the argument durationMs must be 0 to %d", longestTransition)
+				if args.DurationMs < 0 || args.DurationMs > maxTransition {
+					return none{}, control.Invalidf("the argument durationMs must be 0 to %d", maxTransition)
 				}
 				if err := s.deps.Mixer.Take(ctx, mixer.Transition(args)); err != nil {
 					return none{}, err
 				}
-				s.did(ctx, "took preview with %s", cmp.Or(args.Kind, "the current transition"))
+				s.logAction(ctx, "took preview with %s", cmp.Or(args.Kind, "the current transition"))
 				return none{}, nil
 			}, mixer.ErrNoPreview, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrBusy),
 
@@ -91,39 +91,39 @@ func mixerCommands() []Command {
 			}, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
 		command("mixer.tbar", control.Operator, "Pull the transition lever by hand.",
 			func(ctx context.Context, s *Studio, args TBarArgs) (none, error) {
-				return none{}, s.pullTBar(ctx, args)
+				return none{}, s.moveTBar(ctx, args)
 			},
 			mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
 	}
 }
 
 func (s *Studio) studioMode(ctx context.Context, on bool) error {
-	m, err := able[mixer.StudioModer](s, "switch its preview bus")
+	m, err := capability[mixer.StudioModer](s, "switch its preview bus")
 	if err != nil {
 		return err
 	}
 	if err := m.SetStudioMode(ctx, on); err != nil {
 		return err
 	}
-	s.did(ctx, "switched studio mode %s", map[bool]string{true: "on", false: "off"}[on])
+	s.logAction(ctx, "switched studio mode %s", map[bool]string{true: "on", false: "off"}[on])
 	return nil
 }
 
 func (s *Studio) chooseTransition(ctx context.Context, t mixer.Transition) error {
-	if t.DurationMs < 0 || t.DurationMs > longestTransition {
-		return control.Invalidf("the argument durationMs must be 0 to %d", longestTransition)
+	if t.DurationMs < 0 || t.DurationMs > maxTransition {
+		return control.Invalidf("the argument durationMs must be 0 to %d", maxTransition)
 	}
 	if t == (mixer.Transition{}) {
 		return control.Invalidf("give the argument kind, durationMs, or both")
 	}
-	m, err := able[mixer.StudioModer](s, "keep a transition")
+	m, err := capability[mixer.StudioModer](s, "keep a transition")
 	if err != nil {
 		return err
 	}
 	if err := m.SetTransition(ctx, t); err != nil {
 		return err
 	}
-	s.did(ctx, "chose the transition %s", strings.TrimSpace(t.Kind+" "+duration(t.DurationMs)))
+	s.logAction(ctx, "chose the transition %s", strings.TrimSpace(t.Kind+" "+duration(t.DurationMs)))
 	return nil
 }
 
@@ -134,11 +134,11 @@ func duration(ms int) string {
 	return fmt.Sprintf("of %d ms", ms)
 }
 
-func (s *Studio) pullTBar(ctx context.Context, args TBarArgs) error {
+func (s *Studio) moveTBar(ctx context.Context, args TBarArgs) error {
 	if args.Position < 0 || args.Position > 1 {
 		return control.Invalidf("the argument position must be 0 to 1")
 	}
-	m, err := able[mixer.TBarMover](s, "have a transition lever")
+	m, err := capability[mixer.TBarMover](s, "have a transition lever")
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *Studio) pullTBar(ctx context.Context, args TBarArgs) error {
 		return err
 	}
 	if args.Done { // a pull is a hundred moves, and one deed
-		s.did(ctx, "pulled the transition lever")
+		s.logAction(ctx, "pulled the transition lever")
 	}
 	return nil
 }

@@ -37,19 +37,19 @@ type PasswordArgs struct {
 }
 
 // longestPassword is more than OBS' own dialog takes.
-const longestPassword = 256
+const maxPassword = 256
 
 func obsCommands() []Command {
 	choice := func(name, doc, did string, do func(mixer.CollectionSwitch, context.Context, string) error) Command {
 		return command(name, control.Director, doc, func(ctx context.Context, s *Studio, args ChoiceArgs) (none, error) {
-			m, err := able[mixer.CollectionSwitch](s, "have scene collections and profiles")
+			m, err := capability[mixer.CollectionSwitch](s, "have scene collections and profiles")
 			if err != nil {
 				return none{}, err
 			}
 			if err := do(m, ctx, args.Name); err != nil {
 				return none{}, err
 			}
-			s.did(ctx, "changed OBS to the %s %s", did, text.Quote(args.Name))
+			s.logAction(ctx, "changed OBS to the %s %s", did, text.Quote(args.Name))
 			return none{}, nil
 		}, mixer.ErrNoChoice, mixer.ErrOffline, mixer.ErrBusy, mixer.ErrNotNow, control.ErrUnsupported)
 	}
@@ -68,18 +68,18 @@ func obsCommands() []Command {
 			control.ErrRefused, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
 		command("obs.password", control.Admin, "Keep the password of OBS' websocket server; it is tried at once.",
 			func(ctx context.Context, s *Studio, args PasswordArgs) (none, error) {
-				return none{}, s.keepOBSPassword(ctx, args.Password)
+				return none{}, s.setOBSPassword(ctx, args.Password)
 			}),
 	}
 }
 
-func (s *Studio) keepOBSPassword(ctx context.Context, password string) error {
-	if len(password) > longestPassword {
-		return control.Invalidf("the argument password is too long: %d letters at most", longestPassword)
+func (s *Studio) setOBSPassword(ctx context.Context, password string) error {
+	if len(password) > maxPassword {
+		return control.Invalidf("the argument password is too long: %d letters at most", maxPassword)
 	}
 	if err := s.edit(ctx, func(_ *showfile.Show, sec *showfile.Secrets) error { sec.OBSPassword = password; return nil }); err != nil {
 		return err
 	}
-	s.did(ctx, "gave the studio another password for OBS")
+	s.logAction(ctx, "gave the studio another password for OBS")
 	return nil
 }

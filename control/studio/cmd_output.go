@@ -15,14 +15,14 @@ type OutputArgs struct {
 func outputCommands() []Command {
 	byName := func(name, doc, did string, do func(mixer.OutputSwitch, context.Context, string) error) Command {
 		return command(name, control.Director, doc, func(ctx context.Context, s *Studio, args OutputArgs) (none, error) {
-			outputs, err := able[mixer.OutputSwitch](s, "send or write anything by itself")
+			outputs, err := capability[mixer.OutputSwitch](s, "send or write anything by itself")
 			if err != nil {
 				return none{}, err
 			}
 			if err := do(outputs, ctx, args.Output); err != nil {
 				return none{}, err
 			}
-			s.did(ctx, "%s the mixer's %s", did, args.Output)
+			s.logAction(ctx, "%s the mixer's %s", did, args.Output)
 			return none{}, nil
 		}, mixer.ErrNoOutput, mixer.ErrOffline, mixer.ErrBusy, mixer.ErrNotNow, control.ErrUnsupported)
 	}

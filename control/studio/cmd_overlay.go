@@ -14,10 +14,10 @@ import (
 
 // Of the overlay page's heartbeats.
 const (
-	beatsWithin = 3 * time.Second // a page that is silent for longer is frozen
-	pageKept    = time.Minute     // and one that is silent for so long was closed
-	mostPages   = 32
-	longestPage = 64
+	heartbeatTimeout = 3 * time.Second // a page that is silent for longer is frozen
+	forgetPageAfter  = time.Minute     // and one that is silent for so long was closed
+	maxPages         = 32
+	maxPage          = 64
 )
 
 // HeartbeatArgs is what overlay.heartbeat takes.
@@ -40,20 +40,20 @@ func overlayCommands() []Command {
 // overlay is the overlay pages that are open somewhere.
 type overlay struct {
 	mu    sync.Mutex
-	pages map[string]beat
+	pages map[string]pageState
 }
 
-type beat struct {
+type pageState struct {
 	at    time.Time
 	shown bool
 	text  map[string]string
 }
 
 func (s *Studio) heartbeat(args HeartbeatArgs) error {
-	if args.Page == "" || len(args.Page) > longestPage {
-		return control.Invalidf("the argument page must be 1 to %d letters", longestPage)
+	if args.Page == "" || len(args.Page) > maxPage {
+		return control.Invalidf("the argument page must be 1 to %d letters", maxPage)
 	}
-	defer s.areas.look()
+	defer s.areas.wakeGraphics()
 	o := &s.areas.overlay
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -61,10 +61,10 @@ func (s *Studio) heartbeat(args HeartbeatArgs) error {
 		delete(o.pages, args.Page)
 		return nil
 	}
-	if _, known := o.pages[args.Page]; !known && len(o.pages) >= mostPages {
-		return fmt.Errorf("%d overlay pages are open already: %w", mostPages, control.ErrTooMany)
+	if _, known := o.pages[args.Page]; !known && len(o.pages) >= maxPages {
+		return fmt.Errorf("%d overlay pages are open already: %w", maxPages, control.ErrTooMany)
 	}
-	o.pages[args.Page] = beat{time.Now(), args.Shown, args.Text}
+	o.pages[args.Page] = pageState{time.Now(), args.Shown, args.Text}
 	return nil
 }
 
@@ -73,9 +73,9 @@ func (s *Studio) heartbeat(args HeartbeatArgs) error {
 func (o *overlay) report(now time.Time) (r graphics.Report) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	maps.DeleteFunc(o.pages, func(_ string, b beat) bool { return now.Sub(b.at) > pageKept })
+	maps.DeleteFunc(o.pages, func(_ string, b pageState) bool { return now.Sub(b.at) > forgetPageAfter })
 	for _, b := range o.pages {
-		if now.Sub(b.at) > beatsWithin {
+		if now.Sub(b.at) > heartbeatTimeout {
 			r.Problem = "an overlay page does not move any more: reload it"
 			continue
 		}
@@ -92,33 +92,33 @@ func (o *overlay) report(now time.Time) (r graphics.Report) {
 
 // areas is what stands beside the mixer.
 type areas struct {
-	graphics *graphics.Queue
-	overlay  overlay
-	seen     chan struct{} // holds one token: what draws lower thirds may show something else
-	setup    setup
-	drill    drilling
+	graphics        *graphics.Queue
+	overlay         overlay
+	graphicsChanged chan struct{} // holds one token: what draws lower thirds may show something else
+	obs             obsEditor
+	selfTest        selfTesting
 
 	refreshing sync.Mutex // of the one who observes and updates the store: an older look must not cover a newer one
 	firstToken string     // made at the first start, for the login link
 }
 
 func (d *areas) open(renderer graphics.Renderer, prepared []graphics.Item) {
-	d.graphics, d.overlay.pages = graphics.New(renderer, prepared), map[string]beat{}
-	d.seen, d.setup, d.drill.order = make(chan struct{}, 1), newSetup(), make(chan time.Duration, 1)
+	d.graphics, d.overlay.pages = graphics.New(renderer, prepared), map[string]pageState{}
+	d.graphicsChanged, d.obs, d.selfTest.start = make(chan struct{}, 1), newOBSEditor(), make(chan time.Duration, 1)
 }
 
-func (d *areas) look() {
+func (d *areas) wakeGraphics() {
 	select {
-	case d.seen <- struct{}{}:
+	case d.graphicsChanged <- struct{}{}:
 	default:
 	}
 }
 
 // drawing is the mixer's own lower third where there is one now, else the overlay
 // page, which follows the state by itself.
-type drawing struct{ studio *Studio }
+type renderer struct{ studio *Studio }
 
-func (d drawing) mixer() (mixer.Graphics, bool) {
+func (d renderer) mixer() (mixer.Graphics, bool) {
 	m, can := d.studio.deps.Mixer.(mixer.Graphics)
 	via := d.studio.areas.graphics.State().Via
 	d.studio.store.Read(func(st *control.State) {
@@ -129,7 +129,7 @@ func (d drawing) mixer() (mixer.Graphics, bool) {
 }
 
 // ShowGraphic implements graphics.Renderer.
-func (d drawing) ShowGraphic(ctx context.Context, text map[string]string) error {
+func (d renderer) ShowGraphic(ctx context.Context, text map[string]string) error {
 	if m, ok := d.mixer(); ok {
 		return m.ShowGraphic(ctx, text)
 	}
@@ -137,7 +137,7 @@ func (d drawing) ShowGraphic(ctx context.Context, text map[string]string) error 
 }
 
 // UpdateGraphic implements graphics.Renderer.
-func (d drawing) UpdateGraphic(ctx context.Context, text map[string]string) error {
+func (d renderer) UpdateGraphic(ctx context.Context, text map[string]string) error {
 	if m, ok := d.mixer(); ok {
 		return m.UpdateGraphic(ctx, text)
 	}
@@ -145,7 +145,7 @@ func (d drawing) UpdateGraphic(ctx context.Context, text map[string]string) erro
 }
 
 // HideGraphic implements graphics.Renderer.
-func (d drawing) HideGraphic(ctx context.Context) error {
+func (d renderer) HideGraphic(ctx context.Context) error {
 	if m, ok := d.mixer(); ok {
 		return m.HideGraphic(ctx)
 	}
@@ -165,7 +165,7 @@ func (s *Studio) runGraphics(ctx context.Context) {
 	})
 	for {
 		select {
-		case <-s.areas.seen:
+		case <-s.areas.graphicsChanged:
 			s.areas.graphics.Report(ctx, s.graphicReport(time.Now()))
 		case <-ctx.Done():
 			return

@@ -42,7 +42,7 @@ type TimeoutArgs struct {
 	Level string `json:"level,omitempty" example:"mixer"` // "mixer", or the id of a backup feed; "" for all that have no timeout of their own
 }
 
-const mostBackups = 16
+const maxBackups = 16
 
 func programCommands() []Command {
 	return []Command{
@@ -50,9 +50,9 @@ func programCommands() []Command {
 			func(ctx context.Context, s *Studio, args FailoverArgs) (none, error) {
 				s.deps.Program.SetFailover(args.On)
 				if args.On {
-					s.did(ctx, "enabled automatic failover")
+					s.logAction(ctx, "enabled automatic failover")
 				} else {
-					s.did(ctx, "disabled automatic failover")
+					s.logAction(ctx, "disabled automatic failover")
 				}
 				return none{}, nil
 			}),
@@ -63,9 +63,9 @@ func programCommands() []Command {
 					return none{}, err
 				}
 				if args.Level == "" {
-					s.did(ctx, "unlocked the program")
+					s.logAction(ctx, "unlocked the program")
 				} else {
-					s.did(ctx, "locked the program to %s", s.called(args.Level))
+					s.logAction(ctx, "locked the program to %s", s.nameOf(args.Level))
 				}
 				return none{}, nil
 			}, program.ErrNoLevel),
@@ -89,8 +89,8 @@ func programCommands() []Command {
 
 // setBackups keeps the program's backup feeds and hands them to it.
 func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
-	if len(feeds) > mostBackups {
-		return control.Invalidf("the argument feeds may name at most %d", mostBackups)
+	if len(feeds) > maxBackups {
+		return control.Invalidf("the argument feeds may name at most %d", maxBackups)
 	}
 	for _, id := range feeds {
 		if err := ingest.CheckName(id); err != nil {
@@ -98,20 +98,20 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 		}
 	}
 	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error {
-		s.keepBackups(k, slices.Clone(feeds))
+		s.saveBackups(k, slices.Clone(feeds))
 		return nil
 	}); err != nil {
 		return err
 	}
-	s.did(ctx, "set the program's backups to %s", cmp.Or(strings.Join(feeds, ", "), "none"))
+	s.logAction(ctx, "set the program's backups to %s", cmp.Or(strings.Join(feeds, ", "), "none"))
 	return nil
 }
 
 // keepBackups hands the program its backups; the budget of one that is none any more is
 // forgotten.
-func (s *Studio) keepBackups(k *showfile.Show, feeds []string) {
+func (s *Studio) saveBackups(k *showfile.Show, feeds []string) {
 	k.Backups, k.Timeouts = feeds, maps.Clone(k.Timeouts)
-	maps.DeleteFunc(k.Timeouts, func(rung string, _ int) bool { return rung != program.LevelMixer && !slices.Contains(feeds, rung) })
+	maps.DeleteFunc(k.Timeouts, func(level string, _ int) bool { return level != program.LevelMixer && !slices.Contains(feeds, level) })
 	s.deps.Program.SetBackups(feeds)
 }
 
@@ -124,10 +124,10 @@ func (s *Studio) setTriggers(ctx context.Context, on []program.Fault) error {
 		return err
 	}
 	words := []string{"loss of signal"}
-	for _, ill := range on {
-		words = append(words, string(ill))
+	for _, fault := range on {
+		words = append(words, string(fault))
 	}
-	s.did(ctx, "set failover triggers: %s", strings.Join(words, ", "))
+	s.logAction(ctx, "set failover triggers: %s", strings.Join(words, ", "))
 	return nil
 }
 
@@ -143,11 +143,11 @@ func (s *Studio) setTimeout(ctx context.Context, args TimeoutArgs) error {
 	}
 	switch {
 	case args.Level == "":
-		s.did(ctx, "set the signal-loss timeout to %d ms", args.Ms)
+		s.logAction(ctx, "set the signal-loss timeout to %d ms", args.Ms)
 	case args.Ms == 0:
-		s.did(ctx, "set the signal-loss timeout of %s to the common one", s.called(args.Level))
+		s.logAction(ctx, "set the signal-loss timeout of %s to the common one", s.nameOf(args.Level))
 	default:
-		s.did(ctx, "set the signal-loss timeout of %s to %d ms", s.called(args.Level), args.Ms)
+		s.logAction(ctx, "set the signal-loss timeout of %s to %d ms", s.nameOf(args.Level), args.Ms)
 	}
 	return nil
 }
@@ -167,23 +167,23 @@ func setTimeout(k *showfile.Show, args TimeoutArgs) {
 
 // restoreLadder hands the program what was kept of its ladder. What a newer studio kept
 // and this one does not know is left out.
-func (s *Studio) restoreLadder(k *showfile.Show) {
+func (s *Studio) restoreFailover(k *showfile.Show) {
 	s.deps.Program.SetBackups(k.Backups)
 	if len(k.Triggers) > 0 {
 		if err := s.deps.Program.SetTriggers(k.Triggers); err != nil {
-			s.note(control.Error, "What streams fall for is not restored: %v.", err)
+			s.logEvent(control.Error, "What streams fall for is not restored: %v.", err)
 		}
 	}
-	budgets := maps.Clone(k.Timeouts)
+	timeouts := maps.Clone(k.Timeouts)
 	if k.TimeoutMs > 0 {
-		if budgets == nil {
-			budgets = map[string]int{}
+		if timeouts == nil {
+			timeouts = map[string]int{}
 		}
-		budgets[""] = k.TimeoutMs
+		timeouts[""] = k.TimeoutMs
 	}
-	for _, rung := range slices.Sorted(maps.Keys(budgets)) {
-		if err := s.deps.Program.SetTimeout(rung, time.Duration(budgets[rung])*time.Millisecond); err != nil {
-			s.note(control.Error, "The program's budget is not restored: %v.", err)
+	for _, level := range slices.Sorted(maps.Keys(timeouts)) {
+		if err := s.deps.Program.SetTimeout(level, time.Duration(timeouts[level])*time.Millisecond); err != nil {
+			s.logEvent(control.Error, "The program's budget is not restored: %v.", err)
 		}
 	}
 }

@@ -59,9 +59,9 @@ func (s *Studio) goLive(ctx context.Context) (WentLive, error) {
 	if err != nil {
 		return WentLive{}, err
 	}
-	s.did(ctx, "went live")
+	s.logAction(ctx, "went live")
 	if len(failed) > 0 {
-		s.note(control.Error, "Not started: %s.", strings.Join(failed, ", "))
+		s.logEvent(control.Error, "Not started: %s.", strings.Join(failed, ", "))
 	}
 	return live, nil
 }
@@ -81,18 +81,18 @@ func (s *Studio) endShow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.did(ctx, "ended the show")
+	s.logAction(ctx, "ended the show")
 	return nil
 }
 
 func (s *Studio) renameShow(ctx context.Context, name string) error {
-	name, err := title(name)
+	name, err := checkName(name)
 	if err != nil {
 		return err
 	}
 	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error { k.Name = name; return nil }); err != nil {
 		return err
 	}
-	s.did(ctx, "called the show %s", name)
+	s.logAction(ctx, "called the show %s", name)
 	return nil
 }

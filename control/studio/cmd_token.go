@@ -50,11 +50,11 @@ func tokenCommands() []Command {
 	}
 }
 
-const mostTokens = 1000
+const maxTokens = 1000
 
 // createToken gives somebody access.
 func (s *Studio) createToken(ctx context.Context, args TokenCreateArgs) (TokenCreated, error) {
-	name, err := title(args.Name)
+	name, err := checkName(args.Name)
 	if err != nil {
 		return TokenCreated{}, err
 	}
@@ -63,8 +63,8 @@ func (s *Studio) createToken(ctx context.Context, args TokenCreateArgs) (TokenCr
 		if name == auth.Automation || sec.Token(name) >= 0 {
 			return fmt.Errorf("token for %s: %w", text.Quote(name), control.ErrExists)
 		}
-		if len(sec.Tokens) >= mostTokens {
-			return control.Invalidf("there are %d tokens already: revoke some", mostTokens)
+		if len(sec.Tokens) >= maxTokens {
+			return control.Invalidf("there are %d tokens already: revoke some", maxTokens)
 		}
 		sec.Tokens = append(sec.Tokens, auth.Token{Name: name, Role: args.Role, Hash: auth.Hash(token), Created: time.Now().UTC()})
 		return nil
@@ -72,7 +72,7 @@ func (s *Studio) createToken(ctx context.Context, args TokenCreateArgs) (TokenCr
 	if err != nil {
 		return TokenCreated{}, err
 	}
-	s.did(ctx, "gave %s access as %s", name, args.Role)
+	s.logAction(ctx, "gave %s access as %s", name, args.Role)
 	return TokenCreated{token}, nil
 }
 
@@ -94,7 +94,7 @@ func (s *Studio) revokeToken(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s.did(ctx, "took the access of %s away", name)
+	s.logAction(ctx, "took the access of %s away", name)
 	s.access.Revoked(name)
 	return nil
 }

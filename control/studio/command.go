@@ -50,7 +50,7 @@ func Commands() []Command {
 	var all []Command
 	for _, area := range [][]Command{
 		mixerCommands(), audioCommands(), mediaCommands(), outputCommands(), graphicsCommands(), logoCommands(), overlayCommands(), obsCommands(),
-		programCommands(), feedCommands(), clipCommands(), destinationCommands(), drillCommands(), showCommands(), tokenCommands(),
+		programCommands(), feedCommands(), clipCommands(), destinationCommands(), selfTestCommands(), showCommands(), tokenCommands(),
 	} {
 		all = append(all, area...)
 	}

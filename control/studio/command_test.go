@@ -111,7 +111,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 func TestCodeKnowsEveryCondition(t *testing.T) {
 	for _, c := range []struct {
 		err    error
-		word   control.Word
+		word   control.ErrorCode
 		status int
 	}{
 		{mixer.ErrNoSource, control.NotFound, 404},

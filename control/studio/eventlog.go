@@ -13,8 +13,8 @@ import (
 
 // Bounds of the event log.
 const (
-	logLines    = 200
-	longestLine = 300 // letters
+	logLines = 200
+	maxLine  = 300 // letters
 )
 
 // commandTimeout is how long a command may take: shorter than a panel waits before it
@@ -22,22 +22,22 @@ const (
 const commandTimeout = 5 * time.Second
 
 // did notes what somebody did: "put cam2 on air".
-func (s *Studio) did(ctx context.Context, format string, args ...any) {
+func (s *Studio) logAction(ctx context.Context, format string, args ...any) {
 	c := control.CallerOf(ctx)
-	text := s.line(format, args...)
+	text := s.logLine(format, args...)
 	s.asRun.Add(showfile.AsRunLine{At: time.Now().UTC(), Level: control.Info, Who: c.Name, Role: c.Role.String(), Remote: c.Remote, Command: c.Command, Text: text})
 	s.log.Info("command", "who", c.Name, "remote", c.Remote, "command", c.Command, "did", text)
-	s.append(control.LogEntry{At: time.Now().UTC(), Level: control.Info, Who: c.Name, Text: text})
+	s.appendLog(control.LogEntry{At: time.Now().UTC(), Level: control.Info, Who: c.Name, Text: text})
 }
 
 // note notes what happened by itself, in a sentence.
-func (s *Studio) note(level control.Level, format string, args ...any) {
-	text := s.line(format, args...)
+func (s *Studio) logEvent(level control.Level, format string, args ...any) {
+	text := s.logLine(format, args...)
 	s.asRun.Add(showfile.AsRunLine{At: time.Now().UTC(), Level: level, Text: text})
-	s.append(control.LogEntry{At: time.Now().UTC(), Level: level, Text: text})
+	s.appendLog(control.LogEntry{At: time.Now().UTC(), Level: level, Text: text})
 }
 
-func (s *Studio) append(e control.LogEntry) {
+func (s *Studio) appendLog(e control.LogEntry) {
 	s.store.Update(func(st *control.State) {
 		if len(st.Log) >= logLines {
 			copy(st.Log, st.Log[len(st.Log)-logLines+1:])
@@ -48,15 +48,15 @@ func (s *Studio) append(e control.LogEntry) {
 }
 
 // line makes a text fit for the log: one line, not too long, without secrets.
-func (s *Studio) line(format string, args ...any) string {
+func (s *Studio) logLine(format string, args ...any) string {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, s.Redact(fmt.Sprintf(format, args...)))
-	if letters := []rune(text); len(letters) > longestLine {
-		text = string(letters[:longestLine-1]) + "…"
+	if letters := []rune(text); len(letters) > maxLine {
+		text = string(letters[:maxLine-1]) + "…"
 	}
 	return text
 }

@@ -22,26 +22,26 @@ func (s *Studio) Authorise(r ingest.Request) error {
 	key, everywhere := s.keyOf(r.Stream)
 	switch {
 	case r.Stream == ingest.Mixer:
-		if knows(r, key) {
+		if hasKey(r, key) {
 			return nil
 		}
-		return s.turnAway(r, "the mixer's key is wrong")
-	case knows(r, key):
+		return s.refusePublisher(r, "the mixer's key is wrong")
+	case hasKey(r, key):
 		return nil
 	case !everywhere && netaddr.Loopback(r.Remote):
 		return nil
 	case everywhere:
-		return s.turnAway(r, "the key is wrong or missing")
+		return s.refusePublisher(r, "the key is wrong or missing")
 	}
 	if you, err := s.access.Who(r.Key, r.Remote); err == nil && you.Role >= control.Operator {
 		return nil
 	}
-	return s.turnAway(r, "the key is wrong or missing")
+	return s.refusePublisher(r, "the key is wrong or missing")
 }
 
 // knows says whether a publisher has a key. A token it has to show: of tokens only the
 // hash is kept.
-func knows(r ingest.Request, key string) bool {
+func hasKey(r ingest.Request, key string) bool {
 	return key != "" && (auth.Same(r.Key, key) || r.Proves != nil && r.Proves(key))
 }
 
@@ -85,10 +85,10 @@ func (s *Studio) OBSPassword() (password string) {
 
 // turnAway refuses a publisher. The event log says so, but not as often as somebody
 // can knock.
-func (s *Studio) turnAway(r ingest.Request, why string) error {
+func (s *Studio) refusePublisher(r ingest.Request, why string) error {
 	s.log.Warn("publisher refused", "feed", r.Stream, "proto", r.Proto, "remote", r.Remote, "why", why)
 	if s.access.LogRefusal() {
-		s.note(control.Warn, "%s from %s tried to publish %s: %s.", r.Proto, netaddr.IP(r.Remote), r.Stream, why)
+		s.logEvent(control.Warn, "%s from %s tried to publish %s: %s.", r.Proto, netaddr.IP(r.Remote), r.Stream, why)
 	}
 	return fmt.Errorf("%s: %w", why, ingest.ErrUnauthorised)
 }

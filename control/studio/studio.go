@@ -35,23 +35,23 @@ type Studio struct {
 	observer *observe.Observer
 	table    map[string]Command
 	areas    areas
-	reported reported
+	last     lastReported
 	ready    atomic.Bool // the show is restored, and nothing ends yet
 }
 
 // reported is what was reported last: the event log tells changes.
-type reported struct {
-	mu           sync.Mutex
-	mixer        mixer.State
-	link         observe.Flapping // to the mixer
-	named        string           // on its program bus
-	program      program.State
-	destinations observe.DestinationEvents
-	statuses     []relay.Status    // as the relay told them last
-	unfit        map[string]string // why the relay would not take a destination
-	warnings     map[string][]string
-	began        time.Time
-	cut          chan struct{} // holds one token: the mixer has something else on its program bus
+type lastReported struct {
+	mu             sync.Mutex
+	mixer          mixer.State
+	connection     observe.Flapping // to the mixer
+	programSource  string           // on its program bus
+	program        program.State
+	destinations   observe.DestinationEvents
+	statuses       []relay.Status    // as the relay told them last
+	notAccepted    map[string]string // why the relay would not take a destination
+	warnings       map[string][]string
+	began          time.Time
+	programChanged chan struct{} // holds one token: the mixer has something else on its program bus
 }
 
 // New reads the data directory and makes the studio of deps. They need not run yet.
@@ -71,10 +71,10 @@ func New(deps Deps, opts Options, log *slog.Logger) (*Studio, error) {
 	s.access = auth.New(s.tokens, opts.Token)
 	var prepared []graphics.Item
 	file.Read(func(k *showfile.Show, _ *showfile.Secrets) { prepared = k.Graphics })
-	s.areas.open(drawing{s}, prepared)
-	s.listLogos()
-	s.reported.destinations, s.reported.unfit, s.reported.began = observe.DestinationEvents{}, map[string]string{}, time.Now().UTC()
-	s.reported.cut = make(chan struct{}, 1)
+	s.areas.open(renderer{s}, prepared)
+	s.updateLogos()
+	s.last.destinations, s.last.notAccepted, s.last.began = observe.DestinationEvents{}, map[string]string{}, time.Now().UTC()
+	s.last.programChanged = make(chan struct{}, 1)
 	for _, c := range Commands() {
 		s.table[c.Name] = c
 	}
@@ -83,7 +83,7 @@ func New(deps Deps, opts Options, log *slog.Logger) (*Studio, error) {
 		return nil, err
 	}
 	for _, text := range problems {
-		s.note(control.Error, "%s", text)
+		s.logEvent(control.Error, "%s", text)
 	}
 	return s, nil
 }
@@ -147,15 +147,15 @@ func (s *Studio) Run(ctx context.Context) error {
 	logging, logged := context.WithCancel(context.WithoutCancel(ctx)) // the log outlives the rest: it has the last word
 	all.Go(func() { s.asRun.Run(logging) })
 	all.Go(func() { s.runGraphics(ctx) })
-	all.Go(func() { s.runSetup(ctx) })
-	all.Go(func() { s.runDrills(ctx) })
+	all.Go(func() { s.followFeedsInOBS(ctx) })
+	all.Go(func() { s.runSelfTests(ctx) })
 	defer all.Wait()
 	defer logged()
 	defer s.ready.Store(false)
-	s.note(control.Info, "The studio starts.")
+	s.logEvent(control.Info, "The studio starts.")
 	s.restore()
-	all.Go(func() { s.keepOnAir(ctx) })
-	all.Go(func() { s.saveLater(ctx) })
+	all.Go(func() { s.saveOnAir(ctx) })
+	all.Go(func() { s.retrySaving(ctx) })
 	s.ready.Store(true)
 	tick := time.NewTicker(observe.SampleEvery)
 	defer tick.Stop()
@@ -164,12 +164,12 @@ func (s *Studio) Run(ctx context.Context) error {
 		s.refresh(time.Now(), false)
 		select {
 		case <-changed:
-		case <-s.observer.Poked():
+		case <-s.observer.Woken():
 		case <-tick.C:
 			s.refresh(time.Now(), true)
-			s.areas.look() // an overlay page may have fallen silent
+			s.areas.wakeGraphics() // an overlay page may have fallen silent
 		case <-ctx.Done():
-			s.note(control.Info, "The studio ends.")
+			s.logEvent(control.Info, "The studio ends.")
 			return nil
 		}
 	}
@@ -186,11 +186,11 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	s.file.Read(func(now *showfile.Show, sec *showfile.Secrets) {
 		k, hasKey, undo = now.Clone(), sec.WithKey(), maps.Clone(sec.OBSUndo)
 	})
-	obs := s.set(&k, undo)
+	obs := s.obsSetup(&k, undo)
 	var onAir map[string]control.Light
-	var rung string
-	s.store.Read(func(st *control.State) { onAir, rung = st.Tally, st.Program.Level })
-	feeds, prog, news := s.observer.Look(now, sample, feedsOf(&k, hasKey), onAir)
+	var level string
+	s.store.Read(func(st *control.State) { onAir, level = st.Tally, st.Program.Level })
+	feeds, prog, events := s.observer.Look(now, sample, feedsOf(&k, hasKey), onAir)
 	for i := range feeds {
 		feeds[i].Problem = s.Redact(feeds[i].Problem)
 	}
@@ -200,50 +200,50 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 		st.Program = prog
 		st.OBS = obs
 		st.Show = control.Show{
-			Name: k.Name, Live: k.Live, Since: k.Since, Version: s.opts.Version, MixerURL: showfile.Shown(s.opts.MixerURL),
+			Name: k.Name, Live: k.Live, Since: k.Since, Version: s.opts.Version, MixerURL: showfile.DisplayURL(s.opts.MixerURL),
 			RTMPPort: s.opts.RTMPPort, RTSPPort: s.opts.RTSPPort,
 		}
 	})
-	for _, n := range news {
-		s.note(n.Level, "%s", n.Text)
+	for _, n := range events {
+		s.logEvent(n.Level, "%s", n.Text)
 	}
 	if sample {
-		s.warn(s.observer.PlatformCheck(now, addressed(k.Destinations), rung))
+		s.setWarnings(s.observer.PlatformCheck(now, addressed(k.Destinations), level))
 	}
 }
 
 // restore hands the rooms what was kept. A destination that was sending when the
 // show was live sends again: a crash in mid-show heals itself.
 func (s *Studio) restore() {
-	s.forgetTests()
+	s.forgetTestSends()
 	var k showfile.Show
 	var sec showfile.Secrets
 	s.file.Read(func(now *showfile.Show, secret *showfile.Secrets) { k, sec = now.Clone(), secret.Clone() })
-	s.resume(&k) // before the feeds come, or the first of them is on air
+	s.resumeOnAir(&k) // before the feeds come, or the first of them is on air
 	for _, f := range k.Feeds {
 		if err := s.pull(f.ID, sec.Feeds[f.ID].URL); err != nil {
-			s.note(control.Error, "%s can't be pulled: %v.", f.Name, err)
+			s.logEvent(control.Error, "%s can't be pulled: %v.", f.Name, err)
 		}
 	}
-	s.tellFeeds(&k)
-	s.restoreLadder(&k)
+	s.updateMixerFeeds(&k)
+	s.restoreFailover(&k)
 	for i := range k.Destinations {
 		d := &k.Destinations[i]
-		err := s.put(d, sec.Destinations[d.ID])
+		err := s.putDestination(d, sec.Destinations[d.ID])
 		if err == nil && k.Live && d.Started {
 			err = s.deps.Relay.Start(d.ID)
 		}
 		if err != nil {
-			s.note(control.Error, "%s is not restored: %v.", d.Name, err)
-			s.reported.mu.Lock()
-			s.reported.unfit[d.ID] = "This server can't send to this address."
-			s.reported.mu.Unlock()
+			s.logEvent(control.Error, "%s is not restored: %v.", d.Name, err)
+			s.last.mu.Lock()
+			s.last.notAccepted[d.ID] = "This server can't send to this address."
+			s.last.mu.Unlock()
 		}
 	}
 	if k.Live {
-		s.note(control.Info, "The show was live when the server stopped, and goes on.")
+		s.logEvent(control.Info, "The show was live when the server stopped, and goes on.")
 	}
-	s.listDestinations()
+	s.updateDestinations()
 }
 
 // edit changes the show or its secrets. A disk that fails is said loudly and stops
@@ -253,13 +253,13 @@ func (s *Studio) edit(ctx context.Context, change func(*showfile.Show, *showfile
 	err := s.file.Edit(ctx, change)
 	switch {
 	case err == nil && behind:
-		s.note(control.Info, savedAgain)
+		s.logEvent(control.Info, savedAgainText)
 	case errors.Is(err, showfile.ErrNotSaved):
-		s.note(control.Error, notSaved)
+		s.logEvent(control.Error, notSavedText)
 		err = nil
 	}
 	s.refresh(time.Now(), false)
-	s.listDestinations()
+	s.updateDestinations()
 	return err
 }
 

@@ -27,9 +27,9 @@ func TestTheEventLogIsBounded(t *testing.T) {
 	for i := range 3 * studio.LogLines {
 		h.Note(control.Info, "line %d", i)
 	}
-	h.Note(control.Warn, "%s", strings.Repeat("é", 10*studio.LongestLine)+"\n")
+	h.Note(control.Warn, "%s", strings.Repeat("é", 10*studio.MaxLine)+"\n")
 	log := h.Now().Log
-	if len(log) != studio.LogLines || log[studio.LogLines-2].Text != "line 599" || len([]rune(log[studio.LogLines-1].Text)) != studio.LongestLine {
+	if len(log) != studio.LogLines || log[studio.LogLines-2].Text != "line 599" || len([]rune(log[studio.LogLines-1].Text)) != studio.MaxLine {
 		t.Fatalf("%d lines, the last %q", len(log), log[len(log)-2:])
 	}
 }

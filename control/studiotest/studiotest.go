@@ -111,8 +111,8 @@ func (p fakeProgram) SetBackups(feeds []string) {
 	p.mu.Unlock()
 }
 
-func (p fakeProgram) SetTriggers(ills []program.Fault) error {
-	p.Ask("triggers %v", ills)
+func (p fakeProgram) SetTriggers(faults []program.Fault) error {
+	p.Ask("triggers %v", faults)
 	return nil
 }
 
@@ -305,7 +305,7 @@ func (h *House) Do(t testing.TB, name, args string) any {
 }
 
 // Fails gives a command that must fail with want.
-func (h *House) Fails(t testing.TB, name, args string, want control.Word) {
+func (h *House) Fails(t testing.TB, name, args string, want control.ErrorCode) {
 	t.Helper()
 	_, err := h.Execute(t.Context(), As(control.Admin), name, []byte(args))
 	if word, _ := control.Code(err); err == nil || word != want {

@@ -111,7 +111,7 @@ func (ts *types) markdown() []byte {
 }
 
 func (ts *types) errorTable() string {
-	word := reflect.TypeFor[control.Word]()
+	word := reflect.TypeFor[control.ErrorCode]()
 	p := ts.src.of(word)
 	status := map[string]int{}
 	for _, c := range ts.commands {
@@ -124,7 +124,7 @@ func (ts *types) errorTable() string {
 		w, s := control.Code(err)
 		status[string(w)] = s
 	}
-	for w, s := range map[control.Word]int{control.BadRequest: 400, control.Timeout: 504} {
+	for w, s := range map[control.ErrorCode]int{control.BadRequest: 400, control.Timeout: 504} {
 		status[string(w)] = s
 	}
 	var b strings.Builder

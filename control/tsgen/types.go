@@ -34,7 +34,7 @@ func collect(src *source) *types {
 	ts := &types{src: src, named: map[string]reflect.Type{}, commands: studio.Commands()}
 	state := reflect.TypeFor[control.State]()
 	ts.walk(state)
-	ts.walk(reflect.TypeFor[control.Word]())
+	ts.walk(reflect.TypeFor[control.ErrorCode]())
 	ts.walk(reflect.TypeFor[control.You]())
 	ts.walk(reflect.TypeFor[mixer.Meter]())
 	ts.sections = ts.members(state)
@@ -98,8 +98,6 @@ func name(t reflect.Type) string {
 		return "DestinationState"
 	case "mixer.Output":
 		return "MixerOutput"
-	case "control.Word":
-		return "ErrorCode"
 	case "graphics.Item":
 		return "LowerThird"
 	case "graphics.OnAir":

@@ -167,7 +167,7 @@ export interface DestinationUpdateArgs {
   maxKbps?: number;
 }
 
-/** ErrorCode is an error's word in the protocol. */
+/** Word is an error's word in the protocol. */
 export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'unsupported' | 'offline' | 'timeout' | 'internal';
 
 /** FailoverArgs is what program.failover takes. */

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	usualDrill = 20 * time.Second
-	drillGood  = 2 // destinations that the bad ones may not hurt
+	defaultSelfTest = 20 * time.Second
+	selfTestHealthy = 2 // destinations that the bad ones may not hurt
 )
 
 // SelfTestArgs is what selftest.run takes.
@@ -26,43 +26,43 @@ type SelfTestArgs struct {
 }
 
 // drilling is the drill that is on, or none.
-type drilling struct {
-	on    atomic.Bool        // from its order until its report
-	order chan time.Duration // holds the one that is on until it is begun
+type selfTesting struct {
+	running atomic.Bool        // from its order until its report
+	start   chan time.Duration // holds the one that is on until it is begun
 }
 
-func drillCommands() []Command {
+func selfTestCommands() []Command {
 	return []Command{
 		command("selftest.run", control.Director, "Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing.",
 			func(ctx context.Context, s *Studio, args SelfTestArgs) (none, error) {
-				return none{}, s.orderDrill(ctx, args)
+				return none{}, s.startSelfTest(ctx, args)
 			}, control.ErrRefused),
 	}
 }
 
 // orderDrill starts a drill, one at a time.
-func (s *Studio) orderDrill(ctx context.Context, args SelfTestArgs) error {
+func (s *Studio) startSelfTest(ctx context.Context, args SelfTestArgs) error {
 	span := time.Duration(args.Seconds) * time.Second
 	if args.Seconds == 0 {
-		span = usualDrill
+		span = defaultSelfTest
 	}
 	if span < selftest.Shortest || span > selftest.Longest {
 		return control.Invalidf("the argument seconds must be %d to %d", int(selftest.Shortest.Seconds()), int(selftest.Longest.Seconds()))
 	}
-	if !s.areas.drill.on.CompareAndSwap(false, true) {
+	if !s.areas.selfTest.running.CompareAndSwap(false, true) {
 		return fmt.Errorf("%w: a self-test is already running", control.ErrRefused)
 	}
-	s.areas.drill.order <- span // there is room: no other is on
-	s.did(ctx, "started a self-test of %d s", int(span.Seconds()))
+	s.areas.selfTest.start <- span // there is room: no other is on
+	s.logAction(ctx, "started a self-test of %d s", int(span.Seconds()))
 	return nil
 }
 
 // runDrills runs the drills that are ordered until ctx is done.
-func (s *Studio) runDrills(ctx context.Context) {
+func (s *Studio) runSelfTests(ctx context.Context) {
 	for {
 		select {
-		case span := <-s.areas.drill.order:
-			s.drill(ctx, span)
+		case span := <-s.areas.selfTest.start:
+			s.runSelfTest(ctx, span)
 		case <-ctx.Done():
 			return
 		}
@@ -70,7 +70,7 @@ func (s *Studio) runDrills(ctx context.Context) {
 }
 
 // drill runs one on a hub of its own.
-func (s *Studio) drill(ctx context.Context, span time.Duration) {
+func (s *Studio) runSelfTest(ctx context.Context, span time.Duration) {
 	until := time.Now().UTC().Add(span)
 	s.store.Update(func(st *control.State) { st.SelfTest = control.SelfTestState{Running: true, Until: &until} })
 	within, stop := context.WithCancel(ctx)
@@ -82,10 +82,10 @@ func (s *Studio) drill(ctx context.Context, span time.Duration) {
 			s.log.Error("no pictures for the drill", "err", err)
 		}
 	})
-	report, err := selftest.Run(within, inside, drillGood, span)
+	report, err := selftest.Run(within, inside, selfTestHealthy, span)
 	stop()
 	camera.Wait()
-	s.areas.drill.on.Store(false) // before it is said: whoever sees the report may order the next
+	s.areas.selfTest.running.Store(false) // before it is said: whoever sees the report may order the next
 	if err != nil {
 		s.store.Update(func(st *control.State) { st.SelfTest = control.SelfTestState{Problem: "The self-test was cancelled."} })
 		return
@@ -95,5 +95,5 @@ func (s *Studio) drill(ctx context.Context, span time.Duration) {
 	if !report.OK {
 		level = control.Error
 	}
-	s.note(level, "%s", report.Summary)
+	s.logEvent(level, "%s", report.Summary)
 }

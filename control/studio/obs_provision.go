@@ -18,61 +18,42 @@ import (
 // Times of setting OBS up. It goes on when who asked for it has left: half a set-up
 // helps nobody.
 const (
-	setUpTime  = 30 * time.Second
-	setUpAgain = 15 * time.Second // after a change that OBS was not told of
+	obsSetupTimeout = 30 * time.Second
+	obsRetryAfter   = 15 * time.Second // after a change that OBS was not told of
 )
 
 // setup is the one who changes OBS.
-type setup struct {
-	turn chan struct{} // held while OBS is changed
-	poke chan struct{} // holds one token: OBS may have to be told something
+type obsEditor struct {
+	editing chan struct{} // held while OBS is changed
+	wakeup  chan struct{} // holds one token: OBS may have to be told something
 }
 
-func newSetup() setup {
-	return setup{turn: make(chan struct{}, 1), poke: make(chan struct{}, 1)}
+func newOBSEditor() obsEditor {
+	return obsEditor{editing: make(chan struct{}, 1), wakeup: make(chan struct{}, 1)}
 }
 
-func (u *setup) take(ctx context.Context) error {
+func (u *obsEditor) take(ctx context.Context) error {
 	select {
-	case u.turn <- struct{}{}:
+	case u.editing <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: OBS is being set up already", mixer.ErrBusy)
 	}
 }
 
-func (u *setup) leave() { <-u.turn }
+func (u *obsEditor) leave() { <-u.editing }
 
 // look asks for a look at what OBS was told; it never blocks.
-func (u *setup) look() {
+func (u *obsEditor) wake() {
 	select {
-	case u.poke <- struct{}{}:
+	case u.wakeup <- struct{}{}:
 	default:
 	}
 }
 
-// keptSetup is how OBS was set up in one of its scene collections.
-type keptSetup struct {
-	At         time.Time        `json:"at"`
-	Feeds      []provision.Feed `json:"feeds"`
-	Strays     []string         `json:"strays,omitempty"` // of them, those that nobody added
-	Orphans    []string         `json:"removedFeeds,omitempty"`
-	Plays      string           `json:"plays"`
-	Sends      string           `json:"sends"`
-	VideoKbps  int              `json:"videoKbps,omitempty"`
-	AudioKbps  int              `json:"audioKbps,omitempty"`
-	KeySeconds int              `json:"keyframeSeconds,omitempty"`
-}
-
-// same reports whether OBS need not be told anything that it was told already.
-func (k keptSetup) same(other keptSetup) bool {
-	return slices.Equal(k.Feeds, other.Feeds) && k.Plays == other.Plays && k.Sends == other.Sends &&
-		k.VideoKbps == other.VideoKbps && k.AudioKbps == other.AudioKbps && k.KeySeconds == other.KeySeconds
-}
-
 // collection is the scene collection that OBS has now. It fails while OBS is away.
 func (s *Studio) collection() (name string, err error) {
-	if err := s.offline(); err != nil {
+	if err := s.mixerOffline(); err != nil {
 		return "", err
 	}
 	s.store.Read(func(st *control.State) { name = current(st.Mixer.Collections) })
@@ -86,7 +67,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 			return Provisioned{}, control.Invalidf("the arguments videoKbps, audioKbps and keySeconds must be 1 or more")
 		}
 	}
-	obs, err := able[provision.Caller](s, "let itself be set up: this is for OBS")
+	obs, err := capability[provision.Caller](s, "let itself be set up: this is for OBS")
 	if err != nil {
 		return Provisioned{}, err
 	}
@@ -94,13 +75,13 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 	if err != nil {
 		return Provisioned{}, err
 	}
-	if err := s.areas.setup.take(ctx); err != nil {
+	if err := s.areas.obs.take(ctx); err != nil {
 		return Provisioned{}, err
 	}
-	defer s.areas.setup.leave()
-	next := s.nextSetup(collection, s.present())
+	defer s.areas.obs.leave()
+	next := s.nextOBSSetup(collection, s.adHocFeeds())
 	for _, id := range args.Remove {
-		if slices.ContainsFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id && !slices.Contains(next.Strays, id) }) {
+		if slices.ContainsFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id && !slices.Contains(next.AdHoc, id) }) {
 			return Provisioned{}, control.Invalidf("%s is still a camera of this studio: remove that first", text.Quote(id))
 		}
 		next.Feeds = slices.DeleteFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id })
@@ -110,7 +91,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 			*to = given
 		}
 	}
-	plan, err := provision.Make(ctx, obs, s.wish(next, args.Remove))
+	plan, err := provision.Make(ctx, obs, s.obsTarget(next, args.Remove))
 	if err != nil {
 		return Provisioned{}, err
 	}
@@ -118,7 +99,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 		if err := s.apply(ctx, obs, collection, plan, next); err != nil {
 			return Provisioned{}, err
 		}
-		s.did(ctx, "set OBS up: %s", changes(len(plan.Steps)))
+		s.logAction(ctx, "set OBS up: %s", changes(len(plan.Steps)))
 	}
 	return s.provisioned(plan, !args.Preview), nil
 }
@@ -150,7 +131,7 @@ func changes(n int) string {
 
 // apply does a plan and keeps how OBS is set up now, and how that is taken back.
 func (s *Studio) apply(ctx context.Context, obs provision.Caller, collection string, plan *provision.Plan, next showfile.OBSSetup) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setUpTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), obsSetupTimeout)
 	defer cancel()
 	undo, failed := plan.Apply(ctx, obs)
 	next.At, next.Orphans = time.Now().UTC(), plan.RemovedFeeds
@@ -171,7 +152,7 @@ func (s *Studio) apply(ctx context.Context, obs provision.Caller, collection str
 
 // undoProvision takes back what was done in OBS' present scene collection.
 func (s *Studio) undoProvision(ctx context.Context) error {
-	obs, err := able[provision.Caller](s, "let itself be set up: this is for OBS")
+	obs, err := capability[provision.Caller](s, "let itself be set up: this is for OBS")
 	if err != nil {
 		return err
 	}
@@ -179,16 +160,16 @@ func (s *Studio) undoProvision(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.areas.setup.take(ctx); err != nil {
+	if err := s.areas.obs.take(ctx); err != nil {
 		return err
 	}
-	defer s.areas.setup.leave()
+	defer s.areas.obs.leave()
 	var undo *provision.Undo
 	s.file.Read(func(_ *showfile.Show, sec *showfile.Secrets) { undo = sec.OBSUndo[collection].Join(nil) })
 	if undo.Empty() {
 		return fmt.Errorf("%w: nothing of the studio's was set up in this scene collection of OBS", control.ErrRefused)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setUpTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), obsSetupTimeout)
 	defer cancel()
 	if err := undo.Apply(ctx, obs); err != nil {
 		return err
@@ -201,39 +182,39 @@ func (s *Studio) undoProvision(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.did(ctx, "took the set-up of OBS back")
+	s.logAction(ctx, "took the set-up of OBS back")
 	return nil
 }
 
 // runSetup tells OBS of cameras that came or were renamed after it was set up, until
 // ctx is done. Scenes that the operator threw away stay away: only news are told.
-func (s *Studio) runSetup(ctx context.Context) {
+func (s *Studio) followFeedsInOBS(ctx context.Context) {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
 	told := ""
 	for {
 		select {
-		case <-s.areas.setup.poke:
+		case <-s.areas.obs.wakeup:
 		case <-again.C:
 		case <-ctx.Done():
 			return
 		}
-		err := s.follow(ctx)
+		err := s.updateOBS(ctx)
 		if err == nil || ctx.Err() != nil {
 			told = ""
 			continue
 		}
 		if text := err.Error(); text != told { // once for each reason, not once for each attempt
-			s.note(control.Warn, "OBS was not told of a change of the cameras: %s.", text)
+			s.logEvent(control.Warn, "OBS was not told of a change of the cameras: %s.", text)
 			told = text
 		}
-		again.Reset(setUpAgain)
+		again.Reset(obsRetryAfter)
 	}
 }
 
 // follow brings a set-up up to date.
-func (s *Studio) follow(ctx context.Context) error {
-	obs, err := able[provision.Caller](s, "")
+func (s *Studio) updateOBS(ctx context.Context) error {
+	obs, err := capability[provision.Caller](s, "")
 	if err != nil {
 		return nil
 	}
@@ -241,20 +222,20 @@ func (s *Studio) follow(ctx context.Context) error {
 	if err != nil {
 		return nil // the next connection asks again
 	}
-	if err := s.areas.setup.take(ctx); err != nil {
+	if err := s.areas.obs.take(ctx); err != nil {
 		return nil
 	}
-	defer s.areas.setup.leave()
+	defer s.areas.obs.leave()
 	var before showfile.OBSSetup
 	var done bool
 	s.file.Read(func(k *showfile.Show, _ *showfile.Secrets) { before, done = k.OBS[collection] })
-	next := s.nextSetup(collection, nil)
+	next := s.nextOBSSetup(collection, nil)
 	if !done || before.Same(next) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, setUpTime)
+	ctx, cancel := context.WithTimeout(ctx, obsSetupTimeout)
 	defer cancel()
-	plan, err := provision.Make(ctx, obs, s.wish(next, nil))
+	plan, err := provision.Make(ctx, obs, s.obsTarget(next, nil))
 	if err != nil {
 		return err
 	}
@@ -262,13 +243,13 @@ func (s *Studio) follow(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Steps) > 0 {
-		s.note(control.Info, "OBS follows the change of the cameras: %s.", changes(len(plan.Steps)))
+		s.logEvent(control.Info, "OBS follows the change of the cameras: %s.", changes(len(plan.Steps)))
 	}
 	return nil
 }
 
 // present is the cameras that nobody added and that are here now.
-func (s *Studio) present() (ids []string) {
+func (s *Studio) adHocFeeds() (ids []string) {
 	s.store.Read(func(st *control.State) {
 		for _, f := range st.Feeds {
 			if !f.Added && f.State == control.FeedLive {
@@ -281,17 +262,17 @@ func (s *Studio) present() (ids []string) {
 
 // nextSetup is how OBS should be set up now: for all cameras that were added, for
 // those it knows already, and for more of them that nobody added.
-func (s *Studio) nextSetup(collection string, more []string) (next showfile.OBSSetup) {
+func (s *Studio) nextOBSSetup(collection string, more []string) (next showfile.OBSSetup) {
 	s.file.Read(func(k *showfile.Show, _ *showfile.Secrets) {
 		next = k.OBS[collection]
-		strays := slices.Concat(next.Strays, more)
-		next.Feeds, next.Strays = nil, nil
+		adHoc := slices.Concat(next.AdHoc, more)
+		next.Feeds, next.AdHoc = nil, nil
 		for _, f := range k.Feeds {
 			next.Feeds = append(next.Feeds, provision.Feed{ID: f.ID, Name: f.Name})
 		}
-		for _, id := range strays {
+		for _, id := range adHoc {
 			if !slices.ContainsFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id }) {
-				next.Feeds, next.Strays = append(next.Feeds, provision.Feed{ID: id, Name: id}), append(next.Strays, id)
+				next.Feeds, next.AdHoc = append(next.Feeds, provision.Feed{ID: id, Name: id}), append(next.AdHoc, id)
 			}
 		}
 	})
@@ -301,7 +282,7 @@ func (s *Studio) nextSetup(collection string, more []string) (next showfile.OBSS
 
 // wish is a set-up with its secrets. OBS on another machine shows the mixer's key to
 // play the cameras.
-func (s *Studio) wish(k showfile.OBSSetup, remove []string) provision.Target {
+func (s *Studio) obsTarget(k showfile.OBSSetup, remove []string) provision.Target {
 	key := s.MixerKey()
 	play := url.URL{Scheme: "rtsp", Host: k.Plays}
 	if !netaddr.Loopback(k.Plays) {
@@ -314,7 +295,7 @@ func (s *Studio) wish(k showfile.OBSSetup, remove []string) provision.Target {
 }
 
 // set is what panels show of the set-up.
-func (s *Studio) set(k *showfile.Show, undo map[string]*provision.Undo) (o control.OBSSetup) {
+func (s *Studio) obsSetup(k *showfile.Show, undo map[string]*provision.Undo) (o control.OBSSetup) {
 	_, o.Available = s.deps.Mixer.(provision.Caller)
 	if !o.Available {
 		return o

@@ -120,13 +120,13 @@ func (b *browser) screenshot(name string) {
 }
 
 // watched is what a WHEP viewer measured.
-type watched struct {
+type playback struct {
 	JoinMs           float64 // offer to first picture
 	Decoded, Dropped int
 	PLI              int
 	Seconds          float64
 	LatencyMs        []float64 // of each picture: from its arrival at the server to its display
-	LongestStillMs   float64   // between two pictures shown
+	LongestFreezeMs  float64   // between two pictures shown
 	Samples          int       // of sound received
 	Concealed        int
 	Rate             float64 // pictures a second, decoded
@@ -134,7 +134,7 @@ type watched struct {
 
 // watch plays a stream by WHEP in a page of the studio for some seconds, with no
 // code of the panel: fetch, RTCPeerConnection, video.
-func (b *browser) watch(stream string, seconds int) (w watched) {
+func (b *browser) watch(stream string, seconds int) (w playback) {
 	b.t.Helper()
 	b.eval(fmt.Sprintf(watchScript, stream, seconds), &w)
 	w.Rate = float64(w.Decoded) / w.Seconds
@@ -196,7 +196,7 @@ const watchScript = `(async () => {
 	if (location) await fetch(location, {method: 'DELETE'});
 	const diff = {};
 	for (const k in after) diff[k] = after[k] - before[k];
-	return {JoinMs: join, Seconds: span, LatencyMs: latency, LongestStillMs: longest, ...diff};
+	return {JoinMs: join, Seconds: span, LatencyMs: latency, LongestFreezeMs: longest, ...diff};
 })()`
 
 // quantile of unsorted values.

@@ -44,7 +44,7 @@ func numberOf(data []byte) int {
 }
 
 // shot is a unit of a camera: when it was made and is sent, and what its clock says.
-type shot struct {
+type unit struct {
 	tag
 	n    int
 	made time.Duration // of a picture, when it is to be shown
@@ -53,7 +53,7 @@ type shot struct {
 
 // film is some seconds of a camera whose clock is right, with B-frames of so many
 // levels, and with sound.
-func film(t testing.TB, seconds int, x264 string) (all []shot) {
+func makeClip(t testing.TB, seconds int, x264 string) (all []unit) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "film.flv")
 	p := run(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=1000:r=48000",
@@ -62,7 +62,7 @@ func film(t testing.TB, seconds int, x264 string) (all []shot) {
 	<-p.ended
 	counts := map[bool]int{}
 	for _, g := range readFLV(t, path) {
-		s := shot{tag: g, n: counts[g.video], made: g.pts, due: g.dts}
+		s := unit{tag: g, n: counts[g.video], made: g.pts, due: g.dts}
 		if !g.config {
 			counts[g.video]++
 			s.data = number(g.video, s.n, g.data)
@@ -76,7 +76,7 @@ func film(t testing.TB, seconds int, x264 string) (all []shot) {
 }
 
 // publish sends a film to the studio in real time, until it or the test ends.
-func (s *studio) publish(feed string, all []shot) (ended func()) {
+func (s *studio) publish(feed string, all []unit) (ended func()) {
 	s.t.Helper()
 	c := rtmptest.Dial(s.t, s.listen["rtmp"])
 	c.Connect("live")
@@ -113,7 +113,7 @@ type stretch struct {
 
 // apart is how far sound lies behind the picture at the destination, at worst, in a
 // stretch of the film.
-func apart(t testing.TB, sent []shot, got []tag, in stretch) (worst time.Duration) {
+func checkAudioOffset(t testing.TB, sent []unit, got []tag, in stretch) (worst time.Duration) {
 	t.Helper()
 	type name struct {
 		video bool
@@ -126,23 +126,23 @@ func apart(t testing.TB, sent []shot, got []tag, in stretch) (worst time.Duratio
 		}
 	}
 	type moment struct{ made, late time.Duration }
-	var pictures, sounds []moment
+	var frames, audio []moment
 	for _, g := range got {
 		at, known := made[name{g.video, numberOf(g.data)}]
 		m := moment{at, g.pts - at}
 		switch {
 		case g.config || !known || at < in.from || at >= in.to:
 		case g.video:
-			pictures = append(pictures, m)
+			frames = append(frames, m)
 		default:
-			sounds = append(sounds, m)
+			audio = append(audio, m)
 		}
 	}
-	if want := int((in.to - in.from).Seconds() * 30); len(pictures) < want-2 || len(sounds) < want*46875/30000-3 {
-		t.Errorf("%s: %d pictures and %d frames of sound in %v", in.name, len(pictures), len(sounds), in.to-in.from)
+	if want := int((in.to - in.from).Seconds() * 30); len(frames) < want-2 || len(audio) < want*46875/30000-3 {
+		t.Errorf("%s: %d pictures and %d frames of sound in %v", in.name, len(frames), len(audio), in.to-in.from)
 	}
-	for _, s := range sounds {
-		best := slices.MinFunc(pictures, func(a, b moment) int { return int((a.made - s.made).Abs() - (b.made - s.made).Abs()) })
+	for _, s := range audio {
+		best := slices.MinFunc(frames, func(a, b moment) int { return int((a.made - s.made).Abs() - (b.made - s.made).Abs()) })
 		if off := s.late - best.late; off.Abs() > worst.Abs() {
 			worst = off
 		}
@@ -156,16 +156,16 @@ func apart(t testing.TB, sent []shot, got []tag, in stretch) (worst time.Duratio
 
 // onAir has nginx record the program, then publishes films and brings the first on air. A
 // camera without audio leads in: it may take as long as it likes until nginx records.
-func (s *studio) onAir(films map[string][]shot, first string) (far *nginx, ended func()) {
+func (s *studio) publishOnAir(clips map[string][]unit, first string) (dest *nginx, ended func()) {
 	s.t.Helper()
 	camera{colour: "red", size: "320x180"}.send(s.t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/lead")
 	s.live(10*time.Second, "lead")
 	s.cut("lead")
-	far = startNginx(s.t, "")
-	s.sendTo(map[string]*nginx{"far": far})
+	dest = startNginx(s.t, "")
+	s.sendTo(map[string]*nginx{"far": dest})
 	began := time.Now()
 	var ends []func()
-	for name, all := range films {
+	for name, all := range clips {
 		ends = append(ends, s.publish(name, all))
 	}
 	s.live(5*time.Second, first)
@@ -173,7 +173,7 @@ func (s *studio) onAir(films map[string][]shot, first string) (far *nginx, ended
 	if took := time.Since(began); took > settled {
 		s.t.Fatalf("the first film is on air after %v: too late to look at it", took)
 	}
-	return far, func() {
+	return dest, func() {
 		for _, end := range ends {
 			end()
 		}
@@ -181,19 +181,19 @@ func (s *studio) onAir(films map[string][]shot, first string) (far *nginx, ended
 }
 
 const (
-	settled = 5 * time.Second // of a film: it is on air
-	sound   = 7 * time.Second // of a film: its clock is right until then
+	settled       = 5 * time.Second // of a film: it is on air
+	distortedFrom = 7 * time.Second // of a film: its clock is right until then
 )
 
 // received is what arrived at the destination, by the only connection there was.
-func (s *studio) received(far *nginx) []tag {
+func (s *studio) checkRecording(dest *nginx) []tag {
 	s.t.Helper()
 	if d := destination(s.state(), "far"); d.Attempt > 1 || d.State != relay.Live {
 		s.t.Errorf("%s, attempt %d: %s", d.State, d.Attempt, d.Reason)
 	}
 	s.do("destination.stop", map[string]any{"id": "far"})
-	path := far.onlyRecording(s.t)
-	decodePictures(s.t, path)
+	path := dest.onlyRecording(s.t)
+	decodeFrames(s.t, path)
 	decodeBeeps(s.t, path)
 	tags := readFLV(s.t, path)
 	line := checkTimeline(s.t, tags, time.Second)
@@ -219,7 +219,7 @@ func checkOrder(t testing.TB, tags []tag) {
 }
 
 // mended is what the panel says was repaired of the feed.
-func (s *studio) mended(feed string) map[string]uint64 {
+func (s *studio) corrections(feed string) map[string]uint64 {
 	s.t.Helper()
 	for _, f := range s.state().Feeds {
 		if f.ID == feed {
@@ -233,26 +233,26 @@ func (s *studio) mended(feed string) map[string]uint64 {
 
 // brokenCase is a camera, what is wrong with it, and what has to be counted.
 type brokenCase struct {
-	name     string
-	x264     string
-	seconds  int
-	spoil    func(u *shot)
-	inSync   []stretch
-	repaired []string
+	name      string
+	x264      string
+	seconds   int
+	distort   func(u *unit)
+	inSync    []stretch
+	corrected []string
 }
 
 func brokenCases() []brokenCase {
 	const second = time.Second
 	return []brokenCase{
-		{"a clock that wraps, jumps ahead, jumps back and starts again", "bframes=0", 17, leaps, []stretch{
-			{"before", settled, sound}, {"wrapped at 32 bits", 9 * second, 10 * second}, {"two hours ahead", 11 * second, 12 * second},
+		{"a clock that wraps, jumps ahead, jumps back and starts again", "bframes=0", 17, jumpingClock, []stretch{
+			{"before", settled, distortedFrom}, {"wrapped at 32 bits", 9 * second, 10 * second}, {"two hours ahead", 11 * second, 12 * second},
 			{"twenty minutes back", 13 * second, 14 * second}, {"from zero", 15 * second, 17 * second},
 		}, []string{"jumps"}},
-		{"decode times that are doubled, too late for the reordering, and those of arrival", "bframes=3:b-pyramid=normal:ref=3", 17, disorder, []stretch{
-			{"before", settled, sound}, {"doubled times", sound, 10 * second}, {"reordered deeper than promised", 11 * second, 13 * second},
+		{"decode times that are doubled, too late for the reordering, and those of arrival", "bframes=3:b-pyramid=normal:ref=3", 17, badDecodeTimes, []stretch{
+			{"before", settled, distortedFrom}, {"doubled times", distortedFrom, 10 * second}, {"reordered deeper than promised", 11 * second, 13 * second},
 			{"shown before decoded", 14 * second, 17 * second},
 		}, []string{"backwards", "composition"}},
-		{"sound that runs away from the picture", "bframes=0", 22, func(u *shot) {
+		{"sound that runs away from the picture", "bframes=0", 22, func(u *unit) {
 			if !u.video { // a sound card that is slow by half a percent; its samples are counted
 				u.due += u.due / 200
 				u.made = u.due
@@ -262,7 +262,7 @@ func brokenCases() []brokenCase {
 }
 
 // leaps is a clock that does not stay where it was.
-func leaps(u *shot) {
+func jumpingClock(u *unit) {
 	const hour = time.Hour
 	var by time.Duration
 	switch at := u.due; {
@@ -279,9 +279,9 @@ func leaps(u *shot) {
 }
 
 // disorder is decode times that can't be right.
-func disorder(u *shot) {
+func badDecodeTimes(u *unit) {
 	switch at := u.due; {
-	case u.config || at < sound:
+	case u.config || at < distortedFrom:
 	case at < 10*time.Second:
 		if u.n%4 == 3 { // that of the unit before
 			period := 1024 * time.Second / 48000
@@ -304,29 +304,29 @@ func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t)
-			all := film(t, c.seconds, c.x264)
+			all := makeClip(t, c.seconds, c.x264)
 			for i := range all {
-				c.spoil(&all[i])
+				c.distort(&all[i])
 			}
-			slices.SortStableFunc(all, func(a, b shot) int { return int(a.due - b.due) })
-			far, ended := s.onAir(map[string][]shot{"cam": all}, "cam")
+			slices.SortStableFunc(all, func(a, b unit) int { return int(a.due - b.due) })
+			dest, ended := s.publishOnAir(map[string][]unit{"cam": all}, "cam")
 			ended()
 			if words := s.state().Program.Warnings; len(words) > 0 {
 				t.Errorf("a picture that moves: %q", words)
 			}
-			repairs := s.mended("cam")
-			for _, kind := range c.repaired {
+			repairs := s.corrections("cam")
+			for _, kind := range c.corrected {
 				if repairs[kind] == 0 {
 					t.Errorf("%s were not counted", kind)
 				}
 			}
-			if len(repairs) != len(c.repaired) {
+			if len(repairs) != len(c.corrected) {
 				t.Errorf("mended: %v", repairs)
 			}
-			tags := s.received(far)
+			tags := s.checkRecording(dest)
 			checkOrder(t, tags)
 			for _, part := range c.inSync {
-				apart(t, all, tags, part)
+				checkAudioOffset(t, all, tags, part)
 			}
 		})
 	}
@@ -337,21 +337,23 @@ func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 func TestACameraWithoutAudioAndOneWhoseAudioPauses(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	all := film(t, 12, "bframes=0")
-	mute := slices.DeleteFunc(slices.Clone(all), func(u shot) bool { return !u.video })
-	all = slices.DeleteFunc(all, func(u shot) bool { return !u.video && u.dts > sound && u.dts < sound+1500*time.Millisecond })
-	far, ended := s.onAir(map[string][]shot{"mute": mute, "cam": all}, "mute")
+	all := makeClip(t, 12, "bframes=0")
+	mute := slices.DeleteFunc(slices.Clone(all), func(u unit) bool { return !u.video })
+	all = slices.DeleteFunc(all, func(u unit) bool {
+		return !u.video && u.dts > distortedFrom && u.dts < distortedFrom+1500*time.Millisecond
+	})
+	dest, ended := s.publishOnAir(map[string][]unit{"mute": mute, "cam": all}, "mute")
 	s.await(time.Second, "the panel says so", func(st control.State) bool {
 		return slices.ContainsFunc(st.Feeds, func(f control.Feed) bool { return f.ID == "mute" && slices.Contains(f.Notes, "no sound") })
 	})
 	pause(t, time.Second)
 	s.cut("cam")
 	ended()
-	if repairs := s.mended("cam"); len(repairs) > 0 {
+	if repairs := s.corrections("cam"); len(repairs) > 0 {
 		t.Errorf("mended: %v", repairs)
 	}
-	tags := s.received(far)
-	apart(t, all, tags, stretch{"after the pause", 9 * time.Second, 12 * time.Second})
+	tags := s.checkRecording(dest)
+	checkAudioOffset(t, all, tags, stretch{"after the pause", 9 * time.Second, 12 * time.Second})
 	frames := pick(tags, false)
 	silent := slices.IndexFunc(frames, func(g tag) bool { return numberOf(g.data) >= 0 })
 	if silent < 40 {

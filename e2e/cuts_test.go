@@ -20,29 +20,29 @@ import (
 )
 
 // farEnd is a destination in this process, which knows when each picture came.
-func farEnd(t testing.TB) *sink.Server {
+func startSink(t testing.TB) *sink.Server {
 	t.Helper()
-	far, err := sink.Listen("127.0.0.1:0", nil)
+	dest, err := sink.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
-		if err := far.Run(ctx); err != nil {
+		if err := dest.Run(ctx); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(func() { cancel(); done.Wait() })
-	return far
+	return dest
 }
 
 // colours decodes what arrived, picture by picture, and names the colours.
-func colours(t testing.TB, pictures []sink.Unit) (names []string) {
+func colours(t testing.TB, frames []sink.Unit) (names []string) {
 	t.Helper()
 	var stream []byte
 	start := []byte{0, 0, 0, 1}
-	for _, u := range pictures {
+	for _, u := range frames {
 		if u.Key {
 			sps, pps, err := media.H264ParameterSets(u.Track.Config)
 			if err != nil {
@@ -67,8 +67,8 @@ func colours(t testing.TB, pictures []sink.Unit) (names []string) {
 	for ; len(raw) >= size; raw = raw[size:] {
 		names = append(names, name(raw))
 	}
-	if len(names) != len(pictures) {
-		t.Errorf("%d pictures came, %d were decoded", len(pictures), len(names))
+	if len(names) != len(frames) {
+		t.Errorf("%d pictures came, %d were decoded", len(frames), len(names))
 	}
 	return names
 }
@@ -87,10 +87,10 @@ func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 	}
 	s.live(20*time.Second, "red", "green", "blue")
 	s.cut("red")
-	far := farEnd(t)
+	dest := startSink(t)
 	hls := t.TempDir()
 	nginx := startNginx(t, "hls on; hls_path "+hls+"; hls_fragment 2s; hls_playlist_length 10m; hls_cleanup off;")
-	for id, url := range map[string]string{"sink": far.URL(), "nginx": nginx.url()} {
+	for id, url := range map[string]string{"sink": dest.URL(), "nginx": nginx.url()} {
 		s.do("destination.add", map[string]any{"id": id, "name": id, "url": url, "key": "key-" + id})
 		s.do("destination.start", map[string]any{"id": id})
 	}
@@ -111,10 +111,10 @@ func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 	pause(t, time.Second)
 	s.do("destination.stop", map[string]any{"id": "nginx"})
 	s.do("destination.stop", map[string]any{"id": "sink"})
-	checkCuts(t, far.Last("key-sink").Units(), cuts)
+	checkCuts(t, dest.Last("key-sink").Units(), cuts)
 	checkHLS(t, filepath.Join(hls, "key-nginx.m3u8"), time.Since(live))
 	path := nginx.onlyRecording(t)
-	decodePictures(t, path)
+	decodeFrames(t, path)
 	line := checkTimeline(t, readFLV(t, path), period+8*time.Millisecond)
 	if len(line.gaps) > 0 {
 		t.Errorf("gaps between pictures: %v", line.gaps)
@@ -125,32 +125,32 @@ func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 // checkCuts measures from each command to the first picture of its camera.
 func checkCuts(t testing.TB, units []sink.Unit, cuts []given) {
 	t.Helper()
-	var pictures []sink.Unit
-	sound, off := time.Duration(-1), time.Duration(0)
+	var frames []sink.Unit
+	audio, off := time.Duration(-1), time.Duration(0)
 	for _, u := range units {
 		if u.Video {
-			pictures = append(pictures, u)
+			frames = append(frames, u)
 			continue
 		}
-		if sound >= 0 {
-			off = max(off, (u.DTS - sound - 1024*time.Second/48000).Abs())
+		if audio >= 0 {
+			off = max(off, (u.DTS - audio - 1024*time.Second/48000).Abs())
 		}
-		sound = u.DTS
+		audio = u.DTS
 	}
 	if off > time.Millisecond { // RTMP counts in milliseconds
 		t.Errorf("sound is %v off its grid", off)
 	}
-	names := colours(t, pictures)
+	names := colours(t, frames)
 	var took []time.Duration
 	at := 0
 	for _, c := range cuts[1:] {
-		for at < len(names) && (pictures[at].Arrived.Before(c.at) || names[at] != c.colour) {
+		for at < len(names) && (frames[at].Arrived.Before(c.at) || names[at] != c.colour) {
 			at++
 		}
 		if at == len(names) {
 			t.Fatalf("a cut to %s was never seen", c.colour)
 		}
-		took = append(took, pictures[at].Arrived.Sub(c.at))
+		took = append(took, frames[at].Arrived.Sub(c.at))
 	}
 	slices.Sort(took)
 	median, p95 := took[len(took)/2], took[len(took)*95/100]
@@ -225,10 +225,10 @@ func cabac(profile string) []string {
 
 // check holds what a browser showed to what it showed of a plain stream just before: a
 // busy machine decodes less of both.
-func (w watched) check(t testing.TB, plain watched, name string) {
+func (w playback) check(t testing.TB, plain playback, name string) {
 	t.Helper()
 	t.Logf("%.1f frames per second decoded, of a plain stream %.1f; %d dropped, longest freeze %.0f ms, joined after %.0f ms, %.1f %% of the audio concealed",
-		w.Rate, plain.Rate, w.Dropped, w.LongestStillMs, w.JoinMs, 100*float64(w.Concealed)/float64(max(1, w.Samples)))
+		w.Rate, plain.Rate, w.Dropped, w.LongestFreezeMs, w.JoinMs, 100*float64(w.Concealed)/float64(max(1, w.Samples)))
 	if plain.Rate == 0 || w.Rate < plain.Rate/2 {
 		t.Errorf("%s: %.1f frames per second are decoded, of a plain stream %.1f", name, w.Rate, plain.Rate)
 	}

@@ -68,28 +68,28 @@ func pick(tags []tag, video bool) (units []tag) {
 }
 
 // seen is a decoded picture: what colour it has, and whether it flashes.
-type seen struct {
+type decodedFrame struct {
 	at     time.Duration
 	colour string
 	flash  bool
 }
 
 // decodePictures decodes a file and fails the test when the decoder complains.
-func decodePictures(t testing.TB, path string) []seen {
+func decodeFrames(t testing.TB, path string) []decodedFrame {
 	t.Helper()
 	raw := ffmpegDecode(t, path, "-an", "-vf",
 		"split[a][b];[a]crop=8:8:iw*3/4:ih*3/4,scale=1:1,format=rgb24[x];[b]crop=8:8:iw/16:ih/16,scale=1:1,format=rgb24[y];[x][y]hstack",
 		"-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
 	units := pick(readFLV(t, path), true)
-	var pictures []seen
+	var frames []decodedFrame
 	for n := 0; 6*n+6 <= len(raw) && n < len(units); n++ {
 		px := raw[6*n : 6*n+6]
-		pictures = append(pictures, seen{at: units[n].pts, colour: name(px[:3]), flash: px[3] > 180 && px[4] > 180 && px[5] > 180})
+		frames = append(frames, decodedFrame{at: units[n].pts, colour: name(px[:3]), flash: px[3] > 180 && px[4] > 180 && px[5] > 180})
 	}
 	if diff := len(units) - len(raw)/6; diff > 2 || diff < -2 {
 		t.Errorf("%s: %d pictures were received, %d decoded", path, len(units), len(raw)/6)
 	}
-	return pictures
+	return frames
 }
 
 // name is the nearest of the colours the cameras have.
@@ -142,9 +142,9 @@ func ffmpegDecode(t testing.TB, path string, args ...string) []byte {
 
 // timeline is what the promises about a received stream come to.
 type timeline struct {
-	pictures, frames int
-	gaps             []time.Duration // between pictures, where above limit
-	longest          time.Duration
+	video, audio int // frames
+	gaps           []time.Duration // between pictures, where above limit
+	longest        time.Duration
 }
 
 // checkTimeline fails the test where decode time does not strictly grow or sound
@@ -152,7 +152,7 @@ type timeline struct {
 func checkTimeline(t testing.TB, tags []tag, limit time.Duration) timeline {
 	t.Helper()
 	video, audio := pick(tags, true), pick(tags, false)
-	line := timeline{pictures: len(video), frames: len(audio)}
+	line := timeline{video: len(video), audio: len(audio)}
 	for i := 1; i < len(video); i++ {
 		gap := video[i].dts - video[i-1].dts
 		if gap <= 0 {
@@ -175,5 +175,5 @@ func checkTimeline(t testing.TB, tags []tag, limit time.Duration) timeline {
 }
 
 func (l timeline) String() string {
-	return fmt.Sprintf("%d pictures, %d sound frames, longest gap %v, %d gaps above the limit", l.pictures, l.frames, l.longest, len(l.gaps))
+	return fmt.Sprintf("%d video and %d audio frames, longest gap %v, %d gaps above the limit", l.video, l.audio, l.longest, len(l.gaps))
 }

@@ -28,7 +28,7 @@ func (s *studio) viewers() *browser {
 	b.bypassCSP()
 	b.do(chromedp.Navigate(s.url("/healthz")))
 	b.eval(`fetch('/api/v1/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token: '`+token+`'})}).then(r => r.status)`, nil)
-	b.eyes()
+	b.loadViewerScript()
 	return b
 }
 
@@ -43,7 +43,7 @@ func (b *browser) bypassCSP() {
 }
 
 // eyes puts the viewers' script into the page.
-func (b *browser) eyes() {
+func (b *browser) loadViewerScript() {
 	b.t.Helper()
 	b.eval("(() => {"+viewersScript+"})()", nil)
 }
@@ -63,16 +63,16 @@ func (b *browser) call(result any, function string, args ...any) {
 }
 
 // shown is a stream to be watched, and the pictures a second that it must be shown at.
-type shown struct {
-	Stream string  `json:"stream"`
-	FPS    float64 `json:"-"`
-	Sound  bool    `json:"sound"`
-	Bits   int     `json:"bits"` // of the counter in its picture
-	Within float64 `json:"-"`    // ms it takes from its arrival to the screen, in the median; 0 when that is not said
+type view struct {
+	Stream    string  `json:"stream"`
+	FPS       float64 `json:"-"`
+	Audio     bool    `json:"audio"`
+	Bits      int     `json:"bits"` // of the counter in its picture
+	LatencyMs float64 `json:"-"`    // ms it takes from its arrival to the screen, in the median; 0 when that is not said
 }
 
-func (w shown) String() string {
-	if w.Sound {
+func (w view) String() string {
+	if w.Audio {
 		return w.Stream + ", with sound"
 	}
 	return w.Stream + ", mute"
@@ -81,14 +81,14 @@ func (w shown) String() string {
 // viewing is what a viewer of the page measured. The longest still is that of the
 // screen, by the compositor's clock; the counter's is that of the pictures as they
 // leave the decoder, read from their pixels.
-type viewing struct {
-	watched
-	PageStillMs    float64
-	Missed         int // callbacks that came too late to tell of each picture
-	Counted, Back  int
-	CounterStillMs float64
-	OffMs          []float64 // each beep behind its flash
-	Flashes, Beeps int
+type viewed struct {
+	playback
+	PageFreezeMs    float64
+	Missed          int // callbacks that came too late to tell of each picture
+	Counted, Back   int
+	DecoderFreezeMs float64
+	OffMs           []float64 // each beep behind its flash
+	Flashes, Beeps  int
 }
 
 // monitored is a camera of each kind that the monitor has to show, and how.
@@ -96,22 +96,22 @@ var monitored = []struct {
 	name   string
 	format string // as ffmpeg calls it
 	camera camera
-	views  []shown
+	views  []view
 }{
 	{"H.264 over RTMP", "flv", camera{colour: "red", tone: 1000, counts: true},
-		[]shown{{"red", 30, true, counterBits, 0}, {"red", 30, false, counterBits, 40}}},
+		[]view{{"red", 30, true, counterBits, 0}, {"red", 30, false, counterBits, 40}}},
 	{"H.264 over RTSP", "rtsp", camera{colour: "green", tone: 800, counts: true},
-		[]shown{{"green", 30, true, counterBits, 0}, {"green", 30, false, counterBits, 40}}},
+		[]view{{"green", 30, true, counterBits, 0}, {"green", 30, false, counterBits, 40}}},
 	// Of a GOP of 30, 19 are B-frames, which WebRTC can't show.
 	{"B-frames that no frame refers to", "flv", camera{colour: "blue", tone: 600, counts: true, extra: []string{"-profile:v", "main", "-bf", "2", "-b_strategy", "0", "-x264-params", "b-pyramid=none"}},
-		[]shown{{"blue", 11, true, counterBits, 0}}},
+		[]view{{"blue", 11, true, counterBits, 0}}},
 	// As OBS sends it when nobody changed its settings: B-frames, some of which are
 	// references, and a keyframe every 250. ffmpeg makes a small preview of it.
 	{"B-frames as OBS sends them", "flv", camera{colour: "navy", size: "1280x720", tone: 500, counts: true, coder: []string{"-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-pix_fmt", "yuv420p",
 		"-bf", "3", "-g", "250", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-threads", "2"}},
-		[]shown{{"navy", 30, true, counterBits, 0}}},
+		[]view{{"navy", 30, true, counterBits, 0}}},
 	{"H.265", "rtsp", camera{colour: "purple", counts: true, extra: []string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"}},
-		[]shown{{"purple", 30, false, counterBits, 0}}},
+		[]view{{"purple", 30, false, counterBits, 0}}},
 }
 
 func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
@@ -129,7 +129,7 @@ func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
 	}
 	s.live(10*time.Second, "cam1")
 	if testkit.Measuring() {
-		all := []shown{{"cam1", 30, true, 0, 0}, {"cam1", 30, false, 0, 40}}
+		all := []view{{"cam1", 30, true, 0, 0}, {"cam1", 30, false, 0, 40}}
 		for n, m := range monitored {
 			film(t, n)
 			awake(n)
@@ -142,7 +142,7 @@ func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
 			testkit.Measure(t, "monitor: offer to first frame, median", quantile(took, 0.5), "ms", testkit.AtMost(150))
 		})
 	} else {
-		plain := s.plays(t, b, []shown{{"cam1", 30, true, 0, 0}}, 4)[0]
+		plain := s.plays(t, b, []view{{"cam1", 30, true, 0, 0}}, 4)[0]
 		for n, m := range monitored {
 			t.Run(m.name, func(t *testing.T) {
 				film(t, n)
@@ -156,15 +156,15 @@ func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
 		awake(3)
 	}
 	b.do(chromedp.Navigate("about:blank"))
-	t.Run("on the panel", s.onThePanel)
+	t.Run("on the panel", s.playsOnThePanel)
 }
 
 // playsSideBySide watches streams for a minute: all at once, or in two goes on a machine
 // that is too small to show so many.
-func (s *studio) playsSideBySide(t *testing.T, b *browser, all []shown) {
-	goes := [][]shown{all}
+func (s *studio) playsSideBySide(t *testing.T, b *browser, all []view) {
+	goes := [][]view{all}
 	if runtime.NumCPU() < 4 {
-		goes = [][]shown{all[:len(all)/2], all[len(all)/2:]}
+		goes = [][]view{all[:len(all)/2], all[len(all)/2:]}
 	}
 	for _, views := range goes {
 		server, browser, began := s.cpu(), b.cpu(), time.Now()
@@ -179,7 +179,7 @@ func (s *studio) playsSideBySide(t *testing.T, b *browser, all []shown) {
 
 // plays watches streams side by side for some seconds, those with audio with a receiver
 // that is no browser as well.
-func (s *studio) plays(t *testing.T, b *browser, views []shown, seconds int) (got []viewing) {
+func (s *studio) plays(t *testing.T, b *browser, views []view, seconds int) (got []viewed) {
 	t.Helper()
 	delivered := s.receivers(t, views)
 	b.call(&got, "watch", views, seconds, scaled(2, 5))
@@ -188,13 +188,13 @@ func (s *studio) plays(t *testing.T, b *browser, views []shown, seconds int) (go
 		w := &got[i]
 		w.Rate = float64(w.Decoded) / w.Seconds
 		t.Logf("%v: %.1f of %.0f frames per second, %d dropped; page froze for %.0f ms, %d callbacks missed; %d flashes, %d beeps; arrival to display: p95 %.0f ms; joined in %.0f ms",
-			views[i], w.Rate, views[i].FPS, w.Dropped, w.PageStillMs, w.Missed, w.Flashes, w.Beeps, quantile(w.LatencyMs, 0.95), w.JoinMs)
+			views[i], w.Rate, views[i].FPS, w.Dropped, w.PageFreezeMs, w.Missed, w.Flashes, w.Beeps, quantile(w.LatencyMs, 0.95), w.JoinMs)
 	}
 	return got
 }
 
 // check holds a view to what this machine's browser showed of a plain stream.
-func (w *viewing) check(t *testing.T, view shown, plain viewing) {
+func (w *viewed) check(t *testing.T, view view, plain viewed) {
 	t.Helper()
 	if want := plain.Rate * view.FPS / 30 / 3; plain.Rate == 0 || w.Rate < want {
 		t.Errorf("%v: %.1f frames per second are decoded, want at least %.1f: of a plain stream it is %.1f", view, w.Rate, want, plain.Rate)
@@ -202,13 +202,13 @@ func (w *viewing) check(t *testing.T, view shown, plain viewing) {
 	if w.Counted == 0 || w.Back > 0 {
 		t.Errorf("%v: %d frames were read, the counter went back %d times", view, w.Counted, w.Back)
 	}
-	if view.Sound && (w.Samples == 0 || w.Beeps == 0) {
+	if view.Audio && (w.Samples == 0 || w.Beeps == 0) {
 		t.Errorf("%v: %d audio samples, %d beeps", view, w.Samples, w.Beeps)
 	}
 }
 
 // measure compares a view with what it should be.
-func (w *viewing) measure(t *testing.T, view shown) {
+func (w *viewed) measure(t *testing.T, view view) {
 	t.Helper()
 	figure := func(name string, value float64, unit string, goal testkit.Goal) {
 		t.Helper()
@@ -216,14 +216,14 @@ func (w *viewing) measure(t *testing.T, view shown) {
 	}
 	figure("frames decoded", w.Rate, "fps", testkit.Between(view.FPS*14/15, view.FPS*16/15))
 	figure("keyframe requests", float64(w.PLI), "", testkit.AtMost(0))
-	figure("longest freeze of the decoder", w.CounterStillMs, "ms", testkit.AtMost(200))
-	figure("longest freeze on the screen", w.LongestStillMs, "ms", testkit.AtMost(200))
+	figure("longest freeze of the decoder", w.DecoderFreezeMs, "ms", testkit.AtMost(200))
+	figure("longest freeze on the screen", w.LongestFreezeMs, "ms", testkit.AtMost(200))
 	figure("counter went back", float64(w.Back), "times", testkit.AtMost(0))
 	figure("frames read", 100*float64(w.Counted)/float64(max(1, w.Decoded)), "%", testkit.AtLeast(90))
-	if view.Within > 0 {
-		figure("arrival to display, median", quantile(w.LatencyMs, 0.5), "ms", testkit.Between(-20, view.Within))
+	if view.LatencyMs > 0 {
+		figure("arrival to display, median", quantile(w.LatencyMs, 0.5), "ms", testkit.Between(-20, view.LatencyMs))
 	}
-	if !view.Sound {
+	if !view.Audio {
 		return
 	}
 	figure("audio samples", float64(w.Samples)/w.Seconds, "per s", testkit.AtLeast(45000))

@@ -29,16 +29,16 @@ func TestAMultiviewShowsAllItsFeeds(t *testing.T) {
 	}
 	sizes := scaled([]int{9}, []int{9, 16})
 	var feeds []string
-	var tiles []shown
+	var tiles []view
 	for n := range sizes[len(sizes)-1] {
 		feeds = append(feeds, fmt.Sprintf("tile%d", n))
-		tiles = append(tiles, shown{Stream: feeds[n], FPS: 30})
+		tiles = append(tiles, view{Stream: feeds[n], FPS: 30})
 		run(t, "ffmpeg", "-v", "error", "-re", "-stream_loop", "-1", "-i", clip, "-c", "copy", "-f", "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+feeds[n])
 	}
 	s.live(20*time.Second, feeds...)
 	b := s.viewers()
 	for _, n := range sizes {
-		var got []viewing
+		var got []viewed
 		server, browser, began := s.cpu(), b.cpu(), time.Now()
 		b.call(&got, "watch", tiles[:n], scaled(3, 7), 2, false)
 		span := time.Since(began)

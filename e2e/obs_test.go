@@ -92,7 +92,7 @@ func (o *realOBS) dial(t testing.TB) *wire.Conn {
 }
 
 // coloured adds a scene of one colour for each name.
-func (o *realOBS) coloured(t testing.TB, names ...string) {
+func (o *realOBS) addColourScenes(t testing.TB, names ...string) {
 	t.Helper()
 	conn := o.dial(t)
 	for i, name := range names {
@@ -118,6 +118,6 @@ func (o *realOBS) mixer(t testing.TB, cfg obs.Config) *obs.Mixer {
 func TestRealOBSPassesTheContract(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode") // one for all cases, each with a mixer of its own
-	o.coloured(t, mixertest.Cam1, mixertest.Cam2)
+	o.addColourScenes(t, mixertest.Cam1, mixertest.Cam2)
 	mixertest.Test(t, func(t *testing.T) mixer.Mixer { return o.mixer(t, obs.Config{}) })
 }

@@ -28,15 +28,15 @@ import (
 
 // stage is what stands round OBS: demo cameras in a hub, the port OBS plays them
 // from, and the ingest it sends its program to.
-type stage struct {
+type obsPeers struct {
 	hub           *hub.Hub
 	play, program string
 }
 
-func newStage(t *testing.T, cameras ...string) *stage {
+func newOBSPeers(t *testing.T, cameras ...string) *obsPeers {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	s := &stage{hub: hub.New()}
+	s := &obsPeers{hub: hub.New()}
 	env := ingest.Env{Hub: s.hub, Log: log, Authorise: func(ingest.Request) error { return nil }}
 	play, err := rtsp.Listen(&url.URL{Host: "127.0.0.1:0"}, s.hub, func(string, string, string) error { return nil }, nil, log)
 	if err != nil {
@@ -80,9 +80,9 @@ func mean(img image.Image) (r, g, b int) {
 func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	t.Parallel()
 	cameras := []string{"cam1", "cam2", "cam3"}
-	st := newStage(t, cameras...)
+	st := newOBSPeers(t, cameras...)
 	o := startOBS(t, "--studio-mode", "--stock")
-	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
+	d := o.startMixerWith(t, obs.Config{Play: st.play, Program: st.program})
 	wish := provision.Target{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500}
 	for _, cam := range cameras {
 		wish.Feeds = append(wish.Feeds, provision.Feed{ID: cam})
@@ -91,7 +91,7 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	d.setUp(wish)
 	for _, cam := range cameras {
 		testkit.Eventually(t, 15*time.Second, func() bool {
-			r, g, b := mean(o.picture(t, naming.Scene(cam)))
+			r, g, b := mean(o.screenshot(t, naming.Scene(cam)))
 			return r+g+b > 60
 		}, "%s in OBS", cam)
 		t.Logf("%s in OBS after %v", cam, time.Since(begin))
@@ -126,7 +126,7 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	for pictures := 0; pictures < 60; {
+	for frames := 0; frames < 60; {
 		var au media.AccessUnit
 		if au, err = sub.Next(t.Context()); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 		if !au.Video() {
 			continue
 		}
-		pictures++
+		frames++
 		if au.PTS != au.DTS {
 			t.Fatalf("a picture is shown %v after it is decoded: there are B-frames", au.PTS-au.DTS)
 		}
@@ -146,14 +146,14 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	t.Parallel()
 	cameras := []string{"cam1", "cam2"}
-	st := newStage(t, cameras...)
+	st := newOBSPeers(t, cameras...)
 	o := startOBS(t, "--studio-mode")
-	d := o.deskOf(t, obs.Config{Play: st.play, Program: st.program})
+	d := o.startMixerWith(t, obs.Config{Play: st.play, Program: st.program})
 	wish := provision.Target{Play: st.play, Program: st.program, Key: "private", VideoKbps: 1500, Feeds: []provision.Feed{{ID: "cam1"}, {ID: "cam2"}}}
 	d.setUp(wish)
 	for _, cam := range cameras {
 		testkit.Eventually(t, 15*time.Second, func() bool {
-			r, g, b := mean(o.picture(t, naming.Scene(cam)))
+			r, g, b := mean(o.screenshot(t, naming.Scene(cam)))
 			return r+g+b > 60
 		}, "%s in OBS", cam)
 	}
@@ -162,13 +162,13 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 		s, ok := st.hub.Stream(ingest.Mixer)
 		return ok && s.Keyframes > 1
 	}, "OBS' program in the hub")
-	seen := watchColour(t, st.play+"/"+ingest.Mixer)
+	decodedFrame := watchColour(t, st.play+"/"+ingest.Mixer)
 	looks := map[string][3]byte{}
 	for _, cam := range cameras {
 		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		d.await(cam, func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
 		for range 30 {
-			looks[cam] = (<-seen).colour
+			looks[cam] = (<-decodedFrame).colour
 		}
 	}
 	if distance(looks["cam1"], looks["cam2"]) < 20 {
@@ -178,13 +178,13 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	for n := range scaled(4, 16) {
 		cam := cameras[n%2]
 		for range 3 + n%4 { // not in step with anything
-			<-seen
+			<-decodedFrame
 		}
 		begin := time.Now()
 		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		confirmed = append(confirmed, time.Since(begin))
 		for {
-			if s := <-seen; distance(s.colour, looks[cam]) < 10 {
+			if s := <-decodedFrame; distance(s.colour, looks[cam]) < 10 {
 				if after := s.at.Sub(begin); after > 0 {
 					shown = append(shown, after)
 				}
@@ -199,7 +199,7 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	testkit.Measure(t, "OBS: cut to frame in its output, median", testkit.Milliseconds(shown[len(shown)/2]), "ms", testkit.AtMost(1000))
 }
 
-type look struct {
+type colourSample struct {
 	at     time.Time
 	colour [3]byte
 }
@@ -212,7 +212,7 @@ func distance(a, b [3]byte) (d int) {
 }
 
 // watchColour decodes a stream and tells the mean colour of each picture.
-func watchColour(t *testing.T, url string) <-chan look {
+func watchColour(t *testing.T, url string) <-chan colourSample {
 	t.Helper()
 	cmd := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-threads", "1", "-rtsp_transport", "tcp", "-fflags", "nobuffer", "-flags", "low_delay",
 		"-probesize", "100000", "-analyzeduration", "500000", "-i", url, "-an", "-vsync", "0", "-vf", "scale=1:1:flags=area", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
@@ -224,18 +224,18 @@ func watchColour(t *testing.T, url string) <-chan look {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	seen := make(chan look, 1000)
+	decodedFrame := make(chan colourSample, 1000)
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		defer close(seen)
+		defer close(decodedFrame)
 		for {
-			var l look
+			var l colourSample
 			if _, err := io.ReadFull(out, l.colour[:]); err != nil {
 				return
 			}
 			l.at = time.Now()
 			select {
-			case seen <- l:
+			case decodedFrame <- l:
 			case <-t.Context().Done():
 				return
 			}
@@ -246,5 +246,5 @@ func watchColour(t *testing.T, url string) <-chan look {
 		reading.Wait()
 		cmd.Wait()
 	})
-	return seen
+	return decodedFrame
 }

@@ -32,7 +32,7 @@ func (n *nginx) lowerThird(t testing.TB, key string) []float64 {
 // reference is the same part of what OBS itself renders.
 func (o *realOBS) reference(t testing.TB, scene string) (grey []float64) {
 	t.Helper()
-	img := o.picture(t, scene)
+	img := o.screenshot(t, scene)
 	for y := thirdAt.Min.Y; y < thirdAt.Max.Y; y++ {
 		for x := thirdAt.Min.X; x < thirdAt.Max.X; x++ {
 			r, g, b, _ := img.At(x, y).RGBA()
@@ -52,20 +52,20 @@ func white(grey []float64) (n int) {
 	return n
 }
 
-func TestALowerThirdIsReadAtTheDestination(t *testing.T) {
+func TestALowerThirdIsVisibleAtTheDestination(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--stock")
 	s := atOBS(t, o)
 	s.cameras("red")
 	s.setUp(o, "red")
 	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
-	far := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"far": far})
+	dest := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"far": dest})
 	var added commands.GraphicAdded
 	if err := json.Unmarshal(s.do("graphics.add", map[string]any{"text": map[string]string{"name": "Ada Lovelace", "title": "Engineer"}}), &added); err != nil {
 		t.Fatal(err)
 	}
-	if n := white(far.lowerThird(t, "key-far")); n != 0 {
+	if n := white(dest.lowerThird(t, "key-far")); n != 0 {
 		t.Errorf("%d white pixels before", n)
 	}
 	read := func(name string) (got, want []float64) {
@@ -75,8 +75,8 @@ func TestALowerThirdIsReadAtTheDestination(t *testing.T) {
 				st.Mixer.Graphic.OnAir && st.Mixer.Graphic.Text["name"] == name && st.Graphics.Via == "mixer"
 		})
 		testkit.Eventually(t, 10*time.Second, func() bool {
-			got, want = far.lowerThird(t, "key-far"), o.reference(t, sceneOf("red"))
-			return alike(got, want) >= 0.95
+			got, want = dest.lowerThird(t, "key-far"), o.reference(t, sceneOf("red"))
+			return similarity(got, want) >= 0.95
 		}, "%s is read at the destination", name)
 		return got, want
 	}
@@ -87,13 +87,13 @@ func TestALowerThirdIsReadAtTheDestination(t *testing.T) {
 	s.do("graphics.update", map[string]any{"id": added.ID, "text": map[string]string{"name": "Grace Hopper", "title": "Rear admiral"}})
 	grace, wantGrace := read("Grace Hopper")
 	t.Logf("Ada at the destination: %.3f like Ada, %.3f like Grace; Grace: %.3f like Grace, %.3f like Ada; %d and %d white pixels",
-		alike(ada, wantAda), alike(ada, wantGrace), alike(grace, wantGrace), alike(grace, wantAda), white(ada), white(grace))
-	if alike(ada, wantGrace) > 0.9 || alike(grace, wantAda) > 0.9 {
+		similarity(ada, wantAda), similarity(ada, wantGrace), similarity(grace, wantGrace), similarity(grace, wantAda), white(ada), white(grace))
+	if similarity(ada, wantGrace) > 0.9 || similarity(grace, wantAda) > 0.9 {
 		t.Error("what is read at the destination is not what was taken")
 	}
 	s.do("graphics.out", nil)
 	s.await(5*time.Second, "it is off", func(st control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
-	testkit.Eventually(t, 10*time.Second, func() bool { return white(far.lowerThird(t, "key-far")) == 0 }, "it is off at the destination")
+	testkit.Eventually(t, 10*time.Second, func() bool { return white(dest.lowerThird(t, "key-far")) == 0 }, "it is off at the destination")
 	s.do("graphics.update", map[string]any{"id": added.ID, "autoOutMs": 1500})
 	s.do("graphics.take", map[string]any{"id": added.ID})
 	s.await(5*time.Second, "on air", func(st control.State) bool { return st.Graphics.OnAir != nil && st.Graphics.OnAir.Confirmed })

@@ -24,7 +24,7 @@ import (
 
 // takers accepts one RTMP stream after the other at a port of its own, and throws
 // it away.
-func takers(t *testing.T, app string) (url string) {
+func startRTMPServers(t *testing.T, app string) (url string) {
 	t.Helper()
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,9 +68,9 @@ func stream(s *mixer.State) mixer.Output {
 
 func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
 	t.Parallel()
-	url := takers(t, "mixer")
+	url := startRTMPServers(t, "mixer")
 	o := startOBS(t, "--studio-mode")
-	d := o.desk(t)
+	d := o.startMixer(t)
 	wish := provision.Target{Program: url, Key: "private", Play: "rtsp://127.0.0.1:1"}
 	d.setUp(wish)
 	begin := time.Now()
@@ -100,10 +100,10 @@ func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
 	d.do("OBS lives", d.Call(d.soon(), &general.GetVersionParams{}, &version))
 }
 
-func TestRealOBSStreamToNowhereSaysSo(t *testing.T) {
+func TestRealOBSReportsAStreamToAnUnreachableServer(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t)
-	d := o.desk(t)
+	d := o.startMixer(t)
 	d.setUp(provision.Target{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
 	for range 2 {
 		if err := d.StartOutput(d.soon(), "stream"); !errors.Is(err, mixer.ErrNotNow) {
@@ -117,11 +117,11 @@ func TestRealOBSStreamToNowhereSaysSo(t *testing.T) {
 
 func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
 	t.Parallel()
-	url := takers(t, "mixer")
+	url := startRTMPServers(t, "mixer")
 	dir := t.TempDir()
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := net.SplitHostPort(o.addr)
-	d := o.deskOf(t, obs.Config{Program: url})
+	d := o.startMixerWith(t, obs.Config{Program: url})
 	d.setUp(provision.Target{Program: url, Key: "private"})
 	d.do("start", d.StartOutput(d.soon(), "stream"))
 	d.await("on", func(s *mixer.State) bool { return stream(s).State == "on" && s.Health != nil && s.Health.FPS > 0 })
@@ -138,7 +138,7 @@ func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
 func TestRealOBSSendsItsAudioLevels(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t)
-	d := o.desk(t)
+	d := o.startMixer(t)
 	d.setUp(show)
 	levels := make(chan []mixer.Meter, 100)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -167,11 +167,11 @@ func TestRealOBSSendsItsAudioLevels(t *testing.T) {
 	testkit.Measure(t, "OBS: audio levels", 20/time.Since(first).Seconds(), "per s", testkit.AtLeast(7))
 }
 
-func TestRealOBSChangesItsCollectionUnderTheDesk(t *testing.T) {
+func TestRealOBSChangesItsSceneCollectionDuringTheShow(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
-	o.coloured(t, "cam1", "cam2")
-	d := o.desk(t)
+	o.addColourScenes(t, "cam1", "cam2")
+	d := o.startMixer(t)
 	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 3 })
 	first := d.now().Collections.Current
 	d.do("a second collection", d.Call(d.soon(), config.NewCreateSceneCollectionParams().WithSceneCollectionName("Second"), nil))
@@ -200,7 +200,7 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	o := startOBS(t)
-	d := o.desk(t)
+	d := o.startMixer(t)
 	d.do("clip", d.Call(d.soon(), inputs.NewCreateInputParams().WithSceneName("Scene").WithInputName("clip").WithInputKind("ffmpeg_source").
 		WithInputSettings(map[string]any{"is_local_file": true, "local_file": clip}), nil))
 	is := func(state string, more func(m *mixer.MediaInput) bool) {
@@ -254,8 +254,8 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 func TestRealOBSThatFreezesIsNoticed(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
-	o.coloured(t, "cam1")
-	d := o.desk(t)
+	o.addColourScenes(t, "cam1")
+	d := o.startMixer(t)
 	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 2 })
 	pid, err := strconv.Atoi(o.pid)
 	d.do("pid", err)

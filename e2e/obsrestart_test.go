@@ -16,7 +16,7 @@ func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
 	t.Parallel()
 	data, obsAt := t.TempDir(), freePort(t)
 	flags := []string{"-mixer", "obs://" + obsAt, "-rtmp", freePort(t), "-play-rtsp", freePort(t)}
-	s := startWith(t, knowsOBS(), data, flags...)
+	s := startWith(t, obsEnv(), data, flags...)
 	s.cameras("red", "green")
 	s.do("program.backups", map[string]any{"feeds": []string{"green"}})
 	s.await(5*time.Second, "the backup while OBS is not there", func(st control.State) bool {
@@ -38,7 +38,7 @@ func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
 	<-s.ended
 
 	began := time.Now()
-	s = startWith(t, knowsOBS(), data, flags...)
+	s = startWith(t, obsEnv(), data, flags...)
 	s.await(10*time.Second, "all is known again", asBefore)
 	t.Logf("killed and started again: OBS and the lower third are known after %v", time.Since(began).Round(time.Millisecond))
 	s.await(20*time.Second, "OBS is the program again", func(st control.State) bool { return st.Program.Level == "mixer" })

@@ -24,7 +24,7 @@ import (
 // atOBS is a studio that mixes with o, and knows its password.
 func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 	t.Helper()
-	s := startWith(t, knowsOBS(), t.TempDir(), append([]string{"-mixer", "obs://" + o.addr}, flags...)...)
+	s := startWith(t, obsEnv(), t.TempDir(), append([]string{"-mixer", "obs://" + o.addr}, flags...)...)
 	st := s.await(15*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected })
 	major, _, _ := strings.Cut(st.Mixer.Version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < 28 { // obs-websocket's own is 5
@@ -34,7 +34,7 @@ func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 }
 
 // knowsOBS is the environment of a studio that knows OBS' password.
-func knowsOBS() []string { return []string{"OBVAN_OBS_PASSWORD=" + obsPassword} }
+func obsEnv() []string { return []string{"OBVAN_OBS_PASSWORD=" + obsPassword} }
 
 // cameras are three of one colour each, called so, and added.
 func (s *studio) cameras(colours ...string) {
@@ -57,7 +57,7 @@ func (s *studio) setUp(o *realOBS, colours ...string) {
 	s.do("obs.provision", map[string]any{"videoKbps": 1500})
 	s.t.Logf("set up in %v", time.Since(began).Round(time.Millisecond))
 	for _, colour := range colours {
-		s.showsIn(o, colour)
+		s.awaitInOBS(o, colour)
 	}
 	s.t.Logf("cameras in OBS after %v", time.Since(began).Round(time.Millisecond))
 	s.do("output.start", map[string]any{"output": "stream"})
@@ -67,7 +67,7 @@ func (s *studio) setUp(o *realOBS, colours ...string) {
 }
 
 // showsIn waits until a camera is seen in its scene.
-func (s *studio) showsIn(o *realOBS, colour string) {
+func (s *studio) awaitInOBS(o *realOBS, colour string) {
 	s.t.Helper()
 	s.await(10*time.Second, "a scene of "+colour, func(st control.State) bool {
 		return slices.ContainsFunc(st.Mixer.Sources, func(src mixer.Source) bool {
@@ -75,7 +75,7 @@ func (s *studio) showsIn(o *realOBS, colour string) {
 		})
 	})
 	testkit.Eventually(s.t, 20*time.Second, func() bool {
-		img := o.picture(s.t, sceneOf(colour))
+		img := o.screenshot(s.t, sceneOf(colour))
 		r, g, b, _ := img.At(img.Bounds().Dx()*3/4, img.Bounds().Dy()/2).RGBA()
 		return name([]byte{byte(r >> 8), byte(g >> 8), byte(b >> 8)}) == colour
 	}, "%s in OBS", colour)
@@ -91,20 +91,20 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	s.do("obs.password", map[string]any{"password": obsPassword})
 	s.await(10*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected && st.OBS.Available })
 	s.cameras("red", "green")
-	s.plans()
+	s.checkPlan()
 	s.setUp(o, "red", "green")
 	s.cameras("blue") // later: it gets its scene by itself
-	s.showsIn(o, "blue")
-	far := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"far": far})
-	panel, viewer := s.connect(), far.watch(t, "key-far")
+	s.awaitInOBS(o, "blue")
+	dest := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"far": dest})
+	panel, viewer := s.connect(), dest.watch(t, "key-far")
 
 	first := time.Now()
 	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
 	viewer.sees(15*time.Second, "red", time.Time{})
 	want := []string{"red"}
 	t.Logf("first picture at the viewer after %v", time.Since(first).Round(time.Millisecond))
-	var confirmed, seen []time.Duration
+	var confirmed, decodedFrame []time.Duration
 	for len(confirmed) < scaled(15, 50) {
 		next := []string{"red", "green", "blue"}[rand.IntN(3)]
 		if next == want[len(want)-1] {
@@ -118,25 +118,25 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 			return st.Mixer.Program == sceneOf(next) && st.Tally[next] == control.LightProgram && !st.Mixer.InTransition
 		})
 		confirmed = append(confirmed, at.Sub(began))
-		seen = append(seen, viewer.sees(5*time.Second, next, began).Sub(began))
+		decodedFrame = append(decodedFrame, viewer.sees(5*time.Second, next, began).Sub(began))
 	}
 	median, worst := spread(confirmed)
 	t.Logf("%d cuts, command to confirmed with the right tally: median %v, worst %v", len(confirmed), median, worst)
-	median, worst = spread(seen)
+	median, worst = spread(decodedFrame)
 	t.Logf("command to the frame at the destination: worst %v", worst)
 	testkit.Measure(t, "OBS: cut to frame at the destination, median", testkit.Milliseconds(median), "ms", testkit.AtMost(2000))
 	pause(t, time.Second)
 	s.do("destination.stop", map[string]any{"id": "far"})
-	path := far.onlyRecording(t)
-	if got := coloursOf(decodePictures(t, path), 1); !slices.Equal(got[slices.Index(got, "red"):], want) {
+	path := dest.onlyRecording(t)
+	if got := coloursOf(decodeFrames(t, path), 1); !slices.Equal(got[slices.Index(got, "red"):], want) {
 		t.Errorf("colours at the destination: %v\nwant %v", got, want)
 	}
 	t.Log(checkTimeline(t, readFLV(t, path), 3*period))
-	autos(t, s, panel)
+	checkFades(t, s, panel)
 }
 
 // plans asks what a set-up would do.
-func (s *studio) plans() {
+func (s *studio) checkPlan() {
 	s.t.Helper()
 	before := len(s.state().Mixer.Sources)
 	var plan commands.Provisioned
@@ -149,10 +149,10 @@ func (s *studio) plans() {
 }
 
 // autos brings each camera on air with a fade and looks at the lights.
-func autos(t *testing.T, s *studio, panel *socket) {
-	far := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"autos": far})
-	viewer := far.watch(t, "key-autos")
+func checkFades(t *testing.T, s *studio, panel *socket) {
+	dest := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"autos": dest})
+	viewer := dest.watch(t, "key-autos")
 	viewer.sees(15*time.Second, s.state().Mixer.OnAir[0], time.Time{})
 	for _, next := range []string{"red", "green", "blue", "red"} {
 		before := s.state().Mixer.OnAir
@@ -177,11 +177,11 @@ func autos(t *testing.T, s *studio, panel *socket) {
 
 // coloursOf is the colours in the order in which they came; those that stayed for
 // fewer pictures than least do not count.
-func coloursOf(pictures []seen, least int) (colours []string) {
+func coloursOf(frames []decodedFrame, least int) (colours []string) {
 	run := 0
-	for i, p := range pictures {
+	for i, p := range frames {
 		run++
-		last := i == len(pictures)-1 || pictures[i+1].colour != p.colour
+		last := i == len(frames)-1 || frames[i+1].colour != p.colour
 		if last && run >= least && (len(colours) == 0 || colours[len(colours)-1] != p.colour) {
 			colours = append(colours, p.colour)
 		}
@@ -203,9 +203,9 @@ func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
 	s.live(15*time.Second, "mark")
 	s.setUp(o)
 	s.do("mixer.cut", map[string]any{"source": naming.Scene("Mark")})
-	far := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"far": far})
-	viewer := far.watch(t, "key-far")
+	dest := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"far": dest})
+	viewer := dest.watch(t, "key-far")
 	viewer.sees(20*time.Second, "black", time.Time{})
 	var took []time.Duration
 	for range scaled(4, 20) {
@@ -250,8 +250,8 @@ func startMarker(t *testing.T, url string) *marker {
 		cmd.Wait()
 	})
 	ended.Go(func() {
-		frame := time.NewTicker(time.Second / 30)
-		defer frame.Stop()
+		tick := time.NewTicker(time.Second / 30)
+		defer tick.Stop()
 		black, yellow := make([]byte, 3*w*h), make([]byte, 3*w*h)
 		for i := range yellow {
 			if i%3 < 2 {
@@ -263,7 +263,7 @@ func startMarker(t *testing.T, url string) *marker {
 			select {
 			case <-ctx.Done():
 				return
-			case <-frame.C:
+			case <-tick.C:
 			}
 			if left == 0 {
 				select {
@@ -273,11 +273,11 @@ func startMarker(t *testing.T, url string) *marker {
 				default:
 				}
 			}
-			picture := black
+			frame := black
 			if left > 0 {
-				picture, left = yellow, left-1
+				frame, left = yellow, left-1
 			}
-			if _, err := out.Write(picture); err != nil {
+			if _, err := out.Write(frame); err != nil {
 				return
 			}
 		}

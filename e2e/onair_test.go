@@ -65,9 +65,9 @@ func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
 }
 
 func cutAround(t *testing.T, s *studio, when string, cuts int) {
-	far := startNginx(t, "")
+	dest := startNginx(t, "")
 	s.cut("red")
-	s.sendTo(map[string]*nginx{"nginx": far})
+	s.sendTo(map[string]*nginx{"nginx": dest})
 	colours := []string{"red", "green", "blue"}
 	want := []string{"red"}
 	var took []time.Duration
@@ -88,10 +88,10 @@ func cutAround(t *testing.T, s *studio, when string, cuts int) {
 	}
 	pause(t, 2*time.Second)
 	s.do("destination.remove", map[string]any{"id": "nginx"})
-	path := far.onlyRecording(t)
+	path := dest.onlyRecording(t)
 
 	var got []string
-	for _, p := range decodePictures(t, path) {
+	for _, p := range decodeFrames(t, path) {
 		if len(got) == 0 || got[len(got)-1] != p.colour {
 			got = append(got, p.colour)
 		}
@@ -126,20 +126,20 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 	by := map[string]time.Duration{} // signed: sound behind the picture is positive
 	const clear = 600 * time.Millisecond
 	beeps := decodeBeeps(t, path)
-	pictures := decodePictures(t, path)
-	cuts := []time.Duration{pictures[0].at, pictures[len(pictures)-1].at} // the ends of the file are cuts, too
-	for i := 1; i < len(pictures); i++ {
-		if pictures[i].colour != pictures[i-1].colour {
-			cuts = append(cuts, pictures[i].at)
+	frames := decodeFrames(t, path)
+	cuts := []time.Duration{frames[0].at, frames[len(frames)-1].at} // the ends of the file are cuts, too
+	for i := 1; i < len(frames); i++ {
+		if frames[i].colour != frames[i-1].colour {
+			cuts = append(cuts, frames[i].at)
 		}
 	}
 	near := func(at time.Duration) bool {
 		return slices.ContainsFunc(cuts, func(cut time.Duration) bool { return (at - cut).Abs() < clear })
 	}
 	pairs := 0
-	for i := 1; i < len(pictures); i++ {
-		at := pictures[i].at
-		if !pictures[i].flash || pictures[i-1].flash || near(at) {
+	for i := 1; i < len(frames); i++ {
+		at := frames[i].at
+		if !frames[i].flash || frames[i-1].flash || near(at) {
 			continue
 		}
 		off := time.Second
@@ -150,8 +150,8 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 		}
 		pairs++
 		worst = max(worst, off.Abs())
-		if off.Abs() > by[pictures[i].colour].Abs() {
-			by[pictures[i].colour] = off
+		if off.Abs() > by[frames[i].colour].Abs() {
+			by[frames[i].colour] = off
 		}
 	}
 	if pairs < 5 {
@@ -164,16 +164,16 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 	return worst
 }
 
-func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
+func TestTheOnAirCameraIsLostAndReconnects(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	far := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, "")}
+	dest := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, "")}
 	cam := camera{colour: "red", tone: 1000}
 	url := "rtmp://" + s.listen["rtmp"] + "/live/cam"
 	ffmpeg := cam.send(t, "flv", url)
 	s.live(10*time.Second, "cam")
 	s.cut("cam")
-	s.sendTo(far)
+	s.sendTo(dest)
 	pause(t, 3*time.Second)
 
 	killed := time.Now()
@@ -184,8 +184,8 @@ func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
 	cam.send(t, "flv", url)
 	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
 	pause(t, 3*time.Second)
-	steady(t, s, far, func(id, path string) {
-		for _, p := range decodePictures(t, path) {
+	checkSteady(t, s, dest, func(id, path string) {
+		for _, p := range decodeFrames(t, path) {
 			if p.colour != "red" {
 				t.Fatalf("%s: a %s picture at %v", id, p.colour, p.at)
 			}
@@ -194,7 +194,7 @@ func TestTheOnAirCameraDiesAndComesBack(t *testing.T) {
 }
 
 // One destination dies, comes back, and then takes nothing for a while.
-func TestADestinationThatDiesOrStallsAffectsNoOther(t *testing.T) {
+func TestADestinationThatIsLostOrStallsAffectsNoOther(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	camera{colour: "red", size: "1280x720", tone: 1000, extra: []string{"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr"}}.

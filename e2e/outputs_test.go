@@ -21,10 +21,10 @@ import (
 // received checks what a far end that is not ours made of six seconds of a red and
 // six of a green camera: decoded without a complaint, in order, in sync, and with
 // every picture and sound that was sent in between.
-func received(t *testing.T, path string) {
+func checkReceived(t *testing.T, path string) {
 	t.Helper()
 	var colours []string
-	for _, p := range decodePictures(t, path) {
+	for _, p := range decodeFrames(t, path) {
 		if len(colours) == 0 || colours[len(colours)-1] != p.colour {
 			colours = append(colours, p.colour)
 		}
@@ -41,8 +41,8 @@ func received(t *testing.T, path string) {
 		tags = slices.DeleteFunc(tags, func(g tag) bool { return g.video && !g.config && g.key && g.dts == 0 })
 	}
 	line := checkTimeline(t, tags, period+2*time.Millisecond)
-	if len(line.gaps) > 0 || line.pictures < 300 {
-		t.Errorf("%d pictures, gaps: %v", line.pictures, line.gaps)
+	if len(line.gaps) > 0 || line.video < 300 {
+		t.Errorf("%d frames, gaps: %v", line.video, line.gaps)
 	}
 	checkNumbers(t, path)
 	video, audio := pick(tags, true), pick(tags, false)
@@ -117,13 +117,13 @@ func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
 	if log := listener.log.String(); strings.Contains(log, "corrupt") || strings.Contains(log, "discontinuity") {
 		t.Errorf("ffmpeg complains:\n%s", log)
 	}
-	received(t, path)
+	checkReceived(t, path)
 	if log := s.log.String(); strings.Contains(log, passphrase) {
 		t.Error("the passphrase is in the log")
 	}
 }
 
-func TestAWrongPassphraseIsRefusedInWords(t *testing.T) {
+func TestAWrongPassphraseIsRefusedWithAReason(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	addr := freePort(t)
@@ -153,31 +153,31 @@ func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
 		listener.signal(syscall.SIGINT)
 		<-listener.ended
 	}
-	received(t, path)
+	checkReceived(t, path)
 }
 
 func TestAnotherStudioReceivesTheProgram(t *testing.T) {
 	t.Parallel()
-	for proto, url := range map[string]func(far *studio) string{
-		"rtsp": func(far *studio) string { return "rtsp://" + far.listen["rtsp"] + "/live/truck?key=" },
-		"whip": func(far *studio) string { return far.url("/whip/truck") },
+	for proto, url := range map[string]func(dest *studio) string{
+		"rtsp": func(dest *studio) string { return "rtsp://" + dest.listen["rtsp"] + "/live/truck?key=" },
+		"whip": func(dest *studio) string { return dest.url("/whip/truck") },
 	} {
 		t.Run("over "+proto, func(t *testing.T) {
-			far, s := start(t), start(t, "-demo")
-			far.do("feed.add", map[string]any{"id": "truck", "name": "Truck", "key": "far-key"})
+			dest, s := start(t), start(t, "-demo")
+			dest.do("feed.add", map[string]any{"id": "truck", "name": "Truck", "key": "far-key"})
 			s.live(10*time.Second, "cam1")
 			s.cut("cam1")
-			s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": url(far), "key": "far-key"})
+			s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": url(dest), "key": "far-key"})
 			s.do("destination.start", map[string]any{"id": "far"})
 			s.destinationLive(10*time.Second, "far")
-			st := far.await(10*time.Second, "the whole feed", func(st control.State) bool {
+			st := dest.await(10*time.Second, "the whole feed", func(st control.State) bool {
 				return len(st.Feeds) == 1 && st.Feeds[0].State == control.FeedLive && st.Feeds[0].FPS > 29 && st.Feeds[0].Audio != nil
 			})
 			if f := st.Feeds[0]; f.Proto != proto || len(f.Corrections) > 0 {
 				t.Errorf("the feed: %+v", f)
 			}
 			s.do("destination.stop", map[string]any{"id": "far"})
-			far.await(5*time.Second, "the feed left", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
+			dest.await(5*time.Second, "the feed left", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
 
 			s.do("destination.update", map[string]any{"id": "far", "key": "wrong-key"})
 			s.do("destination.start", map[string]any{"id": "far"})
@@ -247,12 +247,12 @@ func writePair(t *testing.T, host, certificate, key string) {
 
 func TestNginxReceivesTheProgramOverRTMPS(t *testing.T) {
 	t.Parallel()
-	far := startNginx(t, "")
-	addr, certificate := startNginxTLS(t, far)
+	dest := startNginx(t, "")
+	addr, certificate := startNginxTLS(t, dest)
 	_, port, _ := net.SplitHostPort(addr)
 	s := startWith(t, []string{"SSL_CERT_FILE=" + certificate}, t.TempDir()) // the one CA it trusts
 	twoCameras(t, s, map[string]any{"url": "rtmps://localhost:" + port + "/live", "key": "key-far"})
-	received(t, far.onlyRecording(t))
+	checkReceived(t, dest.onlyRecording(t))
 
 	// The same server by an address that its certificate is not for.
 	s.do("destination.update", map[string]any{"id": "far", "url": "rtmps://127.0.0.1:" + port + "/live", "key": "key-far"})

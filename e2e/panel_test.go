@@ -36,7 +36,7 @@ func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
 	b.screenshot("panel-1920-cut")
 }
 
-func TestThePanelIsHonestWhenTheServerIsGone(t *testing.T) {
+func TestThePanelShowsThatTheServerIsLost(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
@@ -58,7 +58,7 @@ func TestChromiumPlaysTheProgramByWHEP(t *testing.T) {
 	b.eval(`fetch('/api/v1/login', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({token: '`+token+`'})}).then(r => r.status)`, nil)
 	w := b.watch("program", scaled(3, 8))
 	t.Logf("joined in %.0f ms; %d frames decoded, %d dropped; arrival to display: p95 %.0f ms; longest freeze %.0f ms",
-		w.JoinMs, w.Decoded, w.Dropped, quantile(w.LatencyMs, 0.95), w.LongestStillMs)
+		w.JoinMs, w.Decoded, w.Dropped, quantile(w.LatencyMs, 0.95), w.LongestFreezeMs)
 	if w.Decoded == 0 || w.Samples == 0 || len(w.LatencyMs) == 0 {
 		t.Errorf("%d frames are decoded, %d shown; %d audio samples", w.Decoded, len(w.LatencyMs), w.Samples)
 	}

@@ -10,7 +10,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-func TestPlayersPlayFeedsAndTheProgramAndNobodyPublishesThere(t *testing.T) {
+func TestPlayersPlayFeedsAndProgramAndCannotPublish(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2")

@@ -34,11 +34,11 @@ type receiver struct {
 
 // receivers begin to play the streams with audio. The function they return ends that and
 // checks what was delivered to each.
-func (s *studio) receivers(t *testing.T, all []shown) (ended func()) {
+func (s *studio) receivers(t *testing.T, all []view) (ended func()) {
 	t.Helper()
 	playing := map[*receiver]float64{}
 	for _, w := range all {
-		if w.Sound {
+		if w.Audio {
 			playing[s.receive(t, w.Stream)] = w.FPS
 		}
 	}

@@ -43,7 +43,7 @@ func TestPlainHTTPOnALANSaysWhatIsMissing(t *testing.T) {
 	b.screenshot("camera-insecure")
 }
 
-func TestACertificateOfOurOwnMakesPhonesCameras(t *testing.T) {
+func TestASelfSignedCertificateLetsPhonesBeCameras(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	s := startSecure(t, lan(t), data)

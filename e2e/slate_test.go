@@ -41,7 +41,7 @@ func still(t testing.TB, c color.Color) []byte {
 	return b.Bytes()
 }
 
-func TestTheSlateTakesOverWhenTheCameraDies(t *testing.T) {
+func TestTheSlateTakesOverWhenTheCameraIsLost(t *testing.T) {
 	t.Parallel()
 	testkit.Tool(t, "ffmpeg")
 	s := start(t)
@@ -56,8 +56,8 @@ func TestTheSlateTakesOverWhenTheCameraDies(t *testing.T) {
 	s.do("feed.add", map[string]any{"id": "slate", "name": "Slate", "url": "clip://slate"})
 	s.live(5*time.Second, "slate")
 	s.do("program.backups", map[string]any{"feeds": []string{"nobody", "slate"}})
-	far := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"a": far})
+	dest := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"a": dest})
 	pause(t, 3*time.Second)
 
 	killed := time.Now()
@@ -72,13 +72,13 @@ func TestTheSlateTakesOverWhenTheCameraDies(t *testing.T) {
 		t.Errorf("%s, attempt %d: %s", d.State, d.Attempt, d.Reason)
 	}
 	s.do("destination.stop", map[string]any{"id": "a"})
-	path := far.onlyRecording(t)
+	path := dest.onlyRecording(t)
 	line := checkTimeline(t, readFLV(t, path), time.Second)
 	if len(line.gaps) > 0 {
 		t.Errorf("gaps %v", line.gaps)
 	}
 	var colours []string
-	for _, p := range decodePictures(t, path) {
+	for _, p := range decodeFrames(t, path) {
 		if len(colours) == 0 || colours[len(colours)-1] != p.colour {
 			colours = append(colours, p.colour)
 		}

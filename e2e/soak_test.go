@@ -29,22 +29,22 @@ import (
 func TestSoak(t *testing.T) {
 	span := soakSpan(t)
 	s := start(t)
-	far := startNginx(t, "")
+	dest := startNginx(t, "")
 	show := &soak{studio: s, shaky: startNginx(t, ""), span: span, cameras: map[string]*process{}}
 	for _, colour := range soakColours {
-		show.film(colour)
+		show.startCamera(colour)
 	}
 	s.live(30*time.Second, soakColours[:]...)
 	s.cut("red")
-	s.sendTo(map[string]*nginx{"steady": far, "shaky": show.shaky})
+	s.sendTo(map[string]*nginx{"steady": dest, "shaky": show.shaky})
 	other := start(t) // takes what comes by the other protocols
 	to := map[string]string{
 		"drill-ok": "selftest://ok",
 		"rtsp":     "rtsp://" + other.listen["rtsp"] + "/live/rtsp", "whip": other.url("/whip/whip"),
 		"srt-nobody": "srt://" + freePort(t), "rtsp-nobody": "rtsp://" + freePort(t) + "/live/x", "whip-nobody": "whip://" + freePort(t) + "/whip/x",
 	}
-	for _, address := range badOnes {
-		to[badName(address)] = address
+	for _, address := range faultyURLs {
+		to[faultyID(address)] = address
 	}
 	for id, url := range to {
 		s.do("destination.add", map[string]any{"id": id, "name": id, "url": url})
@@ -57,7 +57,7 @@ func TestSoak(t *testing.T) {
 		t.Errorf("the destination that did nothing wrong: %+v", d)
 	}
 	s.do("destination.remove", map[string]any{"id": "steady"})
-	tags := readFLV(t, far.onlyRecording(t))
+	tags := readFLV(t, dest.onlyRecording(t))
 	// A quarter of a frame: a camera whose clock is mended, on a machine without time.
 	line := checkTimeline(t, tags, period*5/4+time.Millisecond)
 	if len(line.gaps) > 0 {
@@ -99,7 +99,7 @@ type soak struct {
 	cameras map[string]*process
 	shaky   *nginx
 
-	held                   []sample
+	samples                []sample
 	cuts, restarts, faults int
 	panels                 atomic.Int64 // that have come
 }
@@ -108,7 +108,7 @@ type soak struct {
 type sample struct{ goroutines, files, megabytes int }
 
 // film has a camera begin, in one of two shapes.
-func (s *soak) film(colour string) {
+func (s *soak) startCamera(colour string) {
 	size := "320x180"
 	if s.restarts%2 == 1 {
 		size = "480x270"
@@ -130,7 +130,7 @@ func (s *soak) run() {
 	for step := 1; ctx.Err() == nil; step++ {
 		s.step(step)
 		pause(s.t, time.Duration(1000+rand.IntN(1500))*time.Millisecond)
-		if at := time.Since(began); at >= time.Duration(len(s.held)+1)*every || ctx.Err() != nil {
+		if at := time.Since(began); at >= time.Duration(len(s.samples)+1)*every || ctx.Err() != nil {
 			s.note(at)
 		}
 	}
@@ -143,7 +143,7 @@ func (s *soak) step(n int) {
 	case n%7 == 3: // a camera, or an OBS, that restarts
 		s.restarts++
 		s.cameras[colour].kill()
-		s.film(colour)
+		s.startCamera(colour)
 	case n%11 == 5: // a server that hangs, and one that restarts
 		s.faults++
 		s.shaky.signal(syscall.SIGSTOP)
@@ -171,7 +171,7 @@ func (s *soak) step(n int) {
 // note adds a row to the table.
 func (s *soak) note(at time.Duration) {
 	now := s.measure()
-	s.held = append(s.held, now)
+	s.samples = append(s.samples, now)
 	destinations, live := s.state().Destinations, 0
 	for _, d := range destinations {
 		if d.State == relay.Live {
@@ -226,11 +226,11 @@ func (s *studio) measure() sample {
 // minutes. What the server took while it warmed up does not count.
 func (s *soak) checkFlat() {
 	s.t.Helper()
-	if len(s.held) < 9 {
-		s.t.Fatalf("only %d samples", len(s.held))
+	if len(s.samples) < 9 {
+		s.t.Fatalf("only %d samples", len(s.samples))
 	}
-	settled := s.held[len(s.held)/10:]
-	n := len(s.held) / 6
+	settled := s.samples[len(s.samples)/10:]
+	n := len(s.samples) / 6
 	checkFlat(s.t, settled[:max(n, 3)], settled[len(settled)-max(n, 3):])
 }
 

@@ -30,7 +30,7 @@ type socket struct {
 
 // answer is of a command: "" for done, else the error's word.
 type answer struct {
-	word, message string
+	code, message string
 }
 
 func (s *studio) connect() *socket {

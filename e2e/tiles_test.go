@@ -14,28 +14,28 @@ import (
 
 // sight is which tiles of the panel are where they can be seen, or nearly so, which of
 // them are not, and the streams that the page has asked for.
-type sight struct {
-	Near, Far, Asked []string
+type visibility struct {
+	Visible, Hidden, Requested []string
 }
 
-const inSight = `(() => {
-	const at = {Near: [], Far: [], Asked: performance.getEntriesByType('resource').map(r => new URL(r.name).pathname.split('/')).filter(p => p[1] === 'whep').map(p => p[2])};
+const visibilityScript = `(() => {
+	const at = {Visible: [], Hidden: [], Requested: performance.getEntriesByType('resource').map(r => new URL(r.name).pathname.split('/')).filter(p => p[1] === 'whep').map(p => p[2])};
 	for (const tile of document.querySelectorAll('[data-source]')) {
 		const box = tile.querySelector('.picture').getBoundingClientRect();
-		(box.bottom > -200 && box.top < innerHeight + 200 ? at.Near : at.Far).push(tile.dataset.source);
+		(box.bottom > -200 && box.top < innerHeight + 200 ? at.Visible : at.Hidden).push(tile.dataset.source);
 	}
 	return at;
 })()`
 
 // lookedAt waits until each of these feeds has so many viewers.
-func (s *studio) lookedAt(within time.Duration, viewers int, feeds ...string) {
+func (s *studio) awaitViewers(within time.Duration, viewers int, feeds ...string) {
 	s.t.Helper()
 	s.await(within, fmt.Sprintf("%v: viewers: %d", feeds, viewers), func(st control.State) bool {
 		return !slices.ContainsFunc(feeds, func(id string) bool { return feedOf(st, id).Viewers != viewers })
 	})
 }
 
-func TestOnlyTilesInSightAreSent(t *testing.T) {
+func TestOnlyVisibleTilesAreStreamed(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	feeds := []string{"cam1", "cam2", "cam3", "cam4"}
@@ -46,44 +46,44 @@ func TestOnlyTilesInSightAreSent(t *testing.T) {
 	s.live(10*time.Second, feeds...)
 	b := s.open(400, 500)
 	b.until(8*time.Second, `[...document.querySelectorAll('[data-source] video')].filter(v => v.currentTime > 0).length > 0 && document.querySelectorAll('[data-source]').length === 12`)
-	var at sight
-	b.eval(inSight, &at)
+	var at visibility
+	b.eval(visibilityScript, &at)
 	t.Logf("%+v", at)
-	if len(at.Near) == 0 || len(at.Far) < 4 {
+	if len(at.Visible) == 0 || len(at.Hidden) < 4 {
 		t.Fatal("the window is not as this test wants it")
 	}
-	for _, id := range at.Far {
-		if slices.Contains(at.Asked, id) {
+	for _, id := range at.Hidden {
+		if slices.Contains(at.Requested, id) {
 			t.Errorf("%s was asked for, though it is out of sight", id)
 		}
 	}
-	s.lookedAt(3*time.Second, 0, at.Far...)
-	s.lookedAt(3*time.Second, 1, at.Near...)
+	s.awaitViewers(3*time.Second, 0, at.Hidden...)
+	s.awaitViewers(3*time.Second, 1, at.Visible...)
 
-	last := at.Far[len(at.Far)-1]
+	last := at.Hidden[len(at.Hidden)-1]
 	b.eval(`document.querySelector('[data-source="`+last+`"]').scrollIntoView()`, nil)
-	s.lookedAt(5*time.Second, 1, last)
-	b.eval(inSight, &at)
-	s.lookedAt(8*time.Second, 0, at.Far...) // also those that were in sight
+	s.awaitViewers(5*time.Second, 1, last)
+	b.eval(visibilityScript, &at)
+	s.awaitViewers(8*time.Second, 0, at.Hidden...) // also those that were in sight
 }
 
-func TestAViewOverThePanelLetsGoOfWhatItCovers(t *testing.T) {
+func TestAFullScreenViewStopsTheStreamsItCovers(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	feeds := []string{"cam1", "cam2", "cam3", "cam4"}
 	s.live(10*time.Second, feeds...)
 	s.cut("cam1")
 	b := s.open(1280, 720)
-	s.lookedAt(8*time.Second, 1, feeds...)
+	s.awaitViewers(8*time.Second, 1, feeds...)
 	b.do(chromedp.KeyEvent("f"))
 	b.until(5*time.Second, `document.querySelector('.view video')?.currentTime > 0.3`)
-	s.lookedAt(15*time.Second, 0, feeds...)
+	s.awaitViewers(15*time.Second, 0, feeds...)
 	b.do(chromedp.KeyEvent(kb.Escape))
-	s.lookedAt(5*time.Second, 1, feeds...)
+	s.awaitViewers(5*time.Second, 1, feeds...)
 	b.until(5*time.Second, `[...document.querySelectorAll('[data-source] video')].filter(v => v.currentTime > 0.1).length === 4`)
 }
 
-func TestTilesOfTheMultiviewPlayKeyPicturesOnly(t *testing.T) {
+func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
@@ -91,9 +91,9 @@ func TestTilesOfTheMultiviewPlayKeyPicturesOnly(t *testing.T) {
 	b := newBrowser(t, 1280, 720)
 	b.do(chromedp.Navigate(s.url("/multiview/program#token=" + token)))
 	b.until(8*time.Second, `document.querySelector('.view video')?.currentTime > 0.3`)
-	var at sight
-	b.eval(inSight, &at)
-	if asked := slices.Compact(at.Asked); !slices.Equal(asked, []string{"program"}) {
+	var at visibility
+	b.eval(visibilityScript, &at)
+	if asked := slices.Compact(at.Requested); !slices.Equal(asked, []string{"program"}) {
 		t.Errorf("behind the program in large, %v are asked for", asked)
 	}
 	b.do(chromedp.KeyEvent(kb.Escape))
@@ -114,9 +114,9 @@ func TestTilesOfTheMultiviewPlayKeyPicturesOnly(t *testing.T) {
 		return {Program: more[1], Tiles: more.slice(2), Words: document.body.innerText};
 	})()`, &shown)
 	t.Logf("in 2.2 s: program %.0f pictures, tiles %.0f", shown.Program, shown.Tiles)
-	for n, pictures := range shown.Tiles { // the demo cameras send a keyframe each second
-		if pictures < 1 || pictures > 4 || shown.Program < 2*pictures {
-			t.Errorf("tile %d shows %.0f pictures, program %.0f", n+1, pictures, shown.Program)
+	for n, frames := range shown.Tiles { // the demo cameras send a keyframe each second
+		if frames < 1 || frames > 4 || shown.Program < 2*frames {
+			t.Errorf("tile %d shows %.0f pictures, program %.0f", n+1, frames, shown.Program)
 		}
 	}
 	b.until(time.Second, `!document.body.innerText.includes('Standing still')`)

@@ -28,26 +28,26 @@ const shownScript = `(async () => {
 		heard.getFloatTimeDomainData(wave);
 		for (const x of wave) loudest = Math.max(loudest, Math.abs(x));
 	}
-	return {Shown: shown, Rate: shown / span, LongestStillMs: longest, Loudest: loudest, Came: after.totalVideoFrames - before.totalVideoFrames, Dropped: after.droppedVideoFrames - before.droppedVideoFrames};
+	return {Shown: shown, Rate: shown / span, LongestFreezeMs: longest, Loudest: loudest, Came: after.totalVideoFrames - before.totalVideoFrames, Dropped: after.droppedVideoFrames - before.droppedVideoFrames};
 })()`
 
-type onScreen struct {
-	Shown          int
-	Came, Dropped  int // as the browser counts them
-	Rate           float64
-	LongestStillMs float64
-	Loudest        float64 // of its sound, 0 to 1
+type screenFigures struct {
+	Shown           int
+	Came, Dropped   int // as the browser counts them
+	Rate            float64
+	LongestFreezeMs float64
+	Loudest         float64 // of its sound, 0 to 1
 }
 
 // playsByWebCodecs looks at the program's picture on the panel, of which this browser shows
 // so many frames per second by WebRTC.
-func (b *browser) playsByWebCodecs(t *testing.T, plain float64) {
+func (b *browser) checkWebCodecs(t *testing.T, plain float64) {
 	t.Helper()
 	seconds := scaled(5, 10)
-	b.eyes()
+	b.loadViewerScript()
 	var got struct {
-		Screen onScreen
-		Sync   viewing
+		Screen screenFigures
+		Sync   viewed
 	}
 	b.eval(fmt.Sprintf(`(async () => {
 		const video = document.querySelector('.monitor.program video');
@@ -59,7 +59,7 @@ func (b *browser) playsByWebCodecs(t *testing.T, plain float64) {
 	var figures string
 	b.eval(`document.querySelector('.monitor.program .figures').innerText`, &figures)
 	w, off := got.Screen, quantile(got.Sync.OffMs, 0.5)
-	t.Logf("WebCodecs: %d pictures came, %d were dropped, %d shown, %.1f a second, longest still %.0f ms, loudest sample %.2f; the panel says %q", w.Came, w.Dropped, w.Shown, w.Rate, w.LongestStillMs, w.Loudest, figures)
+	t.Logf("WebCodecs: %d pictures came, %d were dropped, %d shown, %.1f a second, longest still %.0f ms, loudest sample %.2f; the panel says %q", w.Came, w.Dropped, w.Shown, w.Rate, w.LongestFreezeMs, w.Loudest, figures)
 	t.Logf("WebCodecs: %d flashes, %d beeps: the sound is behind the picture by %.0f ms (median; %.0f to %.0f ms)", got.Sync.Flashes, got.Sync.Beeps, off, quantile(got.Sync.OffMs, 0), quantile(got.Sync.OffMs, 1))
 	if w.Rate < plain/3 || w.Shown == 0 {
 		t.Errorf("%.1f frames per second are shown, by WebRTC %.1f", w.Rate, plain)
@@ -74,7 +74,7 @@ func (b *browser) playsByWebCodecs(t *testing.T, plain float64) {
 	// What came to the <video> is ours; what the screen leaves out of it is this machine's load.
 	figure("frames decoded", w.Rate*float64(w.Came)/float64(max(1, w.Shown)), "fps", testkit.Between(28.5, 31.5))
 	figure("of them on the screen", 100*float64(w.Shown)/float64(max(1, w.Came)), "%", testkit.AtLeast(66))
-	figure("longest freeze", w.LongestStillMs, "ms", testkit.AtMost(400))
+	figure("longest freeze", w.LongestFreezeMs, "ms", testkit.AtMost(400))
 	figure("flashes with a beep", float64(len(got.Sync.OffMs)), "", testkit.AtLeast(float64(seconds)/2))
 	figure("audio behind video, median", off, "ms", testkit.Between(-60, 60))
 }

@@ -48,8 +48,8 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	b.until(3*time.Second, `document.querySelector('main').dataset.tally === 'program' && /PROGRAM/.test(document.body.innerText)`)
 	b.screenshot("camera-program")
 
-	far := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"nginx": far})
+	dest := startNginx(t, "")
+	s.sendTo(map[string]*nginx{"nginx": dest})
 	pause(t, 6*time.Second)
 	f = feedOf(s.state(), "phone")
 	if f.KeyframeIntervalMs < 1000 {
@@ -58,7 +58,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	testkit.Measure(t, "phone: keyframe interval", float64(f.KeyframeIntervalMs), "ms", testkit.AtMost(2600))
 	testkit.Measure(t, "phone: frames received", f.FPS, "fps", testkit.AtLeast(20))
 	s.do("destination.remove", map[string]any{"id": "nginx"})
-	path := far.onlyRecording(t)
+	path := dest.onlyRecording(t)
 	line := checkTimeline(t, readFLV(t, path), time.Second)
 	probe, err := exec.Command(testkit.Tool(t, "ffprobe"), "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "compact", path).CombinedOutput()
 	t.Logf("at the far end: %v\n%s", line, probe)
@@ -68,7 +68,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	if beeps := decodeBeeps(t, path); len(beeps) < 3 {
 		t.Errorf("of the microphone's beeps %d are heard", len(beeps))
 	}
-	if like := likeOwn(t, b, path); like < 0.8 {
+	if like := similarityToCamera(t, b, path); like < 0.8 {
 		t.Errorf("the picture at the far end is like the phone's by %.2f: it is another one", like)
 	}
 
@@ -81,7 +81,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 
 // likeOwn is how like the phone's own picture, which moves in a circle, the last one of a
 // recording is; see alike.
-func likeOwn(t *testing.T, b *browser, path string) float64 {
+func similarityToCamera(t *testing.T, b *browser, path string) float64 {
 	t.Helper()
 	var own [][]float64
 	b.eval(`(async () => {
@@ -102,8 +102,8 @@ func likeOwn(t *testing.T, b *browser, path string) float64 {
 		arrived = append(arrived, float64(green))
 	}
 	most := -1.0
-	for _, picture := range own {
-		most = max(most, alike(picture, arrived))
+	for _, frame := range own {
+		most = max(most, similarity(frame, arrived))
 	}
 	return most
 }
@@ -124,7 +124,7 @@ func feedOf(st control.State, id string) control.Feed {
 	return control.Feed{}
 }
 
-func TestThePhoneSaysWhenNothingIsKnown(t *testing.T) {
+func TestThePhoneShowsThatTheServerIsLost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := fakeCamera(t)

@@ -134,7 +134,7 @@ window.viewers = (() => {
 			if (more === 1) still = Math.max(still, f.presented - last.presented);
 			last = f;
 		}
-		return { LongestStillMs: still, Missed: missed };
+		return { LongestFreezeMs: still, Missed: missed };
 	};
 
 	/** What the eye saw of a counter: how long it stood, how often it went back. */
@@ -144,7 +144,7 @@ window.viewers = (() => {
 			still = Math.max(still, seen[i].at - seen[i - 1].at);
 			if (bits && ((seen[i].n - seen[i - 1].n) & ((1 << bits) - 1)) >> (bits - 1)) back++;
 		}
-		return { Counted: seen.length, CounterStillMs: still, Back: back };
+		return { Counted: seen.length, DecoderFreezeMs: still, Back: back };
 	};
 
 	const ear = `registerProcessor('ear', class extends AudioWorkletProcessor {
@@ -196,12 +196,12 @@ window.viewers = (() => {
 	 * closely no pixels are looked at, which costs more than showing them.
 	 */
 	const watch = async (streams, seconds, settle = 5, closely = true) => {
-		const page = watchPage(), hearing = streams.some((s) => s.sound) ? await listen() : null;
-		const all = await Promise.all(streams.map((s) => play(s.stream, s.sound)));
+		const page = watchPage(), hearing = streams.some((s) => s.audio) ? await listen() : null;
+		const all = await Promise.all(streams.map((s) => play(s.stream, s.audio)));
 		all.forEach((v, i) => {
 			v.bits = streams[i].bits;
 			v.eye = closely ? look(v.video.srcObject.getVideoTracks()[0], v.bits) : { seen: async () => [], end: () => {} };
-			v.beeps = streams[i].sound ? hearing.to(v.media) : [];
+			v.beeps = streams[i].audio ? hearing.to(v.media) : [];
 		});
 		const clocks = await Promise.all(all.map((v) => clock(v.stream)));
 		await wait(settle * 1000); // browsers bring sound and picture together in steps
@@ -215,7 +215,7 @@ window.viewers = (() => {
 		const result = await Promise.all(all.map(async (v, i) => {
 			const diff = {}, seen = await v.eye.seen();
 			for (const k in after[i]) diff[k] = after[i][k] - before[i][k];
-			return { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), PageStillMs: pageStill, ...diff,
+			return { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), PageFreezeMs: pageStill, ...diff,
 				...stills(v.shown), ...counted(seen, v.bits), ...offsets(seen, v.shown, v.beeps) };
 		}));
 		await Promise.all(all.map((v) => (v.eye.end(), v.end())));

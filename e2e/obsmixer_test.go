@@ -28,18 +28,18 @@ import (
 )
 
 // obsDesk is a mixer that runs on a real OBS.
-type obsDesk struct {
+type obsMixer struct {
 	*obs.Mixer
 	t     *testing.T
 	mu    sync.Mutex
 	state mixer.State
 }
 
-func (o *realOBS) desk(t *testing.T) *obsDesk { return o.deskOf(t, obs.Config{}) }
+func (o *realOBS) startMixer(t *testing.T) *obsMixer { return o.startMixerWith(t, obs.Config{}) }
 
-func (o *realOBS) deskOf(t *testing.T, cfg obs.Config) *obsDesk {
+func (o *realOBS) startMixerWith(t *testing.T, cfg obs.Config) *obsMixer {
 	t.Helper()
-	d := &obsDesk{Mixer: o.mixer(t, cfg), t: t}
+	d := &obsMixer{Mixer: o.mixer(t, cfg), t: t}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
@@ -60,7 +60,7 @@ func (o *realOBS) deskOf(t *testing.T, cfg obs.Config) *obsDesk {
 }
 
 // setUp has OBS set up as wished.
-func (d *obsDesk) setUp(wish provision.Target) {
+func (d *obsMixer) setUp(wish provision.Target) {
 	d.t.Helper()
 	plan, err := provision.Make(d.soon(), d, wish)
 	d.do("plan", err)
@@ -68,13 +68,13 @@ func (d *obsDesk) setUp(wish provision.Target) {
 	d.do("apply", err)
 }
 
-func (d *obsDesk) now() mixer.State {
+func (d *obsMixer) now() mixer.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state
 }
 
-func (d *obsDesk) await(what string, fact func(s *mixer.State) bool) {
+func (d *obsMixer) await(what string, fact func(s *mixer.State) bool) {
 	d.t.Helper()
 	defer func() {
 		if d.t.Failed() {
@@ -87,24 +87,24 @@ func (d *obsDesk) await(what string, fact func(s *mixer.State) bool) {
 	}, "%s", what)
 }
 
-func (d *obsDesk) do(what string, err error) {
+func (d *obsMixer) do(what string, err error) {
 	d.t.Helper()
 	if err != nil {
 		d.t.Fatalf("%s: %v", what, err)
 	}
 }
 
-func (d *obsDesk) soon() context.Context {
+func (d *obsMixer) soon() context.Context {
 	ctx, cancel := context.WithTimeout(d.t.Context(), 15*time.Second)
 	d.t.Cleanup(cancel)
 	return ctx
 }
 
-func TestRealOBSCutsAtOnceAndKeepsItsTransition(t *testing.T) {
+func TestRealOBSCutsInstantlyAndKeepsItsTransition(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
-	o.coloured(t, "cam1", "cam2", "cam3")
-	d := o.desk(t)
+	o.addColourScenes(t, "cam1", "cam2", "cam3")
+	d := o.startMixer(t)
 	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 4 })
 	const fade = 15 * time.Second // a cut that runs it is told from one that does not, however busy the machine
 	slow := mixer.Transition{Kind: "Fade", DurationMs: int(fade.Milliseconds())}
@@ -146,8 +146,8 @@ func TestRealOBSCutsAtOnceAndKeepsItsTransition(t *testing.T) {
 func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
-	o.coloured(t, "cam1", "cam2", "cam3")
-	d := o.desk(t)
+	o.addColourScenes(t, "cam1", "cam2", "cam3")
+	d := o.startMixer(t)
 	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 4 })
 	conn := o.dial(t)
 	for range 5 {
@@ -169,8 +169,8 @@ func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
 func TestRealOBSTBarIsPulled(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
-	o.coloured(t, "cam1", "cam2")
-	d := o.desk(t)
+	o.addColourScenes(t, "cam1", "cam2")
+	d := o.startMixer(t)
 	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 3 })
 	d.do("cut", d.Cut(d.soon(), "cam1", mixer.Instant))
 	d.await("cam1", func(s *mixer.State) bool { return s.Program == "cam1" && !s.InTransition })
@@ -187,16 +187,16 @@ func TestRealOBSTBarIsPulled(t *testing.T) {
 }
 
 // picture is a screenshot of a source, 640 pixels wide.
-func (o *realOBS) picture(t testing.TB, source string) image.Image {
+func (o *realOBS) screenshot(t testing.TB, source string) image.Image {
 	t.Helper()
 	conn := o.dial(t)
 	defer conn.Close()
-	var shot sources.GetSourceScreenshotResponse
+	var unit sources.GetSourceScreenshotResponse
 	ask := sources.NewGetSourceScreenshotParams().WithSourceName(source).WithImageFormat("png").WithImageWidth(640)
-	if err := conn.Call(t.Context(), ask, &shot); err != nil {
+	if err := conn.Call(t.Context(), ask, &unit); err != nil {
 		t.Fatal(err)
 	}
-	_, data, _ := strings.Cut(shot.ImageData, ",")
+	_, data, _ := strings.Cut(unit.ImageData, ",")
 	raw, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ var show = provision.Target{
 func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode", "--stock")
-	d := o.desk(t)
+	d := o.startMixer(t)
 	before := len(d.now().Sources)
 	plan, err := provision.Make(d.soon(), d, show)
 	d.do("plan", err)
@@ -278,7 +278,7 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 func TestRealOBSShowsTheLowerThird(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
-	d := o.desk(t)
+	d := o.startMixer(t)
 	if err := d.ShowGraphic(d.soon(), nil); !errors.Is(err, mixer.ErrNotNow) {
 		t.Errorf("without a set-up: %v", err)
 	}
@@ -287,20 +287,20 @@ func TestRealOBSShowsTheLowerThird(t *testing.T) {
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })
 	d.do("cut", d.Cut(d.soon(), main, mixer.Instant))
 	d.await("main on air", func(s *mixer.State) bool { return s.Program == main && !s.InTransition })
-	if n := bright(o.picture(t, main)); n != 0 {
+	if n := bright(o.screenshot(t, main)); n != 0 {
 		t.Errorf("%d white pixels before", n)
 	}
 	begin := time.Now()
 	d.do("take", d.ShowGraphic(d.soon(), map[string]string{"name": "Grace Hopper", "title": "Rear admiral"}))
 	t.Logf("take to confirmed: %v", time.Since(begin))
 	d.await("on air", func(s *mixer.State) bool { return s.Graphic.OnAir && s.Graphic.Text["name"] == "Grace Hopper" })
-	shown := bright(o.picture(t, main))
+	shown := bright(o.screenshot(t, main))
 	d.do("update", d.UpdateGraphic(d.soon(), map[string]string{"name": strings.Repeat("A very long name indeed ", 30), "title": "Größe, 漢字 & \"quotes\"\nnew line"}))
 	d.await("updated", func(s *mixer.State) bool { return strings.HasSuffix(s.Graphic.Text["name"], "…") })
-	testkit.Eventually(t, 5*time.Second, func() bool { return bright(o.picture(t, main)) != shown }, "the new text in the picture")
+	testkit.Eventually(t, 5*time.Second, func() bool { return bright(o.screenshot(t, main)) != shown }, "the new text in the picture")
 	d.do("out", d.HideGraphic(d.soon()))
 	d.await("off air", func(s *mixer.State) bool { return !s.Graphic.OnAir && !s.Graphic.Shown })
-	if n := bright(o.picture(t, main)); shown < 300 || n != 0 {
+	if n := bright(o.screenshot(t, main)); shown < 300 || n != 0 {
 		t.Errorf("%d white pixels while shown, %d after", shown, n)
 	}
 }
@@ -310,7 +310,7 @@ func TestRealOBSIsKilledAndComesBack(t *testing.T) {
 	dir := t.TempDir()
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := strings.Cut(o.addr, ":")
-	d := o.desk(t)
+	d := o.startMixer(t)
 	d.setUp(show)
 	main, second := naming.Scene("Main"), naming.Scene("cam2")
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil })

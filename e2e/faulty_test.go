@@ -21,17 +21,17 @@ import (
 )
 
 const (
-	goodOnes    = 8
-	pictureSize = 12_000 // bytes: 2.6 Mbit/s
-	longestWay  = 2 * time.Second
+	healthyCount   = 8
+	frameSize      = 12_000 // bytes: 2.6 Mbit/s
+	longestTransit = 2 * time.Second
 )
 
 // badOnes is one far end of each kind that platforms and networks have in store.
-var badOnes = [...]string{
+var faultyURLs = [...]string{
 	"selftest://refuse", "selftest://stall?after=2s", "selftest://slow?kbps=300", "selftest://reset?every=5s", "selftest://close", "selftest://silent",
 }
 
-func badName(address string) string {
+func faultyID(address string) string {
 	kind, _, _ := strings.Cut(strings.TrimPrefix(address, "selftest://"), "?")
 	return "bad-" + kind
 }
@@ -40,7 +40,7 @@ func badName(address string) string {
 type matrix struct {
 	t      *testing.T
 	s      *studio
-	far    *sink.Server
+	dest   *sink.Server
 	camera *numbered
 }
 
@@ -51,19 +51,19 @@ type numbered struct {
 }
 
 func startMatrix(t *testing.T, s *studio) *matrix {
-	far, err := sink.Listen("127.0.0.1:0", nil)
+	dest, err := sink.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{TimesOnly: true} })
-	m := &matrix{t: t, s: s, far: far, camera: &numbered{written: map[int]time.Time{}}}
-	m.beside(far.Run)
-	m.film()
+	dest.Behave(func(string) sink.Behaviour { return sink.Behaviour{TimesOnly: true} })
+	m := &matrix{t: t, s: s, dest: dest, camera: &numbered{written: map[int]time.Time{}}}
+	m.background(dest.Run)
+	m.startCamera()
 	return m
 }
 
 // beside runs something until the test ends.
-func (m *matrix) beside(do func(ctx context.Context) error) {
+func (m *matrix) background(do func(ctx context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -76,8 +76,8 @@ func (m *matrix) beside(do func(ctx context.Context) error) {
 }
 
 // film sends the camera to the studio as the feed "numbered".
-func (m *matrix) film() {
-	p := relaytest.NewProgram(m.t, pictureSize)
+func (m *matrix) startCamera() {
+	p := relaytest.NewProgram(m.t, frameSize)
 	p.Pictures(1)
 	sub, err := p.Hub.Subscribe(hub.Program)
 	if err != nil {
@@ -86,11 +86,11 @@ func (m *matrix) film() {
 	to := &url.URL{Scheme: "rtmp", Host: m.s.listen["rtmp"], Path: "/live", Fragment: "numbered"}
 	out := rtmp.New(nil)
 	out.Merge = 0
-	m.beside(func(ctx context.Context) error {
+	m.background(func(ctx context.Context) error {
 		defer sub.Close()
 		return out.Push(ctx, to, sub, relay.NewLink(nil))
 	})
-	m.beside(func(ctx context.Context) error {
+	m.background(func(ctx context.Context) error {
 		tick := time.NewTicker(time.Second / relaytest.FrameRate)
 		defer tick.Stop()
 		for {
@@ -117,17 +117,17 @@ func (c *numbered) note(p *relaytest.Program) {
 	p.Sent = p.Sent[:0]
 }
 
-func good(n int) string { return fmt.Sprintf("good-%d", n+1) }
+func healthyID(n int) string { return fmt.Sprintf("good-%d", n+1) }
 
 // begin sends the program to the good ones.
 func (m *matrix) begin() {
 	m.s.live(20*time.Second, "numbered")
 	m.s.cut("numbered")
-	for n := range goodOnes {
-		m.add(good(n), m.far.URL())
+	for n := range healthyCount {
+		m.add(healthyID(n), m.dest.URL())
 	}
-	for n := range goodOnes {
-		m.s.destinationLive(20*time.Second, good(n))
+	for n := range healthyCount {
+		m.s.destinationLive(20*time.Second, healthyID(n))
 	}
 }
 
@@ -137,9 +137,9 @@ func (m *matrix) add(id, url string) {
 }
 
 // misbehave lets the bad ones come.
-func (m *matrix) misbehave() {
-	for _, address := range badOnes {
-		m.add(badName(address), address)
+func (m *matrix) addFaulty() {
+	for _, address := range faultyURLs {
+		m.add(faultyID(address), address)
 	}
 }
 
@@ -152,7 +152,7 @@ type window struct {
 }
 
 func (w *window) add(written, arrived time.Time) {
-	if written.Before(w.from) || written.After(w.to.Add(-longestWay)) {
+	if written.Before(w.from) || written.After(w.to.Add(-longestTransit)) {
 		return
 	}
 	if arrived.IsZero() {
@@ -174,7 +174,7 @@ func (w *window) quantile(q float64) float64 {
 // compare fills windows with what one good destination received. Its pictures are found
 // by their times: only the first was kept whole.
 func (m *matrix) compare(id string, windows ...*window) {
-	units := m.far.Last("key-" + id).Units()
+	units := m.dest.Last("key-" + id).Units()
 	first := units[0]
 	number, arrived := relaytest.Number(first.Data), map[int]time.Time{}
 	for _, u := range units {
@@ -200,12 +200,12 @@ func (m *matrix) report(alone, beside window) {
 		m.t.Logf("%-7s %9d %7d %12.1f %8.1f %12.1f %8.1f %7.2f %5.2f", id, len(a.took)+len(b.took), a.missed+b.missed,
 			a.quantile(.5), a.quantile(.99), b.quantile(.5), b.quantile(.99), b.quantile(.5)/a.quantile(.5), b.quantile(.99)/a.quantile(.99))
 	}
-	for n := range goodOnes {
+	for n := range healthyCount {
 		a, b := alone, beside
-		m.compare(good(n), &a, &b)
-		line(good(n), &a, &b)
+		m.compare(healthyID(n), &a, &b)
+		line(healthyID(n), &a, &b)
 		if a.missed+b.missed > 0 || len(a.took) == 0 || len(b.took) == 0 {
-			m.t.Errorf("%s missed %d pictures alone and %d beside the bad ones", good(n), a.missed, b.missed)
+			m.t.Errorf("%s missed %d pictures alone and %d beside the bad ones", healthyID(n), a.missed, b.missed)
 		}
 		all[0].took, all[1].took = append(all[0].took, a.took...), append(all[1].took, b.took...)
 	}
@@ -218,13 +218,13 @@ func (m *matrix) check() {
 	for _, d := range st.Destinations {
 		m.t.Logf("%-11s %-10s %3d attempts, %5d pictures left out; %s", d.ID, d.State, d.Attempt, d.FramesDropped, d.Reason)
 	}
-	for n := range goodOnes {
-		if d := destination(st, good(n)); d.State != relay.Live || d.Attempt != 1 || d.FramesDropped > 0 {
-			m.t.Errorf("%s: %+v", good(n), d)
+	for n := range healthyCount {
+		if d := destination(st, healthyID(n)); d.State != relay.Live || d.Attempt != 1 || d.FramesDropped > 0 {
+			m.t.Errorf("%s: %+v", healthyID(n), d)
 		}
 	}
-	if n := len(m.far.Sessions()); n != goodOnes {
-		m.t.Errorf("%d connections of %d good ones", n, goodOnes)
+	if n := len(m.dest.Sessions()); n != healthyCount {
+		m.t.Errorf("%d connections of %d good ones", n, healthyCount)
 	}
 }
 
@@ -251,7 +251,7 @@ func faultyDestinations(t *testing.T, span time.Duration) {
 	alone.to = time.Now()
 	first := s.measure()
 	var held []sample
-	m.misbehave()
+	m.addFaulty()
 	if !soaked { // and a drill on the operator's order: more of the same
 		s.do("selftest.run", map[string]any{"seconds": 15})
 	}
@@ -262,7 +262,7 @@ func faultyDestinations(t *testing.T, span time.Duration) {
 	}
 	beside.to = time.Now()
 	m.check()
-	pause(t, longestWay)
+	pause(t, longestTransit)
 	m.report(alone, beside)
 	t.Logf("before the bad ones came and at the end: %+v %+v", first, held[len(held)-1])
 	checkFlat(t, held[:6], held[12:])
@@ -283,7 +283,7 @@ func soakSpan(t *testing.T) time.Duration {
 	return span
 }
 
-func TestCamerasThatFailOnPurposeAreTold(t *testing.T) {
+func TestSelfTestCamerasReportTheirFaults(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, kind := range []string{"jump", "freeze", "die"} {

@@ -9,7 +9,7 @@ import (
 	"obvan/relay"
 )
 
-func TestTwinsAreOneDestinationAtTwoServers(t *testing.T) {
+func TestADestinationSendsToPrimaryAndBackupTogether(t *testing.T) {
 	t.Parallel()
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1")

@@ -16,22 +16,22 @@ import (
 
 // eye is a viewer: it plays a stream of the far end as it comes and notes when it
 // saw which colour.
-type eye struct {
+type viewer struct {
 	t testing.TB
 
 	mu      sync.Mutex
 	last    string
-	changes []sighting
+	changes []colourChange
 	changed chan struct{}
 }
 
-type sighting struct {
+type colourChange struct {
 	colour string
 	at     time.Time
 }
 
 // watch plays a key of the server. The colour is that of the picture's lower right.
-func (n *nginx) watch(t testing.TB, key string) *eye {
+func (n *nginx) watch(t testing.TB, key string) *viewer {
 	t.Helper()
 	cmd := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-fflags", "nobuffer", "-flags", "low_delay", "-threads", "1",
 		"-fpsprobesize", "0", "-i", n.url()+"/"+key,
@@ -46,9 +46,9 @@ func (n *nginx) watch(t testing.TB, key string) *eye {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &eye{t: t, changed: make(chan struct{})}
+	e := &viewer{t: t, changed: make(chan struct{})}
 	var ended sync.WaitGroup
-	ended.Go(func() { e.look(out) })
+	ended.Go(func() { e.read(out) })
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the viewer: %s", complaints.tail(2000))
@@ -62,7 +62,7 @@ func (n *nginx) watch(t testing.TB, key string) *eye {
 	return e
 }
 
-func (e *eye) look(from io.Reader) {
+func (e *viewer) read(from io.Reader) {
 	px := make([]byte, 3)
 	for {
 		if _, err := io.ReadFull(from, px); err != nil {
@@ -72,7 +72,7 @@ func (e *eye) look(from io.Reader) {
 		e.mu.Lock()
 		if colour != e.last {
 			e.last = colour
-			e.changes = append(e.changes, sighting{colour, now})
+			e.changes = append(e.changes, colourChange{colour, now})
 			close(e.changed)
 			e.changed = make(chan struct{})
 		}
@@ -82,7 +82,7 @@ func (e *eye) look(from io.Reader) {
 
 // sees waits for a colour and says when it came, since after or later. It is there
 // already when it came before and stayed.
-func (e *eye) sees(within time.Duration, colour string, after time.Time) time.Time {
+func (e *viewer) sees(within time.Duration, colour string, after time.Time) time.Time {
 	e.t.Helper()
 	within = testkit.Allow(within)
 	deadline := time.After(within)
@@ -99,12 +99,12 @@ func (e *eye) sees(within time.Duration, colour string, after time.Time) time.Ti
 			e.mu.Unlock()
 			return time.Now()
 		}
-		seen := fmt.Sprint(e.changes[max(0, len(e.changes)-5):])
+		decodedFrame := fmt.Sprint(e.changes[max(0, len(e.changes)-5):])
 		e.mu.Unlock()
 		select {
 		case <-changed:
 		case <-deadline:
-			e.t.Fatalf("%s was not seen within %v; last seen: %s", colour, within, seen)
+			e.t.Fatalf("%s was not seen within %v; last seen: %s", colour, within, decodedFrame)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func spread(all []time.Duration) (median, worst time.Duration) {
 }
 
 // alike is how alike two grey pictures are, -1 to 1 (normalised cross-correlation).
-func alike(a, b []float64) float64 {
+func similarity(a, b []float64) float64 {
 	mean := func(v []float64) (m float64) {
 		for _, x := range v {
 			m += x / float64(len(v))

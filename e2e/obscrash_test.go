@@ -56,22 +56,22 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 	}
 	panel := s.connect()
 	panel.until(5*time.Second, "red and a lower third on air", asBefore)
-	far := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, ""), "c": startNginx(t, "")}
-	s.sendTo(far)
-	viewer := far["a"].watch(t, "key-a")
+	dest := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, ""), "c": startNginx(t, "")}
+	s.sendTo(dest)
+	viewer := dest["a"].watch(t, "key-a")
 	viewer.sees(15*time.Second, "red", time.Time{})
 	pause(t, 2*time.Second)
 
-	freezes(t, o, panel, viewer)
+	freezeOBS(t, o, panel, viewer)
 	killed := time.Now()
 	o.kill(t)
 	at := panel.until(3*time.Second, "the backup is on air", func(st *control.State) bool {
 		return st.Program.Level == "backup" && st.Program.OnAir == "green" && st.Program.Reason != "" && (st.Tally["green"] == control.LightProgram || st.Tally["green"] == control.LightBoth)
 	})
-	picture := viewer.sees(3*time.Second, "green", killed)
+	frame := viewer.sees(3*time.Second, "green", killed)
 	t.Logf("OBS killed: the backup on air after %v", at.Sub(killed).Round(time.Millisecond))
 	// A second, and the signal-loss timeout of 500 ms.
-	testkit.Measure(t, "OBS killed: until the backup is at the destination", testkit.Milliseconds(picture.Sub(killed)), "ms", testkit.AtMost(1500))
+	testkit.Measure(t, "OBS killed: until the backup is at the destination", testkit.Milliseconds(frame.Sub(killed)), "ms", testkit.AtMost(1500))
 	panel.until(5*time.Second, "the loss is said", func(st *control.State) bool {
 		return !st.Mixer.Connected && st.Mixer.Problem != "" && st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed
 	})
@@ -85,17 +85,17 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 	t.Logf("all as before %v after OBS was there again", at.Sub(started).Round(time.Millisecond))
 	viewer.sees(5*time.Second, "red", killed)
 	pause(t, 2*time.Second)
-	if text := far["b"].lowerThird(t, "key-b"); white(text) < 100 {
+	if text := dest["b"].lowerThird(t, "key-b"); white(text) < 100 {
 		t.Error("the lower third is not in the picture again")
 	}
-	unbroken(t, s, far, []string{"red", "green", "red", "green", "red"})
+	checkUnbroken(t, s, dest, []string{"red", "green", "red", "green", "red"})
 }
 
 // unbroken looks at what each destination got, on one connection.
-func unbroken(t *testing.T, s *studio, far map[string]*nginx, colours []string) {
+func checkUnbroken(t *testing.T, s *studio, dest map[string]*nginx, colours []string) {
 	t.Helper()
-	steady(t, s, far, func(id, path string) {
-		got := coloursOf(decodePictures(t, path), 1)
+	checkSteady(t, s, dest, func(id, path string) {
+		got := coloursOf(decodeFrames(t, path), 1)
 		if got = got[slices.Index(got, "red"):]; !slices.Equal(got, colours) {
 			t.Errorf("%s: colours %v", id, got)
 		}
@@ -104,7 +104,7 @@ func unbroken(t *testing.T, s *studio, far map[string]*nginx, colours []string) 
 
 // steady stops the destinations, each of which must have been live on its one connection,
 // and has look see what each recorded, which must be without a gap.
-func steady(t *testing.T, s *studio, far map[string]*nginx, look func(id, path string)) {
+func checkSteady(t *testing.T, s *studio, dest map[string]*nginx, look func(id, path string)) {
 	t.Helper()
 	for _, d := range s.state().Destinations {
 		if d.Attempt > 1 || d.State != relay.Live {
@@ -112,7 +112,7 @@ func steady(t *testing.T, s *studio, far map[string]*nginx, look func(id, path s
 		}
 		s.do("destination.stop", map[string]any{"id": d.ID})
 	}
-	for id, n := range far {
+	for id, n := range dest {
 		path := n.onlyRecording(t)
 		line := checkTimeline(t, readFLV(t, path), time.Second)
 		if len(line.gaps) > 0 {
@@ -124,7 +124,7 @@ func steady(t *testing.T, s *studio, far map[string]*nginx, look func(id, path s
 }
 
 // freezes stops OBS for a while: its connections stay, its pictures do not.
-func freezes(t *testing.T, o *realOBS, panel *socket, viewer *eye) {
+func freezeOBS(t *testing.T, o *realOBS, panel *socket, viewer *viewer) {
 	t.Helper()
 	frozen := time.Now()
 	o.signal(t, syscall.SIGSTOP)
@@ -147,20 +147,20 @@ func (s *studio) prepare(name, title string) {
 }
 
 // cutter is a TCP proxy that pulls the cable when it is told to.
-type cutter struct {
+type breakableProxy struct {
 	net.Listener
 	mu    sync.Mutex
 	conns []net.Conn
 	all   sync.WaitGroup
 }
 
-func startCutter(t *testing.T, to string) *cutter {
+func startBreakableProxy(t *testing.T, to string) *breakableProxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{Listener: l}
+	c := &breakableProxy{Listener: l}
 	c.all.Go(func() {
 		for {
 			in, err := l.Accept()
@@ -190,11 +190,11 @@ func startCutter(t *testing.T, to string) *cutter {
 			}
 		}
 	})
-	t.Cleanup(func() { l.Close(); c.cut(); c.all.Wait() })
+	t.Cleanup(func() { l.Close(); c.breakAll(); c.all.Wait() })
 	return c
 }
 
-func (c *cutter) cut() {
+func (c *breakableProxy) breakAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, conn := range c.conns {
@@ -214,10 +214,10 @@ func (s *studio) goroutines() (n int) {
 	return n
 }
 
-func TestTheWayToOBSIsCutTwentyTimesDuringTwoHundredCommands(t *testing.T) {
+func TestTheConnectionToOBSBreaksTwentyTimesDuringTwoHundredCommands(t *testing.T) {
 	t.Parallel()
 	for range 3 { // OBS itself dies now and then of connections that end while it sends
-		if commandsOnABadWay(t, startOBS(t, "--studio-mode")) {
+		if commandsWhileConnectionBreaks(t, startOBS(t, "--studio-mode")) {
 			return
 		}
 		t.Log("OBS died: once more, with another one")
@@ -251,10 +251,10 @@ func (c *changeCount) awaitBoth(s *studio, program, preview string) {
 }
 
 // commandsOnABadWay is not done when OBS died.
-func commandsOnABadWay(t *testing.T, o *realOBS) (done bool) {
+func commandsWhileConnectionBreaks(t *testing.T, o *realOBS) (done bool) {
 	cams := []string{"cam1", "cam2", "cam3"}
-	o.coloured(t, cams...)
-	way := startCutter(t, o.addr)
+	o.addColourScenes(t, cams...)
+	way := startBreakableProxy(t, o.addr)
 	s := atOBS(t, &realOBS{addr: way.Addr().String()})
 	s.await(5*time.Second, "the scenes", func(st control.State) bool { return len(st.Mixer.Sources) == 4 })
 	panel := s.connect()
@@ -268,7 +268,7 @@ func commandsOnABadWay(t *testing.T, o *realOBS) (done bool) {
 	for id := 1; id <= commands; id++ {
 		if slices.Contains(cuts, id-1) {
 			after := time.Duration(rand.IntN(15)) * time.Millisecond
-			cutting.Go(func() { <-time.After(after); way.cut() })
+			cutting.Go(func() { <-time.After(after); way.breakAll() })
 		}
 		switch cam := cams[rand.IntN(3)]; id % 3 {
 		case 0:
@@ -279,11 +279,11 @@ func commandsOnABadWay(t *testing.T, o *realOBS) (done bool) {
 			panel.ask(id, "mixer.take", map[string]any{"kind": "Fade", "durationMs": 50})
 		}
 		a := panel.answered(id)
-		outcome[a.word]++
-		if a.word != "" && a.word != "offline" && a.word != "timeout" && a.word != "conflict" {
-			t.Errorf("command %d: %s: %s", id, a.word, a.message)
+		outcome[a.code]++
+		if a.code != "" && a.code != "offline" && a.code != "timeout" && a.code != "conflict" {
+			t.Errorf("command %d: %s: %s", id, a.code, a.message)
 		}
-		if a.word == "offline" || a.word == "timeout" {
+		if a.code == "offline" || a.code == "timeout" {
 			if !s.backAt(o, func(st control.State) bool { return st.Mixer.Connected }) {
 				return false
 			}

@@ -142,9 +142,9 @@ func ffmpegDecode(t testing.TB, path string, args ...string) []byte {
 
 // timeline is what the promises about a received stream come to.
 type timeline struct {
-	video, audio int // frames
-	gaps           []time.Duration // between pictures, where above limit
-	longest        time.Duration
+	video, audio int             // frames
+	gaps         []time.Duration // between pictures, where above limit
+	longest      time.Duration
 }
 
 // checkTimeline fails the test where decode time does not strictly grow or sound

@@ -162,13 +162,13 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 		s, ok := st.hub.Stream(ingest.Mixer)
 		return ok && s.Keyframes > 1
 	}, "OBS' program in the hub")
-	decodedFrame := watchColour(t, st.play+"/"+ingest.Mixer)
+	samples := watchColour(t, st.play+"/"+ingest.Mixer)
 	looks := map[string][3]byte{}
 	for _, cam := range cameras {
 		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		d.await(cam, func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
 		for range 30 {
-			looks[cam] = (<-decodedFrame).colour
+			looks[cam] = (<-samples).colour
 		}
 	}
 	if distance(looks["cam1"], looks["cam2"]) < 20 {
@@ -178,13 +178,13 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	for n := range scaled(4, 16) {
 		cam := cameras[n%2]
 		for range 3 + n%4 { // not in step with anything
-			<-decodedFrame
+			<-samples
 		}
 		begin := time.Now()
 		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		confirmed = append(confirmed, time.Since(begin))
 		for {
-			if s := <-decodedFrame; distance(s.colour, looks[cam]) < 10 {
+			if s := <-samples; distance(s.colour, looks[cam]) < 10 {
 				if after := s.at.Sub(begin); after > 0 {
 					shown = append(shown, after)
 				}
@@ -224,10 +224,10 @@ func watchColour(t *testing.T, url string) <-chan colourSample {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	decodedFrame := make(chan colourSample, 1000)
+	samples := make(chan colourSample, 1000)
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		defer close(decodedFrame)
+		defer close(samples)
 		for {
 			var l colourSample
 			if _, err := io.ReadFull(out, l.colour[:]); err != nil {
@@ -235,7 +235,7 @@ func watchColour(t *testing.T, url string) <-chan colourSample {
 			}
 			l.at = time.Now()
 			select {
-			case decodedFrame <- l:
+			case samples <- l:
 			case <-t.Context().Done():
 				return
 			}
@@ -246,5 +246,5 @@ func watchColour(t *testing.T, url string) <-chan colourSample {
 		reading.Wait()
 		cmd.Wait()
 	})
-	return decodedFrame
+	return samples
 }

@@ -104,7 +104,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	viewer.sees(15*time.Second, "red", time.Time{})
 	want := []string{"red"}
 	t.Logf("first picture at the viewer after %v", time.Since(first).Round(time.Millisecond))
-	var confirmed, decodedFrame []time.Duration
+	var confirmed, shown []time.Duration
 	for len(confirmed) < scaled(15, 50) {
 		next := []string{"red", "green", "blue"}[rand.IntN(3)]
 		if next == want[len(want)-1] {
@@ -118,11 +118,11 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 			return st.Mixer.Program == sceneOf(next) && st.Tally[next] == control.LightProgram && !st.Mixer.InTransition
 		})
 		confirmed = append(confirmed, at.Sub(began))
-		decodedFrame = append(decodedFrame, viewer.sees(5*time.Second, next, began).Sub(began))
+		shown = append(shown, viewer.sees(5*time.Second, next, began).Sub(began))
 	}
 	median, worst := spread(confirmed)
 	t.Logf("%d cuts, command to confirmed with the right tally: median %v, worst %v", len(confirmed), median, worst)
-	median, worst = spread(decodedFrame)
+	median, worst = spread(shown)
 	t.Logf("command to the frame at the destination: worst %v", worst)
 	testkit.Measure(t, "OBS: cut to frame at the destination, median", testkit.Milliseconds(median), "ms", testkit.AtMost(2000))
 	pause(t, time.Second)

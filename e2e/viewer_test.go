@@ -99,12 +99,12 @@ func (e *viewer) sees(within time.Duration, colour string, after time.Time) time
 			e.mu.Unlock()
 			return time.Now()
 		}
-		decodedFrame := fmt.Sprint(e.changes[max(0, len(e.changes)-5):])
+		last := fmt.Sprint(e.changes[max(0, len(e.changes)-5):])
 		e.mu.Unlock()
 		select {
 		case <-changed:
 		case <-deadline:
-			e.t.Fatalf("%s was not seen within %v; last seen: %s", colour, within, decodedFrame)
+			e.t.Fatalf("%s was not seen within %v; last seen: %s", colour, within, last)
 		}
 	}
 }

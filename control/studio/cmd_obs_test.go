@@ -294,11 +294,11 @@ func TestAQuestionInTheLogEndsWithOneMark(t *testing.T) {
 func TestTheMixersStreamIsCalledWhatItIs(t *testing.T) {
 	h := studiotest.Open(t)
 	h.ProgramChanged(program.State{Level: "mixer", OnAir: ingest.Mixer, Target: ingest.Mixer})
-	h.ProgramChanged(program.State{Level: "backup", OnAir: "cam1", Target: ingest.Mixer, Reason: "mixer is gone"})
-	if why := h.Now().Program.Reason; why != "the mixer's output is gone" {
+	h.ProgramChanged(program.State{Level: "backup", OnAir: "cam1", Target: ingest.Mixer, Reason: "mixer has disconnected"})
+	if why := h.Now().Program.Reason; why != "the mixer's output has disconnected" {
 		t.Error(why)
 	}
-	if !h.Logged("The mixer is on air.") || !h.Logged("The backup cam1 is on air: the mixer's output is gone.") {
+	if !h.Logged("The mixer is on air.") || !h.Logged("The backup cam1 is on air: the mixer's output has disconnected.") {
 		t.Error(h.Now().Log)
 	}
 }

@@ -39,10 +39,10 @@ func TestTheLogCallsCamerasByTheirNames(t *testing.T) {
 	h.Do(t, "feed.add", `{"id":"a","name":"Stage left"}`)
 	h.Do(t, "feed.add", `{"id":"b","name":"Stage right"}`)
 	for why, want := range map[string]string{
-		"a sends no picture":                  "Stage left sends no picture.",
-		"a: the picture is frozen":            "Stage left: the picture is frozen.",
-		"waiting for the next key frame of a": "waiting for the next key frame of Stage left.",
-		"another thing":                       "another thing.",
+		"a is sending no video":              "Stage left is sending no video.",
+		"a: the video seems to be frozen":    "Stage left: the video seems to be frozen.",
+		"waiting for the next keyframe of a": "waiting for the next keyframe of Stage left.",
+		"another thing":                      "another thing.",
 	} {
 		h.ProgramChanged(program.State{Level: "mixer", OnAir: "a", Target: "a"})
 		h.ProgramChanged(program.State{Level: "backup", OnAir: "b", Target: "a", Reason: why})

@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// patience is how far the sound may stay behind the picture before it is taken
-	// for missing. It grows for a source whose sound proves to come late, up to
-	// maxPatience: else all of that sound would be dropped.
+	// audioGrace is how far the audio may be behind the video before silence takes its
+	// place. It grows for a source whose audio always arrives late, up to maxAudioGrace:
+	// otherwise all of that audio would be dropped.
 	audioGrace    = 300 * time.Millisecond
 	maxAudioGrace = 1500 * time.Millisecond
-	// farOff is a distance from the grid that no missing sound explains: the source
-	// counts sound and picture on different clocks.
+	// clockMismatch is a distance from the grid that no missing audio explains: the
+	// source's audio and video timestamps are of different clocks.
 	clockMismatch = 2 * time.Second
 )
 
-// grid is where audio frames lie: at exact multiples of the frame's length from
-// its start, computed from the count so that nothing adds up.
+// grid is where audio frames lie: at exact multiples of the frame's length from its
+// start, computed from the count so that rounding errors do not add up.
 type grid struct {
 	start   time.Duration
 	count   int64
@@ -28,7 +28,7 @@ type grid struct {
 }
 
 func (g *grid) at(n int64) time.Duration {
-	// Seconds and rest apart: the product of samples and nanoseconds overflows
+	// Seconds and the rest separately: the product of samples and nanoseconds overflows
 	// after two days.
 	samples := n * g.samples
 	return g.start + time.Duration(samples/g.rate)*time.Second +
@@ -41,27 +41,27 @@ func (g *grid) next() time.Duration { return g.at(g.count) }
 // frame is the length of a frame.
 func (g *grid) frame() time.Duration { return time.Duration(g.samples * int64(time.Second) / g.rate) }
 
-// sound keeps the program's audio on its grid.
+// audioWriter keeps the program's audio on its grid.
 type audioWriter struct {
 	timeline    *timeline
 	grid        grid
 	silentFrame []byte // a silent frame in the present format
 	source      sourceAudio
 
-	filled, dropped uint64 // frames put in, frames left out
+	filled, dropped uint64 // frames of silence inserted, frames dropped
 }
 
-// hearing is what was learned of the present source's sound.
+// sourceAudio is what is known about the present source's audio.
 type sourceAudio struct {
-	hasTrack   bool // it has a track of sound
+	hasTrack   bool // it has an audio track
 	onAirSince time.Time
 	shift      time.Duration
 	grace      time.Duration
 	joined     bool
 }
 
-// format starts a new grid where the present one ends when the frames' length
-// changes; at is where the first one begins.
+// format starts a new grid where the present one ends when the frames' length changes;
+// at is where the very first one begins.
 func (s *audioWriter) format(t *media.Track, at time.Duration) {
 	s.silentFrame = silence.Frame(t)
 	samples, rate := int64(t.SamplesPerFrame()), int64(t.SampleRate)
@@ -77,7 +77,7 @@ func (s *audioWriter) format(t *media.Track, at time.Duration) {
 	s.grid = grid{start: at, samples: samples, rate: rate}
 }
 
-// take is told of a new source, which comes on air now.
+// setSource is called for a new source that goes on air now.
 func (s *audioWriter) setSource(has bool) {
 	s.source = sourceAudio{hasTrack: has, onAirSince: time.Now(), grace: audioGrace}
 }
@@ -85,7 +85,7 @@ func (s *audioWriter) setSource(has bool) {
 // write puts a frame of the source on the grid; at is where it belongs.
 func (s *audioWriter) write(au media.AccessUnit, at time.Duration) {
 	if s.grid.rate == 0 {
-		return // before the first picture
+		return // before the first video frame
 	}
 	frame, h := s.grid.frame(), &s.source
 	off := at + h.shift - s.grid.next()
@@ -94,8 +94,8 @@ func (s *audioWriter) write(au media.AccessUnit, at time.Duration) {
 		h.shift -= off
 		off = 0
 	}
-	// Joining, a frame goes to the slot it is nearest to; from then on it may wander
-	// by a whole frame either way before something is put in or left out.
+	// The first frame goes to the nearest slot; from then on frames may drift by a whole
+	// frame either way before silence is inserted or a frame is dropped.
 	slack := frame
 	if !h.joined {
 		slack = frame / 2
@@ -113,8 +113,8 @@ func (s *audioWriter) write(au media.AccessUnit, at time.Duration) {
 	s.publish(au)
 }
 
-// late leaves out a frame whose place is taken. When silence took it because the
-// source's sound is always that late, silence has to wait longer.
+// dropLate drops a frame whose slot is taken. When silence took it because the source's
+// audio is always that late, silence has to wait longer.
 func (s *audioWriter) dropLate(off time.Duration) {
 	s.dropped++
 	if behind := s.timeline.video.lastDTS - (s.grid.next() + off); behind > s.source.grace-s.grid.frame() {
@@ -122,15 +122,15 @@ func (s *audioWriter) dropLate(off time.Duration) {
 	}
 }
 
-// follow fills with silence what the picture left behind.
-func (s *audioWriter) fillTo(frame time.Duration) {
+// fillTo fills the audio with silence up to a video frame's time.
+func (s *audioWriter) fillTo(until time.Duration) {
 	if s.grid.rate == 0 || s.silentFrame == nil {
 		return
 	}
 	if s.source.hasTrack {
-		frame -= s.source.grace
+		until -= s.source.grace
 	}
-	for s.grid.next() < frame {
+	for s.grid.next() < until {
 		s.writeSilence()
 	}
 }

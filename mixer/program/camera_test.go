@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// newDice makes chance that can be had again: PROGRAM_SEED is a seed that a failed
+// newRand makes a reproducible random source: PROGRAM_SEED is a seed that a failed
 // test logged.
 func newRand(t *testing.T) *rand.Rand {
 	t.Helper()
@@ -35,20 +35,20 @@ func newRand(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// camera is a fake feed: it writes pictures and sound to the hub in real time (of
+// camera is a fake feed: it writes video and audio to the hub in real time (of
 // the bubble it runs in).
 type camera struct {
 	name       string
 	fps        int
-	gop        int           // pictures from key frame to key frame
-	reorder    bool          // I P b P b ..., shown one picture later than decoded
-	rate       int           // of the sound; 0 for none
-	audioDelay time.Duration // how much later than the picture the sound comes
+	gop        int           // frames from keyframe to keyframe
+	reorder    bool          // I P b P b ..., presented one frame later than decoded
+	rate       int           // of the audio; 0 for none
+	audioDelay time.Duration // how much later than the video the audio arrives
 	start      time.Duration // of its clock
 	speed      float64       // of its clock against the wall's; 0 is right
-	jitter     time.Duration // the most that a picture is late
+	jitter     time.Duration // the most that a frame is late
 	seed       uint64        // of the jitter
-	config     byte          // tells its coding from others'
+	config     byte          // distinguishes its format from the others'
 }
 
 func (c camera) tracks() media.Tracks {
@@ -105,7 +105,7 @@ func (c camera) send(ctx context.Context, pub *hub.Publisher) {
 		}
 		if audio <= frame {
 			at := audio - c.audioDelay + c.start
-			pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: at, DTS: at, Data: []byte(c.name + " sound")})
+			pub.Write(media.AccessUnit{Track: 1, Key: true, PTS: at, DTS: at, Data: []byte(c.name + " audio")})
 			audioFrames++
 			continue
 		}
@@ -121,7 +121,7 @@ func (c camera) frame(n int, at time.Duration) media.AccessUnit {
 		switch k := n % c.gop; {
 		case k == 0, k == c.gop-1:
 			au.PTS = at + period
-		case k%2 == 1: // a P picture, shown after the b picture that follows
+		case k%2 == 1: // a P-frame, presented after the B-frame that follows
 			au.PTS = at + 2*period
 		default:
 			au.PTS, au.Disposable = at, true
@@ -227,7 +227,7 @@ func (s *studio) publish(name string) *hub.Publisher {
 	return pub
 }
 
-// shoot writes n pictures in real time, the first ever of them a key frame. Their
+// send writes n frames in real time, the first of all a keyframe. Their
 // clock is the wall's.
 func (s *studio) send(pub *hub.Publisher, n int) {
 	for range n {

@@ -21,12 +21,12 @@ type clip struct {
 	length time.Duration
 }
 
-// film makes eight seconds of a solid colour, with x264 options, and with sound
+// encodeClip makes eight seconds of a solid color, with x264 options, and with audio
 // when audio has options.
-func encodeClip(t *testing.T, colour, frame, x264 string, audio ...string) clip {
+func encodeClip(t *testing.T, color, frame, x264 string, audio ...string) clip {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.flv")
-	args := []string{"-v", "error", "-f", "lavfi", "-i", "color=" + colour + ":" + frame + ",format=yuv420p,noise=c0s=6:c0f=t"}
+	args := []string{"-v", "error", "-f", "lavfi", "-i", "color=" + color + ":" + frame + ",format=yuv420p,noise=c0s=6:c0f=t"}
 	if len(audio) > 0 {
 		args = append(args, "-f", "lavfi", "-i", "sine=frequency=440", "-c:a", "aac")
 		args = append(args, audio...)

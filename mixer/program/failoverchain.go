@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// ladder is the streams that may be on air, best first. What the mixer had on air
-// stays there while its successor is not ready, and comes back there when it falls
-// meanwhile.
+// failoverChain is the streams that may be on air, best first. What the mixer had on
+// air stays there while its successor is not ready, and the program fails back to it
+// when it failed meanwhile.
 func (r *run) failoverChain() []string {
 	w := &r.request
 	var names []string
@@ -37,8 +37,8 @@ func (r *run) failoverChain() []string {
 	return names
 }
 
-// look takes the pulses of the ladder's streams, and of the mixer's output. The one
-// on air shows its health by what we read.
+// checkLiveness checks the streams of the failover chain, and the mixer's output. The
+// one on air is not checked: what we read from it shows how it is.
 func (r *run) checkLiveness(now time.Time) {
 	names := r.failoverChain()
 	if target := r.request.target; target != "" && !slices.Contains(names, target) {
@@ -66,16 +66,16 @@ func (r *run) checkLiveness(now time.Time) {
 	}
 }
 
-// choose decides which stream is to come on air.
+// chooseNext decides which stream is to come on air.
 func (r *run) chooseNext(now time.Time) {
 	names := r.failoverChain()
 	if r.onAir != nil && !slices.Contains(names, r.onAir.name) && (r.request.lockedLevel() == LevelFreeze || r.request.target == "") {
-		r.log.Info("program source taken off", "feed", r.onAir.name)
+		r.log.Info("program source taken off air", "feed", r.onAir.name)
 		r.takeOffAir()
 	}
 	for _, name := range names {
 		if r.onAir != nil && name == r.onAir.name {
-			r.dropNext() // nothing better is well
+			r.dropNext() // nothing better is healthy
 			return
 		}
 		if r.eligible(name, now) {
@@ -84,7 +84,7 @@ func (r *run) chooseNext(now time.Time) {
 		}
 	}
 	if r.onAir == nil && len(names) > 0 {
-		r.prepare(names[0]) // nothing is well: wait for the best
+		r.prepare(names[0]) // nothing is healthy: wait for the best
 		return
 	}
 	r.dropNext()
@@ -98,18 +98,18 @@ func (r *run) eligible(name string, now time.Time) bool {
 	}
 	switch {
 	case r.onAir != nil && name == r.request.target && r.followPending, r.onAir != nil && name == r.request.lockedLevel():
-		return true // asked for: what is on air waits for it
+		return true // requested: what is on air stays until it is ready
 	case !p.healthy(now):
 		return false
 	case r.onAir == nil:
-		// While the picture is held, who can come at once is better than who has to wait
-		// for a key frame.
+		// During a freeze frame a source that can come on air right away is better than
+		// one that has to wait for a keyframe.
 		return !p.awaitsKeyframe
 	}
 	return now.Sub(p.healthySince) >= failbackAfter
 }
 
-// tell shows the state when it changed.
+// publishState reports the state when it has changed.
 func (r *run) publishState(now time.Time) {
 	w := &r.request
 	s := State{
@@ -135,29 +135,30 @@ func (r *run) publishState(now time.Time) {
 	}
 }
 
-// allowed reports whether the ladder has the stream at present.
+// allowed reports whether the stream is in the failover chain at present.
 func (r *run) allowed(name string) bool { return slices.Contains(r.failoverChain(), name) }
 
-// why says in words why the mixer's output is not on air.
+// reason is a sentence that says why the mixer's output is not on air. One about a
+// stream begins or ends with its name, which control replaces by the feed's title.
 func (r *run) reason(s *State, now time.Time) string {
 	switch {
 	case s.Target == "" || s.OnAir == s.Target:
 		return ""
 	case s.Locked != "" && s.Locked != LevelMixer:
-		return "the operator forced " + s.Locked
+		return "the operator locked the program to " + s.Locked
 	}
 	if p := r.liveness[s.Target]; p != nil && !p.healthy(now) {
 		return p.problem(s.Target)
 	}
 	switch {
 	case r.next != nil && r.next.name == s.Target && r.next.tooLong:
-		return s.Target + " has sent too many pictures since its last key frame: waiting for the next one"
+		return s.Target + " has sent too many frames since its last keyframe: waiting for the next one"
 	case r.next != nil && r.next.name == s.Target:
-		return "waiting for the next key frame of " + s.Target
+		return "waiting for the next keyframe of " + s.Target
 	case s.FailoverOff:
-		return "the operator keeps this rung"
+		return "automatic failover is off"
 	case s.Level == LevelBackup:
-		return s.Target + " has to be well for a moment before it comes back"
+		return s.Target + " has to be healthy for a moment before the program fails back"
 	}
 	return ""
 }

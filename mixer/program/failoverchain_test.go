@@ -11,17 +11,17 @@ import (
 )
 
 // expect lets the bubble come to rest and compares the state.
-func (s *studio) expect(onAir, level, why string) {
+func (s *studio) expect(onAir, level, reason string) {
 	s.t.Helper()
 	synctest.Wait()
-	if st := s.State(); st.OnAir != onAir || st.Level != level || st.Reason != why {
-		s.t.Fatalf("want %q by %q because %q; state = %+v", onAir, level, why, st)
+	if st := s.State(); st.OnAir != onAir || st.Level != level || st.Reason != reason {
+		s.t.Fatalf("want %q by %q because %q; state = %+v", onAir, level, reason, st)
 	}
 }
 
-func TestADeadSourceTriggersToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
+func TestTheProgramFailsOverToTheFirstHealthyBackupAndFailsBack(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
-		s.SetBackups([]string{"nobody", "cam2", "cam3"})
+		s.SetBackups([]string{"absent", "cam2", "cam3"})
 		off := cam1.publish(t, s.hub)
 		cam2.publish(t, s.hub)
 		cam3.publish(t, s.hub)
@@ -29,11 +29,11 @@ func TestADeadSourceTriggersToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		s.expect("cam1", program.LevelMixer, "")
 		off()
-		s.expect("cam2", program.LevelBackup, "cam1 is gone")
+		s.expect("cam2", program.LevelBackup, "cam1 has disconnected")
 		time.Sleep(2 * time.Second)
 		cam1.publish(t, s.hub)
 		time.Sleep(900 * time.Millisecond)
-		s.expect("cam2", program.LevelBackup, "cam1 has to be well for a moment before it comes back")
+		s.expect("cam2", program.LevelBackup, "cam1 has to be healthy for a moment before the program fails back")
 		time.Sleep(300 * time.Millisecond)
 		s.expect("cam1", program.LevelMixer, "")
 		if found := checkSeamless(t, s.written(0)); found.maxGap > 70*time.Millisecond {
@@ -42,7 +42,7 @@ func TestADeadSourceTriggersToTheFirstHealthyBackupAndClimbsBack(t *testing.T) {
 	})
 }
 
-func TestAFrozenSourceTriggersWithinItsTimeout(t *testing.T) {
+func TestASourceThatStopsSendingFailsOverWithinItsTimeout(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		pub := s.publish("cam1")
 		s.Follow("cam1", mixer.Instant)
@@ -51,15 +51,15 @@ func TestAFrozenSourceTriggersWithinItsTimeout(t *testing.T) {
 		time.Sleep(450 * time.Millisecond)
 		s.expect("cam1", program.LevelMixer, "")
 		time.Sleep(100 * time.Millisecond)
-		s.expect("", program.LevelFreeze, "cam1 sends no picture")
+		s.expect("", program.LevelFreeze, "cam1 is sending no video")
 		time.Sleep(3 * time.Second)
-		s.send(pub, 3) // its key frame is 4 s old by now, but it sends again
+		s.send(pub, 3) // its keyframe is 4 s old by now, but it sends again
 		s.expect("cam1", program.LevelMixer, "")
 		checkSeamless(t, s.written(0))
 	})
 }
 
-func TestWhoCanComeAtOnceIsBetterThanWhoHasToWaitForItsKeyFrame(t *testing.T) {
+func TestABackupThatIsReadyIsPreferredToOneThatWaitsForItsKeyframe(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		long := camera{name: "long", fps: 30, gop: 300}
 		s.SetBackups([]string{"long", "cam2"})
@@ -70,28 +70,28 @@ func TestWhoCanComeAtOnceIsBetterThanWhoHasToWaitForItsKeyFrame(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		off()
 		time.Sleep(150 * time.Millisecond)
-		s.expect("cam2", program.LevelBackup, "cam1 is gone")
-		time.Sleep(4 * time.Second) // the better backup's key frame
-		s.expect("long", program.LevelBackup, "cam1 is gone")
+		s.expect("cam2", program.LevelBackup, "cam1 has disconnected")
+		time.Sleep(4 * time.Second) // the better backup's keyframe
+		s.expect("long", program.LevelBackup, "cam1 has disconnected")
 		checkSeamless(t, s.written(0))
 	})
 }
 
-func TestACutWhileTheOldSourceDiesStillHappens(t *testing.T) {
+func TestACutStillHappensWhenTheOldSourceFails(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		off := s.start(cam1)
 		time.Sleep(time.Second)
 		s.Follow("cam2", mixer.Instant)
 		time.Sleep(time.Second)
 		off()
-		s.expect("", program.LevelFreeze, "cam2 is not there")
+		s.expect("", program.LevelFreeze, "cam2 is not connected")
 		cam2.publish(t, s.hub)
 		time.Sleep(10 * time.Millisecond)
 		s.expect("cam2", program.LevelMixer, "")
 	})
 }
 
-func TestTheOperatorKeepsALevel(t *testing.T) {
+func TestTheProgramStaysOnItsLevelWhileFailoverIsOff(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2"})
 		off := cam1.publish(t, s.hub)
@@ -99,11 +99,11 @@ func TestTheOperatorKeepsALevel(t *testing.T) {
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(time.Second)
 		off()
-		s.expect("cam2", program.LevelBackup, "cam1 is gone")
+		s.expect("cam2", program.LevelBackup, "cam1 has disconnected")
 		s.SetFailover(false)
 		off = cam1.publish(t, s.hub)
 		time.Sleep(5 * time.Second)
-		s.expect("cam2", program.LevelBackup, "the operator keeps this rung")
+		s.expect("cam2", program.LevelBackup, "automatic failover is off")
 		if !s.State().FailoverOff {
 			t.Fatal("the state does not say so")
 		}
@@ -112,14 +112,14 @@ func TestTheOperatorKeepsALevel(t *testing.T) {
 		s.SetFailover(false)
 		off()
 		time.Sleep(5 * time.Second)
-		s.expect("", program.LevelFreeze, "cam1 is gone")
+		s.expect("", program.LevelFreeze, "cam1 has disconnected")
 		s.SetFailover(true)
-		s.expect("cam2", program.LevelBackup, "cam1 is gone")
+		s.expect("cam2", program.LevelBackup, "cam1 has disconnected")
 		checkSeamless(t, s.written(0))
 	})
 }
 
-func TestTheOperatorForcesALevel(t *testing.T) {
+func TestTheOperatorLocksALevel(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2"})
 		s.start(cam1, cam2)
@@ -127,18 +127,18 @@ func TestTheOperatorForcesALevel(t *testing.T) {
 		if err := s.Lock("cam3"); !errors.Is(err, program.ErrNoLevel) {
 			t.Fatalf("err = %v", err)
 		}
-		for _, step := range []struct{ force, onAir, level, why string }{
-			{"cam2", "cam2", program.LevelBackup, "the operator forced cam2"},
-			{program.LevelFreeze, "", program.LevelFreeze, "the operator forced freeze"},
+		for _, step := range []struct{ lock, onAir, level, reason string }{
+			{"cam2", "cam2", program.LevelBackup, "the operator locked the program to cam2"},
+			{program.LevelFreeze, "", program.LevelFreeze, "the operator locked the program to freeze"},
 			{program.LevelMixer, "cam1", program.LevelMixer, ""},
-			{program.LevelFreeze, "", program.LevelFreeze, "the operator forced freeze"},
+			{program.LevelFreeze, "", program.LevelFreeze, "the operator locked the program to freeze"},
 			{"", "cam1", program.LevelMixer, ""},
 		} {
-			if err := s.Lock(step.force); err != nil {
+			if err := s.Lock(step.lock); err != nil {
 				t.Fatal(err)
 			}
-			s.expect(step.onAir, step.level, step.why)
-			if st := s.State(); st.Locked != step.force {
+			s.expect(step.onAir, step.level, step.reason)
+			if st := s.State(); st.Locked != step.lock {
 				t.Fatalf("state = %+v", st)
 			}
 			time.Sleep(time.Second)
@@ -147,7 +147,7 @@ func TestTheOperatorForcesALevel(t *testing.T) {
 	})
 }
 
-func TestFollowingWhatIsOnAirChangesNothing(t *testing.T) {
+func TestFollowingTheSourceOnAirChangesNothing(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.start(cam1)
 		time.Sleep(time.Second)
@@ -160,7 +160,7 @@ func TestFollowingWhatIsOnAirChangesNothing(t *testing.T) {
 	})
 }
 
-func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
+func TestACutThatIsRevokedBeforeItsKeyframeNeverHappens(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.start(cam1, cam2)
 		time.Sleep(1100 * time.Millisecond)
@@ -175,7 +175,7 @@ func TestAFollowThatIsTakenBackInTimeNeverHappens(t *testing.T) {
 	})
 }
 
-func TestASlowSourceIsNoDeadSource(t *testing.T) {
+func TestASourceWithALowFrameRateDoesNotFailOver(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		slides := camera{name: "slides", fps: 2, gop: 2}
 		off := slides.publish(t, s.hub)
@@ -186,35 +186,35 @@ func TestASlowSourceIsNoDeadSource(t *testing.T) {
 			t.Fatalf("state = %+v", st)
 		}
 		off()
-		s.expect("", program.LevelFreeze, "slides is gone")
+		s.expect("", program.LevelFreeze, "slides has disconnected")
 	})
 }
 
-func TestWhatWasOnAirComesBackAlsoWhileItsSuccessorIsWaitedFor(t *testing.T) {
+func TestTheProgramFailsBackToTheOldSourceWhileTheNextOneIsPending(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		off := s.start(cam1)
 		time.Sleep(time.Second)
-		s.Follow("nobody", mixer.Instant)
-		s.expect("cam1", program.LevelMixer, "nobody is not there")
+		s.Follow("absent", mixer.Instant)
+		s.expect("cam1", program.LevelMixer, "absent is not connected")
 		off()
-		s.expect("", program.LevelFreeze, "nobody is not there")
+		s.expect("", program.LevelFreeze, "absent is not connected")
 		cam1.publish(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
-		s.expect("cam1", program.LevelMixer, "nobody is not there")
-		if st := s.State(); st.Pending != "nobody" {
+		s.expect("cam1", program.LevelMixer, "absent is not connected")
+		if st := s.State(); st.Pending != "absent" {
 			t.Fatalf("state = %+v", st)
 		}
 	})
 }
 
-func TestALevelThatIsKeptIsKeptWhenThatIsAskedAgain(t *testing.T) {
+func TestSwitchingFailoverOffTwiceKeepsTheSameLevel(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		off := s.start(cam1)
 		time.Sleep(time.Second)
 		s.SetFailover(false)
 		synctest.Wait()
 		off()
-		s.expect("", program.LevelFreeze, "cam1 is gone")
+		s.expect("", program.LevelFreeze, "cam1 has disconnected")
 		s.SetFailover(false) // another deck, or the same once more
 		cam1.publish(t, s.hub)
 		time.Sleep(50 * time.Millisecond)

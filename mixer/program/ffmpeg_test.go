@@ -15,10 +15,10 @@ import (
 	"obvan/mixer/program"
 )
 
-// TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError cuts between streams of
-// different coding, size, rate and sound, kills the one on air a few times, and has
-// ffmpeg decode what the program wrote. The colours prove the cuts.
-func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
+// TestFFmpegDecodesCutsAndFreezesOfRealStreamsWithoutAnError cuts between streams of
+// different format, size, rate and audio, stops the one on air a few times, and has
+// ffmpeg decode what the program wrote. The colors prove the cuts.
+func TestFFmpegDecodesCutsAndFreezesOfRealStreamsWithoutAnError(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	clips := map[string]clip{
 		"red":   encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3", "-ar", "48000", "-ac", "2"),
@@ -40,11 +40,11 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 		}
 		reformatted++
 		if u.Data[4]&0x1f != 7 {
-			t.Errorf("at %v the coding changes, and the picture does not say so", u.DTS)
+			t.Errorf("at %v the format changes, and the keyframe has no parameter sets", u.DTS)
 		}
 	}
 	if reformatted == 0 {
-		t.Error("the coding never changed")
+		t.Error("the format never changed")
 	}
 
 	file := filepath.Join(t.TempDir(), "program.flv")
@@ -54,28 +54,28 @@ func TestFFmpegDecodesCutsAndHoldsOfRealStreamsWithoutAnError(t *testing.T) {
 	pixels := decode(t, ffmpeg, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-vf", "scale=16:16,setsar=1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
 	const size = 16 * 16 * 3
 	if len(pixels) != size*found.frames {
-		t.Fatalf("%d pictures decoded of %d", len(pixels)/size, found.frames)
+		t.Fatalf("%d frames decoded of %d", len(pixels)/size, found.frames)
 	}
 	wrong := 0
 	shown := byDisplay(units)
 	for i, u := range shown {
 		if got, want := color(pixels[size*i:]), cameraOf(clips, u); got != want {
 			wrong++
-			t.Logf("picture %d at %v is %s, not %s", i, u.PTS, got, want)
+			t.Logf("frame %d at %v is %s, not %s", i, u.PTS, got, want)
 		}
 	}
 	if wrong > 0 {
-		t.Errorf("%d pictures of %d are of the wrong camera", wrong, len(shown))
+		t.Errorf("%d frames of %d are of the wrong camera", wrong, len(shown))
 	}
 	audio := decode(t, ffmpeg, "-i", file, "-map", "0:a", "-ar", "48000", "-ac", "2", "-f", "s16le", "-")
 	length := time.Duration(len(audio)/4) * time.Second / 48000
 	if want := units[len(units)-1].DTS; (length - want).Abs() > 200*time.Millisecond {
-		t.Errorf("%v of sound for %v of program", length, want)
+		t.Errorf("%v of audio for %v of program", length, want)
 	}
 }
 
-// TestACutAwayFromALateCameraLeavesNoGap cuts from a camera whose pictures stopped a
-// moment ago, too short to be a fall.
+// TestACutAwayFromALateCameraLeavesNoGap cuts from a camera whose frames stopped a
+// moment ago, too short to fail over.
 func TestACutAwayFromALateCameraLeavesNoGap(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	red := encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60:ref=3")
@@ -157,7 +157,7 @@ func runShow(t *testing.T, clips map[string]clip) []unit {
 			continue
 		}
 		close(stops[name])
-		time.Sleep(9 * time.Second) // two key frames of the held picture
+		time.Sleep(9 * time.Second) // two keyframes of the freeze frame
 		synctest.Wait()
 		if st := s.State(); st.Level != program.LevelFreeze {
 			t.Fatalf("state = %+v", st)
@@ -177,16 +177,16 @@ func runShow(t *testing.T, clips map[string]clip) []unit {
 func decode(t *testing.T, ffmpeg string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(ffmpeg, append([]string{"-v", "warning", "-err_detect", "explode", "-xerror"}, args...)...)
-	var words bytes.Buffer
-	cmd.Stderr = &words
+	var output bytes.Buffer
+	cmd.Stderr = &output
 	out, err := cmd.Output()
-	if err != nil || words.Len() > 0 {
-		t.Fatalf("%v: %s", err, words.String())
+	if err != nil || output.Len() > 0 {
+		t.Fatalf("%v: %s", err, output.String())
 	}
 	return out
 }
 
-// byDisplay is the pictures in the order they are shown.
+// byDisplay is the frames in presentation order.
 func byDisplay(units []unit) []unit {
 	var shown []unit
 	for _, u := range units {

@@ -11,7 +11,7 @@ import (
 	"obvan/mixer/program"
 )
 
-// h265 is a coding with one parameter set of each kind (ISO/IEC 14496-15, 8.3.3.1).
+// h265Track has one parameter set of each kind (ISO/IEC 14496-15, 8.3.3.1).
 func h265Track() media.Track {
 	config := make([]byte, 23)
 	config[0], config[22] = 1, 3
@@ -21,7 +21,7 @@ func h265Track() media.Track {
 	return media.Track{Codec: media.H265, Config: config, Width: 1280, Height: 720, FrameRate: 30}
 }
 
-// recode changes how a feed is coded, from its next key frame on.
+// changeFormat changes a feed's tracks, from its next keyframe on.
 func (f *feed) changeFormat(frame media.Track, audio ...media.Track) {
 	f.pub.SetTracks(append(media.Tracks{frame}, audio...))
 	f.keyframeNext = true
@@ -29,7 +29,7 @@ func (f *feed) changeFormat(frame media.Track, audio ...media.Track) {
 
 func (f *feed) audio() media.Track { return (*f.pub.Tracks())[1] }
 
-// kinds is the NAL unit types of a picture.
+// nalTypes is the NAL unit types of a frame.
 func nalTypes(t *media.Track, data []byte) (all []byte) {
 	for len(data) > 4 {
 		kind := data[4] & 0x1f
@@ -42,7 +42,7 @@ func nalTypes(t *media.Track, data []byte) (all []byte) {
 	return all
 }
 
-func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
+func TestASourceThatChangesItsFormatGoesOnSeamlessly(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		sendAll(3*time.Second, map[*feed]sizes{f: good})
@@ -62,7 +62,7 @@ func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
 		for _, u := range units[from:] {
 			if u.Video() {
 				if k := nalTypes(u.Info(), u.Data); u.Info().Codec != media.H265 || !u.Key || len(k) < 4 || k[0] != 32 || k[1] != 33 || k[2] != 34 {
-					t.Errorf("the first picture of H.265: %v, %v", u.Info().Codec, k)
+					t.Errorf("the first frame of H.265: %v, %v", u.Info().Codec, k)
 				}
 				break
 			}
@@ -73,7 +73,7 @@ func TestASourceThatIsCodedAnewGoesOnWithoutASeam(t *testing.T) {
 	})
 }
 
-func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
+func TestTheProgramCutsBetweenH264AndH265AndFreezesEach(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
 		b.changeFormat(h265Track(), b.audio())
@@ -87,10 +87,10 @@ func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
 				t.Fatalf("the program is %v", (*st.Tracks)[0].Codec)
 			}
 			from := len(s.written(0))
-			time.Sleep(3500 * time.Millisecond) // nobody sends anything
-			s.expect("", program.LevelFreeze, []string{"cam1", "cam2"}[n%2]+" sends no picture")
-			if held := checkSeamless(t, s.written(from)); held.frames < 3 || held.audioFrames < 120 {
-				t.Errorf("held: %+v", held)
+			time.Sleep(3500 * time.Millisecond) // no one sends anything
+			s.expect("", program.LevelFreeze, []string{"cam1", "cam2"}[n%2]+" is sending no video")
+			if frozen := checkSeamless(t, s.written(from)); frozen.frames < 3 || frozen.audioFrames < 120 {
+				t.Errorf("freeze: %+v", frozen)
 			}
 		}
 		if found := checkSeamless(t, s.written(0)); found.maxGap > 1100*time.Millisecond {
@@ -99,7 +99,7 @@ func TestACutBetweenH264AndH265AndAHoldOfEach(t *testing.T) {
 	})
 }
 
-func TestAudioThatComesAndGoesAndIsCodedAnew(t *testing.T) {
+func TestAnAudioTrackMayAppearDisappearAndChangeItsFormat(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := newFeed(t, s.hub, "cam1")
 		frame, aac := (*f.pub.Tracks())[0], f.audio()
@@ -123,10 +123,10 @@ func TestAudioThatComesAndGoesAndIsCodedAnew(t *testing.T) {
 				}
 			}
 			if n < 130 {
-				t.Errorf("%d frames of sound in 3 s", n)
+				t.Errorf("%d audio frames in 3 s", n)
 			}
 		}
-		f.pub.SetTracks(media.Tracks{frame, aac}) // in the middle of a group of pictures
+		f.pub.SetTracks(media.Tracks{frame, aac}) // in the middle of a GOP
 		heard(aac)
 		f.pub.SetTracks(media.Tracks{frame, mono})
 		heard(mono)
@@ -142,17 +142,17 @@ func TestAudioThatComesAndGoesAndIsCodedAnew(t *testing.T) {
 	})
 }
 
-func TestASourceThatLosesItsFrameTrackTriggers(t *testing.T) {
+func TestASourceThatLosesItsVideoTrackFailsOver(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		sendAll(2*time.Second, map[*feed]sizes{f: good})
 		aac := f.audio()
 		f.pub.SetTracks(media.Tracks{aac})
-		for range 100 { // sound alone
+		for range 100 { // audio alone
 			f.pub.Write(media.AccessUnit{Key: true, PTS: time.Since(s.begin), DTS: time.Since(s.begin), Data: make([]byte, 300)})
 			time.Sleep(21 * time.Millisecond)
 		}
-		s.expect("", program.LevelFreeze, "cam1 has no picture")
+		s.expect("", program.LevelFreeze, "cam1 has no video track")
 		checkSeamless(t, s.written(0))
 	})
 }

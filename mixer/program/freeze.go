@@ -6,50 +6,50 @@ import (
 )
 
 const (
-	// repeatEvery is how often the last key frame is repeated where skip pictures
-	// can't be made.
+	// repeatEvery is how often the last keyframe is repeated where skip frames can't be
+	// made.
 	repeatEvery = time.Second
-	// maxCatchUp is the longest stretch of held pictures made at once, after the
+	// maxCatchUp is the most of a freeze frame that is made up for at once, after the
 	// process itself was stopped.
 	maxCatchUp = 5 * time.Second
-	// joinEvery is how often a held picture can be joined. Platforms ask for a key frame
-	// every four seconds at least, and who dials again must not wait for the camera. It
-	// shows what the key frame showed, which is a little older than the last picture: a
-	// short hold has none. One that is no IDR picture has its number among those before
-	// it, and can't come again.
+	// keyframeEvery is how often a freeze frame has a keyframe. Platforms ask for one at
+	// least every four seconds, and a client that reconnects must not have to wait for
+	// the camera. It shows the last keyframe, which is a little older than the last
+	// frame: a short freeze has none. A keyframe that is no IDR picture is numbered after
+	// the frames before it, and can't be repeated.
 	keyframeEvery = 4 * time.Second
-	// quietEvery is how often silence is written while pictures are further apart.
+	// silenceEvery is how often silence is written while frames are further apart.
 	silenceEvery = 40 * time.Millisecond
 )
 
-// hold keeps the program going while no source is on air: at the full frame rate
-// with pictures that repeat the last one and the last key frame now and then, else with
-// the last key frame once a second.
+// freeze keeps the program going while no source is on air: at the full frame rate with
+// skip frames that repeat the last one and the last keyframe now and then, else with the
+// last keyframe once a second.
 type freeze struct {
 	timeline     *timeline
 	log          *slog.Logger
-	interval     time.Duration // between the held pictures
-	lastKeyframe time.Duration // when the last key frame was held; at first, when it began
+	interval     time.Duration // between the frames
+	lastKeyframe time.Duration // when the last keyframe was repeated; at first, when the freeze began
 	skipFrames   bool
 }
 
-// begin is called when a source fell. The first held picture follows the last one
-// without a gap.
+// start is called when a source has failed. The first repeated frame follows the last
+// one without a gap.
 func (h *freeze) start() {
 	h.interval, h.lastKeyframe = h.timeline.video.frameDuration, h.timeline.video.lastDTS
-	// What is measured of times in milliseconds is some pictures a minute off.
+	// What is measured from times in milliseconds is some frames a minute off.
 	if d := (*h.timeline.pub.Tracks())[videoTrack].FrameDuration(); (d - h.interval).Abs() < h.interval/50 {
 		h.interval = d
 	}
 	h.skipFrames = h.timeline.follower != nil
 }
 
-// due is how long until the next held picture, or the next bit of silence.
+// due is how long until the next frame, or the next audio, has to be written.
 func (h *freeze) due(now time.Time) time.Duration {
 	return min(h.timeline.video.lastDTS+h.interval-h.timeline.timeAt(now), silenceEvery)
 }
 
-// keep writes the held pictures that are due, and silence.
+// write writes the frames that are due, and silence.
 func (h *freeze) write(now time.Time) {
 	l := h.timeline
 	if behind := l.timeAt(now) - l.video.lastDTS; behind > maxCatchUp {
@@ -62,16 +62,16 @@ func (h *freeze) write(now time.Time) {
 	l.audio.fillTo(l.timeAt(now))
 }
 
-// picture writes one held picture.
+// frame writes one frame.
 func (h *freeze) frame(now time.Time) {
 	p := &h.timeline.video
 	at := p.lastDTS + h.interval
-	if h.skipFrames && (at+h.interval/2-h.lastKeyframe < keyframeEvery || !isIDR(h.timeline.keyframe.Data)) { // to the nearest picture
+	if h.skipFrames && (at+h.interval/2-h.lastKeyframe < keyframeEvery || !isIDR(h.timeline.keyframe.Data)) { // to the nearest frame
 		err := h.timeline.repeatFrame(h.interval, now)
 		if err == nil {
 			return
 		}
-		h.log.Info("held picture is the key frame", "err", err)
+		h.log.Info("freeze frame repeats the keyframe", "err", err)
 		h.skipFrames = false
 	}
 	key := h.timeline.keyframe

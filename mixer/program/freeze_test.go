@@ -10,7 +10,7 @@ import (
 	"obvan/mixer"
 )
 
-func TestAMinuteOfHeldFrameHasAllItsFramesThoughTimesWereInMilliseconds(t *testing.T) {
+func TestAMinuteOfFreezeFrameHasAllFramesThoughTimesWereInMilliseconds(t *testing.T) {
 	clip := encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=0:keyint=60")
 	for i := range clip.units { // as RTMP sends them
 		clip.units[i].DTS = clip.units[i].DTS.Round(time.Millisecond)
@@ -39,12 +39,12 @@ func TestAMinuteOfHeldFrameHasAllItsFramesThoughTimesWereInMilliseconds(t *testi
 			}
 		}
 		if n < 1799 || n > 1801 {
-			t.Errorf("%d pictures in a minute", n)
+			t.Errorf("%d frames in a minute", n)
 		}
 	})
 }
 
-func TestWhoJoinsALongHeldFrameSeesIt(t *testing.T) {
+func TestAViewerWhoJoinsALongFreezeSeesIt(t *testing.T) {
 	clip := encodeClip(t, "red", "s=320x180:r=30", "cabac=1:bframes=2:keyint=60")
 	inStudio(t, func(t *testing.T, s *studio) {
 		stop := make(chan struct{})
@@ -69,7 +69,7 @@ func TestWhoJoinsALongHeldFrameSeesIt(t *testing.T) {
 		for _, u := range units {
 			if u.Video() && u.Key {
 				if apart := u.DTS - last; apart > 4*time.Second && u.DTS > 10*time.Second { // the first comes later
-					t.Errorf("a key frame at %v, %v after the last", u.DTS, apart)
+					t.Errorf("a keyframe at %v, %v after the last", u.DTS, apart)
 				}
 				last = u.DTS
 			}
@@ -77,13 +77,13 @@ func TestWhoJoinsALongHeldFrameSeesIt(t *testing.T) {
 	})
 }
 
-func TestAKeyFrameThatTheOnesBeforeItNumberIsNotRepeated(t *testing.T) {
+func TestAKeyframeThatIsNoIDRPictureIsNotRepeated(t *testing.T) {
 	clip := encodeClip(t, "red", "s=320x180:r=30", "open-gop=1:bframes=2:b-adapt=0:keyint=60")
 	inStudio(t, func(t *testing.T, s *studio) {
 		stop := make(chan struct{})
 		go clip.play(s.hub, "red", stop)
 		s.Follow("red", mixer.Instant)
-		time.Sleep(3333 * time.Millisecond) // its second key frame is no IDR picture
+		time.Sleep(3333 * time.Millisecond) // its second keyframe is no IDR picture
 		close(stop)
 		synctest.Wait()
 		from := len(s.written(0))
@@ -91,7 +91,7 @@ func TestAKeyFrameThatTheOnesBeforeItNumberIsNotRepeated(t *testing.T) {
 		synctest.Wait()
 		for _, u := range s.written(from) {
 			if u.Video() && u.Key {
-				t.Fatalf("a key frame is held at %v", u.DTS)
+				t.Fatalf("the keyframe is repeated at %v", u.DTS)
 			}
 		}
 		checkSeamless(t, s.written(0))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// examine looks at the coded sizes of the ladder's streams now and then. What is wrong
-// only warns, unless the director said that streams fall for it.
+// checkHealth looks at the frame sizes of the failover chain's streams now and then. A
+// fault only causes a warning, unless it is set as a failover trigger.
 func (r *run) checkHealth(now time.Time) {
 	if now.Sub(r.healthChecked) < sampleEvery {
 		return
@@ -40,8 +40,8 @@ func (r *run) checkHealth(now time.Time) {
 	}
 }
 
-// other reports whether a rung is well that is not on air: from a bad picture to a held
-// one would be no gain.
+// healthyAlternative reports whether a stream that is not on air is healthy: a freeze
+// frame would be no better than faulty video.
 func (r *run) healthyAlternative(now time.Time) bool {
 	for _, name := range r.failoverChain() {
 		if p := r.liveness[name]; name != r.onAir.name && p != nil && p.healthy(now) && !r.health[name].suspected(r.request.triggers) {

@@ -6,38 +6,40 @@ import (
 	"obvan/hub"
 )
 
-// Sight is what a decoder saw in the newest key picture of a stream.
+// Sample is what a decoder found in the newest keyframe of a stream.
 type Sample struct {
 	Stream string
-	Black  bool // it is black, or of one colour
-	Frozen bool // it is the one before
+	Black  bool // it is black, or one flat color
+	Frozen bool // it is the same as the one before
 }
 
-// eye is what a decoder, where there is one, should look at, and what it saw.
+// decoderWatch is which stream a decoder, where there is one, should sample, and what
+// it found.
 type decoderWatch struct {
-	stream  string        // the stream
+	stream  string
 	changed chan struct{} // closes when that changes
 	sample  Sample
 	at      time.Time
 }
 
-// Saw takes what a decoder saw. Coded sizes are all that is known of streams without.
+// ReportSample takes what a decoder found. Frame sizes are all that is known of streams
+// that are not decoded.
 func (p *Program) ReportSample(s Sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.decoder.sample, p.decoder.at = s, time.Now()
 }
 
-// Watched is the stream that a decoder should look at, "" for none, and a channel that
-// closes when that changes: the one on air, or one that fell for its picture, so that it
-// is known when that is well again.
+// Watched is the stream that a decoder should sample, "" for none, and a channel that
+// closes when that changes: the one on air, or one that was taken off air for a fault of
+// its video, so that it is known when that is healthy again.
 func (p *Program) Watched() (stream string, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.decoder.stream, p.decoder.changed
 }
 
-// watch makes stream the one to look at.
+// setWatched makes stream the one to sample.
 func (p *Program) setWatched(stream string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,7 +51,7 @@ func (p *Program) setWatched(stream string) {
 	p.decoder.changed = make(chan struct{})
 }
 
-// seen is what a decoder saw of the stream, and when; the zero time for nothing.
+// lastSample is what a decoder found in the stream, and when; the zero time for nothing.
 func (p *Program) lastSample(stream string) (Sample, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,8 +61,8 @@ func (p *Program) lastSample(stream string) (Sample, time.Time) {
 	return p.decoder.sample, p.decoder.at
 }
 
-// glance has a decoder look at the stream on air, or at the one that fell for what it
-// showed as long as it does.
+// updateWatched has a decoder sample the stream on air, or the one that was taken off
+// air for a fault as long as it has it.
 func (r *run) updateWatched() {
 	if v := r.health[r.faulty]; r.faulty != "" && (v == nil || !v.suspected(r.request.triggers) || r.onAir != nil && r.onAir.name == r.faulty) {
 		r.faulty = ""
@@ -75,16 +77,16 @@ func (r *run) updateWatched() {
 	}
 }
 
-// decoded is what a decoder saw of a stream lately.
+// decoded is what a decoder last found in a stream.
 type decoded struct {
 	Sample
 	at time.Time
 }
 
-// fresh reports whether it is of the newest pictures: one of the last two key frames.
+// recent reports whether the sample is of one of the last two keyframes.
 func (d *decoded) recent(st *hub.Stats, now time.Time) bool {
 	return !d.at.IsZero() && now.Sub(d.at) < 2*st.KeyframeInterval+decoderLatency
 }
 
-// decodedLasts is how long a decoder may take.
+// decoderLatency is how long a decoder may take.
 const decoderLatency = 3 * time.Second

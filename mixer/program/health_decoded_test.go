@@ -11,10 +11,10 @@ import (
 	"obvan/mixer/program"
 )
 
-// wasteful is a camera whose sizes say nothing: a constant bitrate, whatever it shows.
+// constantBitrate is a camera whose frame sizes say nothing about what it shows.
 var constantBitrate = sizes{key: 60_000, delta: 8_000, audio: 300}
 
-// decoding has a decoder look once a second at what the program wants it to look at.
+// decoding has a decoder sample the stream that the program watches once a second.
 func (s *studio) decoding(see func(stream string) program.Sample) {
 	done := make(chan struct{})
 	s.t.Cleanup(func() { close(done) })
@@ -32,13 +32,13 @@ func (s *studio) decoding(see func(stream string) program.Sample) {
 	}()
 }
 
-func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
+func TestAFaultThatADecoderFindsIsReportedAndCleared(t *testing.T) {
 	for name, c := range map[string]struct {
 		bad  program.Sample
 		says string
 	}{
-		"still": {program.Sample{Frozen: true}, "the picture seems to be frozen"},
-		"black": {program.Sample{Black: true, Frozen: true}, "the picture seems to be black, or of one colour"},
+		"still": {program.Sample{Frozen: true}, "the video seems to be frozen"},
+		"black": {program.Sample{Black: true, Frozen: true}, "the video seems to be black, or one flat color"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inStudio(t, func(t *testing.T, s *studio) {
@@ -61,7 +61,7 @@ func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 				}
 				warns(10 * time.Second)
 				bad.Store(true)
-				warns(3 * time.Second) // a still moment is none
+				warns(3 * time.Second) // a still moment is no fault
 				warns(6*time.Second, c.says)
 				bad.Store(false)
 				warns(3 * time.Second)
@@ -70,24 +70,24 @@ func TestWhatADecoderSeesIsSaidAndTakenBack(t *testing.T) {
 	}
 }
 
-func TestASizeThatLooksBlackIsNotWhereADecoderSeesMore(t *testing.T) {
+func TestADecoderOverridesASizeThatLooksBlack(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		s.decoding(func(stream string) program.Sample { return program.Sample{Stream: stream, Frozen: true} })
 		sendAll(20*time.Second, map[*feed]sizes{f: {key: 900, delta: 30, audio: 300}}) // a title on black
 		synctest.Wait()
-		if st := s.State(); !slices.Equal(st.Warnings, []string{"the picture seems to be frozen"}) {
+		if st := s.State(); !slices.Equal(st.Warnings, []string{"the video seems to be frozen"}) {
 			t.Errorf("%q", st.Warnings)
 		}
 	})
 }
 
-func TestAnOldSightSaysNothing(t *testing.T) {
+func TestAnOldSampleIsIgnored(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		sendAll(3*time.Second, map[*feed]sizes{f: constantBitrate})
 		s.ReportSample(program.Sample{Stream: "cam1", Black: true})
-		s.ReportSample(program.Sample{Stream: "cam1", Black: true}) // and then the decoder dies
+		s.ReportSample(program.Sample{Stream: "cam1", Black: true}) // and then the decoder stops
 		sendAll(20*time.Second, map[*feed]sizes{f: constantBitrate})
 		synctest.Wait()
 		if st := s.State(); len(st.Warnings) > 0 {
@@ -96,7 +96,7 @@ func TestAnOldSightSaysNothing(t *testing.T) {
 	})
 }
 
-func TestACameraThatFellForItsFrameStaysOffUntilADecoderSeesItWell(t *testing.T) {
+func TestACameraWithAVideoFaultStaysOffAirUntilADecoderFindsItHealthy(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := s.feeds()
 		if err := s.SetTriggers([]program.Fault{program.Black}); err != nil {
@@ -110,12 +110,12 @@ func TestACameraThatFellForItsFrameStaysOffUntilADecoderSeesItWell(t *testing.T)
 		both(5 * time.Second)
 		black.Store(true)
 		both(8 * time.Second)
-		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be black, or of one colour")
+		s.expect("cam2", program.LevelBackup, "cam1: the video seems to be black, or one flat color")
 		if stream, _ := s.Watched(); stream != "cam1" {
-			t.Errorf("a decoder looks at %q", stream)
+			t.Errorf("a decoder samples %q", stream)
 		}
 		both(time.Minute)
-		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be black, or of one colour")
+		s.expect("cam2", program.LevelBackup, "cam1: the video seems to be black, or one flat color")
 		black.Store(false)
 		both(5 * time.Second)
 		s.expect("cam1", program.LevelMixer, "")
@@ -126,13 +126,13 @@ func TestACameraThatFellForItsFrameStaysOffUntilADecoderSeesItWell(t *testing.T)
 	})
 }
 
-func TestADecoderLooksAtWhatIsOnAir(t *testing.T) {
+func TestADecoderSamplesTheStreamOnAir(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		looks := func(want string) {
 			t.Helper()
 			synctest.Wait()
 			if stream, _ := s.Watched(); stream != want {
-				t.Fatalf("a decoder looks at %q, not %q", stream, want)
+				t.Fatalf("a decoder samples %q, not %q", stream, want)
 			}
 		}
 		looks("")
@@ -147,7 +147,7 @@ func TestADecoderLooksAtWhatIsOnAir(t *testing.T) {
 		select {
 		case <-changed:
 		default:
-			t.Error("it is not told")
+			t.Error("it is not notified")
 		}
 		s.Follow("cam1", mixer.Instant)
 		time.Sleep(time.Second)

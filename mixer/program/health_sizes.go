@@ -9,68 +9,67 @@ import (
 	"obvan/media"
 )
 
-// Ill is something that is wrong with a stream though its pictures come.
+// Fault is something that is wrong with a stream although its frames arrive.
 type Fault string
 
-// What can be wrong. All of it is guessed from coded sizes; what is on air is also
-// decoded now and then, where that is possible.
+// The faults. All of them are inferred from the sizes of coded frames; what is on air
+// is also decoded now and then, where that is possible.
 const (
-	Frozen      Fault = "freeze"    // the picture does not change
-	Black       Fault = "black"     // nor has it anything in it
-	Silence     Fault = "silence"   // the sound is silence, or does not come
-	LowBitrate  Fault = "bitrate"   // far less comes than a while ago
+	Frozen      Fault = "freeze"    // the video does not change
+	Black       Fault = "black"     // and it shows nothing
+	Silence     Fault = "silence"   // the audio is silence, or does not arrive
+	LowBitrate  Fault = "bitrate"   // far lower than a while ago
 	NoKeyframes Fault = "keyframes" // no keyframe has arrived for a while
 )
 
-// Ills is all that a stream can be told to fall for.
+// Faults is all that may be a failover trigger.
 func Faults() []Fault { return []Fault{Frozen, Black, Silence, LowBitrate, NoKeyframes} }
 
 const (
-	// illAfter is how long something has to be wrong: a still moment is none.
+	// faultAfter is how long something has to be wrong: a still moment is no fault.
 	faultAfter = 5 * time.Second
-	// examineEvery is how often a stream is looked at.
-	// It is no divisor of usual key frame intervals: each look would see the same
-	// few pictures after a key frame.
+	// sampleEvery is how often a stream is sampled. Usual keyframe intervals are no
+	// multiples of it: each sample would see the same few frames after a keyframe.
 	sampleEvery = 900 * time.Millisecond
-	// enough is how many pictures, or frames of sound, a look has to see to say much.
+	// minFrames is how many video or audio frames a sample needs to be conclusive.
 	minFrames = 5
-	// refined is how many pictures after a key frame say nothing: encoders improve on
-	// it there, also of a picture that stands still.
+	// refinementFrames is how many frames after a keyframe say nothing: encoders refine
+	// the image there even when it does not move.
 	refinementFrames = 15
-	// mostExamined bounds one look.
+	// maxSampled bounds the units of one sample.
 	maxSampled = 1024
-	// keysLate is how late a key frame may be, on top of twice the usual time.
+	// keyframeLate is how late a keyframe may be, on top of twice the usual interval.
 	keyframeLate = 4 * time.Second
-	// usual is over how long the usual bitrate is averaged; below little it says
-	// nothing.
+	// bitrateWindow is over how long the usual bitrate is averaged; below minBitrate it
+	// says nothing.
 	bitrateWindow = 30 * time.Second
 	minBitrate    = 200_000
 )
 
-// Vitals is what a stream's coded sizes, and a decoder, say of its health. It is for one
-// goroutine.
+// Health is what the sizes of a stream's frames, and a decoder, say about it. It is for
+// one goroutine.
 type Health struct {
 	since map[Fault]time.Time // what looks wrong, and since when
 
 	decoded  decoded // by the program's decoder, where there is one
-	still    bool    // by the sizes of what is coded
+	still    bool    // by the sizes of its frames
 	sampled  time.Time
-	stream   time.Time // when it was published: another one starts anew
+	stream   time.Time // when it was published: a new one starts from scratch
 	bytes    uint64
-	rate     float64 // bits a second, as usual
+	rate     float64 // the usual one, in bit/s
 	measured time.Duration
 }
 
-// look is what was found in a stream's newest group of pictures.
+// gopSizes is what was found in a stream's newest GOP.
 type gopSizes struct {
 	frames, audioFrames int
-	delta, keyframe     int // bytes of the largest picture that says something, and of the key frame
-	audio               int // of the largest frame of sound
-	macroblocks         int // macroblocks a picture has, 0 when its size is not known
+	delta, keyframe     int // bytes of the largest conclusive frame, and of the keyframe
+	audio               int // bytes of the largest audio frame
+	macroblocks         int // in one frame, 0 when its dimensions are not known
 }
 
-// Look examines the stream, once a second however often it is called. Units are only
-// looked at: it is no reader that stays.
+// Sample samples the stream, about once a second however often it is called. It reads
+// what the hub has now, and does not stay subscribed.
 func (v *Health) Sample(h *hub.Hub, stream string, now time.Time) {
 	passed := now.Sub(v.sampled)
 	if passed < sampleEvery {
@@ -92,11 +91,12 @@ func (v *Health) Sample(h *hub.Hub, stream string, now time.Time) {
 	v.sampled, v.bytes = now, st.Bytes
 }
 
-// picture marks what is wrong with the picture. A decoder knows whether it is of one
-// colour; that it does not change is seen by sizes or by a decoder: each misses some.
+// checkVideo marks the faults of the video. A decoder knows whether it is one flat
+// color; that it does not change is seen by sizes or by a decoder: each misses some
+// cases.
 func (v *Health) checkVideo(l *gopSizes, decoded, meant bool, now time.Time) {
 	guessed := l.frames >= refinementFrames+minFrames
-	if guessed { // less than a bit a macroblock: all but a few are skipped
+	if guessed { // less than one bit per macroblock: all but a few are skipped
 		v.still = !meant && l.macroblocks > 0 && l.keyframe > 0 && l.delta > 0 && l.delta <= max(96, l.macroblocks/8)
 	}
 	switch {
@@ -110,7 +110,8 @@ func (v *Health) checkVideo(l *gopSizes, decoded, meant bool, now time.Time) {
 	}
 }
 
-// silent is the most that a frame of silence takes. A frame of quiet room takes more.
+// silentFrameBytes is the most that a frame of silence takes. The noise of a quiet room
+// takes more.
 const silentFrameBytes = 24
 
 func (v *Health) mark(fault Fault, is bool, now time.Time) {
@@ -121,21 +122,21 @@ func (v *Health) mark(fault Fault, is bool, now time.Time) {
 	}
 }
 
-// weigh compares what came since the last look with what usually comes. A still
-// picture needs little, so that is no sign then.
+// checkBitrate compares the bitrate since the last sample with the usual one. A still
+// image needs little, so that it is no fault then.
 func (v *Health) checkBitrate(bytes uint64, passed time.Duration, still bool, now time.Time) {
 	rate := float64(bytes-v.bytes) * 8 / passed.Seconds()
 	low := v.measured >= bitrateWindow/2 && v.rate > minBitrate && rate < v.rate/6
 	v.mark(LowBitrate, low && !still, now)
 	if low {
-		return // else the collapse would become the usual
+		return // else the collapse would become the usual bitrate
 	}
 	share := min(1, passed.Seconds()/max(1, min(v.measured, bitrateWindow).Seconds()))
 	v.rate += (rate - v.rate) * share
 	v.measured += passed
 }
 
-// Ills is what has been wrong for a while, the gravest first.
+// Faults is what has been wrong for a while, the most serious first.
 func (v *Health) Faults(now time.Time) (faults []Fault) {
 	for _, fault := range []Fault{Black, Frozen, Silence, LowBitrate, NoKeyframes} {
 		if since, is := v.since[fault]; is && now.Sub(since) >= faultAfter {
@@ -145,7 +146,7 @@ func (v *Health) Faults(now time.Time) (faults []Fault) {
 	return faults
 }
 
-// ill reports whether one of those is wrong.
+// fault is the first of these that the stream has, if any.
 func (v *Health) fault(of []Fault, now time.Time) (Fault, bool) {
 	if v == nil || len(of) == 0 {
 		return "", false
@@ -158,29 +159,30 @@ func (v *Health) fault(of []Fault, now time.Time) (Fault, bool) {
 	return "", false
 }
 
-// suspect reports whether one of those looks wrong, if only for a moment.
+// suspected reports whether the stream looks as if it had one of these, if only for a
+// moment.
 func (v *Health) suspected(of []Fault) bool {
 	return v != nil && slices.ContainsFunc(of, func(fault Fault) bool { return !v.since[fault].IsZero() })
 }
 
-// Words says it of a stream.
+// Text says what is wrong with a stream.
 func (i Fault) Text() string {
 	switch i {
 	case Black:
-		return "the picture seems to be black, or of one colour"
+		return "the video seems to be black, or one flat color"
 	case Frozen:
-		return "the picture seems to be frozen"
+		return "the video seems to be frozen"
 	case Silence:
-		return "the sound seems to be silent"
+		return "the audio seems to be silent"
 	case LowBitrate:
 		return "the bitrate has collapsed"
 	case NoKeyframes:
-		return "key frames do not come any more"
+		return "keyframes have stopped arriving"
 	}
 	return string(i)
 }
 
-// peek looks at the units since the newest key frame.
+// measureGOP reads the units since the newest keyframe.
 func measureGOP(h *hub.Hub, stream string) (l gopSizes) {
 	sub, err := h.Subscribe(stream)
 	if err != nil {
@@ -209,8 +211,8 @@ func measureGOP(h *hub.Hub, stream string) (l gopSizes) {
 	return l
 }
 
-// coded is how many bytes of a picture are picture: encoders of constant bitrate fill
-// up what they do not need (H.264, 7.3.2.7).
+// codedBytes is how many bytes of a frame are slices: encoders with a constant bitrate
+// pad what they do not need with filler data (H.264, 7.3.2.7).
 func codedBytes(t *media.Track, data []byte) (n int) {
 	if t.Codec != media.H264 {
 		return len(data)

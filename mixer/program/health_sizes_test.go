@@ -14,10 +14,10 @@ import (
 	"obvan/mixer/program"
 )
 
-// sizes is a feed of 720p, 30 pictures a second, that codes its units in so many bytes.
+// sizes is a feed of 720p, 30 frames a second, whose units have so many bytes.
 type sizes struct {
 	key, delta, audio int
-	fill              int // of a picture, that is no picture
+	fill              int // of a frame, filler data
 	noKeys            bool
 }
 
@@ -29,7 +29,7 @@ type feed struct {
 	pub          *hub.Publisher
 	frames       int
 	audioFrames  int
-	keyframeNext bool // the next picture is a key frame
+	keyframeNext bool // the next frame is a keyframe
 }
 
 func newFeed(t *testing.T, h *hub.Hub, name string) *feed {
@@ -96,19 +96,19 @@ func nal(kind byte, size int) []byte {
 	return b
 }
 
-func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
+func TestAFaultIsReportedAndCleared(t *testing.T) {
 	for name, c := range map[string]struct {
 		bad  sizes
 		says []string
 	}{
-		"well":                      {good, nil},
-		"frozen":                    {sizes{key: 60_000, delta: 40, audio: 300}, []string{"the picture seems to be frozen"}},
-		"frozen, filled up":         {sizes{key: 60_000, delta: 40, fill: 8000, audio: 300}, []string{"the picture seems to be frozen"}},
-		"black":                     {sizes{key: 900, delta: 30, audio: 300}, []string{"the picture seems to be black, or of one colour"}},
-		"silent":                    {sizes{key: 60_000, delta: 8_000, audio: 8}, []string{"the sound seems to be silent"}},
-		"without sound all at once": {sizes{key: 60_000, delta: 8_000}, []string{"the sound seems to be silent"}},
-		"starved":                   {sizes{key: 6_000, delta: 700, audio: 300}, []string{"the bitrate has collapsed"}},
-		"without key frames":        {sizes{key: 60_000, delta: 8_000, audio: 300, noKeys: true}, []string{"key frames do not come any more"}},
+		"well":                {good, nil},
+		"frozen":              {sizes{key: 60_000, delta: 40, audio: 300}, []string{"the video seems to be frozen"}},
+		"frozen, with filler": {sizes{key: 60_000, delta: 40, fill: 8000, audio: 300}, []string{"the video seems to be frozen"}},
+		"black":               {sizes{key: 900, delta: 30, audio: 300}, []string{"the video seems to be black, or one flat color"}},
+		"silent":              {sizes{key: 60_000, delta: 8_000, audio: 8}, []string{"the audio seems to be silent"}},
+		"audio that stops":    {sizes{key: 60_000, delta: 8_000}, []string{"the audio seems to be silent"}},
+		"starved":             {sizes{key: 6_000, delta: 700, audio: 300}, []string{"the bitrate has collapsed"}},
+		"without keyframes":   {sizes{key: 60_000, delta: 8_000, audio: 300, noKeys: true}, []string{"keyframes have stopped arriving"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inStudio(t, func(t *testing.T, s *studio) {
@@ -131,14 +131,14 @@ func TestWhatSeemsWrongIsSaidAndTakenBack(t *testing.T) {
 				sendAll(5*time.Second, map[*feed]sizes{f: good})
 				synctest.Wait()
 				if st := s.State(); len(st.Warnings) > 0 {
-					t.Fatalf("well again: %v", st.Warnings)
+					t.Fatalf("healthy again: %v", st.Warnings)
 				}
 			})
 		})
 	}
 }
 
-func TestAFrozenCameraTriggersOnlyWhenTheDirectorSaidSo(t *testing.T) {
+func TestAFrozenCameraFailsOverOnlyWhenFreezeIsATrigger(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		a, b := newFeed(t, s.hub, "cam1"), newFeed(t, s.hub, "cam2")
 		frozen := sizes{key: 60_000, delta: 40, audio: 300}
@@ -153,12 +153,12 @@ func TestAFrozenCameraTriggersOnlyWhenTheDirectorSaidSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		both(3*time.Second, frozen, good)
-		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be frozen")
+		s.expect("cam2", program.LevelBackup, "cam1: the video seems to be frozen")
 		both(20*time.Second, frozen, good)
-		s.expect("cam2", program.LevelBackup, "cam1: the picture seems to be frozen")
+		s.expect("cam2", program.LevelBackup, "cam1: the video seems to be frozen")
 		both(6*time.Second, good, good)
 		s.expect("cam1", program.LevelMixer, "")
-		both(20*time.Second, frozen, frozen) // nothing is better: no fall, and no going back and forth
+		both(20*time.Second, frozen, frozen) // nothing is better: no failover, and no going back and forth
 		s.expect("cam1", program.LevelMixer, "")
 		if n := s.State().Splices; n != 3 {
 			t.Errorf("%d splices", n)
@@ -167,7 +167,7 @@ func TestAFrozenCameraTriggersOnlyWhenTheDirectorSaidSo(t *testing.T) {
 	})
 }
 
-func TestTheTimeoutIsTheDirectors(t *testing.T) {
+func TestTheSignalLossTimeoutCanBeSet(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		f := s.feed()
 		if err := s.SetTimeout("", 2*time.Second); err != nil {
@@ -177,7 +177,7 @@ func TestTheTimeoutIsTheDirectors(t *testing.T) {
 		time.Sleep(1900 * time.Millisecond)
 		s.expect("cam1", program.LevelMixer, "")
 		time.Sleep(200 * time.Millisecond)
-		s.expect("", program.LevelFreeze, "cam1 sends no picture")
+		s.expect("", program.LevelFreeze, "cam1 is sending no video")
 		if st := s.State(); st.TimeoutMs != 2000 {
 			t.Errorf("%+v", st)
 		}

@@ -7,7 +7,7 @@ import (
 	"obvan/media"
 )
 
-func FuzzOpens(f *testing.F) {
+func FuzzSpliceKeyframe(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 3, cra << 1, 1, 0x80})
 	f.Add([]byte{0, 0, 0, 2, 39 << 1, 1, 0, 0, 0, 3, cra << 1, 1, 0x80, 0xff})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, cra << 1})
@@ -25,7 +25,7 @@ func FuzzOpens(f *testing.F) {
 	})
 }
 
-func FuzzAnnounced(f *testing.F) {
+func FuzzWithParameterSets(f *testing.F) {
 	f.Add(true, []byte{1, 66, 0xc0, 12, 0xff, 0xe1, 0, 2, 0x67, 1, 1, 0, 2, 0x68, 2}, []byte{0, 0, 0, 2, 0x65, 3})
 	f.Add(false, []byte{1}, []byte{0, 0, 0, 3, 0x26, 1, 9})
 	f.Add(false, []byte{}, []byte{})

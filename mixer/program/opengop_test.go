@@ -17,7 +17,7 @@ import (
 	"obvan/mixer"
 )
 
-// film265 makes eight seconds of H.265 with open groups of pictures, and its
+// encodeH265Clip makes eight seconds of H.265 with open GOPs, and its
 // parameter sets with start codes.
 func encodeH265Clip(t *testing.T, source string) (c clip, sets []byte) {
 	t.Helper()
@@ -66,8 +66,8 @@ func encodeH265Clip(t *testing.T, source string) (c clip, sets []byte) {
 	return c, sets
 }
 
-// openGOPs is an H.264 camera's pictures with open groups of them: behind each picture
-// that decoding can start at come two that refer to the group before it, too.
+// openGOPs is an H.264 camera's frames in open GOPs: after each frame that decoding can
+// start at there are two that also refer to the GOP before it.
 func openGOPs() (c clip) {
 	const frame = 40 * time.Millisecond
 	for n := range 48 {
@@ -84,7 +84,7 @@ func openGOPs() (c clip) {
 	return c
 }
 
-func TestACutToAnOpenGroupOfFramesOfH264LeavesItsLeadingPicturesOut(t *testing.T) {
+func TestACutToAnOpenGOPOfH264DropsItsLeadingPictures(t *testing.T) {
 	var units []unit
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.start(cam1)
@@ -109,7 +109,7 @@ func TestACutToAnOpenGroupOfFramesOfH264LeavesItsLeadingPicturesOut(t *testing.T
 			case 'i':
 				cuts++
 			case 'b':
-				t.Fatal("a picture refers to what was before the cut")
+				t.Fatal("a frame refers to what was before the cut")
 			case 'p':
 				fresh = false
 			}
@@ -119,7 +119,7 @@ func TestACutToAnOpenGroupOfFramesOfH264LeavesItsLeadingPicturesOut(t *testing.T
 		last = config
 	}
 	if cuts != 5 || leadingPictures == 0 {
-		t.Fatalf("%d cuts, %d pictures that refer across a key frame", cuts, leadingPictures)
+		t.Fatalf("%d cuts, %d frames that refer across a keyframe", cuts, leadingPictures)
 	}
 }
 
@@ -131,7 +131,7 @@ func seconds(t *testing.T, s string) time.Duration {
 	return time.Duration(f * float64(time.Second))
 }
 
-func TestFFmpegDecodesCutsBetweenOpenGroupsOfFramesOfH265(t *testing.T) {
+func TestFFmpegDecodesCutsBetweenOpenGOPsOfH265(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	one, _ := encodeH265Clip(t, "testsrc2=s=320x180:r=30")
 	two, _ := encodeH265Clip(t, "mandelbrot=s=320x180:r=30")
@@ -145,7 +145,7 @@ func TestFFmpegDecodesCutsBetweenOpenGroupsOfFramesOfH265(t *testing.T) {
 			time.Sleep(777 * time.Millisecond)
 		}
 		close(other)
-		time.Sleep(4 * time.Second) // held
+		time.Sleep(4 * time.Second) // freeze frame
 		close(stop)
 		synctest.Wait()
 		units = s.written(0)
@@ -172,6 +172,6 @@ func TestFFmpegDecodesCutsBetweenOpenGroupsOfFramesOfH265(t *testing.T) {
 	}
 	sums := decode(t, ffmpeg, "-i", file, "-fps_mode", "passthrough", "-f", "framemd5", "-")
 	if n := bytes.Count(sums, []byte("\n0, ")); n != found.frames {
-		t.Fatalf("%d pictures decoded of %d", n, found.frames)
+		t.Fatalf("%d frames decoded of %d", n, found.frames)
 	}
 }

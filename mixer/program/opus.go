@@ -4,44 +4,44 @@ import (
 	"time"
 
 	"obvan/media"
-	coding "obvan/media/sound"
+	audio "obvan/media/sound"
 )
 
-// The program's sound is AAC, also while a phone is on air, which sends Opus: RTMP
-// platforms hear nothing else, and none of them would stand the change. So the Opus
-// of the source on air, and no other, is decoded and coded anew: 1 % of a core.
+// The program's audio is AAC, also while a phone is on air, which sends Opus: RTMP
+// platforms accept nothing else, and none of them accepts a change of codec. So the Opus
+// of the source on air, and of no other, is transcoded: 1 % of a core.
 
-// warmUp is what a decoder needs to hear before it sounds right.
+// decoderWarmUp is how much a decoder needs to be fed before its output is right.
 const decoderWarmUp = 200 * time.Millisecond
 
-// translator is for one source, from its splice on.
+// opusTranscoder is for one source, from its splice on.
 type opusTranscoder struct {
-	aac    *coding.ToAAC
+	aac    *audio.ToAAC
 	tracks *media.Tracks // of what comes out
 }
 
-// heardAs is how a source's sound is coded in the program.
+// programAudio is the track that a source's audio has in the program.
 func programAudio(t *media.Track) media.Track {
 	if t.Codec == media.Opus {
-		return coding.AACTrack()
+		return audio.AACTrack()
 	}
 	return *t
 }
 
-// translate writes Opus of the source on air. What came long before its splice is
-// not worth the work.
+// transcode writes Opus of the source on air as AAC. What is from long before its splice
+// is not worth the work.
 func (l *timeline) transcode(au media.AccessUnit) {
 	if l.audio.grid.rate != 0 && l.timeMap.withoutExcess(au.DTS) < l.audio.grid.next()-decoderWarmUp {
 		return
 	}
 	if l.opus == nil {
-		t := &opusTranscoder{tracks: &media.Tracks{coding.AACTrack()}}
-		to, err := coding.NewToAAC(func(aac media.AccessUnit) {
+		t := &opusTranscoder{tracks: &media.Tracks{audio.AACTrack()}}
+		to, err := audio.NewToAAC(func(aac media.AccessUnit) {
 			aac.Tracks, aac.Track = t.tracks, 0
 			l.writeAudio(aac)
 		})
 		if err != nil {
-			return // it does not depend on the source; there is silence then
+			return // no fault of the source; the program is silent then
 		}
 		t.aac, l.opus = to, t
 	}

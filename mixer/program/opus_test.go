@@ -24,7 +24,7 @@ func opusCamera(t *testing.T, h *hub.Hub) {
 	}
 	pcm, packet := make([]float32, 2*960), make([]byte, 4000)
 	for i := range pcm {
-		pcm[i] = float32(0.5 * math.Sin(2*math.Pi*500*float64(i/2)/48000)) // ten periods: it repeats without a seam
+		pcm[i] = float32(0.5 * math.Sin(2*math.Pi*500*float64(i/2)/48000)) // ten periods: it repeats seamlessly
 	}
 	n, err := enc.Encode(pcm, packet)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestAPhonesOpusGoesOnAirAsAAC(t *testing.T) {
 			heard, audioFrames := 0, 0
 			for _, u := range s.written(from) {
 				if (*u.Tracks)[1].Codec != media.AAC {
-					t.Fatalf("the program's sound is %v", (*u.Tracks)[1].Codec)
+					t.Fatalf("the program's audio is %v", (*u.Tracks)[1].Codec)
 				}
 				if !u.Video() {
 					audioFrames++

@@ -12,10 +12,10 @@ const (
 	vps265 = 32
 )
 
-// announced is a key frame that begins another coding in mid-stream, with its parameter
-// sets in front of it. Its track has them too, but many a receiver looks at a stream's
-// configuration once and then only at the pictures: it would read these with the
-// parameters of the ones before.
+// withParameterSets is a keyframe that begins another format in mid-stream, with its
+// parameter sets in front of it. Its track has them too, but many receivers read a
+// stream's configuration once and then only its frames: they would decode these with the
+// parameters of the frames before.
 func withParameterSets(t *media.Track, data []byte) []byte {
 	var out []byte // what the hub holds is shared
 	for _, set := range missingParameterSets(t, data) {
@@ -25,7 +25,7 @@ func withParameterSets(t *media.Track, data []byte) []byte {
 	return append(out, data...)
 }
 
-// sets is the parameter sets that the key frame lacks.
+// missingParameterSets is the parameter sets that the keyframe does not contain.
 func missingParameterSets(t *media.Track, data []byte) [][]byte {
 	switch {
 	case len(data) <= 4:

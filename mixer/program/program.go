@@ -1,10 +1,10 @@
 // Package program makes the hub stream "program": the unbroken stream that every
 // output follows, whatever happens to the mixer behind it.
 //
-// Downstream never sees a seam: decode time only grows, audio stays on its frame
-// grid, and a splice happens on a key frame with that source's parameter sets.
-// Rungs of the ladder, best first: the mixer's output, the backup feeds, the held
-// picture.
+// Downstream never sees a discontinuity: decode timestamps only increase, audio stays
+// on its frame grid, and a splice happens on a keyframe with that source's parameter
+// sets. The failover chain, best level first: the mixer's output, the backup feeds, the
+// freeze frame.
 package program
 
 import (
@@ -28,7 +28,7 @@ var (
 	ErrTimeout = errors.New("the signal-loss timeout is out of bounds")
 )
 
-// The rungs of the ladder. A backup may also be called by its feed's name.
+// The levels of the failover chain. A backup may also be named by its feed.
 const (
 	LevelNone   = "none"
 	LevelMixer  = "mixer"
@@ -38,22 +38,22 @@ const (
 
 // State is what is on air and why.
 type State struct {
-	OnAir       string    `json:"onAir"`                 // the hub stream that is on air now; "" while the last picture is held
-	Target      string    `json:"target"`                // the stream that should be: the mixer's output
-	Pending     string    `json:"pending,omitempty"`     // a stream that waits for its key frame
+	OnAir       string    `json:"onAir"`                 // the hub stream that is on air now; "" during a freeze frame
+	Target      string    `json:"target"`                // the stream that should be on air: the mixer's output
+	Pending     string    `json:"pending,omitempty"`     // a stream that waits for its keyframe
 	Since       time.Time `json:"since"`                 // of this OnAir
 	Level       string    `json:"level"`                 // "mixer", "backup", "freeze" (the last frame is repeated), or "none" before the first frame
-	Reason      string    `json:"reason,omitempty"`      // in words, when it is not the mixer's output
-	FailoverOff bool      `json:"failoverOff,omitempty"` // the operator keeps this rung
+	Reason      string    `json:"reason,omitempty"`      // a sentence that says why the mixer's output is not on air
+	FailoverOff bool      `json:"failoverOff,omitempty"` // the operator switched automatic failover off: the program stays on this level
 	Locked      string    `json:"locked,omitempty"`      // the fallback level the operator locked the program to: "mixer", "freeze" or a feed
-	Backups     []string  `json:"backups,omitempty"`     // feeds to fall to, in order
+	Backups     []string  `json:"backups,omitempty"`     // feeds to fail over to, in order
 	Splices     uint64    `json:"splices"`               // changes of source so far
 
-	Warnings  []string `json:"warnings,omitempty"` // what seems to be wrong with what is on air, in words
-	Triggers  []Fault  `json:"triggers,omitempty"` // what a stream falls for, beside silence: "freeze", "black", "silence", "bitrate", "keyframes"
-	TimeoutMs int      `json:"timeoutMs"`          // how long a stream may send no picture before it falls
+	Warnings  []string `json:"warnings,omitempty"` // sentences about what seems to be wrong with what is on air
+	Triggers  []Fault  `json:"triggers,omitempty"` // what a stream fails over for besides loss of signal: "freeze", "black", "silence", "bitrate", "keyframes"
+	TimeoutMs int      `json:"timeoutMs"`          // the signal-loss timeout: how long a stream may send no video before the program fails over
 
-	Timeouts map[string]int `json:"timeouts,omitempty"` // the same of rungs that have their own, in ms: "mixer", or a backup
+	Timeouts map[string]int `json:"timeouts,omitempty"` // the same, in ms, for levels that have their own: "mixer", or a backup
 }
 
 // Program writes the program. Its methods are safe for concurrent use.
@@ -62,7 +62,7 @@ type Program struct {
 	log *slog.Logger
 	pub *hub.Publisher
 
-	wake chan struct{} // a wish changed
+	wake chan struct{} // the request changed
 
 	mu           sync.Mutex
 	request      request
@@ -71,20 +71,20 @@ type Program struct {
 	decoder      decoderWatch
 }
 
-// wish is what was asked of the program.
+// request is what the operator and the mixer requested of the program.
 type request struct {
 	target           string
 	when             mixer.When
 	follows          uint64 // counts Follow
 	backups          []string
-	locked           string // a rung, "" for automatic
-	failoverOffLevel string // the fallback level that Hold keeps, "" for none
+	locked           string // a fallback level, "" for automatic
+	failoverOffLevel string // the level to stay on while failover is off, "" while it is on
 	triggers         []Fault
 	timeout          time.Duration
-	timeouts         map[string]time.Duration // of rungs that have their own; never modified
+	timeouts         map[string]time.Duration // for levels that have their own; never modified
 }
 
-// pinned is the only rung allowed, "" when all are.
+// lockedLevel is the only level allowed, "" when all are.
 func (w *request) lockedLevel() string {
 	if w.locked != "" {
 		return w.locked
@@ -108,8 +108,8 @@ func New(h *hub.Hub, log *slog.Logger) (*Program, error) {
 	}, nil
 }
 
-// Follow makes stream the program's source, from its next possible splice on. What
-// is on air stays there until then.
+// Follow makes stream the program's source, from its next possible splice point on.
+// What is on air stays there until then.
 func (p *Program) Follow(stream string, when mixer.When) {
 	if stream == hub.Program {
 		panic("program: it can't follow itself")
@@ -120,7 +120,7 @@ func (p *Program) Follow(stream string, when mixer.When) {
 	})
 }
 
-// SetBackups names the feeds to fall to when the mixer's output fails, best first.
+// SetBackups names the feeds to fail over to when the mixer's output fails, best first.
 func (p *Program) SetBackups(feeds []string) {
 	var backups []string
 	for _, feed := range feeds {
@@ -135,8 +135,8 @@ func (p *Program) SetBackups(feeds []string) {
 	})
 }
 
-// SetFalls says what a stream falls for beside silence, where a rung below it is well;
-// the rest only warns. It fails with ErrNoIll.
+// SetTriggers says what a stream fails over for besides loss of signal, as long as a
+// lower level is healthy; other faults only cause a warning. It fails with ErrNoFault.
 func (p *Program) SetTriggers(faults []Fault) error {
 	for _, fault := range faults {
 		if !slices.Contains(Faults(), fault) {
@@ -156,13 +156,13 @@ func (p *Program) SetFailover(on bool) {
 		switch {
 		case on:
 			w.failoverOffLevel = ""
-		case w.failoverOffLevel == "": // one that is kept already may be silent for now
+		case w.failoverOffLevel == "": // it may be off already, with a freeze frame for now
 			w.failoverOffLevel = p.level()
 		}
 	})
 }
 
-// rung is the present one, backups by name; p.mu is held.
+// level is the present level, a backup by its name; p.mu is held.
 func (p *Program) level() string {
 	switch p.state.Level {
 	case LevelBackup:
@@ -173,14 +173,14 @@ func (p *Program) level() string {
 	return LevelMixer
 }
 
-// Force goes to a rung and stays there: "mixer", "held" or one of the backup
-// feeds; "" goes back to automatic. It fails with ErrNoRung.
+// Lock switches to a level and stays there: "mixer", "freeze" or one of the backup
+// feeds; "" goes back to automatic. It fails with ErrNoLevel.
 func (p *Program) Lock(level string) error {
 	p.mu.Lock()
 	known := level == "" || level == LevelFreeze || p.request.has(level)
 	p.mu.Unlock()
 	if !known {
-		return fmt.Errorf("force %q: %w", level, ErrNoLevel)
+		return fmt.Errorf("lock %q: %w", level, ErrNoLevel)
 	}
 	p.change(func(w *request) { w.locked = level })
 	return nil
@@ -202,8 +202,8 @@ func (p *Program) requested() request {
 	return p.request
 }
 
-// OnAir is the stream on air, "" while the last picture is held, and a channel that
-// closes when that changes.
+// OnAir is the stream on air, "" during a freeze frame, and a channel that closes when
+// that changes.
 func (p *Program) OnAir() (stream string, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,7 +217,7 @@ func (p *Program) State() State {
 	return p.state
 }
 
-// show makes s the state, and reports whether it differs from the last.
+// setState makes s the state, and reports whether it differs from the last one.
 func (p *Program) setState(s State) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

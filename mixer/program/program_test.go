@@ -14,19 +14,19 @@ import (
 var (
 	cam1 = camera{name: "cam1", fps: 30, gop: 60, rate: 48000, start: 90 * time.Second, config: 1}
 	cam2 = camera{name: "cam2", fps: 30, gop: 30, rate: 48000, start: time.Hour, config: 2}
-	cam3 = camera{name: "cam3", fps: 25, gop: 50, config: 3} // no sound
+	cam3 = camera{name: "cam3", fps: 25, gop: 50, config: 3} // no audio
 	cam5 = camera{name: "cam5", fps: 30, gop: 30, rate: 48000, jitter: 90 * time.Millisecond, config: 5}
 	cam4 = camera{name: "cam4", fps: 50, gop: 100, rate: 44100, reorder: true, start: time.Minute, config: 4}
 )
 
-// seam is what the checks found in what the program wrote.
+// measured is what the checks found in what the program wrote.
 type measured struct {
-	maxGap      time.Duration // between two pictures
+	maxGap      time.Duration // between two frames
 	frames      int
 	audioFrames int
 }
 
-// check fails the test when the program has a seam, and measures the rest.
+// checkSeamless fails the test when the program has a discontinuity, and measures the rest.
 func checkSeamless(t *testing.T, units []unit) (found measured) {
 	t.Helper()
 	var lastVideo, lastShown, nextAudio time.Duration = -1, -1, -1
@@ -34,18 +34,18 @@ func checkSeamless(t *testing.T, units []unit) (found measured) {
 	var base time.Duration
 	for i, u := range units {
 		if u.PTS < u.DTS {
-			t.Fatalf("unit %d is shown %v before it is decoded", i, u.DTS-u.PTS)
+			t.Fatalf("unit %d is presented %v before it is decoded", i, u.DTS-u.PTS)
 		}
 		if u.Video() {
 			found.frames++
 			if lastVideo >= 0 {
 				if u.DTS < lastVideo+time.Millisecond {
-					t.Fatalf("picture %d at %v after one at %v", i, u.DTS, lastVideo)
+					t.Fatalf("frame %d at %v after one at %v", i, u.DTS, lastVideo)
 				}
 				found.maxGap = max(found.maxGap, u.DTS-lastVideo)
 			}
 			if u.Key && u.PTS <= lastShown {
-				t.Fatalf("key frame %d is shown at %v, after a picture shown at %v", i, u.PTS, lastShown)
+				t.Fatalf("keyframe %d is presented at %v, after a frame presented at %v", i, u.PTS, lastShown)
 			}
 			lastVideo, lastShown = u.DTS, max(lastShown, u.PTS)
 			continue
@@ -53,12 +53,12 @@ func checkSeamless(t *testing.T, units []unit) (found measured) {
 		found.audioFrames++
 		if r := int64(u.Info().SampleRate); r != rate {
 			if nextAudio >= 0 && (u.DTS-nextAudio).Abs() > time.Microsecond {
-				t.Fatalf("sound %d of a new rate at %v, the old one ended at %v", i, u.DTS, nextAudio)
+				t.Fatalf("audio frame %d of a new rate at %v, the old one ended at %v", i, u.DTS, nextAudio)
 			}
 			base, rate, samples = u.DTS, r, 0
 		}
 		if want := base + time.Duration(samples*int64(time.Second)/rate); (u.DTS - want).Abs() > time.Microsecond {
-			t.Fatalf("sound %d at %v, its grid says %v", i, u.DTS, want)
+			t.Fatalf("audio frame %d at %v, its grid says %v", i, u.DTS, want)
 		}
 		samples += 1024
 		nextAudio = base + time.Duration(samples*int64(time.Second)/rate)
@@ -66,7 +66,7 @@ func checkSeamless(t *testing.T, units []unit) (found measured) {
 	return found
 }
 
-// settled is the newest picture once what the last cut pushed has settled.
+// settled is the newest frame once the excess of the last cut has settled.
 func (s *studio) settled() unit {
 	s.t.Helper()
 	time.Sleep(1100 * time.Millisecond)
@@ -77,11 +77,11 @@ func (s *studio) settled() unit {
 			return units[i]
 		}
 	}
-	s.t.Fatal("no picture was written")
+	s.t.Fatal("no frame was written")
 	return unit{}
 }
 
-func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
+func TestHundredsOfCutsAreSeamless(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		random := newRand(t)
 		cams := []camera{cam1, cam2, cam3, cam4, cam5}
@@ -90,7 +90,7 @@ func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
 			c.publish(t, s.hub)
 			time.Sleep(time.Duration(random.IntN(700)) * time.Millisecond)
 		}
-		time.Sleep(cam5.jitter) // until the last one, too, has sent its first key frame
+		time.Sleep(cam5.jitter) // until the last one, too, has sent its first keyframe
 		s.Follow("cam2", mixer.Instant)
 		before := s.settled()
 		for range 200 {
@@ -106,7 +106,7 @@ func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
 		after := s.settled()
 		found := checkSeamless(t, s.written(0))
 		if found.maxGap > 50*time.Millisecond { // a frame of 25 a second, a quarter longer while a late splice settles
-			t.Errorf("a gap of %v between pictures", found.maxGap)
+			t.Errorf("a gap of %v between frames", found.maxGap)
 		}
 		if drift := after.DTS - before.DTS - after.Arrived.Sub(before.Arrived); drift.Abs() > 5*time.Millisecond {
 			t.Errorf("the program drifted %v from the wall", drift)
@@ -115,7 +115,7 @@ func TestHundredsOfCutsLeaveNoSeam(t *testing.T) {
 	})
 }
 
-// skew is how far sound and picture of the source lie further apart than they did
+// skew is how much further audio and video are apart than they were
 // at the source.
 func skew(units []unit, arrivedAfter time.Time) (worst time.Duration) {
 	var video time.Duration
@@ -125,7 +125,7 @@ func skew(units []unit, arrivedAfter time.Time) (worst time.Duration) {
 			video, at = u.DTS, u.Arrived
 			continue
 		}
-		if at.IsZero() || u.Arrived.Before(arrivedAfter) || !strings.Contains(string(u.Data), "sound") {
+		if at.IsZero() || u.Arrived.Before(arrivedAfter) || !strings.Contains(string(u.Data), "audio") {
 			continue
 		}
 		// What arrived at one moment was made at one moment by these cameras.
@@ -134,7 +134,7 @@ func skew(units []unit, arrivedAfter time.Time) (worst time.Duration) {
 	return worst
 }
 
-func TestAudioAndFrameStayTogether(t *testing.T) {
+func TestAudioAndVideoStayInSync(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		for _, c := range []camera{cam1, cam2} {
 			c.publish(t, s.hub)
@@ -158,10 +158,10 @@ func TestAudioAndFrameStayTogether(t *testing.T) {
 	})
 }
 
-func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
+func TestAnInstantCutSendsTheGOPSoFarCompressed(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.start(cam1, cam2)
-		time.Sleep(1510 * time.Millisecond) // 15 pictures after cam2's key frame
+		time.Sleep(1510 * time.Millisecond) // 15 frames after cam2's keyframe
 		from := len(s.written(0))
 		s.Follow("cam2", mixer.Instant)
 		synctest.Wait()
@@ -172,22 +172,22 @@ func TestAnInstantCutSendsTheKeyFrameAndAllSinceSqueezed(t *testing.T) {
 			}
 		}
 		if len(burst) != 16 || !burst[0].Key || burst[1].Key {
-			t.Fatalf("%d pictures, the first a key frame: %v", len(burst), burst[0].Key)
+			t.Fatalf("%d frames, the first a keyframe: %v", len(burst), burst[0].Key)
 		}
 		for i := 1; i < len(burst); i++ {
 			if step := burst[i].DTS - burst[i-1].DTS; step != time.Millisecond {
 				t.Fatalf("step %d is %v", i, step)
 			}
 		}
-		for i, u := range burst { // else readers that shed load by age would shed the squeeze
+		for i, u := range burst { // else readers that drop frames by age would drop the compressed GOP
 			if age := time.Since(u.Arrived); age != 10*time.Millisecond {
-				t.Fatalf("picture %d arrived %v ago, the newest did 10 ms ago", i, age)
+				t.Fatalf("frame %d arrived %v ago, the newest did 10 ms ago", i, age)
 			}
 		}
 	})
 }
 
-func TestACutWithALongGroupOfFramesWaitsAndSaysSo(t *testing.T) {
+func TestACutToALongGOPWaitsAndSaysSo(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		long := camera{name: "long", fps: 30, gop: 300, rate: 48000}
 		cam1.publish(t, s.hub)
@@ -197,7 +197,7 @@ func TestACutWithALongGroupOfFramesWaitsAndSaysSo(t *testing.T) {
 		s.Follow("long", mixer.Instant)
 		synctest.Wait()
 		st := s.State()
-		if st.OnAir != "cam1" || st.Pending != "long" || !strings.Contains(st.Reason, "key frame") {
+		if st.OnAir != "cam1" || st.Pending != "long" || !strings.Contains(st.Reason, "keyframe") {
 			t.Fatalf("state = %+v", st)
 		}
 		time.Sleep(3010 * time.Millisecond)
@@ -211,7 +211,7 @@ func TestACutWithALongGroupOfFramesWaitsAndSaysSo(t *testing.T) {
 	})
 }
 
-func TestACutMayWaitForTheNextKeyFrame(t *testing.T) {
+func TestACutMayWaitForTheNextKeyframe(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.start(cam1, cam2)
 		time.Sleep(1200 * time.Millisecond)
@@ -234,10 +234,10 @@ func TestACutToASourceThatNeverDeliversStaysPendingUntilTheNextCut(t *testing.T)
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.start(cam1, cam2)
 		time.Sleep(time.Second)
-		s.Follow("nobody", mixer.Instant)
+		s.Follow("absent", mixer.Instant)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if st := s.State(); st.OnAir != "cam1" || st.Pending != "nobody" || st.Reason != "nobody is not there" {
+		if st := s.State(); st.OnAir != "cam1" || st.Pending != "absent" || st.Reason != "absent is not connected" {
 			t.Fatalf("state = %+v", st)
 		}
 		s.Follow("cam2", mixer.Instant)
@@ -264,7 +264,7 @@ func TestASourceWithoutAudioGetsSilence(t *testing.T) {
 	})
 }
 
-func TestAudioThatComesLateIsNotLostToSilence(t *testing.T) {
+func TestAudioThatArrivesLateIsNotReplacedBySilence(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		slow := cam1
 		slow.audioDelay = 450 * time.Millisecond
@@ -276,32 +276,32 @@ func TestAudioThatComesLateIsNotLostToSilence(t *testing.T) {
 		checkSeamless(t, units)
 		var silent, heard int
 		for _, u := range units {
-			if !u.Video() && string(u.Data) != "cam1 sound" {
+			if !u.Video() && string(u.Data) != "cam1 audio" {
 				silent++
 			} else if !u.Video() {
 				heard++
 			}
 		}
 		if silent > 30 || heard < 150 {
-			t.Fatalf("%d frames of silence, %d of sound", silent, heard)
+			t.Fatalf("%d frames of silence, %d of audio", silent, heard)
 		}
 	})
 }
 
-func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
+func TestASourceThatDisconnectsIsFrozenAndFailsBackAutomatically(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		off := s.start(cam1)
 		time.Sleep(2 * time.Second)
 		off()
 		synctest.Wait()
-		if st := s.State(); st.Level != program.LevelFreeze || st.OnAir != "" || st.Reason != "cam1 is gone" {
+		if st := s.State(); st.Level != program.LevelFreeze || st.OnAir != "" || st.Reason != "cam1 has disconnected" {
 			t.Fatalf("state = %+v", st)
 		}
 		from := len(s.written(0))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if held := checkSeamless(t, s.written(from)); held.frames < 9 || held.audioFrames < 460 {
-			t.Fatalf("held: %+v", held)
+		if frozen := checkSeamless(t, s.written(from)); frozen.frames < 9 || frozen.audioFrames < 460 {
+			t.Fatalf("freeze: %+v", frozen)
 		}
 		cam1.publish(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
@@ -317,7 +317,7 @@ func TestADeadSourceIsHeldAndComesBackByItself(t *testing.T) {
 	})
 }
 
-func TestACameraWhoseClockRunsAwayLeavesNoGapBehind(t *testing.T) {
+func TestACameraWhoseClockDriftsLeavesNoGapBehind(t *testing.T) {
 	for _, speed := range []float64{1.01, 0.99} {
 		inStudio(t, func(t *testing.T, s *studio) {
 			wrong := cam1

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// climbAfter is how long a fallen source has to be well before it comes back
-	// from a backup: going back and forth looks worse than the backup.
+	// failbackAfter is how long a failed source has to be healthy before the program
+	// fails back to it from a backup: going back and forth looks worse than the backup.
 	failbackAfter = time.Second
-	// lookEvery is how often the other streams' pulses are taken.
+	// livenessEvery is how often the liveness of the streams off air is checked.
 	livenessEvery = 100 * time.Millisecond
-	// batch is how many units are passed on before commands are looked at again.
+	// batch is how many units are forwarded before requests are looked at again.
 	batch = 256
 )
 
-// run is what the program's one goroutine knows.
+// run is the state of the program's one goroutine.
 type run struct {
 	*Program
 	changed  func(State)
@@ -26,8 +26,8 @@ type run struct {
 	freeze   freeze
 
 	request       request
-	followPending bool   // the last Follow has not been on air yet
-	mixerOnAir    string // what the mixer had on air last: its target, or what was there before that came
+	followPending bool   // the source of the last Follow has not been on air yet
+	mixerOnAir    string // what the mixer had on air last: its target, or the source before it
 	onAir         *source
 	next          *source
 	watched
@@ -36,13 +36,13 @@ type run struct {
 	timer   *time.Timer
 }
 
-// ward is what the program knows of the health of the streams it may show.
+// watched is what the program knows about the health of the streams it may show.
 type watched struct {
 	liveness        map[string]*liveness
 	livenessChecked time.Time
 	health          map[string]*Health
 	healthChecked   time.Time
-	faulty          string // a stream that fell for what was wrong with it, as long as that is
+	faulty          string // a stream that was taken off air for a fault, as long as it has the fault
 }
 
 func newRun(p *Program, changed func(State)) *run {
@@ -58,9 +58,9 @@ func (r *run) close() {
 	r.next.close()
 }
 
-// turn does all that can be done now, then waits for something new.
+// step does everything that can be done now, then waits for something new.
 func (r *run) step(ctx context.Context) {
-	hubChanged := r.hub.Changed() // before looking
+	hubChanged := r.hub.Changed() // before the hub is read
 	now := time.Now()
 	r.takeRequest()
 	more := r.forward(now)
@@ -89,7 +89,7 @@ func (r *run) step(ctx context.Context) {
 	}
 }
 
-// listen takes in what was asked.
+// takeRequest reads what is requested now.
 func (r *run) takeRequest() {
 	before := r.request.follows
 	r.request = r.requested()
@@ -97,15 +97,15 @@ func (r *run) takeRequest() {
 		return
 	}
 	r.followPending = r.onAir == nil || r.onAir.name != r.request.target
-	if r.followPending { // a newer Follow replaces one that still waits
+	if r.followPending { // a newer Follow replaces one that is still waiting
 		r.dropNext()
 	} else {
 		r.onAir.level, r.mixerOnAir = LevelMixer, r.onAir.name
 	}
 }
 
-// relay passes on what the source on air has sent. It reports whether there may be
-// more at once.
+// forward writes what the source on air has sent to the program. It reports whether
+// there may be more right away.
 func (r *run) forward(now time.Time) (more bool) {
 	if r.onAir == nil {
 		return false
@@ -113,12 +113,12 @@ func (r *run) forward(now time.Time) (more bool) {
 	for range batch {
 		au, err := r.onAir.sub.TryNext()
 		if err == io.EOF {
-			r.failOver("left")
+			r.failOver("disconnected")
 			return false
 		}
 		if err != nil {
 			if now.Sub(r.onAir.lastFrame) >= r.timeout() {
-				r.failOver("silent")
+				r.failOver("no video")
 			}
 			return false
 		}
@@ -130,13 +130,13 @@ func (r *run) forward(now time.Time) (more bool) {
 	return true
 }
 
-// fall takes a source off air that failed.
+// failOver takes a source that failed off air.
 func (r *run) failOver(how string) {
-	r.log.Warn("program source fell", "feed", r.onAir.name, "reason", how)
+	r.log.Warn("program source failed", "feed", r.onAir.name, "reason", how)
 	r.takeOffAir()
 }
 
-// off takes the source off air.
+// takeOffAir takes the source off air; the freeze frame begins.
 func (r *run) takeOffAir() {
 	if r.liveness[r.onAir.name] == nil {
 		r.liveness[r.onAir.name] = &liveness{lastFrame: r.onAir.lastFrame, timeout: r.timeoutOf(r.onAir.name)}
@@ -148,8 +148,8 @@ func (r *run) takeOffAir() {
 	r.freeze.start()
 }
 
-// gather reads the source that is to come on air, and splices it in once that is
-// possible.
+// gather reads the source that is to come on air, and splices it in as soon as that
+// is possible.
 func (r *run) gather() {
 	s := r.next
 	if s == nil {
@@ -168,7 +168,7 @@ func (r *run) gather() {
 	r.timeline.splice(s.frames)
 	now := s.frames[len(s.frames)-1].Tracks
 	for _, au := range s.audio {
-		if au.Tracks == now { // what was coded otherwise is from before this moment
+		if au.Tracks == now { // audio in another format is older than this moment
 			r.timeline.writeAudio(au)
 		}
 	}
@@ -182,7 +182,7 @@ func (r *run) gather() {
 		r.mixerOnAir = s.name
 	}
 	r.splices++
-	r.log.Info("program source", "feed", s.name, "rung", s.level)
+	r.log.Info("program source", "feed", s.name, "level", s.level)
 }
 
 func (r *run) dropNext() {
@@ -190,7 +190,7 @@ func (r *run) dropNext() {
 	r.next = nil
 }
 
-// open makes name the source that is to come on air.
+// prepare makes name the source that is to come on air.
 func (r *run) prepare(name string) {
 	if r.next != nil && r.next.name == name {
 		return
@@ -209,7 +209,7 @@ func (r *run) prepare(name string) {
 	}
 }
 
-// rest is how long nothing has to be done unless something comes.
+// untilDue is how long nothing has to be done unless something arrives.
 func (r *run) untilDue(now time.Time) time.Duration {
 	wait := time.Hour
 	if r.onAir != nil {

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// maxSqueeze is how many pictures may be squeezed into the moment of a cut. More
-	// would be seen as a fast-forward, and push the timeline too far ahead.
+	// maxCompressed is how many frames may be compressed into the moment of a cut. More
+	// would look like fast-forward, and push the timeline too far ahead.
 	maxCompressed = 120
-	// maxSound is how many audio frames of a source are kept until it comes on air:
+	// maxAudio is how many audio frames of a source are buffered until it goes on air:
 	// only the newest second matters.
 	maxAudio = 128
 )
@@ -23,14 +23,14 @@ type source struct {
 	name      string
 	level     string
 	sub       *hub.Subscriber
-	lastFrame time.Time // when we read its last picture
+	lastFrame time.Time // when we read its last video frame
 
 	// Until it is on air:
-	frames         []media.AccessUnit // since its newest key frame
-	nonDisposable  int                // of them, how many are not disposable
+	frames         []media.AccessUnit // since its newest keyframe
+	nonDisposable  int                // how many of them are not disposable
 	audio          []media.AccessUnit
-	tooLong        bool // the squeeze would be too long: it waits for its next key frame
-	awaitsKeyframe bool // it was told to wait for its next key frame
+	tooLong        bool // too many frames to compress: it waits for its next keyframe
+	awaitsKeyframe bool // it was requested to wait for its next keyframe
 }
 
 func newSource(h *hub.Hub, name string, when mixer.When) *source {
@@ -97,8 +97,8 @@ func (s *source) addFrame(au media.AccessUnit) {
 	}
 }
 
-// fit reports whether the source may come on air now: it has its key frame, and it
-// is alive.
+// canSplice reports whether the source may go on air now: it has a keyframe, and it is
+// live.
 func (s *source) canSplice(now time.Time, timeout time.Duration) bool {
 	n := len(s.frames)
 	return n > 0 && now.Sub(s.frames[n-1].Arrived) < timeout

@@ -15,26 +15,26 @@ const (
 	audioTrack = 1
 )
 
-// strayed is a distance between a source's time and the arrival clock that is
-// more than jitter: the two clocks do not run at the same speed.
+// clockDrift is a distance between a source's time and the arrival clock that is more
+// than jitter: the two clocks do not run at the same speed.
 const clockDrift = 150 * time.Millisecond
 
-// closable is how late a splice may come after the last picture without a gap: the
-// last one may have been late itself. It says nothing about frame rates: a fast
-// camera that follows one over a shaky network comes as late as a slow one.
+// maxClosedGap is how late a splice may be after the last frame without leaving a gap:
+// the last frame may have been late itself. It says nothing about frame rates: a fast
+// camera that follows one on a bad network is as late as a slow one.
 const maxClosedGap = 120 * time.Millisecond
 
-// maxPeriod is the slowest a source's pictures may come: slides, not a stall.
+// maxFrameDuration is the longest a source's frame may last: slides, not a stall.
 const maxFrameDuration = time.Second
 
-// defaultAudio is the program's sound when its first source has none: AAC-LC,
+// defaultAudio is the program's audio track when its first source has none: AAC-LC,
 // 48 kHz, stereo.
 func defaultAudio() media.Track {
 	return media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
 }
 
-// line is the program stream being written: pictures of ever growing time, sound
-// on its grid. Its zero moment ties the program's time to the wall's.
+// timeline is the program stream as it is written: video frames whose time only
+// increases, audio on its grid. zero ties the program's time to the wall clock.
 type timeline struct {
 	pub     *hub.Publisher
 	zero    time.Time
@@ -43,24 +43,24 @@ type timeline struct {
 	audio   audioWriter
 	opus    *opusTranscoder // of the source on air, once it sends Opus
 
-	// For the held picture: the last key frame written, and what makes pictures that
-	// repeat the last one, nil where that can't be done.
+	// For the freeze frame: the last keyframe written, and what makes skip frames that
+	// repeat the last frame, nil where that can't be done.
 	keyframe media.AccessUnit
 	follower *h264skip.Follower
 
-	leadingPictures bool          // leading pictures belong to a key frame before the splice
-	keyframeShown   time.Duration // when the one after it is shown, at its source
+	leadingPictures bool          // the next leading pictures refer to frames before the splice
+	keyframeShown   time.Duration // presentation time, at its source, of the keyframe they follow
 }
 
-// pictures is what was written of the picture.
+// video is what was written of the video track.
 type video struct {
 	begun         bool
-	lastDTS       time.Duration // decode time of the last one
+	lastDTS       time.Duration // of the last frame
 	lastPTS       time.Duration // the latest presentation time
-	frameDuration time.Duration // between two pictures
-	sourceDTS     time.Duration // the last one's decode time at its source
-	arrived       time.Time     // when the last one did
-	clockLead     time.Duration // how far the source's clock ran ahead of the wall's since it is on air
+	frameDuration time.Duration // between two frames
+	sourceDTS     time.Duration // the last frame's decode time at its source
+	arrived       time.Time     // when the last frame did
+	clockLead     time.Duration // how far the source's clock ran ahead of the wall clock since it is on air
 }
 
 func newTimeline(pub *hub.Publisher) *timeline {
@@ -69,13 +69,13 @@ func newTimeline(pub *hub.Publisher) *timeline {
 	return l
 }
 
-// at is the program's time of a wall time.
+// timeAt is the program's time at a wall clock time.
 func (l *timeline) timeAt(wall time.Time) time.Duration { return wall.Sub(l.zero) }
 
 // begun reports whether there is a program yet.
 func (l *timeline) begun() bool { return l.video.begun }
 
-// splice brings a source on air: pictures are those since its newest key frame.
+// splice brings a source on air: frames are those since its newest keyframe.
 func (l *timeline) splice(frames []media.AccessUnit) {
 	l.sourceLeft()
 	tracks := frames[0].Tracks
@@ -97,8 +97,8 @@ func (l *timeline) splice(frames []media.AccessUnit) {
 		if late() >= maxClosedGap {
 			l.bridgeGap(end-burst-p.frameDuration, before, newest.Arrived)
 		}
-		// A little late is closed up. A real gap that can't be held stays one: sound and
-		// picture would part otherwise.
+		// A short delay is closed up. A real gap that can't be bridged stays one:
+		// otherwise audio and video would lose sync.
 		if late := late(); late > 0 && late < maxClosedGap {
 			end -= late
 		}
@@ -121,8 +121,8 @@ func (l *timeline) splice(frames []media.AccessUnit) {
 	p.clockLead = 0
 }
 
-// bridge holds the picture until a moment, where a source that goes off air has been
-// late: nobody downstream sees a gap.
+// bridgeGap repeats the last frame until a moment, where a source that goes off air has
+// been late: no one downstream sees a gap.
 func (l *timeline) bridgeGap(until, every time.Duration, now time.Time) {
 	until = min(until, l.video.lastDTS+maxCatchUp)
 	for l.follower != nil && l.video.lastDTS+every <= until {
@@ -132,7 +132,7 @@ func (l *timeline) bridgeGap(until, every time.Duration, now time.Time) {
 	}
 }
 
-// repeat writes a picture that repeats the last one.
+// repeatFrame writes a frame that repeats the last one.
 func (l *timeline) repeatFrame(every time.Duration, now time.Time) error {
 	data, err := l.follower.Next()
 	if err != nil {
@@ -143,9 +143,9 @@ func (l *timeline) repeatFrame(every time.Duration, now time.Time) error {
 	return nil
 }
 
-// leave is called when a source goes off air. A source whose clock ran away from
-// the wall's took the program with it: the program's zero follows, so that the
-// next source joins without a gap.
+// sourceLeft is called when a source goes off air. A source whose clock drifted away
+// from the wall clock took the program's time with it: zero follows, so that the next
+// source joins without a gap.
 func (l *timeline) sourceLeft() {
 	p := &l.video
 	if !p.begun || p.arrived.IsZero() {
@@ -157,9 +157,9 @@ func (l *timeline) sourceLeft() {
 	p.clockLead, p.arrived = 0, time.Time{}
 }
 
-// retrack starts a new generation of tracks when the source is coded in another
-// way than the program is. A source without sound leaves the program's as it is. It
-// reports whether pictures are coded in another way from here on.
+// setSourceTracks starts a new generation of tracks when the source's format differs
+// from the program's. A source without audio leaves the program's audio track as it is.
+// It reports whether the video format changes here.
 func (l *timeline) setSourceTracks(of *media.Tracks) bool {
 	next := media.Tracks{{}, defaultAudio()}
 	if now := l.pub.Tracks(); now != nil {
@@ -182,7 +182,7 @@ func (l *timeline) setTracks(next media.Tracks) (reformatted bool) {
 	if now == nil || !sameFormat(&(*now)[videoTrack], &next[videoTrack]) {
 		l.follower = nil
 		if next[videoTrack].Codec == media.H264 {
-			// An error means that this stream's last picture can't be repeated so.
+			// An error means that this stream's last frame can't be repeated this way.
 			l.follower, _ = h264skip.New(next[videoTrack].Config)
 		}
 	}
@@ -200,7 +200,7 @@ func sameFormat(a, b *media.Track) bool {
 		a.FrameRate == b.FrameRate && a.SampleRate == b.SampleRate && a.Channels == b.Channels
 }
 
-// unit writes a unit of the source on air.
+// writeUnit writes a unit of the source on air.
 func (l *timeline) writeUnit(au media.AccessUnit) {
 	if !au.Video() {
 		l.writeAudio(au)
@@ -219,7 +219,7 @@ func (l *timeline) writeUnit(au media.AccessUnit) {
 	l.writeVideo(au)
 }
 
-// hear writes a frame of the source's sound.
+// writeAudio writes an audio frame of the source on air.
 func (l *timeline) writeAudio(au media.AccessUnit) {
 	if au.Info().Codec == media.Opus {
 		l.transcode(au)
@@ -232,11 +232,11 @@ func (l *timeline) writeAudio(au media.AccessUnit) {
 	l.audio.write(au, l.timeMap.withoutExcess(au.DTS))
 }
 
-// picture writes a picture of the source on air.
+// writeVideo writes a video frame of the source on air.
 func (l *timeline) writeVideo(au media.AccessUnit) {
 	p := &l.video
 	step := au.DTS - p.sourceDTS
-	if step.Abs() > clockMismatch { // its clock jumped: join it anew
+	if step.Abs() > clockMismatch { // its clock jumped: align it again
 		wall := l.timeAt(au.Arrived)
 		l.timeMap = compressGOP([]time.Duration{au.DTS}, wall, max(p.lastDTS+p.frameDuration, wall))
 		l.timeMap.presentAfter(p.lastPTS, au.PTS)
@@ -244,14 +244,14 @@ func (l *timeline) writeVideo(au media.AccessUnit) {
 	} else if step > tick && step <= maxFrameDuration {
 		p.frameDuration += min((step-p.frameDuration)/8, p.frameDuration/16) // one gap says little
 	}
-	// The least delayed picture of the last seconds tells how the clocks compare: the
-	// lead leaks, so that one late picture does not count.
+	// The least delayed frame of the last seconds shows how the clocks compare: the lead
+	// decays, so that one late frame does not count.
 	leak := au.Arrived.Sub(p.arrived) / 10
 	p.clockLead = max(l.timeMap.withoutExcess(au.DTS)-l.timeAt(au.Arrived), p.clockLead-leak)
 	l.placeFrame(au)
 }
 
-// place writes a picture of the source where it belongs.
+// placeFrame writes a frame of the source at its place on the timeline.
 func (l *timeline) placeFrame(au media.AccessUnit) {
 	p := &l.video
 	p.sourceDTS, p.arrived = au.DTS, au.Arrived
@@ -266,14 +266,14 @@ func (l *timeline) placeFrame(au media.AccessUnit) {
 	l.publishFrame(au, dts, max(pts, dts))
 }
 
-// see lets the follower know of a picture that it did not make.
+// noteFrame shows the follower a frame that it did not make.
 func (l *timeline) noteFrame(data []byte) {
 	if l.follower != nil {
 		l.follower.See(data)
 	}
 }
 
-// write is the only place where pictures enter the program.
+// publishFrame is the only place where video frames enter the program.
 func (l *timeline) publishFrame(au media.AccessUnit, dts, pts time.Duration) {
 	p := &l.video
 	p.begun, p.lastDTS, p.lastPTS = true, dts, max(p.lastPTS, pts)
@@ -285,8 +285,8 @@ func (l *timeline) publishFrame(au media.AccessUnit, dts, pts time.Duration) {
 	l.audio.fillTo(dts)
 }
 
-// period is how long a picture lasts: what the source's pictures say, or its
-// track, or a thirtieth of a second.
+// frameDuration is how long a frame lasts: what the source's track says, or its
+// frames, or a thirtieth of a second.
 func frameDuration(t *media.Track, frames []media.AccessUnit) time.Duration {
 	if d := t.FrameDuration(); d > 0 && d <= maxFrameDuration {
 		return d

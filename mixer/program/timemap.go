@@ -9,36 +9,36 @@ import (
 )
 
 const (
-	// tick is the least step between two pictures. A millisecond, so that formats
-	// which count in milliseconds still see the time grow.
+	// tick is the smallest step between two frames. A millisecond, so that formats which
+	// count in milliseconds still see the time increase.
 	tick = time.Millisecond
 	// settle is how long the timeline takes at least to come back from where a splice
-	// pushed it, and no step changes by more than a quarter: a squeeze of two seconds
-	// has sound and picture within 40 ms again after some 200 ms.
+	// pushed it, and no step changes by more than a quarter: after a compressed GOP of
+	// two seconds audio and video are within 40 ms again after some 200 ms.
 	settle = 300 * time.Millisecond
 )
 
-// warp is the map from one source's time to the program's time. The pictures that
-// were there already when the source came on air are squeezed into one-millisecond
-// steps; from the newest of them on it is the identity, moved by offset. A splice
-// may have pushed the timeline ahead of where it belongs (or left it behind): the
-// excess melts away while time goes on.
+// timeMap maps one source's time to the program's time. The frames that the hub already
+// had when the source came on air are compressed into one-millisecond steps; from the
+// newest of them on the map is the identity, moved by offset. A splice may have pushed
+// the timeline ahead of where it belongs (or left it behind): that excess decreases to
+// zero as time goes on.
 //
-// It is one growing function for decode times and presentation times, so
-// reordered pictures stay in their order.
+// It is one increasing function for decode and presentation times, so reordered frames
+// stay in order.
 type timeMap struct {
-	from   []time.Duration // source times of the squeezed pictures; the last is where the identity begins
+	from   []time.Duration // source times of the compressed frames; the last is where the identity begins
 	to     []time.Duration // their program times
 	offset time.Duration   // of the identity
-	excess time.Duration   // at the end of the squeeze
+	excess time.Duration   // at the end of the compressed GOP
 
-	// The source before may have shown pictures later than this one's first should be
-	// (B pictures): presentation times run slowly from floor on until at catches up.
+	// The source before may have shown frames later than this one's first is due
+	// (B-frames): presentation times run slowly from floor on until at catches up.
 	floor, first time.Duration
 }
 
-// moments is the times of pictures that the warp has to keep a tick apart, in order:
-// when they are decoded and shown, up to when the newest is decoded.
+// frameTimes is the times that the map has to keep a tick apart, in order: the frames'
+// decode and presentation times, up to the newest frame's decode time.
 func frameTimes(frames []media.AccessUnit) []time.Duration {
 	newest := frames[len(frames)-1].DTS
 	times := []time.Duration{newest}
@@ -53,8 +53,8 @@ func frameTimes(frames []media.AccessUnit) []time.Duration {
 	return slices.Compact(times)
 }
 
-// squeeze makes a source's warp from its pictures' moments, the last of which
-// belongs at wall and comes on air at end.
+// compressGOP makes a source's map from its frame times, the last of which belongs at
+// wall and goes on air at end.
 func compressGOP(times []time.Duration, wall, end time.Duration) timeMap {
 	newest := times[len(times)-1]
 	w := timeMap{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
@@ -78,7 +78,7 @@ func (w *timeMap) at(t time.Duration) time.Duration {
 	return w.to[i-1] + time.Duration(float64(w.to[i]-w.to[i-1])*float64(t-a)/float64(b-a))
 }
 
-// left is what is left of the excess so long after the splice.
+// excessAfter is how much of the excess remains that long after the splice.
 func (w *timeMap) excessAfter(since time.Duration) time.Duration {
 	over := max(settle, 4*w.excess.Abs())
 	if since >= over {
@@ -87,31 +87,32 @@ func (w *timeMap) excessAfter(since time.Duration) time.Duration {
 	return w.excess - time.Duration(float64(w.excess)*float64(since)/float64(over))
 }
 
-// shown is the program's presentation time of the source's presentation time t.
+// presentation is the program's presentation time of the source's presentation time t.
 func (w *timeMap) presentation(t time.Duration) time.Duration {
 	at := w.at(t)
 	return max(at, w.floor+w.slowed(at)-w.slowed(w.first))
 }
 
-// slow is the program's time running at an eighth after the squeeze.
+// slowed is the program's time running at an eighth of its speed after the compressed
+// GOP.
 func (w *timeMap) slowed(at time.Duration) time.Duration {
 	end := w.to[len(w.to)-1]
 	return min(at, end) + max(at-end, 0)/8
 }
 
-// after makes the source's pictures be shown after floor; first is the
-// presentation time of its first picture.
+// presentAfter makes the source's frames be presented after floor; first is the
+// presentation time of its first frame.
 func (w *timeMap) presentAfter(floor, first time.Duration) {
 	w.floor, w.first = floor+tick, w.at(first)
 }
 
-// steady is the program's time of t without the excess: where sound belongs.
+// withoutExcess is the program's time of t without the excess: where audio belongs.
 func (w *timeMap) withoutExcess(t time.Duration) time.Duration { return t + w.offset }
 
-// worth is the pictures that have to be sent so that the newest can be decoded:
-// all but the disposable ones. The key frame and the newest are always among them.
-// They arrived, for what is downstream, when the newest did: that is when they began
-// to be late, and readers that shed load by age must not shed a squeeze.
+// neededFrames is the frames that have to be sent so that the newest can be decoded:
+// all but the disposable ones. The keyframe and the newest frame are always among them.
+// Their arrival time becomes the newest frame's: readers downstream that drop frames by
+// age must not drop a compressed GOP.
 func neededFrames(frames []media.AccessUnit) []media.AccessUnit {
 	kept := make([]media.AccessUnit, 0, len(frames))
 	last := len(frames) - 1

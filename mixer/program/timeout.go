@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// The bounds of how long a stream may send no picture before it falls.
+// The bounds of the signal-loss timeout: how long a stream may send no video before
+// the program fails over.
 const (
 	MinTimeout     = 250 * time.Millisecond
 	MaxTimeout     = 10 * time.Second
 	DefaultTimeout = 500 * time.Millisecond
 )
 
-// SetBudget says how long the stream on a rung, "mixer" or a backup feed, may send no
-// picture before it falls; 0 is as long as the others. With "" it is for all rungs that
-// have no budget of their own. It fails with ErrBudget outside the bounds, and with
-// ErrNoRung.
+// SetTimeout sets the signal-loss timeout of a level, "mixer" or a backup feed; 0 is
+// the same as for the others. With "" it is for all levels that have no timeout of
+// their own. It fails with ErrTimeout outside the bounds, and with ErrNoLevel.
 func (p *Program) SetTimeout(level string, d time.Duration) error {
 	if (d < MinTimeout || d > MaxTimeout) && (level == "" || d != 0) {
 		return fmt.Errorf("%w: %v to %v", ErrTimeout, MinTimeout, MaxTimeout)
@@ -26,7 +26,7 @@ func (p *Program) SetTimeout(level string, d time.Duration) error {
 	known := level == "" || p.request.has(level)
 	p.mu.Unlock()
 	if !known {
-		return fmt.Errorf("budget of %q: %w", level, ErrNoLevel)
+		return fmt.Errorf("timeout of %q: %w", level, ErrNoLevel)
 	}
 	p.change(func(w *request) {
 		if level == "" {
@@ -43,12 +43,12 @@ func (p *Program) SetTimeout(level string, d time.Duration) error {
 	return nil
 }
 
-// has reports whether the ladder has the rung, beside the held picture.
+// has reports whether the failover chain has the level; the freeze frame is not counted.
 func (w *request) has(level string) bool {
 	return level == LevelMixer || slices.Contains(w.backups, level)
 }
 
-// budgetsMs is the rungs' own budgets as the state has them.
+// timeoutsMs is the levels' own timeouts as the state has them.
 func (w *request) timeoutsMs() (ms map[string]int) {
 	for level, d := range w.timeouts {
 		if ms == nil {
@@ -59,7 +59,7 @@ func (w *request) timeoutsMs() (ms map[string]int) {
 	return ms
 }
 
-// budgetOf is how long a stream may send no picture, by its rung.
+// timeoutOf is the signal-loss timeout of a stream, by its level.
 func (r *run) timeoutOf(stream string) time.Duration {
 	if stream == r.request.target || stream == r.mixerOnAir {
 		stream = LevelMixer
@@ -70,7 +70,7 @@ func (r *run) timeoutOf(stream string) time.Duration {
 	return r.request.timeout
 }
 
-// budget is that of the source on air; slow ones have more.
+// timeout is that of the source on air; one with a low frame rate has more.
 func (r *run) timeout() time.Duration {
 	return max(r.timeoutOf(r.onAir.name), 3*r.timeline.video.frameDuration)
 }

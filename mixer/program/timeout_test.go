@@ -25,16 +25,16 @@ func TestALevelMayHaveATimeoutOfItsOwn(t *testing.T) {
 		sendAll(1900*time.Millisecond, map[*feed]sizes{b: good})
 		s.expect("cam1", program.LevelMixer, "")
 		sendAll(200*time.Millisecond, map[*feed]sizes{b: good})
-		s.expect("cam2", program.LevelBackup, "cam1 sends no picture")
+		s.expect("cam2", program.LevelBackup, "cam1 is sending no video")
 		time.Sleep(900 * time.Millisecond)
-		s.expect("cam2", program.LevelBackup, "cam1 sends no picture")
+		s.expect("cam2", program.LevelBackup, "cam1 is sending no video")
 		time.Sleep(200 * time.Millisecond)
-		s.expect("", program.LevelFreeze, "cam1 sends no picture")
+		s.expect("", program.LevelFreeze, "cam1 is sending no video")
 		checkSeamless(t, s.written(0))
 	})
 }
 
-func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
+func TestTimeoutsOfLevelsAreRemoved(t *testing.T) {
 	inStudio(t, func(t *testing.T, s *studio) {
 		s.SetBackups([]string{"cam2", "cam3"})
 		for _, level := range []string{program.LevelMixer, "cam2", "cam3"} {
@@ -45,7 +45,7 @@ func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
 		if err := s.SetTimeout("cam2", 0); err != nil {
 			t.Fatal(err)
 		}
-		s.SetBackups([]string{"cam2"}) // cam3 is no rung any more
+		s.SetBackups([]string{"cam2"}) // cam3 is no level any more
 		synctest.Wait()
 		if st := s.State(); !maps.Equal(st.Timeouts, map[string]int{"mixer": 1000}) {
 			t.Errorf("%v", st.Timeouts)
@@ -55,7 +55,7 @@ func TestBudgetsOfRungsAreTakenBack(t *testing.T) {
 				t.Errorf("%q: %v", level, err)
 			}
 			if err := s.SetTimeout(level, 0); !errors.Is(err, want) {
-				t.Errorf("%q taken back: %v", level, err)
+				t.Errorf("%q removed: %v", level, err)
 			}
 		}
 		for _, d := range []time.Duration{-1, program.MinTimeout - 1, program.MaxTimeout + 1} {

@@ -176,7 +176,7 @@ export interface FailoverArgs {
   on: boolean;
 }
 
-/** Ill is something that is wrong with a stream though its pictures come. */
+/** Fault is something that is wrong with a stream although its frames arrive. */
 export type Fault = 'freeze' | 'black' | 'silence' | 'bitrate' | 'keyframes';
 
 /** Feed is what a camera sends, or should. */
@@ -552,33 +552,33 @@ export interface PreviewArgs {
 
 /** ProgramState is the program stream: what is on air, and how it is coded. */
 export interface ProgramState {
-  /** the hub stream that is on air now; "" while the last picture is held */
+  /** the hub stream that is on air now; "" during a freeze frame */
   onAir: string;
-  /** the stream that should be: the mixer's output */
+  /** the stream that should be on air: the mixer's output */
   target: string;
-  /** a stream that waits for its key frame */
+  /** a stream that waits for its keyframe */
   pending?: string;
   /** of this OnAir */
   since: string;
   /** "mixer", "backup", "freeze" (the last frame is repeated), or "none" before the first frame */
   level: string;
-  /** in words, when it is not the mixer's output */
+  /** a sentence that says why the mixer's output is not on air */
   reason?: string;
-  /** the operator keeps this rung */
+  /** the operator switched automatic failover off: the program stays on this level */
   failoverOff?: boolean;
   /** the fallback level the operator locked the program to: "mixer", "freeze" or a feed */
   locked?: string;
-  /** feeds to fall to, in order */
+  /** feeds to fail over to, in order */
   backups?: string[];
   /** changes of source so far */
   splices: number;
-  /** what seems to be wrong with what is on air, in words */
+  /** sentences about what seems to be wrong with what is on air */
   warnings?: string[];
-  /** what a stream falls for, beside silence: "freeze", "black", "silence", "bitrate", "keyframes" */
+  /** what a stream fails over for besides loss of signal: "freeze", "black", "silence", "bitrate", "keyframes" */
   triggers?: Fault[];
-  /** how long a stream may send no picture before it falls */
+  /** the signal-loss timeout: how long a stream may send no video before the program fails over */
   timeoutMs: number;
-  /** the same of rungs that have their own, in ms: "mixer", or a backup */
+  /** the same, in ms, for levels that have their own: "mixer", or a backup */
   timeouts?: Record<string, number>;
   video?: CodecInfo;
   audio?: CodecInfo;

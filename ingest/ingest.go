@@ -1,9 +1,9 @@
-// Package ingest is how feeds arrive: what every way in has in common. The ways
-// themselves are its folders, one a protocol.
+// Package ingest is how feeds arrive: what all ingest protocols have in common. The
+// protocols are its folders, one each.
 //
-// A peer is hostile until proven: a protocol bounds every length before it takes
-// memory, times out handshakes and idle peers, and a broken peer costs its own
-// connection only.
+// A client is hostile until proven otherwise: a protocol checks every length before it
+// allocates memory, times out handshakes and idle clients, and a misbehaving client
+// costs only its own connection.
 package ingest
 
 import (
@@ -22,39 +22,39 @@ import (
 	"obvan/media/clock"
 )
 
-// Errors a protocol turns into its own refusal.
+// Errors that a protocol turns into its own refusal.
 var (
 	ErrUnauthorised = errors.New("the stream key is wrong or missing")
 	ErrBadName      = errors.New("a feed name is 1 to 64 letters, digits, '.', '_' or '-', and starts with a letter or digit")
 	ErrReserved     = errors.New("this name is reserved for the studio")
 )
 
-// PeerTimeout is how long a publisher may stay silent before it is taken for dead
-// and its name is free again.
+// PeerTimeout is how long a publisher may send nothing before it is disconnected and
+// its name is free again.
 const PeerTimeout = 8 * time.Second
 
-// Mixer is the stream the vision mixer publishes its output to (OBS does so); no
-// feed may have its name. rtmp://HOST/mixer/<key> leads here.
+// Mixer is the stream that the vision mixer publishes its output to (OBS does); no
+// feed may have its name. rtmp://HOST/mixer/<key> publishes to it.
 const Mixer = "mixer"
 
-// Request is somebody who wants to publish.
+// Request is a request to publish.
 type Request struct {
 	Stream                string // the stream's name in the hub: a feed's id, or Mixer
-	Key                   string // what the peer showed; "" for nothing
+	Key                   string // the stream key or token that was sent; "" for none
 	Proto                 string // "rtmp", "rtsp", "whip"
-	Remote                string // the peer's address, host:port
-	UnsupportedAudioCodec string // how its sound is coded when that can't be carried, as "G711"; "" for none
+	Remote                string // the client's address, host:port
+	UnsupportedAudioCodec string // the feed's audio codec when it is not supported, as "G711"; "" otherwise
 
-	// Proves says whether the peer proved that it knows a key without showing it, as
-	// with Digest (RFC 7616); nil where it did not try.
+	// Proves reports whether the client proved that it knows a key without sending it, as
+	// with Digest (RFC 7616); nil when it did not try.
 	Proves func(key string) bool
 }
 
-// Authorise answers for every protocol: nil, or ErrUnauthorised. It also sees
+// Authorise decides for every protocol: nil, or ErrUnauthorised. It is also asked about
 // names that were never added as feeds.
 type Authorise func(Request) error
 
-// Env is what every way in is handed.
+// Env is what every protocol is given.
 type Env struct {
 	Hub       *hub.Hub
 	Authorise Authorise
@@ -62,14 +62,13 @@ type Env struct {
 	Log       *slog.Logger
 }
 
-// Protocol is one way for a feed to arrive; a nil field is a direction it does
-// not have.
+// Protocol is an ingest protocol; a nil field is a direction it does not support.
 type Protocol struct {
 	// Listen binds u (scheme://host:port) for devices that push to us.
 	Listen func(u *url.URL, env Env) (Server, error)
-	// Pull dials the device and writes to feed until ctx is done (nil) or the
-	// device fails. One call is one attempt: the caller retries. live is called
-	// once the first unit arrived.
+	// Pull connects to the device and writes to feed until ctx is done (nil) or the
+	// device fails. One call is one attempt: the caller retries. live is called when the
+	// first unit has arrived.
 	Pull func(ctx context.Context, u *url.URL, env Env, feed string, live func()) error
 }
 
@@ -80,12 +79,12 @@ type Server interface {
 	Addr() string
 }
 
-// Protocols is a table of ways in by URL scheme.
+// Protocols is the ingest protocols by URL scheme.
 type Protocols map[string]Protocol
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// CheckName says whether a feed may be called name.
+// CheckName checks that a feed may have this name.
 func CheckName(name string) error {
 	switch {
 	case !namePattern.MatchString(name):
@@ -96,7 +95,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Publish asks the authoriser and claims the stream. Its errors wrap ErrBadName,
+// Publish asks the authoriser and claims the stream's name. Its errors wrap ErrBadName,
 // ErrReserved, ErrUnauthorised and hub.ErrPublishing.
 func (e Env) Publish(r Request) (*Feed, error) {
 	if err := CheckName(r.Stream); err != nil && r.Stream != Mixer {
@@ -114,15 +113,15 @@ func (e Env) Publish(r Request) (*Feed, error) {
 	return f, nil
 }
 
-// Feed is a publisher that mends its stream's clock. Like the publisher it is for
-// one goroutine.
+// Feed is a publisher that corrects its stream's timestamps. Like the publisher it is
+// for one goroutine.
 type Feed struct {
 	*hub.Publisher
-	Lost  atomic.Uint64 // packets that never came, for protocols that can tell
+	Lost  atomic.Uint64 // packets that never arrived, for protocols that can tell
 	clock clock.Corrector
 }
 
-// repairs is what was mended, and what could not be.
+// corrections counts what was corrected, and packets that were lost, by kind.
 func (f *Feed) corrections() map[string]uint64 {
 	counts := f.clock.Counts.Map()
 	if lost := f.Lost.Load(); lost > 0 {
@@ -137,13 +136,13 @@ func (f *Feed) SetTracks(tracks media.Tracks) {
 	f.Publisher.SetTracks(tracks)
 }
 
-// Aligned is told that the protocol has put sound and picture together.
+// Aligned notes that the protocol has synchronised audio and video.
 func (f *Feed) Aligned() { f.clock.Aligned() }
 
-// Write mends the unit's times and passes it on.
+// Write corrects the unit's timestamps and publishes it.
 func (f *Feed) Write(au media.AccessUnit) {
 	if len(au.Data) == 0 {
-		return // a picture or sound of nothing: some cameras send them
+		return // some cameras send empty frames
 	}
 	f.clock.Fix(&au)
 	f.Publisher.Write(au)

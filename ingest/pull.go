@@ -13,19 +13,19 @@ import (
 	"obvan/internal/retry"
 )
 
-// Errors of pulling a camera.
+// Errors of a pull.
 var (
 	ErrScheme      = errors.New("cameras can't be pulled over this protocol")
-	ErrCredentials = errors.New("the camera wants another user name or password")
+	ErrCredentials = errors.New("the camera refused the user name or password")
 	ErrEnded       = errors.New("the camera ended the stream")
 )
 
 const (
 	pullMinWait = 500 * time.Millisecond
 	pullMaxWait = 10 * time.Second
-	// Cameras lock an account after some wrong passwords: ask seldom.
+	// Cameras lock an account after a few wrong passwords: retry rarely.
 	pullRefusedWait = 30 * time.Second
-	// After this long live a failure is a new one: try again at once.
+	// A failure after this long live resets the back-off.
 	pullStableAfter = 10 * time.Second
 )
 
@@ -36,14 +36,14 @@ const (
 	PullRetrying   = "retrying"
 )
 
-// PullState is how a camera that we dial fares.
+// PullState is the state of a pull.
 type PullState struct {
 	State   string    // "connecting", "live", "retrying"
-	Problem string    // the last error, in words, without credentials
+	Problem string    // the last error as text, without credentials
 	NextTry time.Time // while retrying
 }
 
-// Pulls dials the cameras that do not dial us, and dials them again when they
+// Pulls connects to the cameras that do not connect to us, and reconnects when they
 // fail. Its methods are safe for concurrent use.
 type Pulls struct {
 	env       Env
@@ -56,19 +56,19 @@ type Pulls struct {
 	startPulls sync.WaitGroup
 }
 
-// pull is one camera. The URL does not change: another one is another pull.
+// pull is one camera. Its URL does not change: a new URL is a new pull.
 type pull struct {
 	feed         string
 	u            *url.URL
 	connect      func(ctx context.Context, u *url.URL, env Env, feed string, live func()) error
 	cancel       context.CancelFunc // nil before it runs
-	previousDone <-chan struct{}    // closed once the one before it has let go of the feed's name; nil for none
+	previousDone <-chan struct{}    // closed when the previous pull has freed the feed's name; nil for none
 	done         chan struct{}
 	state        PullState // guarded by Pulls.mu
 }
 
-// NewPulls pulls over ways, by URL scheme. A camera that we dial needs no key: an
-// operator chose it.
+// NewPulls pulls over protocols, by URL scheme. A camera that we connect to needs no
+// key: an operator chose it.
 func NewPulls(env Env, protocols Protocols) *Pulls {
 	env.Authorise = func(Request) error { return nil }
 	return &Pulls{env: env, protocols: protocols, pulls: map[string]*pull{}, changed: func() {}}
@@ -85,7 +85,7 @@ func (p *Pulls) Run(ctx context.Context, changed func()) error {
 	p.mu.Unlock()
 	<-ctx.Done()
 	p.mu.Lock()
-	p.ctx = nil // nothing starts any more
+	p.ctx = nil // no pull starts from here on
 	p.mu.Unlock()
 	p.startPulls.Wait()
 	p.mu.Lock()
@@ -94,7 +94,7 @@ func (p *Pulls) Run(ctx context.Context, changed func()) error {
 	return nil
 }
 
-// Put pulls feed from u, in place of what it was pulled from before. It fails with
+// Put pulls feed from u, instead of its previous address. It fails with
 // ErrScheme, ErrBadName and ErrReserved.
 func (p *Pulls) Put(feed string, u *url.URL) error {
 	if err := CheckName(feed); err != nil {
@@ -135,7 +135,7 @@ func (p *Pulls) Remove(feed string) {
 	changed()
 }
 
-// State is how feed's pull fares; false when it is not pulled.
+// State is the state of feed's pull; false when it is not pulled.
 func (p *Pulls) State(feed string) (PullState, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,7 +146,7 @@ func (p *Pulls) State(feed string) (PullState, bool) {
 	return one.state, true
 }
 
-// stop ends a pull; what it returns closes once the feed's name is free.
+// stop ends a pull; the channel it returns is closed when the feed's name is free.
 func (one *pull) stop() <-chan struct{} {
 	if one.cancel == nil {
 		return one.previousDone
@@ -155,7 +155,7 @@ func (one *pull) stop() <-chan struct{} {
 	return one.done
 }
 
-// start runs one when Run does; p.mu is held.
+// start runs one if Run is running; the caller holds p.mu.
 func (p *Pulls) start(one *pull) {
 	if p.ctx == nil {
 		return
@@ -172,7 +172,7 @@ func (p *Pulls) start(one *pull) {
 	})
 }
 
-// keep dials again and again.
+// redial connects, and reconnects after each failure, until ctx is done.
 func (p *Pulls) redial(ctx context.Context, one *pull) {
 	wait := retry.Backoff{Min: pullMinWait, Max: pullMaxWait}
 	log := p.env.Log.With("feed", one.feed, "proto", one.u.Scheme, "remote", one.u.Host)
@@ -182,7 +182,7 @@ func (p *Pulls) redial(ctx context.Context, one *pull) {
 		err := one.connect(ctx, one.u, p.env, one.feed, func() {
 			since = time.Now()
 			p.setState(one, PullState{State: PullLive})
-			log.Info("camera pulled")
+			log.Info("pulling camera")
 		})
 		if ctx.Err() != nil {
 			return
@@ -197,9 +197,9 @@ func (p *Pulls) redial(ctx context.Context, one *pull) {
 		if errors.Is(err, ErrCredentials) {
 			pause = pullRefusedWait
 		}
-		problem := plain(err, one.u)
+		problem := publicText(err, one.u)
 		if problem != one.state.Problem {
-			log.Log(ctx, slog.LevelWarn, "camera can't be pulled", "err", problem)
+			log.Log(ctx, slog.LevelWarn, "pulling camera failed", "err", problem)
 		}
 		p.setState(one, PullState{State: PullRetrying, Problem: problem, NextTry: time.Now().Add(pause)})
 		if retry.Sleep(ctx, pause) != nil {
@@ -216,8 +216,8 @@ func (p *Pulls) setState(one *pull, s PullState) {
 	changed()
 }
 
-// plain is an error in words that hold no credentials, whatever the protocol put in.
-func plain(err error, u *url.URL) string {
+// publicText is an error text without credentials, whatever the protocol put in.
+func publicText(err error, u *url.URL) string {
 	if u.User == nil {
 		return err.Error()
 	}

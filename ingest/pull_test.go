@@ -33,7 +33,7 @@ func (c *cameras) pull(ctx context.Context, u *url.URL, env ingest.Env, feed str
 	return c.dial(ctx, u, env, feed, live)
 }
 
-// running is pulls over c; it ends before the test does.
+// startPulls runs pulls over c, and stops them at the end of the test.
 func startPulls(t *testing.T, c *cameras) (*ingest.Pulls, *atomic.Int32) {
 	t.Helper()
 	env := ingest.Env{
@@ -70,7 +70,7 @@ func put(t *testing.T, p *ingest.Pulls, feed, raw string) {
 	}
 }
 
-// goesLive is a camera that works until it is left.
+// goesLive is a camera that works until the pull is cancelled.
 func goesLive(ctx context.Context, _ *url.URL, _ ingest.Env, _ string, live func()) error {
 	live()
 	<-ctx.Done()
@@ -82,7 +82,7 @@ func TestACameraIsPulledUntilItIsRemoved(t *testing.T) {
 		c := &cameras{dial: goesLive}
 		p, changes := startPulls(t, c)
 		put(t, p, "cam1", "cam://one")
-		put(t, p, "cam1", "cam://one") // the same: nothing happens
+		put(t, p, "cam1", "cam://one") // the same address: no change
 		synctest.Wait()
 		if s, ok := p.State("cam1"); !ok || s.State != ingest.PullLive || changes.Load() == 0 {
 			t.Fatalf("%+v %v", s, ok)
@@ -96,14 +96,16 @@ func TestACameraIsPulledUntilItIsRemoved(t *testing.T) {
 	})
 }
 
-func TestAFailedCameraIsDialledAgainMoreAndMoreSlowly(t *testing.T) {
+func TestAFailedCameraIsRetriedWithBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cameras{dial: func(context.Context, *url.URL, ingest.Env, string, func()) error { return errors.New("nobody answers") }}
+		c := &cameras{dial: func(context.Context, *url.URL, ingest.Env, string, func()) error {
+			return errors.New("no route to host")
+		}}
 		p, _ := startPulls(t, c)
 		put(t, p, "cam1", "cam://one")
 		synctest.Wait()
 		s, _ := p.State("cam1")
-		if s.State != ingest.PullRetrying || s.Problem != "nobody answers" || time.Until(s.NextTry) > time.Second {
+		if s.State != ingest.PullRetrying || s.Problem != "no route to host" || time.Until(s.NextTry) > time.Second {
 			t.Fatalf("%+v", s)
 		}
 		time.Sleep(2 * time.Minute)
@@ -114,12 +116,12 @@ func TestAFailedCameraIsDialledAgainMoreAndMoreSlowly(t *testing.T) {
 	})
 }
 
-func TestACameraThatWasWellIsDialledAgainAtOnce(t *testing.T) {
+func TestACameraThatWasStableIsReconnectedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cameras{dial: func(ctx context.Context, _ *url.URL, _ ingest.Env, _ string, live func()) error {
 			live()
 			<-time.After(time.Minute)
-			return nil // it ended the stream
+			return nil // the camera ended the stream
 		}}
 		p, _ := startPulls(t, c)
 		put(t, p, "cam1", "cam://one")
@@ -140,7 +142,7 @@ func TestACameraThatWasWellIsDialledAgainAtOnce(t *testing.T) {
 func TestWrongCredentialsAreRetriedSlowlyAndNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cameras{dial: func(_ context.Context, u *url.URL, _ ingest.Env, _ string, _ func()) error {
-			return fmt.Errorf("dial %v: %w", u, ingest.ErrCredentials) // a protocol that says too much
+			return fmt.Errorf("dial %v: %w", u, ingest.ErrCredentials) // a protocol whose error contains the password
 		}}
 		p, _ := startPulls(t, c)
 		put(t, p, "cam1", "cam://root:hunter2@one")
@@ -156,7 +158,7 @@ func TestWrongCredentialsAreRetriedSlowlyAndNotRepeated(t *testing.T) {
 	})
 }
 
-func TestAnotherAddressTakesOverTheName(t *testing.T) {
+func TestANewAddressReplacesThePreviousPull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cameras{dial: func(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
 			f, err := env.Publish(ingest.Request{Stream: feed, Proto: "cam", Remote: u.Host})
@@ -165,7 +167,7 @@ func TestAnotherAddressTakesOverTheName(t *testing.T) {
 			}
 			live()
 			<-ctx.Done()
-			<-time.After(2 * time.Second) // it says goodbye
+			<-time.After(2 * time.Second) // a slow disconnect
 			f.Close()
 			return nil
 		}}
@@ -181,7 +183,7 @@ func TestAnotherAddressTakesOverTheName(t *testing.T) {
 	})
 }
 
-func TestWhatIsPutBeforeRunStartsWithIt(t *testing.T) {
+func TestAPullAddedBeforeRunStartsWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cameras{dial: goesLive}
 		p := ingest.NewPulls(ingest.Env{Hub: hub.New(), Log: slog.New(slog.DiscardHandler)}, ingest.Protocols{"cam": {Pull: c.pull}})
@@ -204,7 +206,7 @@ func TestWhatIsPutBeforeRunStartsWithIt(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBePulledIsRefused(t *testing.T) {
+func TestAnAddressThatCannotBePulledIsRefused(t *testing.T) {
 	c := &cameras{dial: goesLive}
 	p, _ := startPulls(t, c)
 	for raw, want := range map[string]error{"smoke://one": ingest.ErrScheme, "push://one": ingest.ErrScheme} {

@@ -16,8 +16,8 @@ import (
 	"obvan/media/rtmp/rtmptest"
 )
 
-// BenchmarkIngest is a message from the socket to a hub's reader. The publisher
-// in front of it allocates nothing.
+// BenchmarkIngest measures a message from the socket to a hub's reader. The publisher
+// that feeds it allocates nothing.
 func BenchmarkIngest(b *testing.B) {
 	h := hub.New()
 	env := ingest.Env{Hub: h, Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}

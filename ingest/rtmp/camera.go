@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// A stream waits this long, in its own time, for its other track to show up before
-	// it goes on air without.
+	// A stream waits this long, by its own timestamps, for its other track before it is
+	// published without it.
 	otherTrackWait = time.Second
-	// And keeps at most this many units and bytes meanwhile.
+	// Units and bytes that are buffered meanwhile.
 	maxPending      = 256
 	maxPendingBytes = 16 << 20
 )
 
-// camera is a device that publishes: messages in, units out.
+// camera is a device that publishes: RTMP messages in, access units out.
 type camera struct {
 	feed   *ingest.Feed
 	log    *slog.Logger
 	reader flv.Reader
 	clock  rtmp.Unwrap
 
-	video, audio *media.Track  // as last configured
-	firstConfig  time.Duration // of the first configuration
+	video, audio *media.Track  // the latest configuration
+	firstConfig  time.Duration // when the first configuration arrived
 	live         bool          // the feed has its tracks
-	pending      []pendingUnit // units that came before it had
+	pending      []pendingUnit // units that arrived before that
 	pendingBytes int
 	logged       map[string]bool
 }
@@ -44,7 +44,7 @@ func newCamera(feed *ingest.Feed, log *slog.Logger) *camera {
 	return &camera{feed: feed, log: log, logged: map[string]bool{}}
 }
 
-// Message takes a message of the device.
+// Message handles a message from the device.
 func (c *camera) Message(m *rtmp.Message) {
 	var p flv.Packet
 	var err error
@@ -55,7 +55,7 @@ func (c *camera) Message(m *rtmp.Message) {
 	case rtmp.TypeAudio:
 		p, err = c.reader.Audio(at, m.Payload)
 	default:
-		return // metadata: the coding says it better
+		return // metadata: the codec configuration is more reliable
 	}
 	if err != nil {
 		c.logInvalid(err)
@@ -76,8 +76,7 @@ func (c *camera) Message(m *rtmp.Message) {
 	}
 }
 
-// complain logs what is wrong with a device's messages, once for each kind: they
-// come by the thousand.
+// logInvalid logs invalid messages once per kind: a faulty device sends thousands.
 func (c *camera) logInvalid(err error) {
 	message := flv.ErrBad.Error()
 	if errors.Is(err, flv.ErrCodec) {
@@ -85,11 +84,11 @@ func (c *camera) logInvalid(err error) {
 	}
 	if !c.logged[message] && len(c.logged) < 8 {
 		c.logged[message] = true
-		c.log.Warn("messages left out", "err", err)
+		c.log.Warn("invalid messages dropped", "err", err)
 	}
 }
 
-// configured notes a new coding. The first ones are announced together.
+// setTrack notes a new codec configuration. The first ones are published together.
 func (c *camera) setTrack(at time.Duration, video bool, t *media.Track) {
 	if c.video == nil && c.audio == nil {
 		c.firstConfig = at
@@ -104,17 +103,17 @@ func (c *camera) setTrack(at time.Duration, video bool, t *media.Track) {
 	}
 }
 
-// hold keeps a unit until the tracks are known.
+// enqueue buffers a unit until the tracks are known.
 func (c *camera) enqueue(at time.Duration, video bool, au media.AccessUnit) {
 	c.pending = append(c.pending, pendingUnit{video, au})
 	c.pendingBytes += len(au.Data)
-	// A clock that steps back has waited long enough too.
+	// A timestamp that jumps back also ends the wait.
 	if d := at - c.firstConfig; d >= otherTrackWait || d < -otherTrackWait || len(c.pending) >= maxPending || c.pendingBytes >= maxPendingBytes {
 		c.setTracks()
 	}
 }
 
-// announce tells the hub the tracks, and what waited for that.
+// setTracks publishes the tracks, and the units that were buffered.
 func (c *camera) setTracks() {
 	var tracks media.Tracks
 	for _, t := range []*media.Track{c.video, c.audio} {
@@ -129,7 +128,7 @@ func (c *camera) setTracks() {
 	}
 	c.pending = nil
 	for _, t := range tracks {
-		c.log.Info("coding", "codec", t.Codec, "width", t.Width, "height", t.Height, "fps", t.FrameRate, "rate", t.SampleRate)
+		c.log.Info("codec", "codec", t.Codec, "width", t.Width, "height", t.Height, "fps", t.FrameRate, "rate", t.SampleRate)
 	}
 }
 
@@ -140,8 +139,8 @@ func (c *camera) write(video bool, au media.AccessUnit) {
 	c.feed.Write(au)
 }
 
-// Close is called when the device is gone.
+// Close is called when the device has disconnected.
 func (c *camera) Close() {
 	c.feed.Close()
-	c.log.Info("publisher left")
+	c.log.Info("publisher disconnected")
 }

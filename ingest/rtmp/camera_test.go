@@ -24,8 +24,7 @@ import (
 	"obvan/media/rtmp/rtmptest"
 )
 
-// listen runs a server that lets in who shows the contract's key, and the mixer
-// with another.
+// listen runs a server that accepts the contract's key, and another one for the mixer.
 func listen(t *testing.T, scheme string) (h *hub.Hub, addr string) {
 	t.Helper()
 	h = hub.New()
@@ -85,7 +84,7 @@ func videoFrame(key bool, nals ...string) []byte {
 
 func audioFrame(b ...byte) []byte { return append(flv.AppendAudioHeader(nil, &tracks[1]), b...) }
 
-// known waits for a generation of tracks.
+// awaitTracks waits until the published tracks fulfil a condition.
 func awaitTracks(t *testing.T, h *hub.Hub, what string, is func(media.Tracks) bool) {
 	t.Helper()
 	testkit.Eventually(t, 3*time.Second, func() bool {
@@ -94,7 +93,7 @@ func awaitTracks(t *testing.T, h *hub.Hub, what string, is func(media.Tracks) bo
 	}, "the tracks are not %s", what)
 }
 
-func TestPathsAndKeysAreFoundWhereDevicesPutThem(t *testing.T) {
+func TestNamesAndKeysAreFoundWhereDevicesPutThem(t *testing.T) {
 	h, addr := listen(t, "rtmp")
 	for _, c := range []struct{ app, name, stream string }{
 		{"live", "cam1?token=" + ingesttest.Key, "cam1"},
@@ -113,11 +112,11 @@ func TestPathsAndKeysAreFoundWhereDevicesPutThem(t *testing.T) {
 			t.Errorf("%+v: in the hub: %+v", c, h.Streams())
 		}
 		cl.Close()
-		testkit.Eventually(t, 3*time.Second, func() bool { return len(h.Streams()) == 0 }, "%s is still taken", c.stream)
+		testkit.Eventually(t, 3*time.Second, func() bool { return len(h.Streams()) == 0 }, "the name %s is still taken", c.stream)
 	}
 }
 
-func TestRefusalsSayWhatToDo(t *testing.T) {
+func TestARefusalSaysWhatToDo(t *testing.T) {
 	h, addr := listen(t, "rtmp")
 	for _, c := range []struct{ app, name, code, message string }{
 		{"live", "cam1?key=nope", "NetStream.Publish.Rejected", "key"},
@@ -136,7 +135,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 			t.Errorf("%+v: %s: %s", c, code, message)
 		}
 		if !cl.Gone(3 * time.Second) {
-			t.Errorf("%+v: the connection stays", c)
+			t.Errorf("%+v: the connection stays open", c)
 		}
 	}
 	c := camera(t, addr)
@@ -151,7 +150,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	if code, message := player.Play("cam1"); !strings.HasSuffix(code, "Failed") || !strings.Contains(message, "cameras") {
 		t.Errorf("%s: %s", code, message)
 	}
-	testkit.Eventually(t, 3*time.Second, func() bool { return len(h.Streams()) == 0 }, "somebody is in the hub")
+	testkit.Eventually(t, 3*time.Second, func() bool { return len(h.Streams()) == 0 }, "a stream is still in the hub")
 }
 
 func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
@@ -166,7 +165,7 @@ func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
 		configs[video](5000)
 		for at := uint32(5000); at <= 6000; at += 100 {
 			if st, _ := h.Stream("cam1"); st.Tracks != nil {
-				t.Errorf("%v: live %d ms after its configuration", first, at-5000)
+				t.Errorf("%v: published %d ms after its configuration", first, at-5000)
 			}
 			if video {
 				c.Media(wire.TypeVideo, at, videoFrame(at == 5000, "65aa"))
@@ -178,7 +177,7 @@ func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
 		testkit.Eventually(t, 5*time.Second, func() bool {
 			st, _ := h.Stream("cam1")
 			return st.Frames+st.AudioFrames == 11
-		}, "%v: what waited is lost", first)
+		}, "%v: buffered units were lost", first)
 		configs[!video](6100)
 		awaitTracks(t, h, "both", func(tr media.Tracks) bool {
 			return len(tr) == 2 && tr[0].Codec == media.H264 && tr[1].Codec == media.AAC
@@ -187,19 +186,19 @@ func TestOneTrackAloneGoesLiveAfterASecondAndTheOtherMayFollow(t *testing.T) {
 	}
 }
 
-func TestWithoutASequenceHeaderTheSetsInThePictureDo(t *testing.T) {
+func TestParameterSetsInAKeyframeReplaceAMissingSequenceHeader(t *testing.T) {
 	h, addr := listen(t, "rtmp")
 	c := camera(t, addr)
 	c.Media(wire.TypeAudio, 0, flv.AudioConfig(&tracks[1]))
 	c.Media(wire.TypeVideo, 0, videoFrame(true, "65aa")) // undecodable, dropped
 	c.Media(wire.TypeVideo, 40, videoFrame(true, "6742c00cda05067e7c0440000003004000000c83c50aa8", "68ce0fc8", "65bb"))
-	awaitTracks(t, h, "those of the sets", func(tr media.Tracks) bool {
+	awaitTracks(t, h, "those of the parameter sets", func(tr media.Tracks) bool {
 		return len(tr) == 2 && bytes.Equal(tr[0].Config, tracks[0].Config) && tr[0].Width == 320
 	})
-	testkit.Eventually(t, 5*time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Frames == 1 }, "no picture")
+	testkit.Eventually(t, 5*time.Second, func() bool { st, _ := h.Stream("cam1"); return st.Frames == 1 }, "no video frame")
 }
 
-func TestANewCodingIsANewGenerationInOrder(t *testing.T) {
+func TestANewCodecConfigurationIsANewGenerationInOrder(t *testing.T) {
 	h, addr := listen(t, "rtmp")
 	c := camera(t, addr)
 	c.Media(wire.TypeAudio, 0, flv.AudioConfig(&tracks[1]))
@@ -213,7 +212,7 @@ func TestANewCodingIsANewGenerationInOrder(t *testing.T) {
 	defer sub.Close()
 	c.Media(wire.TypeVideo, 0, videoFrame(true, "65aa"))
 	c.Media(wire.TypeVideo, 40, flv.VideoConfig(&other))
-	c.Media(wire.TypeVideo, 40, videoFrame(false, "41aa")) // not decodable with the new sets
+	c.Media(wire.TypeVideo, 40, videoFrame(false, "41aa")) // can't be decoded with the new parameter sets
 	c.Media(wire.TypeVideo, 80, videoFrame(true, "65bb"))
 	for i, want := range []media.Track{tracks[0], other} {
 		au, err := sub.Next(t.Context())
@@ -223,7 +222,7 @@ func TestANewCodingIsANewGenerationInOrder(t *testing.T) {
 	}
 }
 
-func TestTheWrapOfTheTimestampIsNoJump(t *testing.T) {
+func TestATimestampThatWrapsIsNotAJump(t *testing.T) {
 	h, addr := listen(t, "rtmp")
 	c := camera(t, addr)
 	const start = 0xffffffff - 2000
@@ -252,11 +251,11 @@ func TestTheWrapOfTheTimestampIsNoJump(t *testing.T) {
 		}
 	}
 	if st, _ := h.Stream("cam1"); len(st.Origin.Corrections()) != 0 {
-		t.Errorf("mended: %v", st.Origin.Corrections())
+		t.Errorf("corrected: %v", st.Origin.Corrections())
 	}
 }
 
-func TestEnhancedRTMPOfAnotherMakeArrives(t *testing.T) {
+func TestEnhancedRTMPFromAnotherImplementationArrives(t *testing.T) {
 	hvc, err := hex.DecodeString("0101600000009000000000001ef000fcfdf8f800000f03a00001001840010c01ffff01600000030090000003000003001e959809a10001002942010101600000030090000003000003001ea010204965959a4932bc05a02000000300200000030321a2000100074401c172b42240")
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +287,7 @@ func TestEnhancedRTMPOfAnotherMakeArrives(t *testing.T) {
 	}
 }
 
-func TestFFmpegPushes(t *testing.T) {
+func TestAPushFromFFmpegArrives(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	h, addr := listen(t, "rtmp")
 	cmd := exec.Command(ffmpeg, "-hide_banner", "-loglevel", "error", "-re",
@@ -302,11 +301,11 @@ func TestFFmpegPushes(t *testing.T) {
 	testkit.Eventually(t, 10*time.Second, func() bool {
 		st, ok := h.Stream("cam1")
 		return ok && st.Frames > 30 && st.AudioFrames > 30
-	}, "ffmpeg's pictures and sound did not come")
+	}, "no video and audio from ffmpeg")
 	st, _ := h.Stream("cam1")
 	v := (*st.Tracks)[0]
 	if v.Width != 320 || v.Height != 180 || v.FrameRate != 25 || st.KeyframeInterval != time.Second || len(st.Origin.Corrections()) != 0 {
-		t.Errorf("%+v, key frames each %v, mended %v", v, st.KeyframeInterval, st.Origin.Corrections())
+		t.Errorf("%+v, keyframes every %v, corrected %v", v, st.KeyframeInterval, st.Origin.Corrections())
 	}
 	cmd.Process.Kill()
 	testkit.Eventually(t, 2*time.Second, func() bool { return len(h.Streams()) == 0 }, "a killed publisher keeps its name")

@@ -28,7 +28,7 @@ func TestContract(t *testing.T) {
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "rtmp", Listen: rtmp.Listen, Publish: publish})
 }
 
-// device is a camera made of gortmplib: another make than ours.
+// device is a camera built on gortmplib, an implementation other than ours.
 type device struct {
 	client *gortmplib.Client
 	writer *gortmplib.Writer
@@ -112,10 +112,10 @@ func nals(data []byte) (nals [][]byte) {
 	return nals
 }
 
-// Leave says that it stops.
+// Leave disconnects with RTMP's deleteStream.
 func (d *device) Leave() {
 	d.client.Write(&message.CommandAMF0{ChunkStreamID: 3, Name: "deleteStream", CommandID: 6, Arguments: []any{nil, float64(1)}})
 }
 
-// Cut breaks the connection.
+// Cut closes the connection without it.
 func (d *device) Cut() { d.client.Close() }

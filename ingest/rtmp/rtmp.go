@@ -14,14 +14,13 @@ import (
 	"obvan/media/rtmp/edge"
 )
 
-// The applications, which is RTMP's word for the first part of the path.
+// The applications: in RTMP, the first part of the path.
 const (
 	appLive  = "live"
 	appMixer = "mixer"
 )
 
-// Codes of refusals (RTMP's onStatus). Rejected is the one that OBS takes for an
-// answer and does not try again.
+// Codes of refusals (RTMP's onStatus). After rejected, OBS does not retry.
 const (
 	badName  = "NetStream.Publish.BadName"
 	rejected = "NetStream.Publish.Rejected"
@@ -55,16 +54,16 @@ func (s *server) Run(ctx context.Context) error { return s.edge.Run(ctx) }
 // Addr is where it listens.
 func (s *server) Addr() string { return s.edge.Addr() }
 
-// publish decides on a device, for the edge.
+// publish admits or refuses a device, for the edge.
 func (s *server) publish(r edge.Request) (edge.Sink, error) {
 	request := ingest.Request{Stream: r.Name, Key: key(r.Query), Proto: "rtmp", Remote: r.Remote}
 	switch r.App {
 	case appLive:
-		if r.Name == ingest.Mixer { // which has an application of its own
+		if r.Name == ingest.Mixer { // it has its own application
 			return nil, refusal(ingest.ErrReserved)
 		}
 	case appMixer:
-		// The key stands where a feed has its name: OBS has one field for it.
+		// The key is in the place of the feed's name: OBS has only one field for both.
 		if request.Stream = ingest.Mixer; r.Name != "" {
 			request.Key = r.Name
 		}
@@ -74,7 +73,7 @@ func (s *server) publish(r edge.Request) (edge.Sink, error) {
 	feed, err := s.env.Publish(request)
 	if err != nil {
 		refused := refusal(err)
-		// Its words alone: what is no name may well be a key in the wrong field.
+		// Log the refusal alone: an invalid name may be a key in the wrong field.
 		s.env.Log.Info("publisher refused", "proto", "rtmp", "remote", r.Remote, "err", refused)
 		return nil, refused
 	}
@@ -90,7 +89,7 @@ func key(q url.Values) string {
 	return q.Get("token")
 }
 
-// refusal puts an error of ingest into RTMP's words.
+// refusal turns an error of ingest into an RTMP status.
 func refusal(err error) error {
 	for _, awaitTracks := range []struct {
 		err  error

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// certificate is one for 127.0.0.1 that nobody vouches for, as cameras have it.
+// certificate is a self-signed one for 127.0.0.1, as cameras have.
 func certificate(t *testing.T) *tls.Config {
 	t.Helper()
 	server, _ := testkit.Certificate(t, "127.0.0.1")
@@ -42,7 +42,7 @@ func TestContractOverTLS(t *testing.T) {
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "rtsps", Listen: rtsp.Listen, Publish: publisher("rtsps", gortsplib.TransportTCP), TLS: certificate(t)})
 }
 
-// camera is a device built on the library's client.
+// camera is a device built on gortsplib's client.
 type camera struct {
 	client *gortsplib.Client
 	writer *rtp.Writer

@@ -12,7 +12,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-func TestADeviceThatHidesItsPasswordIsAskedByDigest(t *testing.T) {
+func TestADeviceMayAuthenticateByDigest(t *testing.T) {
 	addr, h := serveWith(t, func(r ingest.Request) error {
 		if r.Key == "" && r.Proves != nil && r.Proves("secret") && !r.Proves("") {
 			return nil
@@ -22,7 +22,7 @@ func TestADeviceThatHidesItsPasswordIsAskedByDigest(t *testing.T) {
 	u := &url.URL{Scheme: "rtsp", Host: addr, Path: "/cam", User: url.UserPassword("admin", "wrong")}
 	if c, err := record(u, ingesttest.Tracks(), gortsplib.TransportTCP); err == nil {
 		c.Leave()
-		t.Fatal("let in with a wrong password")
+		t.Fatal("admitted with a wrong password")
 	}
 	u.User = url.UserPassword("admin", "secret")
 	c, err := record(u, ingesttest.Tracks(), gortsplib.TransportTCP)
@@ -33,5 +33,5 @@ func TestADeviceThatHidesItsPasswordIsAskedByDigest(t *testing.T) {
 		t.Fatal("no feed")
 	}
 	c.Leave()
-	testkit.Eventually(t, 5*time.Second, func() bool { _, ok := h.Stream("cam"); return !ok }, "the feed is gone")
+	testkit.Eventually(t, 5*time.Second, func() bool { _, ok := h.Stream("cam"); return !ok }, "the feed is removed")
 }

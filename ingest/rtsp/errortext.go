@@ -18,15 +18,15 @@ import (
 	"obvan/internal/redact"
 )
 
-// wantsUDP says whether a camera refused to send over the connection.
+// requiresUDP reports whether a camera refused to send over the connection.
 func requiresUDP(err error) bool {
 	var status liberrors.ErrClientBadStatusCode
 	var udp liberrors.ErrClientServerRequestedUDP
 	return errors.As(err, &udp) || (errors.As(err, &status) && status.Code == base.StatusUnsupportedTransport)
 }
 
-// inWords says what went wrong so that an operator knows what to do. What is not
-// known here stays as it is, without the password.
+// errorText says what went wrong so that an operator knows what to do. Unknown errors
+// stay as they are, without the password.
 func errorText(err error, u *url.URL) error {
 	var status liberrors.ErrClientBadStatusCode
 	if errors.As(err, &status) {
@@ -40,31 +40,31 @@ func errorText(err error, u *url.URL) error {
 	var noTLS tls.RecordHeaderError
 	switch {
 	case isA[liberrors.ErrClientAuthSetup](err):
-		return reworded{ingest.ErrCredentials, "the camera wants a kind of login that is not known here"}
+		return reworded{ingest.ErrCredentials, "the camera requires an authentication method that is not supported"}
 	case isA[liberrors.ErrClientTCPTimeout](err), isA[liberrors.ErrClientUDPTimeout](err):
 		return errSilent
 	case isA[liberrors.ErrClientSDPInvalid](err):
-		return errors.New("the camera describes its stream in a way that can't be read")
+		return errors.New("the camera's stream description (SDP) is invalid")
 	case errors.As(err, &dns):
-		return fmt.Errorf("no machine is called %s", u.Hostname())
+		return fmt.Errorf("no host named %s", u.Hostname())
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens at %s", u.Host)
+		return fmt.Errorf("connection refused by %s", u.Host)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return fmt.Errorf("%s can't be reached from here", u.Host)
+		return fmt.Errorf("%s can't be reached from this network", u.Host)
 	case errors.As(err, &unknown), errors.As(err, &wrongName), errors.As(err, &invalid):
-		return errors.New("nobody vouches for the camera's certificate; ?insecure=1 in its address does without")
+		return errors.New("the camera's certificate is not trusted; add ?insecure=1 to its address to accept it")
 	case errors.As(err, &noTLS):
-		return fmt.Errorf("%s answers, but may not speak TLS", u.Host)
+		return fmt.Errorf("%s responds, but may not support TLS", u.Host)
 	case isA[liberrors.ErrClientRequestTimedOut](err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		if u.Scheme == "rtsps" {
-			return fmt.Errorf("%s does not answer; it may not speak TLS", u.Host)
+			return fmt.Errorf("no response from %s; it may not support TLS", u.Host)
 		}
-		return fmt.Errorf("%s does not answer", u.Host)
+		return fmt.Errorf("no response from %s", u.Host)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
 		if u.Scheme == "rtsps" {
-			return errors.New("the camera hung up; it may not speak TLS")
+			return errors.New("the camera closed the connection; it may not support TLS")
 		}
-		return errors.New("the camera hung up")
+		return errors.New("the camera closed the connection")
 	}
 	return withoutPassword(err, u)
 }
@@ -78,20 +78,20 @@ func statusText(code base.StatusCode, u *url.URL) error {
 	switch code {
 	case base.StatusUnauthorized, base.StatusForbidden:
 		if u.User == nil {
-			return reworded{ingest.ErrCredentials, "the camera asks for a user name and a password"}
+			return reworded{ingest.ErrCredentials, "the camera requires a user name and a password"}
 		}
 		return reworded{ingest.ErrCredentials, "the camera refused the user name or the password"}
 	case base.StatusNotFound:
 		return fmt.Errorf("the camera has no stream %q", u.Path)
 	case base.StatusUnsupportedTransport:
-		return errors.New("the camera sends neither over its connection nor over UDP")
+		return errors.New("the camera supports neither TCP nor UDP transport")
 	case base.StatusNotEnoughBandwidth, base.StatusServiceUnavailable:
-		return errors.New("the camera is busy: it may allow no more viewers")
+		return errors.New("the camera is busy: it may have reached its limit of viewers")
 	}
-	return fmt.Errorf("the camera answers %d %s", code, base.StatusMessages[code])
+	return fmt.Errorf("the camera responds with %d %s", code, base.StatusMessages[code])
 }
 
-// plainly is an error in other words; what it wraps can still be asked for.
+// reworded is an error with another text; it still wraps the original.
 type reworded struct {
 	error
 	text string

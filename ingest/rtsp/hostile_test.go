@@ -23,7 +23,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// serve is a server that lets everybody in.
+// serve runs a server that admits everyone.
 func serve(t testing.TB) (addr string, h *hub.Hub) {
 	t.Helper()
 	return serveWith(t, func(ingest.Request) error { return nil })
@@ -70,8 +70,8 @@ const (
 	overUDP = "Transport: RTP/AVP;unicast;client_port=%d-%d;mode=record"
 )
 
-// talk sends text, and is the status codes that came back until the server closed,
-// or until all answers that are wanted came and no more for a while.
+// exchange sends text and returns the status codes of the responses until the server
+// closed the connection, or until the expected ones arrived and no more for a while.
 func exchange(t *testing.T, addr, text, want string, closes bool) (codes string, closed bool) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -98,21 +98,20 @@ func exchange(t *testing.T, addr, text, want string, closes bool) (codes string,
 	}
 }
 
-// hostile is what a peer sends, and what it gets.
+// hostile is what a client sends, and what it gets.
 type hostile struct {
 	name, text string
-	codes      string // of all answers
-	closed     bool   // it is hung up on, whatever else it wants to say
+	codes      string // of all responses
+	closed     bool   // the server closes the connection
 }
 
-func hostilePeers() []hostile {
+func hostileClients() []hostile {
 	announce := request("ANNOUNCE", "/evil", video)
 	setup := request("SETUP", "/evil/streamid=0", "", overTCP)
 	record := request("RECORD", "/evil", "")
 	return []hostile{
 		{"double SETUP", announce + setup + setup, "200 200 400", true},
-		{"UDP port 0", announce + request("SETUP", "/evil/streamid=0", "", fmt.Sprintf(overUDP, 0, 1)), "200 461", true},
-		{"UDP port 70000", announce + request("SETUP", "/evil/streamid=0", "", fmt.Sprintf(overUDP, 70000, 70001)), "200 461", true},
+		{"UDP port 65536", announce + request("SETUP", "/evil/streamid=0", "", fmt.Sprintf(overUDP, 65536, 65537)), "200 461", true},
 		{"UDP without ports", announce + request("SETUP", "/evil/streamid=0", "", "Transport: RTP/AVP;unicast;mode=record"), "200 400", true},
 		{"multicast", announce + request("SETUP", "/evil/streamid=0", "", "Transport: RTP/AVP;multicast;mode=record"), "200 461", false},
 		{"a secure profile without TLS", announce + request("SETUP", "/evil/streamid=0", "", "Transport: RTP/SAVP/TCP;unicast;interleaved=0-1;mode=record"), "200 461", false},
@@ -122,27 +121,27 @@ func hostilePeers() []hostile {
 		{"SETUP without ANNOUNCE", request("SETUP", "/evil/trackID=0", "", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"), "404", true},
 		{"DESCRIBE", request("DESCRIBE", "/evil", ""), "501", false},
 		{"an unknown method", request("PEEK", "/evil", ""), "", true},
-		{"an unknown method that looks known", request("REPLAY", "/evil", ""), "501", false},
+		{"an unknown method that begins like a known one", request("REPLAY", "/evil", ""), "501", false},
 		{"no CSeq", "OPTIONS rtsp://@@/ RTSP/1.0\r\n\r\n", "400", true},
 		{"a star for a path", "ANNOUNCE * RTSP/1.0\r\nCSeq: 1\r\n\r\n", "400", true},
 		{"HTTP", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "", true},
-		{"an endless header", "OPTIONS rtsp://@@/ RTSP/1.0\r\nCSeq: 1\r\nX: " + strings.Repeat("x", 1<<20), "", true},
-		{"endless headers", "OPTIONS rtsp://@@/ RTSP/1.0\r\nCSeq: 1\r\n" + strings.Repeat("X: y\r\n", 10000), "", true},
-		{"an endless body", "ANNOUNCE rtsp://@@/evil RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 99999999999\r\n\r\n", "", true},
-		{"an interleaved frame out of turn", "$\x00\x00\x04abcd", "", true},
-		{"a description of rubbish", request("ANNOUNCE", "/evil", "rubbish\r\n"), "400", true},
-		{"a description of nothing", request("ANNOUNCE", "/evil", "v=0\r\ns=x\r\nt=0 0\r\n"), "400", true},
-		{"a hundred tracks", request("ANNOUNCE", "/evil", video+strings.Repeat("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n", 100)), "400", true},
-		{"AAC units of 64 bits", request("ANNOUNCE", "/evil", "v=0\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/48000/2\r\na=fmtp:97 mode=AAC-hbr; sizelength=64; config=1190\r\n"), "415", true},
-		{"a codec of no use", request("ANNOUNCE", "/evil", "v=0\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 8\r\n"), "415", true},
+		{"a header that does not end", "OPTIONS rtsp://@@/ RTSP/1.0\r\nCSeq: 1\r\nX: " + strings.Repeat("x", 1<<20), "", true},
+		{"too many headers", "OPTIONS rtsp://@@/ RTSP/1.0\r\nCSeq: 1\r\n" + strings.Repeat("X: y\r\n", 10000), "", true},
+		{"a body that is too long", "ANNOUNCE rtsp://@@/evil RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 99999999999\r\n\r\n", "", true},
+		{"an interleaved frame before SETUP", "$\x00\x00\x04abcd", "", true},
+		{"an invalid session description", request("ANNOUNCE", "/evil", "rubbish\r\n"), "400", true},
+		{"a session description without tracks", request("ANNOUNCE", "/evil", "v=0\r\ns=x\r\nt=0 0\r\n"), "400", true},
+		{"nine tracks", request("ANNOUNCE", "/evil", video+strings.Repeat("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n", 8)), "400", true},
+		{"AAC sizes of 17 bits", request("ANNOUNCE", "/evil", "v=0\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/48000/2\r\na=fmtp:97 mode=AAC-hbr; sizelength=17; config=1190\r\n"), "415", true},
+		{"an unsupported codec", request("ANNOUNCE", "/evil", "v=0\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 8\r\n"), "415", true},
 		{"a path with a path in it", request("ANNOUNCE", "/live/a/b", video), "404", true},
 		{"no path", request("ANNOUNCE", "/", video), "404", true},
 		{"the program", request("ANNOUNCE", "/program", video), "404", true},
-		{"somebody else's session", announce + request("SETUP", "/evil/streamid=0", "", overTCP, "Session: 0123456789"), "200 400", true},
+		{"a session of another client", announce + request("SETUP", "/evil/streamid=0", "", overTCP, "Session: 0123456789"), "200 400", true},
 	}
 }
 
-func TestHostilePeersCostThemselvesOnly(t *testing.T) {
+func TestAHostileClientDoesNotDisturbTheOthers(t *testing.T) {
 	t.Parallel()
 	addr, h := serve(t)
 	good, err := publisher("rtsp", gortsplib.TransportTCP)(t.Context(), ingesttest.Publication{Addr: addr, Stream: "good", Tracks: ingesttest.Tracks()})
@@ -152,18 +151,18 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 	defer good.Leave()
 	units := ingesttest.Units(ingesttest.Tracks(), 500)
 	sent := 0
-	for i, tc := range hostilePeers() {
+	for i, tc := range hostileClients() {
 		t.Run(tc.name, func(t *testing.T) {
 			got, closed := exchange(t, addr, tc.text, tc.codes, tc.closed)
 			if got != tc.codes || (tc.closed && !closed) {
-				t.Errorf("answers %q, closed %v", got, closed)
+				t.Errorf("responses %q, closed %v", got, closed)
 			}
 			if _, ok := h.Stream("evil"); ok {
-				t.Error("a stream of it is in the hub")
+				t.Error("its stream is in the hub")
 			}
 			for range 5 {
 				if err := good.Send(units[sent]); err != nil {
-					t.Fatalf("the good camera suffered after case %d: %v", i, err)
+					t.Fatalf("the good camera was disturbed after case %d: %v", i, err)
 				}
 				sent++
 			}
@@ -175,7 +174,7 @@ func TestHostilePeersCostThemselvesOnly(t *testing.T) {
 	}, "not all of the good camera's %d units arrived", sent)
 }
 
-func TestOneAddressCannotTakeAnothersPorts(t *testing.T) {
+func TestAUDPPortCanBeUsedByOneSessionOnly(t *testing.T) {
 	t.Parallel()
 	addr, _ := serve(t)
 	first, err := net.Dial("tcp", addr)
@@ -246,7 +245,7 @@ func TestASessionOverUDPThatNeverSendsFreesItsName(t *testing.T) {
 	}, "the name is still taken")
 }
 
-func TestControlTalkAloneDoesNotKeepAName(t *testing.T) {
+func TestRTCPAndRequestsWithoutMediaDoNotKeepAName(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for the peer timeout")
@@ -284,12 +283,12 @@ func FuzzRequests(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		// It answers what it understands and hangs up at the end: nothing is waited for.
+		// The server responds to what it understands and closes: there is nothing to wait for.
 		_ = conn.SetDeadline(time.Now().Add(testkit.Allow(time.Second)))
 		_, _ = conn.Write(data)
 		_ = conn.(*net.TCPConn).CloseWrite()
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Fatal("it does not hang up")
+			t.Fatal("the server does not close the connection")
 		}
 	})
 }

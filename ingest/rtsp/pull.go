@@ -31,17 +31,17 @@ const (
 
 var (
 	errSilent   = errors.New("the camera stopped sending")
-	errNoMedia  = errors.New("the camera has no picture in H.264, H.265 or AV1")
-	errControl  = errors.New("the camera names its tracks in a way that can't be asked for")
-	errRedirect = errors.New("the camera sends us to another machine")
+	errNoMedia  = errors.New("the camera has no H.264, H.265 or AV1 video")
+	errControl  = errors.New("the camera's track addresses are invalid")
+	errRedirect = errors.New("the camera redirects to another host")
 	errSlow     = errors.New("the camera answers too slowly")
 )
 
-// Pull dials the camera at u (rtsp or rtsps, user and password in it) and writes
-// to feed until ctx is done or the camera fails. Media comes over the connection;
-// over UDP when the camera can't do that, or with ?transport=udp in u. With
-// ?insecure=1 nobody has to vouch for the camera's certificate. Errors say what is
-// wrong in words; they wrap ingest.ErrCredentials and hub.ErrPublishing.
+// Pull connects to the camera at u (rtsp or rtsps, with user and password) and writes
+// to feed until ctx is done or the camera fails. Media arrives over the connection;
+// over UDP when the camera does not support that, or with ?transport=udp in u.
+// ?insecure=1 accepts a certificate that is not trusted. Errors are sentences for the
+// operator; they wrap ingest.ErrCredentials and hub.ErrPublishing.
 func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
 	target, options := splitOptions(u)
 	p := &puller{env: env, target: target, live: live, request: ingest.Request{Stream: feed, Proto: "rtsp", Remote: u.Host}}
@@ -57,10 +57,10 @@ func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live fun
 	if ctx.Err() != nil || err == nil {
 		return nil
 	}
-	return errorText(err, target) // what an operator reads
+	return errorText(err, target) // for the operator
 }
 
-// ours takes from the address what is meant for us and not for the camera.
+// splitOptions takes our own parameters out of the address that the camera gets.
 func splitOptions(u *url.URL) (target *url.URL, options url.Values) {
 	clean := *u
 	clean.Fragment, clean.RawFragment = "", ""
@@ -90,10 +90,10 @@ type puller struct {
 	packetStats
 }
 
-// health is how the packets of an attempt are.
+// packetStats is the packets of an attempt.
 type packetStats struct {
-	lastVideo     atomic.Int64  // when the last one of the picture came, UnixNano
-	lost, invalid atomic.Uint64 // since the last line in the log
+	lastVideo     atomic.Int64  // when the last video packet arrived, UnixNano
+	lost, invalid atomic.Uint64 // since the last log line
 	panicked      atomic.Bool
 }
 
@@ -122,7 +122,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 	if err := client.Start2(); err != nil {
 		return err
 	}
-	leave := func() { // says goodbye; a camera that does not take it is cut off
+	leave := func() { // TEARDOWN, and a camera that does not respond is disconnected
 		cut := time.AfterFunc(teardownTimeout, p.closeConns)
 		client.Close()
 		cut.Stop()
@@ -137,7 +137,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 	}
 	if p.feed != nil {
 		defer func() {
-			leave() // first: then no packet comes any more
+			leave() // first, so that no more packets arrive
 			p.feed.Close()
 			p.feed = nil
 		}()
@@ -148,7 +148,7 @@ func (p *puller) pull(ctx context.Context, transport gortsplib.Transport) error 
 	return p.watch(ctx, client)
 }
 
-// dial refuses to be sent elsewhere: the redirect would take the password along.
+// dial refuses redirects to another host: it would be sent the password.
 func (p *puller) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if host, _, err := net.SplitHostPort(addr); err != nil || host != p.target.Hostname() {
 		return nil, errRedirect
@@ -164,7 +164,7 @@ func (p *puller) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return conn, nil
 }
 
-// answered leaves deadlines to the library: the other end speaks RTSP.
+// onResponse leaves deadlines to the library from the first RTSP response on.
 func (p *puller) onResponse(res *base.Response) {
 	dropUnreadableTracks(res)
 	p.mu.Lock()
@@ -182,7 +182,7 @@ func (p *puller) closeConns() {
 	}
 }
 
-// setup asks for the picture and the sound.
+// setup requests the video and audio tracks.
 func (p *puller) setup(client *gortsplib.Client) error {
 	at := base.URL(*p.target)
 	desc, _, err := client.Describe(&at)
@@ -222,15 +222,15 @@ func (p *puller) setup(client *gortsplib.Client) error {
 	return err
 }
 
-// begin hands on which timestamps belong together, when the camera says so.
+// applyRTPInfo passes on which timestamps are simultaneous, when the camera tells.
 func applyRTPInfo(reader *rtp.Reader, desc *description.Session, header base.HeaderValue) {
 	var info headers.RTPInfo
 	if info.Unmarshal(header) != nil {
-		return // many cameras send none, or one of their own making
+		return // many cameras send none, or an invalid one
 	}
 	for i, f := range reader.Formats() {
 		for _, entry := range info {
-			// 0 is what cameras write that do not know.
+			// 0 means that the camera does not know.
 			if entry.Timestamp != nil && *entry.Timestamp != 0 && matchesTrack(entry.URL, f.Media, desc.BaseURL) {
 				reader.Begins(i, *entry.Timestamp)
 			}
@@ -238,8 +238,8 @@ func applyRTPInfo(reader *rtp.Reader, desc *description.Session, header base.Hea
 	}
 }
 
-// names says whether an entry is about a track. Our address of it has the password in
-// it, and maybe another port.
+// matchesTrack reports whether an RTP-Info entry is about a track. Our address of the
+// track contains the password, and perhaps another port.
 func matchesTrack(entry string, m *description.Media, at *base.URL) bool {
 	if m.Control != "" && entry == m.Control {
 		return true
@@ -250,7 +250,7 @@ func matchesTrack(entry string, m *description.Media, at *base.URL) bool {
 }
 
 func setupTrack(client *gortsplib.Client, desc *description.Session, m *description.Media) error {
-	// The library goes on with a nil address, and dereferences it.
+	// Without an address, the library would crash.
 	if at, err := m.URL(desc.BaseURL); err != nil || at == nil {
 		return errControl
 	}
@@ -260,15 +260,15 @@ func setupTrack(client *gortsplib.Client, desc *description.Session, m *descript
 
 func (p *puller) packet(reader *rtp.Reader, i int, pkt *pion.Packet) {
 	defer func() {
-		if recover() != nil { // a broken camera costs its own feed only
+		if recover() != nil { // a faulty camera costs only its own feed
 			p.panicked.Store(true)
 			p.closeConns()
 		}
 	}()
 	now := time.Now()
 	if i == 0 {
-		// Its sound does not count: a camera that is set up anew may go on with it, and with
-		// a picture that the library takes for somebody else's.
+		// Audio does not count: a camera that was reconfigured may go on sending it, with
+		// video that the library takes for another sender's and drops.
 		p.lastVideo.Store(now.UnixNano())
 	}
 	if err := reader.Packet(i, pkt, now); err != nil {
@@ -276,13 +276,13 @@ func (p *puller) packet(reader *rtp.Reader, i int, pkt *pion.Packet) {
 	}
 }
 
-// missed comes with the media, so from when there is a feed to when it is closed.
+// packetsLost is called with the media, that is only while there is a feed.
 func (p *puller) packetsLost(n uint64) {
 	p.lost.Add(n)
 	p.feed.Lost.Add(n)
 }
 
-// watch waits for the end.
+// watch waits until the camera fails, falls silent, or ctx is done.
 func (p *puller) watch(ctx context.Context, client *gortsplib.Client) error {
 	ended := make(chan error, 1)
 	go func() { ended <- client.Wait() }()
@@ -292,7 +292,7 @@ func (p *puller) watch(ctx context.Context, client *gortsplib.Client) error {
 		select {
 		case err := <-ended:
 			if p.panicked.Load() {
-				return errors.New("the camera sends what can't be read")
+				return errors.New("the camera sends invalid packets")
 			}
 			return err
 		case now := <-second.C:

@@ -30,14 +30,13 @@ import (
 	"obvan/media/rtp"
 )
 
-// ipCamera is a camera that we dial: it plays /live, and its fields say what is
-// the matter with it.
+// ipCamera is a camera that we pull from: it plays /live, with the faults in its fields.
 type ipCamera struct {
 	lib          *gortsplib.Server
 	stream       *gortsplib.ServerStream
 	writer       *rtp.Writer
 	tracks       media.Tracks
-	user         string // wanted, with the password "s3cr et"
+	user         string // required, with the password "s3cr et"
 	onlyUDP      bool
 	sendsNothing bool // answers every request correctly and sends no media
 	videoStops   bool // sends no video after the first second
@@ -176,7 +175,7 @@ func TestACameraIsPulled(t *testing.T) {
 	}{
 		{name: "over its connection", via: gortsplib.TransportTCP},
 		{name: "over UDP when asked to", query: "transport=udp", via: gortsplib.TransportUDP},
-		{name: "over UDP when it can't otherwise", camera: &ipCamera{onlyUDP: true}, via: gortsplib.TransportUDP},
+		{name: "over UDP when the camera refuses TCP", camera: &ipCamera{onlyUDP: true}, via: gortsplib.TransportUDP},
 		{name: "over TLS", tls: certificate(t), query: "insecure=1", via: gortsplib.TransportTCP},
 		{name: "with a password", camera: &ipCamera{user: "root"}, user: url.UserPassword("root", "s3cr et"), via: gortsplib.TransportTCP},
 	} {
@@ -216,12 +215,12 @@ func TestACameraIsPulled(t *testing.T) {
 				camera.mu.Lock()
 				defer camera.mu.Unlock()
 				return camera.closedSessions > 0
-			}, "nobody said goodbye to the camera")
+			}, "no TEARDOWN was sent to the camera")
 		})
 	}
 }
 
-// sees wants the camera's units in the hub.
+// expectUnits checks that the camera's units arrive in the hub.
 func expectUnits(t *testing.T, h *hub.Hub, camera *ipCamera) {
 	t.Helper()
 	sub, err := h.Subscribe("cam1")
@@ -229,7 +228,7 @@ func expectUnits(t *testing.T, h *hub.Hub, camera *ipCamera) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	sent := ingesttest.Units(camera.tracks, 250) // all: who looks late sees later ones
+	sent := ingesttest.Units(camera.tracks, 250) // all, since the subscription may start late
 	for seen := 0; seen < 20; {
 		au, err := sub.Next(t.Context())
 		if err != nil {
@@ -253,7 +252,7 @@ func wasSent(sent []media.AccessUnit, au media.AccessUnit) bool {
 	return false
 }
 
-func TestACameraThatOnlySendsSoundAnyMoreHasFailed(t *testing.T) {
+func TestACameraWhoseVideoStopsHasFailedThoughItsAudioContinues(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for the camera to be silent for long enough")
@@ -280,10 +279,10 @@ func sdpOf(t *testing.T, medias ...*description.Media) *base.Response {
 	return &base.Response{StatusCode: base.StatusOK, Body: body}
 }
 
-func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
+func TestACameraFaultIsReportedAsASentence(t *testing.T) {
 	audioSection := &description.Media{Type: description.MediaTypeAudio, Control: "trackID=0", Formats: []format.Format{&format.Opus{PayloadTyp: 96, ChannelCount: 2}}}
-	badControl := &description.Media{Type: description.MediaTypeVideo, Control: "%zz", Formats: []format.Format{&format.H264{PayloadTyp: 96, PacketizationMode: 1}}}
-	strange := sdpOf(t, audioSection) // and a track that can't be read, which is left out
+	badControl := &description.Media{Type: description.MediaTypeVideo, Control: "rtsp://camera:port/", Formats: []format.Format{&format.H264{PayloadTyp: 96, PacketizationMode: 1}}}
+	strange := sdpOf(t, audioSection) // and a track that can't be parsed, which is dropped
 	strange.Body = append(strange.Body, "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 mpeg4-generic/16000/1\r\na=fmtp:97 mode=AAC-hbr;config=\r\n"...)
 	for _, tc := range []struct {
 		name   string
@@ -293,25 +292,25 @@ func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 		text   string
 		is     error
 	}{
-		{name: "nothing listens", change: func(u *url.URL) { u.Host = "127.0.0.1:1" }, text: "nothing listens at 127.0.0.1:1"},
-		{name: "an unknown name", change: func(u *url.URL) { u.Host = "camera.invalid" }, text: "no machine is called camera.invalid"},
-		{name: "no password given", camera: &ipCamera{user: "root"}, text: "asks for a user name", is: ingest.ErrCredentials},
+		{name: "nothing listens", change: func(u *url.URL) { u.Host = "127.0.0.1:1" }, text: "connection refused by 127.0.0.1:1"},
+		{name: "an unknown name", change: func(u *url.URL) { u.Host = "camera.invalid" }, text: "no host named camera.invalid"},
+		{name: "no password given", camera: &ipCamera{user: "root"}, text: "requires a user name", is: ingest.ErrCredentials},
 		{
 			name: "a wrong password", camera: &ipCamera{user: "root"}, text: "refused the user name or the password", is: ingest.ErrCredentials,
 			change: func(u *url.URL) { u.User = url.UserPassword("root", "hunter2") },
 		},
 		{name: "no such stream", change: func(u *url.URL) { u.Path = "/other" }, text: `has no stream "/other"`},
-		{name: "sound only", camera: &ipCamera{describe: sdpOf(t, audioSection)}, text: "no picture in H.264"},
-		{name: "sound of two kinds", camera: &ipCamera{describe: strange}, text: "no picture in H.264"},
-		{name: "a track with an impossible address", camera: &ipCamera{describe: sdpOf(t, badControl)}, text: "can't be asked for"},
-		{name: "a description of rubbish", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusOK, Body: []byte("rubbish")}}, text: "can't be read"},
+		{name: "audio only", camera: &ipCamera{describe: sdpOf(t, audioSection)}, text: "no H.264, H.265 or AV1 video"},
+		{name: "audio in two formats", camera: &ipCamera{describe: strange}, text: "no H.264, H.265 or AV1 video"},
+		{name: "a track with an invalid address", camera: &ipCamera{describe: sdpOf(t, badControl)}, text: "track addresses are invalid"},
+		{name: "an invalid session description", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusOK, Body: []byte("rubbish")}}, text: "(SDP) is invalid"},
 		{
-			name: "a redirect to elsewhere", text: "to another machine",
+			name: "a redirect to another host", text: "to another host",
 			camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusFound, Header: base.Header{"Location": {"rtsp://192.0.2.1/live"}}}},
 		},
 		{name: "too many viewers", camera: &ipCamera{describe: &base.Response{StatusCode: base.StatusNotEnoughBandwidth}}, text: "busy"},
-		{name: "a certificate nobody vouches for", tls: certificate(t), text: "nobody vouches"},
-		{name: "no TLS there", change: func(u *url.URL) { u.Scheme = "rtsps" }, text: "may not speak TLS"},
+		{name: "an untrusted certificate", tls: certificate(t), text: "not trusted; add ?insecure=1"},
+		{name: "no TLS", change: func(u *url.URL) { u.Scheme = "rtsps" }, text: "may not support TLS"},
 		{name: "nothing is sent", camera: &ipCamera{sendsNothing: true}, text: "stopped sending"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -326,7 +325,7 @@ func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 				t.Errorf("err = %v, want %q", err, tc.text)
 			}
 			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "s3cr")) {
-				t.Errorf("the error tells the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 			if _, taken := env.Hub.Stream("cam1"); taken {
 				t.Error("the name is still taken")
@@ -335,7 +334,7 @@ func TestWhatIsWrongWithACameraIsSaidInWords(t *testing.T) {
 	}
 }
 
-func TestAPeerThatOnlyListensIsGivenUp(t *testing.T) {
+func TestAPullFromASilentHostEndsWithItsContext(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -370,13 +369,13 @@ func TestAPeerThatOnlyListensIsGivenUp(t *testing.T) {
 					t.Fatal(err)
 				}
 			case <-time.After(testkit.Allow(3 * time.Second)):
-				t.Fatal("it does not end with its context")
+				t.Fatal("the pull does not end with its context")
 			}
 		})
 	}
 }
 
-func TestATakenNameIsSaid(t *testing.T) {
+func TestANameThatIsTakenIsReported(t *testing.T) {
 	u := new(ipCamera).start(t, nil)
 	env := pullEnv(t)
 	p, err := env.Hub.Publish("cam1", hub.Origin{})

@@ -32,21 +32,21 @@ const (
 )
 
 var (
-	errAnnounce = errors.New("this description can't be received")
+	errAnnounce = errors.New("the session description can't be accepted")
 	errPorts    = errors.New("these UDP ports can't be used")
-	errNoPlay   = errors.New("nothing is played here")
+	errNoPlay   = errors.New("this port does not play streams")
 )
 
-// session is a device that announced a feed. The library calls it from one
-// goroutine at a time, but for what is atomic.
+// session is a device that announced a feed. The library calls it from one goroutine at
+// a time, except for the atomic fields.
 type session struct {
 	lib        *gortsplib.ServerSession
 	request    ingest.Request
 	conn       *listen.Conn
 	reader     *rtp.Reader
 	feed       *ingest.Feed // from RECORD on
-	ports      []int        // of the device, over UDP; guarded by server.mu
-	lastPacket atomic.Int64 // when the last packet came, UnixNano; 0 before RECORD
+	ports      []int        // the device's UDP ports; guarded by server.mu
+	lastPacket atomic.Int64 // when the last packet arrived, UnixNano; 0 before RECORD
 }
 
 func (se *session) SetTracks(tracks media.Tracks) { se.feed.SetTracks(tracks) }
@@ -62,7 +62,7 @@ func answer(code base.StatusCode, message string) *base.Response {
 	return &base.Response{StatusCode: code, StatusMessage: message}
 }
 
-// OnAnnounce checks who wants to publish what.
+// OnAnnounce checks that a device may publish, and what.
 func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	se := &session{lib: ctx.Session, conn: listen.ConnOf(ctx.Conn.NetConn()), request: ingest.Request{
 		Stream: feedName(ctx.Path), Key: key(ctx.Query, ctx.Request), Proto: "rtsp", Remote: ctx.Conn.NetConn().RemoteAddr().String(),
@@ -85,8 +85,7 @@ func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	return answer(base.StatusOK, "OK"), nil
 }
 
-// admissible says early what RECORD would say: a device is not to set up its
-// channels for nothing.
+// admissible checks in advance what RECORD checks, before a device sets up its channels.
 func (s *server) admissible(r ingest.Request) error {
 	if err := ingest.CheckName(r.Stream); err != nil && r.Stream != ingest.Mixer {
 		return err
@@ -100,30 +99,30 @@ func (s *server) admissible(r ingest.Request) error {
 	return nil
 }
 
-// refuse turns an error into the protocol's words.
+// refuse turns an error into an RTSP response.
 func (s *server) refuse(r ingest.Request, err error) (*base.Response, error) {
-	s.env.Log.Info("feed refused", "feed", r.Stream, "proto", "rtsp", "remote", r.Remote, "err", err)
+	s.env.Log.Info("publisher refused", "feed", r.Stream, "proto", "rtsp", "remote", r.Remote, "err", err)
 	switch {
 	case errors.Is(err, ingest.ErrUnauthorised):
-		// The library asks for a password when there was none, else it hangs up.
+		// The library asks for a password when there was none, otherwise it disconnects.
 		return answer(base.StatusUnauthorized, "Unauthorized"), liberrors.ErrServerAuth{}
 	case errors.Is(err, hub.ErrPublishing):
 		return answer(base.StatusForbidden, "The feed already has a publisher"), err
 	case errors.Is(err, ingest.ErrBadName), errors.Is(err, ingest.ErrReserved):
-		return answer(base.StatusNotFound, "There can be no feed of this name"), err
+		return answer(base.StatusNotFound, "Invalid feed name"), err
 	case errors.Is(err, rtp.ErrNoTracks):
-		return answer(base.StatusUnsupportedMediaType, "No track in H.264, H.265, AV1, AAC or Opus"), err
+		return answer(base.StatusUnsupportedMediaType, "No H.264, H.265, AV1, AAC or Opus track"), err
 	}
 	return answer(base.StatusBadRequest, "Bad Request"), err
 }
 
-// feedName is what a path calls the feed: /live/cam1 or /cam1.
+// feedName is the feed named in a path: /live/cam1 or /cam1.
 func feedName(path string) string {
 	name := strings.Trim(path, "/")
 	return strings.TrimPrefix(name, "live/")
 }
 
-// key is what the device showed: ?key= or a password (RFC 7617).
+// key is the key that the device sent: ?key= or a password (RFC 7617).
 func key(query string, req *base.Request) string {
 	if q, err := url.ParseQuery(query); err == nil && q.Get("key") != "" {
 		return q.Get("key")
@@ -135,9 +134,9 @@ func key(query string, req *base.Request) string {
 	return ""
 }
 
-// digest is how a device that hides its key is asked about it; nil when it showed one,
-// or none. The challenge is the connection's, and the library makes it when it is first
-// asked to verify something.
+// digest verifies a key that the device did not send but hashed; nil when it sent one or
+// none. The challenge belongs to the connection, and the library creates it at the first
+// call of VerifyCredentials.
 func digest(conn *gortsplib.ServerConn, req *base.Request) func(key string) bool {
 	var h headers.Authorization
 	if h.Unmarshal(req.Header["Authorization"]) != nil || h.Method != headers.AuthMethodDigest {
@@ -147,10 +146,10 @@ func digest(conn *gortsplib.ServerConn, req *base.Request) func(key string) bool
 	return func(key string) bool { return conn.VerifyCredentials(req, h.Username, key) }
 }
 
-// sane keeps from the library what it was not made for.
+// validate refuses session descriptions that the library does not handle.
 func validate(d *description.Session) (err error) {
 	defer func() {
-		if recover() != nil { // a format that lacks what its methods rely on
+		if recover() != nil { // a format without parameters that its methods need
 			err = errAnnounce
 		}
 	}()
@@ -173,13 +172,13 @@ func validate(d *description.Session) (err error) {
 	return nil
 }
 
-// OnSetup lets a device set up what it announced. The library does not check UDP
-// ports: one that is 0 would leave the session half started, and one that another
-// session of that address has would take the other's packets.
+// OnSetup lets a device set up the tracks it announced. The library does not check UDP
+// ports: an invalid one can leave the session half started, and with the port of another
+// session from the same address it would receive that session's packets.
 func (s *server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	se := s.session(ctx.Session)
 	if se == nil {
-		return answer(base.StatusNotFound, "Nothing is played here"), nil, errNoPlay
+		return answer(base.StatusNotFound, "This port does not play streams"), nil, errNoPlay
 	}
 	if ctx.Transport == gortsplib.TransportUDP {
 		var ths headers.Transports
@@ -193,8 +192,8 @@ func (s *server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 	return answer(base.StatusOK, "OK"), nil, nil
 }
 
-// claim takes the UDP ports a device names, of all transports it offers: the
-// library chooses among them.
+// claim reserves the device's UDP ports, of all transports it offers: the library
+// chooses among them.
 func (s *server) claim(se *session, offered headers.Transports) error {
 	host := netaddr.Host(se.request.Remote)
 	s.mu.Lock()
@@ -218,7 +217,7 @@ func (s *server) claim(se *session, offered headers.Transports) error {
 	return nil
 }
 
-// OnRecord claims the feed's name: media may flow.
+// OnRecord claims the feed's name: media may follow.
 func (s *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
 	se := s.session(ctx.Session)
 	if se == nil {
@@ -242,13 +241,13 @@ func (s *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 	if se.conn != nil {
 		se.conn.Admit()
 	}
-	s.env.Log.Info("feed connected", "feed", se.request.Stream, "proto", "rtsp", "remote", se.request.Remote, "transport", ctx.Session.SetuppedTransport().String())
+	s.env.Log.Info("publisher connected", "feed", se.request.Stream, "proto", "rtsp", "remote", se.request.Remote, "transport", ctx.Session.SetuppedTransport().String())
 	return answer(base.StatusOK, "OK"), nil
 }
 
 func (s *server) packet(se *session, i int, pkt *pion.Packet) {
 	defer func() {
-		if r := recover(); r != nil { // a broken peer costs its own session only
+		if r := recover(); r != nil { // a faulty device costs only its own session
 			s.env.Log.Error("rtp packet", "feed", se.request.Stream, "remote", se.request.Remote, "err", r)
 			se.lib.Close()
 		}
@@ -260,7 +259,7 @@ func (s *server) packet(se *session, i int, pkt *pion.Packet) {
 	}
 }
 
-// OnSessionClose frees the feed's name. No packet comes any more.
+// OnSessionClose frees the feed's name. No packets follow.
 func (s *server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	s.mu.Lock()
 	se := s.sessions[ctx.Session]
@@ -274,20 +273,20 @@ func (s *server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	}
 	if se.feed != nil {
 		se.feed.Close()
-		s.env.Log.Info("feed left", "feed", se.request.Stream, "proto", "rtsp", "remote", se.request.Remote, "err", ctx.Error)
+		s.env.Log.Info("publisher disconnected", "feed", se.request.Stream, "proto", "rtsp", "remote", se.request.Remote, "err", ctx.Error)
 	}
 }
 
-// OnConnClose ends the session with its connection. The standard lets media over
-// UDP go on without; but a device that lost its connection is gone, or will announce
-// anew.
+// OnConnClose ends the session with its connection. The standard lets media over UDP
+// continue without it, but a device that lost its connection is either off or will
+// announce again.
 func (s *server) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 	if lib := ctx.Conn.Session(); lib != nil {
 		lib.Close()
 	}
 }
 
-// OnPacketsLost counts; the library would write to the standard log.
+// OnPacketsLost counts lost packets; without it, the library writes to the standard log.
 func (s *server) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) {
 	s.lost.Add(ctx.Lost)
 	if se := s.session(ctx.Session); se != nil && se.feed != nil {
@@ -295,9 +294,9 @@ func (s *server) OnPacketsLost(ctx *gortsplib.ServerHandlerOnPacketsLostCtx) {
 	}
 }
 
-// OnDecodeError counts; the library would write to the standard log.
+// OnDecodeError counts invalid packets; without it, the library writes to the standard log.
 func (s *server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) { s.invalid.Add(1) }
 
-// OnStreamWriteError is never called: nothing is played here. The library would
-// write to the standard log.
+// OnStreamWriteError is never called, since nothing is played from here; without it, the
+// library writes to the standard log.
 func (s *server) OnStreamWriteError(*gortsplib.ServerHandlerOnStreamWriteErrorCtx) {}

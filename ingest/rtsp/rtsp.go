@@ -1,11 +1,10 @@
-// Package rtsp is the way in for devices that speak RTSP 1.0 (RFC 2326): they push
-// to us (ANNOUNCE and RECORD, media over the same connection or over UDP), or we
-// pull from them.
+// Package rtsp takes feeds over RTSP 1.0 (RFC 2326): devices push to us (ANNOUNCE and
+// RECORD, media over the same connection or over UDP), or we pull from them.
 //
 // A device pushes to rtsp://HOST/live/<feed> or rtsp://HOST/<feed>, with its key as
 // ?key= or as the password of any user, by Basic or Digest (RFC 2617). A feed's key is
-// kept as it is and can be asked about by Digest; of an operator's token only the hash
-// is kept, it has to be shown.
+// stored in the clear and can be checked by Digest; of an operator's token only the hash
+// is stored, so Digest can't be used with it.
 package rtsp
 
 import (
@@ -31,7 +30,7 @@ const (
 	admitTimeout = 10 * time.Second // from the first byte to RECORD
 	writeTimeout = 5 * time.Second
 	defaultPort  = "8554"
-	maxSilence   = ingest.PeerTimeout - time.Second // found out within a second
+	maxSilence   = ingest.PeerTimeout - time.Second // checked once a second
 )
 
 // server is a bound listener.
@@ -43,11 +42,11 @@ type server struct {
 	mu       sync.Mutex
 	sessions map[*gortsplib.ServerSession]*session
 
-	lost, invalid atomic.Uint64 // packets since the last line in the log
+	lost, invalid atomic.Uint64 // packets since the last log line
 }
 
-// Listen binds u for devices that push to us. Media over UDP comes in on the two
-// ports after the RTSP port, or on any two when that is 0. rtsps needs env.TLS, and
+// Listen binds u for devices that push to us. Media over UDP arrives on the pair of
+// ports two above the RTSP port, or on any pair when that is 0. rtsps needs env.TLS, and
 // carries media over the connection only.
 func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 	s := &server{env: env, sessions: map[*gortsplib.ServerSession]*session{}}
@@ -92,7 +91,7 @@ func (s *server) Run(ctx context.Context) error {
 	return nil
 }
 
-// look ends the sessions that fell silent, and says what was lost since it last did.
+// checkSessions closes silent sessions, and logs the packets lost since the last check.
 func (s *server) checkSessions(now time.Time) {
 	var silent []*session
 	s.mu.Lock()

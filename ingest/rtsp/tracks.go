@@ -9,8 +9,9 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/sdp"
 )
 
-// mend leaves the tracks out of a camera's description that the library can't read: for
-// one of them, sound of an odd kind, say, it would refuse the picture as well.
+// dropUnreadableTracks removes the tracks that the library can't parse from a camera's
+// session description: because of one, such as audio in an unknown format, it would
+// refuse the video as well.
 func dropUnreadableTracks(res *base.Response) {
 	if kind := res.Header["Content-Type"]; len(kind) != 1 || !strings.HasPrefix(kind[0], "application/sdp") || readable(res.Body) {
 		return
@@ -33,7 +34,7 @@ func dropUnreadableTracks(res *base.Response) {
 	res.Body = result
 }
 
-// understood says whether the library can read a description.
+// readable reports whether the library can parse a session description.
 func readable(text []byte) (ok bool) {
 	defer func() {
 		if recover() != nil {

@@ -16,15 +16,15 @@ const (
 	noConfig       = "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MP4A-LATM/16000/1\r\na=fmtp:97 profile-level-id=1;cpresent=0;config=\r\na=control:track2\r\n"
 )
 
-func TestATrackThatCannotBeReadDoesNotCostTheOthers(t *testing.T) {
+func TestAnUnreadableTrackDoesNotCostTheOthers(t *testing.T) {
 	for _, tc := range []struct {
 		name, text, want string // the tracks' control attributes
 	}{
-		{"all can be read", sessionSection + videoSection + audioSection, "track1 track2"},
-		{"sound without its configuration", sessionSection + videoSection + noConfig, "track1"},
-		{"in front", sessionSection + noConfig + videoSection, "track1"},
-		{"AAC of an unknown mode", sessionSection + videoSection + strings.ReplaceAll(noConfig, "MP4A-LATM", "mpeg4-generic"), "track1"},
-		{"with bare line ends", strings.ReplaceAll(sessionSection+videoSection+noConfig, "\r", ""), "track1"},
+		{"all readable", sessionSection + videoSection + audioSection, "track1 track2"},
+		{"audio without its configuration", sessionSection + videoSection + noConfig, "track1"},
+		{"the unreadable track first", sessionSection + noConfig + videoSection, "track1"},
+		{"AAC in an unknown mode", sessionSection + videoSection + strings.ReplaceAll(noConfig, "MP4A-LATM", "mpeg4-generic"), "track1"},
+		{"lines that end in LF", strings.ReplaceAll(sessionSection+videoSection+noConfig, "\r", ""), "track1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			res := &base.Response{Header: base.Header{"Content-Type": base.HeaderValue{"application/sdp; charset=utf-8"}}, Body: []byte(tc.text)}
@@ -48,7 +48,7 @@ func TestATrackThatCannotBeReadDoesNotCostTheOthers(t *testing.T) {
 	}
 }
 
-func FuzzMend(f *testing.F) {
+func FuzzDropUnreadableTracks(f *testing.F) {
 	f.Add([]byte(sessionSection + videoSection + noConfig))
 	f.Add([]byte("\nm=\nm="))
 	f.Fuzz(func(_ *testing.T, text []byte) {

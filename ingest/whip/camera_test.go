@@ -20,7 +20,7 @@ import (
 	"obvan/media"
 )
 
-// room is a running server with its hub.
+// testServer is a running server with its hub.
 type testServer struct {
 	hub  *hub.Hub
 	addr string
@@ -51,11 +51,11 @@ func newTestServer(t *testing.T) *testServer {
 	return &testServer{h, srv.Addr()}
 }
 
-func (r *testServer) camera(t *testing.T) (*camera, error) {
+func (s *testServer) camera(t *testing.T) (*camera, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
 	defer cancel()
-	c, err := publish(ctx, ingesttest.Publication{Addr: r.addr, Stream: "cam1", Key: ingesttest.Key, Tracks: tracks()})
+	c, err := publish(ctx, ingesttest.Publication{Addr: s.addr, Stream: "cam1", Key: ingesttest.Key, Tracks: tracks()})
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +63,8 @@ func (r *testServer) camera(t *testing.T) (*camera, error) {
 	return c.(*camera), nil
 }
 
-// requested counts the key pictures that the server asks a camera for, and the lost
-// packets.
+// requests counts the keyframes and the lost packets that the server requests from a
+// camera.
 func (c *camera) requests() (keyframes, lost *atomic.Int64) {
 	keyframes, lost = new(atomic.Int64), new(atomic.Int64)
 	sender := c.pc.GetSenders()[0]
@@ -87,7 +87,7 @@ func (c *camera) requests() (keyframes, lost *atomic.Int64) {
 	return keyframes, lost
 }
 
-// picture sends the i-th picture, a key picture or another one.
+// sendFrame sends the i-th video frame, a keyframe if key.
 func (c *camera) sendFrame(t *testing.T, i int, key bool) {
 	t.Helper()
 	at := time.Duration(i) * 40 * time.Millisecond
@@ -100,7 +100,7 @@ func (c *camera) sendFrame(t *testing.T, i int, key bool) {
 	}
 }
 
-func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
+func TestFramesAreDroppedAfterALossUntilTheNextKeyframe(t *testing.T) {
 	r := newTestServer(t)
 	c, err := r.camera(t)
 	if err != nil {
@@ -120,11 +120,11 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 	}
 	defer sub.Close()
 	before := requested.Load()
-	c.seq[0]++ // one is lost on the way, and nobody sends it again
+	c.seq[0]++ // a packet is lost and not retransmitted
 	first := n + 1
-	testkit.Eventually(t, 3*time.Second, func() bool { n++; c.sendFrame(t, n, false); return requested.Load() > before }, "a key picture is requested for")
+	testkit.Eventually(t, 3*time.Second, func() bool { n++; c.sendFrame(t, n, false); return requested.Load() > before }, "a keyframe is requested")
 	if lost.Load() == 0 {
-		t.Error("the lost packet was not requested for")
+		t.Error("the lost packet was not requested")
 	}
 	n++
 	key := n
@@ -135,7 +135,7 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 	for {
 		au, err := sub.Next(ctx)
 		if err != nil {
-			t.Fatalf("the key picture did not come: %v; shown are %v", err, shown)
+			t.Fatalf("the keyframe did not arrive: %v; frames in the hub: %v", err, shown)
 		}
 		if !au.Video() {
 			continue
@@ -147,12 +147,12 @@ func TestNoPictureIsShownAfterALossUntilTheNextKeyPicture(t *testing.T) {
 	}
 	for _, i := range shown[:len(shown)-1] {
 		if int(i) >= first {
-			t.Errorf("picture %d refers to what was lost from %d on, and is shown", i, first)
+			t.Errorf("frame %d refers to frames lost from %d on, and is in the hub", i, first)
 		}
 	}
 }
 
-func TestKeyPicturesAreAskedForRegularly(t *testing.T) {
+func TestKeyframesAreRequestedRegularly(t *testing.T) {
 	r := newTestServer(t)
 	c, err := r.camera(t)
 	if err != nil {
@@ -169,13 +169,13 @@ func TestKeyPicturesAreAskedForRegularly(t *testing.T) {
 		}
 		return requested.Load() >= 4
 	}, "a keyframe is requested again and again")
-	// From 2 s on each half second, for nothing came.
+	// From 2 s on every half second, since none arrived.
 	if took := time.Since(began); int64(requested.Load()) > int64(took/(500*time.Millisecond)) {
 		t.Errorf("%d keyframes were requested in %v without one", requested.Load(), took)
 	}
 }
 
-func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
+func TestAPhoneThatLostItsNetworkTakesOverItsName(t *testing.T) {
 	r := newTestServer(t)
 	first, err := r.camera(t)
 	if err != nil {
@@ -183,11 +183,11 @@ func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
 	}
 	first.sendFrame(t, 0, true)
 	if _, err := r.camera(t); err == nil || !strings.Contains(err.Error(), "already has a publisher") {
-		t.Fatalf("a camera that sends lost its name: %v", err)
+		t.Fatalf("a camera that is sending lost its name: %v", err)
 	}
-	// Now it says nothing, and says no goodbye either.
+	// Now the first one is silent, and has not disconnected.
 	var second *camera
-	testkit.Eventually(t, ingest.PeerTimeout/2, func() bool { second, err = r.camera(t); return err == nil }, "the name is free for whoever comes back")
+	testkit.Eventually(t, ingest.PeerTimeout/2, func() bool { second, err = r.camera(t); return err == nil }, "the name is free for a camera that reconnects")
 	n := 0
 	testkit.Eventually(t, 5*time.Second, func() bool {
 		second.sendFrame(t, n, true)
@@ -197,7 +197,7 @@ func TestAPhoneThatLostItsNetworkTakesItsNameOver(t *testing.T) {
 	}, "the second one is live")
 }
 
-func TestRequestsThatAreNoneAreRefusedInWords(t *testing.T) {
+func TestAnInvalidRequestIsRefusedWithASentence(t *testing.T) {
 	r := newTestServer(t)
 	for _, c := range []struct {
 		method, path, kind, key, body string
@@ -208,9 +208,9 @@ func TestRequestsThatAreNoneAreRefusedInWords(t *testing.T) {
 		{"POST", "/whip/cam1", "application/sdp", ingesttest.Key, "v=0", 400, "not SDP"},
 		{"POST", "/whip/cam1", "application/json", ingesttest.Key, "{}", 415, "SDP offer"},
 		{"POST", "/whip/-x", "application/sdp", ingesttest.Key, "v=0", 404, "feed name"},
-		{"POST", "/whip/cam1", "application/sdp", ingesttest.Key, vp8, 406, "takes H.264"},
-		{"PATCH", "/whip/cam1/x", "", ingesttest.Key, "", 405, "not for cameras"},
-		{"GET", "/whip/cam1", "", "", "", 405, "not for cameras"},
+		{"POST", "/whip/cam1", "application/sdp", ingesttest.Key, vp8, 406, "must send H.264"},
+		{"PATCH", "/whip/cam1/x", "", ingesttest.Key, "", 405, "does not use"},
+		{"GET", "/whip/cam1", "", "", "", 405, "does not use"},
 		{"DELETE", "/whip/cam1/x", "", ingesttest.Key, "", 404, "no such session"},
 		{"OPTIONS", "/whip/cam1", "", "", "", 204, ""},
 	} {

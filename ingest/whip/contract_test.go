@@ -40,7 +40,7 @@ func TestContract(t *testing.T) {
 	ingesttest.Test(t, ingesttest.Protocol{Scheme: "whip", Listen: listen, Publish: publish, Tracks: tracks(), ClockTolerance: 100 * time.Millisecond})
 }
 
-// studio is a WHIP server with the web server and the WebRTC port it lives on.
+// whipServer is a WHIP server with its web server and WebRTC port.
 type whipServer struct {
 	ports *whep.Server
 	whip  *whip.Server
@@ -72,7 +72,7 @@ func (s *whipServer) Run(ctx context.Context) error {
 	return errors.Join(err, <-ended)
 }
 
-// camera is a device made of pion's own client.
+// camera is a device built on pion's client.
 type camera struct {
 	pc      *webrtc.PeerConnection
 	session string
@@ -89,7 +89,7 @@ func publish(ctx context.Context, p ingesttest.Publication) (ingesttest.Camera, 
 func publishAs(ctx context.Context, p ingesttest.Publication, fmtp string) (_ *camera, err error) {
 	engine := &webrtc.MediaEngine{}
 	for i, c := range []webrtc.RTPCodecCapability{
-		{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, // browsers have it first
+		{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, // browsers list it first
 		{MimeType: webrtc.MimeTypeH264, ClockRate: 90000, SDPFmtpLine: fmtp},
 	} {
 		if err := engine.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: webrtc.PayloadType(100 + i), RTPCodecCapability: c}, webrtc.RTPCodecTypeVideo); err != nil {
@@ -143,7 +143,7 @@ func publishAs(ctx context.Context, p ingesttest.Publication, fmtp string) (_ *c
 	}
 }
 
-// ask posts the offer and takes the answer.
+// negotiate posts the offer and applies the answer.
 func (c *camera) negotiate(ctx context.Context, p ingesttest.Publication) error {
 	offer, err := c.pc.CreateOffer(nil)
 	if err == nil {
@@ -153,7 +153,7 @@ func (c *camera) negotiate(ctx context.Context, p ingesttest.Publication) error 
 		return err
 	}
 	answer, header, err := post(ctx, p, c.pc.LocalDescription().SDP)
-	for err != nil && strings.HasPrefix(err.Error(), "503 ") && ctx.Err() == nil { // it listens before it runs
+	for err != nil && strings.HasPrefix(err.Error(), "503 ") && ctx.Err() == nil { // the port is open before the server runs
 		runtime.Gosched()
 		answer, header, err = post(ctx, p, c.pc.LocalDescription().SDP)
 	}
@@ -185,12 +185,12 @@ func post(ctx context.Context, p ingesttest.Publication, offer string) (string, 
 	return string(body), resp.Header, err
 }
 
-// once is a client that leaves no connections behind.
+// oneShotClient is a client that keeps no connections open.
 func oneShotClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 }
 
-// Send sends a unit, a key picture with its parameter sets.
+// Send sends a unit, a keyframe with its parameter sets.
 func (c *camera) Send(au media.AccessUnit) error {
 	payloads, rate := [][]byte{au.Data}, int64(48000)
 	if c.media[au.Track].Codec.Video() {
@@ -220,8 +220,8 @@ func (c *camera) Send(au media.AccessUnit) error {
 	return nil
 }
 
-// Leave says that it stops. What is still on its way by UDP gets a moment: HTTP may
-// overtake it.
+// Leave ends the session by DELETE, after a moment for media that is still under way:
+// HTTP may overtake UDP.
 func (c *camera) Leave() {
 	<-time.After(200 * time.Millisecond)
 	req, _ := http.NewRequest("DELETE", c.session, nil)
@@ -231,5 +231,5 @@ func (c *camera) Leave() {
 	c.pc.GracefulClose()
 }
 
-// Cut is a page that is closed.
+// Cut closes the connection, as a closed page does.
 func (c *camera) Cut() { c.pc.GracefulClose() }

@@ -16,7 +16,7 @@ import (
 
 const path = "/whip/"
 
-// ServeHTTP is WHIP: POST /whip/<feed>, DELETE on the Location it answers with.
+// ServeHTTP is WHIP: POST /whip/<feed>, and DELETE on the Location of its response.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	feed, id, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, path), "/")
 	switch {
@@ -28,13 +28,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		signalling.Options(w)
 	default:
 		signalling.Allow(w)
-		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not for cameras", r.Method))
+		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("WHIP does not use %s", r.Method))
 	}
 }
 
 func (s *Server) post(w http.ResponseWriter, r *http.Request, feed string) {
 	request := ingest.Request{Stream: feed, Key: key(r), Proto: "whip", Remote: r.RemoteAddr}
-	// Before anything is read: a stranger costs no memory.
+	// Before the body is read: an unauthorised client costs no memory.
 	if err := s.admissible(request); err != nil {
 		s.reject(w, request, err)
 		return
@@ -52,7 +52,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, feed string) {
 	signalling.Created(w, path+feed+"/"+se.id, answer)
 }
 
-// admissible says early what publishing would say.
+// admissible checks in advance what Publish checks.
 func (s *Server) admissible(request ingest.Request) error {
 	if err := ingest.CheckName(request.Stream); err != nil && request.Stream != ingest.Mixer {
 		return err
@@ -60,7 +60,7 @@ func (s *Server) admissible(request ingest.Request) error {
 	return s.env.Authorise(request)
 }
 
-// admit makes a session of an offer, and the answer to it.
+// admit makes a session from an offer, and the answer to it.
 func (s *Server) admit(ctx context.Context, request ingest.Request, body string) (*session, string, error) {
 	offer, err := readOffer(body)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) admit(ctx context.Context, request ingest.Request, body string)
 		se.log.Info("publisher connected")
 		err := se.run()
 		se.close()
-		se.log.Info("publisher left", "why", err)
+		se.log.Info("publisher disconnected", "reason", err)
 	}()
 	return se, answer, nil
 }
@@ -102,11 +102,11 @@ func (s *Server) delete(w http.ResponseWriter, feed, id string) {
 		return
 	}
 	se.end(errDisconnected)
-	<-se.closed // so that the camera may come back at once under the same name
+	<-se.closed // so that the camera may reconnect at once under the same name
 	w.WriteHeader(http.StatusOK)
 }
 
-// key is what the peer showed: the feed's key, or an operator's token.
+// key is the feed's key, or an operator's token, that the client sent.
 func key(r *http.Request) string {
 	if kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(kind, "Bearer") {
 		return strings.TrimSpace(token)
@@ -117,7 +117,7 @@ func key(r *http.Request) string {
 	return r.URL.Query().Get("token")
 }
 
-// turnAway says no, and why.
+// reject refuses a request, with the reason.
 func (s *Server) reject(w http.ResponseWriter, request ingest.Request, err error) {
 	s.log.Info("publisher refused", "feed", request.Stream, "remote", request.Remote, "err", err)
 	for _, known := range []struct {
@@ -147,7 +147,7 @@ func (s *Server) reject(w http.ResponseWriter, request ingest.Request, err error
 	refuse(w, http.StatusInternalServerError, errors.New("something went wrong in the server; its log says more"))
 }
 
-// refuse answers in plain words, which people read.
+// refuse responds with a sentence for people to read.
 func refuse(w http.ResponseWriter, code int, err error) {
 	switch code {
 	case http.StatusUnauthorized:

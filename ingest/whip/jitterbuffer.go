@@ -9,8 +9,8 @@ import (
 	pion "github.com/pion/rtp"
 )
 
-// How long a gap is waited for. A picture's packets are sent again on request; sound
-// is not, so only packets that overtook each other are waited for.
+// How long to wait for missing packets. Video packets are retransmitted on request;
+// audio packets are not, so the wait is only for packets that arrive out of order.
 const (
 	videoWait = 250 * time.Millisecond
 	audioWait = 40 * time.Millisecond
@@ -19,19 +19,19 @@ const (
 
 const slotCount = 1024 // a power of two, as sequence numbers wrap
 
-// line puts a track's packets in order. They come out numbered without the gaps that
-// padding leaves, so that whoever takes pictures apart sees only real losses.
+// jitterBuffer puts a track's packets in order, and renumbers them without the gaps that
+// padding packets leave, so that the depacketizer sees only real losses.
 type jitterBuffer struct {
 	wait     time.Duration
 	slots    [slotCount]slot
 	started  bool
-	next     uint16 // number of the packet to come out
+	next     uint16 // sequence number of the next packet to return
 	highest  uint16
-	outSeq   uint16    // its number then
-	gapSince time.Time // of the gap at next; zero while there is none
+	outSeq   uint16    // sequence number of the last packet returned
+	gapSince time.Time // since when next is missing; zero while it is not
 }
 
-// place is a packet that waits, and since when.
+// slot is a buffered packet, and when it arrived.
 type slot struct {
 	*pion.Packet
 	at time.Time
@@ -39,7 +39,7 @@ type slot struct {
 
 func newJitterBuffer(wait time.Duration) *jitterBuffer { return &jitterBuffer{wait: wait} }
 
-// deadline is when something is due even if no packet comes.
+// deadline is when pop must be called even if no packet arrives.
 func (b *jitterBuffer) deadline(now time.Time) time.Time {
 	if b.gapSince.IsZero() {
 		return now.Add(idleWait)
@@ -47,7 +47,7 @@ func (b *jitterBuffer) deadline(now time.Time) time.Time {
 	return b.gapSince.Add(b.wait)
 }
 
-// push takes a packet as it came.
+// push adds a packet as it arrived.
 func (b *jitterBuffer) push(pkt *pion.Packet, now time.Time) {
 	seq := pkt.SequenceNumber
 	if !b.started {
@@ -55,12 +55,12 @@ func (b *jitterBuffer) push(pkt *pion.Packet, now time.Time) {
 	}
 	ahead := int16(seq - b.next)
 	if ahead < 0 && ahead > -slotCount {
-		return // too late, or a second time
+		return // too late, or a duplicate
 	}
-	if ahead < 0 || ahead >= slotCount { // the sender began anew: what waits is of the past
+	if ahead < 0 || ahead >= slotCount { // the sender restarted: what is buffered is obsolete
 		clear(b.slots[:])
 		b.next, b.highest, b.gapSince = seq, seq, time.Time{}
-		b.outSeq++ // a loss to whoever reads
+		b.outSeq++ // the reader sees a loss
 	}
 	b.slots[seq%slotCount] = slot{pkt, now}
 	if int16(seq-b.highest) > 0 {
@@ -71,8 +71,8 @@ func (b *jitterBuffer) push(pkt *pion.Packet, now time.Time) {
 	}
 }
 
-// gap is since when the gap at next is known, which is longer than it is at the front:
-// each of many gaps waits on its own. Zero when there is none.
+// gap is since when the packet next is known to be missing, which may be before next
+// reached it: each of several gaps has its own wait. Zero when it is not missing.
 func (b *jitterBuffer) gap() time.Time {
 	if b.slots[b.next%slotCount].Packet != nil {
 		return time.Time{}
@@ -85,15 +85,15 @@ func (b *jitterBuffer) gap() time.Time {
 	return time.Time{}
 }
 
-// pop is the next packet in order, nil when it is still to come. lost says that some
-// before it are given up.
+// pop is the next packet in order, nil when it has not arrived yet. lost reports that
+// packets before it are given up.
 func (b *jitterBuffer) pop(now time.Time) (pkt *pion.Packet, lost bool) {
 	for b.started {
 		if pkt = b.slots[b.next%slotCount].Packet; pkt != nil {
 			b.slots[b.next%slotCount] = slot{}
 			b.next++
 			b.gapSince = b.gap()
-			if len(pkt.Payload) == 0 { // padding, to try the network
+			if len(pkt.Payload) == 0 { // padding, which probes the bandwidth
 				continue
 			}
 			b.outSeq++
@@ -117,7 +117,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// done tells the end of a track from a packet that could not be read.
+// done tells the end of a track from a packet that can't be read.
 func done(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed)
 }

@@ -8,7 +8,7 @@ import (
 	pion "github.com/pion/rtp"
 )
 
-// desk feeds a line and notes what comes out.
+// bufferTest feeds a jitter buffer and records what it returns.
 type bufferTest struct {
 	buffer *jitterBuffer
 	now    time.Time
@@ -44,7 +44,7 @@ func (d *bufferTest) drain() {
 	}
 }
 
-func TestPacketsComeOutInOrder(t *testing.T) {
+func TestPacketsAreReturnedInOrder(t *testing.T) {
 	d := newBufferTest()
 	for _, seq := range []uint16{65533, 65535, 65534, 65534, 1, 0, 2} {
 		d.receive(seq, byte(seq))
@@ -59,7 +59,7 @@ func TestPacketsComeOutInOrder(t *testing.T) {
 	}
 }
 
-func TestAGapIsWaitedForButNotForEver(t *testing.T) {
+func TestMissingPacketsAreWaitedForUpToALimit(t *testing.T) {
 	d := newBufferTest()
 	d.receive(10, 10)
 	d.receive(12, 12)
@@ -67,7 +67,7 @@ func TestAGapIsWaitedForButNotForEver(t *testing.T) {
 	if len(d.out) != 1 || !d.buffer.deadline(d.now).After(d.now) {
 		t.Fatalf("%v came out early", d.out)
 	}
-	d.receive(11, 11) // sent again
+	d.receive(11, 11) // retransmitted
 	if !slices.Equal(d.out, []byte{10, 11, 12}) || d.lost != 0 {
 		t.Fatalf("%v, %d losses", d.out, d.lost)
 	}
@@ -78,13 +78,13 @@ func TestAGapIsWaitedForButNotForEver(t *testing.T) {
 		t.Fatalf("%v, %d losses", d.out, d.lost)
 	}
 	if d.seqs[3] == d.seqs[2]+1 {
-		t.Error("the reader can't see the loss")
+		t.Error("the loss can't be seen in the sequence numbers")
 	}
 }
 
-func TestManyGapsAreWaitedForAtTheSameTime(t *testing.T) {
+func TestSeveralGapsAreWaitedForAtTheSameTime(t *testing.T) {
 	d := newBufferTest()
-	for seq := range uint16(1000) { // two seconds of a sender that sends nothing again
+	for seq := range uint16(1000) { // two seconds of a sender that retransmits nothing
 		if seq%50 != 25 {
 			d.receive(seq, byte(seq))
 		}
@@ -96,7 +96,7 @@ func TestManyGapsAreWaitedForAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestPaddingIsNoLoss(t *testing.T) {
+func TestPaddingIsNotALoss(t *testing.T) {
 	d := newBufferTest()
 	d.receive(1, 1)
 	d.receive(2)
@@ -107,7 +107,7 @@ func TestPaddingIsNoLoss(t *testing.T) {
 	}
 }
 
-func TestASenderThatBeginsAnewIsFollowed(t *testing.T) {
+func TestASenderThatRestartsIsFollowed(t *testing.T) {
 	d := newBufferTest()
 	d.receive(1, 1)
 	d.receive(2, 2)
@@ -118,7 +118,7 @@ func TestASenderThatBeginsAnewIsFollowed(t *testing.T) {
 	}
 }
 
-func FuzzLine(f *testing.F) {
+func FuzzJitterBuffer(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 200, 5, 0, 255})
 	f.Fuzz(func(t *testing.T, moves []byte) {
 		d := newBufferTest()

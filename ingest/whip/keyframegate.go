@@ -8,28 +8,28 @@ import (
 	"obvan/media"
 )
 
-// patience is how long pictures are left out after a loss. Then they are let through
-// as they are: an encoder that makes no key pictures must not go black.
+// maxHold is how long video frames are dropped after a loss. Then they pass even if
+// damaged: a camera whose encoder makes no keyframes must not go black.
 const maxHold = 3 * time.Second
 
-// gate stands between the packets and the feed. After a loss it lets no picture
-// through until the next key picture: the others refer to what never came, and would
-// smear on every screen. It also knows when a key picture is wanted.
+// keyframeGate is between the packets and the feed. After a loss it drops video frames
+// until the next keyframe: they refer to lost ones, and would show as smears. It also
+// knows when a keyframe is needed.
 type keyframeGate struct {
 	mu      sync.Mutex
 	feed    *ingest.Feed
 	closed  bool
-	readers sync.WaitGroup // of the tracks that were claimed
+	readers sync.WaitGroup // of the claimed tracks
 
-	video, audio    bool      // have been claimed
-	ssrc            uint32    // of the picture
-	incompleteSince time.Time // since when pictures are left out; zero while they are whole
-	lastKeyframe    time.Time // when the last key picture came
+	video, audio    bool      // claimed
+	ssrc            uint32    // of the video
+	incompleteSince time.Time // since when frames are dropped; zero while nothing is missing
+	lastKeyframe    time.Time // when the last keyframe arrived
 }
 
 func newKeyframeGate(feed *ingest.Feed) *keyframeGate { return &keyframeGate{feed: feed} }
 
-// claim gives out the one picture and the one sound.
+// claim admits one video track and one audio track.
 func (g *keyframeGate) claim(video bool, ssrc uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -84,7 +84,7 @@ func (g *keyframeGate) Write(au media.AccessUnit) {
 	g.feed.Write(au)
 }
 
-// lost is told that packets are missing for good.
+// noteLoss notes that packets are lost for good.
 func (g *keyframeGate) noteLoss(video bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -93,14 +93,14 @@ func (g *keyframeGate) noteLoss(video bool) {
 	}
 }
 
-// wantsKey says whether the camera should be asked for a key picture.
+// needsKeyframe reports whether a keyframe should be requested from the camera.
 func (g *keyframeGate) needsKeyframe(now time.Time) (ssrc uint32, needed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.ssrc, g.video && (!g.incompleteSince.IsZero() || now.Sub(g.lastKeyframe) > keyframeEvery)
 }
 
-// close frees the feed's name, once.
+// close frees the feed's name; called once.
 func (g *keyframeGate) close() {
 	g.mu.Lock()
 	g.closed = true

@@ -19,20 +19,20 @@ import (
 
 // Reasons for refusing an offer, beside those of its form.
 var (
-	errReceives = fmt.Errorf("%w: it asks to receive; a camera sends", signalling.ErrOffer)
-	errNoCodec  = errors.New("the offer has neither H.264 nor Opus to send")
-	errNoH264   = errors.New("this server takes H.264 (packetization-mode=1) from cameras, and the offer has only other codecs")
+	errReceives = fmt.Errorf("%w: it asks to receive, but a camera has to send", signalling.ErrOffer)
+	errNoCodec  = errors.New("the offer has neither H.264 nor Opus")
+	errNoH264   = errors.New("cameras must send H.264 (packetization-mode=1), and the offer has only other codecs")
 )
 
-// offer is what was found in a camera's offer.
+// offer is what a camera's offer contains.
 type offer struct {
 	text    string
-	h264    string // the fmtp of the H.264 to take; "" without a picture
+	h264    string // the fmtp of the H.264 to accept; "" without video
 	audio   bool
-	passive bool // the peer insists on being the DTLS server
+	passive bool // the client insists on being the DTLS server
 }
 
-// readOffer refuses what can't be used, before pion takes memory for it.
+// readOffer refuses unusable offers, before pion allocates memory for them.
 func readOffer(body string) (offer, error) {
 	o := offer{text: body}
 	desc, err := signalling.Parse(body)
@@ -70,11 +70,11 @@ func readOffer(body string) (offer, error) {
 	return o, nil
 }
 
-// wanted is the profile every decoder has: Constrained Baseline. Others are taken
-// when there is nothing else.
+// preferredProfile is the one that every decoder supports: Constrained Baseline. Others
+// are accepted when it is not offered.
 const preferredProfile = "profile-level-id=42e0"
 
-// h264Of is the parameters of the H.264 to answer with; "" when there is none.
+// h264Of is the parameters of the H.264 format to answer with; "" when there is none.
 func h264Of(m *sdp.MediaDescription) (found string) {
 	for parameters := range signalling.H264(m) {
 		parameters = strings.ToLower(strings.ReplaceAll(parameters, " ", ""))
@@ -93,18 +93,18 @@ func h264Of(m *sdp.MediaDescription) (found string) {
 
 var profilePattern = regexp.MustCompile(`(^|;)profile-level-id=[0-9a-f]{6}(;|$)`)
 
-// How a camera is asked to send. Without a start bit rate a browser begins at 300
-// kbit/s and a quarter of the picture, and takes half a minute to trust the network.
+// Bitrates that a camera is asked for. Without a start bitrate a browser begins at 300
+// kbit/s and a quarter of the resolution, and takes half a minute to increase it.
 const (
 	startKbps = 2500
 	opusKbps  = 96
 )
 
-// nackEvery is how soon a lost packet is asked for: pion's own 100 ms would be as
-// long as the whole way from camera to screen.
+// nackEvery is how soon a lost packet is requested: pion's default of 100 ms would be as
+// long as the whole latency from camera to screen.
 const nackEvery = 20 * time.Millisecond
 
-// engine knows exactly the codecs to take from this offer.
+// engine supports exactly the codecs to accept from this offer.
 func engine(o offer) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	m, r := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
@@ -124,17 +124,17 @@ func engine(o offer) (*webrtc.MediaEngine, *interceptor.Registry, error) {
 	errs = append(errs, err)
 	reports, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(quiet))
 	errs = append(errs, err)
-	// Browsers judge the network by transport-wide feedback.
+	// Browsers estimate the bandwidth from transport-wide feedback.
 	errs = append(errs, webrtc.ConfigureTWCCSender(m, r))
 	if err := errors.Join(errs...); err != nil {
-		return nil, nil, fmt.Errorf("set WebRTC up: %w", err)
+		return nil, nil, fmt.Errorf("set up WebRTC: %w", err)
 	}
 	r.Add(lost)
 	r.Add(reports)
 	return m, r, nil
 }
 
-// answer negotiates pc against an offer that was read.
+// answer negotiates pc against an offer that readOffer accepted.
 func answer(pc *webrtc.PeerConnection, o offer) (string, error) {
 	text, err := signalling.Answer(pc, o.text)
 	if err != nil {
@@ -151,9 +151,9 @@ var (
 	opusMap  = regexp.MustCompile(`(?mi)^a=rtpmap:(\d+) opus/48000/2\r?\n`)
 )
 
-// tuned asks a browser to begin at a good bit rate, and for sound as good as a show
-// needs: stereo when the microphone is. That is for the answer's reader only: pion has
-// no use for it, and answers with the offer's own parameters.
+// tuneAnswer asks a browser to start at a good bitrate, and for good audio: in stereo
+// when the microphone is. It changes only the text that is sent: pion ignores these
+// parameters, and answers with the offer's own.
 func tuneAnswer(text string) string {
 	text = h264Line.ReplaceAllString(text, fmt.Sprintf("${1};x-google-start-bitrate=%d", startKbps))
 	number := opusMap.FindStringSubmatch(text)

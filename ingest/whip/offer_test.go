@@ -19,7 +19,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// chromium is the parts of a Chromium offer that matter, in its order.
+// chromium is the relevant parts of a Chromium offer, in its order.
 const chromium = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=msid-semantic: WMS\r\n" +
 	"m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 107 39 45\r\nc=IN IP4 0.0.0.0\r\n" + common + "a=mid:0\r\n" +
 	"a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
@@ -35,26 +35,26 @@ const common = "a=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefg
 	"a=setup:actpass\r\na=sendonly\r\na=rtcp-mux\r\na=msid:- track\r\na=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n" +
 	"a=extmap:13 urn:3gpp:video-orientation\r\n"
 
-func TestOffersAreReadForWhatTheyCanSend(t *testing.T) {
+func TestTheCodecsToAcceptAreFoundInAnOffer(t *testing.T) {
 	for name, c := range map[string]struct {
 		body   string
 		needed offer
 		fails  error
 	}{
-		"a browser":              {body: chromium, needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", audio: true}},
-		"baseline only":          {body: strings.ReplaceAll(chromium, "mode=1;profile-level-id=42e01f", "mode=1;profile-level-id=42c01f"), needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f", audio: true}},
-		"who insists on passive": {body: strings.ReplaceAll(chromium, "actpass", "passive"), needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", audio: true, passive: true}},
-		"without sound":          {body: chromium[:strings.Index(chromium, "m=audio")], needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}},
-		"VP8 only":               {body: strings.ReplaceAll(chromium, " H264/90000", " VP9/90000"), fails: errNoH264},
-		"single NAL units only":  {body: strings.ReplaceAll(chromium, "packetization-mode=1", "packetization-mode=0"), fails: errNoH264},
-		"no codec at all":        {body: strings.ReplaceAll(strings.Replace(chromium, "m=video", "m=audio", 1), "opus", "speex"), fails: errNoCodec},
-		"a player":               {body: strings.ReplaceAll(chromium, "sendonly", "recvonly"), fails: errReceives},
-		"data":                   {body: chromium + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", fails: signalling.ErrData},
-		"too much":               {body: chromium + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9), fails: signalling.ErrOffer},
-		"too many candidates":    {body: chromium + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), fails: signalling.ErrOffer},
-		"no SDP":                 {body: "<html>", fails: signalling.ErrOffer},
-		"nothing":                {body: "", fails: signalling.ErrOffer},
-		"lines without end":      {body: chromium + strings.Repeat("a=x\r\n", signalling.MaxLines), fails: signalling.ErrOffer},
+		"a browser":                        {body: chromium, needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", audio: true}},
+		"baseline only":                    {body: strings.ReplaceAll(chromium, "mode=1;profile-level-id=42e01f", "mode=1;profile-level-id=42c01f"), needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f", audio: true}},
+		"a client that insists on passive": {body: strings.ReplaceAll(chromium, "actpass", "passive"), needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", audio: true, passive: true}},
+		"without audio":                    {body: chromium[:strings.Index(chromium, "m=audio")], needed: offer{h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"}},
+		"VP8 only":                         {body: strings.ReplaceAll(chromium, " H264/90000", " VP9/90000"), fails: errNoH264},
+		"single NAL units only":            {body: strings.ReplaceAll(chromium, "packetization-mode=1", "packetization-mode=0"), fails: errNoH264},
+		"no supported codec":               {body: strings.ReplaceAll(strings.Replace(chromium, "m=video", "m=audio", 1), "opus", "speex"), fails: errNoCodec},
+		"a player":                         {body: strings.ReplaceAll(chromium, "sendonly", "recvonly"), fails: errReceives},
+		"data":                             {body: chromium + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n", fails: signalling.ErrData},
+		"too many sections":                {body: chromium + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", 9), fails: signalling.ErrOffer},
+		"too many candidates":              {body: chromium + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), fails: signalling.ErrOffer},
+		"no SDP":                           {body: "<html>", fails: signalling.ErrOffer},
+		"nothing":                          {body: "", fails: signalling.ErrOffer},
+		"too many lines":                   {body: chromium + strings.Repeat("a=x\r\n", signalling.MaxLines), fails: signalling.ErrOffer},
 	} {
 		got, err := readOffer(c.body)
 		got.text = ""
@@ -64,7 +64,7 @@ func TestOffersAreReadForWhatTheyCanSend(t *testing.T) {
 	}
 }
 
-// loose is a WebRTC port of its own for each connection.
+// ownPorts is a WebRTC port of its own for each connection.
 type ownPorts struct{}
 
 func (ownPorts) API(m *webrtc.MediaEngine, r *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error) {
@@ -75,7 +75,7 @@ func (ownPorts) API(m *webrtc.MediaEngine, r *interceptor.Registry, tune func(*w
 	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r)), nil
 }
 
-// answered is the answer to an offer.
+// answerTo is the answer to an offer.
 func answerTo(t testing.TB, body string) (string, error) {
 	t.Helper()
 	o, err := readOffer(body)
@@ -91,7 +91,7 @@ func answerTo(t testing.TB, body string) (string, error) {
 	return se.negotiate(ownPorts{}, o)
 }
 
-func TestTheAnswerLeavesABrowserNoChoice(t *testing.T) {
+func TestAnAnswerHasOneCodecPerSection(t *testing.T) {
 	answer, err := answerTo(t, chromium)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestTheAnswerLeavesABrowserNoChoice(t *testing.T) {
 			t.Errorf("%q is not in the answer:\n%s", needed, answer)
 		}
 	}
-	for _, never := range []string{"VP8", "AV1", "rtx", "video-orientation"} { // a phone that is turned turns its pictures
+	for _, never := range []string{"VP8", "AV1", "rtx", "video-orientation"} { // a rotated phone must rotate its own video
 		if strings.Contains(answer, never) {
 			t.Errorf("%q is in the answer:\n%s", never, answer)
 		}
@@ -115,7 +115,7 @@ func TestTheAnswerLeavesABrowserNoChoice(t *testing.T) {
 	}
 }
 
-func TestRoomIsForSoManyCamerasAndOffersForSoLong(t *testing.T) {
+func TestTheNumberOfCamerasAndTheLengthOfAnOfferAreLimited(t *testing.T) {
 	s := New(ingest.Env{Log: slog.New(slog.DiscardHandler), Authorise: func(ingest.Request) error { return nil }}, ownPorts{})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "/whip/cam1", strings.NewReader(strings.Repeat("x", signalling.MaxBytes+1)))
@@ -124,7 +124,7 @@ func TestRoomIsForSoManyCamerasAndOffersForSoLong(t *testing.T) {
 		t.Errorf("an offer that is too long: %d %s", w.Code, w.Body)
 	}
 	if err := s.add(&session{id: "early", host: "a"}); !errors.Is(err, errNotNow) {
-		t.Errorf("before it runs: %v", err)
+		t.Errorf("before Run: %v", err)
 	}
 	s.running = true
 	for i := range maxByRemote {

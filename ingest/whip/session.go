@@ -20,18 +20,18 @@ import (
 
 // Why a session ended.
 var (
-	errDisconnected     = errors.New("the camera left")
+	errDisconnected     = errors.New("the camera disconnected")
 	errConnectionFailed = errors.New("the connection failed")
-	errSilent           = errors.New("nothing came from it any more")
-	errTakenOver        = errors.New("the camera came back on another connection")
+	errSilent           = errors.New("the camera stopped sending")
+	errTakenOver        = errors.New("the camera reconnected")
 )
 
-// How key pictures are asked for. A browser makes none by itself; one every two
-// seconds is what viewers and cuts start from.
+// How keyframes are requested. A browser makes none on its own; viewers and cuts need
+// one every two seconds.
 const (
 	checkEvery           = 100 * time.Millisecond
 	keyframeEvery        = 2 * time.Second
-	keyframeRequestEvery = 500 * time.Millisecond // also when it was lost: the network may be full
+	keyframeRequestEvery = 500 * time.Millisecond // also after a loss: the network may be congested
 )
 
 // session is one camera that publishes.
@@ -45,7 +45,7 @@ type session struct {
 
 	ctx        context.Context
 	end        context.CancelCauseFunc
-	lastPacket atomic.Int64 // when the last packet came, UnixNano
+	lastPacket atomic.Int64 // when the last packet arrived, UnixNano
 	closed     chan struct{}
 }
 
@@ -57,12 +57,12 @@ func newSession(id string, request ingest.Request, feed *ingest.Feed, log *slog.
 	return se
 }
 
-// silent is how long nothing came.
+// silentFor is the time since the last packet.
 func (se *session) silentFor(now time.Time) time.Duration {
 	return now.Sub(time.Unix(0, se.lastPacket.Load()))
 }
 
-// negotiate makes the peer connection and answers the offer.
+// negotiate creates the peer connection and answers the offer.
 func (se *session) negotiate(ports Ports, o offer) (string, error) {
 	reader, err := rtp.NewBrowserReader(o.h264 != "", o.audio, se.gate)
 	if err != nil {
@@ -74,12 +74,12 @@ func (se *session) negotiate(ports Ports, o offer) (string, error) {
 		return "", err
 	}
 	api, err := ports.API(m, r, func(set *webrtc.SettingEngine) {
-		set.SetSRTPReplayProtectionWindow(1024) // what is sent again comes late
+		set.SetSRTPReplayProtectionWindow(1024) // retransmissions arrive late
 		role := webrtc.DTLSRoleServer
 		if o.passive {
 			role = webrtc.DTLSRoleClient
 		}
-		_ = set.SetAnsweringDTLSRole(role) // both are roles
+		_ = set.SetAnsweringDTLSRole(role) // both are valid roles
 	})
 	if err != nil {
 		return "", errNotNow
@@ -92,7 +92,7 @@ func (se *session) negotiate(ports Ports, o offer) (string, error) {
 	return answer(se.pc, o)
 }
 
-// state is told how the connection fares. "disconnected" often heals.
+// state handles a change of the connection's state. "disconnected" often recovers.
 func (se *session) state(s webrtc.PeerConnectionState) {
 	switch s {
 	case webrtc.PeerConnectionStateFailed:
@@ -102,7 +102,7 @@ func (se *session) state(s webrtc.PeerConnectionState) {
 	}
 }
 
-// run looks after the session until it ends, and says why it did.
+// run supervises the session until it ends, and returns the reason.
 func (se *session) run() error {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
@@ -115,7 +115,7 @@ func (se *session) run() error {
 			}
 			if ssrc, needed := se.gate.needsKeyframe(now); needed && now.Sub(lastRequest) >= keyframeRequestEvery {
 				lastRequest = now
-				_ = se.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}}) // asked again soon
+				_ = se.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}}) // repeated soon
 			}
 		case <-se.ctx.Done():
 			return context.Cause(se.ctx)
@@ -132,15 +132,15 @@ func (se *session) close() {
 	close(se.closed)
 }
 
-// track is called for each track that comes, on a goroutine of its own.
+// track is called for each incoming track, on its own goroutine.
 func (se *session) track(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 	video := t.Kind() == webrtc.RTPCodecTypeVideo
 	if !se.gate.claim(video, uint32(t.SSRC())) {
-		return // a second picture or sound: nobody reads it
+		return // a second video or audio track: ignored
 	}
 	defer se.gate.readers.Done()
 	defer func() {
-		if p := recover(); p != nil { // a broken peer costs its own session only
+		if p := recover(); p != nil { // a faulty client costs only its own session
 			se.log.Error("read RTP", "err", p)
 			se.end(fmt.Errorf("read RTP: %v", p))
 		}
@@ -152,17 +152,17 @@ func (se *session) track(t *webrtc.TrackRemote, from *webrtc.RTPReceiver) {
 	var reports sync.WaitGroup
 	reports.Go(func() { se.readReports(input, from) })
 	defer reports.Wait()
-	se.log.Info("coding", "codec", t.Codec().MimeType, "fmtp", t.Codec().SDPFmtpLine)
+	se.log.Info("codec", "codec", t.Codec().MimeType, "fmtp", t.Codec().SDPFmtpLine)
 	se.read(input, t, newJitterBuffer(wait))
 }
 
-// maxBad is how many packets in a row may be unreadable.
+// maxBad is how many packets in a row may be invalid.
 const maxBad = 1000
 
-// read takes a track's packets in order until the connection is closed.
+// read reads a track's packets in order until the connection is closed.
 func (se *session) read(input int, t *webrtc.TrackRemote, buffer *jitterBuffer) {
 	for bad := 0; bad < maxBad; {
-		_ = t.SetReadDeadline(buffer.deadline(time.Now())) // an open connection has deadlines
+		_ = t.SetReadDeadline(buffer.deadline(time.Now())) // fails only once the connection is closed
 		pkt, _, err := t.ReadRTP()
 		now := time.Now()
 		switch {
@@ -184,12 +184,12 @@ func (se *session) read(input int, t *webrtc.TrackRemote, buffer *jitterBuffer) 
 			if pkt == nil {
 				break
 			}
-			_ = se.reader.Packet(input, pkt, now) // the next packet may be well again
+			_ = se.reader.Packet(input, pkt, now) // the next packet may be valid
 		}
 	}
 }
 
-// readReports reads what the sender says of its clocks.
+// readReports reads the sender reports, which relate RTP timestamps to wall-clock time.
 func (se *session) readReports(input int, from *webrtc.RTPReceiver) {
 	defer func() {
 		if p := recover(); p != nil {

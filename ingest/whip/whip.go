@@ -1,6 +1,6 @@
 // Package whip takes feeds from browsers and encoders that publish by WHIP (RFC
 // 9725): one POST of an offer to /whip/<feed>, one answer, media over the server's
-// WebRTC port. The picture is H.264, the sound Opus.
+// WebRTC port. The video is H.264, the audio Opus.
 package whip
 
 import (
@@ -16,19 +16,19 @@ import (
 	"obvan/ingest"
 )
 
-// How many may publish. A crew of phones may sit behind one address.
+// How many may publish. Many phones may share one public address.
 const (
 	maxSessions = 64
 	maxByRemote = 24
 )
 
-// Ports is where media comes in: the one WebRTC port, which WHEP uses too.
+// Ports is where media arrives: the one WebRTC port, shared with WHEP.
 type Ports interface {
 	API(engine *webrtc.MediaEngine, interceptors *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error)
 }
 
-// Server answers WHIP requests. It is an http.Handler for /whip/; who may publish is
-// asked of the studio's authoriser.
+// Server answers WHIP requests. It is an http.Handler for /whip/; env.Authorise decides
+// who may publish.
 type Server struct {
 	env   ingest.Env
 	ports Ports
@@ -37,15 +37,15 @@ type Server struct {
 	mu       sync.Mutex
 	running  bool
 	sessions map[string]*session // by id
-	active   sync.WaitGroup      // one for each session
+	active   sync.WaitGroup      // one per session
 }
 
-// New makes a server whose media comes in at ports.
+// New makes a server whose media arrives at ports.
 func New(env ingest.Env, ports Ports) *Server {
 	return &Server{env: env, ports: ports, log: env.Log.With("proto", "whip"), sessions: map[string]*session{}}
 }
 
-// Run lets cameras in until ctx is done and all of them have left.
+// Run admits cameras until ctx is done and all sessions have ended.
 func (s *Server) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = true
@@ -63,11 +63,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 var (
 	errStopping = errors.New("the server is stopping")
-	errFull     = errors.New("the server has as many cameras as it can take")
-	errNotNow   = errors.New("the server takes no cameras now")
+	errFull     = errors.New("the server has reached its limit of cameras")
+	errNotNow   = errors.New("the server does not accept cameras at the moment")
 )
 
-// enter counts a session in, if there is room. leave takes it out.
+// add registers a session within the limits. remove takes it out.
 func (s *Server) add(se *session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,16 +104,16 @@ func (s *Server) session(feed, id string) *session {
 	return nil
 }
 
-// A phone that lost its network comes back before its old connection is known to be
-// dead. Whoever may publish the feed may take it over from a session that has been
-// silent for staleAfter.
+// A phone that lost its network reconnects before its old connection is known to be
+// dead. A client that may publish the feed may take it over from a session that has
+// been silent for staleAfter.
 const (
 	staleAfter   = 2 * time.Second
 	evictTimeout = 2 * time.Second
 )
 
-// evict ends a session that publishes feed and is silent, and waits until it has
-// left. It reports whether there was one.
+// evict ends a silent session that publishes feed, and waits until it has ended. It
+// reports whether there was one.
 func (s *Server) evict(ctx context.Context, feed string) bool {
 	var stale *session
 	s.mu.Lock()

@@ -16,13 +16,13 @@ import (
 
 	"obvan/internal/testkit"
 	"obvan/media"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // farEnd is a destination in this process, which knows when each picture came.
-func startSink(t testing.TB) *sink.Server {
+func startSink(t testing.TB) *testserver.Server {
 	t.Helper()
-	dest, err := sink.Listen("127.0.0.1:0", nil)
+	dest, err := testserver.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func startSink(t testing.TB) *sink.Server {
 }
 
 // colours decodes what arrived, picture by picture, and names the colours.
-func colours(t testing.TB, frames []sink.Unit) (names []string) {
+func colours(t testing.TB, frames []testserver.Unit) (names []string) {
 	t.Helper()
 	var stream []byte
 	start := []byte{0, 0, 0, 1}
@@ -123,9 +123,9 @@ func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 }
 
 // checkCuts measures from each command to the first picture of its camera.
-func checkCuts(t testing.TB, units []sink.Unit, cuts []given) {
+func checkCuts(t testing.TB, units []testserver.Unit, cuts []given) {
 	t.Helper()
-	var frames []sink.Unit
+	var frames []testserver.Unit
 	audio, off := time.Duration(-1), time.Duration(0)
 	for _, u := range units {
 		if u.Video {

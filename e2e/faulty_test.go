@@ -17,7 +17,7 @@ import (
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
 	"obvan/relay/selftest/reporttest"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 const (
@@ -40,7 +40,7 @@ func faultyID(address string) string {
 type matrix struct {
 	t      *testing.T
 	s      *studio
-	dest   *sink.Server
+	dest   *testserver.Server
 	camera *numbered
 }
 
@@ -51,11 +51,11 @@ type numbered struct {
 }
 
 func startMatrix(t *testing.T, s *studio) *matrix {
-	dest, err := sink.Listen("127.0.0.1:0", nil)
+	dest, err := testserver.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dest.Behave(func(string) sink.Behaviour { return sink.Behaviour{TimesOnly: true} })
+	dest.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{TimesOnly: true} })
 	m := &matrix{t: t, s: s, dest: dest, camera: &numbered{written: map[int]time.Time{}}}
 	m.background(dest.Run)
 	m.startCamera()

@@ -12,7 +12,7 @@ import (
 
 	"obvan/internal/testkit"
 	"obvan/relay"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 func wholeProgram(t *testing.T, out Output) {
@@ -61,7 +61,7 @@ func unpublish(t *testing.T, out Output) {
 }
 
 func refusal(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{Refuse: "No stream " + Key + " here, " + url.QueryEscape(Key) + ". Sign: Zx90+="}))
+	out.FarEnd.Behave(always(testserver.Behaviour{Refuse: "No stream " + Key + " here, " + url.QueryEscape(Key) + ". Sign: Zx90+="}))
 	p := begin(t, out, 3000)
 	if err := p.result(5 * time.Second); !errors.Is(err, relay.ErrRefused) {
 		t.Fatalf("err = %v", err)
@@ -72,7 +72,7 @@ func refusal(t *testing.T, out Output) {
 }
 
 func stall(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{StallAfter: time.Second, Buffer: 4096}))
+	out.FarEnd.Behave(always(testserver.Behaviour{StallAfter: time.Second, Buffer: 4096}))
 	p := begin(t, out, 50_000)
 	p.play(40*time.Second, p.over, "Push gives up")
 	if err := p.result(0); !errors.Is(err, relay.ErrStalled) {
@@ -82,7 +82,7 @@ func stall(t *testing.T, out Output) {
 
 // others pushes one program to two far ends, one of which stops reading.
 func others(t *testing.T, good, stops Output) {
-	stops.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
+	stops.FarEnd.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
 	p := begin(t, good, 30_000)
 	s := p.session()
 	p.play(10*time.Second, func() bool { return newest(s.Units()) >= 5*FrameRate }, "it plays alone")
@@ -134,7 +134,7 @@ func (p *push) writtenBy(at time.Time) int {
 // stuck ends a session whose far end takes nothing.
 func stuck(end func(p *push), within time.Duration) func(*testing.T, Output) {
 	return func(t *testing.T, out Output) {
-		out.FarEnd.Behave(always(sink.Behaviour{StallAfter: sink.Now, Buffer: 4096}))
+		out.FarEnd.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
 		p := begin(t, out, 200_000)
 		p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
 		ends := time.Now()
@@ -149,7 +149,7 @@ func stuck(end func(p *push), within time.Duration) func(*testing.T, Output) {
 }
 
 func closing(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{CloseAfter: time.Second}))
+	out.FarEnd.Behave(always(testserver.Behaviour{CloseAfter: time.Second}))
 	p := begin(t, out, 3000)
 	p.play(10*time.Second, p.over, "Push ends")
 	if err := p.result(0); err == nil || errors.Is(err, relay.ErrRefused) {
@@ -158,7 +158,7 @@ func closing(t *testing.T, out Output) {
 }
 
 func reset(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{CloseAfter: sink.Now, Reset: true}))
+	out.FarEnd.Behave(always(testserver.Behaviour{CloseAfter: testserver.Now, Reset: true}))
 	p := begin(t, out, 3000)
 	p.play(10*time.Second, p.over, "Push ends")
 	if err := p.result(0); err == nil {
@@ -170,7 +170,7 @@ func reset(t *testing.T, out Output) {
 }
 
 func silent(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(sink.Behaviour{NoAnswer: true}))
+	out.FarEnd.Behave(always(testserver.Behaviour{NoAnswer: true}))
 	p := begin(t, out, 3000)
 	p.session()
 	p.cancel()
@@ -207,7 +207,7 @@ func change(t *testing.T, out Output) {
 }
 
 // newest is the number of the last picture, -1 before the first.
-func newest(units []sink.Unit) int {
+func newest(units []testserver.Unit) int {
 	for _, u := range slices.Backward(units) {
 		if u.Video {
 			return Number(u.Data)
@@ -231,7 +231,7 @@ func programEnds(t *testing.T, out Output) {
 // decodable, picture by picture.
 func slow(t *testing.T, out Output) {
 	const size = 20_000
-	out.FarEnd.Behave(always(sink.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
+	out.FarEnd.Behave(always(testserver.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
 	p := begin(t, out, size)
 	s := p.session()
 	p.play(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Tally().Keyframes >= 3 }, "pictures are left out")

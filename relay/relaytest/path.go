@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // Path lies between an output and a far end over TCP that only knows how to behave:
-// it does what a sink.Behaviour says of closing, stalling and reading slowly.
+// it does what a testserver.Behaviour says of closing, stalling and reading slowly.
 type Path struct {
 	ln     net.Listener
 	target string
@@ -19,7 +19,7 @@ type Path struct {
 	over   chan struct{}
 
 	mu    sync.Mutex
-	how   sink.Behaviour
+	how   testserver.Behaviour
 	since time.Time // the far end accepted
 	conns []*net.TCPConn
 }
@@ -49,7 +49,7 @@ func NewPath(t testing.TB, target string) *Path {
 func (p *Path) Addr() string { return p.ln.Addr().String() }
 
 // Accepted tells it how to behave from now on: the far end agreed to take the stream.
-func (p *Path) Accepted(how sink.Behaviour) {
+func (p *Path) Accepted(how testserver.Behaviour) {
 	p.mu.Lock()
 	// The far end's agreement is still on its way back.
 	p.how, p.since = how, time.Now().Add(50*time.Millisecond)

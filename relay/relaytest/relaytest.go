@@ -13,7 +13,7 @@ import (
 	"obvan/internal/testkit"
 	"obvan/media"
 	"obvan/relay"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // Key is what the contract publishes with: awkward on purpose.
@@ -38,8 +38,8 @@ type Lacks struct {
 // FarEnd takes what Push sends.
 type FarEnd interface {
 	URL() string // without a key
-	Behave(func(key string) sink.Behaviour)
-	Last(key string) *sink.Session // the newest with key, nil when there is none
+	Behave(func(key string) testserver.Behaviour)
+	Last(key string) *testserver.Session // the newest with key, nil when there is none
 }
 
 const (
@@ -131,7 +131,7 @@ func follow(t *testing.T, out Output, program *Program) *push {
 }
 
 // session is the far end's side of it, once it is there.
-func (p *push) session() *sink.Session {
+func (p *push) session() *testserver.Session {
 	p.t.Helper()
 	testkit.Eventually(p.t, 5*time.Second, func() bool { return p.out.FarEnd.Last(Key) != nil }, "the far end sees no key %s", Key)
 	return p.out.FarEnd.Last(Key)
@@ -182,7 +182,7 @@ func harmless(t *testing.T, err error) {
 }
 
 // presented is units whose decode times say nothing.
-func presented(sent []media.AccessUnit, got []sink.Unit) ([]media.AccessUnit, []sink.Unit) {
+func presented(sent []media.AccessUnit, got []testserver.Unit) ([]media.AccessUnit, []testserver.Unit) {
 	sent, got = slices.Clone(sent), slices.Clone(got)
 	for i := range sent {
 		sent[i].DTS = sent[i].PTS
@@ -193,12 +193,12 @@ func presented(sent []media.AccessUnit, got []sink.Unit) ([]media.AccessUnit, []
 	return sent, got
 }
 
-func always(b sink.Behaviour) func(string) sink.Behaviour {
-	return func(string) sink.Behaviour { return b }
+func always(b testserver.Behaviour) func(string) testserver.Behaviour {
+	return func(string) testserver.Behaviour { return b }
 }
 
 // compare checks units that arrived against those that were sent.
-func compare(t *testing.T, sent []media.AccessUnit, got []sink.Unit, track int, lacks Lacks) {
+func compare(t *testing.T, sent []media.AccessUnit, got []testserver.Unit, track int, lacks Lacks) {
 	t.Helper()
 	if lacks.DecodeTimes {
 		sent, got = presented(sent, got)
@@ -209,7 +209,7 @@ func compare(t *testing.T, sent []media.AccessUnit, got []sink.Unit, track int, 
 			want = append(want, au)
 		}
 	}
-	var have []sink.Unit
+	var have []testserver.Unit
 	for _, u := range got {
 		if u.Video == (track == 0) {
 			have = append(have, u)

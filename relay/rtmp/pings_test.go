@@ -15,7 +15,7 @@ import (
 	"obvan/relay"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // show is a program on its way to one destination.
@@ -27,13 +27,13 @@ type show struct {
 
 // live runs a relay to one destination until it is live, and feeds it until the test
 // ends.
-func live(t *testing.T, far *sink.Server) *show {
+func live(t *testing.T, far *testserver.Server) *show {
 	t.Helper()
 	return liveWith(t, far, 1000, rtmp.New(nil)) // 200 kbit/s: kernels hold a minute of it
 }
 
 // liveWith is live with pictures of that size.
-func liveWith(t *testing.T, far *sink.Server, size int, out *rtmp.Output) *show {
+func liveWith(t *testing.T, far *testserver.Server, size int, out *rtmp.Output) *show {
 	t.Helper()
 	p := relaytest.NewProgram(t, size)
 	var mu sync.Mutex
@@ -73,7 +73,7 @@ func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
 	const freezes = 5 * time.Second
-	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{StallAfter: freezes, NoAcks: true} })
+	far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes, NoAcks: true} })
 	s := live(t, far)
 	testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
 	st, units := s.state(), far.Last("key").Units()
@@ -92,7 +92,7 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 			t.Parallel()
 			far := farEnd(t, config)
 			const freezes = 6 * time.Second
-			far.Behave(func(string) sink.Behaviour { return sink.Behaviour{StallAfter: freezes} })
+			far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes} })
 			s := liveWith(t, far, 1000, rtmp.New(&tls.Config{RootCAs: roots}))
 			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Tally().Frames > 3*relaytest.FrameRate }, "it answered pings")
 			s.silent.Store(true)
@@ -106,7 +106,7 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 
 // stays fails the test when it is not live until so many pictures arrived in the
 // newest session.
-func (s *show) stays(t *testing.T, far *sink.Server, pictures int) {
+func (s *show) stays(t *testing.T, far *testserver.Server, pictures int) {
 	t.Helper()
 	testkit.Eventually(t, 20*time.Second, func() bool {
 		if st := s.state(); st.State != relay.Live {
@@ -119,14 +119,16 @@ func (s *show) stays(t *testing.T, far *sink.Server, pictures int) {
 func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
-	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{Pinged: sink.Ignores, NoAcks: true} })
+	far.Behave(func(string) testserver.Behaviour {
+		return testserver.Behaviour{Pinged: testserver.Ignores, NoAcks: true}
+	})
 	live(t, far).stays(t, far, 6*relaytest.FrameRate)
 }
 
 func TestAServerThatHangsUpAtAPingIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
-	far.Behave(func(string) sink.Behaviour { return sink.Behaviour{Pinged: sink.HangsUp} })
+	far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{Pinged: testserver.HangsUp} })
 	s := live(t, far)
 	s.stays(t, far, 4*relaytest.FrameRate)
 	if st := s.state(); st.Attempt != 2 {

@@ -10,7 +10,7 @@ import (
 	"obvan/internal/testkit"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 func TestMain(m *testing.M) {
@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 }
 
 // farEnd runs a sink for a test.
-func farEnd(t testing.TB, config *tls.Config) *sink.Server {
-	s, err := sink.Listen("127.0.0.1:0", config)
+func farEnd(t testing.TB, config *tls.Config) *testserver.Server {
+	s, err := testserver.Listen("127.0.0.1:0", config)
 	if err != nil {
 		t.Fatal(err)
 	}

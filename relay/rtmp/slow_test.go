@@ -7,14 +7,14 @@ import (
 	"obvan/internal/testkit"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // A far end that takes a quarter of the program: what its viewers are behind has a bound,
 // whatever its machine stores for it, and where that is little it is what is said.
 func TestASlowFarEndIsAsFarBehindAsIsSaidAndNoFurtherThanItMayBe(t *testing.T) {
 	t.Parallel()
-	for name, how := range map[string]sink.Behaviour{
+	for name, how := range map[string]testserver.Behaviour{
 		"a small store":           {Buffer: 16 << 10},
 		"a store of seconds":      {},
 		"and no acknowledgements": {NoAcks: true},
@@ -23,13 +23,13 @@ func TestASlowFarEndIsAsFarBehindAsIsSaidAndNoFurtherThanItMayBe(t *testing.T) {
 	}
 }
 
-func slow(t *testing.T, how sink.Behaviour) {
+func slow(t *testing.T, how testserver.Behaviour) {
 	const size = 8000                      // 1.6 Mbit/s
 	const unseen = 1500 * time.Millisecond // its machine takes in lumps, and a ping says so afterwards
 	how.Rate = size * relaytest.FrameRate / 4
 	far := farEnd(t, nil)
 	far.Segment(1448)
-	far.Behave(func(string) sink.Behaviour { return how })
+	far.Behave(func(string) testserver.Behaviour { return how })
 	s := liveWith(t, far, size, rtmp.New(nil))
 	type look struct {
 		at   time.Time

@@ -24,7 +24,7 @@ import (
 	"obvan/relay"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtsp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
@@ -35,7 +35,7 @@ type farEnd struct {
 	path   *relaytest.Path
 	scheme string
 	over   chan struct{}
-	sink.SessionLog
+	testserver.SessionLog
 
 	mu   sync.Mutex
 	open map[*gortsplib.ServerSession]*publisher
@@ -43,8 +43,8 @@ type farEnd struct {
 
 // publisher is one session of a server.
 type publisher struct {
-	ses    *sink.Session
-	how    sink.Behaviour
+	ses    *testserver.Session
+	how    testserver.Behaviour
 	reader *rtp.Reader
 	tracks media.Tracks
 }
@@ -54,7 +54,7 @@ func (p *publisher) Aligned() {}
 func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {
-	p.ses.Take(sink.Unit{
+	p.ses.Take(testserver.Unit{
 		Video: p.tracks[au.Track].Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: &p.tracks[au.Track], Arrived: au.Arrived,
 	})
 }
@@ -88,7 +88,7 @@ func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	if p.ses != nil && p.ses.Ended() {
 		p.ses.Return() // it connects anew for another coding
 	} else {
-		p.ses = sink.NewSession("live", key)
+		p.ses = testserver.NewSession("live", key)
 		f.Add(p.ses)
 	}
 	if p.how.Refuse != "" {
@@ -151,7 +151,7 @@ func TestContract(t *testing.T) {
 
 // push sends a program to address until live, and returns the far end's last session
 // with that key.
-func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*sink.Session, error) {
+func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*testserver.Session, error) {
 	t.Helper()
 	p := relaytest.NewProgram(t, 3000)
 	p.Pictures(5)

@@ -16,7 +16,7 @@ import (
 	"obvan/media"
 	"obvan/relay"
 	"obvan/relay/rtmp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // Bounds of a drill.
@@ -34,7 +34,7 @@ const (
 // hub of its own, too. It fails when ctx is done before.
 func Run(ctx context.Context, h *hub.Hub, good int, span time.Duration) (Report, error) {
 	span = min(max(span, Shortest), Longest)
-	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*sink.Server{}, states: map[string]*Faulty{}}
+	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*testserver.Server{}, states: map[string]*Faulty{}}
 	if err := r.watch(ctx, good, span); err != nil {
 		return Report{}, err
 	}
@@ -58,7 +58,7 @@ type run struct {
 	mu       sync.Mutex
 	began    time.Time // the bad ones came
 	ended    time.Time
-	servers  map[string]*sink.Server // of the good ones, by name
+	servers  map[string]*testserver.Server // of the good ones, by name
 	states   map[string]*Faulty
 	pictures []written // of the program
 }
@@ -80,14 +80,14 @@ func (r *run) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *r
 	}
 	a := attempt{rtmp: r.rtmp, how: how}
 	if a.how.CountOnly = u.Hostname() != OK; !a.how.CountOnly {
-		a.how.TimesOnly, a.started = true, func(s *sink.Server) { r.remember(strings.Trim(u.Path, "/"), s) }
+		a.how.TimesOnly, a.started = true, func(s *testserver.Server) { r.remember(strings.Trim(u.Path, "/"), s) }
 	}
 	return a.push(ctx, u, sub, link)
 }
 
 // remember keeps the first far end of a good one: a second connection is pictures
 // missed.
-func (r *run) remember(id string, s *sink.Server) {
+func (r *run) remember(id string, s *testserver.Server) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.servers[id] == nil {
@@ -227,7 +227,7 @@ func (r *run) counts(w written) bool {
 }
 
 // compare finds each picture of the program among those that arrived.
-func (r *run) compare(g *Healthy, units []sink.Unit) {
+func (r *run) compare(g *Healthy, units []testserver.Unit) {
 	if len(units) == 0 {
 		return
 	}
@@ -258,7 +258,7 @@ func (r *run) compare(g *Healthy, units []sink.Unit) {
 }
 
 // base is the decode time of the program at which a session began.
-func (r *run) base(first *sink.Unit) (time.Duration, bool) {
+func (r *run) base(first *testserver.Unit) (time.Duration, bool) {
 	for _, w := range slices.Backward(r.pictures) {
 		if !w.arrived.After(first.Arrived) && w.key != nil && bytes.Equal(w.key, first.Data) {
 			return w.dts - first.DTS, true

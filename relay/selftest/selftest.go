@@ -23,7 +23,7 @@ import (
 
 	"obvan/hub"
 	"obvan/relay"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // The kinds of far ends.
@@ -65,19 +65,19 @@ func Fits(u *url.URL) error {
 // attempt is one connection to a far end of its own.
 type attempt struct {
 	rtmp    relay.Push
-	how     sink.Behaviour
-	started func(*sink.Server) // nil, or told of the far end
+	how     testserver.Behaviour
+	started func(*testserver.Server) // nil, or told of the far end
 }
 
 func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
-	s, err := sink.Listen("127.0.0.1:0", nil)
+	s, err := testserver.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		return fmt.Errorf("drill: %w", err)
 	}
 	if a.how.Buffer > 0 { // what a connection begins with can't be taken back later
 		s.Narrow(a.how.Buffer)
 	}
-	s.Behave(func(string) sink.Behaviour { return a.how })
+	s.Behave(func(string) testserver.Behaviour { return a.how })
 	if a.started != nil {
 		a.started(s)
 	}
@@ -96,7 +96,7 @@ func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 }
 
 // behaviour is what an address asks for.
-func behaviour(u *url.URL) (how sink.Behaviour, err error) {
+func behaviour(u *url.URL) (how testserver.Behaviour, err error) {
 	q := u.Query()
 	span := func(name string, otherwise time.Duration) time.Duration {
 		if q.Get(name) == "" {

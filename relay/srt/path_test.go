@@ -11,8 +11,8 @@ import (
 	"obvan/internal/testkit"
 	"obvan/relay"
 	"obvan/relay/relaytest"
-	"obvan/relay/sink"
 	"obvan/relay/srt"
+	"obvan/relay/testserver"
 )
 
 // pushed is a Push of a program under way.
@@ -127,7 +127,7 @@ func TestAddressesThatMakeNoSenseAreRefused(t *testing.T) {
 
 func TestRefusalsSayWhy(t *testing.T) {
 	f := startFarEnd(t, "", 0)
-	f.Behave(func(string) sink.Behaviour { return sink.Behaviour{Refuse: "no"} })
+	f.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{Refuse: "no"} })
 	p := relaytest.NewProgram(t, 3000)
 	p.Pictures(5)
 	_, ended := pushed(t, srt.New(), f.URL()+"#cam", p)
@@ -152,6 +152,6 @@ func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
 		}
 		return time.Since(silent) > 4*time.Second
 	}, "the program is silent for a while")
-	f.path.behave(sink.Behaviour{StallAfter: time.Millisecond})
+	f.path.behave(testserver.Behaviour{StallAfter: time.Millisecond})
 	testkit.Eventually(t, 10*time.Second, func() bool { return mute() > 2*time.Second }, "found out")
 }

@@ -17,7 +17,7 @@ import (
 	"obvan/relay"
 	"obvan/relay/relaytest"
 	"obvan/relay/rtmp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 const (
@@ -33,7 +33,7 @@ func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 	t.Parallel()
 	const many = 12
 	far := farEnd(t, nil)
-	far.Behave(func(key string) (how sink.Behaviour) {
+	far.Behave(func(key string) (how testserver.Behaviour) {
 		if key < manyKey(manySlow) {
 			how.Rate = 300_000 // of about 700,000 bytes a second
 		}
@@ -111,7 +111,7 @@ func playNoise(t *testing.T, p *relaytest.Program, done func() bool) (sent noise
 
 // has says which of the units of a session were not sent as they arrived, or, where all
 // must be there, which is missing.
-func (sent noise) has(units []sink.Unit, all bool) error {
+func (sent noise) has(units []testserver.Unit, all bool) error {
 	first := slices.IndexFunc(sent, func(data []byte) bool { return bytes.Equal(data, units[0].Data) })
 	for n, u := range units {
 		at := first + int(u.DTS/noiseFrame)

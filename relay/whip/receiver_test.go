@@ -23,7 +23,7 @@ import (
 
 	"obvan/media"
 	"obvan/media/rtp"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // farEnd is a WHIP endpoint made with pion.
@@ -33,7 +33,7 @@ type farEnd struct {
 	udp  *udp
 	api  *webrtc.API
 	over chan struct{}
-	sink.SessionLog
+	testserver.SessionLog
 
 	mu       sync.Mutex
 	redirect int                   // status of the answer under /elsewhere
@@ -45,7 +45,7 @@ type farEnd struct {
 
 // publisher is one session.
 type publisher struct {
-	ses    *sink.Session
+	ses    *testserver.Session
 	pc     *webrtc.PeerConnection
 	tracks media.Tracks
 	mu     sync.Mutex
@@ -65,7 +65,7 @@ func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {
 	t := &p.tracks[au.Track]
-	p.ses.Take(sink.Unit{Video: t.Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: t, Arrived: au.Arrived})
+	p.ses.Take(testserver.Unit{Video: t.Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: t, Arrived: au.Arrived})
 }
 
 // udp is the media port, which can fall silent.
@@ -166,7 +166,7 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	p := &publisher{ses: sink.NewSession("whip", key)}
+	p := &publisher{ses: testserver.NewSession("whip", key)}
 	how := f.Add(p.ses)
 	switch {
 	case how.NoAnswer:
@@ -213,7 +213,7 @@ func (f *farEnd) hide(answer, offer string) string {
 	return direct.ReplaceAllString(answer, "")
 }
 
-func (f *farEnd) answer(p *publisher, offer string, how sink.Behaviour) (string, error) {
+func (f *farEnd) answer(p *publisher, offer string, how testserver.Behaviour) (string, error) {
 	pc, err := f.api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return "", err
@@ -243,7 +243,7 @@ func (f *farEnd) answer(p *publisher, offer string, how sink.Behaviour) (string,
 	return pc.LocalDescription().SDP, nil
 }
 
-func (f *farEnd) misbehave(pc *webrtc.PeerConnection, how sink.Behaviour) {
+func (f *farEnd) misbehave(pc *webrtc.PeerConnection, how testserver.Behaviour) {
 	if how.CloseAfter > 0 {
 		time.AfterFunc(how.CloseAfter, func() { _ = pc.Close() })
 	}

@@ -11,7 +11,7 @@ import (
 
 	"obvan/media"
 	"obvan/media/mpegts/mpegtstest"
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // farEnd is gosrt's listener behind a path that can be bad.
@@ -23,7 +23,7 @@ type farEnd struct {
 
 	passphrase string
 
-	sink.SessionLog
+	testserver.SessionLog
 }
 
 // startFarEnd starts one that wants a passphrase, or none, and loses one datagram in
@@ -49,7 +49,7 @@ func (f *farEnd) serve() {
 		if err != nil {
 			return
 		}
-		ses := sink.NewSession("", req.StreamId())
+		ses := testserver.NewSession("", req.StreamId())
 		how := f.Add(ses)
 		if f.passphrase != "" && req.SetPassphrase(f.passphrase) != nil {
 			req.Reject(gosrt.REJ_BADSECRET)
@@ -70,7 +70,7 @@ func (f *farEnd) serve() {
 	}
 }
 
-func (f *farEnd) receive(conn gosrt.Conn, ses *sink.Session, how sink.Behaviour) {
+func (f *farEnd) receive(conn gosrt.Conn, ses *testserver.Session, how testserver.Behaviour) {
 	defer conn.Close()
 	if how.CloseAfter > 0 {
 		stop := time.AfterFunc(how.CloseAfter, func() { conn.Close() })
@@ -101,12 +101,12 @@ func (f *farEnd) receive(conn gosrt.Conn, ses *sink.Session, how sink.Behaviour)
 
 // keeper turns what a transport stream carries into units.
 type keeper struct {
-	ses          *sink.Session
+	ses          *testserver.Session
 	video, audio *media.Track
 }
 
 func (k *keeper) keep(u *mpegtstest.Unit) {
-	unit := sink.Unit{Video: u.Type != 0x0f, Key: true, PTS: u.PTS, DTS: u.DTS, Arrived: time.Now()}
+	unit := testserver.Unit{Video: u.Type != 0x0f, Key: true, PTS: u.PTS, DTS: u.DTS, Arrived: time.Now()}
 	if !unit.Video {
 		rate := [...]int{96000, 88200, 64000, 48000, 44100}[u.Data[2]>>2&0xf]
 		channels := int(u.Data[2]&1)<<2 | int(u.Data[3]>>6)
@@ -146,7 +146,7 @@ type path struct {
 	open   sync.WaitGroup
 
 	mu    sync.Mutex
-	how   sink.Behaviour
+	how   testserver.Behaviour
 	since time.Time
 	free  time.Time // when the line has sent all that it was given
 	lose  int       // one in so many
@@ -167,7 +167,7 @@ func newPath(t testing.TB, target net.Addr, lose int) *path {
 	return p
 }
 
-func (p *path) behave(how sink.Behaviour) {
+func (p *path) behave(how testserver.Behaviour) {
 	p.mu.Lock()
 	p.how, p.since = how, time.Now()
 	p.mu.Unlock()

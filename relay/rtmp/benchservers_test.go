@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"obvan/relay/sink"
+	"obvan/relay/testserver"
 )
 
 // farEndEnv makes this test binary serve as the far ends.
@@ -72,14 +72,14 @@ func (f *farEnds) latencies(b *testing.B) {
 func serveFarEnds() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s, err := sink.Listen("127.0.0.1:0", nil)
+	s, err := testserver.Listen("127.0.0.1:0", nil)
 	if err != nil {
 		panic(err)
 	}
-	s.Behave(func(key string) sink.Behaviour {
-		how := sink.Behaviour{Discard: !strings.HasPrefix(key, "probe")}
+	s.Behave(func(key string) testserver.Behaviour {
+		how := testserver.Behaviour{Discard: !strings.HasPrefix(key, "probe")}
 		if strings.HasPrefix(key, "quiet") { // its sender does not ask
-			how.Pinged = sink.Ignores
+			how.Pinged = testserver.Ignores
 		}
 		return how
 	})
@@ -123,7 +123,7 @@ func serveFarEnds() {
 }
 
 // latencies is how late pictures came since then, in ms.
-func latencies(s *sink.Server, since time.Time) (p50, p99 float64) {
+func latencies(s *testserver.Server, since time.Time) (p50, p99 float64) {
 	var all []time.Duration
 	for _, ses := range s.Sessions() {
 		for _, u := range ses.Units() {

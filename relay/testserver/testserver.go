@@ -1,7 +1,7 @@
 // Package sink is a far end: a small RTMP server that takes what is published to
 // it, keeps it or only counts it, and behaves as well or as badly as it is told.
 // Tests and drills send to it.
-package sink
+package testserver
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package sink
+package testserver
 
 import (
 	"bufio"

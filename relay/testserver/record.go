@@ -1,4 +1,4 @@
-package sink
+package testserver
 
 // NewSession is the record of a publisher who came by another protocol than RTMP:
 // far ends of such keep theirs in it.

@@ -16,14 +16,14 @@ import (
 var ErrAddress = errors.New("the address makes no sense")
 
 // misfit is an ErrAddress in words of its own.
-type misfit string
+type addressError string
 
-func (m misfit) Error() string        { return string(m) }
-func (m misfit) Is(target error) bool { return target == ErrAddress }
+func (m addressError) Error() string        { return string(m) }
+func (m addressError) Is(target error) bool { return target == ErrAddress }
 
 // keySlots are the places where platforms' help pages write "your key here"; an
 // operator who pastes one means that the key goes there.
-var keySlots = [...]string{"{stream_key}", "{streamkey}", "{key}", "<stream_key>", "<streamkey>", "<key>", "[key]", "YOUR_STREAM_KEY", "STREAM_KEY"}
+var keyPlaceholders = [...]string{"{stream_key}", "{streamkey}", "{key}", "<stream_key>", "<streamkey>", "<key>", "[key]", "YOUR_STREAM_KEY", "STREAM_KEY"}
 
 // address makes what a Push is handed: raw without the key (of WHIP, with it where raw has
 // a place for it), the key as Fragment.
@@ -34,24 +34,24 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
 	key = strings.TrimSpace(key) // what a clipboard brings along
 	if raw == "" {
-		return nil, misfit("it is empty")
+		return nil, addressError("it is empty")
 	}
 	scheme, _, ok := strings.Cut(raw, "://")
 	if !ok {
-		return nil, misfit("it must start with " + p.schemes())
+		return nil, addressError("it must start with " + p.schemes())
 	}
 	if _, ok := p[strings.ToLower(scheme)]; !ok {
-		return nil, misfit(fmt.Sprintf("the program can't be sent to %s://; it must start with %s", Words(scheme), p.schemes()))
+		return nil, addressError(fmt.Sprintf("the program can't be sent to %s://; it must start with %s", CleanText(scheme), p.schemes()))
 	}
-	u, err := url.Parse(placed(raw, key, OverHTTP(scheme)))
+	u, err := url.Parse(withKeyInPlace(raw, key, IsWHIP(scheme)))
 	if err != nil { // its text repeats the address, and that may hold a password
-		return nil, misfit(fmt.Sprintf("it must look like %s://server/path", strings.ToLower(scheme)))
+		return nil, addressError(fmt.Sprintf("it must look like %s://server/path", strings.ToLower(scheme)))
 	}
 	if u.Hostname() == "" {
-		return nil, misfit("the server's name is missing")
+		return nil, addressError("the server's name is missing")
 	}
 	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) {
-		return nil, misfit("its port is not a number from 1 to 65535")
+		return nil, addressError("its port is not a number from 1 to 65535")
 	}
 	if key != "" {
 		u.Fragment, u.RawFragment = key, ""
@@ -60,49 +60,49 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 }
 
 // usable is address, of what its output can use.
-func (p Protocols) usable(raw, key string) (*url.URL, error) {
+func (p Protocols) usableAddress(raw, key string) (*url.URL, error) {
 	u, err := p.address(raw, key)
-	if err != nil || p[u.Scheme].Fits == nil {
+	if err != nil || p[u.Scheme].CheckAddress == nil {
 		return u, err
 	}
-	var said *RemoteError
-	if err := p[u.Scheme].Fits(u); errors.As(err, &said) {
-		return nil, misfit(redact.Text(said.Text, Secrets(u)...))
+	var remote *RemoteError
+	if err := p[u.Scheme].CheckAddress(u); errors.As(err, &remote) {
+		return nil, addressError(redact.Text(remote.Text, Secrets(u)...))
 	}
 	return u, nil
 }
 
 // check says whether d's addresses can be used.
-func (p Protocols) check(d *Destination, key string) error {
-	first, err := p.usable(d.URL, key)
+func (p Protocols) checkAddresses(d *Destination, key string) error {
+	first, err := p.usableAddress(d.URL, key)
 	if err != nil {
 		return fmt.Errorf("this address makes no sense: %w", err)
 	}
 	if d.BackupURL == "" {
 		if d.SendToBoth {
-			return misfit("to send to both servers at once, give the backup's address too")
+			return addressError("to send to both servers at once, give the backup's address too")
 		}
 		return nil
 	}
-	second, err := p.usable(d.BackupURL, key)
+	second, err := p.usableAddress(d.BackupURL, key)
 	if err != nil {
 		return fmt.Errorf("the backup address makes no sense: %w", err)
 	}
 	// A platform takes one session for a key at an address: twins would push each other
 	// out for ever.
 	if d.SendToBoth && first.String() == second.String() {
-		return misfit("to send to both servers at once, the two addresses must differ")
+		return addressError("to send to both servers at once, the two addresses must differ")
 	}
 	return nil
 }
 
 // placed takes the key, or the slot for it, off the end of an address. Of WHIP that end
 // is where the key has its place.
-func placed(raw, key string, inPath bool) string {
+func withKeyInPlace(raw, key string, inPath bool) string {
 	if key == "" {
 		return raw
 	}
-	for _, end := range append([]string{key}, keySlots[:]...) {
+	for _, end := range append([]string{key}, keyPlaceholders[:]...) {
 		short, ok := strings.CutSuffix(raw, "/"+end)
 		switch {
 		case !ok:

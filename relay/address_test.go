@@ -26,8 +26,8 @@ func TestAKeyInTheAddressGoesWhereItsProtocolHasIt(t *testing.T) {
 			t.Errorf("%s with %q: %v, %v", c.raw, c.key, u, err)
 			continue
 		}
-		if said := redact.Text("no such stream: "+u.Path, Secrets(u)...); c.key != "" && strings.Contains(said, c.key) {
-			t.Errorf("%s: said %q", c.raw, said)
+		if remote := redact.Text("no such stream: "+u.Path, Secrets(u)...); c.key != "" && strings.Contains(remote, c.key) {
+			t.Errorf("%s: said %q", c.raw, remote)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type RemoteError struct {
 
 // Say makes a Said.
 func NewRemoteError(class error, text string) error {
-	return &RemoteError{Class: class, Text: Words(text)}
+	return &RemoteError{Class: class, Text: CleanText(text)}
 }
 
 func (s *RemoteError) Error() string {
@@ -34,24 +34,24 @@ func (s *RemoteError) Error() string {
 func (s *RemoteError) Unwrap() error { return s.Class }
 
 // class is what an error asks for.
-type class uint8
+type failureKind uint8
 
 const (
-	network     class = iota // try again, for ever
-	stalled                  // the same, with other words
-	refused                  // don't try again
-	busy                     // refused, but an old session of ours may be the reason
-	unsupported              // wait for the program to change
-	hungUp                   // closed soon after it agreed: refused after a few times
+	network     failureKind = iota // try again, for ever
+	stalled                        // the same, with other words
+	refused                        // don't try again
+	busy                           // refused, but an old session of ours may be the reason
+	unsupported                    // wait for the program to change
+	closedEarly                    // closed soon after it agreed: refused after a few times
 )
 
 // soon is how quickly after agreeing a server closes that never meant it: nginx-rtmp
 // with "deny publish" answers Publish.Start and closes; others ask their key
 // database first, and that takes them a moment.
-const soon = 5 * time.Second
+const earlyCloseWithin = 5 * time.Second
 
 // classify says what err of an attempt asks for.
-func classify(err error, link *Link, ended time.Time) class {
+func classify(err error, link *Link, ended time.Time) failureKind {
 	var verify *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, ErrUnsupported):
@@ -68,8 +68,8 @@ func classify(err error, link *Link, ended time.Time) class {
 	case errors.As(err, &verify):
 		return refused
 	}
-	if at := link.acceptedAt(); !at.IsZero() && !link.IsLive() && ended.Sub(at) < soon {
-		return hungUp
+	if at := link.acceptedAt(); !at.IsZero() && !link.IsLive() && ended.Sub(at) < earlyCloseWithin {
+		return closedEarly
 	}
 	return network
 }

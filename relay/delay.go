@@ -30,9 +30,9 @@ func (r *Relay) longestDelay() (longest time.Duration) {
 
 // fallBack takes a reader as far behind the program as the destination wants to be,
 // and waits until there is something so old. It fails with ctx.
-func (k *keeper) fallBack(ctx context.Context, sub *hub.Subscriber) error {
+func (k *connection) waitForDelay(ctx context.Context, sub *hub.Subscriber) error {
 	var delay time.Duration
-	k.tell(func(l *leg) { delay = l.dest.spec.delay() })
+	k.update(func(l *endpoint) { delay = l.dest.spec.delay() })
 	if delay == 0 {
 		return ctx.Err()
 	}
@@ -48,7 +48,7 @@ func (k *keeper) fallBack(ctx context.Context, sub *hub.Subscriber) error {
 		if time.Since(began) > delay+hub.DefaultKeep {
 			reason = fmt.Sprintf("the program has too many bits to be kept for %d s, or no key frames: make the delay shorter", int(delay.Seconds()))
 		}
-		k.tell(func(l *leg) { l.become(Connecting, reason) })
+		k.update(func(l *endpoint) { l.setState(Connecting, reason) })
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -9,51 +9,51 @@ import (
 
 // destination is one place the program goes to. The relay's mutex guards it.
 type destination struct {
-	spec   Destination
-	key    string
-	wanted bool // the operator started it
-	legs   [2]leg
+	spec      Destination
+	key       string
+	started   bool // the operator started it
+	endpoints [2]endpoint
 }
 
 func newDestination(spec Destination, key string) *destination {
 	d := &destination{spec: spec, key: key}
-	for i := range d.legs {
-		d.legs[i] = leg{dest: d, second: i > 0, backup: i > 0, state: Off, since: time.Now()}
+	for i := range d.endpoints {
+		d.endpoints[i] = endpoint{dest: d, secondary: i > 0, backup: i > 0, state: Off, since: time.Now()}
 	}
 	return d
 }
 
 // active is the legs it has: twins, or one that uses the two addresses in turn.
-func (d *destination) active() []leg {
+func (d *destination) active() []endpoint {
 	if d.spec.SendToBoth {
-		return d.legs[:]
+		return d.endpoints[:]
 	}
-	return d.legs[:1]
+	return d.endpoints[:1]
 }
 
 // change makes it spec, and returns the legs that have to connect anew for it: where
 // only its name and the like changed, or the other leg's address, they stay.
-func (d *destination) change(spec Destination, key string) (anew []*leg) {
-	var was [len(d.legs)]far
-	for i := range d.legs {
-		was[i] = d.legs[i].far()
+func (d *destination) change(spec Destination, key string) (reconnect []*endpoint) {
+	var was [len(d.endpoints)]connectionConfig
+	for i := range d.endpoints {
+		was[i] = d.endpoints[i].config()
 	}
 	d.spec, d.key = spec, key
 	if spec.SendToBoth {
-		d.legs[0].backup = false
+		d.endpoints[0].backup = false
 	}
-	for i := range d.legs {
-		if l := &d.legs[i]; l.far() != was[i] {
-			l.backup, l.starves = l.second, time.Time{}
-			anew = append(anew, l)
+	for i := range d.endpoints {
+		if l := &d.endpoints[i]; l.config() != was[i] {
+			l.backup, l.graceEnds = l.secondary, time.Time{}
+			reconnect = append(reconnect, l)
 		}
 	}
-	return anew
+	return reconnect
 }
 
 // foremost is the leg that the destination is as well off as: one that is live before
 // one that is not.
-func (d *destination) foremost() *leg {
+func (d *destination) best() *endpoint {
 	legs := d.active()
 	for _, s := range []State{Live, Connecting, Retrying, Refused} {
 		for i := range legs {
@@ -67,7 +67,7 @@ func (d *destination) foremost() *leg {
 
 // since is since when it has been in the state it is in.
 func (d *destination) since() time.Time {
-	first := d.foremost()
+	first := d.best()
 	at := first.since
 	for _, l := range d.active() {
 		switch {
@@ -82,38 +82,38 @@ func (d *destination) since() time.Time {
 
 // words is why it is in its state. Twins of which one is live are live, but not what
 // the operator thinks they have.
-func (d *destination) words(now time.Time) string {
-	live := d.foremost().state == Live
+func (d *destination) reasonText(now time.Time) string {
+	live := d.best().state == Live
 	var all []string
 	for _, l := range d.active() {
 		words := l.reason
-		if live && l.state != Live && d.wanted {
+		if live && l.state != Live && d.started {
 			side := "primary"
-			if l.second {
+			if l.secondary {
 				side = "backup"
 			}
-			words = fmt.Sprintf("%s: the %s is not live: %s", d.legs[0].who(), side, l.without())
+			words = fmt.Sprintf("%s: the %s is not live: %s", d.endpoints[0].label(), side, l.reasonClause())
 		}
 		if words != "" && !slices.Contains(all, words) {
 			all = append(all, words)
 		}
 	}
-	if e := d.ending(); e != nil {
-		all = append(all, e.words(now))
+	if e := d.graceDeadline(); e != nil {
+		all = append(all, e.text(now))
 	}
 	return strings.Join(all, ". ")
 }
 
 // ending is how long the platform will wait; nil when that is not known, or when it
 // need not.
-func (d *destination) ending() *GraceDeadline {
+func (d *destination) graceDeadline() *GraceDeadline {
 	var at time.Time // when the leg that had data last starves
 	for _, l := range d.active() {
 		if l.state == Live {
 			return nil
 		}
-		if l.starves.After(at) {
-			at = l.starves
+		if l.graceEnds.After(at) {
+			at = l.graceEnds
 		}
 	}
 	if at.IsZero() {
@@ -124,7 +124,7 @@ func (d *destination) ending() *GraceDeadline {
 }
 
 // words is the ending as a clause.
-func (e *GraceDeadline) words(now time.Time) string {
+func (e *GraceDeadline) text(now time.Time) string {
 	if left := e.At.Sub(now); left > 0 {
 		return fmt.Sprintf("%s ends the broadcast in about %d s", e.Platform, int((left+time.Second-1)/time.Second))
 	}
@@ -132,7 +132,7 @@ func (e *GraceDeadline) words(now time.Time) string {
 }
 
 // shown is an address without its secrets, also where the key was pasted at its end.
-func (d *destination) shown(raw string) string {
+func (d *destination) redactedURL(raw string) string {
 	if d.key != "" {
 		if short, ok := strings.CutSuffix(raw, "/"+d.key); ok {
 			raw = short + "/" + hidden
@@ -144,14 +144,14 @@ func (d *destination) shown(raw string) string {
 // status is how it fares. Addresses may hold passwords and tokens: they leave here
 // redacted, whatever becomes of the status.
 func (d *destination) status() Status {
-	first := d.foremost()
+	first := d.best()
 	st := Status{
-		Destination: d.spec, State: first.state, Reason: d.words(time.Now()), Since: d.since(),
-		Backup: first.backup, GraceDeadline: d.ending(),
+		Destination: d.spec, State: first.state, Reason: d.reasonText(time.Now()), Since: d.since(),
+		Backup: first.backup, GraceDeadline: d.graceDeadline(),
 	}
-	st.URL, st.BackupURL = d.shown(d.spec.URL), d.shown(d.spec.BackupURL)
+	st.URL, st.BackupURL = d.redactedURL(d.spec.URL), d.redactedURL(d.spec.BackupURL)
 	for i := range d.active() {
-		d.legs[i].addTo(&st)
+		d.endpoints[i].addTo(&st)
 	}
 	return st
 }

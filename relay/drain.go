@@ -11,7 +11,7 @@ import (
 
 // Each hands the program's units to take as they come, until ctx is done or the
 // program ends (nil). take gets nil when nothing waits any more.
-func Each(ctx context.Context, sub *hub.Subscriber, next func() (media.AccessUnit, error), take func(au *media.AccessUnit, now time.Time) error) error {
+func Drain(ctx context.Context, sub *hub.Subscriber, next func() (media.AccessUnit, error), take func(au *media.AccessUnit, now time.Time) error) error {
 	for ctx.Err() == nil {
 		au, err := next()
 		now := time.Now()

@@ -11,42 +11,44 @@ import (
 // is not late itself, sound last. It measures on the program's own clock: what a
 // unit's decode time says about when it could have been sent, seen from the last
 // moment when everything had been. It is for one goroutine.
-type Shed struct {
+type FrameDropper struct {
 	Limit time.Duration // how far behind is too far
 
 	// Ahead, where an output knows it, is how long a unit that is sent now takes until the
 	// far end has it, when the oldest one that has left our hands has been under way so long.
 	Ahead func(oldest time.Duration) time.Duration
 
-	wall   time.Time     // then
-	at     time.Duration // the decode time that was due then
-	last   time.Duration
-	age    time.Duration // of the unit that Age was asked for
-	broken bool          // a picture that others refer to was left out
+	caughtUpAt  time.Time     // then
+	caughtUpDTS time.Duration // the decode time that was due then
+	newestDTS   time.Duration
+	age         time.Duration // of the unit that Age was asked for
+	broken      bool          // a picture that others refer to was left out
 }
 
 // Start begins with a unit that is sent now.
-func (s *Shed) Start(dts time.Duration, now time.Time) { s.wall, s.at, s.last = now, dts, dts }
+func (s *FrameDropper) Start(dts time.Duration, now time.Time) {
+	s.caughtUpAt, s.caughtUpDTS, s.newestDTS = now, dts, dts
+}
 
 // CaughtUp is told when nothing waits any more.
-func (s *Shed) CaughtUp(now time.Time) {
-	if !s.wall.IsZero() {
-		s.wall, s.at = now, s.last
+func (s *FrameDropper) CaughtUp(now time.Time) {
+	if !s.caughtUpAt.IsZero() {
+		s.caughtUpAt, s.caughtUpDTS = now, s.newestDTS
 	}
 }
 
 // Lost is told when a picture that was sent did not arrive.
-func (s *Shed) Lost() { s.broken = true }
+func (s *FrameDropper) FrameLost() { s.broken = true }
 
 // Age is how long the unit with this decode time has been waiting.
-func (s *Shed) Age(dts time.Duration, now time.Time) time.Duration {
-	s.last = max(s.last, dts)
-	s.age = max(0, now.Sub(s.wall)-(dts-s.at))
+func (s *FrameDropper) Age(dts time.Duration, now time.Time) time.Duration {
+	s.newestDTS = max(s.newestDTS, dts)
+	s.age = max(0, now.Sub(s.caughtUpAt)-(dts-s.caughtUpDTS))
 	return s.age
 }
 
 // KeepsAll says whether it leaves nothing out of what is so old at the most.
-func (s *Shed) KeepsAll(age time.Duration) bool {
+func (s *FrameDropper) SendsAll(age time.Duration) bool {
 	if s.Ahead != nil {
 		age += s.Ahead(0)
 	}
@@ -54,17 +56,17 @@ func (s *Shed) KeepsAll(age time.Duration) bool {
 }
 
 // soundLonger is how much later than a picture a sound may come.
-const soundLonger = 3 * time.Second
+const audioExtra = 3 * time.Second
 
 // Keeps says whether to send a unit of that age, or by how old it will be for who
 // watches.
-func (s *Shed) Keeps(au *media.AccessUnit, age time.Duration) bool {
+func (s *FrameDropper) ShouldSend(au *media.AccessUnit, age time.Duration) bool {
 	if s.Ahead != nil {
 		age = max(age, s.age+s.Ahead(max(0, age-s.age)))
 	}
 	switch {
 	case !au.Video():
-		return age <= s.Limit+soundLonger
+		return age <= s.Limit+audioExtra
 	case au.Key:
 		s.broken = age > s.Limit/2 && (s.broken || age > s.Limit)
 		return !s.broken

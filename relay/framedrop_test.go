@@ -11,11 +11,11 @@ import (
 func TestWhatIsLeftOutOfABacklog(t *testing.T) {
 	tracks := &media.Tracks{{Codec: media.H264}, {Codec: media.AAC}}
 	at := time.Unix(1000, 0)
-	s := relay.Shed{Limit: 4 * time.Second}
+	s := relay.FrameDropper{Limit: 4 * time.Second}
 	s.Start(time.Hour, at)
 	picture := func(dts, age time.Duration, key, disposable bool) bool {
 		au := media.AccessUnit{Tracks: tracks, DTS: time.Hour + dts, Key: key, Disposable: disposable}
-		return s.Keeps(&au, age)
+		return s.ShouldSend(&au, age)
 	}
 	for _, c := range []struct {
 		what            string
@@ -41,7 +41,7 @@ func TestWhatIsLeftOutOfABacklog(t *testing.T) {
 		}
 	}
 	sound := media.AccessUnit{Tracks: tracks, Track: 1, Key: true}
-	if !s.Keeps(&sound, 6*time.Second) || s.Keeps(&sound, 8*time.Second) {
+	if !s.ShouldSend(&sound, 6*time.Second) || s.ShouldSend(&sound, 8*time.Second) {
 		t.Error("sound is left out too early or never")
 	}
 }
@@ -50,21 +50,21 @@ func TestWhatIsAheadOfAUnitCountsAsBacklog(t *testing.T) {
 	tracks := &media.Tracks{{Codec: media.H264}}
 	at := time.Unix(1000, 0)
 	kept := 500 * time.Millisecond
-	s := relay.Shed{Limit: 4 * time.Second, Ahead: func(oldest time.Duration) time.Duration { return oldest + kept }}
+	s := relay.FrameDropper{Limit: 4 * time.Second, Ahead: func(oldest time.Duration) time.Duration { return oldest + kept }}
 	s.Start(time.Hour, at)
 	au := media.AccessUnit{Tracks: tracks, DTS: time.Hour}
 	age := s.Age(au.DTS, at.Add(2*time.Second))
-	if !s.Keeps(&au, age) || !s.Keeps(&au, age+time.Second) {
+	if !s.ShouldSend(&au, age) || !s.ShouldSend(&au, age+time.Second) {
 		t.Error("left out in time")
 	}
-	if kept = 1500 * time.Millisecond; !s.Keeps(&au, age) || s.Keeps(&au, age+time.Second) {
+	if kept = 1500 * time.Millisecond; !s.ShouldSend(&au, age) || s.ShouldSend(&au, age+time.Second) {
 		t.Error("sent although viewers would see it 4.5 s late")
 	}
 }
 
 func TestABacklogIsMeasuredFromTheLastTimeNothingWaited(t *testing.T) {
 	at := time.Unix(1000, 0)
-	s := relay.Shed{Limit: 4 * time.Second}
+	s := relay.FrameDropper{Limit: 4 * time.Second}
 	s.Start(time.Hour, at)
 	if age := s.Age(time.Hour+2*time.Second, at); age != 0 {
 		t.Errorf("the burst at the beginning is %v late", age)

@@ -117,7 +117,7 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 						if time.Now().After(stops) {
 							return holds(ctx, u, link)
 						}
-						link.Gauge(func() {
+						link.OnMeasure(func() {
 							if silent := time.Since(stops); silent > 0 {
 								stop(link, silent)
 							}
@@ -152,7 +152,7 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
-			link.Gauge(func() { link.Sent.Add(10); link.Unsent.Store(5) }) // some of it is always on its way
+			link.OnMeasure(func() { link.Sent.Add(10); link.Unsent.Store(5) }) // some of it is always on its way
 			return holds(ctx, u, link)
 		})
 		b.onAir()

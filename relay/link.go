@@ -18,13 +18,13 @@ type Link struct {
 	Latency      atomic.Int64  // nanoseconds behind the program's newest unit, as far as the far end's machine has it
 	RemoteBuffer atomic.Int64  // nanoseconds for which that machine keeps what comes before its server reads it, where the protocol says
 
-	standing
-	lacks atomic.Pointer[string]
-	gauge atomic.Pointer[func()]
+	acceptance
+	warning atomic.Pointer[string]
+	measure atomic.Pointer[func()]
 }
 
 // standing is how far the far end has come.
-type standing struct {
+type acceptance struct {
 	accepted atomic.Pointer[time.Time]
 	live     atomic.Bool
 	onLive   func()
@@ -32,7 +32,7 @@ type standing struct {
 
 // NewLink makes the joint for one attempt; onLive, when not nil, is called once,
 // from the output's goroutine.
-func NewLink(onLive func()) *Link { return &Link{standing: standing{onLive: onLive}} }
+func NewLink(onLive func()) *Link { return &Link{acceptance: acceptance{onLive: onLive}} }
 
 // Accepted is called by the output once the far end agreed to take the stream. It
 // is not proof: some servers agree first and look at the key afterwards.
@@ -53,12 +53,12 @@ func (l *Link) IsLive() bool { return l.live.Load() }
 
 // Lacks is called by the output when the far end does not get all of the program, with
 // a sentence that says what and why; "" when it does.
-func (l *Link) SetWarning(sentence string) { l.lacks.Store(&sentence) }
+func (l *Link) SetWarning(sentence string) { l.warning.Store(&sentence) }
 
 // Lacking is that sentence.
 func (l *Link) Warning() string {
-	if said := l.lacks.Load(); said != nil {
-		return *said
+	if remote := l.warning.Load(); remote != nil {
+		return *remote
 	}
 	return ""
 }
@@ -72,11 +72,11 @@ func (l *Link) ViewerLatency() time.Duration {
 // Kept up to date, so that an output which is stuck in a write needs no goroutine to say
 // so. It is called about twice a second from another goroutine, and once more may
 // come after Push returned.
-func (l *Link) Gauge(measure func()) { l.gauge.Store(&measure) }
+func (l *Link) OnMeasure(measure func()) { l.measure.Store(&measure) }
 
 // Measure brings the counters up to date.
 func (l *Link) Measure() {
-	if measure := l.gauge.Load(); measure != nil {
+	if measure := l.measure.Load(); measure != nil {
 		(*measure)()
 	}
 }

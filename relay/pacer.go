@@ -3,14 +3,14 @@ package relay
 import "time"
 
 const (
-	firstSpeed = 3 << 20 // bytes a second, before the program's own rate is known
-	leastSpeed = 16 << 10
-	catchUp    = 3 // times the program's rate: so fast a backlog is sent
+	initialSpeed  = 3 << 20 // bytes a second, before the program's own rate is known
+	minSpeed      = 16 << 10
+	catchUpFactor = 3 // times the program's rate: so fast a backlog is sent
 
 	// unitIn is how long one unit may take at the most: the key frames of a slide that
 	// stands still are hundreds of times as large as what lies between them, and the
 	// rate of the last second says nothing about them.
-	unitIn = 150 * time.Millisecond
+	maxUnitTime = 150 * time.Millisecond
 
 	burstFor   = 20 * time.Millisecond
 	burstBytes = 8 << 10
@@ -22,41 +22,41 @@ const (
 type Pacer struct {
 	Limit float64 // bytes a second the path takes; 0 when that is not known
 
-	purse float64 // bytes that may be sent
-	at    time.Time
+	tokens float64 // bytes that may be sent
+	at     time.Time
 
-	rate  float64 // the program's, bytes a second; 0 when it is not known
-	unit  int     // bytes of the newest unit
-	count int     // bytes in this second of the program
-	since time.Duration
+	rate     float64 // the program's, bytes a second; 0 when it is not known
+	lastUnit int     // bytes of the newest unit
+	counted  int     // bytes in this second of the program
+	since    time.Duration
 }
 
 // Made counts what the program is in bytes.
-func (p *Pacer) Made(bytes int, dts time.Duration) {
-	p.unit = bytes
-	p.count += bytes
+func (p *Pacer) CountUnit(bytes int, dts time.Duration) {
+	p.lastUnit = bytes
+	p.counted += bytes
 	if over := dts - p.since; over >= time.Second || over < 0 {
 		if over > 0 && over < 4*time.Second {
-			p.rate = float64(p.count) / over.Seconds()
+			p.rate = float64(p.counted) / over.Seconds()
 		}
-		p.count, p.since = 0, dts
+		p.counted, p.since = 0, dts
 	}
 }
 
 // Most is how fast there is reason to send, in bytes a second.
-func (p *Pacer) Most() float64 {
+func (p *Pacer) MaxSpeed() float64 {
 	if p.rate == 0 {
-		return firstSpeed
+		return initialSpeed
 	}
-	return max(catchUp*p.rate, float64(p.unit)/unitIn.Seconds(), leastSpeed)
+	return max(catchUpFactor*p.rate, float64(p.lastUnit)/maxUnitTime.Seconds(), minSpeed)
 }
 
 // Speed is bytes a second.
 func (p *Pacer) Speed() float64 {
 	if p.Limit > 0 {
-		return max(min(p.Limit, p.Most()), leastSpeed)
+		return max(min(p.Limit, p.MaxSpeed()), minSpeed)
 	}
-	return p.Most()
+	return p.MaxSpeed()
 }
 
 // Earn fills the purse for the time that went by.
@@ -64,20 +64,20 @@ func (p *Pacer) Refill(now time.Time) {
 	speed := p.Speed()
 	most := max(speed*burstFor.Seconds(), burstBytes)
 	if p.at.IsZero() {
-		p.purse = most
+		p.tokens = most
 	} else {
-		p.purse = min(p.purse+speed*now.Sub(p.at).Seconds(), most)
+		p.tokens = min(p.tokens+speed*now.Sub(p.at).Seconds(), most)
 	}
 	p.at = now
 }
 
 // Spend takes bytes from the purse, which may get empty and more.
-func (p *Pacer) Take(bytes int) { p.purse -= float64(bytes) }
+func (p *Pacer) Take(bytes int) { p.tokens -= float64(bytes) }
 
 // Wait is how long until more may be sent; 0 is now.
 func (p *Pacer) Wait() time.Duration {
-	if p.purse > 0 {
+	if p.tokens > 0 {
 		return 0
 	}
-	return max(time.Duration(-p.purse/p.Speed()*float64(time.Second)), time.Millisecond)
+	return max(time.Duration(-p.tokens/p.Speed()*float64(time.Second)), time.Millisecond)
 }

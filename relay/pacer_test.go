@@ -22,7 +22,7 @@ func TestTheKeyFramesOfASlideAreNotHeldBack(t *testing.T) {
 			if (n+shift)%50 == 0 {
 				size = 150_000
 			}
-			p.Made(size, dts)
+			p.CountUnit(size, dts)
 			for p.Refill(now); size > 0; size -= packet {
 				for p.Wait() > 0 {
 					now = now.Add(p.Wait())

@@ -39,7 +39,7 @@ func TestDestinationsKeepTheirOrderAndUnknownOnesAreErrors(t *testing.T) {
 }
 
 func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
-	r := relay.New(hub.New(), relay.Protocols{"rtmps": {}, "rtsp": {Fits: func(u *url.URL) error {
+	r := relay.New(hub.New(), relay.Protocols{"rtmps": {}, "rtsp": {CheckAddress: func(u *url.URL) error {
 		return relay.NewRemoteError(relay.ErrInvalidAddress, "no room for "+u.Fragment)
 	}}}, slog.New(slog.DiscardHandler))
 	for raw, want := range map[string]error{

@@ -14,7 +14,7 @@ import (
 const hidden = redact.Hidden
 
 // maxWords bounds what a far end may say into our state.
-const maxWords = 200
+const maxTextLength = 200
 
 // Redacted is err without secrets, for errors whose text a far end had a part in. What
 // the supervisor judges by stays.
@@ -26,8 +26,8 @@ func Redacted(err error, secrets ...string) error {
 	if clean == err.Error() {
 		return err
 	}
-	if said := (*RemoteError)(nil); errors.As(err, &said) {
-		return NewRemoteError(said.Class, redact.Text(said.Text, secrets...))
+	if remote := (*RemoteError)(nil); errors.As(err, &remote) {
+		return NewRemoteError(remote.Class, redact.Text(remote.Text, secrets...))
 	}
 	for _, class := range []error{ErrInvalidAddress, ErrRefused, ErrUnsupported, ErrStalled, io.EOF} {
 		if errors.Is(err, class) {
@@ -39,11 +39,11 @@ func Redacted(err error, secrets ...string) error {
 
 // leastElement is how long an element of a WHIP address' path must be to be taken for a
 // key: shorter ones are words like "whip" and "publish", which sentences need.
-const leastElement = 8
+const minKeyElement = 8
 
 // OverHTTP reports whether a scheme is of WHIP. Some platforms have the key in the path of
 // its addresses, at the end or in the middle, and nothing tells it from the rest.
-func OverHTTP(scheme string) bool {
+func IsWHIP(scheme string) bool {
 	switch strings.ToLower(scheme) {
 	case "whip", "whips", "http", "https":
 		return true
@@ -52,12 +52,12 @@ func OverHTTP(scheme string) bool {
 }
 
 // InPath is what may be a key in the path of a WHIP address.
-func InPath(u *url.URL) (secrets []string) {
-	if !OverHTTP(u.Scheme) {
+func PathSecrets(u *url.URL) (secrets []string) {
+	if !IsWHIP(u.Scheme) {
 		return nil
 	}
 	for element := range strings.SplitSeq(u.EscapedPath(), "/") {
-		if len(element) >= leastElement {
+		if len(element) >= minKeyElement {
 			secrets = append(secrets, element)
 		}
 	}
@@ -71,7 +71,7 @@ func Secrets(u *url.URL) []string {
 	if u == nil {
 		return nil
 	}
-	secrets := append(InPath(u), u.Fragment)
+	secrets := append(PathSecrets(u), u.Fragment)
 	if password, ok := u.User.Password(); ok {
 		secrets = append(secrets, password)
 	}
@@ -111,7 +111,7 @@ func RedactURL(raw string) string {
 		}
 		authority = user + authority[i:]
 	}
-	if path != "" && OverHTTP(scheme) {
+	if path != "" && IsWHIP(scheme) {
 		path = hidden
 	}
 	shown := scheme + "://" + authority
@@ -139,9 +139,9 @@ func redactQuery(query string) string {
 
 // Words makes a far end's text fit to be shown: one line of printable characters,
 // at most 200 of them.
-func Words(text string) string {
-	if len(text) > 4*maxWords { // no need to look further than 200 characters can reach
-		text = text[:4*maxWords]
+func CleanText(text string) string {
+	if len(text) > 4*maxTextLength { // no need to look further than 200 characters can reach
+		text = text[:4*maxTextLength]
 	}
 	text = strings.ToValidUTF8(text, "")
 	text = strings.Map(func(r rune) rune {
@@ -154,8 +154,8 @@ func Words(text string) string {
 		return r
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxWords {
-		text = string(runes[:maxWords-1]) + "…"
+	if runes := []rune(text); len(runes) > maxTextLength {
+		text = string(runes[:maxTextLength-1]) + "…"
 	}
 	return text
 }

@@ -71,13 +71,13 @@ type Status struct {
 
 	Kbps      int   `json:"kbps"`      // leaving this machine, over the last seconds
 	LatencyMs int64 `json:"latencyMs"` // how far it is behind the program
-	Moved
+	Traffic
 
 	Warnings []string `json:"warnings,omitempty"` // what of the program its platform or its server does not take, in sentences
 }
 
 // Moved is what a destination got, and did not get, since the start.
-type Moved struct {
+type Traffic struct {
 	FramesDropped uint64 `json:"framesDropped"` // pictures left out
 	BytesSent     uint64 `json:"bytesSent"`     // bytes
 }
@@ -108,7 +108,7 @@ type Output struct {
 	Push Push
 	// Fits says what about an address can't be used, as far as that is known before it is
 	// tried: an ErrMistyped. Nil for nothing. It is handed what Push is.
-	Fits func(u *url.URL) error
+	CheckAddress func(u *url.URL) error
 }
 
 // Protocols is a table of outputs by URL scheme.

@@ -19,11 +19,11 @@ type Relay struct {
 	log     *slog.Logger
 	dirty   chan struct{} // holds one token: some status changed
 
-	mu      sync.Mutex
-	list    []*destination  // in the order they were added
-	running context.Context // Run's; nil while it does not run
-	program bitrate
-	keepers sync.WaitGroup
+	mu          sync.Mutex
+	list        []*destination  // in the order they were added
+	running     context.Context // Run's; nil while it does not run
+	program     bitrate
+	connections sync.WaitGroup
 }
 
 // New makes a relay of h's program over outputs, by URL scheme.
@@ -47,7 +47,7 @@ func (r *Relay) Run(ctx context.Context, changed func([]Status)) error {
 		case <-r.dirty:
 			changed(r.Statuses())
 		case <-measure.C:
-			if started := r.measure(time.Now()); started && looks%looksASecond == 0 {
+			if started := r.measure(time.Now()); started && looks%measuresPerSecond == 0 {
 				changed(r.Statuses())
 			}
 			looks++
@@ -61,11 +61,11 @@ func (r *Relay) begin(ctx context.Context) {
 	defer r.mu.Unlock()
 	r.running = ctx
 	for _, d := range r.list {
-		if d.wanted {
+		if d.started {
 			r.launchAll(d)
 		}
 	}
-	r.note()
+	r.notify()
 }
 
 // end waits until every destination, all at once, has unpublished; ctx is done.
@@ -73,11 +73,11 @@ func (r *Relay) end() {
 	r.mu.Lock()
 	r.running = nil // no more are launched
 	r.mu.Unlock()
-	r.keepers.Wait()
+	r.connections.Wait()
 }
 
 // note tells Run that there is something to tell.
-func (r *Relay) note() {
+func (r *Relay) notify() {
 	select {
 	case r.dirty <- struct{}{}:
 	default:
@@ -87,25 +87,25 @@ func (r *Relay) note() {
 // launchAll gives each of d's legs a keeper; r.mu is held.
 func (r *Relay) launchAll(d *destination) {
 	for i := range d.active() {
-		r.launch(&d.legs[i])
+		r.launch(&d.endpoints[i])
 	}
 }
 
 // launch gives l a keeper; r.mu is held. The one it had, if any, ends first.
-func (r *Relay) launch(l *leg) {
+func (r *Relay) launch(l *endpoint) {
 	if r.running == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.running)
-	k := &keeper{relay: r, leg: l, cancel: cancel, again: make(chan struct{}, 1), ended: make(chan struct{}), before: l.keeper}
-	if k.before != nil {
-		k.before.cancel()
-		k.before.settle()
+	k := &connection{relay: r, endpoint: l, cancel: cancel, retry: make(chan struct{}, 1), ended: make(chan struct{}), previous: l.connection}
+	if k.previous != nil {
+		k.previous.cancel()
+		k.previous.addTotals()
 	}
-	k.limit.kbps.Store(int64(l.dest.spec.MaxKbps))
-	l.keeper = k
-	l.become(Connecting, "")
-	r.keepers.Add(1)
+	k.bitrateCap.kbps.Store(int64(l.dest.spec.MaxKbps))
+	l.connection = k
+	l.setState(Connecting, "")
+	r.connections.Add(1)
 	go k.run(ctx)
 }
 
@@ -117,33 +117,33 @@ func (r *Relay) Put(d Destination, key string) error {
 	if d.ID == "" {
 		return fmt.Errorf("put a destination: %w", ErrUnknown)
 	}
-	if err := r.outputs.check(&d, key); err != nil {
+	if err := r.outputs.checkAddresses(&d, key); err != nil {
 		return err
 	}
 	d.HasKey, d.DelayMs = key != "", min(max(d.DelayMs, 0), MaxDelay.Milliseconds())
 	if d.MaxKbps != 0 {
-		d.MaxKbps = max(d.MaxKbps, LeastKbps)
+		d.MaxKbps = max(d.MaxKbps, MinKbps)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer r.note()
+	defer r.notify()
 	old := r.find(d.ID)
 	if old == nil {
 		r.list = append(r.list, newDestination(d, key))
 		return nil
 	}
-	anew := old.change(d, key)
-	for i := range old.legs {
-		if k := old.legs[i].keeper; k != nil {
-			k.limit.kbps.Store(int64(d.MaxKbps)) // it counts at once
+	reconnect := old.change(d, key)
+	for i := range old.endpoints {
+		if k := old.endpoints[i].connection; k != nil {
+			k.bitrateCap.kbps.Store(int64(d.MaxKbps)) // it counts at once
 		}
 	}
-	for _, l := range anew {
+	for _, l := range reconnect {
 		switch {
-		case l.wanted():
+		case l.shouldConnect():
 			r.launch(l)
-		case l.keeper != nil:
-			l.keeper.cancel()
+		case l.connection != nil:
+			l.connection.cancel()
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func (r *Relay) Remove(id string) error {
 	}
 	r.halt(d)
 	r.list = slices.DeleteFunc(r.list, func(other *destination) bool { return other == d })
-	r.note()
+	r.notify()
 	return nil
 }
 
@@ -171,22 +171,22 @@ func (r *Relay) Start(id string) error {
 	if d == nil {
 		return fmt.Errorf("start %s: %w", id, ErrUnknown)
 	}
-	defer r.note()
-	if d.wanted && d.legs[0].keeper != nil {
+	defer r.notify()
+	if d.started && d.endpoints[0].connection != nil {
 		for _, l := range d.active() {
-			if l.keeper != nil {
-				l.keeper.retryNow()
+			if l.connection != nil {
+				l.connection.retryNow()
 			}
 		}
 		return nil
 	}
-	d.wanted = true
-	for i := range d.legs {
-		d.legs[i].attempt, d.legs[i].backup = 0, i > 0
+	d.started = true
+	for i := range d.endpoints {
+		d.endpoints[i].attempt, d.endpoints[i].backup = 0, i > 0
 	}
 	r.launchAll(d)
-	for i := range d.legs {
-		d.legs[i].past = counts{}
+	for i := range d.endpoints {
+		d.endpoints[i].finished = counts{}
 	}
 	return nil
 }
@@ -201,21 +201,21 @@ func (r *Relay) Stop(id string) error {
 		return fmt.Errorf("stop %s: %w", id, ErrUnknown)
 	}
 	r.halt(d)
-	r.note()
+	r.notify()
 	return nil
 }
 
 // halt tells d's keepers to end; r.mu is held.
 func (r *Relay) halt(d *destination) {
-	d.wanted = false
-	for i := range d.legs {
-		l := &d.legs[i]
-		l.starves = time.Time{}
-		if l.keeper == nil {
-			l.become(Off, "")
+	d.started = false
+	for i := range d.endpoints {
+		l := &d.endpoints[i]
+		l.graceEnds = time.Time{}
+		if l.connection == nil {
+			l.setState(Off, "")
 			continue
 		}
-		l.keeper.cancel()
+		l.connection.cancel()
 		l.reason, l.nextTry = "stopping", time.Time{}
 	}
 }
@@ -242,11 +242,11 @@ func (r *Relay) find(id string) *destination {
 
 // attempts is the keepers that have an attempt under way, and whether any destination is
 // started; r.mu is held.
-func (r *Relay) attempts() (under []*keeper, started bool) {
+func (r *Relay) activeConnections() (under []*connection, started bool) {
 	for _, d := range r.list {
-		started = started || d.wanted
-		for i := range d.legs {
-			if k := d.legs[i].keeper; k != nil && k.meter != nil {
+		started = started || d.started
+		for i := range d.endpoints {
+			if k := d.endpoints[i].connection; k != nil && k.stats != nil {
 				under = append(under, k)
 			}
 		}
@@ -258,10 +258,10 @@ func (r *Relay) attempts() (under []*keeper, started bool) {
 // those that stopped proving it. It reports whether any destination is started.
 func (r *Relay) measure(now time.Time) bool {
 	r.mu.Lock()
-	under, started := r.attempts()
+	under, started := r.activeConnections()
 	links := make([]*Link, len(under))
 	for i, k := range under {
-		links[i] = k.meter.link
+		links[i] = k.stats.link
 	}
 	r.mu.Unlock()
 	for _, l := range links {
@@ -272,9 +272,9 @@ func (r *Relay) measure(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.program.Add(now, program.Bytes)
-	under, _ = r.attempts()
+	under, _ = r.activeConnections()
 	for _, k := range under {
-		k.look(now, r.program.kbps())
+		k.checkProof(now, r.program.kbps())
 	}
 	return started
 }

@@ -12,7 +12,7 @@ const tlsTimeout = 8 * time.Second
 
 // Secure makes a connection to host one over TLS; it is closed when that fails. config,
 // which may be nil, gets the host's name where it has none.
-func Secure(ctx context.Context, conn net.Conn, host string, config *tls.Config) (*tls.Conn, error) {
+func ClientTLS(ctx context.Context, conn net.Conn, host string, config *tls.Config) (*tls.Conn, error) {
 	if config == nil {
 		config = &tls.Config{}
 	}

@@ -11,9 +11,9 @@ import (
 // waitForChange waits until the program is coded in another way than what the output
 // could not carry. The program may be so already: the refusal took its time, and a
 // destination that stays behind comes to it later.
-func (k *keeper) waitForChange(ctx context.Context) {
+func (k *connection) waitForCodecChange(ctx context.Context) {
 	k.relay.mu.Lock()
-	delay := k.leg.dest.spec.delay()
+	delay := k.endpoint.dest.spec.delay()
 	k.relay.mu.Unlock()
 	look := time.NewTicker(measureEvery)
 	defer look.Stop()
@@ -22,13 +22,13 @@ func (k *keeper) waitForChange(ctx context.Context) {
 	}
 	for {
 		changed := k.relay.hub.Changed()
-		if now := k.coded(delay); now != nil && now != k.past.coded {
+		if now := k.tracksAt(delay); now != nil && now != k.history.tracks {
 			return
 		}
 		select {
 		case <-changed:
 		case <-look.C:
-		case <-k.again:
+		case <-k.retry:
 			return
 		case <-ctx.Done():
 			return
@@ -38,7 +38,7 @@ func (k *keeper) waitForChange(ctx context.Context) {
 
 // coded is how the program is coded so far behind, where the next attempt would begin;
 // nil when that is not known.
-func (k *keeper) coded(behind time.Duration) *media.Tracks {
+func (k *connection) tracksAt(behind time.Duration) *media.Tracks {
 	if behind == 0 {
 		st, _ := k.relay.hub.Stream(hub.Program)
 		return st.Tracks

@@ -47,14 +47,14 @@ func ways(clips *clip.Clips) ingest.Protocols {
 
 func outputs() relay.Protocols {
 	push, web := rtmppush.New(nil), whippush.New(nil)
-	toRTMP := relay.Output{Push: push.Push, Fits: rtmppush.Fits}
-	toRTSP := relay.Output{Push: rtsppush.New(nil).Push, Fits: rtsppush.Fits}
+	toRTMP := relay.Output{Push: push.Push, CheckAddress: rtmppush.CheckAddress}
+	toRTSP := relay.Output{Push: rtsppush.New(nil).Push, CheckAddress: rtsppush.CheckAddress}
 	toWHIP := relay.Output{Push: web.Push}
 	return relay.Protocols{
 		"rtmp": toRTMP, "rtmps": toRTMP,
 		"rtsp": toRTSP, "rtsps": toRTSP,
-		"srt":      {Push: srtpush.New().Push, Fits: srtpush.Fits},
-		"selftest": {Push: drillpush.Over(push.Push), Fits: drillpush.Fits},
+		"srt":      {Push: srtpush.New().Push, CheckAddress: srtpush.CheckAddress},
+		"selftest": {Push: drillpush.Over(push.Push), CheckAddress: drillpush.CheckAddress},
 		"whip":     toWHIP, "whips": toWHIP, "http": toWHIP, "https": toWHIP,
 	}
 }

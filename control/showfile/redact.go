@@ -46,7 +46,7 @@ func RestoreSecrets(edit, was string) (string, error) {
 		}
 		now.User = url.UserPassword(now.User.Username(), password)
 	}
-	if now.Path == "/"+Hidden && relay.OverHTTP(now.Scheme) {
+	if now.Path == "/"+Hidden && relay.IsWHIP(now.Scheme) {
 		now.Path, now.RawPath = old.Path, old.RawPath
 	}
 	pairs := strings.Split(now.RawQuery, "&")
@@ -85,7 +85,7 @@ func secretsOf(raw string) []string {
 	if err != nil {
 		return nil
 	}
-	all := relay.InPath(u)
+	all := relay.PathSecrets(u)
 	if password, ok := u.User.Password(); ok {
 		all = append(all, password)
 	}

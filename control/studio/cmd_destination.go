@@ -190,8 +190,8 @@ func changeDestination(args DestinationUpdateArgs, d *showfile.Destination, secr
 		}
 	}
 	if args.MaxKbps != nil {
-		if d.MaxKbps = *args.MaxKbps; d.MaxKbps != 0 && (d.MaxKbps < relay.LeastKbps || d.MaxKbps > maxKbps) {
-			return control.Invalidf("the limit (maxKbps) must be %d to %d kbit/s, or 0 for none", relay.LeastKbps, maxKbps)
+		if d.MaxKbps = *args.MaxKbps; d.MaxKbps != 0 && (d.MaxKbps < relay.MinKbps || d.MaxKbps > maxKbps) {
+			return control.Invalidf("the limit (maxKbps) must be %d to %d kbit/s, or 0 for none", relay.MinKbps, maxKbps)
 		}
 	}
 	d.URL, d.BackupURL, d.HasKey = showfile.DisplayURL(secret.URL), showfile.DisplayURL(secret.BackupURL), secret.Key != ""

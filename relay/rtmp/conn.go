@@ -56,7 +56,7 @@ func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) 
 		return l, nil
 	}
 	l.cork = &cork{Conn: plain{l}}
-	l.secure, err = relay.Secure(ctx, l.cork, to.host, config)
+	l.secure, err = relay.ClientTLS(ctx, l.cork, to.host, config)
 	return l, err
 }
 

@@ -89,7 +89,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	sd := newSender(s, sub, o)
 	s.pings.never = o.shy.has(to.addr)
 	sd.shed.Ahead = sd.ahead
-	link.Gauge(func() { sd.measure(); s.look(time.Now()) })
+	link.OnMeasure(func() { sd.measure(); s.look(time.Now()) })
 	err = sd.run(ctx)
 	if err != nil && s.pings.offended(time.Now()) {
 		o.shy.add(to.addr)

@@ -41,7 +41,7 @@ type sender struct {
 	merge    time.Duration
 	loan     loan
 	told     told
-	shed     relay.Shed
+	shed     relay.FrameDropper
 	accepted time.Time
 	head     [flv.MaxHeader]byte
 	late     bool // by lateAfter
@@ -65,7 +65,7 @@ func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
 	sub.SkipToKeyframe() // it grew old while we dialled
 	s.acks.mark.Store(s.acks.sent.Load())
 	s.acks.asked = firstWindow
-	sd := &sender{session: s, sub: sub, merge: o.Merge, shed: relay.Shed{Limit: o.Backlog}, accepted: time.Now(), room: maxBatch}
+	sd := &sender{session: s, sub: sub, merge: o.Merge, shed: relay.FrameDropper{Limit: o.Backlog}, accepted: time.Now(), room: maxBatch}
 	if s.line.prepare() {
 		sd.loan = loan{pump: o.pump(), back: make(chan error, 1)}
 	}
@@ -243,7 +243,7 @@ func (s *sender) add(au *media.AccessUnit, now time.Time, held time.Duration) er
 	}
 	age := s.shed.Age(au.DTS, now)
 	s.behind(age > lateAfter)
-	if !s.shed.Keeps(au, max(age, held)) {
+	if !s.shed.ShouldSend(au, max(age, held)) {
 		if video {
 			s.link.Dropped.Add(1)
 		}

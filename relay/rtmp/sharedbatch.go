@@ -79,7 +79,7 @@ func (s *sender) ride(r *round, now time.Time) bool {
 		return false
 	}
 	age, zero := s.shed.Age(r.first, now), stamp(s.told.base)
-	if age > lateAfter || !s.shed.KeepsAll(age) || !s.w.AddBatch(r.batch, zero) {
+	if age > lateAfter || !s.shed.SendsAll(age) || !s.w.AddBatch(r.batch, zero) {
 		return false
 	}
 	s.sub.SeekTo(r.to)

@@ -27,7 +27,7 @@ func join(t *testing.T, h *hub.Hub) *member {
 	}
 	t.Cleanup(sub.Close)
 	m := &member{}
-	m.sender = &sender{session: &session{link: relay.NewLink(nil), stream: 1}, sub: sub, shed: relay.Shed{Limit: DefaultBacklog}, room: maxBatch}
+	m.sender = &sender{session: &session{link: relay.NewLink(nil), stream: 1}, sub: sub, shed: relay.FrameDropper{Limit: DefaultBacklog}, room: maxBatch}
 	m.pings.never = true
 	m.w = chunks.NewWriter(&m.out)
 	m.w.SetChunkSize(chunks.ChunkSize)
@@ -92,7 +92,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	if round(); !late.next(t, r) || !first.next(t, r) {
 		t.Error("one that joined is not in step")
 	}
-	first.shed.Lost() // from here up to a key frame it sends no pictures
+	first.shed.FrameLost() // from here up to a key frame it sends no pictures
 	left := 0
 	for range relaytest.FrameRate {
 		round()

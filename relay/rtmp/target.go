@@ -20,7 +20,7 @@ type target struct {
 }
 
 // Fits is relay.Output's.
-func Fits(u *url.URL) error {
+func CheckAddress(u *url.URL) error {
 	_, err := parse(u)
 	return err
 }

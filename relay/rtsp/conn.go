@@ -52,7 +52,7 @@ func (l *line) dial(ctx context.Context, to target, config *tls.Config) (net.Con
 	if !to.secure {
 		return l, nil
 	}
-	return relay.Secure(ctx, l, to.host, config)
+	return relay.ClientTLS(ctx, l, to.host, config)
 }
 
 // Write is one write of all of p.

@@ -102,7 +102,7 @@ func judged(err error) error {
 			text = means + ": " + text
 		}
 		if status.Code >= 500 && status.Code != base.StatusNotImplemented || status.Code == base.StatusNotEnoughBandwidth {
-			return errors.New("the server says: " + relay.Words(text))
+			return errors.New("the server says: " + relay.CleanText(text))
 		}
 		return relay.NewRemoteError(relay.ErrRefused, text)
 	case errors.As(err, &slow):

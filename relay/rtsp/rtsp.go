@@ -98,7 +98,7 @@ func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, li
 	}
 	link.Accepted()
 	s := newSender(c, out, sub, o, held)
-	link.Gauge(s.measure)
+	link.OnMeasure(s.measure)
 	return s, s.run(ctx)
 }
 

@@ -41,7 +41,7 @@ type sender struct {
 	held   *media.AccessUnit // to be sent first
 	tracks *media.Tracks
 
-	shed     relay.Shed
+	shed     relay.FrameDropper
 	accepted time.Time
 	base     time.Duration // decode time of the first unit
 	reports  []report      // by track
@@ -85,7 +85,7 @@ func (s *sender) run(ctx context.Context) error {
 		}
 		s.line.finishBy(time.Now().Add(goodbye / 2))
 	})()
-	err := relay.Each(within, s.sub, s.next, s.take)
+	err := relay.Drain(within, s.sub, s.next, s.take)
 	ended := within.Err() != nil && ctx.Err() == nil // by the far end
 	if err != nil && !errors.Is(err, errTracks) {
 		s.line.finishBy(time.Now()) // it takes no goodbye either
@@ -143,7 +143,7 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	}
 	age := s.shed.Age(au.DTS, now)
 	s.lag.Store(int64(age))
-	if !s.shed.Keeps(au, age) {
+	if !s.shed.ShouldSend(au, age) {
 		if au.Video() {
 			s.link.Dropped.Add(1)
 		}

@@ -57,7 +57,7 @@ func Over(rtmp relay.Push) relay.Push {
 }
 
 // Fits is relay.Output's.
-func Fits(u *url.URL) error {
+func CheckAddress(u *url.URL) error {
 	_, err := behaviour(u)
 	return err
 }

@@ -44,7 +44,7 @@ type sender struct {
 	accepted time.Time
 
 	muxed
-	shed relay.Shed
+	shed relay.FrameDropper
 	pace relay.Pacer
 	path window
 }
@@ -64,7 +64,7 @@ func newSender(c *conn, sub *hub.Subscriber, o *Output, held *media.AccessUnit) 
 	}
 	now := time.Now()
 	return &sender{
-		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), shed: relay.Shed{Limit: o.Backlog}, held: held, accepted: now,
+		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), shed: relay.FrameDropper{Limit: o.Backlog}, held: held, accepted: now,
 		path: newWindow(c.latency, now),
 	}
 }
@@ -150,7 +150,7 @@ func (s *sender) keepUp(now time.Time) error {
 	s.path.look(rtt, now)
 	s.pace.Limit = s.path.speed(rtt)
 	if n.skipped+s.dropTooOld(now) > 0 {
-		s.shed.Lost() // the receiver has a hole where pictures were: go on at a key frame
+		s.shed.FrameLost() // the receiver has a hole where pictures were: go on at a key frame
 		s.path.late(now)
 	}
 	if s.acked.Load() > 0 && now.Sub(s.accepted) >= max(proof, s.latency) {
@@ -245,10 +245,10 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 	if au.DTS < s.base {
 		return nil // sound from before the first picture
 	}
-	s.pace.Made(len(au.Data), au.DTS)
+	s.pace.CountUnit(len(au.Data), au.DTS)
 	age := s.shed.Age(au.DTS, now)
 	s.lag.Store(int64(age))
-	if !s.shed.Keeps(au, age) {
+	if !s.shed.ShouldSend(au, age) {
 		if au.Video() {
 			s.link.Dropped.Add(1)
 		}

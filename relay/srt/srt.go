@@ -88,7 +88,7 @@ func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, li
 	defer c.Close()
 	link.Accepted()
 	s := newSender(c, sub, o, held)
-	link.Gauge(c.measure)
+	link.OnMeasure(c.measure)
 	return s, s.run(ctx)
 }
 

@@ -36,7 +36,7 @@ func (t *target) over(rtt time.Duration) {
 }
 
 // Fits is relay.Output's.
-func Fits(u *url.URL) error {
+func CheckAddress(u *url.URL) error {
 	_, err := parse(u, 0)
 	return err
 }

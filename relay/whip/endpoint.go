@@ -136,7 +136,7 @@ func refusal(resp *http.Response) error {
 	text = fmt.Sprintf("%s (%d)", text, resp.StatusCode)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); strings.HasPrefix(kind, "text/plain") || strings.HasSuffix(kind, "json") {
 		if comment, _ := io.ReadAll(io.LimitReader(resp.Body, maxComment)); len(comment) > 0 {
-			text += ": " + relay.Words(string(comment))
+			text += ": " + relay.CleanText(string(comment))
 		}
 	}
 	switch code := resp.StatusCode; {
@@ -145,7 +145,7 @@ func refusal(resp *http.Response) error {
 	case code == http.StatusConflict:
 		return relay.NewRemoteError(relay.ErrRefused, "the stream is already in use: "+text)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:
-		return errors.New("the server says: " + relay.Words(text))
+		return errors.New("the server says: " + relay.CleanText(text))
 	}
 	if means := meanings[resp.StatusCode]; means != "" {
 		text = means + ": " + text

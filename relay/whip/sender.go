@@ -44,7 +44,7 @@ type sender struct {
 
 	coding
 	place
-	shed  relay.Shed
+	shed  relay.FrameDropper
 	pace  relay.Pacer
 	video flow
 	heard ear
@@ -80,7 +80,7 @@ type flow struct {
 func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sender {
 	sub.SkipToKeyframe() // it grew old while we connected
 	now := time.Now()
-	s := &sender{peer: p, sub: sub, link: link, out: o, place: place{began: now}, shed: relay.Shed{Limit: o.Backlog}}
+	s := &sender{peer: p, sub: sub, link: link, out: o, place: place{began: now}, shed: relay.FrameDropper{Limit: o.Backlog}}
 	s.heard.start(now)
 	return s
 }
@@ -94,7 +94,7 @@ func (s *sender) run(ctx context.Context) error {
 		ears.Go(func() { s.heard.listen(from) })
 	}
 	go func() { lost(s.watch(within)) }()
-	err := relay.Each(within, s.sub, s.sub.TryNext, s.take)
+	err := relay.Drain(within, s.sub, s.sub.TryNext, s.take)
 	if s.sound != nil {
 		s.sound.close()
 	}
@@ -176,10 +176,10 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	default:
 		s.latest = au.PTS
 	}
-	s.pace.Made(len(au.Data), au.DTS)
+	s.pace.CountUnit(len(au.Data), au.DTS)
 	age := s.shed.Age(au.DTS, now)
 	s.lag.Store(int64(age))
-	if !s.shed.Keeps(au, age) || !s.heard.keeps(au) {
+	if !s.shed.ShouldSend(au, age) || !s.heard.keeps(au) {
 		s.link.Dropped.Add(1)
 		return nil
 	}

@@ -72,7 +72,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	defer p.close()
 	link.Accepted()
 	s := newSender(p, sub, o, link)
-	link.Gauge(s.measure)
+	link.OnMeasure(s.measure)
 	err = s.run(ctx)
 	end.leave() // also when it was given up: it would take the next session for a second one
 	return relay.Redacted(err, end.secrets...)

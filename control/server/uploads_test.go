@@ -61,7 +61,7 @@ func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
 	}
 	h.uploads(t, []upload{
 		{"clips/slate", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
-		{"clips/slate", studiotest.AdminToken, []byte("hello"), http.StatusBadRequest, "neither an MP4 nor a PNG nor a JPEG"},
+		{"clips/slate", studiotest.AdminToken, []byte("hello"), http.StatusBadRequest, "not an MP4, PNG or JPEG"},
 		{"clips/..%2Fslate", studiotest.AdminToken, still.Bytes(), http.StatusBadRequest, "a feed name is"},
 		{"clips/slate", studiotest.AdminToken, still.Bytes(), http.StatusConflict, "install ffmpeg, or upload an MP4 with H.264 1280x720"},
 	})

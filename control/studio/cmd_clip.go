@@ -61,7 +61,7 @@ func (s *Studio) PutClip(ctx context.Context, name string, length int64, content
 		return err
 	}
 	if length > clip.MaxBytes {
-		return fmt.Errorf("%w: %d MB at most", clip.ErrTooBig, clip.MaxBytes>>20)
+		return fmt.Errorf("%w: at most %d MB", clip.ErrTooBig, clip.MaxBytes>>20)
 	}
 	if err := clips.Put(ctx, name, content, s.programShape()); err != nil {
 		return s.uploadFailed("clip", name, err)

@@ -1,6 +1,6 @@
-// Package clip is feeds that loop a file: the slate that is shown when nothing else
-// is there. Clips lie in a folder of the show; a feed of the address clip://slate
-// plays slate.mp4 in it, over and over, on a clock that only grows.
+// Package clip is feeds that loop a file, such as the slate that is shown when all else
+// fails. Clips are stored in a folder of the show; a feed with the address clip://slate
+// loops slate.mp4 from it, with timestamps that only increase.
 package clip
 
 import (
@@ -23,14 +23,14 @@ import (
 // Errors a caller can act on.
 var (
 	ErrNoClip    = errors.New("there is no such clip")
-	ErrNotAClip  = errors.New("this file can't be a clip")
-	ErrNoFFmpeg  = errors.New("the clip has to be converted, and this machine has no ffmpeg")
+	ErrNotAClip  = errors.New("this file can't be used as a clip")
+	ErrNoFFmpeg  = errors.New("the clip must be converted, and ffmpeg is not installed")
 	ErrTooBig    = errors.New("the clip is too big")
 	ErrTooMany   = errors.New("there are too many clips")
 	ErrConverter = errors.New("ffmpeg could not convert the clip")
 )
 
-// Bounds of a clip.
+// Limits of a clip.
 const (
 	MaxBytes    = 200 << 20
 	maxDuration = 10 * time.Minute
@@ -42,22 +42,22 @@ const suffix = ".mp4"
 // Clips is a folder of clips. Its methods are safe for concurrent use.
 type Clips struct {
 	dir        string
-	converting chan struct{} // held by the one upload that is converted: that takes whole cores
+	converting chan struct{} // full while an upload is being converted, which takes whole cores
 }
 
-// New keeps clips in dir, which is made when the first one comes.
+// New stores clips in dir, which is created with the first one.
 func New(dir string) *Clips { return &Clips{dir: dir, converting: make(chan struct{}, 1)} }
 
-// Info is a clip as operators know it.
+// Info describes a clip to operators.
 type Info struct {
 	Name    string    `json:"name" example:"slate"`
 	Bytes   int64     `json:"bytes" example:"1048576"`
 	Changed time.Time `json:"changed"`
 }
 
-// path is where the clip called name lies.
+// path is the file of the clip called name.
 func (c *Clips) path(name string) (string, error) {
-	if err := ingest.CheckName(name); err != nil { // it has no slash, and does not begin with a dot
+	if err := ingest.CheckName(name); err != nil { // a valid name has no slash, and does not begin with a dot
 		return "", fmt.Errorf("clip: %w", err)
 	}
 	return filepath.Join(c.dir, name+suffix), nil
@@ -82,8 +82,8 @@ func (c *Clips) List() ([]Info, error) {
 	return all, nil
 }
 
-// Remove deletes a clip. It fails with ErrNoClip. A feed that plays it ends with its
-// present loop.
+// Remove deletes a clip. It fails with ErrNoClip. A feed that plays it ends after the
+// current loop.
 func (c *Clips) Remove(name string) error {
 	path, err := c.path(name)
 	if err != nil {
@@ -98,8 +98,8 @@ func (c *Clips) Remove(name string) error {
 	return nil
 }
 
-// Pull plays the clip u names (clip://slate) to feed until ctx is done. A clip that
-// is replaced goes on with the new one when the present loop ends.
+// Pull plays the clip that u names (clip://slate) to feed until ctx is done. When the
+// clip is replaced, the new one follows after the current loop.
 func (c *Clips) Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
 	path, err := c.path(u.Host)
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *Clips) Pull(ctx context.Context, u *url.URL, env ingest.Env, feed strin
 		}
 		f.close()
 		f = next
-		l.audioFrames, l.audioStart = 0, l.at // a grid of its own
+		l.audioFrames, l.audioStart = 0, l.at // a new audio frame grid
 		p.SetTracks(f.tracks)
 	}
 }
@@ -143,13 +143,13 @@ func (c *Clips) Pull(ctx context.Context, u *url.URL, env ingest.Env, feed strin
 type loop struct {
 	pub         *hub.Publisher
 	start       time.Time
-	at          time.Duration // where the present loop begins
-	audioStart  time.Duration // where the grid of sound begins
-	audioFrames int           // of sound, since then
+	at          time.Duration // where the current loop begins
+	audioStart  time.Duration // where the audio frame grid begins
+	audioFrames int           // since then
 }
 
-// play writes the clip once, each unit when it is due. The picture's length is the
-// loop's; the sound stays on its grid, and is silence where the clip has none.
+// play writes the clip once, each unit when it is due. The loop is as long as the video;
+// audio stays on its frame grid, and is silence where the clip has none.
 func (l *loop) play(ctx context.Context, f *file) error {
 	begun := l.audioFrames
 	for next := 0; next < len(f.video); {
@@ -183,7 +183,7 @@ func (l *loop) play(ctx context.Context, f *file) error {
 	return nil
 }
 
-// sound is when the next frame of sound is due.
+// audioDue is when the next audio frame is due.
 func (l *loop) audioDue(f *file) time.Duration {
 	if !f.hasAudio() {
 		return 0

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/draw"
@@ -28,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// shape is a small program's.
+// smallFormat is the format of a small program.
 func smallFormat() clip.Format {
 	return clip.Format{
 		Video: media.Track{Codec: media.H264, Width: 320, Height: 180, FrameRate: 25},
@@ -51,10 +52,10 @@ func pngStill(t *testing.T) []byte {
 	return still(t, func(b *bytes.Buffer, i image.Image) error { return png.Encode(b, i) })
 }
 
-// film makes an MP4 with ffmpeg.
+// makeMP4 makes an MP4 with ffmpeg.
 func makeMP4(t *testing.T, args ...string) []byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "film.mp4")
+	path := filepath.Join(t.TempDir(), "upload.mp4")
 	all := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:r=25:d=2", "-f", "lavfi", "-i", "sine=r=44100:d=2"}, args...)
 	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), append(all, "-pix_fmt", "yuv420p", path)...).CombinedOutput()
 	if err != nil {
@@ -67,7 +68,7 @@ func makeMP4(t *testing.T, args ...string) []byte {
 	return b
 }
 
-// play reads a clip's feed for some loops and checks its times.
+// play reads a clip's feed for some loops and checks its timestamps.
 func play(t *testing.T, c *clip.Clips, name string, loops int) (tracks media.Tracks) {
 	t.Helper()
 	h := hub.New()
@@ -105,13 +106,13 @@ func play(t *testing.T, c *clip.Clips, name string, loops int) (tracks media.Tra
 			seen++
 		}
 		if len(*au.Tracks) > 1 && last[1] >= 0 && (last[0]-last[1]).Abs() > 2*(*au.Tracks)[0].FrameDuration() {
-			t.Fatalf("picture at %v, sound at %v", last[0], last[1])
+			t.Fatalf("video at %v, audio at %v", last[0], last[1])
 		}
 	}
 	return *sub.Tracks()
 }
 
-func TestUploadsBecomeClipsOfTheProgramsShapeThatLoopWithoutASeam(t *testing.T) {
+func TestUploadsBecomeClipsInTheProgramsFormatThatLoopSeamlessly(t *testing.T) {
 	testkit.Tool(t, "ffmpeg")
 	for name, upload := range map[string]func(t *testing.T) []byte{
 		"png": pngStill,
@@ -132,10 +133,10 @@ func TestUploadsBecomeClipsOfTheProgramsShapeThatLoopWithoutASeam(t *testing.T) 
 			}
 			tracks := play(t, c, "slate", 1)
 			if p := tracks[0]; p.Width != 320 || p.Height != 180 || p.FrameRate < 24.9 || p.FrameRate > 25.1 {
-				t.Errorf("picture = %+v", p)
+				t.Errorf("video = %+v", p)
 			}
 			if len(tracks) > 1 && (tracks[1].SampleRate != 44100 || tracks[1].Channels != 1) {
-				t.Errorf("sound = %+v", tracks[1])
+				t.Errorf("audio = %+v", tracks[1])
 			}
 			all, err := c.List()
 			if err != nil || len(all) != 1 || all[0].Name != "slate" || all[0].Bytes == 0 {
@@ -148,7 +149,7 @@ func TestUploadsBecomeClipsOfTheProgramsShapeThatLoopWithoutASeam(t *testing.T) 
 	}
 }
 
-func TestAReplacedClipGoesOnWithTheNewOne(t *testing.T) {
+func TestAReplacedClipIsFollowedByTheNewOne(t *testing.T) {
 	c := clip.New(t.TempDir())
 	put := func(args ...string) {
 		t.Helper()
@@ -190,7 +191,7 @@ func TestAReplacedClipGoesOnWithTheNewOne(t *testing.T) {
 	cancel()
 }
 
-func TestWithoutFFmpegAClipThatFitsIsTakenAndAnotherIsRefusedInWords(t *testing.T) {
+func TestWithoutFFmpegAClipThatMatchesIsAcceptedAndAnotherIsRefused(t *testing.T) {
 	fits := makeMP4(t, "-c:v", "libx264", "-bf", "0", "-g", "25", "-c:a", "aac")
 	t.Setenv("PATH", "")
 	c := clip.New(t.TempDir())
@@ -201,7 +202,7 @@ func TestWithoutFFmpegAClipThatFitsIsTakenAndAnotherIsRefusedInWords(t *testing.
 	other.Video.Width, other.Video.Height = 1920, 1080
 	err := c.Put(t.Context(), "slate", bytes.NewReader(fits), other)
 	if !errors.Is(err, clip.ErrNoFFmpeg) || !strings.Contains(err.Error(), "it is 320x180, the program 1920x1080") ||
-		!strings.Contains(err.Error(), "install ffmpeg, or upload an MP4 with H.264 1920x1080 at 25 pictures a second") {
+		!strings.Contains(err.Error(), "install ffmpeg, or upload an MP4 with H.264 1920x1080 at 25 frames/s") {
 		t.Fatalf("err = %v", err)
 	}
 	if err := c.Put(t.Context(), "slate", bytes.NewReader(pngStill(t)), smallFormat()); !errors.Is(err, clip.ErrNoFFmpeg) {
@@ -209,20 +210,21 @@ func TestWithoutFFmpegAClipThatFitsIsTakenAndAnotherIsRefusedInWords(t *testing.
 	}
 }
 
-func TestWhatIsNoClipIsRefused(t *testing.T) {
+func TestAFileThatCannotBeAClipIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	c := clip.New(filepath.Join(dir, "clips"))
 	if err := os.WriteFile(filepath.Join(dir, "secret.mp4"), []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	wide := pngStill(t)
-	binary.BigEndian.PutUint32(wide[16:], 1<<20) // of its IHDR
+	binary.BigEndian.PutUint32(wide[16:], 8192+1) // the width in its IHDR
+	binary.BigEndian.PutUint32(wide[29:], crc32.ChecksumIEEE(wide[12:29]))
 	for name, content := range map[string][]byte{
-		"nothing": {}, "text": []byte("#EXTM3U\nfile:///etc/passwd"), "a broken png": pngStill(t)[:20], "a picture too wide": wide,
-		"an mp4 of nothing": append([]byte{0, 0, 0, 16}, []byte("ftypisom0000")...),
+		"an empty file": {}, "text": []byte("#EXTM3U\nfile:///etc/passwd"), "a truncated png": pngStill(t)[:20], "an image that is too wide": wide,
+		"an empty mp4": append([]byte{0, 0, 0, 16}, []byte("ftypisom0000")...),
 	} {
 		if err := c.Put(t.Context(), "slate", bytes.NewReader(content), clip.Format{}); err == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 	for _, name := range []string{"../secret", "..", ".", "", "a/b", "program", strings.Repeat("x", 65)} {
@@ -234,10 +236,10 @@ func TestWhatIsNoClipIsRefused(t *testing.T) {
 			t.Errorf("%q is removed", name)
 		}
 		if err := c.Put(t.Context(), name, strings.NewReader("x"), clip.Format{}); err == nil {
-			t.Errorf("%q is put", name)
+			t.Errorf("%q is stored", name)
 		}
 	}
-	if err := c.Pull(t.Context(), &url.URL{Host: "nobody"}, ingest.Env{Hub: hub.New()}, "feed", func() {}); !errors.Is(err, clip.ErrNoClip) {
+	if err := c.Pull(t.Context(), &url.URL{Host: "missing"}, ingest.Env{Hub: hub.New()}, "feed", func() {}); !errors.Is(err, clip.ErrNoClip) {
 		t.Errorf("err = %v", err)
 	}
 	if err := c.Put(t.Context(), "big", endless{}, clip.Format{}); !errors.Is(err, clip.ErrTooBig) {

@@ -13,11 +13,11 @@ import (
 
 const (
 	convertTimeout = 5 * time.Minute
-	stillLength    = "4" // seconds of a loop made of one picture
-	maxErrorText   = 300 // of ffmpeg's words
+	stillLength    = "4" // seconds of the loop made from a still
+	maxErrorText   = 300 // of ffmpeg's error output
 )
 
-// whole is the shape with what the program does not say yet.
+// withDefaults fills in what the program does not define yet.
 func (s Format) withDefaults() Format {
 	if s.Video.Width < 16 || s.Video.Height < 16 {
 		s.Video.Width, s.Video.Height = 1280, 720
@@ -34,14 +34,14 @@ func (s Format) withDefaults() Format {
 	return s
 }
 
-// words is the shape as somebody who makes a clip by hand needs it.
+// description is the format in a sentence, for someone who makes a clip by hand.
 func (s Format) description() string {
-	return fmt.Sprintf("an MP4 with H.264 %dx%d at %.4g pictures a second, a key frame a second, no B-frames, and AAC at %d Hz in %d channels",
+	return fmt.Sprintf("an MP4 with H.264 %dx%d at %.4g frames/s, a keyframe every second, no B-frames, and AAC at %d Hz with %d channels",
 		s.Video.Width, s.Video.Height, s.Video.FrameRate, s.Audio.SampleRate, s.Audio.Channels)
 }
 
-// shape makes a clip of the upload from: in the program's size and rates, with a key
-// frame each second. One at a time: it takes a while, and the show goes on beside it.
+// convertUpload makes a clip from the upload at from: in the program's size and rates,
+// with a keyframe every second. One at a time, since it takes CPU time during a show.
 func (c *Clips) convertUpload(ctx context.Context, is kind, from, to string, target Format, mismatch string) error {
 	target = target.withDefaults()
 	ffmpeg, err := exec.LookPath("ffmpeg")
@@ -54,7 +54,7 @@ func (c *Clips) convertUpload(ctx context.Context, is kind, from, to string, tar
 	case c.converting <- struct{}{}:
 		defer func() { <-c.converting }()
 	case <-ctx.Done():
-		return fmt.Errorf("wait for another conversion: %w", ctx.Err())
+		return fmt.Errorf("wait for another conversion to end: %w", ctx.Err())
 	}
 	stderr := &stderrText{}
 	cmd := exec.CommandContext(ctx, ffmpeg, target.arguments(is, from, to)...)
@@ -94,7 +94,7 @@ func (s Format) arguments(is kind, from, to string) []string {
 		"-movflags", "+faststart", "-f", "mp4", to)
 }
 
-// profile is the picture's, as x264 calls it (H.264, A.2).
+// profile is the video's profile, as x264 names it (H.264, A.2).
 func (s Format) profile() string {
 	if c := s.Video.Config; s.Video.Codec == media.H264 && len(c) > 1 {
 		switch c[1] {
@@ -107,7 +107,7 @@ func (s Format) profile() string {
 	return "high"
 }
 
-// short keeps the beginning of what ffmpeg says.
+// stderrText keeps the beginning of ffmpeg's error output.
 type stderrText struct{ text []byte }
 
 func (s *stderrText) Write(p []byte) (int, error) {
@@ -115,14 +115,14 @@ func (s *stderrText) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// words is what it said, without the paths of this machine.
+// message is the error output without the paths of this machine.
 func (s *stderrText) message(paths ...string) string {
 	text := strings.Join(strings.Fields(string(s.text)), " ")
 	for _, path := range paths {
 		text = strings.ReplaceAll(text, path, "the upload")
 	}
 	if text == "" {
-		return "it did not say why"
+		return "no reason given"
 	}
 	return strings.ToValidUTF8(text, "")
 }

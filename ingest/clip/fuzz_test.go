@@ -14,7 +14,7 @@ import (
 	"obvan/media"
 )
 
-// small is an MP4 of three pictures and three frames of sound.
+// small is an MP4 of three video frames and three audio frames.
 func small(t testing.TB) []byte {
 	t.Helper()
 	sample := func(payload ...byte) *pmp4.Sample {
@@ -41,7 +41,7 @@ func small(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-func TestParameterSetsAreNotPartOfPictures(t *testing.T) {
+func TestParameterSetsAreRemovedFromVideoFrames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.mp4")
 	if err := os.WriteFile(path, small(t), 0o600); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func FuzzRead(f *testing.F) {
 		}
 		for i := range min(len(c.video), 20) {
 			if au, err := c.videoFrame(i); err == nil && len(au.Data) > len(b) {
-				t.Fatal("more than there was")
+				t.Fatal("more bytes than the input has")
 			}
 		}
 		if c.hasAudio() {
@@ -76,12 +76,12 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-func FuzzStrip(f *testing.F) {
+func FuzzStripParameterSets(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, 0x67, 1, 0, 0, 0, 2, 0x65, 0x88})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := len(b)
 		if out, err := stripParameterSets(b, &media.AccessUnit{}); err == nil && len(out) > n {
-			t.Fatal("more than there was")
+			t.Fatal("more bytes than the input has")
 		}
 	})
 }

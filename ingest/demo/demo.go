@@ -1,5 +1,5 @@
-// Package demo is four built-in cameras, for a studio without any device: embedded
-// clips, looped without a seam on a clock that only grows.
+// Package demo is four built-in cameras, for trying the studio without any device:
+// embedded clips that loop seamlessly, with timestamps that only increase.
 package demo
 
 import (
@@ -29,10 +29,10 @@ var Cameras = [...]string{"cam1", "cam2", "cam3", "cam4"}
 // frameRate is the clips' (see clips/make.sh).
 const frameRate = 30
 
-// ErrNoCamera is for a name that is not in Cameras.
+// ErrNoCamera is returned for a name that is not in Cameras.
 var ErrNoCamera = errors.New("there is no such demo camera: use demo://cam1 to demo://cam4")
 
-// Pull plays the camera u names (demo://cam1) to feed until ctx is done.
+// Pull plays the camera that u names (demo://cam1) to feed until ctx is done.
 func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
 	c, err := load(u.Host)
 	if err != nil {
@@ -49,10 +49,10 @@ func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live fun
 	return nil
 }
 
-// clip is a loop of pictures and a loop of sound, each on its own length.
+// clip is a loop of video frames and a loop of audio frames, each of its own length.
 type clip struct {
 	tracks media.Tracks
-	video  []media.AccessUnit // times are not set
+	video  []media.AccessUnit // without times
 	audio  []media.AccessUnit
 }
 
@@ -72,7 +72,7 @@ func load(camera string) (*clip, error) {
 	return c, c.loadAudio(adts)
 }
 
-// loadPictures splits the clip at its slices: each picture of it is one slice.
+// loadVideo splits the clip at its slices: each of its frames is one slice.
 func (c *clip) loadVideo(data []byte) error {
 	var sps, pps []byte
 	for nalu := range bytes.SplitSeq(data, []byte{0, 0, 1}) {
@@ -113,7 +113,7 @@ func (c *clip) loadAudio(data []byte) error {
 	return err
 }
 
-// play writes the loops in the order of their times, each unit when it is due.
+// play writes both loops in the order of their timestamps, each unit when it is due.
 func (c *clip) play(ctx context.Context, p *hub.Publisher) {
 	start := time.Now()
 	audioTrack := &c.tracks[1]

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestEachCameraLoopsWithoutASeam(t *testing.T) {
+func TestEachCameraLoopsSeamlessly(t *testing.T) {
 	for _, name := range demo.Cameras {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { watch(t, name) })
@@ -25,7 +25,7 @@ func TestEachCameraLoopsWithoutASeam(t *testing.T) {
 	}
 }
 
-// watch reads 70 s of a camera, which is two loops and a bit.
+// watch reads 70 s of a camera, a bit more than two loops.
 func watch(t *testing.T, name string) {
 	h := hub.New()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -54,13 +54,13 @@ func watch(t *testing.T, name string) {
 			t.Fatalf("unit %d of track %d is at %v, want %v", counts[au.Track], au.Track, au.DTS, grid)
 		}
 		if key := counts[0]%30 == 0; au.Track == 0 && au.Key != key {
-			t.Fatalf("picture %d: key = %v", counts[0], au.Key)
+			t.Fatalf("video frame %d: key = %v", counts[0], au.Key)
 		}
 		counts[au.Track]++
 		last[au.Track] = au.DTS
 	}
 	if skew := last[0] - last[1]; skew.Abs() > 40*time.Millisecond {
-		t.Fatalf("sound is %v behind the picture", skew)
+		t.Fatalf("audio is %v behind the video", skew)
 	}
 	tracks := *sub.Tracks()
 	if tracks[0].Width != 1280 || tracks[0].Height != 720 || tracks[1].SampleRate != 48000 || tracks[1].Channels != 2 {

@@ -15,7 +15,7 @@ import (
 	"obvan/media"
 )
 
-// play sends units at the pace they are made for, while going holds.
+// play sends units in real time, while going returns true.
 func play(units []media.AccessUnit, c Camera, going func() bool) error {
 	from := time.Now()
 	for _, au := range units {
@@ -32,7 +32,7 @@ func play(units []media.AccessUnit, c Camera, going func() bool) error {
 
 func always() bool { return true }
 
-// live plays until the feed's first picture is in the hub.
+// live plays until the feed's first video frame is in the hub.
 func (r *rig) live(t *testing.T, c Camera, stream string) {
 	t.Helper()
 	err := play(Units(r.Tracks, 10*rate), c, func() bool {
@@ -45,7 +45,7 @@ func (r *rig) live(t *testing.T, c Camera, stream string) {
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		st, ok := r.hub.Stream(stream)
 		return ok && st.Frames > 0
-	}, "no picture of %s in the hub", stream)
+	}, "no video frame of %s in the hub", stream)
 }
 
 func appears(t *testing.T, r *rig) {
@@ -56,7 +56,7 @@ func appears(t *testing.T, r *rig) {
 		t.Fatalf("the stream is %+v", st)
 	}
 	if st.Origin.Proto == "" || st.Origin.Remote == "" {
-		t.Errorf("nobody knows where it comes from: %+v", st.Origin)
+		t.Errorf("its origin is missing: %+v", st.Origin)
 	}
 	for i, want := range r.Tracks {
 		got := (*st.Tracks)[i]
@@ -85,11 +85,11 @@ func unchanged(t *testing.T, r *rig) {
 		read <- result{got, err}
 	}()
 	c := r.camera(t, "cam1")
-	// One picture more: protocols that tell the end of a unit by the next need it.
+	// One frame more: some protocols detect the end of a unit by the next one.
 	if err := play(Units(r.Tracks, 4*gop+1), c, always); err != nil {
 		t.Fatalf("send: %v", err)
 	}
-	select { // a goodbye may overtake what is still on its way
+	select { // the disconnect may overtake units that are still under way
 	case <-all:
 	case <-ctx.Done():
 	}
@@ -103,7 +103,7 @@ func unchanged(t *testing.T, r *rig) {
 	}
 }
 
-// awaited closes once the last of units of each track came to see.
+// awaited closes all once see was called with the last unit of each track.
 func awaited(tracks int, units []media.AccessUnit) (all chan struct{}, see func(au media.AccessUnit)) {
 	all, missing := make(chan struct{}), map[string]bool{}
 	for track := range tracks {
@@ -119,7 +119,7 @@ func awaited(tracks int, units []media.AccessUnit) (all chan struct{}, see func(
 	}
 }
 
-// readAll reads a stream from its first unit until its publisher left.
+// readAll reads a stream from its first unit until its publisher disconnects.
 func readAll(ctx context.Context, h *hub.Hub, name string, see func(media.AccessUnit)) ([]media.AccessUnit, error) {
 	s, err := h.Await(ctx, name)
 	if err != nil {
@@ -133,7 +133,7 @@ func readAll(ctx context.Context, h *hub.Hub, name string, see func(media.Access
 			return got, nil
 		}
 		if err != nil {
-			return got, fmt.Errorf("the stream goes on after its camera left: %w", err)
+			return got, fmt.Errorf("the stream does not end when its camera disconnects: %w", err)
 		}
 		got = append(got, au)
 		see(au)
@@ -149,9 +149,8 @@ func of(track int, units []media.AccessUnit) (of []media.AccessUnit) {
 	return of
 }
 
-// compare finds got's first unit in sent, and wants all the others from there on.
-// At most half a second may be missing at the start: until the server knew the
-// tracks it had nowhere to put units.
+// compare finds got's first unit in sent, and expects all the others from there on. At
+// most half a second may be missing at the start, before the server knew the tracks.
 func (r *rig) compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec) {
 	t.Helper()
 	if len(got) == 0 {
@@ -162,7 +161,7 @@ func (r *rig) compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec)
 		skip++
 	}
 	if skip == len(sent) || sent[skip].DTS > time.Second/2 {
-		t.Fatalf("%v: the first unit that arrived (%d bytes, key %v) is none of the first that were sent", c, len(got[0].Data), got[0].Key)
+		t.Fatalf("%v: the first unit that arrived (%d bytes, key %v) is not one of the first that were sent", c, len(got[0].Data), got[0].Key)
 	}
 	sent = sent[skip:]
 	if len(got) < len(sent) {
@@ -177,7 +176,7 @@ func (r *rig) compare(t *testing.T, sent, got []media.AccessUnit, c media.Codec)
 			t.Errorf("%v: unit %d: key is %v", c, i, b.Key)
 		}
 		if d := (b.PTS - got[0].PTS) - (a.PTS - sent[0].PTS); d.Abs() > max(2*time.Millisecond, r.ClockTolerance) {
-			t.Errorf("%v: unit %d is %v off its time", c, i, d)
+			t.Errorf("%v: the timestamp of unit %d is off by %v", c, i, d)
 		}
 	}
 }
@@ -188,7 +187,7 @@ func wrongKey(t *testing.T, r *rig) {
 	if all := r.hub.Streams(); len(all) != 0 {
 		t.Errorf("in the hub: %+v", all)
 	}
-	r.live(t, r.camera(t, "cam1"), "cam1") // the right one still opens
+	r.live(t, r.camera(t, "cam1"), "cam1") // the right key is still accepted
 }
 
 func badNames(t *testing.T, r *rig) {
@@ -208,7 +207,7 @@ func (r *rig) second(t *testing.T, end func(Camera)) {
 	r.live(t, first, "cam1")
 	r.refused(t, "cam1", Key, "a second publisher")
 	if err := play(Units(r.Tracks, 3), first, always); err != nil {
-		t.Fatalf("the first publisher suffered: %v", err)
+		t.Fatalf("the first publisher was disturbed: %v", err)
 	}
 	end(first)
 	testkit.Eventually(t, 2*time.Second, func() bool {
@@ -226,7 +225,7 @@ func silent(t *testing.T, r *rig) {
 	testkit.Eventually(t, ingest.PeerTimeout+2*time.Second, func() bool {
 		_, taken := r.hub.Stream("cam1")
 		return !taken
-	}, "a camera that sends nothing still has its name")
+	}, "a camera that sends nothing keeps its name")
 }
 
 func abandoned(t *testing.T, r *rig) {
@@ -254,6 +253,6 @@ func cancelled(t *testing.T, r *rig) {
 		t.Errorf("still in the hub: %+v", all)
 	}
 	if _, err := r.publish(t, "cam2", Key); err == nil {
-		t.Error("somebody was let in after the end")
+		t.Error("a camera was admitted after the end")
 	}
 }

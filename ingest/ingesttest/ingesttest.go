@@ -1,5 +1,5 @@
-// Package ingesttest is the contract of a way in: what any protocol over which
-// devices push a feed must keep, whatever its words for it are.
+// Package ingesttest is the contract of an ingest protocol: what every protocol by which
+// devices push a feed must guarantee.
 package ingesttest
 
 import (
@@ -16,26 +16,26 @@ import (
 	"obvan/media"
 )
 
-// Key is the stream key that the contract's authoriser lets in.
+// Key is the stream key that the contract's authoriser accepts.
 const Key = "Sesame-3"
 
-// Protocol is a way in under test.
+// Protocol is an ingest protocol under test.
 type Protocol struct {
 	Scheme string // of the URL that Listen gets: Scheme://127.0.0.1:0
 	Listen func(u *url.URL, env ingest.Env) (ingest.Server, error)
-	// Publish is a device: it starts publishing and returns once the server agreed, or
-	// the server's refusal. It gives up when ctx is done. It needs no clean-up of its
-	// own: the contract lets every camera go.
+	// Publish is a device: it starts publishing and returns once the server accepted, or
+	// the server's refusal. It gives up when ctx is done. The contract disconnects every
+	// camera at the end of its test.
 	Publish func(ctx context.Context, p Publication) (Camera, error)
 	// Tracks is what the cameras send; nil is H.264 and AAC.
 	Tracks media.Tracks
 	TLS    *tls.Config // for Env
-	// Clock is by how much the cameras' reports of their clocks may be wrong on a busy
-	// machine: times are put right by them.
+	// ClockTolerance is by how much timestamps may be off, for protocols that correct them
+	// by the cameras' clock reports, which may be late on a busy machine.
 	ClockTolerance time.Duration
 }
 
-// Publication is what a device asks for.
+// Publication is what a device requests.
 type Publication struct {
 	Addr   string // host:port of the server
 	Stream string
@@ -46,8 +46,8 @@ type Publication struct {
 // Camera is a device that publishes. Its methods are for one goroutine.
 type Camera interface {
 	Send(au media.AccessUnit) error // Track is an index into the publication's tracks
-	Leave()                         // ends with the protocol's goodbye
-	Cut()                           // the connection breaks without one
+	Leave()                         // disconnects as the protocol prescribes
+	Cut()                           // closes the connection without that
 }
 
 // Test runs the contract.
@@ -62,11 +62,11 @@ func Test(t *testing.T, p Protocol) {
 		{"a published feed appears in the hub with its tracks", appears},
 		{"units arrive unchanged and in order", unchanged},
 		{"a wrong or missing key is refused", wrongKey},
-		{"a name that no feed may have is refused", badNames},
-		{"a second publisher is refused, and admitted once the first left", secondAfterLeave},
-		{"a second publisher is refused, and admitted once the first was cut off", secondAfterCut},
+		{"an invalid feed name is refused", badNames},
+		{"a second publisher is refused, and admitted once the first has disconnected", secondAfterLeave},
+		{"a second publisher is refused, and admitted once the first lost its connection", secondAfterCut},
 		{"a silent publisher frees its name", silent},
-		{"connections that say nothing do not stop a camera", abandoned},
+		{"silent connections do not keep a camera out", abandoned},
 		{"cancelling ends everything", cancelled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func start(t *testing.T, p Protocol) *rig {
 	return r
 }
 
-// wait is for the end of Run.
+// wait waits for the end of Run.
 func (r *rig) wait(t *testing.T) {
 	t.Helper()
 	select {
@@ -112,9 +112,9 @@ func (r *rig) wait(t *testing.T) {
 		if err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		r.ended <- nil // for the next who waits
+		r.ended <- nil // for the next call of wait
 	case <-time.After(testkit.Allow(8 * time.Second)):
-		t.Fatal("Run goes on after its context ended")
+		t.Fatal("Run does not end with its context")
 	}
 }
 
@@ -125,7 +125,7 @@ func authorise(r ingest.Request) error {
 	return nil
 }
 
-// ask publishes stream; the camera is let go when the test ends.
+// publish publishes stream; the camera is disconnected when the test ends.
 func (r *rig) publish(t *testing.T, stream, key string) (Camera, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(10*time.Second))
@@ -146,12 +146,12 @@ func (r *rig) camera(t *testing.T, stream string) Camera {
 	return c
 }
 
-// refused asserts that the server says no, and says it rather than hang.
+// refused asserts that the server refuses, and promptly.
 func (r *rig) refused(t *testing.T, stream, key, reason string) {
 	t.Helper()
 	from := time.Now()
 	if _, err := r.publish(t, stream, key); err == nil {
-		t.Errorf("%s: %q was let in", reason, stream)
+		t.Errorf("%s: %q was admitted", reason, stream)
 	}
 	if d := time.Since(from); d > 6*time.Second {
 		t.Errorf("%s: the refusal of %q took %v", reason, stream, d)

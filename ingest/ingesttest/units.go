@@ -8,8 +8,8 @@ import (
 	"obvan/media"
 )
 
-// Tracks is what most devices send: H.264 baseline, 320x180 at 25 pictures a
-// second, and AAC-LC, stereo at 48 kHz.
+// Tracks is what most devices send: H.264 baseline, 320x180 at 25 frames/s, and AAC-LC,
+// stereo at 48 kHz.
 func Tracks() media.Tracks {
 	avc, err := hex.DecodeString("0142c00cffe100176742c00cda05067e7c0440000003004000000c83c50aa801000468ce0fc8")
 	if err != nil {
@@ -23,11 +23,12 @@ func Tracks() media.Tracks {
 
 const (
 	rate = 25
-	gop  = 10 // pictures from key frame to key frame
+	gop  = 10 // video frames from keyframe to keyframe
 )
 
-// Units are the first n pictures and the sound between them, in order of time, a
-// key frame each 10 pictures. Each is different; they can't be decoded.
+// Units is the first n video frames and the audio frames between them, in the order of
+// their timestamps, with a keyframe every 10 frames. Each is different; none can be
+// decoded.
 func Units(tracks media.Tracks, n int) []media.AccessUnit {
 	video, audio := tracks.Video(), tracks.Audio()
 	var units []media.AccessUnit
@@ -50,7 +51,7 @@ func Units(tracks media.Tracks, n int) []media.AccessUnit {
 	return units
 }
 
-// picture is NAL units, or an OBU, of a plausible shape: a key frame is large.
+// videoFrame is NAL units, or an OBU, of plausible sizes: a keyframe is large.
 func videoFrame(c media.Codec, i int) []byte {
 	size := 700
 	if i%gop == 0 {
@@ -78,10 +79,10 @@ func nal(head []byte, i, size int) []byte {
 	return append(b, filling(i, size-len(head))...)
 }
 
-// sound has no byte a raw AAC block could be taken apart at.
+// audioFrame has no byte that could be mistaken for an AAC syncword.
 func audioFrame(i int) []byte { return append([]byte{0x21}, filling(i, 200+i%50)...) }
 
-// filling is n bytes, none of them 0, that tell i from its neighbours.
+// filling is n bytes, none of them 0, that differ from those of the neighbors of i.
 func filling(i, n int) []byte {
 	b := make([]byte, n)
 	for k := range b {

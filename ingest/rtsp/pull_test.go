@@ -174,7 +174,7 @@ func TestACameraIsPulled(t *testing.T) {
 		via    gortsplib.Transport
 	}{
 		{name: "over its connection", via: gortsplib.TransportTCP},
-		{name: "over UDP when asked to", query: "transport=udp", via: gortsplib.TransportUDP},
+		{name: "over UDP on request", query: "transport=udp", via: gortsplib.TransportUDP},
 		{name: "over UDP when the camera refuses TCP", camera: &ipCamera{onlyUDP: true}, via: gortsplib.TransportUDP},
 		{name: "over TLS", tls: certificate(t), query: "insecure=1", via: gortsplib.TransportTCP},
 		{name: "with a password", camera: &ipCamera{user: "root"}, user: url.UserPassword("root", "s3cr et"), via: gortsplib.TransportTCP},

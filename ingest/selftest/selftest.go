@@ -1,10 +1,10 @@
-// Package selftest is cameras that fail on purpose, for practice and for tests: the demo
+// Package selftest is cameras that fail on purpose, for rehearsals and tests: the demo
 // cameras with the faults of real ones.
 //
-//	selftest://jump?every=10s           its clock jumps: an hour ahead, back, to zero
-//	selftest://freeze?every=10s&for=5s  its pictures stop, the sound goes on
-//	selftest://silence?every=10s&for=5s its sound stops, the pictures go on
-//	selftest://die?every=10s            it leaves; it is dialled again
+//	selftest://jump?every=10s           its timestamps jump: an hour ahead, back, to zero
+//	selftest://freeze?every=10s&for=5s  its video stops, the audio continues
+//	selftest://silence?every=10s&for=5s its audio stops, the video continues
+//	selftest://die?every=10s            it disconnects, and is reconnected
 //
 // A path chooses the camera: selftest://die/cam2.
 package selftest
@@ -28,15 +28,15 @@ const (
 	usualFor   = 5 * time.Second
 )
 
-// Errors of a drill.
+// Errors of a self-test camera.
 var (
-	ErrUnknownFault    = errors.New("there is no such drill: use selftest://jump, freeze, silence or die")
-	ErrInvalidDuration = errors.New("every and for are times, such as 10s")
-	errLeft            = errors.New("the drill's camera left, as it was told to")
+	ErrUnknownFault    = errors.New("there is no such self-test: use selftest://jump, freeze, silence or die")
+	ErrInvalidDuration = errors.New("every and for must be durations, such as 10s")
+	errLeft            = errors.New("the self-test camera disconnected, as requested")
 )
 
-// jumps is where the clock goes, in turn: the hour of a camera that finds its time
-// server, that of one that loses it, and a restart.
+// jumps is where the timestamps jump to, in turn: as when a camera finds its time server,
+// loses it again, and restarts.
 var jumps = [...]time.Duration{time.Hour, 20 * time.Minute, 0}
 
 // fault is what goes wrong, and when.
@@ -45,11 +45,11 @@ type fault struct {
 	every, lasts time.Duration
 }
 
-// Pull plays the camera that u names to feed, until ctx is done or it dies.
+// Pull plays the camera that u names to feed, until ctx is done or it disconnects.
 func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live func()) error {
 	f, err := parse(u)
 	if err != nil {
-		return fmt.Errorf("drill: %w", err)
+		return fmt.Errorf("self-test: %w", err)
 	}
 	camera := strings.Trim(u.Path, "/")
 	if camera == "" {
@@ -69,7 +69,7 @@ func Pull(ctx context.Context, u *url.URL, env ingest.Env, feed string, live fun
 	err = f.play(within, inside, camera, to, live)
 	stop()
 	if e := <-ended; e != nil {
-		return fmt.Errorf("drill: %w", e)
+		return fmt.Errorf("self-test: %w", e)
 	}
 	if ctx.Err() != nil {
 		return nil
@@ -96,7 +96,7 @@ func parse(u *url.URL) (fault, error) {
 	return f, nil
 }
 
-// play hands the camera's units on, with the fault in them.
+// play forwards the camera's units with the fault applied.
 func (f fault) play(ctx context.Context, inside *hub.Hub, camera string, to *ingest.Feed, live func()) error {
 	sub, err := inside.Await(ctx, camera)
 	if err != nil {
@@ -125,7 +125,7 @@ func (f fault) play(ctx context.Context, inside *hub.Hub, camera string, to *ing
 	}
 }
 
-// spoil changes a unit; false leaves it out.
+// apply applies the fault to a unit; false means that the unit is dropped.
 func (f fault) apply(au *media.AccessUnit) bool {
 	since := au.DTS % (f.every + f.lasts)
 	switch f.kind {

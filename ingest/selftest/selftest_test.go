@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// pull plays a drill and returns what came of it within a time.
+// pull plays a self-test camera and returns what it sent within a time.
 func pull(t *testing.T, address string, within time.Duration) (units []media.AccessUnit, corrections map[string]uint64, err error) {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -62,7 +62,7 @@ func longest(units []media.AccessUnit, video bool) (gap time.Duration) {
 	return gap
 }
 
-func TestEachDrillHasItsFault(t *testing.T) {
+func TestEachSelfTestCameraHasItsFault(t *testing.T) {
 	t.Run("jump", func(t *testing.T) {
 		t.Parallel()
 		units, corrections, err := pull(t, "selftest://jump?every=1s", 4*time.Second)
@@ -71,7 +71,7 @@ func TestEachDrillHasItsFault(t *testing.T) {
 		}
 		for i := 1; i < len(units); i++ {
 			if step := units[i].DTS - units[i-1].DTS; step > time.Second || step < -time.Second {
-				t.Fatalf("the mended clock goes %v at once", step)
+				t.Fatalf("the corrected timestamps jump by %v", step)
 			}
 		}
 	})
@@ -79,14 +79,14 @@ func TestEachDrillHasItsFault(t *testing.T) {
 		t.Parallel()
 		units, _, err := pull(t, "selftest://freeze?every=1s&for=1s", 4*time.Second)
 		if p, s := longest(units, true), longest(units, false); err != nil || p < 700*time.Millisecond || s > 700*time.Millisecond {
-			t.Fatalf("pictures stop for %v, sound for %v, err = %v", p, s, err)
+			t.Fatalf("video stops for %v, audio for %v, err = %v", p, s, err)
 		}
 	})
 	t.Run("silence", func(t *testing.T) {
 		t.Parallel()
 		units, _, err := pull(t, "selftest://silence/cam3?every=1s&for=1s", 4*time.Second)
 		if p, s := longest(units, true), longest(units, false); err != nil || s < 700*time.Millisecond || p > 700*time.Millisecond {
-			t.Fatalf("pictures stop for %v, sound for %v, err = %v", p, s, err)
+			t.Fatalf("video stops for %v, audio for %v, err = %v", p, s, err)
 		}
 	})
 	t.Run("die", func(t *testing.T) {
@@ -98,13 +98,13 @@ func TestEachDrillHasItsFault(t *testing.T) {
 	})
 }
 
-func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
+func TestUnknownSelfTestCamerasAreRefused(t *testing.T) {
 	for address, want := range map[string]error{"selftest://explode": selftest.ErrUnknownFault, "selftest://die?every=often": selftest.ErrInvalidDuration} {
 		if _, _, err := pull(t, address, time.Second); !errors.Is(err, want) {
 			t.Errorf("%s: err = %v", address, err)
 		}
 	}
 	if _, _, err := pull(t, "selftest://die/cam9", time.Second); err == nil {
-		t.Error("a camera that there is not")
+		t.Error("an unknown camera was accepted")
 	}
 }

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes the four demo cameras' clips in this folder, with ffmpeg: 30 s of pictures
-# (H.264 Main, no B-frames, a key frame each second, 1280x720 at 30) and 8 s of a
-# quiet tone (AAC-LC, 48 kHz stereo). Pictures and sound loop each on its own
-# length: 30 s is 900 pictures, 8 s is exactly 375 AAC frames.
+# Makes the four demo cameras' clips in this folder, with ffmpeg: 30 s of video
+# (H.264 Main, no B-frames, a keyframe every second, 1280x720 at 30) and 8 s of a
+# quiet tone (AAC-LC, 48 kHz stereo). Video and audio loop separately, each with its
+# own length: 30 s is 900 video frames, 8 s is exactly 375 AAC frames.
 set -euo pipefail
 cd "$(dirname "$0")"
 font=${FONT:-/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# name, words, dark and light colour, tone in Hz, path of the moving disc
+# number, caption, dark and light color, tone in Hz, path of the moving disc
 make() {
-	local n=$1 words=$2 dark=$3 light=$4 tone=$5 x=$6 y=$7
+	local n=$1 caption=$2 dark=$3 light=$4 tone=$5 x=$6 y=$7
 	ffmpeg -v error -y \
 		-f lavfi -i "gradients=s=1280x720:c0=$dark:c1=$light:x0=0:y0=720:x1=1280:y1=0:n=2:speed=0.00001:d=0.04:r=25" \
 		-frames:v 1 "$tmp/bg$n.png"
@@ -22,7 +22,7 @@ make() {
 drawbox=x=0:y=ih-14:w=iw:h=14:color=black@0.35:t=fill,
 drawtext=fontfile=$font:text='$n':fontsize=430:fontcolor=white@0.16:x=w-text_w-60:y=(h-text_h)/2-20,
 drawtext=fontfile=$font:text='CAM $n':fontsize=120:fontcolor=white:x=70:y=80:shadowcolor=black@0.4:shadowx=4:shadowy=4,
-drawtext=fontfile=$font:text='$words':fontsize=44:fontcolor=white@0.85:x=76:y=220,
+drawtext=fontfile=$font:text='$caption':fontsize=44:fontcolor=white@0.85:x=76:y=220,
 drawtext=fontfile=$font:text='%{eif\:floor(mod(n\,900)/30)\:d\:2}.%{eif\:mod(n\,30)\:d\:2}':fontsize=110:fontcolor=white:x=70:y=h-200:shadowcolor=black@0.4:shadowx=4:shadowy=4,
 format=yuv420p[bg];color=white:s=1280x14:r=30[bar];[bg][bar]overlay=x='-1280+1280*(mod(n,30)+1)/30':y=H-14:shortest=1" \
 		-frames:v 900 -an -c:v libx264 -profile:v main -preset veryslow -crf 34 -bf 0 -refs 1 \

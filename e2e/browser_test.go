@@ -129,6 +129,7 @@ type playback struct {
 	LongestFreezeMs  float64   // between two pictures shown
 	Samples          int       // of sound received
 	Concealed        int
+	Energy           float64 // of the audio that was decoded; 0 for silence
 	Rate             float64 // pictures a second, decoded
 }
 

@@ -202,8 +202,8 @@ func (w *viewed) check(t *testing.T, view view, plain viewed) {
 	if w.Counted == 0 || w.Back > 0 {
 		t.Errorf("%v: %d frames were read, the counter went back %d times", view, w.Counted, w.Back)
 	}
-	if view.Audio && (w.Samples == 0 || w.Beeps == 0) {
-		t.Errorf("%v: %d audio samples, %d beeps", view, w.Samples, w.Beeps)
+	if view.Audio && (w.Samples == 0 || w.Energy == 0) {
+		t.Errorf("%v: %d audio samples of energy %g", view, w.Samples, w.Energy)
 	}
 }
 

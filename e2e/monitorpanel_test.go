@@ -17,7 +17,8 @@ import (
 const panelScript = `(async (seconds) => {
 	const wait = ms => new Promise(r => setTimeout(r, ms));
 	const video = document.querySelector('.monitor.program video'), shown = [], displayed = [];
-	let last = performance.now(), freeze = 0, stop = false;
+	const began = performance.now();
+	let last = began, freeze = 0, stop = false;
 	const onFrame = (now, f) => {
 		if (stop) return;
 		freeze = Math.max(freeze, now - last);
@@ -35,7 +36,7 @@ const panelScript = `(async (seconds) => {
 	}
 	stop = true;
 	const ages = shown.slice(-60).map(f => f.at - (best.arrived + ((f.rtp - best.rtp) | 0) / 90)).sort((a, b) => a - b);
-	return {Rate: shown.length / seconds, Measured: ages[ages.length >> 1] ?? -1, Displayed: displayed.at(-1) ?? -1, LongestFreezeMs: freeze, Audio: video.srcObject.getAudioTracks().length, Videos: video.srcObject.getVideoTracks().length};
+	return {Rate: (shown.length * 1000) / (performance.now() - began), Measured: ages[ages.length >> 1] ?? -1, Displayed: displayed.at(-1) ?? -1, LongestFreezeMs: freeze, Audio: video.srcObject.getAudioTracks().length, Videos: video.srcObject.getVideoTracks().length};
 })(%d)`
 
 // onPanel is what was seen of the program's picture there.

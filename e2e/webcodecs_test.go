@@ -64,8 +64,8 @@ func (b *browser) checkWebCodecs(t *testing.T, plain float64) {
 	if w.Rate < plain/3 || w.Shown == 0 {
 		t.Errorf("%.1f frames per second are shown, by WebRTC %.1f", w.Rate, plain)
 	}
-	if w.Loudest < 0.05 || got.Sync.Beeps == 0 {
-		t.Errorf("no audio: the loudest sample is %.3f, %d beeps", w.Loudest, got.Sync.Beeps)
+	if w.Loudest < 0.05 {
+		t.Errorf("no audio: the loudest sample is %.3f", w.Loudest)
 	}
 	figure := func(name string, value float64, unit string, goal testkit.Goal) {
 		t.Helper()

@@ -98,11 +98,11 @@ window.viewers = (() => {
 	};
 
 	const stats = async (v) => {
-		const s = { Decoded: 0, Dropped: 0, PLI: 0, Samples: 0, Concealed: 0 };
+		const s = { Decoded: 0, Dropped: 0, PLI: 0, Samples: 0, Concealed: 0, Energy: 0 };
 		(await v.pc.getStats()).forEach((r) => {
 			if (r.type !== 'inbound-rtp') return;
 			if (r.kind === 'video') [s.Decoded, s.Dropped, s.PLI] = [r.framesDecoded, r.framesDropped, r.pliCount];
-			else [s.Samples, s.Concealed] = [r.totalSamplesReceived, r.concealedSamples];
+			else [s.Samples, s.Concealed, s.Energy] = [r.totalSamplesReceived, r.concealedSamples, r.totalAudioEnergy];
 		});
 		return s;
 	};

@@ -16,8 +16,8 @@ import (
 	"obvan/internal/testkit"
 )
 
-// stepTimeout is for one thing asked of the browser. The longest is to watch for a minute,
-// on a machine that may be slow.
+// stepTimeout is for one step in the browser. The longest is to watch for a minute, on a
+// machine that may be slow.
 const stepTimeout = 150 * time.Second
 
 // browser is a real Chromium with one page open.
@@ -119,18 +119,18 @@ func (b *browser) screenshot(name string) {
 	}
 }
 
-// watched is what a WHEP viewer measured.
+// playback is what a WHEP viewer measured.
 type playback struct {
-	JoinMs           float64 // offer to first picture
+	JoinMs           float64 // offer to first frame
 	Decoded, Dropped int
 	PLI              int
 	Seconds          float64
-	LatencyMs        []float64 // of each picture: from its arrival at the server to its display
-	LongestFreezeMs  float64   // between two pictures shown
-	Samples          int       // of sound received
+	LatencyMs        []float64 // of each frame: from its arrival at the server to its display
+	LongestFreezeMs  float64   // between two frames shown
+	Samples          int       // of audio received
 	Concealed        int
 	Energy           float64 // of the audio that was decoded; 0 for silence
-	Rate             float64 // pictures a second, decoded
+	Rate             float64 // frames per second, decoded
 }
 
 // watch plays a stream by WHEP in a page of the studio for some seconds, with no

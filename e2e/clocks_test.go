@@ -15,11 +15,10 @@ import (
 	"obvan/relay"
 )
 
-// Cameras with broken clocks. Each picture and each frame of sound says which one it
-// is, in a message that decoders pass over, so how far the two are apart at a
-// destination is known and not guessed.
+// Cameras with broken clocks. Each video and audio frame carries its number in a message
+// that decoders ignore, so the offset between them at a destination is known exactly.
 
-// marked is what stands before a number; none of its bytes can look like a start code.
+// marked precedes a number; none of its bytes can look like a start code.
 var marked = []byte("obvan e2e number")
 
 // number marks a unit as the n-th.
@@ -43,19 +42,19 @@ func numberOf(data []byte) int {
 	return int(id[0]&0x7f)<<14 | int(id[1]&0x7f)<<7 | int(id[2]&0x7f)
 }
 
-// shot is a unit of a camera: when it was made and is sent, and what its clock says.
+// unit is a tag of a camera: when it was captured and is sent, and what its clock says.
 type unit struct {
 	tag
 	n    int
-	made time.Duration // of a picture, when it is to be shown
+	made time.Duration // of a video frame, when it is to be shown
 	due  time.Duration
 }
 
-// film is some seconds of a camera whose clock is right, with B-frames of so many
-// levels, and with sound.
+// makeClip encodes some seconds of a camera whose clock is right, with audio and with the
+// given x264 options.
 func makeClip(t testing.TB, seconds int, x264 string) (all []unit) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "film.flv")
+	path := filepath.Join(t.TempDir(), "clip.flv")
 	p := run(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=1000:r=48000",
 		"-t", fmt.Sprint(seconds), "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-threads", "1", "-b_strategy", "0",
 		"-x264-params", "keyint=30:min-keyint=30:scenecut=0:"+x264, "-c:a", "aac", "-ac", "2", path)
@@ -70,18 +69,18 @@ func makeClip(t testing.TB, seconds int, x264 string) (all []unit) {
 		all = append(all, s)
 	}
 	if counts[true] < 30*seconds || counts[false] < 46*seconds {
-		t.Fatalf("%d pictures and %d frames of sound in %d s", counts[true], counts[false], seconds)
+		t.Fatalf("%d video and %d audio frames in %d s", counts[true], counts[false], seconds)
 	}
 	return all
 }
 
-// publish sends a film to the studio in real time, until it or the test ends.
+// publish sends a clip to the studio in real time, until it or the test ends.
 func (s *studio) publish(feed string, all []unit) (ended func()) {
 	s.t.Helper()
 	c := rtmptest.Dial(s.t, s.listen["rtmp"])
 	c.Connect("live")
-	if code, words := c.Publish(feed); code != "NetStream.Publish.Start" {
-		s.t.Fatalf("%s: %s", code, words)
+	if code, text := c.Publish(feed); code != "NetStream.Publish.Start" {
+		s.t.Fatalf("%s: %s", code, text)
 	}
 	var sending sync.WaitGroup
 	began := time.Now()
@@ -105,14 +104,14 @@ func (s *studio) publish(feed string, all []unit) (ended func()) {
 	return sending.Wait
 }
 
-// stretch is a part of a film that has to be in sync where it arrives.
+// stretch is a part of a clip that has to be in sync at the destination.
 type stretch struct {
 	name     string
 	from, to time.Duration
 }
 
-// apart is how far sound lies behind the picture at the destination, at worst, in a
-// stretch of the film.
+// checkAudioOffset returns how far audio is behind video at the destination, at worst, in a
+// stretch of the clip, and fails the test when that is more than 40 ms.
 func checkAudioOffset(t testing.TB, sent []unit, got []tag, in stretch) (worst time.Duration) {
 	t.Helper()
 	type name struct {
@@ -139,7 +138,7 @@ func checkAudioOffset(t testing.TB, sent []unit, got []tag, in stretch) (worst t
 		}
 	}
 	if want := int((in.to - in.from).Seconds() * 30); len(frames) < want-2 || len(audio) < want*46875/30000-3 {
-		t.Errorf("%s: %d pictures and %d frames of sound in %v", in.name, len(frames), len(audio), in.to-in.from)
+		t.Errorf("%s: %d video and %d audio frames in %v", in.name, len(frames), len(audio), in.to-in.from)
 	}
 	for _, s := range audio {
 		best := slices.MinFunc(frames, func(a, b moment) int { return int((a.made - s.made).Abs() - (b.made - s.made).Abs()) })
@@ -147,22 +146,22 @@ func checkAudioOffset(t testing.TB, sent []unit, got []tag, in stretch) (worst t
 			worst = off
 		}
 	}
-	t.Logf("%s: sound %v behind the picture at worst", in.name, worst)
+	t.Logf("%s: audio %v behind video at worst", in.name, worst)
 	if worst.Abs() > 40*time.Millisecond {
-		t.Errorf("%s: sound and picture are %v apart", in.name, worst)
+		t.Errorf("%s: audio is %v behind video", in.name, worst)
 	}
 	return worst
 }
 
-// onAir has nginx record the program, then publishes films and brings the first on air. A
-// camera without audio leads in: it may take as long as it likes until nginx records.
+// publishOnAir has nginx record the program, then publishes clips and cuts to the first. A
+// camera without audio is on air before, however long it takes until nginx records.
 func (s *studio) publishOnAir(clips map[string][]unit, first string) (dest *nginx, ended func()) {
 	s.t.Helper()
 	camera{colour: "red", size: "320x180"}.send(s.t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/lead")
 	s.live(10*time.Second, "lead")
 	s.cut("lead")
 	dest = startNginx(s.t, "")
-	s.sendTo(map[string]*nginx{"far": dest})
+	s.sendTo(map[string]*nginx{"dest": dest})
 	began := time.Now()
 	var ends []func()
 	for name, all := range clips {
@@ -171,7 +170,7 @@ func (s *studio) publishOnAir(clips map[string][]unit, first string) (dest *ngin
 	s.live(5*time.Second, first)
 	s.cut(first)
 	if took := time.Since(began); took > settled {
-		s.t.Fatalf("the first film is on air after %v: too late to look at it", took)
+		s.t.Fatalf("the first clip is on air only after %v", took)
 	}
 	return dest, func() {
 		for _, end := range ends {
@@ -181,17 +180,18 @@ func (s *studio) publishOnAir(clips map[string][]unit, first string) (dest *ngin
 }
 
 const (
-	settled       = 5 * time.Second // of a film: it is on air
-	distortedFrom = 7 * time.Second // of a film: its clock is right until then
+	settled       = 5 * time.Second // of a clip: it is on air by then
+	distortedFrom = 7 * time.Second // of a clip: its clock is right until then
 )
 
-// received is what arrived at the destination, by the only connection there was.
+// checkRecording returns what arrived at the destination, which must be whole and have
+// arrived over a single connection.
 func (s *studio) checkRecording(dest *nginx) []tag {
 	s.t.Helper()
-	if d := destination(s.state(), "far"); d.Attempt > 1 || d.State != relay.Live {
+	if d := destination(s.state(), "dest"); d.Attempt > 1 || d.State != relay.Live {
 		s.t.Errorf("%s, attempt %d: %s", d.State, d.Attempt, d.Reason)
 	}
-	s.do("destination.stop", map[string]any{"id": "far"})
+	s.do("destination.stop", map[string]any{"id": "dest"})
 	path := dest.onlyRecording(s.t)
 	decodeFrames(s.t, path)
 	decodeBeeps(s.t, path)
@@ -199,31 +199,31 @@ func (s *studio) checkRecording(dest *nginx) []tag {
 	line := checkTimeline(s.t, tags, time.Second)
 	s.t.Logf("%v", line)
 	if len(line.gaps) > 0 {
-		s.t.Errorf("gaps between pictures: %v", line.gaps)
+		s.t.Errorf("gaps between frames: %v", line.gaps)
 	}
 	return tags
 }
 
-// checkOrder fails the test where a frame of a film that is settled is missing: of the one
-// before, a cut in the middle of a GOP leaves out what no other frame needs.
+// checkOrder fails the test where a frame of a clip is missing. Before it is settled, a cut
+// in the middle of a GOP leaves out what no other frame refers to.
 func checkOrder(t testing.TB, tags []tag) {
 	t.Helper()
 	last := -1
 	for _, g := range pick(tags, true) {
 		n := numberOf(g.data)
 		if last >= int(settled/period) && n != last+1 {
-			t.Errorf("picture %d follows picture %d", n, last)
+			t.Errorf("frame %d follows frame %d", n, last)
 		}
 		last = n
 	}
 }
 
-// mended is what the panel says was repaired of the feed.
+// corrections is what the state reports as corrected for the feed.
 func (s *studio) corrections(feed string) map[string]uint64 {
 	s.t.Helper()
 	for _, f := range s.state().Feeds {
 		if f.ID == feed {
-			s.t.Logf("mended: %v", f.Corrections)
+			s.t.Logf("corrections: %v", f.Corrections)
 			return f.Corrections
 		}
 	}
@@ -244,20 +244,20 @@ type brokenCase struct {
 func brokenCases() []brokenCase {
 	const second = time.Second
 	return []brokenCase{
-		{"a clock that wraps, jumps ahead, jumps back and starts again", "bframes=0", 17, jumpingClock, []stretch{
+		{"a clock that wraps, jumps forward, jumps back and restarts", "bframes=0", 17, jumpingClock, []stretch{
 			{"before", settled, distortedFrom}, {"wrapped at 32 bits", 9 * second, 10 * second}, {"two hours ahead", 11 * second, 12 * second},
 			{"twenty minutes back", 13 * second, 14 * second}, {"from zero", 15 * second, 17 * second},
 		}, []string{"jumps"}},
-		{"decode times that are doubled, too late for the reordering, and those of arrival", "bframes=3:b-pyramid=normal:ref=3", 17, badDecodeTimes, []stretch{
+		{"decode times that repeat, that are too late for the reordering, and that follow presentation times", "bframes=3:b-pyramid=normal:ref=3", 17, badDecodeTimes, []stretch{
 			{"before", settled, distortedFrom}, {"doubled times", distortedFrom, 10 * second}, {"reordered deeper than promised", 11 * second, 13 * second},
 			{"shown before decoded", 14 * second, 17 * second},
 		}, []string{"backwards", "composition"}},
-		{"sound that runs away from the picture", "bframes=0", 22, func(u *unit) {
+		{"audio that drifts away from video", "bframes=0", 22, func(u *unit) {
 			if !u.video { // a sound card that is slow by half a percent; its samples are counted
 				u.due += u.due / 200
 				u.made = u.due
 			}
-		}, []stretch{{"mended", 14 * second, 21 * second}}, []string{"drift"}},
+		}, []stretch{{"corrected", 14 * second, 21 * second}}, []string{"drift"}},
 	}
 }
 
@@ -311,17 +311,17 @@ func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 			slices.SortStableFunc(all, func(a, b unit) int { return int(a.due - b.due) })
 			dest, ended := s.publishOnAir(map[string][]unit{"cam": all}, "cam")
 			ended()
-			if words := s.state().Program.Warnings; len(words) > 0 {
-				t.Errorf("a picture that moves: %q", words)
+			if warnings := s.state().Program.Warnings; len(warnings) > 0 {
+				t.Errorf("video that moves: %q", warnings)
 			}
-			repairs := s.corrections("cam")
+			corrections := s.corrections("cam")
 			for _, kind := range c.corrected {
-				if repairs[kind] == 0 {
+				if corrections[kind] == 0 {
 					t.Errorf("%s were not counted", kind)
 				}
 			}
-			if len(repairs) != len(c.corrected) {
-				t.Errorf("mended: %v", repairs)
+			if len(corrections) != len(c.corrected) {
+				t.Errorf("corrections: %v", corrections)
 			}
 			tags := s.checkRecording(dest)
 			checkOrder(t, tags)
@@ -332,8 +332,7 @@ func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 	}
 }
 
-// silences is a camera without sound, which goes out with silence, and then one whose
-// sound pauses.
+// The camera without audio goes out with silence.
 func TestACameraWithoutAudioAndOneWhoseAudioPauses(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -343,20 +342,20 @@ func TestACameraWithoutAudioAndOneWhoseAudioPauses(t *testing.T) {
 		return !u.video && u.dts > distortedFrom && u.dts < distortedFrom+1500*time.Millisecond
 	})
 	dest, ended := s.publishOnAir(map[string][]unit{"mute": mute, "cam": all}, "mute")
-	s.await(time.Second, "the panel says so", func(st control.State) bool {
+	s.await(time.Second, "the missing audio is reported", func(st control.State) bool {
 		return slices.ContainsFunc(st.Feeds, func(f control.Feed) bool { return f.ID == "mute" && slices.Contains(f.Notes, "no sound") })
 	})
 	pause(t, time.Second)
 	s.cut("cam")
 	ended()
-	if repairs := s.corrections("cam"); len(repairs) > 0 {
-		t.Errorf("mended: %v", repairs)
+	if corrections := s.corrections("cam"); len(corrections) > 0 {
+		t.Errorf("corrections: %v", corrections)
 	}
 	tags := s.checkRecording(dest)
 	checkAudioOffset(t, all, tags, stretch{"after the pause", 9 * time.Second, 12 * time.Second})
 	frames := pick(tags, false)
 	silent := slices.IndexFunc(frames, func(g tag) bool { return numberOf(g.data) >= 0 })
 	if silent < 40 {
-		t.Errorf("%d frames of silence before the first of sound, of %d", silent, len(frames))
+		t.Errorf("%d frames of silence before the first of audio, of %d", silent, len(frames))
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"obvan/relay/testserver"
 )
 
-// farEnd is a destination in this process, which knows when each picture came.
+// startSink starts a destination in this process, which records when each frame arrived.
 func startSink(t testing.TB) *testserver.Server {
 	t.Helper()
 	dest, err := testserver.Listen("127.0.0.1:0", nil)
@@ -37,7 +37,7 @@ func startSink(t testing.TB) *testserver.Server {
 	return dest
 }
 
-// colours decodes what arrived, picture by picture, and names the colours.
+// colours decodes what arrived, frame by frame, and names the colours.
 func colours(t testing.TB, frames []testserver.Unit) (names []string) {
 	t.Helper()
 	var stream []byte
@@ -58,7 +58,7 @@ func colours(t testing.TB, frames []testserver.Unit) (names []string) {
 			rest = rest[end:]
 		}
 	}
-	path := filepath.Join(t.TempDir(), "pictures.h264")
+	path := filepath.Join(t.TempDir(), "video.h264")
 	if err := os.WriteFile(path, stream, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func colours(t testing.TB, frames []testserver.Unit) (names []string) {
 		names = append(names, name(raw))
 	}
 	if len(names) != len(frames) {
-		t.Errorf("%d pictures came, %d were decoded", len(frames), len(names))
+		t.Errorf("%d frames arrived, %d were decoded", len(frames), len(names))
 	}
 	return names
 }
@@ -82,7 +82,7 @@ type given struct {
 func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for _, colour := range []string{"red", "green", "blue"} { // key frames 2 s apart
+	for _, colour := range []string{"red", "green", "blue"} { // keyframes 2 s apart
 		camera{colour: colour, tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+colour)
 	}
 	s.live(20*time.Second, "red", "green", "blue")
@@ -117,12 +117,12 @@ func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
 	decodeFrames(t, path)
 	line := checkTimeline(t, readFLV(t, path), period+8*time.Millisecond)
 	if len(line.gaps) > 0 {
-		t.Errorf("gaps between pictures: %v", line.gaps)
+		t.Errorf("gaps between frames: %v", line.gaps)
 	}
 	t.Logf("%v", line)
 }
 
-// checkCuts measures from each command to the first picture of its camera.
+// checkCuts measures from each command to the first frame of its camera.
 func checkCuts(t testing.TB, units []testserver.Unit, cuts []given) {
 	t.Helper()
 	var frames []testserver.Unit
@@ -138,7 +138,7 @@ func checkCuts(t testing.TB, units []testserver.Unit, cuts []given) {
 		audio = u.DTS
 	}
 	if off > time.Millisecond { // RTMP counts in milliseconds
-		t.Errorf("sound is %v off its grid", off)
+		t.Errorf("audio is %v off its grid", off)
 	}
 	names := colours(t, frames)
 	var took []time.Duration
@@ -154,7 +154,7 @@ func checkCuts(t testing.TB, units []testserver.Unit, cuts []given) {
 	}
 	slices.Sort(took)
 	median, p95 := took[len(took)/2], took[len(took)*95/100]
-	t.Logf("%d cuts, command to picture at the destination: median %v, p95 %v, worst %v; sound at most %v off its grid", len(took), median, p95, took[len(took)-1], off)
+	t.Logf("%d cuts, command to frame at the destination: median %v, p95 %v, worst %v; audio at most %v off its grid", len(took), median, p95, took[len(took)-1], off)
 	testkit.Measure(t, "instant cut: command to frame at the destination, p95", testkit.Milliseconds(p95), "ms", testkit.AtMost(120))
 }
 
@@ -170,8 +170,8 @@ func checkHLS(t testing.TB, playlist string, sent time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// nginx does not say that the show is over, and where the end fell on a key frame it
-	// has a last segment of no length, of which ffmpeg complains.
+	// nginx does not mark the end, and where that fell on a keyframe it adds a segment of
+	// no length, which ffmpeg complains about.
 	whole := strings.Replace(string(text), "#EXTINF:0.000,", "#EXTINF:0.033,", 1) + "#EXT-X-ENDLIST\n"
 	if err := os.WriteFile(playlist, []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func checkHLS(t testing.TB, playlist string, sent time.Duration) {
 	if least := int((sent - 5*time.Second) / period); n < least {
 		t.Errorf("only %d frames in %s, want at least %d", n, playlist, least)
 	}
-	t.Logf("HLS: %d pictures decoded", n)
+	t.Logf("HLS: %d frames decoded", n)
 }
 
 // blank is a page of the studio that plays nothing itself, logged in.
@@ -218,7 +218,7 @@ func TestABrowserPlaysInstantCuts(t *testing.T) {
 	w.check(t, plain, "program cut to instantly, in a browser")
 }
 
-// cabac is a camera's options for another entropy coding than ultrafast's.
+// cabac is a camera's options for CABAC, which the ultrafast preset does not use.
 func cabac(profile string) []string {
 	return []string{"-profile:v", profile, "-x264-params", "cabac=1:8x8dct=" + map[string]string{"main": "0", "high": "1"}[profile]}
 }

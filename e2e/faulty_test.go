@@ -26,17 +26,17 @@ const (
 	longestTransit = 2 * time.Second
 )
 
-// badOnes is one far end of each kind that platforms and networks have in store.
+// faultyURLs is a destination with each fault that platforms and networks produce.
 var faultyURLs = [...]string{
 	"selftest://refuse", "selftest://stall?after=2s", "selftest://slow?kbps=300", "selftest://reset?every=5s", "selftest://close", "selftest://silent",
 }
 
 func faultyID(address string) string {
 	kind, _, _ := strings.Cut(strings.TrimPrefix(address, "selftest://"), "?")
-	return "bad-" + kind
+	return "faulty-" + kind
 }
 
-// matrix is good destinations, whose pictures are counted one by one, beside bad ones.
+// matrix is healthy destinations, whose frames are counted one by one, beside faulty ones.
 type matrix struct {
 	t      *testing.T
 	s      *studio
@@ -44,7 +44,7 @@ type matrix struct {
 	camera *numbered
 }
 
-// numbered is a camera whose pictures have numbers. It sends by RTMP like others.
+// numbered is a camera whose frames are numbered. It sends by RTMP.
 type numbered struct {
 	mu      sync.Mutex
 	written map[int]time.Time
@@ -62,7 +62,7 @@ func startMatrix(t *testing.T, s *studio) *matrix {
 	return m
 }
 
-// beside runs something until the test ends.
+// background runs something until the test ends.
 func (m *matrix) background(do func(ctx context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -75,7 +75,7 @@ func (m *matrix) background(do func(ctx context.Context) error) {
 	m.t.Cleanup(func() { stop(); <-done })
 }
 
-// film sends the camera to the studio as the feed "numbered".
+// startCamera sends the camera to the studio as the feed "numbered".
 func (m *matrix) startCamera() {
 	p := relaytest.NewProgram(m.t, frameSize)
 	p.Pictures(1)
@@ -104,7 +104,7 @@ func (m *matrix) startCamera() {
 	})
 }
 
-// note makes a picture.
+// note writes a frame.
 func (c *numbered) note(p *relaytest.Program) {
 	p.Picture()
 	c.mu.Lock()
@@ -117,9 +117,9 @@ func (c *numbered) note(p *relaytest.Program) {
 	p.Sent = p.Sent[:0]
 }
 
-func healthyID(n int) string { return fmt.Sprintf("good-%d", n+1) }
+func healthyID(n int) string { return fmt.Sprintf("healthy-%d", n+1) }
 
-// begin sends the program to the good ones.
+// begin sends the program to the healthy ones.
 func (m *matrix) begin() {
 	m.s.live(20*time.Second, "numbered")
 	m.s.cut("numbered")
@@ -136,15 +136,15 @@ func (m *matrix) add(id, url string) {
 	m.s.do("destination.start", map[string]any{"id": id})
 }
 
-// misbehave lets the bad ones come.
+// addFaulty adds the faulty ones.
 func (m *matrix) addFaulty() {
 	for _, address := range faultyURLs {
 		m.add(faultyID(address), address)
 	}
 }
 
-// window is pictures that the camera made in a span of time, and how long each took to a
-// far end.
+// window is the frames that the camera wrote in a span of time, and how long each took to
+// a destination.
 type window struct {
 	from, to time.Time
 	missed   int
@@ -171,7 +171,7 @@ func (w *window) quantile(q float64) float64 {
 	return float64(w.took[int(float64(len(w.took)-1)*q)].Microseconds()) / 1000
 }
 
-// compare fills windows with what one good destination received. Its pictures are found
+// compare fills windows with what one healthy destination received. Its frames are found
 // by their times: only the first was kept whole.
 func (m *matrix) compare(id string, windows ...*window) {
 	units := m.dest.Last("key-" + id).Units()
@@ -192,9 +192,9 @@ func (m *matrix) compare(id string, windows ...*window) {
 	}
 }
 
-// report compares the good ones with and without the bad ones, as a table.
+// report compares the healthy ones with and without the faulty ones, as a table.
 func (m *matrix) report(alone, beside window) {
-	m.t.Logf("%-7s %9s %7s %21s %21s %13s", "", "pictures", "missed", "alone p50/p99 ms", "beside p50/p99 ms", "ratio p50/p99")
+	m.t.Logf("%-7s %9s %7s %21s %21s %13s", "", "frames", "missed", "alone p50/p99 ms", "beside p50/p99 ms", "ratio p50/p99")
 	all := [2]window{alone, beside}
 	line := func(id string, a, b *window) {
 		m.t.Logf("%-7s %9d %7d %12.1f %8.1f %12.1f %8.1f %7.2f %5.2f", id, len(a.took)+len(b.took), a.missed+b.missed,
@@ -205,18 +205,18 @@ func (m *matrix) report(alone, beside window) {
 		m.compare(healthyID(n), &a, &b)
 		line(healthyID(n), &a, &b)
 		if a.missed+b.missed > 0 || len(a.took) == 0 || len(b.took) == 0 {
-			m.t.Errorf("%s missed %d pictures alone and %d beside the bad ones", healthyID(n), a.missed, b.missed)
+			m.t.Errorf("%s missed %d frames alone and %d beside the faulty ones", healthyID(n), a.missed, b.missed)
 		}
 		all[0].took, all[1].took = append(all[0].took, a.took...), append(all[1].took, b.took...)
 	}
 	line("all", &all[0], &all[1])
 }
 
-// check finds the good ones on their first connection.
+// check requires the healthy ones to be on their first connection.
 func (m *matrix) check() {
 	st := m.s.state()
 	for _, d := range st.Destinations {
-		m.t.Logf("%-11s %-10s %3d attempts, %5d pictures left out; %s", d.ID, d.State, d.Attempt, d.FramesDropped, d.Reason)
+		m.t.Logf("%-11s %-10s %3d attempts, %5d frames dropped; %s", d.ID, d.State, d.Attempt, d.FramesDropped, d.Reason)
 	}
 	for n := range healthyCount {
 		if d := destination(st, healthyID(n)); d.State != relay.Live || d.Attempt != 1 || d.FramesDropped > 0 {
@@ -224,7 +224,7 @@ func (m *matrix) check() {
 		}
 	}
 	if n := len(m.dest.Sessions()); n != healthyCount {
-		m.t.Errorf("%d connections of %d good ones", n, healthyCount)
+		m.t.Errorf("%d connections of %d healthy destinations", n, healthyCount)
 	}
 }
 
@@ -250,35 +250,35 @@ func faultyDestinations(t *testing.T, span time.Duration) {
 	pause(t, before)
 	alone.to = time.Now()
 	first := s.measure()
-	var held []sample
+	var samples []sample
 	m.addFaulty()
-	if !soaked { // and a drill on the operator's order: more of the same
+	if !soaked { // and the self-test, which adds more of the same
 		s.do("selftest.run", map[string]any{"seconds": 15})
 	}
 	beside := window{from: time.Now()}
 	for range 18 {
 		pause(t, span/18)
-		held = append(held, s.measure())
+		samples = append(samples, s.measure())
 	}
 	beside.to = time.Now()
 	m.check()
 	pause(t, longestTransit)
 	m.report(alone, beside)
-	t.Logf("before the bad ones came and at the end: %+v %+v", first, held[len(held)-1])
-	checkFlat(t, held[:6], held[12:])
+	t.Logf("before the faulty ones and at the end: %+v %+v", first, samples[len(samples)-1])
+	checkFlat(t, samples[:6], samples[12:])
 	if soaked {
 		return
 	}
-	st := s.await(30*time.Second, "the drill's report", func(st control.State) bool { return st.SelfTest.Report != nil })
+	st := s.await(30*time.Second, "the self-test's report", func(st control.State) bool { return st.SelfTest.Report != nil })
 	reporttest.Check(t, st.SelfTest.Report, len(st.SelfTest.Report.Healthy))
 }
 
-// soakSpan is how long OBVAN_SOAK says; without it, a test of endurance skips.
+// soakSpan is the duration in OBVAN_SOAK; without it, a soak test skips.
 func soakSpan(t *testing.T) time.Duration {
 	t.Helper()
 	span, err := time.ParseDuration(os.Getenv("OBVAN_SOAK"))
 	if err != nil || span <= 0 {
-		t.Skip("OBVAN_SOAK says for how long, such as 30m: run make soak")
+		t.Skip("run make soak, which sets OBVAN_SOAK")
 	}
 	return span
 }
@@ -287,7 +287,7 @@ func TestSelfTestCamerasReportTheirFaults(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, kind := range []string{"jump", "freeze", "die"} {
-		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "selftest://" + kind + "?every=3s&for=5s"}) // told after 3 s
+		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "selftest://" + kind + "?every=3s&for=5s"}) // reported after 3 s
 	}
 	s.live(10*time.Second, "jump", "freeze", "die")
 	feed := func(st control.State, id string) control.Feed {
@@ -299,6 +299,6 @@ func TestSelfTestCamerasReportTheirFaults(t *testing.T) {
 		return control.Feed{}
 	}
 	s.await(15*time.Second, "the jumps are counted", func(st control.State) bool { return len(feed(st, "jump").Corrections) > 0 })
-	s.await(15*time.Second, "the frozen one is told", func(st control.State) bool { return feed(st, "freeze").State == control.FeedStalled })
-	s.await(15*time.Second, "the dead one is dialled again", func(st control.State) bool { return feed(st, "die").State == control.FeedRetrying })
+	s.await(15*time.Second, "the frozen one is reported", func(st control.State) bool { return feed(st, "freeze").State == control.FeedStalled })
+	s.await(15*time.Second, "the lost one is retried", func(st control.State) bool { return feed(st, "die").State == control.FeedRetrying })
 }

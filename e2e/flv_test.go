@@ -57,7 +57,7 @@ func readFLV(t testing.TB, path string) []tag {
 	return tags
 }
 
-// pick is the pictures or the sound of tags, without configurations.
+// pick is the video or the audio frames of tags, without configurations.
 func pick(tags []tag, video bool) (units []tag) {
 	for _, g := range tags {
 		if g.video == video && !g.config {
@@ -67,14 +67,14 @@ func pick(tags []tag, video bool) (units []tag) {
 	return units
 }
 
-// seen is a decoded picture: what colour it has, and whether it flashes.
+// decodedFrame is a decoded video frame: its colour, and whether it flashes.
 type decodedFrame struct {
 	at     time.Duration
 	colour string
 	flash  bool
 }
 
-// decodePictures decodes a file and fails the test when the decoder complains.
+// decodeFrames decodes a file and fails the test when the decoder complains.
 func decodeFrames(t testing.TB, path string) []decodedFrame {
 	t.Helper()
 	raw := ffmpegDecode(t, path, "-an", "-vf",
@@ -87,7 +87,7 @@ func decodeFrames(t testing.TB, path string) []decodedFrame {
 		frames = append(frames, decodedFrame{at: units[n].pts, colour: name(px[:3]), flash: px[3] > 180 && px[4] > 180 && px[5] > 180})
 	}
 	if diff := len(units) - len(raw)/6; diff > 2 || diff < -2 {
-		t.Errorf("%s: %d pictures were received, %d decoded", path, len(units), len(raw)/6)
+		t.Errorf("%s: %d frames were received, %d decoded", path, len(units), len(raw)/6)
 	}
 	return frames
 }
@@ -107,7 +107,7 @@ func name(rgb []byte) string {
 	return best
 }
 
-// decodeBeeps is when each beep of the sound begins.
+// decodeBeeps is when each beep of the audio begins.
 func decodeBeeps(t testing.TB, path string) (beeps []time.Duration) {
 	t.Helper()
 	raw := ffmpegDecode(t, path, "-vn", "-ac", "1", "-ar", "48000", "-f", "s16le", "-")
@@ -140,15 +140,15 @@ func ffmpegDecode(t testing.TB, path string, args ...string) []byte {
 	return out.Bytes()
 }
 
-// timeline is what the promises about a received stream come to.
+// timeline sums up a received stream.
 type timeline struct {
 	video, audio int             // frames
-	gaps         []time.Duration // between pictures, where above limit
+	gaps         []time.Duration // between video frames, where above limit
 	longest      time.Duration
 }
 
-// checkTimeline fails the test where decode time does not strictly grow or sound
-// leaves its grid, and reports the gaps between pictures above limit.
+// checkTimeline fails the test where decode time does not strictly grow or audio leaves
+// its grid, and reports the gaps between video frames above limit.
 func checkTimeline(t testing.TB, tags []tag, limit time.Duration) timeline {
 	t.Helper()
 	video, audio := pick(tags, true), pick(tags, false)
@@ -156,7 +156,7 @@ func checkTimeline(t testing.TB, tags []tag, limit time.Duration) timeline {
 	for i := 1; i < len(video); i++ {
 		gap := video[i].dts - video[i-1].dts
 		if gap <= 0 {
-			t.Errorf("picture %d: decode time goes from %v to %v", i, video[i-1].dts, video[i].dts)
+			t.Errorf("frame %d: decode time goes from %v to %v", i, video[i-1].dts, video[i].dts)
 		}
 		if gap > limit {
 			line.gaps = append(line.gaps, gap)
@@ -167,7 +167,7 @@ func checkTimeline(t testing.TB, tags []tag, limit time.Duration) timeline {
 		// Times are rounded to milliseconds: 1.5 ms is the rounding and no more.
 		want := audio[0].dts + time.Duration(i)*1024*time.Second/48000
 		if off := audio[i].dts - want; off.Abs() > 1500*time.Microsecond {
-			t.Errorf("sound frame %d is %v off the 48 kHz grid: samples are missing or doubled", i, off)
+			t.Errorf("audio frame %d is %v off the 48 kHz grid: samples are missing or doubled", i, off)
 			break
 		}
 	}

@@ -10,10 +10,10 @@ import (
 	"obvan/mixer/program"
 )
 
-// held is how long the picture is held: more than one key frame of it is sent.
+// freezeFor is how long the freeze frame lasts: more than one keyframe of it is sent.
 var freezeFor = scaled(12*time.Second, time.Minute)
 
-// The picture stands still in nothing but key frames: their sizes say nothing.
+// With nothing but keyframes, the sizes of frames don't show a freeze.
 func TestADecoderDetectsAFrozenFeedOfKeyframesOnly(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -22,10 +22,10 @@ func TestADecoderDetectsAFrozenFeedOfKeyframesOnly(t *testing.T) {
 	s.live(10*time.Second, "still")
 	s.cut("still")
 	began := time.Now()
-	s.await(20*time.Second, "the panel warns", func(st control.State) bool {
+	s.await(20*time.Second, "the freeze is reported", func(st control.State) bool {
 		return slices.Contains(st.Program.Warnings, program.Frozen.Text())
 	})
-	t.Logf("told after %v", time.Since(began))
+	t.Logf("reported after %v", time.Since(began))
 }
 
 func TestAFreezeFrameIsDecodedAndPlayedAtFullRate(t *testing.T) {
@@ -37,7 +37,7 @@ func TestAFreezeFrameIsDecodedAndPlayedAtFullRate(t *testing.T) {
 			s.live(20*time.Second, "red")
 			s.cut("red")
 			dest := startNginx(t, "")
-			s.sendTo(map[string]*nginx{"far": dest})
+			s.sendTo(map[string]*nginx{"dest": dest})
 			b := s.blank(t)
 			plain := b.watch("program", 3)
 			const before = 4 * time.Second
@@ -48,7 +48,7 @@ func TestAFreezeFrameIsDecodedAndPlayedAtFullRate(t *testing.T) {
 			})
 			w := b.watch("program", int((before + freezeFor).Seconds()))
 			killing.Wait()
-			st := s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Level == "freeze" })
+			st := s.await(time.Second, "the freeze frame is on air", func(st control.State) bool { return st.Program.Level == "freeze" })
 			pause(t, time.Until(st.Program.Since.Add(freezeFor+time.Second)))
 			checkFreeze(t, s.checkRecording(dest))
 			w.check(t, plain, "freeze frame, "+kind+", in a browser")

@@ -45,7 +45,7 @@ func startIPCamera(t testing.TB, user, pass string, c camera) (address string) {
 		cam.mu.Lock()
 		defer cam.mu.Unlock()
 		return cam.stream != nil
-	}, "the IP camera has a picture")
+	}, "the IP camera has video")
 	u := url.URL{Scheme: "rtsp", User: url.UserPassword(user, pass), Host: addr, Path: "/wall"}
 	return u.String()
 }
@@ -58,8 +58,8 @@ func (c *ipCamera) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.
 }
 
 func (c *ipCamera) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
-	// ffmpeg's own sender reports pass through: gortsplib's would tell the time of
-	// arrival, which is not the same for sound and picture.
+	// ffmpeg's own sender reports pass through: gortsplib's would carry the time of
+	// arrival, which is not the same for audio and video.
 	ctx.Session.OnPacketRTCPAny(func(m *description.Media, pkt rtcp.Packet) { c.stream.WritePacketRTCP(m, pkt) })
 	ctx.Session.OnPacketRTPAny(func(m *description.Media, _ format.Format, pkt *rtp.Packet) { c.stream.WritePacketRTP(m, pkt) })
 	return &base.Response{StatusCode: base.StatusOK}, nil

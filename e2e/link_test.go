@@ -39,11 +39,11 @@ func TestALostNetworkPathHealsInTheBrowser(t *testing.T) {
 			testkit.Measure(t, name+"frames in the next second", v.Rate, "fps", testkit.AtLeast(25))
 		}
 	}
-	for _, gone := range []time.Duration{time.Second, 2 * time.Second} {
+	for _, lost := range []time.Duration{time.Second, 2 * time.Second} {
 		link.Cut()
-		pause(t, gone)
+		pause(t, lost)
 		link.Restore()
-		healed(fmt.Sprintf("lost for %v", gone))
+		healed(fmt.Sprintf("lost for %v", lost))
 	}
 	link.Disconnect()
 	healed("connection reset")

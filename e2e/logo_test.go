@@ -50,7 +50,7 @@ func TestALogoIsShownBesideTheLowerThirdInOBS(t *testing.T) {
 		t.Errorf("%+v %+v", st.Graphics, st.Mixer.Graphic)
 	}
 	if !blue() {
-		t.Error("the logo is not in OBS' picture")
+		t.Error("the logo is not in OBS' output")
 	}
 	s.do("graphics.take", map[string]any{"id": without})
 	if st := s.awaitLowerThird("Grace"); st.Mixer.Graphic.Text["logo"] != "" || blue() {

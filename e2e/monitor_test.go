@@ -20,8 +20,7 @@ import (
 //go:embed testdata/monitor.js
 var viewersScript string
 
-// viewers opens a page of the studio that has nothing of the panel, logged in, with
-// the script of the viewers.
+// viewers opens a page of the studio without the panel, logged in, with the viewers' script.
 func (s *studio) viewers() *browser {
 	s.t.Helper()
 	b := newBrowser(s.t, 1280, 800)
@@ -32,8 +31,7 @@ func (s *studio) viewers() *browser {
 	return b
 }
 
-// bypassCSP lets the ear and the eye in, which are scripts of their own: the studio's
-// pages would refuse them.
+// bypassCSP allows the audio worklet and the frame worker, which the studio's pages refuse.
 func (b *browser) bypassCSP() {
 	b.t.Helper()
 	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -42,7 +40,7 @@ func (b *browser) bypassCSP() {
 	}))
 }
 
-// eyes puts the viewers' script into the page.
+// loadViewerScript puts the viewers' script into the page.
 func (b *browser) loadViewerScript() {
 	b.t.Helper()
 	b.eval("(() => {"+viewersScript+"})()", nil)
@@ -51,31 +49,31 @@ func (b *browser) loadViewerScript() {
 // call runs a function of the viewers' script.
 func (b *browser) call(result any, function string, args ...any) {
 	b.t.Helper()
-	words := make([]string, len(args))
+	texts := make([]string, len(args))
 	for i, arg := range args {
 		text, err := json.Marshal(arg)
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		words[i] = string(text)
+		texts[i] = string(text)
 	}
-	b.eval("viewers."+function+"("+strings.Join(words, ", ")+")", result)
+	b.eval("viewers."+function+"("+strings.Join(texts, ", ")+")", result)
 }
 
-// shown is a stream to be watched, and the pictures a second that it must be shown at.
+// view is a stream to watch, and the frames per second that it has.
 type view struct {
 	Stream    string  `json:"stream"`
 	FPS       float64 `json:"-"`
 	Audio     bool    `json:"audio"`
-	Bits      int     `json:"bits"` // of the counter in its picture
-	LatencyMs float64 `json:"-"`    // ms it takes from its arrival to the screen, in the median; 0 when that is not said
+	Bits      int     `json:"bits"` // of the counter in its frames
+	LatencyMs float64 `json:"-"`    // from arrival to the screen, in the median; 0 for no goal
 }
 
 func (w view) String() string {
 	if w.Audio {
-		return w.Stream + ", with sound"
+		return w.Stream + ", with audio"
 	}
-	return w.Stream + ", mute"
+	return w.Stream + ", muted"
 }
 
 // viewing is what a viewer of the page measured. The longest still is that of the

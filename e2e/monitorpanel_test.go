@@ -12,8 +12,8 @@ import (
 	"obvan/internal/testkit"
 )
 
-// onThePanel watches the program's picture on the panel for so many seconds: its age
-// by this page's own reckoning, and what the panel says of it.
+// panelScript watches the program on the panel for so many seconds: the latency as this
+// script measures it, and as the panel displays it.
 const panelScript = `(async (seconds) => {
 	const wait = ms => new Promise(r => setTimeout(r, ms));
 	const video = document.querySelector('.monitor.program video'), shown = [], displayed = [];
@@ -39,14 +39,14 @@ const panelScript = `(async (seconds) => {
 	return {Rate: (shown.length * 1000) / (performance.now() - began), Measured: ages[ages.length >> 1] ?? -1, Displayed: displayed.at(-1) ?? -1, LongestFreezeMs: freeze, Audio: video.srcObject.getAudioTracks().length, Videos: video.srcObject.getVideoTracks().length};
 })(%d)`
 
-// onPanel is what was seen of the program's picture there.
+// panelFigures is what was measured there.
 type panelFigures struct {
 	Rate, Measured, Displayed, LongestFreezeMs float64
 	Audio, Videos                              int
 }
 
-// onThePanel watches the program on the panel: by WebRTC, mute and heard, then a
-// camera with B-frames, which the panel decodes by itself.
+// playsOnThePanel watches the program on the panel: by WebRTC, muted and with audio, then
+// a camera with B-frames, which the panel plays by WebCodecs.
 func (s *studio) playsOnThePanel(t *testing.T) {
 	s.cut("cam1")
 	b := newBrowser(t, 1920, 1080)
@@ -81,9 +81,9 @@ func (s *studio) playsOnThePanel(t *testing.T) {
 
 func (p panelFigures) check(t *testing.T, what string, audio int) {
 	t.Helper()
-	t.Logf("%s: the frame shown is %.0f ms old, the panel says %.0f ms; %.1f frames per second", what, p.Measured, p.Displayed, p.Rate)
+	t.Logf("%s: latency %.0f ms, the panel displays %.0f ms; %.1f frames per second", what, p.Measured, p.Displayed, p.Rate)
 	if p.Audio != audio || p.Videos != 1 || p.Rate == 0 || p.Displayed < 0 {
-		t.Errorf("%s: %d audio and %d video tracks are received, %.1f frames per second shown, and the panel says %.0f ms", what, p.Audio, p.Videos, p.Rate, p.Displayed)
+		t.Errorf("%s: %d audio and %d video tracks are received, %.1f frames per second shown, and the panel displays %.0f ms", what, p.Audio, p.Videos, p.Rate, p.Displayed)
 	}
 	testkit.Measure(t, "panel, "+what+": longest freeze", p.LongestFreezeMs, "ms", testkit.AtMost(400))
 }

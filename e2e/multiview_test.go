@@ -16,7 +16,7 @@ import (
 )
 
 // TestAMultiviewShowsAllItsFeeds watches many feeds side by side, as the
-// multiview does: a connection each, without sound. Sixteen of them take a while to
+// multiview does: a connection each, without audio. Sixteen of them take a while to
 // start: only in make measure.
 func TestAMultiviewShowsAllItsFeeds(t *testing.T) {
 	t.Parallel()

@@ -80,7 +80,7 @@ func startOBS(t testing.TB, options ...string) *realOBS {
 	return o
 }
 
-// dial is a connection of the test's own, to prepare OBS and to look at it.
+// dial is a connection of the test's own, to prepare and inspect OBS.
 func (o *realOBS) dial(t testing.TB) *wire.Conn {
 	t.Helper()
 	conn, err := wire.Dial(t.Context(), wire.Options{Addr: o.addr, Password: obsPassword, Subscriptions: subscriptions.None})

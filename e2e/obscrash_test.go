@@ -22,7 +22,7 @@ import (
 	"obvan/relay"
 )
 
-// kill pulls OBS' plug.
+// kill ends OBS without warning.
 func (o *realOBS) kill(t *testing.T) { t.Helper(); o.signal(t, syscall.SIGKILL) }
 
 func (o *realOBS) signal(t *testing.T, sig syscall.Signal) {
@@ -72,7 +72,7 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 	t.Logf("OBS killed: the backup on air after %v", at.Sub(killed).Round(time.Millisecond))
 	// A second, and the signal-loss timeout of 500 ms.
 	testkit.Measure(t, "OBS killed: until the backup is at the destination", testkit.Milliseconds(frame.Sub(killed)), "ms", testkit.AtMost(1500))
-	panel.until(5*time.Second, "the loss is said", func(st *control.State) bool {
+	panel.until(5*time.Second, "the loss is reported", func(st *control.State) bool {
 		return !st.Mixer.Connected && st.Mixer.Problem != "" && st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed
 	})
 	if _, err := s.try("mixer.cut", map[string]any{"source": sceneOf("green")}); err == nil || !strings.Contains(err.Error(), "offline") {
@@ -86,12 +86,12 @@ func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
 	viewer.sees(5*time.Second, "red", killed)
 	pause(t, 2*time.Second)
 	if text := dest["b"].lowerThird(t, "key-b"); white(text) < 100 {
-		t.Error("the lower third is not in the picture again")
+		t.Error("the lower third is not visible again")
 	}
 	checkUnbroken(t, s, dest, []string{"red", "green", "red", "green", "red"})
 }
 
-// unbroken looks at what each destination got, on one connection.
+// checkUnbroken checks the colours that each destination received over one connection.
 func checkUnbroken(t *testing.T, s *studio, dest map[string]*nginx, colours []string) {
 	t.Helper()
 	checkSteady(t, s, dest, func(id, path string) {
@@ -102,9 +102,9 @@ func checkUnbroken(t *testing.T, s *studio, dest map[string]*nginx, colours []st
 	})
 }
 
-// steady stops the destinations, each of which must have been live on its one connection,
-// and has look see what each recorded, which must be without a gap.
-func checkSteady(t *testing.T, s *studio, dest map[string]*nginx, look func(id, path string)) {
+// checkSteady stops the destinations, each of which must have been live on one connection
+// and have recorded without a gap, and calls check with each recording.
+func checkSteady(t *testing.T, s *studio, dest map[string]*nginx, check func(id, path string)) {
 	t.Helper()
 	for _, d := range s.state().Destinations {
 		if d.Attempt > 1 || d.State != relay.Live {
@@ -118,12 +118,12 @@ func checkSteady(t *testing.T, s *studio, dest map[string]*nginx, look func(id, 
 		if len(line.gaps) > 0 {
 			t.Errorf("%s: gaps %v", id, line.gaps)
 		}
-		look(id, path)
+		check(id, path)
 		t.Logf("%s: %v", id, line)
 	}
 }
 
-// freezes stops OBS for a while: its connections stay, its pictures do not.
+// freezeOBS stops OBS for a while: its connections stay, its frames don't come.
 func freezeOBS(t *testing.T, o *realOBS, panel *socket, viewer *viewer) {
 	t.Helper()
 	frozen := time.Now()
@@ -146,7 +146,7 @@ func (s *studio) prepare(name, title string) {
 	s.do("graphics.add", map[string]any{"text": map[string]string{"name": name, "title": title}})
 }
 
-// cutter is a TCP proxy that pulls the cable when it is told to.
+// breakableProxy is a TCP proxy that can break its connections.
 type breakableProxy struct {
 	net.Listener
 	mu    sync.Mutex
@@ -199,7 +199,7 @@ func (c *breakableProxy) breakAll() {
 	defer c.mu.Unlock()
 	for i, conn := range c.conns {
 		if i%2 == 0 && rand.IntN(2) == 0 {
-			conn.(*net.TCPConn).SetLinger(0) // a reset, not a good-bye, for us and not for OBS
+			conn.(*net.TCPConn).SetLinger(0) // a reset instead of a close, for us and not for OBS
 		}
 		conn.Close()
 	}
@@ -220,12 +220,12 @@ func TestTheConnectionToOBSBreaksTwentyTimesDuringTwoHundredCommands(t *testing.
 		if commandsWhileConnectionBreaks(t, startOBS(t, "--studio-mode")) {
 			return
 		}
-		t.Log("OBS died: once more, with another one")
+		t.Log("OBS died: again, with another one")
 	}
 	t.Error("OBS died each time")
 }
 
-// alive says whether OBS runs.
+// alive reports whether OBS runs.
 func (o *realOBS) alive() bool {
 	pid, err := strconv.Atoi(o.pid)
 	return err == nil && syscall.Kill(pid, 0) == nil
@@ -250,12 +250,12 @@ func (c *changeCount) awaitBoth(s *studio, program, preview string) {
 	})
 }
 
-// commandsOnABadWay is not done when OBS died.
+// commandsWhileConnectionBreaks is not done when OBS died.
 func commandsWhileConnectionBreaks(t *testing.T, o *realOBS) (done bool) {
 	cams := []string{"cam1", "cam2", "cam3"}
 	o.addColourScenes(t, cams...)
-	way := startBreakableProxy(t, o.addr)
-	s := atOBS(t, &realOBS{addr: way.Addr().String()})
+	proxy := startBreakableProxy(t, o.addr)
+	s := atOBS(t, &realOBS{addr: proxy.Addr().String()})
 	s.await(5*time.Second, "the scenes", func(st control.State) bool { return len(st.Mixer.Sources) == 4 })
 	panel := s.connect()
 	s.do("mixer.cut", map[string]any{"source": "cam1"})
@@ -268,7 +268,7 @@ func commandsWhileConnectionBreaks(t *testing.T, o *realOBS) (done bool) {
 	for id := 1; id <= commands; id++ {
 		if slices.Contains(cuts, id-1) {
 			after := time.Duration(rand.IntN(15)) * time.Millisecond
-			cutting.Go(func() { <-time.After(after); way.breakAll() })
+			cutting.Go(func() { <-time.After(after); proxy.breakAll() })
 		}
 		switch cam := cams[rand.IntN(3)]; id % 3 {
 		case 0:
@@ -309,7 +309,7 @@ func commandsWhileConnectionBreaks(t *testing.T, o *realOBS) (done bool) {
 	return true
 }
 
-// answeredOnce looks at how often each command so far was answered.
+// answeredOnce checks that each command so far was answered once.
 func (k *socket) answeredOnce(commands int) {
 	k.t.Helper()
 	k.mu.Lock()

@@ -26,8 +26,8 @@ import (
 	"obvan/monitor/rtsp"
 )
 
-// stage is what stands round OBS: demo cameras in a hub, the port OBS plays them
-// from, and the ingest it sends its program to.
+// obsPeers is what OBS works with: demo cameras in a hub, the port OBS plays them from,
+// and the ingest it sends its output to.
 type obsPeers struct {
 	hub           *hub.Hub
 	play, program string
@@ -65,7 +65,7 @@ func newOBSPeers(t *testing.T, cameras ...string) *obsPeers {
 	return s
 }
 
-// mean is the average colour of a picture.
+// mean is the average colour of an image.
 func mean(img image.Image) (r, g, b int) {
 	n := 0
 	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y += 4 {
@@ -103,7 +103,7 @@ func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
 	}, "OBS' program in the hub")
 	s, _ := st.hub.Stream(ingest.Mixer)
 	if s.KeyframeInterval < 900*time.Millisecond || s.KeyframeInterval > 1100*time.Millisecond {
-		t.Errorf("key frames are %v apart", s.KeyframeInterval)
+		t.Errorf("keyframes are %v apart", s.KeyframeInterval)
 	}
 	noBFrames(t, st.hub)
 	for range 2 {
@@ -136,13 +136,13 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 		}
 		frames++
 		if au.PTS != au.DTS {
-			t.Fatalf("a picture is shown %v after it is decoded: there are B-frames", au.PTS-au.DTS)
+			t.Fatalf("a frame is shown %v after it is decoded: there are B-frames", au.PTS-au.DTS)
 		}
 	}
 }
 
-// From the command to the changed picture, decoded from the stream that OBS sends
-// to the studio.
+// From the command to the changed frame, decoded from the stream that OBS sends to the
+// studio.
 func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	t.Parallel()
 	cameras := []string{"cam1", "cam2"}
@@ -163,16 +163,16 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 		return ok && s.Keyframes > 1
 	}, "OBS' program in the hub")
 	samples := watchColour(t, st.play+"/"+ingest.Mixer)
-	looks := map[string][3]byte{}
+	colours := map[string][3]byte{}
 	for _, cam := range cameras {
 		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		d.await(cam, func(s *mixer.State) bool { return !s.InTransition && slices.Equal(s.OnAir, []string{cam}) })
 		for range 30 {
-			looks[cam] = (<-samples).colour
+			colours[cam] = (<-samples).colour
 		}
 	}
-	if distance(looks["cam1"], looks["cam2"]) < 20 {
-		t.Fatalf("the cameras look the same: %v", looks)
+	if distance(colours["cam1"], colours["cam2"]) < 20 {
+		t.Fatalf("the cameras have the same colour: %v", colours)
 	}
 	var confirmed, shown []time.Duration
 	for n := range scaled(4, 16) {
@@ -184,7 +184,7 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 		d.do("cut", d.Cut(d.soon(), naming.Scene(cam), mixer.Instant))
 		confirmed = append(confirmed, time.Since(begin))
 		for {
-			if s := <-samples; distance(s.colour, looks[cam]) < 10 {
+			if s := <-samples; distance(s.colour, colours[cam]) < 10 {
 				if after := s.at.Sub(begin); after > 0 {
 					shown = append(shown, after)
 				}
@@ -194,7 +194,7 @@ func TestRealOBSCutReachesItsOutput(t *testing.T) {
 	}
 	slices.Sort(confirmed)
 	slices.Sort(shown)
-	t.Logf("%d cuts: answered after %v, decoded picture changed after %v (medians), at worst %v and %v", len(shown),
+	t.Logf("%d cuts: answered after %v, decoded frame changed after %v (medians), at worst %v and %v", len(shown),
 		confirmed[len(confirmed)/2], shown[len(shown)/2], confirmed[len(confirmed)-1], shown[len(shown)-1])
 	testkit.Measure(t, "OBS: cut to frame in its output, median", testkit.Milliseconds(shown[len(shown)/2]), "ms", testkit.AtMost(1000))
 }
@@ -211,7 +211,7 @@ func distance(a, b [3]byte) (d int) {
 	return d
 }
 
-// watchColour decodes a stream and tells the mean colour of each picture.
+// watchColour decodes a stream and sends the mean colour of each frame.
 func watchColour(t *testing.T, url string) <-chan colourSample {
 	t.Helper()
 	cmd := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-threads", "1", "-rtsp_transport", "tcp", "-fflags", "nobuffer", "-flags", "low_delay",

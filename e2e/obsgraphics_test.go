@@ -11,10 +11,10 @@ import (
 	"obvan/internal/testkit"
 )
 
-// The part of a picture of 640x360 that has the lower third's text.
+// The part of a frame of 640x360 that has the lower third's text.
 var thirdAt = image.Rect(30, 280, 430, 345)
 
-// lowerThird is that part of a decoded picture at the destination, in grey.
+// lowerThird is that part of a decoded frame at the destination, in grey.
 func (n *nginx) lowerThird(t testing.TB, key string) []float64 {
 	t.Helper()
 	const w, h = 640, 360
@@ -60,12 +60,12 @@ func TestALowerThirdIsVisibleAtTheDestination(t *testing.T) {
 	s.setUp(o, "red")
 	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
 	dest := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"far": dest})
+	s.sendTo(map[string]*nginx{"dest": dest})
 	var added commands.GraphicAdded
 	if err := json.Unmarshal(s.do("graphics.add", map[string]any{"text": map[string]string{"name": "Ada Lovelace", "title": "Engineer"}}), &added); err != nil {
 		t.Fatal(err)
 	}
-	if n := white(dest.lowerThird(t, "key-far")); n != 0 {
+	if n := white(dest.lowerThird(t, "key-dest")); n != 0 {
 		t.Errorf("%d white pixels before", n)
 	}
 	read := func(name string) (got, want []float64) {
@@ -75,9 +75,9 @@ func TestALowerThirdIsVisibleAtTheDestination(t *testing.T) {
 				st.Mixer.Graphic.OnAir && st.Mixer.Graphic.Text["name"] == name && st.Graphics.Via == "mixer"
 		})
 		testkit.Eventually(t, 10*time.Second, func() bool {
-			got, want = dest.lowerThird(t, "key-far"), o.reference(t, sceneOf("red"))
+			got, want = dest.lowerThird(t, "key-dest"), o.reference(t, sceneOf("red"))
 			return similarity(got, want) >= 0.95
-		}, "%s is read at the destination", name)
+		}, "%s is visible at the destination", name)
 		return got, want
 	}
 	began := time.Now()
@@ -89,13 +89,13 @@ func TestALowerThirdIsVisibleAtTheDestination(t *testing.T) {
 	t.Logf("Ada at the destination: %.3f like Ada, %.3f like Grace; Grace: %.3f like Grace, %.3f like Ada; %d and %d white pixels",
 		similarity(ada, wantAda), similarity(ada, wantGrace), similarity(grace, wantGrace), similarity(grace, wantAda), white(ada), white(grace))
 	if similarity(ada, wantGrace) > 0.9 || similarity(grace, wantAda) > 0.9 {
-		t.Error("what is read at the destination is not what was taken")
+		t.Error("what is visible at the destination is not what was taken")
 	}
 	s.do("graphics.out", nil)
 	s.await(5*time.Second, "it is off", func(st control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
-	testkit.Eventually(t, 10*time.Second, func() bool { return white(dest.lowerThird(t, "key-far")) == 0 }, "it is off at the destination")
+	testkit.Eventually(t, 10*time.Second, func() bool { return white(dest.lowerThird(t, "key-dest")) == 0 }, "it is off at the destination")
 	s.do("graphics.update", map[string]any{"id": added.ID, "autoOutMs": 1500})
 	s.do("graphics.take", map[string]any{"id": added.ID})
 	s.await(5*time.Second, "on air", func(st control.State) bool { return st.Graphics.OnAir != nil && st.Graphics.OnAir.Confirmed })
-	s.await(5*time.Second, "it left by itself", func(st control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
+	s.await(5*time.Second, "it was taken out automatically", func(st control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
 }

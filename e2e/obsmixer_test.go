@@ -27,7 +27,7 @@ import (
 	"obvan/mixer/obs/provision"
 )
 
-// obsDesk is a mixer that runs on a real OBS.
+// obsMixer is a mixer that runs on a real OBS.
 type obsMixer struct {
 	*obs.Mixer
 	t     *testing.T
@@ -106,7 +106,7 @@ func TestRealOBSCutsInstantlyAndKeepsItsTransition(t *testing.T) {
 	o.addColourScenes(t, "cam1", "cam2", "cam3")
 	d := o.startMixer(t)
 	d.await("scenes", func(s *mixer.State) bool { return len(s.Sources) == 4 })
-	const fade = 15 * time.Second // a cut that runs it is told from one that does not, however busy the machine
+	const fade = 15 * time.Second // so long that a cut that runs it stands out, however busy the machine
 	slow := mixer.Transition{Kind: "Fade", DurationMs: int(fade.Milliseconds())}
 	d.do("transition", d.SetTransition(d.soon(), slow))
 	d.await("a long fade", func(s *mixer.State) bool { return s.Transition == slow })
@@ -141,8 +141,8 @@ func TestRealOBSCutsInstantlyAndKeepsItsTransition(t *testing.T) {
 	}
 }
 
-// A cut in the middle of somebody else's transition is named as program by OBS,
-// but never shown: what is shown must be what is named.
+// OBS names the source of a cut in the middle of another client's transition as program,
+// but never shows it: what is shown must be what is named.
 func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")
@@ -186,7 +186,7 @@ func TestRealOBSTBarIsPulled(t *testing.T) {
 	d.await("cam2 on air", func(s *mixer.State) bool { return s.Program == "cam2" && !s.InTransition && s.TBar.Position == 0 })
 }
 
-// picture is a screenshot of a source, 640 pixels wide.
+// screenshot is an image of a source, 640 pixels wide.
 func (o *realOBS) screenshot(t testing.TB, source string) image.Image {
 	t.Helper()
 	conn := o.dial(t)
@@ -242,7 +242,7 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 	again, err := provision.Make(d.soon(), d, show)
 	d.do("plan again", err)
 	if len(again.Steps) != 0 {
-		t.Errorf("the second set-up would do something: %+v", again.Steps)
+		t.Errorf("the second setup would change something: %+v", again.Steps)
 	}
 	d.await("the feeds in their scenes", func(s *mixer.State) bool {
 		scene := slices.IndexFunc(s.Sources, func(src mixer.Source) bool { return src.Name == naming.Scene("Main") })
@@ -258,7 +258,7 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 		t.Log(step.Text)
 	}
 	if !slices.Equal(plan.RemovedFeeds, []string{"cam3"}) {
-		t.Errorf("orphans: %v", plan.RemovedFeeds)
+		t.Errorf("orphaned scenes: %v", plan.RemovedFeeds)
 	}
 	second, err := plan.Apply(d.soon(), d)
 	d.do("apply the change", err)
@@ -297,7 +297,7 @@ func TestRealOBSShowsTheLowerThird(t *testing.T) {
 	shown := bright(o.screenshot(t, main))
 	d.do("update", d.UpdateGraphic(d.soon(), map[string]string{"name": strings.Repeat("A very long name indeed ", 30), "title": "Größe, 漢字 & \"quotes\"\nnew line"}))
 	d.await("updated", func(s *mixer.State) bool { return strings.HasSuffix(s.Graphic.Text["name"], "…") })
-	testkit.Eventually(t, 5*time.Second, func() bool { return bright(o.screenshot(t, main)) != shown }, "the new text in the picture")
+	testkit.Eventually(t, 5*time.Second, func() bool { return bright(o.screenshot(t, main)) != shown }, "the new text in the output")
 	d.do("out", d.HideGraphic(d.soon()))
 	d.await("off air", func(s *mixer.State) bool { return !s.Graphic.OnAir && !s.Graphic.Shown })
 	if n := bright(o.screenshot(t, main)); shown < 300 || n != 0 {
@@ -326,7 +326,7 @@ func TestRealOBSIsKilledAndComesBack(t *testing.T) {
 	begin := time.Now()
 	d.do("kill", syscall.Kill(pid, syscall.SIGKILL))
 	d.await("away", func(s *mixer.State) bool { return !s.Connected && len(s.OnAir) == 0 })
-	t.Logf("the end was seen after %v", time.Since(begin))
+	t.Logf("the crash was noticed after %v", time.Since(begin))
 	if err := d.Cut(d.soon(), main, mixer.Instant); !errors.Is(err, mixer.ErrOffline) {
 		t.Errorf("cut: %v", err)
 	}

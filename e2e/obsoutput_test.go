@@ -22,8 +22,8 @@ import (
 	"obvan/mixer/obs/provision"
 )
 
-// takers accepts one RTMP stream after the other at a port of its own, and throws
-// it away.
+// startRTMPServers accepts one RTMP stream after another at a port of its own and discards
+// it.
 func startRTMPServers(t *testing.T, app string) (url string) {
 	t.Helper()
 	ffmpeg := testkit.Tool(t, "ffmpeg")
@@ -42,13 +42,13 @@ func startRTMPServers(t *testing.T, app string) (url string) {
 			if cmd.Start() != nil {
 				return
 			}
-			gone := make(chan struct{})
-			go func() { defer close(gone); cmd.Wait() }()
+			closed := make(chan struct{})
+			go func() { defer close(closed); cmd.Wait() }()
 			select {
-			case <-gone:
+			case <-closed:
 			case <-stop:
 				cmd.Process.Kill()
-				<-gone
+				<-closed
 				return
 			}
 		}
@@ -142,10 +142,10 @@ func TestRealOBSSendsItsAudioLevels(t *testing.T) {
 	d.setUp(show)
 	levels := make(chan []mixer.Meter, 100)
 	ctx, cancel := context.WithCancel(t.Context())
-	var looking sync.WaitGroup
-	defer looking.Wait()
+	var reading sync.WaitGroup
+	defer reading.Wait()
 	defer cancel()
-	looking.Go(func() {
+	reading.Go(func() {
 		err := d.Meters(ctx, func(m []mixer.Meter) {
 			select {
 			case levels <- m:
@@ -212,8 +212,8 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 	is("playing", func(m *mixer.MediaInput) bool { return m.LengthMs > 19000 && m.CursorMs > 1000 })
 	levels := make(chan float64, 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	var looking sync.WaitGroup
-	looking.Go(func() {
+	var reading sync.WaitGroup
+	reading.Go(func() {
 		d.Meters(ctx, func(all []mixer.Meter) {
 			for _, m := range all {
 				if m.Name == "clip" && len(m.Peak) > 0 {
@@ -232,9 +232,9 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 		default:
 			return false
 		}
-	}, "its sound on the meters")
+	}, "its audio on the meters")
 	cancel()
-	looking.Wait()
+	reading.Wait()
 	d.do("pause", d.PauseMedia(d.soon(), "clip"))
 	is("paused", func(m *mixer.MediaInput) bool { return true })
 	d.do("play", d.PlayMedia(d.soon(), "clip"))
@@ -250,7 +250,7 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 	})
 }
 
-// A frozen OBS keeps its connection and says nothing.
+// A frozen OBS keeps its connection and sends nothing.
 func TestRealOBSThatFreezesIsNoticed(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--studio-mode")

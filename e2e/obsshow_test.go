@@ -28,12 +28,12 @@ func atOBS(t *testing.T, o *realOBS, flags ...string) *studio {
 	st := s.await(15*time.Second, "OBS is connected", func(st control.State) bool { return st.Mixer.Connected })
 	major, _, _ := strings.Cut(st.Mixer.Version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < 28 { // obs-websocket's own is 5
-		t.Errorf("OBS is said to be %q", st.Mixer.Version)
+		t.Errorf("the version of OBS is given as %q", st.Mixer.Version)
 	}
 	return s
 }
 
-// knowsOBS is the environment of a studio that knows OBS' password.
+// obsEnv is the environment of a studio that knows OBS' password.
 func obsEnv() []string { return []string{"OBVAN_OBS_PASSWORD=" + obsPassword} }
 
 // cameras are three of one colour each, called so, and added.
@@ -49,7 +49,7 @@ func (s *studio) cameras(colours ...string) {
 // sceneOf is the scene in OBS of one of the cameras.
 func sceneOf(colour string) string { return naming.Scene(strings.ToUpper(colour[:1]) + colour[1:]) }
 
-// setUp has OBS set up for the studio and sending its program to it.
+// setUp sets OBS up for the studio and starts its stream to it.
 func (s *studio) setUp(o *realOBS, colours ...string) {
 	s.t.Helper()
 	s.do("mixer.studioMode", map[string]any{"on": true})
@@ -66,7 +66,7 @@ func (s *studio) setUp(o *realOBS, colours ...string) {
 	})
 }
 
-// showsIn waits until a camera is seen in its scene.
+// awaitInOBS waits until a camera is visible in its scene.
 func (s *studio) awaitInOBS(o *realOBS, colour string) {
 	s.t.Helper()
 	s.await(10*time.Second, "a scene of "+colour, func(st control.State) bool {
@@ -93,17 +93,17 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	s.cameras("red", "green")
 	s.checkPlan()
 	s.setUp(o, "red", "green")
-	s.cameras("blue") // later: it gets its scene by itself
+	s.cameras("blue") // later: it gets its scene automatically
 	s.awaitInOBS(o, "blue")
 	dest := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"far": dest})
-	panel, viewer := s.connect(), dest.watch(t, "key-far")
+	s.sendTo(map[string]*nginx{"dest": dest})
+	panel, viewer := s.connect(), dest.watch(t, "key-dest")
 
 	first := time.Now()
 	s.do("mixer.cut", map[string]any{"source": sceneOf("red")})
 	viewer.sees(15*time.Second, "red", time.Time{})
 	want := []string{"red"}
-	t.Logf("first picture at the viewer after %v", time.Since(first).Round(time.Millisecond))
+	t.Logf("first frame at the viewer after %v", time.Since(first).Round(time.Millisecond))
 	var confirmed, shown []time.Duration
 	for len(confirmed) < scaled(15, 50) {
 		next := []string{"red", "green", "blue"}[rand.IntN(3)]
@@ -126,7 +126,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	t.Logf("command to the frame at the destination: worst %v", worst)
 	testkit.Measure(t, "OBS: cut to frame at the destination, median", testkit.Milliseconds(median), "ms", testkit.AtMost(2000))
 	pause(t, time.Second)
-	s.do("destination.stop", map[string]any{"id": "far"})
+	s.do("destination.stop", map[string]any{"id": "dest"})
 	path := dest.onlyRecording(t)
 	if got := coloursOf(decodeFrames(t, path), 1); !slices.Equal(got[slices.Index(got, "red"):], want) {
 		t.Errorf("colours at the destination: %v\nwant %v", got, want)
@@ -135,7 +135,7 @@ func TestOBSIsTheStudiosMixer(t *testing.T) {
 	checkFades(t, s, panel)
 }
 
-// plans asks what a set-up would do.
+// checkPlan asks what a setup would do.
 func (s *studio) checkPlan() {
 	s.t.Helper()
 	before := len(s.state().Mixer.Sources)
@@ -148,7 +148,7 @@ func (s *studio) checkPlan() {
 	}
 }
 
-// autos brings each camera on air with a fade and looks at the lights.
+// checkFades brings each camera on air with a fade and checks the tally.
 func checkFades(t *testing.T, s *studio, panel *socket) {
 	dest := startNginx(t, "")
 	s.sendTo(map[string]*nginx{"autos": dest})
@@ -175,8 +175,8 @@ func checkFades(t *testing.T, s *studio, panel *socket) {
 	}
 }
 
-// coloursOf is the colours in the order in which they came; those that stayed for
-// fewer pictures than least do not count.
+// coloursOf is the colours in the order in which they came; those that lasted for fewer
+// frames than least do not count.
 func coloursOf(frames []decodedFrame, least int) (colours []string) {
 	run := 0
 	for i, p := range frames {
@@ -193,7 +193,7 @@ func coloursOf(frames []decodedFrame, least int) (colours []string) {
 }
 
 // A marked frame goes into the camera's encoder, through ingest, OBS, program and
-// relay, until it is decoded at the far end.
+// relay, until it is decoded at the destination.
 func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
 	t.Parallel()
 	o := startOBS(t, "--stock")
@@ -204,8 +204,8 @@ func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
 	s.setUp(o)
 	s.do("mixer.cut", map[string]any{"source": naming.Scene("Mark")})
 	dest := startNginx(t, "")
-	s.sendTo(map[string]*nginx{"far": dest})
-	viewer := dest.watch(t, "key-far")
+	s.sendTo(map[string]*nginx{"dest": dest})
+	viewer := dest.watch(t, "key-dest")
 	viewer.sees(20*time.Second, "black", time.Time{})
 	var took []time.Duration
 	for range scaled(4, 20) {
@@ -218,7 +218,7 @@ func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
 	testkit.Measure(t, "OBS: camera to frame at the destination, median", testkit.Milliseconds(median), "ms", testkit.AtMost(1500))
 }
 
-// marker is a camera that shows black, and yellow for a moment when it is told to.
+// marker is a camera that shows black, and yellow for a moment at each mark.
 type marker struct{ ask chan chan time.Time }
 
 func (m *marker) mark() time.Time {

@@ -40,8 +40,8 @@ func (s *studio) sendTo(servers map[string]*nginx) {
 	}
 }
 
-// end stops the destinations, so that the files are whole, and returns the only
-// recording a server must have made: the proof that nothing reconnected.
+// onlyRecording is the one recording that a server must have made: the proof that nothing
+// reconnected.
 func (n *nginx) onlyRecording(t testing.TB) string {
 	t.Helper()
 	files := n.recordings(t)
@@ -59,9 +59,9 @@ func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
 	url := startIPCamera(t, "viewer", "pass word", camera{colour: "blue", tone: 1000, gop: 20})
 	s.do("feed.add", map[string]any{"id": "blue", "name": "Blue", "url": url})
 	s.live(20*time.Second, "red", "green", "blue")
-	pause(t, 6*time.Second) // the cameras that send RTSP tell their clocks every 5 s, or 6
-	t.Run("at once", func(t *testing.T) { cutAround(t, s, "", 30) })
-	t.Run("at the next key frame", func(t *testing.T) { cutAround(t, s, "keyframe", 12) })
+	pause(t, 6*time.Second) // cameras that send RTSP report their clocks every 5 or 6 s
+	t.Run("instantly", func(t *testing.T) { cutAround(t, s, "", 30) })
+	t.Run("at the next keyframe", func(t *testing.T) { cutAround(t, s, "keyframe", 12) })
 }
 
 func cutAround(t *testing.T, s *studio, when string, cuts int) {
@@ -100,17 +100,17 @@ func cutAround(t *testing.T, s *studio, when string, cuts int) {
 		t.Errorf("colours on air: %v\nwant %v", got, want)
 	}
 	// One frame period; for a moment after a cut a quarter more, while the program's
-	// clock makes up for a key frame that came late.
+	// clock makes up for a keyframe that came late.
 	line := checkTimeline(t, readFLV(t, path), period*5/4+time.Millisecond)
 	if len(line.gaps) > 0 {
-		t.Errorf("gaps between pictures: %v", line.gaps)
+		t.Errorf("gaps between frames: %v", line.gaps)
 	}
 	worst := checkSync(t, path)
 	slices.Sort(took)
-	t.Logf("%v; command to confirmed on air: median %v, worst %v; picture and sound at most %v apart", line, took[cuts/2], took[cuts-1], worst)
+	t.Logf("%v; command to confirmed on air: median %v, worst %v; audio and video at most %v apart", line, took[cuts/2], took[cuts-1], worst)
 }
 
-// pause lets the show go on: the point of a soak, not a wait for something.
+// pause lets the show go on for a while; it is no wait for something.
 func pause(t testing.TB, d time.Duration) {
 	t.Helper()
 	select {
@@ -123,7 +123,7 @@ func pause(t testing.TB, d time.Duration) {
 // is near a cut may be cut off, so it does not count.
 func checkSync(t testing.TB, path string) (worst time.Duration) {
 	t.Helper()
-	by := map[string]time.Duration{} // signed: sound behind the picture is positive
+	by := map[string]time.Duration{} // audio behind video is positive
 	const clear = 600 * time.Millisecond
 	beeps := decodeBeeps(t, path)
 	frames := decodeFrames(t, path)
@@ -133,13 +133,13 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 			cuts = append(cuts, frames[i].at)
 		}
 	}
-	near := func(at time.Duration) bool {
+	nearCut := func(at time.Duration) bool {
 		return slices.ContainsFunc(cuts, func(cut time.Duration) bool { return (at - cut).Abs() < clear })
 	}
 	pairs := 0
 	for i := 1; i < len(frames); i++ {
 		at := frames[i].at
-		if !frames[i].flash || frames[i-1].flash || near(at) {
+		if !frames[i].flash || frames[i-1].flash || nearCut(at) {
 			continue
 		}
 		off := time.Second
@@ -157,9 +157,9 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 	if pairs < 5 {
 		t.Errorf("only %d flashes to compare with their beep", pairs)
 	}
-	t.Logf("sound behind the picture, at worst, by camera: %v", by)
+	t.Logf("audio behind video, at worst, by camera: %v", by)
 	if worst > 40*time.Millisecond {
-		t.Errorf("picture and sound are %v apart", worst)
+		t.Errorf("audio and video are %v apart", worst)
 	}
 	return worst
 }
@@ -178,16 +178,16 @@ func TestTheOnAirCameraIsLostAndReconnects(t *testing.T) {
 
 	killed := time.Now()
 	ffmpeg.kill()
-	s.await(time.Second, "the picture is held", func(st control.State) bool { return st.Program.Level == "freeze" && st.Program.Reason != "" })
-	t.Logf("held after %v", time.Since(killed))
+	s.await(time.Second, "the freeze frame is on air", func(st control.State) bool { return st.Program.Level == "freeze" && st.Program.Reason != "" })
+	t.Logf("freeze frame after %v", time.Since(killed))
 	pause(t, 10*time.Second)
 	cam.send(t, "flv", url)
-	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
+	s.await(10*time.Second, "it fails back automatically", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
 	pause(t, 3*time.Second)
 	checkSteady(t, s, dest, func(id, path string) {
 		for _, p := range decodeFrames(t, path) {
 			if p.colour != "red" {
-				t.Fatalf("%s: a %s picture at %v", id, p.colour, p.at)
+				t.Fatalf("%s: a %s frame at %v", id, p.colour, p.at)
 			}
 		}
 	})
@@ -229,7 +229,7 @@ func TestADestinationThatIsLostOrStallsAffectsNoOther(t *testing.T) {
 		path := n.onlyRecording(t)
 		line := checkTimeline(t, readFLV(t, path), period+2*time.Millisecond)
 		if len(line.gaps) > 0 {
-			t.Errorf("%s misses pictures: gaps %v", id, line.gaps)
+			t.Errorf("%s misses frames: gaps %v", id, line.gaps)
 		}
 		t.Logf("%s: %v", id, line)
 	}

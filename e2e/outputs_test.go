@@ -18,9 +18,9 @@ import (
 	"obvan/relay"
 )
 
-// received checks what a far end that is not ours made of six seconds of a red and
-// six of a green camera: decoded without a complaint, in order, in sync, and with
-// every picture and sound that was sent in between.
+// checkReceived checks what a server that is not ours received of six seconds of a red and
+// six of a green camera: decoded without a complaint, in order, in sync, and with every
+// frame that was sent in between.
 func checkReceived(t *testing.T, path string) {
 	t.Helper()
 	var colours []string
@@ -33,11 +33,11 @@ func checkReceived(t *testing.T, path string) {
 		t.Errorf("colours received: %v", colours)
 	}
 	tags := readFLV(t, path)
-	// ffmpeg's RTSP reader never has a time for the first picture ("Timestamps are unset"): its
+	// ffmpeg's RTSP reader never has a time for the first frame ("Timestamps are unset"): its
 	// parser looks for it from byte 0 on, and what comes from a network is at -1. It becomes 0;
-	// so does the second's where no sound comes before it.
+	// so does the second's where no audio comes before it.
 	if v := pick(tags, true); len(v) > 1 && v[0].dts == 0 && v[1].dts == 0 {
-		t.Log("ffmpeg gave two pictures the time 0")
+		t.Log("ffmpeg gave two frames the time 0")
 		tags = slices.DeleteFunc(tags, func(g tag) bool { return g.video && !g.config && g.key && g.dts == 0 })
 	}
 	line := checkTimeline(t, tags, period+2*time.Millisecond)
@@ -47,13 +47,13 @@ func checkReceived(t *testing.T, path string) {
 	checkNumbers(t, path)
 	video, audio := pick(tags, true), pick(tags, false)
 	if over := video[len(video)-1].dts - audio[len(audio)-1].dts; over.Abs() > 200*time.Millisecond {
-		t.Errorf("picture and sound end %v apart", over)
+		t.Errorf("audio and video end %v apart", over)
 	}
-	t.Logf("%v; picture and sound at most %v apart", line, checkSync(t, path))
+	t.Logf("%v; audio and video at most %v apart", line, checkSync(t, path))
 }
 
-// checkNumbers reads the numbers in the pictures that were received: none that the
-// camera sent is missing, but for the cut from one camera to the other.
+// checkNumbers reads the numbers in the frames that were received: none that the camera
+// sent is missing, except at the cut from one camera to the other.
 func checkNumbers(t *testing.T, path string) {
 	t.Helper()
 	raw := ffmpegDecode(t, path, "-an", "-vf", fmt.Sprintf("crop=ih*2/45*%d:ih*2/45:0:ih*43/45,scale=%[1]d:1:flags=area,format=gray", counterBits),
@@ -72,7 +72,7 @@ func checkNumbers(t *testing.T, path string) {
 		last = n
 	}
 	if len(jumps) > 1 || last < 0 {
-		t.Errorf("pictures are missing or come twice: %v (one of them is the cut)", jumps)
+		t.Errorf("frames are missing or come twice: %v (one of them is the cut)", jumps)
 	}
 }
 
@@ -83,18 +83,18 @@ func twoCameras(t *testing.T, s *studio, to map[string]any) {
 	camera{colour: "green", tone: 1000, counts: true}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")
 	s.live(20*time.Second, "red", "green")
 	s.cut("red")
-	to["id"], to["name"] = "far", "Far"
+	to["id"], to["name"] = "dest", "Destination"
 	s.do("destination.add", to)
-	s.do("destination.start", map[string]any{"id": "far"})
-	s.destinationLive(15*time.Second, "far")
+	s.do("destination.start", map[string]any{"id": "dest"})
+	s.destinationLive(15*time.Second, "dest")
 	pause(t, 5*time.Second)
 	s.cut("green")
 	pause(t, 6*time.Second)
-	if d := destination(s.state(), "far"); d.Attempt != 1 || d.FramesDropped != 0 || d.State != relay.Live {
+	if d := destination(s.state(), "dest"); d.Attempt != 1 || d.FramesDropped != 0 || d.State != relay.Live {
 		t.Errorf("the destination: %+v", d)
 	}
-	s.do("destination.stop", map[string]any{"id": "far"})
-	s.await(5*time.Second, "stopped", func(st control.State) bool { return destination(st, "far").State == relay.Off })
+	s.do("destination.stop", map[string]any{"id": "dest"})
+	s.await(5*time.Second, "stopped", func(st control.State) bool { return destination(st, "dest").State == relay.Off })
 }
 
 func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
@@ -108,9 +108,9 @@ func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
 		"-map", "0", "-c", "copy", "-f", "flv", path)
 	twoCameras(t, s, map[string]any{"url": "srt://" + addr + "?streamid=publish:cam&latency=200", "key": passphrase})
 	select {
-	case <-listener.ended: // by itself, as we said goodbye
+	case <-listener.ended: // it ends when we close the session
 	case <-time.After(5 * time.Second):
-		t.Error("ffmpeg still waits after the goodbye")
+		t.Error("ffmpeg still waits after the session was closed")
 		listener.signal(syscall.SIGINT)
 		<-listener.ended
 	}
@@ -131,10 +131,10 @@ func TestAWrongPassphraseIsRefusedWithAReason(t *testing.T) {
 	run(t, "ffmpeg", "-v", "warning", "-i", "srt://127.0.0.1:"+port+"?mode=listener&passphrase=correct_horse_battery", "-f", "null", "-")
 	s.live(10*time.Second, "cam1")
 	s.cut("cam1")
-	s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": "srt://" + addr + "?streamid=x", "key": "wrong_horse_battery"})
-	s.do("destination.start", map[string]any{"id": "far"})
-	st := s.await(15*time.Second, "refused", func(st control.State) bool { return destination(st, "far").State == relay.Refused })
-	if why := destination(st, "far").Reason; !strings.Contains(why, "passphrase is wrong") {
+	s.do("destination.add", map[string]any{"id": "dest", "name": "Destination", "url": "srt://" + addr + "?streamid=x", "key": "wrong_horse_battery"})
+	s.do("destination.start", map[string]any{"id": "dest"})
+	st := s.await(15*time.Second, "refused", func(st control.State) bool { return destination(st, "dest").State == relay.Refused })
+	if why := destination(st, "dest").Reason; !strings.Contains(why, "passphrase is wrong") {
 		t.Errorf("reason %q", why)
 	}
 }
@@ -144,12 +144,12 @@ func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
 	s := start(t)
 	addr := freePort(t)
 	path := filepath.Join(t.TempDir(), "received.flv")
-	listener := run(t, "ffmpeg", "-v", "warning", "-y", "-rtsp_flags", "listen", "-i", "rtsp://"+addr+"/live/far-key", "-map", "0", "-c", "copy", "-f", "flv", path)
-	twoCameras(t, s, map[string]any{"url": "rtsp://" + addr + "/live", "key": "far-key"})
+	listener := run(t, "ffmpeg", "-v", "warning", "-y", "-rtsp_flags", "listen", "-i", "rtsp://"+addr+"/live/dest-key", "-map", "0", "-c", "copy", "-f", "flv", path)
+	twoCameras(t, s, map[string]any{"url": "rtsp://" + addr + "/live", "key": "dest-key"})
 	select {
-	case <-listener.ended: // by itself, as we said goodbye
+	case <-listener.ended: // it ends when we close the session
 	case <-time.After(5 * time.Second):
-		t.Error("ffmpeg still waits after the goodbye")
+		t.Error("ffmpeg still waits after the session was closed")
 		listener.signal(syscall.SIGINT)
 		<-listener.ended
 	}
@@ -159,30 +159,30 @@ func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
 func TestAnotherStudioReceivesTheProgram(t *testing.T) {
 	t.Parallel()
 	for proto, url := range map[string]func(dest *studio) string{
-		"rtsp": func(dest *studio) string { return "rtsp://" + dest.listen["rtsp"] + "/live/truck?key=" },
-		"whip": func(dest *studio) string { return dest.url("/whip/truck") },
+		"rtsp": func(dest *studio) string { return "rtsp://" + dest.listen["rtsp"] + "/live/studio?key=" },
+		"whip": func(dest *studio) string { return dest.url("/whip/studio") },
 	} {
 		t.Run("over "+proto, func(t *testing.T) {
 			dest, s := start(t), start(t, "-demo")
-			dest.do("feed.add", map[string]any{"id": "truck", "name": "Truck", "key": "far-key"})
+			dest.do("feed.add", map[string]any{"id": "studio", "name": "Studio", "key": "dest-key"})
 			s.live(10*time.Second, "cam1")
 			s.cut("cam1")
-			s.do("destination.add", map[string]any{"id": "far", "name": "Far", "url": url(dest), "key": "far-key"})
-			s.do("destination.start", map[string]any{"id": "far"})
-			s.destinationLive(10*time.Second, "far")
+			s.do("destination.add", map[string]any{"id": "dest", "name": "Destination", "url": url(dest), "key": "dest-key"})
+			s.do("destination.start", map[string]any{"id": "dest"})
+			s.destinationLive(10*time.Second, "dest")
 			st := dest.await(10*time.Second, "the whole feed", func(st control.State) bool {
 				return len(st.Feeds) == 1 && st.Feeds[0].State == control.FeedLive && st.Feeds[0].FPS > 29 && st.Feeds[0].Audio != nil
 			})
 			if f := st.Feeds[0]; f.Proto != proto || len(f.Corrections) > 0 {
 				t.Errorf("the feed: %+v", f)
 			}
-			s.do("destination.stop", map[string]any{"id": "far"})
-			dest.await(5*time.Second, "the feed left", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
+			s.do("destination.stop", map[string]any{"id": "dest"})
+			dest.await(5*time.Second, "the feed disconnected", func(st control.State) bool { return st.Feeds[0].State == control.FeedLost })
 
-			s.do("destination.update", map[string]any{"id": "far", "key": "wrong-key"})
-			s.do("destination.start", map[string]any{"id": "far"})
-			refused := s.await(10*time.Second, "refused", func(st control.State) bool { return destination(st, "far").State == relay.Refused })
-			t.Logf("with a wrong key: %s", destination(refused, "far").Reason)
+			s.do("destination.update", map[string]any{"id": "dest", "key": "wrong-key"})
+			s.do("destination.start", map[string]any{"id": "dest"})
+			refused := s.await(10*time.Second, "refused", func(st control.State) bool { return destination(st, "dest").State == relay.Refused })
+			t.Logf("with a wrong key: %s", destination(refused, "dest").Reason)
 		})
 	}
 }
@@ -251,14 +251,14 @@ func TestNginxReceivesTheProgramOverRTMPS(t *testing.T) {
 	addr, certificate := startNginxTLS(t, dest)
 	_, port, _ := net.SplitHostPort(addr)
 	s := startWith(t, []string{"SSL_CERT_FILE=" + certificate}, t.TempDir()) // the one CA it trusts
-	twoCameras(t, s, map[string]any{"url": "rtmps://localhost:" + port + "/live", "key": "key-far"})
+	twoCameras(t, s, map[string]any{"url": "rtmps://localhost:" + port + "/live", "key": "key-dest"})
 	checkReceived(t, dest.onlyRecording(t))
 
 	// The same server by an address that its certificate is not for.
-	s.do("destination.update", map[string]any{"id": "far", "url": "rtmps://127.0.0.1:" + port + "/live", "key": "key-far"})
-	s.do("destination.start", map[string]any{"id": "far"})
-	st := s.await(15*time.Second, "refused", func(st control.State) bool { return destination(st, "far").State == relay.Refused })
-	if why := destination(st, "far").Reason; !strings.Contains(why, "certificate") {
+	s.do("destination.update", map[string]any{"id": "dest", "url": "rtmps://127.0.0.1:" + port + "/live", "key": "key-dest"})
+	s.do("destination.start", map[string]any{"id": "dest"})
+	st := s.await(15*time.Second, "refused", func(st control.State) bool { return destination(st, "dest").State == relay.Refused })
+	if why := destination(st, "dest").Reason; !strings.Contains(why, "certificate") {
 		t.Errorf("reason %q", why)
 	}
 }

@@ -16,7 +16,7 @@ func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
 	opened := time.Now()
 	b := s.open(1920, 1080)
-	// Each picture plays: its time advances and its last frame is not the first.
+	// All video plays: its time advances.
 	b.until(8*time.Second, `[...document.querySelectorAll('video')].filter(v => v.currentTime > 0.3 && v.videoWidth === 1280).length >= 5`)
 	// 5 s, and the browser's own start.
 	testkit.Measure(t, "panel: opened until all video plays", time.Since(opened).Seconds(), "s", testkit.AtMost(7))

@@ -43,7 +43,7 @@ func run(t testing.TB, name string, args ...string) *process {
 	return p
 }
 
-// kill pulls the plug.
+// kill ends it without warning.
 func (p *process) kill() {
 	p.cmd.Process.Signal(syscall.SIGCONT)
 	p.cmd.Process.Kill()
@@ -59,17 +59,17 @@ func (p *process) signal(sig syscall.Signal) {
 
 // camera is what an ffmpeg camera shows and sends.
 type camera struct {
-	colour string // of the whole picture
+	colour string // of the whole frame
 	size   string // "640x360"
-	gop    int    // pictures between key frames
-	tone   int    // Hz; 0 for no sound
-	counts bool   // it shows the number of each picture
+	gop    int    // frames between keyframes
+	tone   int    // Hz; 0 for no audio
+	counts bool   // it shows the number of each frame
 	coder  []string
 	extra  []string
 }
 
-// counterBits are those of the number in the bottom left of a camera's pictures: a
-// square each, the lowest first, of which 22.5 are as high as the picture.
+// counterBits are those of the number in the bottom left of a camera's frames: a square
+// each, the lowest first, of which 22.5 are as high as the frame.
 const counterBits = 10
 
 func counter() string {
@@ -91,7 +91,7 @@ func (c camera) send(t testing.TB, format, url string) *process {
 		c.gop = 30
 	}
 	// One graph for both, so that one clock paces them: with an input each, ffmpeg's
-	// sound would run ahead by as long as the second one took to start.
+	// audio would run ahead by as long as the second one took to start.
 	graph := fmt.Sprintf("color=%s:s=%s:r=30,drawbox=x=0:y=0:w=iw/4:h=ih/4:c=white:t=fill:enable='lt(mod(t,1),0.1)'", c.colour, c.size)
 	if c.counts {
 		graph += counter()

@@ -29,7 +29,7 @@ func TestPlayersPlayFeedsAndProgramAndCannotPublish(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v: %s", address, err, out)
 		}
-		t.Logf("%s: 30 pictures after %v", address, time.Since(began).Round(time.Millisecond))
+		t.Logf("%s: 30 frames after %v", address, time.Since(began).Round(time.Millisecond))
 	}
 	for format, address := range map[string]string{"flv": "rtmp://" + s.listen["play-rtmp"] + "/live/intruder", "rtsp": "rtsp://" + s.listen["play-rtsp"] + "/intruder"} {
 		intruder := camera{colour: "red"}.send(t, format, address)
@@ -40,11 +40,11 @@ func TestPlayersPlayFeedsAndProgramAndCannotPublish(t *testing.T) {
 			default:
 				return false
 			}
-		}, "a publisher is turned away from %s", address)
+		}, "a publisher is refused by %s", address)
 	}
 	for _, f := range s.state().Feeds {
 		if f.ID == "intruder" {
-			t.Error("it got in")
+			t.Error("a publisher was accepted")
 		}
 	}
 }

@@ -21,8 +21,8 @@ type frame struct {
 	at  time.Time
 }
 
-// receiver is a WHEP player that is no browser: what it gets is what was delivered,
-// whatever a browser makes of it.
+// receiver is a WHEP player that is no browser: it receives what was delivered, however
+// much of it a browser shows.
 type receiver struct {
 	stream string
 	pc     *webrtc.PeerConnection
@@ -122,8 +122,8 @@ func (r *receiver) read(track *webrtc.TrackRemote) {
 	}
 }
 
-// check looks at the times that frames carry: as many as the stream has, each later than
-// the one before. When they came is a figure, but for the first seconds, which are a burst.
+// check checks the times that frames carry: as many as the stream has, each later than the
+// one before. When they arrived is a figure, except for the burst of the first seconds.
 func (r *receiver) check(t *testing.T, fps float64) {
 	t.Helper()
 	_ = r.pc.GracefulClose()

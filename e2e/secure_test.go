@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// lan is this machine as others see it.
+// lan is this machine's address in its network.
 func lan(t testing.TB) string {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
@@ -73,7 +73,7 @@ func TestASelfSignedCertificateLetsPhonesBeCameras(t *testing.T) {
 	b.until(10*time.Second, `document.querySelector('main').dataset.sending === 'sending'`)
 	s.showsCode(link)
 
-	// A restart shows the same certificate: nobody is warned again.
+	// A restart shows the same certificate: browsers don't warn again.
 	s.stop()
 	s = startSecure(t, s.host, data)
 	s.ask("GET", "/api/v1/me", "")
@@ -82,7 +82,7 @@ func TestASelfSignedCertificateLetsPhonesBeCameras(t *testing.T) {
 	}
 }
 
-// secureStudio is a server that others in its network reach by https.
+// secureStudio is a server that its network can reach by https.
 type secureStudio struct {
 	*studio
 	host, page string
@@ -118,8 +118,7 @@ func (s *secureStudio) ask(method, path, body string) string {
 	return string(text)
 }
 
-// showsCode looks whether the panel shows a code to scan for the next phone, that of a
-// link.
+// showsCode checks that the panel shows a QR code of a link for the next phone.
 func (s *secureStudio) showsCode(link string) {
 	s.t.Helper()
 	p := newBrowser(s.t, 1200, 1000, "ignore-certificate-errors")

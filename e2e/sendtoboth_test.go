@@ -19,7 +19,7 @@ func TestADestinationSendsToPrimaryAndBackupTogether(t *testing.T) {
 	s.do("destination.start", map[string]any{"id": "yt"})
 	s.destinationLive(15*time.Second, "yt")
 	if n := len(backup.recordings(t)); n != 0 {
-		t.Errorf("%d recordings at the backup, which nobody asked for", n)
+		t.Errorf("%d recordings at the backup, which is not in use yet", n)
 	}
 	s.do("destination.update", map[string]any{"id": "yt", "sendToBoth": true}) // on air
 	both := func(st control.State) bool {
@@ -30,7 +30,7 @@ func TestADestinationSendsToPrimaryAndBackupTogether(t *testing.T) {
 	pause(t, 2*time.Second)
 
 	backup.kill()
-	st := s.await(10*time.Second, "it says that the backup is gone", func(st control.State) bool {
+	st := s.await(10*time.Second, "the loss of the backup is reported", func(st control.State) bool {
 		return strings.HasPrefix(destination(st, "yt").Reason, "YouTube: the backup is not live: ")
 	})
 	if d := destination(st, "yt"); d.State != relay.Live || d.Backup {
@@ -42,7 +42,7 @@ func TestADestinationSendsToPrimaryAndBackupTogether(t *testing.T) {
 	s.do("destination.stop", map[string]any{"id": "yt"})
 	s.await(5*time.Second, "off", func(st control.State) bool { return destination(st, "yt").State == relay.Off })
 	if line := checkTimeline(t, readFLV(t, primary.onlyRecording(t)), period+2*time.Millisecond); len(line.gaps) > 0 {
-		t.Errorf("the primary misses pictures: %v", line.gaps)
+		t.Errorf("the primary misses frames: %v", line.gaps)
 	}
 	if n := len(backup.recordings(t)); n != 2 {
 		t.Errorf("%d recordings at the backup", n)

@@ -17,7 +17,7 @@ import (
 	"obvan/relay"
 )
 
-// put brings in a file, to clips/NAME or logos/NAME.
+// put uploads a file to clips/NAME or logos/NAME.
 func (s *studio) put(path string, content []byte) {
 	s.t.Helper()
 	resp, err := s.request("PUT", "/api/v1/"+path, content)
@@ -55,7 +55,7 @@ func TestTheSlateTakesOverWhenTheCameraIsLost(t *testing.T) {
 	t.Logf("uploaded and converted in %v", time.Since(began))
 	s.do("feed.add", map[string]any{"id": "slate", "name": "Slate", "url": "clip://slate"})
 	s.live(5*time.Second, "slate")
-	s.do("program.backups", map[string]any{"feeds": []string{"nobody", "slate"}})
+	s.do("program.backups", map[string]any{"feeds": []string{"absent", "slate"}})
 	dest := startNginx(t, "")
 	s.sendTo(map[string]*nginx{"a": dest})
 	pause(t, 3*time.Second)
@@ -66,7 +66,7 @@ func TestTheSlateTakesOverWhenTheCameraIsLost(t *testing.T) {
 	t.Logf("slate on air after %v", time.Since(killed))
 	pause(t, 10*time.Second) // two loops of the slate
 	cam.send(t, "flv", url)
-	s.await(10*time.Second, "back by itself", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
+	s.await(10*time.Second, "it fails back automatically", func(st control.State) bool { return st.Program.OnAir == "cam" && st.Program.Level == "mixer" })
 	pause(t, 3*time.Second)
 	if d := destination(s.state(), "a"); d.Attempt > 1 || d.State != relay.Live {
 		t.Errorf("%s, attempt %d: %s", d.State, d.Attempt, d.Reason)

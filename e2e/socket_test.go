@@ -14,8 +14,8 @@ import (
 	"obvan/internal/testkit"
 )
 
-// socket is a websocket as a panel has one: it hears the state at once, and how often
-// each command was answered.
+// socket is a websocket as the panel has one: it receives the state at once, and counts
+// the answers to each command.
 type socket struct {
 	t    testing.TB
 	conn *websocket.Conn
@@ -28,7 +28,7 @@ type socket struct {
 	changed  chan struct{}
 }
 
-// answer is of a command: "" for done, else the error's word.
+// answer is the answer to a command: the error's code, "" for done.
 type answer struct {
 	code, message string
 }
@@ -105,7 +105,7 @@ func (k *socket) answered(id int) (a answer) {
 	return a
 }
 
-// until waits until the state is as wanted, and says when that was heard.
+// until waits until the state is as wanted, and returns when that was received.
 func (k *socket) until(within time.Duration, what string, fact func(st *control.State) bool) time.Time {
 	k.t.Helper()
 	within = testkit.Allow(within)

@@ -1,4 +1,4 @@
-// Package e2e runs the built binary with real cameras (ffmpeg), a real far end
+// Package e2e runs the built binary with real cameras (ffmpeg), a real destination
 // (nginx-rtmp), a real OBS and a real browser.
 package e2e
 

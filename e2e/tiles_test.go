@@ -12,8 +12,8 @@ import (
 	"obvan/control"
 )
 
-// sight is which tiles of the panel are where they can be seen, or nearly so, which of
-// them are not, and the streams that the page has asked for.
+// visibility is which tiles of the panel are within the window or close to it, which are
+// not, and the streams that the page has requested.
 type visibility struct {
 	Visible, Hidden, Requested []string
 }
@@ -27,7 +27,7 @@ const visibilityScript = `(() => {
 	return at;
 })()`
 
-// lookedAt waits until each of these feeds has so many viewers.
+// awaitViewers waits until each of these feeds has so many viewers.
 func (s *studio) awaitViewers(within time.Duration, viewers int, feeds ...string) {
 	s.t.Helper()
 	s.await(within, fmt.Sprintf("%v: viewers: %d", feeds, viewers), func(st control.State) bool {
@@ -50,11 +50,11 @@ func TestOnlyVisibleTilesAreStreamed(t *testing.T) {
 	b.eval(visibilityScript, &at)
 	t.Logf("%+v", at)
 	if len(at.Visible) == 0 || len(at.Hidden) < 4 {
-		t.Fatal("the window is not as this test wants it")
+		t.Fatal("the window does not have the size that this test needs")
 	}
 	for _, id := range at.Hidden {
 		if slices.Contains(at.Requested, id) {
-			t.Errorf("%s was asked for, though it is out of sight", id)
+			t.Errorf("%s was requested, although it is not visible", id)
 		}
 	}
 	s.awaitViewers(3*time.Second, 0, at.Hidden...)
@@ -93,8 +93,8 @@ func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
 	b.until(8*time.Second, `document.querySelector('.view video')?.currentTime > 0.3`)
 	var at visibility
 	b.eval(visibilityScript, &at)
-	if asked := slices.Compact(at.Requested); !slices.Equal(asked, []string{"program"}) {
-		t.Errorf("behind the program in large, %v are asked for", asked)
+	if requested := slices.Compact(at.Requested); !slices.Equal(requested, []string{"program"}) {
+		t.Errorf("behind the full-screen program, %v are requested", requested)
 	}
 	b.do(chromedp.KeyEvent(kb.Escape))
 	b.until(8*time.Second, `[...document.querySelectorAll('.cell video')].filter(v => v.currentTime > 0.3).length >= 5`)
@@ -103,7 +103,7 @@ func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
 	var shown struct {
 		Program float64
 		Tiles   []float64
-		Words   string
+		Text    string
 	}
 	b.eval(`(async () => {
 		const cells = [...document.querySelectorAll('.cell')];
@@ -111,14 +111,14 @@ func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
 		const before = count();
 		await new Promise(r => setTimeout(r, 2200));
 		const more = count().map((n, i) => n - before[i]);
-		return {Program: more[1], Tiles: more.slice(2), Words: document.body.innerText};
+		return {Program: more[1], Tiles: more.slice(2), Text: document.body.innerText};
 	})()`, &shown)
-	t.Logf("in 2.2 s: program %.0f pictures, tiles %.0f", shown.Program, shown.Tiles)
+	t.Logf("in 2.2 s: program %.0f frames, tiles %.0f", shown.Program, shown.Tiles)
 	for n, frames := range shown.Tiles { // the demo cameras send a keyframe each second
 		if frames < 1 || frames > 4 || shown.Program < 2*frames {
-			t.Errorf("tile %d shows %.0f pictures, program %.0f", n+1, frames, shown.Program)
+			t.Errorf("tile %d shows %.0f frames, program %.0f", n+1, frames, shown.Program)
 		}
 	}
 	b.until(time.Second, `!document.body.innerText.includes('Standing still')`)
-	b.screenshot("multiview-key-pictures")
+	b.screenshot("multiview-keyframes")
 }

@@ -14,8 +14,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// eye is a viewer: it plays a stream of the far end as it comes and notes when it
-// saw which colour.
+// viewer plays a stream of an nginx as it comes and notes when it saw which colour.
 type viewer struct {
 	t testing.TB
 
@@ -30,7 +29,7 @@ type colourChange struct {
 	at     time.Time
 }
 
-// watch plays a key of the server. The colour is that of the picture's lower right.
+// watch plays a key of the server. The colour is that of the frame's lower right.
 func (n *nginx) watch(t testing.TB, key string) *viewer {
 	t.Helper()
 	cmd := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-fflags", "nobuffer", "-flags", "low_delay", "-threads", "1",
@@ -80,8 +79,8 @@ func (e *viewer) read(from io.Reader) {
 	}
 }
 
-// sees waits for a colour and says when it came, since after or later. It is there
-// already when it came before and stayed.
+// sees waits for a colour and returns when it came, after the given time. With the zero
+// time, a colour that is there already will do.
 func (e *viewer) sees(within time.Duration, colour string, after time.Time) time.Time {
 	e.t.Helper()
 	within = testkit.Allow(within)
@@ -109,13 +108,13 @@ func (e *viewer) sees(within time.Duration, colour string, after time.Time) time
 	}
 }
 
-// frame decodes the newest key frame of a key of the server: w x h, RGB.
+// frame decodes the newest keyframe of a stream key: w x h, RGB.
 func (n *nginx) frame(t testing.TB, key string, w, h int) []byte {
 	t.Helper()
 	raw, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-fpsprobesize", "0", "-skip_frame", "nokey", "-i", n.url()+"/"+key, "-an",
 		"-frames:v", "1", "-vf", fmt.Sprintf("scale=%d:%d,format=rgb24", w, h), "-f", "rawvideo", "-").Output()
 	if err != nil || len(raw) != 3*w*h {
-		t.Fatalf("no picture at the destination: %v, %d bytes", err, len(raw))
+		t.Fatalf("no frame at the destination: %v, %d bytes", err, len(raw))
 	}
 	return raw
 }
@@ -127,7 +126,7 @@ func spread(all []time.Duration) (median, worst time.Duration) {
 	return all[len(all)/2].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond)
 }
 
-// alike is how alike two grey pictures are, -1 to 1 (normalised cross-correlation).
+// similarity of two grey images, -1 to 1 (normalised cross-correlation).
 func similarity(a, b []float64) float64 {
 	mean := func(v []float64) (m float64) {
 		for _, x := range v {

@@ -7,7 +7,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// shownScript counts the pictures a <video> really shows for some seconds.
+// shownScript counts the frames that a <video> shows for some seconds.
 const shownScript = `(async () => {
 	const video = document.querySelector(%q), seconds = %d;
 	let shown = 0, last = performance.now(), longest = 0, began = last;
@@ -36,11 +36,11 @@ type screenFigures struct {
 	Came, Dropped   int // as the browser counts them
 	Rate            float64
 	LongestFreezeMs float64
-	Loudest         float64 // of its sound, 0 to 1
+	Loudest         float64 // of its audio, 0 to 1
 }
 
-// playsByWebCodecs looks at the program's picture on the panel, of which this browser shows
-// so many frames per second by WebRTC.
+// checkWebCodecs watches the program on the panel. plain is how many frames per second this
+// browser shows by WebRTC.
 func (b *browser) checkWebCodecs(t *testing.T, plain float64) {
 	t.Helper()
 	seconds := scaled(5, 10)
@@ -59,8 +59,8 @@ func (b *browser) checkWebCodecs(t *testing.T, plain float64) {
 	var figures string
 	b.eval(`document.querySelector('.monitor.program .figures').innerText`, &figures)
 	w, off := got.Screen, quantile(got.Sync.OffMs, 0.5)
-	t.Logf("WebCodecs: %d pictures came, %d were dropped, %d shown, %.1f a second, longest still %.0f ms, loudest sample %.2f; the panel says %q", w.Came, w.Dropped, w.Shown, w.Rate, w.LongestFreezeMs, w.Loudest, figures)
-	t.Logf("WebCodecs: %d flashes, %d beeps: the sound is behind the picture by %.0f ms (median; %.0f to %.0f ms)", got.Sync.Flashes, got.Sync.Beeps, off, quantile(got.Sync.OffMs, 0), quantile(got.Sync.OffMs, 1))
+	t.Logf("WebCodecs: %d frames arrived, %d were dropped, %d shown, %.1f per second, longest freeze %.0f ms, loudest sample %.2f; the panel displays %q", w.Came, w.Dropped, w.Shown, w.Rate, w.LongestFreezeMs, w.Loudest, figures)
+	t.Logf("WebCodecs: %d flashes, %d beeps: audio is behind video by %.0f ms (median; %.0f to %.0f ms)", got.Sync.Flashes, got.Sync.Beeps, off, quantile(got.Sync.OffMs, 0), quantile(got.Sync.OffMs, 1))
 	if w.Rate < plain/3 || w.Shown == 0 {
 		t.Errorf("%.1f frames per second are shown, by WebRTC %.1f", w.Rate, plain)
 	}
@@ -71,7 +71,7 @@ func (b *browser) checkWebCodecs(t *testing.T, plain float64) {
 		t.Helper()
 		testkit.Measure(t, "panel by WebCodecs: "+name, value, unit, goal)
 	}
-	// What came to the <video> is ours; what the screen leaves out of it is this machine's load.
+	// What reaches the <video> is the program's doing; what the screen drops is this machine's load.
 	figure("frames decoded", w.Rate*float64(w.Came)/float64(max(1, w.Shown)), "fps", testkit.Between(28.5, 31.5))
 	figure("of them on the screen", 100*float64(w.Shown)/float64(max(1, w.Came)), "%", testkit.AtLeast(66))
 	figure("longest freeze", w.LongestFreezeMs, "ms", testkit.AtMost(400))

@@ -36,7 +36,7 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	})
 	f := feedOf(st, "phone")
 	testkit.Measure(t, "phone: tap to 720p", time.Since(began).Seconds(), "s", testkit.AtMost(20))
-	t.Logf("after %v: %s %s %dx%d, %.1f pictures a second, %d kbit/s, sound %+v, key frames each %d ms", time.Since(began), f.Video.Codec, f.Video.Profile, f.Video.Width, f.Video.Height, f.FPS, f.Kbps, f.Audio, f.KeyframeIntervalMs)
+	t.Logf("after %v: %s %s %dx%d, %.1f frames per second, %d kbit/s, audio %+v, keyframes every %d ms", time.Since(began), f.Video.Codec, f.Video.Profile, f.Video.Width, f.Video.Height, f.FPS, f.Kbps, f.Audio, f.KeyframeIntervalMs)
 	if f.Proto != "whip" || f.Video.Codec != "H264" || f.Audio == nil || f.Audio.Codec != "Opus" {
 		t.Errorf("the feed is %+v", f)
 	}
@@ -61,26 +61,26 @@ func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
 	path := dest.onlyRecording(t)
 	line := checkTimeline(t, readFLV(t, path), time.Second)
 	probe, err := exec.Command(testkit.Tool(t, "ffprobe"), "-v", "error", "-count_frames", "-show_entries", "stream=codec_name,width,height,nb_read_frames", "-of", "compact", path).CombinedOutput()
-	t.Logf("at the far end: %v\n%s", line, probe)
+	t.Logf("at the destination: %v\n%s", line, probe)
 	if err != nil || !strings.Contains(string(probe), "codec_name=h264|width=1280|height=720") || !strings.Contains(string(probe), "codec_name=aac") {
 		t.Errorf("ffprobe: %v", err)
 	}
 	if beeps := decodeBeeps(t, path); len(beeps) < 3 {
-		t.Errorf("of the microphone's beeps %d are heard", len(beeps))
+		t.Errorf("%d of the microphone's beeps arrived", len(beeps))
 	}
 	if like := similarityToCamera(t, b, path); like < 0.8 {
-		t.Errorf("the picture at the far end is like the phone's by %.2f: it is another one", like)
+		t.Errorf("the similarity of the video at the destination to the phone's is only %.2f", like)
 	}
 
-	// The page is closed: the feed is gone at once, and its name is free.
+	// The page is closed: the feed disconnects at once, and its name is free.
 	b.do(chromedp.Navigate("about:blank"))
 	s.await(3*time.Second, "the phone is lost", func(st control.State) bool { return feedOf(st, "phone").State == control.FeedLost })
 	b.do(chromedp.Navigate(s.url("/camera#feed=phone&key=sesame-1")), chromedp.Click(chromedp.CSS("button.go")))
 	s.live(10*time.Second, "phone")
 }
 
-// likeOwn is how like the phone's own picture, which moves in a circle, the last one of a
-// recording is; see alike.
+// similarityToCamera compares the phone's own video, which moves in a circle, with the last
+// frame of a recording; see similarity.
 func similarityToCamera(t *testing.T, b *browser, path string) float64 {
 	t.Helper()
 	var own [][]float64
@@ -108,8 +108,8 @@ func similarityToCamera(t *testing.T, b *browser, path string) float64 {
 	return most
 }
 
-// startWithoutFFmpeg starts a server that finds no ffmpeg: a phone's sound is turned into
-// AAC by the server itself.
+// startWithoutFFmpeg starts a server that finds no ffmpeg: the server itself transcodes a
+// phone's audio to AAC.
 func startWithoutFFmpeg(t testing.TB, flags ...string) *studio {
 	t.Helper()
 	return startWith(t, []string{"PATH=" + t.TempDir()}, t.TempDir(), flags...)

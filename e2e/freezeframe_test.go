@@ -77,7 +77,7 @@ func checkFreeze(t testing.TB, tags []tag) {
 	if want := int(freezeFor.Seconds() * 48000 / 1024); heard < want-1 || heard > want+1 {
 		t.Errorf("%d audio frames in %v, want %d", heard, freezeFor, want)
 	}
-	if line := checkTimeline(t, tags, period*5/4+time.Millisecond); len(line.gaps) > 0 {
+	if line := checkTimeline(t, tags, longestPeriod); len(line.gaps) > 0 {
 		t.Errorf("gaps between frames: %v", line.gaps)
 	}
 }

@@ -14,6 +14,10 @@ import (
 
 const period = time.Second / 30
 
+// longestPeriod is between two frames while the program's clock makes up for frames that
+// came late, in milliseconds. Where a frame is missing, it is two periods.
+const longestPeriod = period*5/4 + time.Millisecond
+
 // destinationLive waits until destinations are live.
 func (s *studio) destinationLive(within time.Duration, ids ...string) {
 	s.t.Helper()
@@ -99,9 +103,7 @@ func cutAround(t *testing.T, s *studio, when string, cuts int) {
 	if !slices.Equal(got, want) {
 		t.Errorf("colours on air: %v\nwant %v", got, want)
 	}
-	// One frame period; for a moment after a cut a quarter more, while the program's
-	// clock makes up for a keyframe that came late.
-	line := checkTimeline(t, readFLV(t, path), period*5/4+time.Millisecond)
+	line := checkTimeline(t, readFLV(t, path), longestPeriod)
 	if len(line.gaps) > 0 {
 		t.Errorf("gaps between frames: %v", line.gaps)
 	}
@@ -227,7 +229,7 @@ func TestADestinationThatIsLostOrStallsAffectsNoOther(t *testing.T) {
 	for id, n := range map[string]*nginx{"good": good, "other": other} {
 		s.do("destination.stop", map[string]any{"id": id})
 		path := n.onlyRecording(t)
-		line := checkTimeline(t, readFLV(t, path), period+2*time.Millisecond)
+		line := checkTimeline(t, readFLV(t, path), longestPeriod)
 		if len(line.gaps) > 0 {
 			t.Errorf("%s misses frames: gaps %v", id, line.gaps)
 		}

@@ -41,7 +41,7 @@ func TestADestinationSendsToPrimaryAndBackupTogether(t *testing.T) {
 	s.await(15*time.Second, "live at both again", both)
 	s.do("destination.stop", map[string]any{"id": "yt"})
 	s.await(5*time.Second, "off", func(st control.State) bool { return destination(st, "yt").State == relay.Off })
-	if line := checkTimeline(t, readFLV(t, primary.onlyRecording(t)), period+2*time.Millisecond); len(line.gaps) > 0 {
+	if line := checkTimeline(t, readFLV(t, primary.onlyRecording(t)), longestPeriod); len(line.gaps) > 0 {
 		t.Errorf("the primary misses frames: %v", line.gaps)
 	}
 	if n := len(backup.recordings(t)); n != 2 {

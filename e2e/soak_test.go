@@ -59,10 +59,10 @@ func TestSoak(t *testing.T) {
 	s.do("destination.remove", map[string]any{"id": "steady"})
 	tags := readFLV(t, dest.onlyRecording(t))
 	// A quarter of a frame: a camera whose clock is mended, on a machine without time.
-	line := checkTimeline(t, tags, period*5/4+time.Millisecond)
+	line := checkTimeline(t, tags, longestPeriod)
 	if len(line.gaps) > 0 {
 		t.Errorf("it misses pictures: %v", line.gaps)
-		show.explain(tags, destination(st, "steady").Since, period*5/4+time.Millisecond)
+		show.explain(tags, destination(st, "steady").Since, longestPeriod)
 	}
 	t.Logf("steady destination: %v", line)
 }

@@ -1,9 +1,9 @@
-// What the monitor's tests run in the browser: WHEP viewers with nothing of the panel,
-// and eyes and ears for any <video>.
+// What the monitor's tests run in the browser: WHEP viewers without the panel, and
+// measurements of the video and audio of any <video>.
 window.viewers = (() => {
 	const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-	/** The longest that this page itself stood still: not the server's fault. */
+	/** The longest freeze of this page itself, which is not the server's fault. */
 	const watchPage = () => {
 		let last = performance.now(), longest = 0;
 		const timer = setInterval(() => {
@@ -14,11 +14,11 @@ window.viewers = (() => {
 		return { reset: () => (longest = 0), end: () => (clearInterval(timer), longest) };
 	};
 
-	// A worker sees each picture as soon as it is decoded, whatever the page is busy
-	// with: the number in its bottom left, 16 pixels a bit, and whether it is lit. What
-	// has no number is told apart by a checksum.
-	const eye = `onmessage = async ({ data: { pictures, bits } }) => {
-		const reader = pictures.getReader(), seen = [];
+	// A worker reads each frame as soon as it is decoded, whatever the page is busy with:
+	// the number in its bottom left, 16 pixels a bit, and whether it flashes. Frames
+	// without a number are told apart by a checksum.
+	const frameReader = `onmessage = async ({ data: { frames, bits } }) => {
+		const reader = frames.getReader(), seen = [];
 		let plane = new Uint8Array(0), last = null, wasLit = true;
 		onmessage = () => postMessage(seen.splice(0));
 		for (;;) {
@@ -37,19 +37,19 @@ window.viewers = (() => {
 			[last, wasLit] = [n, lit];
 		}
 	}`;
-	const worker = URL.createObjectURL(new Blob([eye], { type: 'text/javascript' }));
+	const worker = URL.createObjectURL(new Blob([frameReader], { type: 'text/javascript' }));
 
-	/** All that was seen in a track's pictures since the last question. */
-	const look = (track, bits) => {
-		const pictures = new MediaStreamTrackProcessor({ track }).readable, w = new Worker(worker);
-		w.postMessage({ pictures, bits }, [pictures]);
+	/** All that was read in a track's frames since the last call. */
+	const readFrames = (track, bits) => {
+		const frames = new MediaStreamTrackProcessor({ track }).readable, w = new Worker(worker);
+		w.postMessage({ frames, bits }, [frames]);
 		return {
 			seen: () => new Promise((done) => { w.onmessage = (e) => done(e.data); w.postMessage(0); }),
 			end: () => w.terminate(),
 		};
 	};
 
-	/** When pictures were shown, by the compositor's clock: the page need not be in time. */
+	/** When frames were shown, by the compositor's clock: the page need not be on time. */
 	const follow = (video, began = 0) => {
 		const v = { shown: [], joinMs: 0 };
 		const onFrame = (now, f) => {
@@ -61,7 +61,7 @@ window.viewers = (() => {
 		return v;
 	};
 
-	/** An answer that has its reader come by one protocol and to another port. */
+	/** An answer that makes its receiver use one protocol and another port. */
 	const reroute = (answer, { proto, own, port }) => answer
 		.split('\r\n')
 		.filter((line) => !line.startsWith('a=candidate:') || line.split(' ')[2].toLowerCase() === proto)
@@ -123,31 +123,31 @@ window.viewers = (() => {
 	};
 	const ages = (shown, c) => shown.map((f) => f.at - (c.arrived + ((f.rtp - c.rtp) | 0) / 90));
 
-	/** How long the picture stood still on the screen. A callback that came too late to
-	 * report each picture says so: how long these stood is not known, the eye's to say. */
-	const stills = (shown) => {
-		let still = 0, missed = 0, last = shown[0];
+	/** How long the video froze on the screen. A callback that came too late to report each
+	 * frame counts the missed ones: how long these were shown is not known here. */
+	const freezes = (shown) => {
+		let freeze = 0, missed = 0, last = shown[0];
 		for (const f of shown.slice(1)) {
 			const more = f.count - last.count;
 			if (more > 1) missed += more - 1;
-			if (more === 1 && f.id === last.id) continue; // it is shown twice: no news
-			if (more === 1) still = Math.max(still, f.presented - last.presented);
+			if (more === 1 && f.id === last.id) continue; // the same frame, shown twice
+			if (more === 1) freeze = Math.max(freeze, f.presented - last.presented);
 			last = f;
 		}
-		return { LongestFreezeMs: still, Missed: missed };
+		return { LongestFreezeMs: freeze, Missed: missed };
 	};
 
-	/** What the eye saw of a counter: how long it stood, how often it went back. */
+	/** What the worker read of a counter: how long it froze, how often it went back. */
 	const counted = (seen, bits) => {
-		let still = 0, back = 0;
+		let freeze = 0, back = 0;
 		for (let i = 1; i < seen.length; i++) {
-			still = Math.max(still, seen[i].at - seen[i - 1].at);
+			freeze = Math.max(freeze, seen[i].at - seen[i - 1].at);
 			if (bits && ((seen[i].n - seen[i - 1].n) & ((1 << bits) - 1)) >> (bits - 1)) back++;
 		}
-		return { Counted: seen.length, DecoderFreezeMs: still, Back: back };
+		return { Counted: seen.length, DecoderFreezeMs: freeze, Back: back };
 	};
 
-	const ear = `registerProcessor('ear', class extends AudioWorkletProcessor {
+	const beepDetector = `registerProcessor('beep-detector', class extends AudioWorkletProcessor {
 		process([input]) {
 			const heard = input[0] ?? [];
 			for (let i = 0; i < heard.length; i++) {
@@ -160,14 +160,14 @@ window.viewers = (() => {
 		}
 	})`;
 
-	/** Notes when beeps are heard. */
+	/** Records when beeps are heard. */
 	const listen = async () => {
 		const audio = new AudioContext({ latencyHint: 'interactive' });
 		await audio.resume();
-		await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([ear], { type: 'text/javascript' })));
+		await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([beepDetector], { type: 'text/javascript' })));
 		return {
 			to: (media) => {
-				const beeps = [], node = new AudioWorkletNode(audio, 'ear');
+				const beeps = [], node = new AudioWorkletNode(audio, 'beep-detector');
 				audio.createMediaStreamSource(media).connect(node);
 				node.port.onmessage = ({ data: at }) => {
 					const out = audio.getOutputTimestamp();
@@ -192,40 +192,40 @@ window.viewers = (() => {
 
 	/**
 	 * Plays streams side by side and measures them once they run. Each is
-	 * {stream, sound, bits}: bits of the counter in the picture, 0 for none. Without
-	 * closely no pixels are looked at, which costs more than showing them.
+	 * {stream, sound, bits}: bits of the counter in the frames, 0 for none. Without
+	 * closely no pixels are read, which costs more than showing them.
 	 */
 	const watch = async (streams, seconds, settle = 5, closely = true) => {
 		const page = watchPage(), hearing = streams.some((s) => s.audio) ? await listen() : null;
 		const all = await Promise.all(streams.map((s) => play(s.stream, s.audio)));
 		all.forEach((v, i) => {
 			v.bits = streams[i].bits;
-			v.eye = closely ? look(v.video.srcObject.getVideoTracks()[0], v.bits) : { seen: async () => [], end: () => {} };
+			v.frames = closely ? readFrames(v.video.srcObject.getVideoTracks()[0], v.bits) : { seen: async () => [], end: () => {} };
 			v.beeps = streams[i].audio ? hearing.to(v.media) : [];
 		});
 		const clocks = await Promise.all(all.map((v) => clock(v.stream)));
-		await wait(settle * 1000); // browsers bring sound and picture together in steps
+		await wait(settle * 1000); // browsers bring audio and video in sync step by step
 		const before = await Promise.all(all.map(stats));
-		await Promise.all(all.map((v) => v.eye.seen()));
+		await Promise.all(all.map((v) => v.frames.seen()));
 		for (const v of all) [v.shown, v.beeps.length] = [v.shown.slice(-1), 0];
 		page.reset();
 		const from = performance.now();
 		await wait(seconds * 1000);
 		const after = await Promise.all(all.map(stats)), span = (performance.now() - from) / 1000, pageStill = page.end();
 		const result = await Promise.all(all.map(async (v, i) => {
-			const diff = {}, seen = await v.eye.seen();
+			const diff = {}, seen = await v.frames.seen();
 			for (const k in after[i]) diff[k] = after[i][k] - before[i][k];
 			return { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), PageFreezeMs: pageStill, ...diff,
-				...stills(v.shown), ...counted(seen, v.bits), ...offsets(seen, v.shown, v.beeps) };
+				...freezes(v.shown), ...counted(seen, v.bits), ...offsets(seen, v.shown, v.beeps) };
 		}));
-		await Promise.all(all.map((v) => (v.eye.end(), v.end())));
+		await Promise.all(all.map((v) => (v.frames.end(), v.end())));
 		await hearing?.end();
 		return result;
 	};
 
-	/** Sound against picture of a <video> of somebody else's. */
+	/** The offset of audio and video of any <video>. */
 	const sync = async (video, seconds) => {
-		const hearing = await listen(), v = follow(video), e = look(video.srcObject.getVideoTracks()[0].clone(), 0);
+		const hearing = await listen(), v = follow(video), e = readFrames(video.srcObject.getVideoTracks()[0].clone(), 0);
 		const beeps = hearing.to(video.srcObject);
 		await wait(seconds * 1000);
 		const result = offsets(await e.seen(), v.shown, beeps);

@@ -24,8 +24,8 @@ import (
 
 // TestSoak is a show with faults for as long as OBVAN_SOAK says (make soak): cuts,
 // cameras that restart in another shape, as OBS does, destinations that fail in every way
-// there is, panels that come and go. What the server holds must not grow, and the
-// destination that does nothing wrong must get every picture.
+// there is, panels that connect and disconnect. What the server uses must not grow, and the
+// healthy destination must receive every frame.
 func TestSoak(t *testing.T) {
 	span := soakSpan(t)
 	s := start(t)
@@ -37,11 +37,11 @@ func TestSoak(t *testing.T) {
 	s.live(30*time.Second, soakColours[:]...)
 	s.cut("red")
 	s.sendTo(map[string]*nginx{"steady": dest, "shaky": show.shaky})
-	other := start(t) // takes what comes by the other protocols
+	other := start(t) // receives the other protocols
 	to := map[string]string{
 		"drill-ok": "selftest://ok",
 		"rtsp":     "rtsp://" + other.listen["rtsp"] + "/live/rtsp", "whip": other.url("/whip/whip"),
-		"srt-nobody": "srt://" + freePort(t), "rtsp-nobody": "rtsp://" + freePort(t) + "/live/x", "whip-nobody": "whip://" + freePort(t) + "/whip/x",
+		"srt-absent": "srt://" + freePort(t), "rtsp-absent": "rtsp://" + freePort(t) + "/live/x", "whip-absent": "whip://" + freePort(t) + "/whip/x",
 	}
 	for _, address := range faultyURLs {
 		to[faultyID(address)] = address
@@ -54,14 +54,14 @@ func TestSoak(t *testing.T) {
 	show.checkFlat()
 	st := s.state()
 	if d := destination(st, "steady"); d.State != relay.Live || d.Attempt != 1 || d.FramesDropped > 0 {
-		t.Errorf("the destination that did nothing wrong: %+v", d)
+		t.Errorf("the healthy destination: %+v", d)
 	}
 	s.do("destination.remove", map[string]any{"id": "steady"})
 	tags := readFLV(t, dest.onlyRecording(t))
 	// A quarter of a frame: a camera whose clock is mended, on a machine without time.
 	line := checkTimeline(t, tags, longestPeriod)
 	if len(line.gaps) > 0 {
-		t.Errorf("it misses pictures: %v", line.gaps)
+		t.Errorf("it misses frames: %v", line.gaps)
 		show.explain(tags, destination(st, "steady").Since, longestPeriod)
 	}
 	t.Logf("steady destination: %v", line)
@@ -77,7 +77,7 @@ func (s *soak) explain(tags []tag, began time.Time, limit time.Duration) {
 			continue
 		}
 		at := began.Add(video[i].dts - video[0].dts)
-		s.t.Logf("a gap of %v, at about %v, behind picture %d:", gap, at.Format("15:04:05.000"), i-1)
+		s.t.Logf("a gap of %v, at about %v, behind frame %d:", gap, at.Format("15:04:05.000"), i-1)
 		for line := range strings.Lines(s.log.String()) {
 			var said struct {
 				Time time.Time
@@ -92,7 +92,7 @@ func (s *soak) explain(tags []tag, began time.Time, limit time.Duration) {
 
 var soakColours = [...]string{"red", "green", "blue"}
 
-// soak is a show under faults, and what the server held meanwhile.
+// soak is a show with faults, and what the server used meanwhile.
 type soak struct {
 	*studio
 	span    time.Duration
@@ -123,7 +123,7 @@ func (s *soak) run() {
 	var panels sync.WaitGroup
 	defer panels.Wait()
 	for range 5 {
-		panels.Go(func() { s.panelsComeAndGo(ctx) })
+		panels.Go(func() { s.connectPanels(ctx) })
 	}
 	s.t.Logf("%6s %10s %5s %8s %12s %5s %8s %6s %6s", "time", "goroutines", "files", "resident", "live", "cuts", "restarts", "faults", "panels")
 	began, every := time.Now(), s.span/30
@@ -182,9 +182,9 @@ func (s *soak) note(at time.Duration) {
 		live, len(destinations), s.cuts, s.restarts, s.faults, s.panels.Load())
 }
 
-// panelsComeAndGo opens a panel's websocket, reads for a while and leaves, again and
+// connectPanels opens a panel's websocket, reads for a while and leaves, again and
 // again.
-func (s *soak) panelsComeAndGo(ctx context.Context) {
+func (s *soak) connectPanels(ctx context.Context) {
 	for ctx.Err() == nil {
 		conn, resp, err := websocket.DefaultDialer.DialContext(ctx, "ws://"+s.listen["http"]+"/ws", http.Header{"Authorization": {"Bearer " + token}})
 		if err != nil {
@@ -212,14 +212,14 @@ func (s *studio) measure() sample {
 	if code != http.StatusOK || m == nil {
 		s.t.Fatalf("metrics: %d", code)
 	}
-	held := sample{megabytes: int(s.rss() >> 20)}
-	held.goroutines, _ = strconv.Atoi(string(m[1]))
+	used := sample{megabytes: int(s.rss() >> 20)}
+	used.goroutines, _ = strconv.Atoi(string(m[1]))
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	held.files = len(files)
-	return held
+	used.files = len(files)
+	return used
 }
 
 // checkFlat compares the first sixth of a soak with the last: of half an hour, five
@@ -238,7 +238,7 @@ func checkFlat(t testing.TB, before, after []sample) {
 	t.Helper()
 	for name, of := range map[string]struct {
 		value func(sample) int
-		slack int // what comes and goes
+		slack int // normal variation
 	}{
 		"goroutines":  {func(h sample) int { return h.goroutines }, 40},
 		"files":       {func(h sample) int { return h.files }, 15},
@@ -252,9 +252,9 @@ func checkFlat(t testing.TB, before, after []sample) {
 	}
 }
 
-func median(held []sample, value func(sample) int) int {
+func median(samples []sample, value func(sample) int) int {
 	var all []int
-	for _, h := range held {
+	for _, h := range samples {
 		all = append(all, value(h))
 	}
 	slices.Sort(all)

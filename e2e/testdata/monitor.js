@@ -68,13 +68,13 @@ window.viewers = (() => {
 		.map((line) => (line.startsWith('a=candidate:') ? line.replace(` ${own} `, ` ${port} `) : line))
 		.join('\r\n');
 
-	const play = async (stream, sound = true, by = null) => {
+	const play = async (stream, audio = true, by = null) => {
 		const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
 		pc.addTransceiver('video', { direction: 'recvonly' });
-		if (sound) pc.addTransceiver('audio', { direction: 'recvonly' });
+		if (audio) pc.addTransceiver('audio', { direction: 'recvonly' });
 		const video = document.createElement('video');
 		video.autoplay = true;
-		video.muted = !sound;
+		video.muted = !audio;
 		video.style = 'width:160px;height:90px';
 		document.body.append(video);
 		const v = Object.assign(follow(video, performance.now()), { stream, pc, video, media: null });
@@ -192,7 +192,7 @@ window.viewers = (() => {
 
 	/**
 	 * Plays streams side by side and measures them once they run. Each is
-	 * {stream, sound, bits}: bits of the counter in the frames, 0 for none. Without
+	 * {stream, audio, bits}: bits of the counter in the frames, 0 for none. Without
 	 * closely no pixels are read, which costs more than showing them.
 	 */
 	const watch = async (streams, seconds, settle = 5, closely = true) => {
@@ -211,11 +211,11 @@ window.viewers = (() => {
 		page.reset();
 		const from = performance.now();
 		await wait(seconds * 1000);
-		const after = await Promise.all(all.map(stats)), span = (performance.now() - from) / 1000, pageStill = page.end();
+		const after = await Promise.all(all.map(stats)), span = (performance.now() - from) / 1000, pageFreeze = page.end();
 		const result = await Promise.all(all.map(async (v, i) => {
 			const diff = {}, seen = await v.frames.seen();
 			for (const k in after[i]) diff[k] = after[i][k] - before[i][k];
-			return { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), PageFreezeMs: pageStill, ...diff,
+			return { JoinMs: v.joinMs, Seconds: span, LatencyMs: ages(v.shown, clocks[i]), PageFreezeMs: pageFreeze, ...diff,
 				...freezes(v.shown), ...counted(seen, v.bits), ...offsets(seen, v.shown, v.beeps) };
 		}));
 		await Promise.all(all.map((v) => (v.frames.end(), v.end())));

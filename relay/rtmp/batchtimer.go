@@ -9,50 +9,50 @@ import (
 // beat is the moments at which all write. They are moments at which the program was
 // written: the processor is awake then, and waking it for us alone costs as much as
 // several destinations.
-type beat struct {
-	every   time.Duration // how long a unit may wait for company
-	program *hub.Subscriber
-	late    *time.Timer   // the program was not written again in time
-	last    time.Time     // when it was
-	gap     time.Duration // between that and the next time, as far as can be said
+type timer struct {
+	maxWait   time.Duration // how long a unit may wait for company
+	program   *hub.Subscriber
+	timer     *time.Timer   // the program was not written again in time
+	lastWrite time.Time     // when it was
+	interval  time.Duration // between that and the next time, as far as can be said
 }
 
-func newBeat(every time.Duration, program *hub.Subscriber) *beat {
-	b := &beat{every: every, program: program, late: time.NewTimer(time.Hour)}
-	b.late.Stop()
+func newBatchTimer(every time.Duration, program *hub.Subscriber) *timer {
+	b := &timer{maxWait: every, program: program, timer: time.NewTimer(time.Hour)}
+	b.timer.Stop()
 	return b
 }
 
 // await waits for the next, or until there is a token in look.
-func (b *beat) await(look <-chan struct{}) {
-	defer b.late.Stop()
+func (b *timer) await(look <-chan struct{}) {
+	defer b.timer.Stop()
 	defer b.program.SuspendWakeups(time.Time{})
 	var first time.Time // when what waits was written
 	for {
 		select {
 		case <-b.program.Ready():
-		case <-b.late.C:
+		case <-b.timer.C:
 			return
 		case <-look:
 			return
 		}
 		now := time.Now()
 		switch {
-		case b.ended() || b.every == 0:
+		case b.ended() || b.maxWait == 0:
 			return
 		case first.IsZero():
 			first = now
-			b.late.Reset(b.every)
-			b.program.SuspendWakeups(first.Add(b.every - b.gap)) // what comes before that is not the last
+			b.timer.Reset(b.maxWait)
+			b.program.SuspendWakeups(first.Add(b.maxWait - b.interval)) // what comes before that is not the last
 		}
-		if now.Sub(first)+b.gap > b.every {
+		if now.Sub(first)+b.interval > b.maxWait {
 			return
 		}
 	}
 }
 
 // ended goes to the program's end and reports whether that is for good.
-func (b *beat) ended() bool {
+func (b *timer) ended() bool {
 	for {
 		au, err := b.program.TryNext()
 		if err != nil {
@@ -65,17 +65,17 @@ func (b *beat) ended() bool {
 // learn notes that the program was written. Sound and pictures that come together say
 // nothing about when the next come. A guess that is too short costs nothing but time:
 // then what waits is late.
-func (b *beat) learn(now time.Time) {
-	gap := min(now.Sub(b.last), b.every)
-	b.last = now
+func (b *timer) learn(now time.Time) {
+	gap := min(now.Sub(b.lastWrite), b.maxWait)
+	b.lastWrite = now
 	switch {
-	case gap < together:
-	case b.gap == 0:
-		b.gap = gap
+	case gap < burstWithin:
+	case b.interval == 0:
+		b.interval = gap
 	default:
-		b.gap += (gap - b.gap) / 8
+		b.interval += (gap - b.interval) / 8
 	}
 }
 
 // together is what is written within so short a time.
-const together = 5 * time.Millisecond
+const burstWithin = 5 * time.Millisecond

@@ -23,7 +23,7 @@ func beats(t *testing.T, every time.Duration, pictures int) (after []time.Durati
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	b := newBeat(every, sub.Watch())
+	b := newBatchTimer(every, sub.Watch())
 	go func() {
 		for n := range pictures {
 			pub.Write(media.AccessUnit{Key: true, DTS: time.Duration(n), PTS: time.Duration(time.Now().UnixNano())})

@@ -26,80 +26,80 @@ const (
 
 // line is the connection: it counts what leaves, and gives a far end up that takes
 // nothing. As long as it takes something, however little, a write goes on.
-type line struct {
+type serverConn struct {
 	*net.TCPConn
-	secure *tls.Conn // nil for rtmp
-	cork   *cork     // below secure
-	link   *relay.Link
-	stall  time.Duration
+	tlsConn *tls.Conn // nil for rtmp
+	cork    *cork     // below secure
+	link    *relay.Link
+	stall   time.Duration
 
-	writing atomic.Bool
-	eager   bool    // a write takes what fits and keeps the rest
-	now     *prompt // for that; nil where the system has none
+	writing           atomic.Bool
+	nonblocking       bool               // a write takes what fits and keeps the rest
+	nonblockingWriter *nonblockingWriter // for that; nil where the system has none
 
-	mu       sync.Mutex
-	deadline time.Time // final, once set: everything ends by then
-	armed    time.Time // when the running deadline was set
-	queued   int       // what the socket held then
+	mu          sync.Mutex
+	deadline    time.Time // final, once set: everything ends by then
+	deadlineSet time.Time // when the running deadline was set
+	queued      int       // what the socket held then
 }
 
 // dial connects, with TLS where the target asks for it.
-func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) (*line, error) {
+func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) (*serverConn, error) {
 	d := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4}}
 	conn, err := d.DialContext(ctx, "tcp", to.addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	l := &line{TCPConn: conn.(*net.TCPConn), link: link, stall: DefaultStall}
+	l := &serverConn{TCPConn: conn.(*net.TCPConn), link: link, stall: DefaultStall}
 	sock.LimitUnsent(l.TCPConn, unsentLimit)
 	if !to.tls {
 		return l, nil
 	}
-	l.cork = &cork{Conn: plain{l}}
-	l.secure, err = relay.ClientTLS(ctx, l.cork, to.host, config)
+	l.cork = &cork{Conn: underTLS{l}}
+	l.tlsConn, err = relay.ClientTLS(ctx, l.cork, to.host, config)
 	return l, err
 }
 
 // reader is where the far end's bytes come from.
-func (l *line) reader() io.Reader {
-	if l.secure != nil {
-		return l.secure
+func (l *serverConn) reader() io.Reader {
+	if l.tlsConn != nil {
+		return l.tlsConn
 	}
 	return l.TCPConn
 }
 
 // writer is where ours go.
-func (l *line) writer() io.Writer {
-	if l.secure != nil {
-		return sealed{l.secure, l.cork}
+func (l *serverConn) writer() io.Writer {
+	if l.tlsConn != nil {
+		return tlsBatchWriter{l.tlsConn, l.cork}
 	}
 	return l
 }
 
 // hangUp says that nothing more will be sent.
-func (l *line) hangUp() {
-	if l.secure != nil {
-		_ = l.secure.CloseWrite()
+func (l *serverConn) endWriting() {
+	if l.tlsConn != nil {
+		_ = l.tlsConn.CloseWrite()
 	}
 	_ = l.CloseWrite()
 }
 
 // Write is one write of all of p.
-func (l *line) Write(p []byte) (int, error) {
+func (l *serverConn) Write(p []byte) (int, error) {
 	b := net.Buffers{p}
 	n, err := l.WriteBuffers(&b)
 	return int(n), err
 }
 
 // WriteBuffers is one vectored write, continued where the socket was full.
-func (l *line) WriteBuffers(b *net.Buffers) (n int64, err error) {
-	if l.eager {
-		return l.now.write(l, *b)
+func (l *serverConn) WriteBuffers(b *net.Buffers) (n int64, err error) {
+	if l.nonblocking {
+		return l.nonblockingWriter.write(l, *b)
 	}
 	l.writing.Store(true)
 	defer l.writing.Store(false)
 	for {
-		if err := l.arm(); err != nil {
+		if err := l.extendDeadline(); err != nil {
 			return n, err
 		}
 		m, err := b.WriteTo(l.TCPConn)
@@ -112,7 +112,7 @@ func (l *line) WriteBuffers(b *net.Buffers) (n int64, err error) {
 			return n, fmt.Errorf("send: %w", err)
 		case l.ending():
 			return n, fmt.Errorf("send: %w", err)
-		case m == 0 && !l.drains():
+		case m == 0 && !l.isDraining():
 			return n, fmt.Errorf("%w for %v", relay.ErrStalled, l.stall)
 		}
 	}
@@ -120,21 +120,21 @@ func (l *line) WriteBuffers(b *net.Buffers) (n int64, err error) {
 
 // arm sets the write deadline anew once a second: that is often enough for a
 // deadline of ten, and a timer's cost for each write is not.
-func (l *line) arm() error {
+func (l *serverConn) extendDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !l.deadline.IsZero() || now.Sub(l.armed) < min(time.Second, l.stall/10) {
+	if !l.deadline.IsZero() || now.Sub(l.deadlineSet) < min(time.Second, l.stall/10) {
 		return nil
 	}
-	l.armed = now
+	l.deadlineSet = now
 	l.queued, _, _ = sock.Inspect(l.TCPConn)
 	return l.SetWriteDeadline(now.Add(l.stall))
 }
 
 // drains reports whether the far end took something although there was no room for
 // more: a socket asks for more only once much of what it holds has left.
-func (l *line) drains() bool {
+func (l *serverConn) isDraining() bool {
 	queued, _, ok := sock.Inspect(l.TCPConn)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -143,17 +143,17 @@ func (l *line) drains() bool {
 
 // setEager changes between writes that wait and writes that do not. The latter need
 // no deadline, and one left from before would fail them.
-func (l *line) setEager(on bool) {
+func (l *serverConn) setNonblocking(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.eager = on; on && l.deadline.IsZero() {
-		l.armed = time.Time{}
+	if l.nonblocking = on; on && l.deadline.IsZero() {
+		l.deadlineSet = time.Time{}
 		_ = l.SetWriteDeadline(time.Time{})
 	}
 }
 
 // finishBy is the last deadline: reads and writes fail from then on.
-func (l *line) finishBy(at time.Time) {
+func (l *serverConn) finishBy(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.deadline.IsZero() || at.Before(l.deadline) {
@@ -163,16 +163,16 @@ func (l *line) finishBy(at time.Time) {
 }
 
 // interrupt fails everything that goes on.
-func (l *line) interrupt() { l.finishBy(time.Now()) }
+func (l *serverConn) interrupt() { l.finishBy(time.Now()) }
 
-func (l *line) ending() bool {
+func (l *serverConn) ending() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.deadline.IsZero()
 }
 
 // expect sets by when the far end must have answered; 0 lets it be silent.
-func (l *line) expect(within time.Duration) {
+func (l *serverConn) expectReply(within time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.deadline.IsZero() {

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	handshakeTimeout = 5 * time.Second
-	answerTimeout    = 10 * time.Second // servers ask their key database meanwhile
-	talkMessages     = 200              // before the stream is accepted
+	handshakeTimeout    = 5 * time.Second
+	answerTimeout       = 10 * time.Second // servers ask their key database meanwhile
+	maxRepliesToPublish = 200              // before the stream is accepted
 
 	// firstWindow is after how many bytes we ask the server to acknowledge at first; see
 	// acks.window.
@@ -40,26 +40,26 @@ const (
 
 // session is one connection to a server, from handshake to goodbye.
 type session struct {
-	line   *line
-	to     target
-	link   *relay.Link
-	r      *chunks.Reader
-	w      *chunks.Writer // the sender's
-	stream uint32
-	acks   acks
-	pings  pings
-	store  store
-	flow   flow
-	due    answers
+	conn         *serverConn
+	to           target
+	link         *relay.Link
+	r            *chunks.Reader
+	w            *chunks.Writer // the sender's
+	stream       uint32
+	acks         acks
+	pings        pings
+	remoteBuffer remoteBuffer
+	drainRate    drainRate
+	due          replies
 }
 
-func newSession(l *line, to target, link *relay.Link) *session {
-	return &session{line: l, to: to, link: link, pings: pings{zero: time.Now()}}
+func newSession(l *serverConn, to target, link *relay.Link) *session {
+	return &session{conn: l, to: to, link: link, pings: pings{zero: time.Now()}}
 }
 
 // answers is what the server is owed. The listener notes it, the sender sends it.
 // One of each kind: a server that asks faster than we write gets the last.
-type answers struct {
+type replies struct {
 	mu   sync.Mutex
 	ack  uint32
 	pong uint32
@@ -69,13 +69,13 @@ type answers struct {
 }
 
 // talk asks the server to take the stream, up to its agreement.
-func (s *session) talk(tracks *media.Tracks) error {
+func (s *session) establish(tracks *media.Tracks) error {
 	s.due.wake = make(chan struct{}, 1)
-	s.line.expect(handshakeTimeout)
-	if err := shakeHands(s.line); err != nil {
+	s.conn.expectReply(handshakeTimeout)
+	if err := plainHandshake(s.conn); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
-	s.r, s.w = chunks.NewReader(s.line.reader()), chunks.NewWriter(s.line.writer())
+	s.r, s.w = chunks.NewReader(s.conn.reader()), chunks.NewWriter(s.conn.writer())
 	if err := s.connect(tracks); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -99,7 +99,7 @@ func (s *session) talk(tracks *media.Tracks) error {
 	if err := s.await(txPublish, nil); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	s.line.expect(0)
+	s.conn.expectReply(0)
 	return nil
 }
 
@@ -139,8 +139,8 @@ func fourCCs(tracks *media.Tracks) (cc []any) {
 // await sends what was collected and reads until transaction tx is answered, or,
 // for publish, until the server says that it starts.
 func (s *session) await(tx float64, take func(name string, args []any) error) error {
-	s.line.expect(answerTimeout)
-	for range talkMessages {
+	s.conn.expectReply(answerTimeout)
+	for range maxRepliesToPublish {
 		if err := s.flush(); err != nil {
 			return err
 		}
@@ -184,18 +184,18 @@ func (s *session) read() (*chunks.Message, error) {
 		return nil, err
 	}
 	now := time.Now()
-	s.pings.hears(now)
+	s.pings.received(now)
 	if seq, due := s.r.AckDue(); due {
-		s.due.note(func(a *answers) { a.ack, a.acks = seq, true })
+		s.due.note(func(a *replies) { a.ack, a.acks = seq, true })
 	}
 	switch m.Type {
 	case chunks.TypeAck:
-		s.acks.take(m.Uint32())
-		s.store.said(s.acks.acked.Load(), now, time.Duration(s.link.RTT.Load()))
+		s.acks.record(m.Uint32())
+		s.remoteBuffer.remote(s.acks.acked.Load(), now, time.Duration(s.link.RTT.Load()))
 	case chunks.TypeUserControl:
 		switch event, v, ok := m.Event(); {
 		case ok && event == chunks.EventPingRequest:
-			s.due.note(func(a *answers) { a.pong, a.ping = v, true })
+			s.due.note(func(a *replies) { a.pong, a.ping = v, true })
 		case ok && event == chunks.EventPingResponse:
 			s.pings.answered(now)
 		}
@@ -203,7 +203,7 @@ func (s *session) read() (*chunks.Message, error) {
 	return &m, nil
 }
 
-func (a *answers) note(do func(*answers)) {
+func (a *replies) note(do func(*replies)) {
 	a.mu.Lock()
 	do(a)
 	a.mu.Unlock()
@@ -214,7 +214,7 @@ func (a *answers) note(do func(*answers)) {
 }
 
 // collect adds the answers that are due to the next write.
-func (a *answers) collect(w *chunks.Writer) {
+func (a *replies) collect(w *chunks.Writer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.acks {
@@ -311,8 +311,8 @@ func refusal(info any) error {
 }
 
 // shakeHands is the plain handshake; go-rtmp writes it in many small pieces.
-func shakeHands(l *line) error {
-	p := &pieces{r: l.reader(), w: bufio.NewWriter(l.writer())}
+func plainHandshake(l *serverConn) error {
+	p := &flushOnRead{r: l.reader(), w: bufio.NewWriter(l.writer())}
 	if err := handshake.HandshakeWithServer(p, p.w, &handshake.Config{SkipHandshakeVerification: true}); err != nil {
 		return err
 	}
@@ -320,12 +320,12 @@ func shakeHands(l *line) error {
 }
 
 // pieces sends what was written as soon as an answer is waited for.
-type pieces struct {
+type flushOnRead struct {
 	r io.Reader
 	w *bufio.Writer
 }
 
-func (p *pieces) Read(b []byte) (int, error) {
+func (p *flushOnRead) Read(b []byte) (int, error) {
 	if err := p.w.Flush(); err != nil {
 		return 0, err
 	}

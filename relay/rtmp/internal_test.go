@@ -9,7 +9,7 @@ import (
 )
 
 func TestWhatLiesInTheSocketIsBehind(t *testing.T) {
-	var q queue
+	var q sendQueue
 	at := time.Unix(1000, 0)
 	for n := range 40 { // more than it remembers apart
 		q.add(uint64(n+1)*1000, at.Add(time.Duration(n)*time.Second))
@@ -19,11 +19,11 @@ func TestWhatLiesInTheSocketIsBehind(t *testing.T) {
 		drained uint64
 		want    time.Duration
 	}{{999, 60 * time.Second}, {1000, 59 * time.Second}, {5500, 55 * time.Second}, {39_999, 29 * time.Second}, {40_000, 0}} {
-		if got := q.lag(c.drained, now); got != c.want {
+		if got := q.latency(c.drained, now); got != c.want {
 			t.Errorf("%d taken: %v behind, not %v", c.drained, got, c.want)
 		}
 	}
-	if q.add(41_000, at); q.lag(40_000, at.Add(time.Second)) != time.Second {
+	if q.add(41_000, at); q.latency(40_000, at.Add(time.Second)) != time.Second {
 		t.Error("it forgot what came after")
 	}
 }
@@ -31,17 +31,17 @@ func TestWhatLiesInTheSocketIsBehind(t *testing.T) {
 func TestAcknowledgementsAreFollowedPastTheirWrap(t *testing.T) {
 	var a acks
 	a.sent.Store(1<<32 - 1000)
-	a.mark.Store(500)
-	a.take(uint32(1<<32 - 5000))
+	a.sentAtPublish.Store(500)
+	a.record(uint32(1<<32 - 5000))
 	if !a.proven() || a.acked.Load() != 1<<32-5000 {
 		t.Fatalf("acked %d", a.acked.Load())
 	}
 	a.sent.Store(1<<32 + 9000)
-	a.take(2000)
+	a.record(2000)
 	if got := a.acked.Load(); got != 1<<32+2000 {
 		t.Fatalf("acked %d after the wrap", got)
 	}
-	a.take(20_000) // more than was ever sent
+	a.record(20_000) // more than was ever sent
 	if got := a.acked.Load(); got != 1<<32+9000 {
 		t.Fatalf("acked %d, more than was sent", got)
 	}
@@ -49,75 +49,75 @@ func TestAcknowledgementsAreFollowedPastTheirWrap(t *testing.T) {
 
 func TestOwedAcknowledgementsAreJudgedByTheServersHabit(t *testing.T) {
 	var a acks
-	a.mark.Store(1)
+	a.sentAtPublish.Store(1)
 	for n := range uint64(6) {
 		a.sent.Store((n + 1) * 100_000)
-		a.take(uint32((n + 1) * 100_000))
+		a.record(uint32((n + 1) * 100_000))
 	}
 	a.sent.Add(100_000)
-	if owed := a.owed(a.sent.Load()); owed != 0 {
+	if owed := a.overdue(a.sent.Load()); owed != 0 {
 		t.Errorf("%d owed, within its habit", owed)
 	}
 	a.sent.Add(150_000)
-	if owed := a.owed(a.sent.Load()); owed != 100_000 {
+	if owed := a.overdue(a.sent.Load()); owed != 100_000 {
 		t.Errorf("%d owed", owed)
 	}
 	a.sent.Add(64 << 20) // it reads all that and does not say so
-	if owed := a.owed(a.sent.Load()); owed != 0 {
+	if owed := a.overdue(a.sent.Load()); owed != 0 {
 		t.Errorf("%d owed by a server that gave acknowledging up", owed)
 	}
-	if a.sent.Add(1); a.owed(0) != 0 {
+	if a.sent.Add(1); a.overdue(0) != 0 {
 		t.Error("its habit counts again")
 	}
 }
 
 func TestAcknowledgementsAreAskedForByTime(t *testing.T) {
 	var a acks
-	a.asked = firstWindow
+	a.windowSize = firstWindow
 	now := time.Unix(1000, 0)
-	if _, changed := a.window(now); changed {
+	if _, changed := a.nextWindow(now); changed {
 		t.Fatal("asked before anything was sent")
 	}
 	a.sent.Add(3_000_000) // 6 Mbit/s
-	if size, changed := a.window(now.Add(4 * time.Second)); !changed || size != 525_000 {
+	if size, changed := a.nextWindow(now.Add(4 * time.Second)); !changed || size != 525_000 {
 		t.Fatalf("asked for %d, %v", size, changed)
 	}
 	a.sent.Add(2_700_000) // nearly the same
-	if size, changed := a.window(now.Add(8 * time.Second)); changed {
+	if size, changed := a.nextWindow(now.Add(8 * time.Second)); changed {
 		t.Fatalf("asked again, for %d", size)
 	}
 	a.sent.Add(25_000) // a held picture
-	if size, changed := a.window(now.Add(12 * time.Second)); !changed || size != 64<<10 {
+	if size, changed := a.nextWindow(now.Add(12 * time.Second)); !changed || size != 64<<10 {
 		t.Fatalf("asked for %d, %v", size, changed)
 	}
 }
 
 func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAcknowledgements(t *testing.T) {
-	var s store
+	var s remoteBuffer
 	at := time.Unix(1000, 0)
 	const rtt = 20 * time.Millisecond
 	is := func(now time.Time, want, habit time.Duration) {
 		t.Helper()
-		if kept, always, ok := s.kept(now, rtt); !ok || kept != want || always != habit {
+		if kept, always, ok := s.duration(now, rtt); !ok || kept != want || always != habit {
 			t.Errorf("%v, %v, %v; want %v, %v", kept, always, ok, want, habit)
 		}
 	}
 	for n := range 100 { // 100 kB a second leave this machine, more than it remembers
-		s.left(uint64(n+1)*25_000, at.Add(time.Duration(n)*250*time.Millisecond))
+		s.sent(uint64(n+1)*25_000, at.Add(time.Duration(n)*250*time.Millisecond))
 	}
 	now := at.Add(25 * time.Second)
 	for _, read := range []uint64{2_200_000, 2_220_000} {
-		s.said(read, now, rtt)
-		if _, _, ok := s.kept(now, rtt); ok {
+		s.remote(read, now, rtt)
+		if _, _, ok := s.duration(now, rtt); ok {
 			t.Fatal("two are no habit")
 		}
 	}
-	s.said(2_250_000, now, rtt)
+	s.remote(2_250_000, now, rtt)
 	is(now, 2730*time.Millisecond, 2730*time.Millisecond)
 	is(now.Add(time.Second), 3230*time.Millisecond, 2730*time.Millisecond) // the next, at 2,295,000 or so, is late
-	s.said(2_500_000, now.Add(time.Second), rtt)                           // all of it
+	s.remote(2_500_000, now.Add(time.Second), rtt)                         // all of it
 	is(now.Add(time.Second), 1230*time.Millisecond, 1230*time.Millisecond)
-	s.said(2_400_000, now.Add(2*time.Second), rtt) // nonsense
+	s.remote(2_400_000, now.Add(2*time.Second), rtt) // nonsense
 	is(now.Add(2*time.Second), 1230*time.Millisecond, 1230*time.Millisecond)
 }
 
@@ -127,39 +127,39 @@ func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAnswers(t *testing.T) {
 	const rtt = 20 * time.Millisecond
 	is := func(want time.Duration) {
 		t.Helper()
-		if kept, ok := p.kept(now, rtt); !ok || kept != want {
+		if kept, ok := p.remoteBuffer(now, rtt); !ok || kept != want {
 			t.Errorf("%v, %v; want %v", kept, ok, want)
 		}
 	}
 	if p.overdue(now) || p.due(now) || p.overdue(now.Add(pingEvery)) {
 		t.Error("asked at once")
 	}
-	if soon := now.Add(pingEvery + 2*pingLate); !p.overdue(soon) || !p.due(soon) || p.overdue(soon) {
+	if soon := now.Add(pingEvery + 2*overdueAfter); !p.overdue(soon) || !p.due(soon) || p.overdue(soon) {
 		t.Error("nobody came to ask, and it is not overdue")
 	}
-	p.asked(now, 1000)
+	p.sent(now, 1000)
 	p.answered(now)
 	is(0)
-	p.asked(now, 2000)
+	p.sent(now, 2000)
 	now = now.Add(time.Second)
-	if p.mute(now, 1500, rtt) != 0 {
+	if p.silentFor(now, 1500, rtt) != 0 {
 		t.Error("mute, and it was not reached")
 	}
 	is(0) // the question is still here
-	p.mute(now, 2000, rtt)
+	p.silentFor(now, 2000, rtt)
 	now = now.Add(3 * time.Second)
 	is(3*time.Second - rtt)
 	p.answered(now)
 	is(3*time.Second - rtt)
 	p.answered(now.Add(time.Second)) // nobody asked
 	is(3*time.Second - rtt)
-	p.asked(now, 3000)
+	p.sent(now, 3000)
 	p.answered(now)
 	is(0)
 }
 
 func TestWhatAFarEndTakesIsMeasuredWhileSomethingWaits(t *testing.T) {
-	var f flow
+	var f drainRate
 	now, left := time.Unix(1000, 0), uint64(0)
 	is := func(moved, unsent uint64, times int, want int64) {
 		t.Helper()

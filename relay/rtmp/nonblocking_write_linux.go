@@ -11,34 +11,34 @@ import (
 
 // prompt is a vectored write that does not wait: what the socket has no room for
 // is kept.
-type prompt struct {
-	raw   syscall.RawConn
-	try   func(fd uintptr) bool // write, made once so that a write makes nothing
-	pages *pages                // what is sent from there
-	parts net.Buffers           // what is to be written
-	iov   []unix.Iovec
-	n     int
-	err   syscall.Errno
-	rest  net.Buffers
+type nonblockingWriter struct {
+	raw      syscall.RawConn
+	try      func(fd uintptr) bool // write, made once so that a write makes nothing
+	zeroCopy *zeroCopyBuffer       // what is sent from there
+	parts    net.Buffers           // what is to be written
+	iov      []unix.Iovec
+	n        int
+	err      syscall.Errno
+	rest     net.Buffers
 }
 
 // prepare says whether the line can write without waiting.
-func (l *line) prepare() bool {
-	if l.secure != nil {
+func (l *serverConn) prepareNonblocking() bool {
+	if l.tlsConn != nil {
 		return false // a record can't be left half written
 	}
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return false
 	}
-	p := &prompt{raw: raw}
+	p := &nonblockingWriter{raw: raw}
 	p.try = p.attempt
-	l.now = p
+	l.nonblockingWriter = p
 	return true
 }
 
 // from has the line send from there what they hold.
-func (l *line) from(p *pages) { l.now.pages = p }
+func (l *serverConn) setZeroCopy(p *zeroCopyBuffer) { l.nonblockingWriter.zeroCopy = p }
 
 // maxParts is how many parts a vectored write may have (IOV_MAX).
 const maxParts = 1024
@@ -46,12 +46,12 @@ const maxParts = 1024
 // attempt writes up to where the socket is full. The scheduler is not told of its system
 // calls: they never wait, and being told costs up to half of what the system takes for
 // them.
-func (p *prompt) attempt(fd uintptr) bool {
+func (p *nonblockingWriter) attempt(fd uintptr) bool {
 	p.n, p.err = 0, 0
 	for rest := p.parts; len(rest) > 0; {
 		var n, size int
-		if p.pages.hold(rest[0]) {
-			if n, p.err = p.pages.send(fd); p.pages.bytes == nil {
+		if p.zeroCopy.holds(rest[0]) {
+			if n, p.err = p.zeroCopy.send(fd); p.zeroCopy.bytes == nil {
 				continue // from our own memory, then
 			}
 			size, rest = len(rest[0]), rest[1:]
@@ -69,10 +69,10 @@ func (p *prompt) attempt(fd uintptr) bool {
 
 // vector is one vectored write, of what comes before what the pages hold. It is
 // unix.Writev without its allocations.
-func (p *prompt) vector(fd uintptr, parts net.Buffers) (n, size int, err syscall.Errno) {
+func (p *nonblockingWriter) vector(fd uintptr, parts net.Buffers) (n, size int, err syscall.Errno) {
 	p.iov = p.iov[:0]
 	for _, part := range parts {
-		if len(p.iov) == maxParts || p.pages.hold(part) {
+		if len(p.iov) == maxParts || p.zeroCopy.holds(part) {
 			break
 		}
 		iov := unix.Iovec{Base: &part[0]}
@@ -93,7 +93,7 @@ func (p *prompt) vector(fd uintptr, parts net.Buffers) (n, size int, err syscall
 }
 
 // write is one try. It reports all of b as written: the rest is the line's.
-func (p *prompt) write(l *line, b net.Buffers) (n int64, err error) {
+func (p *nonblockingWriter) write(l *serverConn, b net.Buffers) (n int64, err error) {
 	p.parts = b
 	err = p.raw.Write(p.try)
 	p.parts = nil
@@ -118,15 +118,17 @@ func (p *prompt) write(l *line, b net.Buffers) (n int64, err error) {
 }
 
 // full reports whether something is left of the last write.
-func (l *line) full() bool { return l.now != nil && len(l.now.rest) > 0 }
+func (l *serverConn) hasRest() bool {
+	return l.nonblockingWriter != nil && len(l.nonblockingWriter.rest) > 0
+}
 
 // drain writes what is left, and waits for it.
-func (l *line) drain() error {
-	if !l.full() {
+func (l *serverConn) writeRest() error {
+	if !l.hasRest() {
 		return nil
 	}
-	rest := l.now.rest
-	l.now.rest = nil
+	rest := l.nonblockingWriter.rest
+	l.nonblockingWriter.rest = nil
 	_, err := l.WriteBuffers(&rest)
 	return err
 }

@@ -14,39 +14,39 @@ import (
 // is left of the write, and stays there until it has caught up. So the worst
 // destination costs the others one system call that says "full".
 type pump struct {
-	every time.Duration // how long a unit may wait for company
-	look  chan struct{} // holds one token: a member has something to say
+	maxWait time.Duration // how long a unit may wait for company
+	wakeUp  chan struct{} // holds one token: a member has something to say
 
 	mu      sync.Mutex
 	joining []*sender
-	of      *hub.Subscriber // of the stream that all members read; nil while it does not run
+	program *hub.Subscriber // of the stream that all members read; nil while it does not run
 }
 
 // loan is a sender's side of it.
-type loan struct {
-	pump *pump // nil where there is none
-	ctx  context.Context
-	back chan error // s is needed by its own goroutine
+type handOff struct {
+	pump     *pump // nil where there is none
+	ctx      context.Context
+	returned chan error // s is needed by its own goroutine
 }
 
 // lend has the pump send for s until s is needed by its own goroutine again: the
 // socket is full, the program ended, or ctx is done. It is not ok when s reads another
 // stream than the others: that would not wake the pump.
-func (p *pump) lend(ctx context.Context, s *sender) (ok bool, err error) {
-	s.loan.ctx = ctx
+func (p *pump) sendFor(ctx context.Context, s *sender) (ok bool, err error) {
+	s.handOff.ctx = ctx
 	if !p.join(s) {
 		return false, nil
 	}
-	p.nudge()
+	p.wake()
 	for {
 		select {
-		case err := <-s.loan.back:
+		case err := <-s.handOff.returned:
 			return true, err
 		case <-s.due.wake:
-			p.nudge()
+			p.wake()
 		case <-ctx.Done():
-			p.nudge()
-			return true, <-s.loan.back
+			p.wake()
+			return true, <-s.handOff.returned
 		}
 	}
 }
@@ -55,10 +55,10 @@ func (p *pump) join(s *sender) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.of == nil:
-		p.of = s.sub
+	case p.program == nil:
+		p.program = s.sub
 		go p.run()
-	case !p.of.SubscribeSame(s.sub):
+	case !p.program.SubscribeSame(s.sub):
 		return false
 	}
 	p.joining = append(p.joining, s)
@@ -66,9 +66,9 @@ func (p *pump) join(s *sender) bool {
 }
 
 // nudge has the pump look at its members now.
-func (p *pump) nudge() {
+func (p *pump) wake() {
 	select {
-	case p.look <- struct{}{}:
+	case p.wakeUp <- struct{}{}:
 	default:
 	}
 }
@@ -76,15 +76,15 @@ func (p *pump) nudge() {
 // run ends when nobody is left.
 func (p *pump) run() {
 	var members []*sender
-	beat, news := newBeat(p.every, p.of.Watch()), newRound(p.of)
-	defer news.pages.close()
+	timer, batch := newBatchTimer(p.maxWait, p.program.Watch()), newSharedBatch(p.program)
+	defer batch.zeroCopy.close()
 	for {
-		news.read(len(members))
-		members = p.round(members, news)
+		batch.read(len(members))
+		members = p.sendBatch(members, batch)
 		if members = p.admit(members); len(members) == 0 {
 			return
 		}
-		beat.await(p.look)
+		timer.await(p.wakeUp)
 	}
 }
 
@@ -96,22 +96,22 @@ func (p *pump) admit(members []*sender) []*sender {
 	old := len(members)
 	members, p.joining = append(members, p.joining...), p.joining[:0]
 	if old < len(members) {
-		p.nudge()
+		p.wake()
 	}
 	if len(members) == 0 {
-		p.of = nil
+		p.program = nil
 	}
 	return members
 }
 
 // round has all members send what is new, and returns those that stay.
-func (p *pump) round(members []*sender, news *round) []*sender {
+func (p *pump) sendBatch(members []*sender, batch *sharedBatch) []*sender {
 	stay := members[:0]
 	for _, s := range members {
-		if ok, err := s.step(news); ok {
+		if ok, err := s.sendWithoutWaiting(batch); ok {
 			stay = append(stay, s)
 		} else {
-			s.loan.back <- err
+			s.handOff.returned <- err
 		}
 	}
 	clear(members[len(stay):])
@@ -126,19 +126,19 @@ func sleepToTick(every time.Duration) {
 
 // step sends what there is without waiting. It is not ok when s has to go on by
 // itself.
-func (s *sender) step(news *round) (ok bool, err error) {
-	if s.loan.ctx.Err() != nil {
+func (s *sender) sendWithoutWaiting(batch *sharedBatch) (ok bool, err error) {
+	if s.handOff.ctx.Err() != nil {
 		return false, nil
 	}
-	s.line.from(news.pages)
-	_, more, err := s.fill(news)
+	s.conn.setZeroCopy(batch.zeroCopy)
+	_, more, err := s.fill(batch)
 	if err != nil {
 		return false, err // what was collected before it is flushed by s itself
 	}
 	if err := s.write(); err != nil {
 		return false, err
 	}
-	if s.line.full() {
+	if s.conn.hasRest() {
 		return false, nil
 	}
 	s.prove()

@@ -48,7 +48,7 @@ type Output struct {
 	tls    *tls.Config
 	once   sync.Once
 	shared pump
-	shy    shy
+	noPing noPingHosts
 }
 
 // New makes an output; config, which may be nil, is for RTMPS: the server's name is
@@ -59,7 +59,7 @@ func New(config *tls.Config) *Output {
 
 // pump is what this output's destinations share.
 func (o *Output) pump() *pump {
-	o.once.Do(func() { o.shared.every, o.shared.look = o.Merge, make(chan struct{}, 1) })
+	o.once.Do(func() { o.shared.maxWait, o.shared.wakeUp = o.Merge, make(chan struct{}, 1) })
 	return &o.shared
 }
 
@@ -77,22 +77,22 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		return unlessDone(ctx, err)
 	}
 	defer l.Close()
-	l.stall, l.armed = o.Stall, time.Time{} // not the handshake's deadline
+	l.stall, l.deadlineSet = o.Stall, time.Time{} // not the handshake's deadline
 	s := newSession(l, to, link)
 	// Cancelled while we talk: there is nothing to unpublish yet.
 	stop := context.AfterFunc(ctx, l.interrupt)
-	err = s.talk(sub.Tracks())
+	err = s.establish(sub.Tracks())
 	if !stop() || err != nil {
 		return unlessDone(ctx, relay.Redacted(err, s.to.secrets...))
 	}
 	link.Accepted()
 	sd := newSender(s, sub, o)
-	s.pings.never = o.shy.has(to.addr)
-	sd.shed.Ahead = sd.ahead
-	link.OnMeasure(func() { sd.measure(); s.look(time.Now()) })
+	s.pings.disabled = o.noPing.has(to.addr)
+	sd.dropper.Ahead = sd.ahead
+	link.OnMeasure(func() { sd.measure(); s.measureRemote(time.Now()) })
 	err = sd.run(ctx)
-	if err != nil && s.pings.offended(time.Now()) {
-		o.shy.add(to.addr)
+	if err != nil && s.pings.mayHaveCausedClose(time.Now()) {
+		o.noPing.add(to.addr)
 	}
 	return relay.Redacted(err, s.to.secrets...)
 }

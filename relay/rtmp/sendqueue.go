@@ -7,7 +7,7 @@ import (
 
 // queue is what was handed to the system, batch by batch, until the far end's machine
 // has it: what lies in the socket is behind just as what is not written yet.
-type queue struct {
+type sendQueue struct {
 	mu      sync.Mutex
 	batches [32]batch
 	first   int
@@ -20,7 +20,7 @@ type batch struct {
 	due time.Time // when its oldest unit could have gone
 }
 
-func (q *queue) add(end uint64, due time.Time) {
+func (q *sendQueue) add(end uint64, due time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.count == len(q.batches) { // the newest gets larger
@@ -33,7 +33,7 @@ func (q *queue) add(end uint64, due time.Time) {
 
 // lag is for how long the oldest unit is due, of those that the far end's machine does
 // not have when it took so many bytes.
-func (q *queue) lag(drained uint64, now time.Time) time.Duration {
+func (q *sendQueue) latency(drained uint64, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.count > 0 && q.batches[q.first].end <= drained {

@@ -27,18 +27,18 @@ func join(t *testing.T, h *hub.Hub) *member {
 	}
 	t.Cleanup(sub.Close)
 	m := &member{}
-	m.sender = &sender{session: &session{link: relay.NewLink(nil), stream: 1}, sub: sub, shed: relay.FrameDropper{Limit: DefaultBacklog}, room: maxBatch}
-	m.pings.never = true
+	m.sender = &sender{session: &session{link: relay.NewLink(nil), stream: 1}, sub: sub, dropper: relay.FrameDropper{Limit: DefaultBacklog}, batchRoom: maxBatch}
+	m.pings.disabled = true
 	m.w = chunks.NewWriter(&m.out)
 	m.w.SetChunkSize(chunks.ChunkSize)
 	return m
 }
 
 // next has m send what is new, and reports whether that was the round as it is.
-func (m *member) next(t *testing.T, r *round) (rode bool) {
+func (m *member) next(t *testing.T, r *sharedBatch) (rode bool) {
 	t.Helper()
 	before := m.sub.Position()
-	if rode = m.ride(r, time.Now()); rode && m.sub.Position() == before {
+	if rode = m.joinBatch(r, time.Now()); rode && m.sub.Position() == before {
 		t.Fatal("it has not moved on")
 	}
 	if _, more, err := m.fill(nil); more || err != nil {
@@ -66,7 +66,7 @@ func (m *member) units(t *testing.T) (all []chunks.Message) {
 		if msg.Stream != 1 {
 			t.Fatalf("a message of stream %d", msg.Stream)
 		}
-		msg.Timestamp += stamp(m.told.base)
+		msg.Timestamp += timestamp(m.announced.base)
 		all = append(all, msg)
 	}
 }
@@ -75,7 +75,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	p := relaytest.NewProgram(t, 3000)
 	p.Pictures(relaytest.FrameRate)
 	first := join(t, p.Hub)
-	r := newRound(first.sub)
+	r := newSharedBatch(first.sub)
 	round := func() { p.Pictures(3); r.read(0) }
 	first.next(t, nil)
 	round()
@@ -92,7 +92,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	if round(); !late.next(t, r) || !first.next(t, r) {
 		t.Error("one that joined is not in step")
 	}
-	first.shed.FrameLost() // from here up to a key frame it sends no pictures
+	first.dropper.FrameLost() // from here up to a key frame it sends no pictures
 	left := 0
 	for range relaytest.FrameRate {
 		round()
@@ -113,13 +113,13 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	}
 
 	all := late.units(t)
-	sent := p.Sent[slices.IndexFunc(p.Sent, func(au media.AccessUnit) bool { return au.Track == 0 && au.DTS == late.told.base }):]
+	sent := p.Sent[slices.IndexFunc(p.Sent, func(au media.AccessUnit) bool { return au.Track == 0 && au.DTS == late.announced.base }):]
 	if len(all) != len(sent) {
 		t.Fatalf("%d units of %d", len(all), len(sent))
 	}
 	for i, msg := range all {
-		if msg.Timestamp != stamp(sent[i].DTS) || !bytes.HasSuffix(msg.Payload, sent[i].Data) {
-			t.Fatalf("unit %d: %d ms, not %d, or other bytes", i, msg.Timestamp, stamp(sent[i].DTS))
+		if msg.Timestamp != timestamp(sent[i].DTS) || !bytes.HasSuffix(msg.Payload, sent[i].Data) {
+			t.Fatalf("unit %d: %d ms, not %d, or other bytes", i, msg.Timestamp, timestamp(sent[i].DTS))
 		}
 	}
 	if lost := int(first.link.Dropped.Load()); lost == 0 || len(first.units(t))+lost != len(p.Sent) {

@@ -32,8 +32,8 @@ func slow(t *testing.T, how testserver.Behaviour) {
 	far.Behave(func(string) testserver.Behaviour { return how })
 	s := liveWith(t, far, size, rtmp.New(nil))
 	type look struct {
-		at   time.Time
-		said time.Duration
+		at     time.Time
+		remote time.Duration
 	}
 	var looks []look
 	began := time.Now()
@@ -50,8 +50,8 @@ func slow(t *testing.T, how testserver.Behaviour) {
 		behind := time.Duration(s.written(u.Arrived)-relaytest.Number(u.Data)) * time.Second / relaytest.FrameRate
 		worst = max(worst, behind)
 		for i := 1; i < len(looks); i++ {
-			if l := looks[i]; how.Buffer > 0 && looks[i-1].at.Before(u.Arrived) && !l.at.Before(u.Arrived) && (l.said-behind).Abs() > unseen+time.Second {
-				t.Errorf("after %.1f s it was %v behind, and %v were said", u.Arrived.Sub(began).Seconds(), behind, l.said)
+			if l := looks[i]; how.Buffer > 0 && looks[i-1].at.Before(u.Arrived) && !l.at.Before(u.Arrived) && (l.remote-behind).Abs() > unseen+time.Second {
+				t.Errorf("after %.1f s it was %v behind, and %v were said", u.Arrived.Sub(began).Seconds(), behind, l.remote)
 			}
 		}
 	}

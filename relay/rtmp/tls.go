@@ -8,38 +8,38 @@ import (
 )
 
 // plain is the line as TLS sees it: without the methods that would go round it.
-type plain struct{ l *line }
+type underTLS struct{ conn *serverConn }
 
-func (p plain) Read(b []byte) (int, error)         { return p.l.TCPConn.Read(b) }
-func (p plain) Write(b []byte) (int, error)        { return p.l.Write(b) }
-func (p plain) Close() error                       { return p.l.TCPConn.Close() }
-func (p plain) LocalAddr() net.Addr                { return p.l.LocalAddr() }
-func (p plain) RemoteAddr() net.Addr               { return p.l.RemoteAddr() }
-func (p plain) SetDeadline(t time.Time) error      { return p.l.TCPConn.SetDeadline(t) }
-func (p plain) SetReadDeadline(t time.Time) error  { return p.l.TCPConn.SetReadDeadline(t) }
-func (p plain) SetWriteDeadline(t time.Time) error { return p.l.TCPConn.SetWriteDeadline(t) }
+func (p underTLS) Read(b []byte) (int, error)         { return p.conn.TCPConn.Read(b) }
+func (p underTLS) Write(b []byte) (int, error)        { return p.conn.Write(b) }
+func (p underTLS) Close() error                       { return p.conn.TCPConn.Close() }
+func (p underTLS) LocalAddr() net.Addr                { return p.conn.LocalAddr() }
+func (p underTLS) RemoteAddr() net.Addr               { return p.conn.RemoteAddr() }
+func (p underTLS) SetDeadline(t time.Time) error      { return p.conn.TCPConn.SetDeadline(t) }
+func (p underTLS) SetReadDeadline(t time.Time) error  { return p.conn.TCPConn.SetReadDeadline(t) }
+func (p underTLS) SetWriteDeadline(t time.Time) error { return p.conn.TCPConn.SetWriteDeadline(t) }
 
 // cork collects what TLS writes record by record into one write.
 type cork struct {
 	net.Conn
-	mu   sync.Mutex // TLS also writes while it reads: alerts, new keys
-	held bool
-	buf  []byte
+	mu       sync.Mutex // TLS also writes while it reads: alerts, new keys
+	inSocket bool
+	buf      []byte
 }
 
 func (c *cork) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.held {
+	if c.inSocket {
 		c.buf = append(c.buf, p...)
 		return len(p), nil
 	}
 	return c.Conn.Write(p)
 }
 
-func (c *cork) hold() {
+func (c *cork) start() {
 	c.mu.Lock()
-	c.held = true
+	c.inSocket = true
 	c.mu.Unlock()
 }
 
@@ -48,7 +48,7 @@ func (c *cork) hold() {
 func (c *cork) release() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held = false
+	c.inSocket = false
 	_, err := c.Conn.Write(c.buf)
 	if c.buf = c.buf[:0]; cap(c.buf) > 1<<20 {
 		c.buf = nil
@@ -57,13 +57,13 @@ func (c *cork) release() error {
 }
 
 // sealed is a batch through TLS in one write.
-type sealed struct {
+type tlsBatchWriter struct {
 	conn *tls.Conn
 	cork *cork
 }
 
-func (s sealed) Write(p []byte) (int, error) {
-	s.cork.hold()
+func (s tlsBatchWriter) Write(p []byte) (int, error) {
+	s.cork.start()
 	n, err := s.conn.Write(p)
 	if e := s.cork.release(); err == nil {
 		err = e

@@ -27,7 +27,7 @@ const (
 
 // line is the connection: it counts what leaves, and gives a far end up that takes
 // nothing. As long as it takes something, however little, a write goes on.
-type line struct {
+type serverConn struct {
 	*net.TCPConn
 	link  *relay.Link
 	stall time.Duration
@@ -39,7 +39,7 @@ type line struct {
 }
 
 // dial connects, with TLS where the target asks for it.
-func (l *line) dial(ctx context.Context, to target, config *tls.Config) (net.Conn, error) {
+func (l *serverConn) dial(ctx context.Context, to target, config *tls.Config) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	conn, err := d.DialContext(ctx, "tcp", to.addr)
 	if err != nil {
@@ -56,11 +56,11 @@ func (l *line) dial(ctx context.Context, to target, config *tls.Config) (net.Con
 }
 
 // Write is one write of all of p.
-func (l *line) Write(p []byte) (n int, err error) {
+func (l *serverConn) Write(p []byte) (n int, err error) {
 	l.writing.Store(true)
 	defer l.writing.Store(false)
 	for {
-		if err := l.arm(); err != nil {
+		if err := l.extendDeadline(); err != nil {
 			return n, err
 		}
 		m, err := l.TCPConn.Write(p[n:])
@@ -77,7 +77,7 @@ func (l *line) Write(p []byte) (n int, err error) {
 	}
 }
 
-func (l *line) arm() error {
+func (l *serverConn) extendDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.deadline.IsZero() {
@@ -87,7 +87,7 @@ func (l *line) arm() error {
 }
 
 // finishBy is the last deadline: reads and writes fail from then on.
-func (l *line) finishBy(at time.Time) {
+func (l *serverConn) finishBy(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.TCPConn != nil && (l.deadline.IsZero() || at.Before(l.deadline)) {
@@ -96,52 +96,52 @@ func (l *line) finishBy(at time.Time) {
 	}
 }
 
-func (l *line) ending() bool {
+func (l *serverConn) ending() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.deadline.IsZero()
 }
 
 // SetDeadline and its kin do nothing: gortsplib would set what Write knows better.
-func (l *line) SetDeadline(time.Time) error      { return nil }
-func (l *line) SetReadDeadline(time.Time) error  { return nil }
-func (l *line) SetWriteDeadline(time.Time) error { return nil }
+func (l *serverConn) SetDeadline(time.Time) error      { return nil }
+func (l *serverConn) SetReadDeadline(time.Time) error  { return nil }
+func (l *serverConn) SetWriteDeadline(time.Time) error { return nil }
 
 // voice is the connection as gortsplib and the sender share it: whole messages.
-type voice struct {
+type sharedConn struct {
 	net.Conn
-	line *line
+	conn *serverConn
 
-	mu   sync.Mutex
-	over chan struct{} // closed when the far end said its last
-	once sync.Once
+	mu           sync.Mutex
+	remoteClosed chan struct{} // closed when the far end said its last
+	once         sync.Once
 }
 
-func (v *voice) Write(p []byte) (int, error) {
+func (v *sharedConn) Write(p []byte) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.Conn.Write(p)
 }
 
-func (v *voice) Read(p []byte) (int, error) {
+func (v *sharedConn) Read(p []byte) (int, error) {
 	n, err := v.Conn.Read(p)
 	if err != nil {
-		v.once.Do(func() { close(v.over) })
+		v.once.Do(func() { close(v.remoteClosed) })
 	}
 	return n, err
 }
 
 // Close gives the server a moment to read it all: closing at once could throw away
 // what it has not read yet.
-func (v *voice) Close() error {
-	v.line.finishBy(time.Now().Add(linger))
+func (v *sharedConn) Close() error {
+	v.conn.finishBy(time.Now().Add(linger))
 	if s, ok := v.Conn.(*tls.Conn); ok {
 		_ = s.CloseWrite()
 	}
-	_ = v.line.CloseWrite()
+	_ = v.conn.CloseWrite()
 	select {
-	case <-v.over:
+	case <-v.remoteClosed:
 	case <-time.After(linger):
 	}
-	return v.line.Close()
+	return v.conn.Close()
 }

@@ -22,16 +22,16 @@ const answerTimeout = 8 * time.Second
 
 // connection is an accepted session.
 type connection struct {
-	client   *gortsplib.Client
-	voice    *voice
-	line     *line
-	channels []int // by media: where its RTP goes (RFC 2326, 10.12)
+	client     *gortsplib.Client
+	sharedConn *sharedConn
+	conn       *serverConn
+	channels   []int // by media: where its RTP goes (RFC 2326, 10.12)
 }
 
 // record asks the server to take the stream, up to its agreement.
-func record(ctx context.Context, to target, desc *description.Session, l *line, config *tls.Config) (*connection, error) {
-	c := &connection{line: l}
-	var dialled error
+func record(ctx context.Context, to target, desc *description.Session, l *serverConn, config *tls.Config) (*connection, error) {
+	c := &connection{conn: l}
+	var dialErr error
 	var mu sync.Mutex // OnResponse comes on the library's goroutine
 	tcp := gortsplib.TransportTCP
 	c.client = &gortsplib.Client{
@@ -43,11 +43,11 @@ func record(ctx context.Context, to target, desc *description.Session, l *line, 
 			defer context.AfterFunc(ctx, cancel)()
 			conn, err := l.dial(within, to, config)
 			if err != nil {
-				dialled = err
+				dialErr = err
 				return nil, err
 			}
-			c.voice = &voice{Conn: conn, line: l, over: make(chan struct{})}
-			return c.voice, nil
+			c.sharedConn = &sharedConn{Conn: conn, conn: l, remoteClosed: make(chan struct{})}
+			return c.sharedConn, nil
 		},
 		OnResponse: func(res *base.Response) {
 			var t headers.Transport
@@ -69,10 +69,10 @@ func record(ctx context.Context, to target, desc *description.Session, l *line, 
 	mu.Lock()
 	defer mu.Unlock()
 	switch {
-	case dialled != nil:
-		return nil, fmt.Errorf("connect: %w", dialled)
+	case dialErr != nil:
+		return nil, fmt.Errorf("connect: %w", dialErr)
 	case err != nil:
-		return nil, judged(err)
+		return nil, classify(err)
 	case len(c.channels) != len(desc.Medias):
 		c.client.Close()
 		return nil, errors.New("the server did not say where it wants the stream: it may be no server that takes streams")
@@ -81,7 +81,7 @@ func record(ctx context.Context, to target, desc *description.Session, l *line, 
 }
 
 // meanings is what refusals mean to somebody who wants to send.
-var meanings = map[base.StatusCode]string{
+var statusTexts = map[base.StatusCode]string{
 	base.StatusUnauthorized:         "the user name or the password in the address is wrong",
 	base.StatusForbidden:            "it does not let us send there",
 	base.StatusNotFound:             "it knows no such path",
@@ -92,13 +92,13 @@ var meanings = map[base.StatusCode]string{
 
 // judged gives a refusal its class. A server that is busy or broken may take the
 // stream later.
-func judged(err error) error {
+func classify(err error) error {
 	var status liberrors.ErrClientBadStatusCode
 	var slow liberrors.ErrClientRequestTimedOut
 	switch {
 	case errors.As(err, &status):
 		text := fmt.Sprintf("%s (%d)", status.Message, status.Code)
-		if means := meanings[status.Code]; means != "" {
+		if means := statusTexts[status.Code]; means != "" {
 			text = means + ": " + text
 		}
 		if status.Code >= 500 && status.Code != base.StatusNotImplemented || status.Code == base.StatusNotEnoughBandwidth {

@@ -53,20 +53,20 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	if err != nil {
 		return err
 	}
-	var held *media.AccessUnit
+	var start *media.AccessUnit
 	for {
-		if held == nil { // a description needs the tracks as they will be sent
+		if start == nil { // a description needs the tracks as they will be sent
 			au, err := first(ctx, sub)
 			if au == nil {
 				return err
 			}
-			held = au
+			start = au
 		}
-		s, err := o.session(ctx, to, sub, link, held)
-		if !errors.Is(err, errTracks) || ctx.Err() != nil {
+		s, err := o.session(ctx, to, sub, link, start)
+		if !errors.Is(err, errNewCodec) || ctx.Err() != nil {
 			return relay.Redacted(err, to.secrets...)
 		}
-		held = s.held
+		start = s.start
 	}
 }
 
@@ -84,12 +84,12 @@ func first(ctx context.Context, sub *hub.Subscriber) (*media.AccessUnit, error) 
 }
 
 // session is one connection, which starts with the unit held.
-func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, held *media.AccessUnit) (*sender, error) {
-	out, err := rtp.NewWriter(held.Tracks)
+func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, start *media.AccessUnit) (*sender, error) {
+	out, err := rtp.NewWriter(start.Tracks)
 	if err != nil {
 		return nil, relay.NewRemoteError(relay.ErrUnsupported, "RTSP can't carry it as it is coded; set the program's encoder to H264 and AAC")
 	}
-	c, err := record(ctx, to, out.Description(), &line{link: link, stall: o.Stall}, o.tls)
+	c, err := record(ctx, to, out.Description(), &serverConn{link: link, stall: o.Stall}, o.tls)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = nil
@@ -97,7 +97,7 @@ func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, li
 		return nil, err
 	}
 	link.Accepted()
-	s := newSender(c, out, sub, o, held)
+	s := newSender(c, out, sub, o, start)
 	link.OnMeasure(s.measure)
 	return s, s.run(ctx)
 }

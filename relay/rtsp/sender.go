@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	reportEvery = 5 * time.Second // RFC 3550, 6.2
-	goodbye     = 1500 * time.Millisecond
+	reportEvery     = 5 * time.Second // RFC 3550, 6.2
+	teardownTimeout = 1500 * time.Millisecond
 
 	// drainProof is for how long a server must have taken data, and kept the connection,
 	// to count as live: RTSP acknowledges nothing.
@@ -30,7 +30,7 @@ const (
 
 // errTracks ends a session whose description does not fit the program's new coding;
 // another one is made.
-var errTracks = errors.New("the program is coded in another way now: connecting anew")
+var errNewCodec = errors.New("the program is coded in another way now: connecting anew")
 
 // sender writes the program to a session.
 type sender struct {
@@ -38,16 +38,16 @@ type sender struct {
 	out    *rtp.Writer
 	sub    *hub.Subscriber
 	link   *relay.Link
-	held   *media.AccessUnit // to be sent first
+	start  *media.AccessUnit // to be sent first
 	tracks *media.Tracks
 
-	shed     relay.FrameDropper
+	dropper  relay.FrameDropper
 	accepted time.Time
 	base     time.Duration // decode time of the first unit
 	reports  []report      // by track
 	buf      []byte
 
-	lag atomic.Int64
+	latency atomic.Int64
 }
 
 // report is what a receiver is told to keep sound and picture together.
@@ -56,13 +56,13 @@ type report struct {
 	sent            time.Time // when it was told last
 }
 
-func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {
-	tracks := held.Tracks
+func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, start *media.AccessUnit) *sender {
+	tracks := start.Tracks
 	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
-		held = nil
+		start = nil
 	}
-	s := &sender{connection: c, out: out, sub: sub, link: c.line.link, held: held, tracks: tracks, accepted: time.Now(), base: -1}
-	s.shed.Limit, s.reports = o.Backlog, make([]report, len(*tracks))
+	s := &sender{connection: c, out: out, sub: sub, link: c.conn.link, start: start, tracks: tracks, accepted: time.Now(), base: -1}
+	s.dropper.Limit, s.reports = o.Backlog, make([]report, len(*tracks))
 	return s
 }
 
@@ -70,41 +70,41 @@ func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, h
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancel(ctx)
 	defer lost()
-	var heard error
-	gone := make(chan struct{})
+	var remoteErr error
+	closed := make(chan struct{})
 	go func() {
-		heard = s.client.Wait()
+		remoteErr = s.client.Wait()
 		lost()
-		s.line.finishBy(time.Now()) // a write that is under way may be stuck
-		close(gone)
+		s.conn.finishBy(time.Now()) // a write that is under way may be stuck
+		close(closed)
 	}()
 	// A write that is under way ends soon enough for the goodbye.
 	defer context.AfterFunc(ctx, func() {
 		if relay.Abandoned(ctx) {
-			s.line.finishBy(time.Now())
+			s.conn.finishBy(time.Now())
 		}
-		s.line.finishBy(time.Now().Add(goodbye / 2))
+		s.conn.finishBy(time.Now().Add(teardownTimeout / 2))
 	})()
 	err := relay.Drain(within, s.sub, s.next, s.take)
 	ended := within.Err() != nil && ctx.Err() == nil // by the far end
-	if err != nil && !errors.Is(err, errTracks) {
-		s.line.finishBy(time.Now()) // it takes no goodbye either
+	if err != nil && !errors.Is(err, errNewCodec) {
+		s.conn.finishBy(time.Now()) // it takes no goodbye either
 	}
 	s.client.Close() // with a TEARDOWN
-	<-gone
+	<-closed
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case ended && !errors.Is(err, relay.ErrStalled):
-		return fmt.Errorf("the server ended the session: %w", heard)
+		return fmt.Errorf("the server ended the session: %w", remoteErr)
 	}
 	return err
 }
 
 // next is the next unit.
 func (s *sender) next() (au media.AccessUnit, err error) {
-	if s.held != nil {
-		au, s.held = *s.held, nil
+	if s.start != nil {
+		au, s.start = *s.start, nil
 		return au, nil
 	}
 	return s.sub.TryNext()
@@ -113,8 +113,8 @@ func (s *sender) next() (au media.AccessUnit, err error) {
 // take sends one unit, or learns that all were sent.
 func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 	if au == nil {
-		s.shed.CaughtUp(now)
-		s.lag.Store(0)
+		s.dropper.CaughtUp(now)
+		s.latency.Store(0)
 		s.prove(now)
 		return nil
 	}
@@ -125,8 +125,8 @@ func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	if au.Tracks != s.tracks {
 		if !s.out.Serves(s.tracks, au.Tracks) {
-			s.held = au
-			return errTracks
+			s.start = au
+			return errNewCodec
 		}
 		s.tracks = au.Tracks
 	}
@@ -135,15 +135,15 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 			return nil // a session starts with a key frame
 		}
 		s.base = au.DTS
-		s.shed.Start(au.DTS, now)
+		s.dropper.Start(au.DTS, now)
 	}
 	p := s.out.Track(au.Track)
 	if p == nil || au.DTS < s.base {
 		return nil // sound from before the first picture, or a track that can't be sent
 	}
-	age := s.shed.Age(au.DTS, now)
-	s.lag.Store(int64(age))
-	if !s.shed.ShouldSend(au, age) {
+	age := s.dropper.Age(au.DTS, now)
+	s.latency.Store(int64(age))
+	if !s.dropper.ShouldSend(au, age) {
 		if au.Video() {
 			s.link.Dropped.Add(1)
 		}
@@ -198,7 +198,7 @@ func (s *sender) frame(channel, size int) {
 }
 
 func (s *sender) flush() error {
-	_, err := s.voice.Write(s.buf)
+	_, err := s.sharedConn.Write(s.buf)
 	s.buf = s.buf[:0]
 	return err
 }
@@ -218,19 +218,19 @@ func (s *sender) prove(now time.Time) {
 	if s.link.IsLive() || s.base < 0 || now.Sub(s.accepted) < drainProof {
 		return
 	}
-	if unsent, _, ok := sock.Inspect(s.line.TCPConn); !ok || s.link.Sent.Load() > uint64(unsent) {
+	if unsent, _, ok := sock.Inspect(s.conn.TCPConn); !ok || s.link.Sent.Load() > uint64(unsent) {
 		s.link.Live()
 	}
 }
 
 // measure brings the link's counters up to date, from the supervisor's goroutine.
 func (s *sender) measure() {
-	unsent, rtt, ok := sock.Inspect(s.line.TCPConn)
-	if !ok && s.line.writing.Load() {
+	unsent, rtt, ok := sock.Inspect(s.conn.TCPConn)
+	if !ok && s.conn.writing.Load() {
 		unsent = 1 // something waits: that is all there is to know
 	}
 	s.link.Unsent.Store(int64(unsent))
 	s.link.RTT.Store(int64(rtt))
 	s.link.Acked.Store(s.link.Sent.Load() - min(s.link.Sent.Load(), uint64(unsent)))
-	s.link.Latency.Store(s.lag.Load())
+	s.link.Latency.Store(s.latency.Load())
 }

@@ -7,7 +7,7 @@ import (
 
 // way is a path with a queue, and a sender that keeps to a window.
 type way struct {
-	window
+	congestionWindow
 	now    time.Time
 	length time.Duration // there and back, without a queue
 	rate   float64       // bytes a second
@@ -33,7 +33,7 @@ const (
 
 func newWay(rate float64) *way {
 	now := time.Unix(1000, 0)
-	return &way{window: newWindow(DefaultLatency, now), now: now, length: 30 * time.Millisecond, rate: rate, rtt: slackRTT}
+	return &way{congestionWindow: newCongestionWindow(DefaultLatency, now), now: now, length: 30 * time.Millisecond, rate: rate, rtt: slackRTT}
 }
 
 // run has the sender send a program of so many bytes a second, and returns how much of
@@ -50,16 +50,16 @@ func (w *way) run(long time.Duration, program float64) (part float64) {
 			w.flying, w.way = w.flying[1:], w.way-simBytes
 			took := p.due.Sub(p.left)
 			w.rtt += (took - w.rtt) / 8
-			w.answered(took, w.now)
+			w.addSample(took, w.now)
 		}
-		w.look(w.rtt, w.now)
+		w.update(w.rtt, w.now)
 		w.waits += program * step
 		w.purse = min(w.purse+min(w.speed(w.rtt), 3*program)*step, 8<<10)
 		for w.waits >= simBytes && w.purse > 0 && w.room(w.way) {
 			w.waits, w.purse, w.queue = w.waits-simBytes, w.purse-simBytes, w.queue+simBytes
 			due := w.now.Add(w.length + time.Duration(w.queue/w.rate*float64(time.Second)))
 			w.flying, w.way = append(w.flying, packetUnderWay{w.now, due}), w.way+simBytes
-			w.turn.sent += simBytes
+			w.round.sent += simBytes
 			w.sent += simBytes
 		}
 	}
@@ -80,7 +80,7 @@ func (w *way) crowd(step float64) {
 	w.queue += w.others * step
 }
 
-func (w *way) held() time.Duration { return time.Duration(w.queue / w.rate * float64(time.Second)) }
+func (w *way) first() time.Duration { return time.Duration(w.queue / w.rate * float64(time.Second)) }
 
 func TestAPathThatBecomesLongerIsNotTakenForAFullOne(t *testing.T) {
 	for _, longer := range []time.Duration{60, 200, 400} {
@@ -117,8 +117,8 @@ func TestAQueueOfOnesOwnStaysShort(t *testing.T) {
 		w.run(5*time.Second, 400e3)
 		for range 100 {
 			part := w.run(200*time.Millisecond, 400e3)
-			if w.held() > 2*mostStanding {
-				t.Fatalf("the path takes %.1f of it: %v in its queue, %.2f left", slower, w.held(), part)
+			if w.first() > 2*maxQueueDelay {
+				t.Fatalf("the path takes %.1f of it: %v in its queue, %.2f left", slower, w.first(), part)
 			}
 		}
 		if part := w.run(10*time.Second, 400e3); part < 0.8*slower {

@@ -25,11 +25,11 @@ const (
 	// flap is how long this machine may have no way to the receiver before that is an
 	// error: a cable is put in again, a router changes its mind. Sessions of TCP live
 	// through that, too.
-	flap = 3 * time.Second
+	unreachableLimit = 3 * time.Second
 
 	// quiet is for how long a receiver may say nothing that keeps the session alive, as
 	// most do each second. Nothing else is heard of it while the program is silent.
-	quiet = 3 * time.Second
+	keepAliveLimit = 3 * time.Second
 )
 
 var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
@@ -43,14 +43,14 @@ type conn struct {
 	inbox   inbox
 	message uint32
 
-	agreed
+	negotiated
 	unacknowledged
-	moments
+	timestamps
 	gauges
 }
 
 // agreed is what the two ends said in the handshake.
-type agreed struct {
+type negotiated struct {
 	began     time.Time     // of the connection's clock
 	peer, own uint32        // socket ids
 	isn       uint32        // sequence number of packet 0
@@ -61,34 +61,34 @@ type agreed struct {
 
 // unacknowledged is what may have to be sent again.
 type unacknowledged struct {
-	flight  []flying // oldest first
-	oldest  uint64   // the number of flight's first
-	lost    int      // of flight, to be repeated
-	missing int      // the bytes of those
-	way     int      // bytes on their way
-	spare   [][]byte // buffers
+	inFlight      []sentPacket // oldest first
+	oldest        uint64       // the number of flight's first
+	lost          int          // of flight, to be repeated
+	lostBytes     int          // the bytes of those
+	bytesInFlight int          // bytes on their way
+	spare         [][]byte     // buffers
 }
 
 // moments is when things happened last.
-type moments struct {
-	said   time.Time // we sent anything
-	newest time.Time // we sent anything for the first time
-	armed  time.Time // the write deadline was set
-	failed time.Time // since when nothing can be sent; zero while all is well
-	owed   time.Time // since when the receiver owes an acknowledgement; zero when it owes none
+type timestamps struct {
+	lastSent     time.Time // we sent anything
+	lastNew      time.Time // we sent anything for the first time
+	deadlineSet  time.Time // the write deadline was set
+	failingSince time.Time // since when nothing can be sent; zero while all is well
+	unackedSince time.Time // since when the receiver owes an acknowledgement; zero when it owes none
 }
 
 // gauges is what measure reads from another goroutine.
 type gauges struct {
-	unsent atomic.Int64  // bytes of flight
-	acked  atomic.Uint64 // bytes
-	rtt    atomic.Int64  // a time.Duration, as is
-	lag    atomic.Int64  // how far the newest unit sent is behind the program
+	unsent      atomic.Int64  // bytes of flight
+	acked       atomic.Uint64 // bytes
+	rtt         atomic.Int64  // a time.Duration, as is
+	sendLatency atomic.Int64  // how far the newest unit sent is behind the program
 }
 
 func newConn(k *caller, answer handshake, link *relay.Link) *conn {
 	now := time.Now()
-	c := &conn{udp: k.udp, crypt: k.crypt, link: link, moments: moments{said: now}, agreed: agreed{
+	c := &conn{udp: k.udp, crypt: k.crypt, link: link, timestamps: timestamps{lastSent: now}, negotiated: negotiated{
 		began: k.began, peer: answer.socket, own: k.hs.socket, isn: k.hs.isn,
 		latency: max(k.to.latency, time.Duration(answer.latency)*time.Millisecond), payload: maxPayload, window: ourWindow,
 	}}
@@ -106,19 +106,19 @@ func newConn(k *caller, answer handshake, link *relay.Link) *conn {
 
 // inbox is what the receiver said and the sender has not seen.
 type inbox struct {
-	mu    sync.Mutex
-	ack   uint32
-	acked time.Time // when that was said
-	free  int
-	naks  []span
-	wake  chan struct{}
-	heard time.Time // its last word
-	keeps bool      // it says that it is there when there is nothing else to say
+	mu              sync.Mutex
+	ack             uint32
+	acked           time.Time // when that was said
+	free            int
+	naks            []span
+	wake            chan struct{}
+	remoteErr       time.Time // its last word
+	sendsKeepAlives bool      // it says that it is there when there is nothing else to say
 }
 
 func (in *inbox) note(do func(*inbox)) {
 	in.mu.Lock()
-	in.heard = time.Now()
+	in.remoteErr = time.Now()
 	do(in)
 	in.mu.Unlock()
 	select {
@@ -149,7 +149,7 @@ func (c *conn) listen() error {
 				}
 			})
 		case ctrlKeepAlive:
-			c.inbox.note(func(in *inbox) { in.keeps = true })
+			c.inbox.note(func(in *inbox) { in.sendsKeepAlives = true })
 		case ctrlShutdown:
 			return errClosed
 		}
@@ -180,13 +180,13 @@ func (c *conn) takeACK(p packet) {
 }
 
 // silent is how long the receiver has owed us an acknowledgement, or a sign of life.
-func (c *conn) silent(now time.Time) time.Duration {
-	if !c.owed.IsZero() {
-		return now.Sub(c.owed)
+func (c *conn) silentFor(now time.Time) time.Duration {
+	if !c.unackedSince.IsZero() {
+		return now.Sub(c.unackedSince)
 	}
 	c.inbox.mu.Lock()
 	defer c.inbox.mu.Unlock()
-	if long := now.Sub(c.inbox.heard); c.inbox.keeps && long > quiet {
+	if long := now.Sub(c.inbox.remoteErr); c.inbox.sendsKeepAlives && long > keepAliveLimit {
 		return long
 	}
 	return 0
@@ -200,10 +200,10 @@ func (c *conn) send(payload []byte, now time.Time) error {
 	} else {
 		buf = make([]byte, 0, headerSize+c.payload)
 	}
-	if c.message = c.message%maxMessage + 1; c.owed.IsZero() {
-		c.owed = now
+	if c.message = c.message%maxMessage + 1; c.unackedSince.IsZero() {
+		c.unackedSince = now
 	}
-	seq, flags := c.isn+uint32(c.oldest)+uint32(len(c.flight)), uint32(flagSolo)|c.message
+	seq, flags := c.isn+uint32(c.oldest)+uint32(len(c.inFlight)), uint32(flagSolo)|c.message
 	if c.crypt != nil {
 		flags |= flagEven
 	}
@@ -213,36 +213,36 @@ func (c *conn) send(payload []byte, now time.Time) error {
 			return fmt.Errorf("encrypt: %w", err)
 		}
 	}
-	c.newest = now
-	c.flight = append(c.flight, flying{buf: buf, first: now, last: now})
+	c.lastNew = now
+	c.inFlight = append(c.inFlight, sentPacket{buf: buf, firstSent: now, lastSent: now})
 	c.unsent.Add(int64(len(buf)))
-	c.way += len(buf)
+	c.bytesInFlight += len(buf)
 	return c.write(buf, now)
 }
 
 func (c *conn) write(b []byte, now time.Time) error {
-	if now.Sub(c.armed) > writeWithin/2 { // a timer's cost for each packet is too much
-		c.armed = now
+	if now.Sub(c.deadlineSet) > writeWithin/2 { // a timer's cost for each packet is too much
+		c.deadlineSet = now
 		_ = c.udp.SetWriteDeadline(now.Add(writeWithin))
 	}
 	n, err := c.udp.Write(b)
 	c.link.Sent.Add(uint64(n))
 	if err == nil {
-		c.said, c.failed = now, time.Time{}
+		c.lastSent, c.failingSince = now, time.Time{}
 		return nil
 	}
-	if c.failed.IsZero() {
-		c.failed = now
+	if c.failingSince.IsZero() {
+		c.failingSince = now
 	}
-	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNREFUSED) || now.Sub(c.failed) > flap {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNREFUSED) || now.Sub(c.failingSince) > unreachableLimit {
 		return fmt.Errorf("send: %w", err)
 	}
 	return nil // a lost packet
 }
 
 // stayAlive tells the receiver that we are here when nothing else did.
-func (c *conn) stayAlive(now time.Time) error {
-	if now.Sub(c.said) < keepAlive {
+func (c *conn) sendKeepAlive(now time.Time) error {
+	if now.Sub(c.lastSent) < keepAlive {
 		return nil
 	}
 	return c.write(append(control(nil, ctrlKeepAlive, 0, c.now(now), c.peer), 0, 0, 0, 0), now)
@@ -268,5 +268,5 @@ func (c *conn) measure() {
 	c.link.Unsent.Store(c.unsent.Load())
 	c.link.Acked.Store(c.acked.Load())
 	c.link.RTT.Store(c.rtt.Load())
-	c.link.Latency.Store(c.lag.Load())
+	c.link.Latency.Store(c.sendLatency.Load())
 }

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	dialTimeout = 8 * time.Second
-	askEvery    = 250 * time.Millisecond // a handshake packet may get lost
+	dialTimeout    = 8 * time.Second
+	resendInterval = 250 * time.Millisecond // a handshake packet may get lost
 
 	ourMTU    = 1500
 	ourWindow = 8192 // packets in flight: 14 s at 6 Mbit/s
@@ -43,7 +43,7 @@ type caller struct {
 func dial(ctx context.Context, to target, link *relay.Link) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	k, first, err := reach(ctx, to)
+	k, first, err := dialHost(ctx, to)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -63,7 +63,7 @@ func dial(ctx context.Context, to target, link *relay.Link) (*conn, error) {
 func (k *caller) interrupt() { _ = k.udp.SetDeadline(time.Now()) }
 
 // call opens a socket and asks for the listener behind an address.
-func call(ctx context.Context, to target, addr string) (k *caller, first handshake, err error) {
+func callAddr(ctx context.Context, to target, addr string) (k *caller, first handshake, err error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, "udp", addr)
 	if err != nil {
@@ -84,7 +84,7 @@ func call(ctx context.Context, to target, addr string) (k *caller, first handsha
 		_ = k.udp.Close()
 		return nil, first, err
 	}
-	k.to.over(time.Since(asked)) // longer than it is if a question was lost: that does no harm
+	k.to.adaptLatency(time.Since(asked)) // longer than it is if a question was lost: that does no harm
 	return k, first, nil
 }
 
@@ -138,12 +138,12 @@ func (k *caller) conclusion(first handshake) ([]byte, error) {
 	}
 	b := h.append(k.head())
 	ms := uint32(k.to.latency.Milliseconds())
-	b = extend(b, extHSREQ, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, version), hsFlags), ms<<16|ms))
+	b = appendExtension(b, extHSREQ, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, version), hsFlags), ms<<16|ms))
 	if km.Len() > 0 {
-		b = extend(b, extKMREQ, km.Bytes())
+		b = appendExtension(b, extKMREQ, km.Bytes())
 	}
 	if k.to.streamID != "" {
-		b = extend(b, extSID, swapped(k.to.streamID))
+		b = appendExtension(b, extSID, wordSwapped(k.to.streamID))
 	}
 	return b, nil
 }
@@ -159,7 +159,7 @@ func (k *caller) ask(ctx context.Context, request []byte, kind uint32) (handshak
 		if _, err := k.udp.Write(request); err != nil {
 			return handshake{}, err
 		}
-		_ = k.udp.SetReadDeadline(time.Now().Add(askEvery))
+		_ = k.udp.SetReadDeadline(time.Now().Add(resendInterval))
 		if ctx.Err() != nil {
 			return handshake{}, context.DeadlineExceeded
 		}

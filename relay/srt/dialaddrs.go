@@ -8,10 +8,10 @@ import (
 )
 
 // tryNext is how long one of a host's addresses has before the next is tried, too.
-const tryNext = 300 * time.Millisecond
+const nextAddrAfter = 300 * time.Millisecond
 
 // reached is a listener that answered, or why none did.
-type reached struct {
+type dialResult struct {
 	k     *caller
 	first handshake
 	err   error
@@ -21,7 +21,7 @@ type reached struct {
 // answers (RFC 8305). Over UDP nothing else tells that a network has no IPv6 although
 // this machine has, or that the server only listens on IPv4. To be asked costs a
 // listener nothing before it is told the conclusion.
-func reach(ctx context.Context, to target) (*caller, handshake, error) {
+func dialHost(ctx context.Context, to target) (*caller, handshake, error) {
 	host, port, err := net.SplitHostPort(to.addr)
 	if err != nil {
 		return nil, handshake{}, err
@@ -33,14 +33,14 @@ func reach(ctx context.Context, to target) (*caller, handshake, error) {
 	for i := range addrs {
 		addrs[i] = net.JoinHostPort(addrs[i], port)
 	}
-	return race(ctx, to, addrs)
+	return dialAddrs(ctx, to, addrs)
 }
 
 // race is reach at addresses.
-func race(ctx context.Context, to target, addrs []string) (*caller, handshake, error) {
+func dialAddrs(ctx context.Context, to target, addrs []string) (*caller, handshake, error) {
 	ctx, done := context.WithCancel(ctx)
 	defer done()
-	answers := make(chan reached, len(addrs))
+	answers := make(chan dialResult, len(addrs))
 	next := time.NewTimer(0)
 	defer next.Stop()
 	var why error
@@ -53,10 +53,10 @@ func race(ctx context.Context, to target, addrs []string) (*caller, handshake, e
 			addr := addrs[0]
 			addrs, open = addrs[1:], open+1
 			go func() {
-				k, first, err := call(ctx, to, addr)
-				answers <- reached{k, first, err}
+				k, first, err := callAddr(ctx, to, addr)
+				answers <- dialResult{k, first, err}
 			}()
-			next.Reset(tryNext)
+			next.Reset(nextAddrAfter)
 		case a := <-answers:
 			open--
 			if a.err != nil {

@@ -40,7 +40,7 @@ func listener(t *testing.T, answers bool) string {
 
 func TestAnAddressThatDoesNotAnswerDoesNotKeepAHostFromBeingReached(t *testing.T) {
 	dead, alive := listener(t, false), listener(t, true)
-	gone := listener(t, false)
+	closed := listener(t, false)
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -48,11 +48,11 @@ func TestAnAddressThatDoesNotAnswerDoesNotKeepAHostFromBeingReached(t *testing.T
 	refused := conn.LocalAddr().String() // nobody is there: that is said
 	conn.Close()
 	for name, addrs := range map[string][]string{
-		"the first is dead": {dead, alive}, "the first refuses": {refused, alive}, "two are of no use": {dead, refused, gone, alive},
+		"the first is dead": {dead, alive}, "the first refuses": {refused, alive}, "two are of no use": {dead, refused, closed, alive},
 		"all is well": {alive, dead},
 	} {
 		began := time.Now()
-		k, first, err := race(t.Context(), target{latency: time.Second}, addrs)
+		k, first, err := dialAddrs(t.Context(), target{latency: time.Second}, addrs)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

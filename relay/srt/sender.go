@@ -20,59 +20,59 @@ const (
 
 	// goodbye is how long leaving may take in all: what is in flight arrives, and the
 	// receiver plays what it holds back before it is told to hang up.
-	goodbye   = 1500 * time.Millisecond
-	playSlack = 100 * time.Millisecond // receivers do not play to the millisecond
+	leaveTimeout = 1500 * time.Millisecond
+	playSlack    = 100 * time.Millisecond // receivers do not play to the millisecond
 
 	// proof is for how long a receiver must have taken data to count as live. Those
 	// that agree first and look at the stream id then hang up within it.
-	proof = time.Second
+	liveAfter = time.Second
 
-	lookEvery = 100 * time.Millisecond // at the clock, when nothing happens
+	pollInterval = 100 * time.Millisecond // at the clock, when nothing happens
 )
 
 // errTracks ends a connection whose receiver can't go on with the program's new
 // coding; another one is made.
-var errTracks = errors.New("the program is coded in another way now: connecting anew")
+var errNewCodec = errors.New("the program is coded in another way now: connecting anew")
 
 // sender writes the program to a connection.
 type sender struct {
 	*conn
 	sub   *hub.Subscriber
-	held  *media.AccessUnit // the first unit of tracks that need a connection of their own
+	first *media.AccessUnit // the first unit of tracks that need a connection of their own
 	stall time.Duration
 
 	accepted time.Time
 
 	muxed
-	shed relay.FrameDropper
-	pace relay.Pacer
-	path window
+	dropper    relay.FrameDropper
+	pacer      relay.Pacer
+	congestion congestionWindow
 }
 
 // muxed is the program as a transport stream.
 type muxed struct {
-	ts      *mpegts.Writer
-	tracks  *media.Tracks
-	started bool
-	base    time.Duration // decode time of the session's first unit
-	pending []byte        // transport packets to be sent
+	ts        *mpegts.Writer
+	tracks    *media.Tracks
+	started   bool
+	base      time.Duration // decode time of the session's first unit
+	tsPackets []byte        // transport packets to be sent
 }
 
-func newSender(c *conn, sub *hub.Subscriber, o *Output, held *media.AccessUnit) *sender {
+func newSender(c *conn, sub *hub.Subscriber, o *Output, first *media.AccessUnit) *sender {
 	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
-		held = nil
+		first = nil
 	}
 	now := time.Now()
 	return &sender{
-		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), shed: relay.FrameDropper{Limit: o.Backlog}, held: held, accepted: now,
-		path: newWindow(c.latency, now),
+		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), dropper: relay.FrameDropper{Limit: o.Backlog}, first: first, accepted: now,
+		congestion: newCongestionWindow(c.latency, now),
 	}
 }
 
 // next is the next unit.
 func (s *sender) next() (au media.AccessUnit, err error) {
-	if s.held != nil {
-		au, s.held = *s.held, nil
+	if s.first != nil {
+		au, s.first = *s.first, nil
 		return au, nil
 	}
 	return s.sub.TryNext()
@@ -82,38 +82,38 @@ func (s *sender) next() (au media.AccessUnit, err error) {
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancel(ctx)
 	defer lost()
-	var heard error
-	gone := make(chan struct{})
+	var remoteErr error
+	closed := make(chan struct{})
 	go func() {
-		heard = s.listen()
+		remoteErr = s.listen()
 		lost()
-		close(gone)
+		close(closed)
 	}()
 	err := s.loop(within)
 	if ctx.Err() != nil || err == nil && within.Err() == nil {
 		if relay.Abandoned(ctx) {
 			s.shutdown() // at once: what is in flight is lost
 		} else {
-			s.leave(gone)
+			s.leave(closed)
 		}
 		s.Close()
-		<-gone
+		<-closed
 		return nil
 	}
 	s.Close()
-	if <-gone; err == nil {
-		err = heard
+	if <-closed; err == nil {
+		err = remoteErr
 	}
 	return err
 }
 
 // loop returns nil when ctx is done or the program ended.
 func (s *sender) loop(ctx context.Context) error {
-	tick := time.NewTimer(lookEvery)
+	tick := time.NewTimer(pollInterval)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		now := time.Now()
-		if err := s.keepUp(now); err != nil {
+		if err := s.processFeedback(now); err != nil {
 			return err
 		}
 		wait, err := s.fill(now)
@@ -125,7 +125,7 @@ func (s *sender) loop(ctx context.Context) error {
 		}
 		tick.Reset(wait)
 		ready := s.sub.Ready()
-		if wait < lookEvery { // there is something to send, and no room for it yet
+		if wait < pollInterval { // there is something to send, and no room for it yet
 			ready = nil
 		}
 		select {
@@ -139,67 +139,67 @@ func (s *sender) loop(ctx context.Context) error {
 }
 
 // keepUp deals with what the receiver said, and did not.
-func (s *sender) keepUp(now time.Time) error {
-	n := s.take(now)
-	s.suspect(now)
-	s.path.turn.lost += n.lost
-	if n.took > 0 {
-		s.path.answered(n.took, now)
+func (s *sender) processFeedback(now time.Time) error {
+	n := s.readFeedback(now)
+	s.detectLoss(now)
+	s.congestion.round.lost += n.lost
+	if n.rtt > 0 {
+		s.congestion.addSample(n.rtt, now)
 	}
 	rtt := time.Duration(s.rtt.Load())
-	s.path.look(rtt, now)
-	s.pace.Limit = s.path.speed(rtt)
+	s.congestion.update(rtt, now)
+	s.pacer.Limit = s.congestion.speed(rtt)
 	if n.skipped+s.dropTooOld(now) > 0 {
-		s.shed.FrameLost() // the receiver has a hole where pictures were: go on at a key frame
-		s.path.late(now)
+		s.dropper.FrameLost() // the receiver has a hole where pictures were: go on at a key frame
+		s.congestion.onLoss(now)
 	}
-	if s.acked.Load() > 0 && now.Sub(s.accepted) >= max(proof, s.latency) {
+	if s.acked.Load() > 0 && now.Sub(s.accepted) >= max(liveAfter, s.latency) {
 		s.link.Live()
 	}
-	quiet := s.silent(now)
+	quiet := s.silentFor(now)
 	s.link.SilentFor.Store(int64(quiet)) // what is too old is dropped, so unsent bytes say little
 	if quiet > s.stall {
 		return fmt.Errorf("%w for %v", relay.ErrStalled, s.stall)
 	}
-	return s.stayAlive(now)
+	return s.sendKeepAlive(now)
 }
 
 // may allows bytes that are sent at once.
-func (s *sender) may(bytes int) bool {
-	if s.pace.Wait() > 0 || !s.path.room(s.way) {
+func (s *sender) maySend(bytes int) bool {
+	if s.pacer.Wait() > 0 || !s.congestion.room(s.bytesInFlight) {
 		return false
 	}
-	s.pace.Take(bytes)
-	s.path.turn.sent += bytes
+	s.pacer.Take(bytes)
+	s.congestion.round.sent += bytes
 	return true
 }
 
 // fill sends what there is, and says when to look again.
 func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
-	s.pace.Refill(now)
+	s.pacer.Refill(now)
 	// What is lost comes first: what is new may refer to it.
-	if all, err := s.repeat(now, s.may); err != nil || !all {
-		return s.later(), err
+	if all, err := s.repeat(now, s.maySend); err != nil || !all {
+		return s.retryIn(), err
 	}
 	for {
-		for len(s.pending) >= s.payload {
-			if sent, err := s.one(s.payload, now); err != nil || !sent {
-				return s.later(), err
+		for len(s.tsPackets) >= s.payload {
+			if sent, err := s.sendPending(s.payload, now); err != nil || !sent {
+				return s.retryIn(), err
 			}
 		}
 		au, err := s.next()
 		if err == hub.ErrNotYet || err == io.EOF {
-			if len(s.pending) > 0 { // nothing more comes at once to fill it with
-				if sent, err := s.one(len(s.pending), now); err != nil || !sent {
-					return s.later(), err
+			if len(s.tsPackets) > 0 { // nothing more comes at once to fill it with
+				if sent, err := s.sendPending(len(s.tsPackets), now); err != nil || !sent {
+					return s.retryIn(), err
 				}
 			}
-			s.shed.CaughtUp(now)
-			s.lag.Store(0)
+			s.dropper.CaughtUp(now)
+			s.sendLatency.Store(0)
 			if err == io.EOF {
 				return 0, err
 			}
-			return lookEvery, nil
+			return pollInterval, nil
 		}
 		if err != nil {
 			return 0, err
@@ -211,20 +211,20 @@ func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
 }
 
 // later is when to try again what could not be sent.
-func (s *sender) later() time.Duration {
-	if wait := s.pace.Wait(); wait > 0 {
+func (s *sender) retryIn() time.Duration {
+	if wait := s.pacer.Wait(); wait > 0 {
 		return wait
 	}
-	return lookEvery / 4 // an acknowledgement wakes us earlier
+	return pollInterval / 4 // an acknowledgement wakes us earlier
 }
 
 // one sends n bytes of what is pending, if it may.
-func (s *sender) one(n int, now time.Time) (sent bool, err error) {
-	if len(s.flight) >= s.window || !s.may(n+headerSize) {
+func (s *sender) sendPending(n int, now time.Time) (sent bool, err error) {
+	if len(s.inFlight) >= s.window || !s.maySend(n+headerSize) {
 		return false, nil
 	}
-	err = s.send(s.pending[:n], now)
-	s.pending = append(s.pending[:0], s.pending[n:]...)
+	err = s.send(s.tsPackets[:n], now)
+	s.tsPackets = append(s.tsPackets[:0], s.tsPackets[n:]...)
 	return true, err
 }
 
@@ -240,22 +240,22 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 			return nil // a session starts with a key frame
 		}
 		s.started, s.base = true, au.DTS
-		s.shed.Start(au.DTS, now)
+		s.dropper.Start(au.DTS, now)
 	}
 	if au.DTS < s.base {
 		return nil // sound from before the first picture
 	}
-	s.pace.CountUnit(len(au.Data), au.DTS)
-	age := s.shed.Age(au.DTS, now)
-	s.lag.Store(int64(age))
-	if !s.shed.ShouldSend(au, age) {
+	s.pacer.CountUnit(len(au.Data), au.DTS)
+	age := s.dropper.Age(au.DTS, now)
+	s.sendLatency.Store(int64(age))
+	if !s.dropper.ShouldSend(au, age) {
 		if au.Video() {
 			s.link.Dropped.Add(1)
 		}
 		return nil
 	}
 	var err error
-	s.pending, err = s.ts.Append(s.pending, au, start-s.base)
+	s.tsPackets, err = s.ts.Append(s.tsPackets, au, start-s.base)
 	if errors.Is(err, mpegts.ErrNotCarried) {
 		return nil // one frame that can't be: nothing else suffers
 	}
@@ -276,27 +276,27 @@ func (s *sender) announce(au *media.AccessUnit) error {
 		return err
 	}
 	if !s.ts.Fits(tracks) {
-		s.held = au
-		return errTracks
+		s.first = au
+		return errNewCodec
 	}
 	return s.ts.SetTracks(tracks)
 }
 
 // leave says goodbye, once what is in flight has arrived and was played.
-func (s *sender) leave(gone <-chan struct{}) {
-	end := time.Now().Add(goodbye)
-	played := s.newest.Add(s.latency + playSlack)
-	for now := time.Now(); now.Before(end) && (len(s.flight) > 0 || now.Before(played)); now = time.Now() {
-		s.take(now)
-		s.suspect(now)
-		s.pace.Refill(now)
-		if _, err := s.repeat(now, s.may); err != nil {
+func (s *sender) leave(closed <-chan struct{}) {
+	end := time.Now().Add(leaveTimeout)
+	played := s.lastNew.Add(s.latency + playSlack)
+	for now := time.Now(); now.Before(end) && (len(s.inFlight) > 0 || now.Before(played)); now = time.Now() {
+		s.readFeedback(now)
+		s.detectLoss(now)
+		s.pacer.Refill(now)
+		if _, err := s.repeat(now, s.maySend); err != nil {
 			return
 		}
 		select {
 		case <-s.inbox.wake:
 		case <-time.After(10 * time.Millisecond):
-		case <-gone:
+		case <-closed:
 			return
 		}
 	}

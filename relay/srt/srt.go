@@ -31,8 +31,8 @@ const (
 	// Where the way is long it is so many round trips, which mends 7 % of losses
 	// (doc.haivision.com/additional-resources/rtt-multiplier), up to the most.
 	DefaultLatency = 500 * time.Millisecond
-	latencyTrips   = 5
-	mostLatency    = 2 * time.Second
+	latencyRTTs    = 5
+	maxAutoLatency = 2 * time.Second
 
 	// DefaultBacklog is how far a destination may fall behind before pictures are left
 	// out up to a key frame.
@@ -66,18 +66,18 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 			return err
 		}
 	}
-	var held *media.AccessUnit
+	var first *media.AccessUnit
 	for {
-		s, err := o.session(ctx, to, sub, link, held)
-		if !errors.Is(err, errTracks) || ctx.Err() != nil {
+		s, err := o.session(ctx, to, sub, link, first)
+		if !errors.Is(err, errNewCodec) || ctx.Err() != nil {
 			return err
 		}
-		held = s.held
+		first = s.first
 	}
 }
 
 // session is one connection.
-func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, held *media.AccessUnit) (*sender, error) {
+func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, first *media.AccessUnit) (*sender, error) {
 	c, err := dial(ctx, to, link)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -87,7 +87,7 @@ func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, li
 	}
 	defer c.Close()
 	link.Accepted()
-	s := newSender(c, sub, o, held)
+	s := newSender(c, sub, o, first)
 	link.OnMeasure(c.measure)
 	return s, s.run(ctx)
 }

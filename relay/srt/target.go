@@ -25,13 +25,13 @@ type target struct {
 	passphrase string
 	keyLength  int // bytes of the AES key
 	latency    time.Duration
-	exact      bool // the address says it
+	latencySet bool // the address says it
 }
 
 // over is for a way whose round trip takes so long.
-func (t *target) over(rtt time.Duration) {
-	if !t.exact {
-		t.latency = max(t.latency, min(latencyTrips*rtt, mostLatency))
+func (t *target) adaptLatency(rtt time.Duration) {
+	if !t.latencySet {
+		t.latency = max(t.latency, min(latencyRTTs*rtt, maxAutoLatency))
 	}
 }
 
@@ -45,10 +45,10 @@ func CheckAddress(u *url.URL) error {
 func parse(u *url.URL, latency time.Duration) (target, error) {
 	t := target{addr: u.Host, keyLength: 16, latency: latency}
 	if u.User != nil {
-		return t, mistyped("SRT knows no user names: take the one before the @ out of it")
+		return t, invalidAddress("SRT knows no user names: take the one before the @ out of it")
 	}
 	if u.Port() == "" {
-		return t, mistyped("it needs a port: srt://host:port")
+		return t, invalidAddress("it needs a port: srt://host:port")
 	}
 	t.addr = net.JoinHostPort(u.Hostname(), u.Port())
 	named, err := t.query(u.RawQuery)
@@ -65,13 +65,13 @@ func parse(u *url.URL, latency time.Duration) (target, error) {
 	case t.passphrase == "":
 		t.passphrase = key
 	default:
-		return t, mistyped("it has a stream id and a passphrase: there is no place for the key; leave the key empty, or take one of them out")
+		return t, invalidAddress("it has a stream id and a passphrase: there is no place for the key; leave the key empty, or take one of them out")
 	}
 	switch n := len(t.passphrase); {
 	case len(t.streamID) > maxStreamID:
-		return t, mistyped("the stream id is longer than 512 characters: what was pasted as the key?")
+		return t, invalidAddress("the stream id is longer than 512 characters: what was pasted as the key?")
 	case n > 0 && (n < minPassphrase || n >= maxPassphrase):
-		return t, mistyped("an SRT passphrase has 10 to 79 characters")
+		return t, invalidAddress("an SRT passphrase has 10 to 79 characters")
 	}
 	return t, nil
 }
@@ -92,21 +92,21 @@ func (t *target) query(raw string) (named bool, err error) {
 			t.passphrase = value
 		case "pbkeylen":
 			if t.keyLength, err = strconv.Atoi(value); err != nil || t.keyLength != 16 && t.keyLength != 24 && t.keyLength != 32 {
-				return named, mistyped("pbkeylen is 16, 24 or 32")
+				return named, invalidAddress("pbkeylen is 16, 24 or 32")
 			}
 		case "latency":
 			ms, err := strconv.ParseUint(value, 10, 32)
-			t.exact = true
+			t.latencySet = true
 			if t.latency = time.Duration(ms) * time.Millisecond; err != nil || t.latency > maxLatency {
-				return named, mistyped("latency is a number of milliseconds, at most 30000")
+				return named, invalidAddress("latency is a number of milliseconds, at most 30000")
 			}
 		case "mode":
 			if value != "" && value != "caller" {
-				return named, mistyped("only mode=caller is supported: set the far end to listener")
+				return named, invalidAddress("only mode=caller is supported: set the far end to listener")
 			}
 		}
 	}
 	return named, nil
 }
 
-func mistyped(why string) error { return relay.NewRemoteError(relay.ErrInvalidAddress, why) }
+func invalidAddress(why string) error { return relay.NewRemoteError(relay.ErrInvalidAddress, why) }

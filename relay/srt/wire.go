@@ -156,7 +156,7 @@ func (h *handshake) append(b []byte) []byte {
 }
 
 // extend adds one extension; body's length is a multiple of four.
-func extend(b []byte, kind uint16, body []byte) []byte {
+func appendExtension(b []byte, kind uint16, body []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, kind)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(body)/4))
 	return append(b, body...)
@@ -164,7 +164,7 @@ func extend(b []byte, kind uint16, body []byte) []byte {
 
 // swapped is a text as handshakes carry it (3.2.1.3): padded, each four bytes
 // backwards.
-func swapped(text string) []byte {
+func wordSwapped(text string) []byte {
 	b := append([]byte(text), make([]byte, (4-len(text)%4)%4)...)
 	for i := 0; i < len(b); i += 4 {
 		b[i], b[i+1], b[i+2], b[i+3] = b[i+3], b[i+2], b[i+1], b[i]

@@ -19,7 +19,7 @@ func TestALongWayGetsALongerLatencyUnlessTheAddressSays(t *testing.T) {
 	}{
 		{"", 40 * time.Millisecond, DefaultLatency},
 		{"", 200 * time.Millisecond, time.Second},
-		{"", 3 * time.Second, mostLatency},
+		{"", 3 * time.Second, maxAutoLatency},
 		{"?latency=120", 200 * time.Millisecond, 120 * time.Millisecond},
 		{"?latency=4000", 200 * time.Millisecond, 4 * time.Second},
 	} {
@@ -28,46 +28,46 @@ func TestALongWayGetsALongerLatencyUnlessTheAddressSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		to, err := parse(u, DefaultLatency)
-		if to.over(c.rtt); err != nil || to.latency != c.want {
+		if to.adaptLatency(c.rtt); err != nil || to.latency != c.want {
 			t.Errorf("%q over %v: %v, %v", c.query, c.rtt, to.latency, err)
 		}
 	}
 }
 
 func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
-	c := &conn{agreed: agreed{isn: seqMask - 2}, link: relay.NewLink(nil)}
+	c := &conn{negotiated: negotiated{isn: seqMask - 2}, link: relay.NewLink(nil)}
 	now := time.Now()
 	for range 6 {
-		c.flight = append(c.flight, flying{buf: make([]byte, 100), first: now, last: now.Add(-time.Second)})
+		c.inFlight = append(c.inFlight, sentPacket{buf: make([]byte, 100), firstSent: now, lastSent: now.Add(-time.Second)})
 	}
-	c.miss(span{seqMask - 1, 1}, now) // packets 1 to 4
-	if c.lost != 4 || c.flight[0].lost || !c.flight[4].lost || c.flight[5].lost {
+	c.reportLost(span{seqMask - 1, 1}, now) // packets 1 to 4
+	if c.lost != 4 || c.inFlight[0].lost || !c.inFlight[4].lost || c.inFlight[5].lost {
 		t.Fatalf("%d lost", c.lost)
 	}
-	c.release(0, now) // the first three
-	if len(c.flight) != 3 || c.lost != 2 || c.acked.Load() != 300 {
-		t.Fatalf("%d in flight, %d lost", len(c.flight), c.lost)
+	c.acknowledge(0, now) // the first three
+	if len(c.inFlight) != 3 || c.lost != 2 || c.acked.Load() != 300 {
+		t.Fatalf("%d in flight, %d lost", len(c.inFlight), c.lost)
 	}
 	for _, old := range []uint32{seqMask, 0, 1 << 20} { // old news, and what was never sent
-		c.release(old, now)
+		c.acknowledge(old, now)
 	}
-	c.miss(span{seqMask - 2, seqMask}, now)
-	if len(c.flight) != 3 || c.lost != 2 {
-		t.Fatalf("%d in flight, %d lost", len(c.flight), c.lost)
+	c.reportLost(span{seqMask - 2, seqMask}, now)
+	if len(c.inFlight) != 3 || c.lost != 2 {
+		t.Fatalf("%d in flight, %d lost", len(c.inFlight), c.lost)
 	}
 }
 
 func TestWhatAReceiverGoesOnWithoutIsNoticed(t *testing.T) {
 	now := time.Now()
-	c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{flight: make([]flying, 4)}, agreed: agreed{latency: 200 * time.Millisecond}}
-	for i := range c.flight {
-		c.flight[i].first = now.Add(-300 * time.Millisecond)
+	c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{inFlight: make([]sentPacket, 4)}, negotiated: negotiated{latency: 200 * time.Millisecond}}
+	for i := range c.inFlight {
+		c.inFlight[i].firstSent = now.Add(-300 * time.Millisecond)
 	}
-	c.miss(span{1, 1}, now)
-	c.flight[2].again, c.flight[2].last = true, now.Add(-150*time.Millisecond)
+	c.reportLost(span{1, 1}, now)
+	c.inFlight[2].repeated, c.inFlight[2].lastSent = true, now.Add(-150*time.Millisecond)
 	c.rtt.Store(int64(20 * time.Millisecond))
-	if n := c.release(4, now); n.skipped != 1 || n.took != 0 {
-		t.Fatalf("%d skipped, took %v", n.skipped, n.took)
+	if n := c.acknowledge(4, now); n.skipped != 1 || n.rtt != 0 {
+		t.Fatalf("%d skipped, took %v", n.skipped, n.rtt)
 	}
 }
 
@@ -101,7 +101,7 @@ func FuzzWhatAListenerSays(f *testing.F) {
 	h := handshake{version: 5, extension: hsMagic, kind: hsInduction}
 	f.Add(h.append(control(nil, ctrlHandshake, 0, 0, 1)))
 	h.kind = hsConclusion
-	f.Add(extend(extend(h.append(control(nil, ctrlHandshake, 0, 0, 1)), extHSRSP, make([]byte, 12)), extKMRSP, []byte{4, 0, 0, 0}))
+	f.Add(appendExtension(appendExtension(h.append(control(nil, ctrlHandshake, 0, 0, 1)), extHSRSP, make([]byte, 12)), extKMRSP, []byte{4, 0, 0, 0}))
 	f.Add(append(control(nil, ctrlACK, 1, 0, 1), make([]byte, 28)...))
 	f.Add(binary.BigEndian.AppendUint64(control(nil, ctrlNAK, 0, 0, 1), 0x8000000000000005))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -110,15 +110,15 @@ func FuzzWhatAListenerSays(f *testing.F) {
 			return
 		}
 		_, _ = readHandshake(p.body)
-		c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{flight: make([]flying, 8)}, agreed: agreed{isn: seqMask - 3}}
+		c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{inFlight: make([]sentPacket, 8)}, negotiated: negotiated{isn: seqMask - 3}}
 		c.inbox.wake = make(chan struct{}, 1)
 		if a, ok := readACK(p.body); ok {
 			c.inbox.note(func(in *inbox) { in.ack, in.acked, in.free = a.seq, time.Now(), int(a.free) })
 		}
 		c.inbox.note(func(in *inbox) { in.naks = readNAK(nil, p.body) })
-		c.take(time.Now())
-		if c.window < 0 || c.lost < 0 || c.lost > len(c.flight) || c.missing < 0 {
-			t.Fatalf("window %d, lost %d of %d", c.window, c.lost, len(c.flight))
+		c.readFeedback(time.Now())
+		if c.window < 0 || c.lost < 0 || c.lost > len(c.inFlight) || c.lostBytes < 0 {
+			t.Fatalf("window %d, lost %d of %d", c.window, c.lost, len(c.inFlight))
 		}
 	})
 }
@@ -131,6 +131,6 @@ func FuzzAddress(f *testing.F) {
 		if _, err := to.query(query); err == nil && (to.latency < 0 || to.latency > maxLatency) {
 			t.Fatalf("latency %v", to.latency)
 		}
-		_ = swapped(key)
+		_ = wordSwapped(key)
 	})
 }

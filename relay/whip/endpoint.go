@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	askTimeout = 8 * time.Second
-	leaveIn    = time.Second
-	maxAnswer  = 64 << 10
-	maxComment = 1 << 10
+	requestTimeout = 8 * time.Second
+	leaveTimeout   = time.Second
+	maxAnswer      = 64 << 10
+	maxComment     = 1 << 10
 
 	maxRedirects = 4
 )
@@ -48,8 +48,8 @@ func newEndpoint(u *url.URL, config *tls.Config) *endpoint {
 	}
 	e := &endpoint{url: at.String(), token: u.Fragment, secrets: relay.Secrets(u)}
 	e.client = &http.Client{CheckRedirect: e.follow, Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, TLSHandshakeTimeout: askTimeout,
-		ResponseHeaderTimeout: askTimeout, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, TLSHandshakeTimeout: requestTimeout,
+		ResponseHeaderTimeout: requestTimeout, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}}
 	return e
 }
@@ -62,11 +62,11 @@ func (e *endpoint) follow(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects || req.Method != first.Method || first.URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return http.ErrUseLastResponse
 	}
-	e.sign(req)
+	e.authorize(req)
 	return nil
 }
 
-func (e *endpoint) sign(req *http.Request) {
+func (e *endpoint) authorize(req *http.Request) {
 	if e.token != "" {
 		req.Header.Set("Authorization", "Bearer "+e.token)
 	}
@@ -74,9 +74,9 @@ func (e *endpoint) sign(req *http.Request) {
 
 // offer posts an offer and returns the answer (RFC 9725, 4.2).
 func (e *endpoint) offer(ctx context.Context, sdp string) (answer string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	resp, err := e.ask(ctx, http.MethodPost, e.url, sdp)
+	resp, err := e.request(ctx, http.MethodPost, e.url, sdp)
 	if err != nil {
 		return "", fmt.Errorf("connect: %w", err)
 	}
@@ -103,15 +103,15 @@ func (e *endpoint) leave() {
 	if e.resource == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), leaveIn)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if resp, err := e.ask(ctx, http.MethodDelete, e.resource, ""); err == nil {
+	if resp, err := e.request(ctx, http.MethodDelete, e.resource, ""); err == nil {
 		_ = resp.Body.Close()
 	}
 	e.resource = ""
 }
 
-func (e *endpoint) ask(ctx context.Context, method, to, body string) (*http.Response, error) {
+func (e *endpoint) request(ctx context.Context, method, to, body string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
 	if err != nil {
 		return nil, relay.NewRemoteError(relay.ErrInvalidAddress, "it must look like whips://host/path")
@@ -119,7 +119,7 @@ func (e *endpoint) ask(ctx context.Context, method, to, body string) (*http.Resp
 	if body != "" {
 		req.Header.Set("Content-Type", "application/sdp")
 	}
-	e.sign(req)
+	e.authorize(req)
 	resp, err := e.client.Do(req)
 	if of := (*url.Error)(nil); errors.As(err, &of) {
 		err = of.Err // without the address, which may hold secrets
@@ -147,14 +147,14 @@ func refusal(resp *http.Response) error {
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:
 		return errors.New("the server says: " + relay.CleanText(text))
 	}
-	if means := meanings[resp.StatusCode]; means != "" {
+	if means := statusTexts[resp.StatusCode]; means != "" {
 		text = means + ": " + text
 	}
 	return relay.NewRemoteError(relay.ErrRefused, text)
 }
 
 // meanings is what refusals mean to somebody who wants to send.
-var meanings = map[int]string{
+var statusTexts = map[int]string{
 	http.StatusUnauthorized:         "the key (bearer token) is wrong or missing",
 	http.StatusForbidden:            "the key does not let us send there",
 	http.StatusNotFound:             "there is nothing at this address",

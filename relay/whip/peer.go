@@ -18,32 +18,32 @@ import (
 )
 
 const (
-	gatherIn  = 2 * time.Second
-	connectIn = 10 * time.Second
-	directIn  = 3 * time.Second // when there are servers that can help
+	gatherTimeout  = 2 * time.Second
+	connectTimeout = 10 * time.Second
+	directTimeout  = 3 * time.Second // when there are servers that can help
 
 	// A path that is dead for goneAfter is disconnected, which may heal; it is given up
 	// failAfter later.
-	goneAfter = 3 * time.Second
-	failAfter = 7 * time.Second
-	keepAlive = time.Second
+	disconnectedAfter = 3 * time.Second
+	failedAfter       = 7 * time.Second
+	keepAlive         = time.Second
 
-	repeatable = 1024 // packets that can be asked for again
+	nackBuffer = 1024 // packets that can be asked for again
 )
 
 // peer is the WebRTC side.
 type peer struct {
-	pc     *webrtc.PeerConnection
-	video  *webrtc.TrackLocalStaticRTP
-	audio  *webrtc.TrackLocalStaticRTP
-	sends  [2]*webrtc.RTPSender // video, audio
-	takes  [2]bool              // the far end
-	helped bool                 // by STUN and TURN servers
-	states chan webrtc.PeerConnectionState
+	pc         *webrtc.PeerConnection
+	video      *webrtc.TrackLocalStaticRTP
+	audio      *webrtc.TrackLocalStaticRTP
+	senders    [2]*webrtc.RTPSender // video, audio
+	accepts    [2]bool              // the far end
+	hasServers bool                 // by STUN and TURN servers
+	states     chan webrtc.PeerConnectionState
 }
 
 // errNoWay is for a far end that agreed, and to which no packet gets through.
-var errNoWay = errors.New("the server's answer came, but no way to it was found for the media: let UDP out through the firewall")
+var errNoPath = errors.New("the server's answer came, but no way to it was found for the media: let UDP out through the firewall")
 
 // newPeer makes a connection that only sends, by way of servers where that is needed.
 func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
@@ -51,7 +51,7 @@ func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(repeatable))
+	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(nackBuffer))
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +60,13 @@ func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 	set := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}}
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	set.SetIncludeLoopbackCandidate(netaddr.Loopback(host))
-	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
+	set.SetICETimeouts(disconnectedAfter, failedAfter, keepAlive)
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(set))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle, ICEServers: servers})
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{pc: pc, helped: len(servers) > 0, states: make(chan webrtc.PeerConnectionState, 16)}
+	p := &peer{pc: pc, hasServers: len(servers) > 0, states: make(chan webrtc.PeerConnectionState, 16)}
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		select {
 		case p.states <- s:
@@ -95,7 +95,7 @@ func (p *peer) addTracks() (err error) {
 		if err != nil {
 			return err
 		}
-		p.sends[i] = t.Sender()
+		p.senders[i] = t.Sender()
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 	}
 	select {
 	case <-gathered:
-	case <-time.After(gatherIn): // with the addresses that are known
+	case <-time.After(gatherTimeout): // with the addresses that are known
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -148,12 +148,12 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 	if err := p.accept(answer); err != nil {
 		return errors.New("the server's answer can't be used: check that the address is one for WHIP")
 	}
-	if !p.takes[0] {
+	if !p.accepts[0] {
 		return relay.NewRemoteError(relay.ErrUnsupported, "the server takes no H264 pictures: switch them on there")
 	}
-	within := connectIn
-	if !p.helped && len(e.servers) > 0 {
-		within = directIn
+	within := connectTimeout
+	if !p.hasServers && len(e.servers) > 0 {
+		within = directTimeout
 	}
 	return p.connected(ctx, within)
 }
@@ -169,10 +169,10 @@ func (p *peer) connected(ctx context.Context, within time.Duration) error {
 			case webrtc.PeerConnectionStateConnected:
 				return nil
 			case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-				return errNoWay
+				return errNoPath
 			}
 		case <-late.C:
-			return errNoWay
+			return errNoPath
 		case <-ctx.Done():
 			return fmt.Errorf("the media's way to the server: %w", ctx.Err())
 		}
@@ -187,8 +187,8 @@ func (p *peer) accept(answer string) error {
 		return err
 	}
 	for i, m := range parsed.MediaDescriptions {
-		if i < len(p.takes) {
-			p.takes[i] = m.MediaName.Port.Value != 0
+		if i < len(p.accepts) {
+			p.accepts[i] = m.MediaName.Port.Value != 0
 		}
 	}
 	return p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})

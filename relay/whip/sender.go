@@ -28,9 +28,9 @@ const (
 
 	// proof is for how long a receiver that reports nothing must have been connected to
 	// count as live.
-	proof = 2 * time.Second
+	liveAfter = 2 * time.Second
 
-	longGroup = 4 * time.Second // between key frames: more is long to wait for a picture
+	longGOP = 4 * time.Second // between key frames: more is long to wait for a picture
 )
 
 var errBFrames = relay.NewRemoteError(relay.ErrUnsupported, "it has B-frames, of which WebRTC receivers show nearly nothing; set B-frames to 0 in the encoder")
@@ -42,34 +42,34 @@ type sender struct {
 	link *relay.Link
 	out  *Output
 
-	coding
-	place
-	shed  relay.FrameDropper
-	pace  relay.Pacer
-	video flow
-	heard ear
-	lag   atomic.Int64
+	encoders
+	position
+	dropper relay.FrameDropper
+	pacer   relay.Pacer
+	video   rtpStream
+	reports receiverReports
+	latency atomic.Int64
 }
 
 // coding is what makes packets of the program as it is coded now.
-type coding struct {
-	tracks  *media.Tracks
-	picture *rtp.Packetiser
-	sound   *voice  // nil until some came
-	speech  *speech // the same
+type encoders struct {
+	tracks       *media.Tracks
+	videoPackets *rtp.Packetiser
+	audioEncoder *audioEncoder // nil until some came
+	audioStream  *audioStream  // the same
 }
 
 // place is where in the program the pictures are.
-type place struct {
-	started bool
-	base    time.Duration // decode time of the first picture
-	began   time.Time     // when that was sent
-	key     time.Duration // decode time of the newest key frame
-	latest  time.Duration // presentation time, to find pictures out of order
+type position struct {
+	started      bool
+	base         time.Duration // decode time of the first picture
+	began        time.Time     // when that was sent
+	lastKeyframe time.Duration // decode time of the newest key frame
+	latest       time.Duration // presentation time, to find pictures out of order
 }
 
 // flow counts one RTP stream.
-type flow struct {
+type rtpStream struct {
 	mu       sync.Mutex
 	packets  uint32
 	octets   uint32
@@ -80,8 +80,8 @@ type flow struct {
 func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sender {
 	sub.SkipToKeyframe() // it grew old while we connected
 	now := time.Now()
-	s := &sender{peer: p, sub: sub, link: link, out: o, place: place{began: now}, shed: relay.FrameDropper{Limit: o.Backlog}}
-	s.heard.start(now)
+	s := &sender{peer: p, sub: sub, link: link, out: o, position: position{began: now}, dropper: relay.FrameDropper{Limit: o.Backlog}}
+	s.reports.start(now)
 	return s
 }
 
@@ -89,19 +89,19 @@ func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sende
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	var ears sync.WaitGroup
-	for _, from := range s.sends {
-		ears.Go(func() { s.heard.listen(from) })
+	var readers sync.WaitGroup
+	for _, from := range s.senders {
+		readers.Go(func() { s.reports.listen(from) })
 	}
 	go func() { lost(s.watch(within)) }()
 	err := relay.Drain(within, s.sub, s.sub.TryNext, s.take)
-	if s.sound != nil {
-		s.sound.close()
+	if s.audioEncoder != nil {
+		s.audioEncoder.close()
 	}
-	for _, from := range s.sends { // ends the listening
+	for _, from := range s.senders { // ends the listening
 		_ = from.Stop()
 	}
-	ears.Wait()
+	readers.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -125,10 +125,10 @@ func (s *sender) watch(ctx context.Context) error {
 				return fmt.Errorf("the server ended the session: %w", io.EOF)
 			}
 		case now := <-look.C:
-			if quiet := s.heard.quiet(now); quiet > s.out.Stall && s.link.Sent.Load() > 0 {
+			if quiet := s.reports.silentFor(now); quiet > s.out.Stall && s.link.Sent.Load() > 0 {
 				return fmt.Errorf("%w for %v", relay.ErrStalled, s.out.Stall)
 			}
-			if s.heard.proven() || now.Sub(s.began) >= proof && s.link.Sent.Load() > 0 && s.heard.quiet(now) < proof+time.Second {
+			if s.reports.proven() || now.Sub(s.began) >= liveAfter && s.link.Sent.Load() > 0 && s.reports.silentFor(now) < liveAfter+time.Second {
 				s.link.Live()
 			}
 		case <-ctx.Done():
@@ -140,8 +140,8 @@ func (s *sender) watch(ctx context.Context) error {
 // take sends one unit, or learns that all were sent.
 func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 	if au == nil {
-		s.shed.CaughtUp(now)
-		s.lag.Store(0)
+		s.dropper.CaughtUp(now)
+		s.latency.Store(0)
 		return nil
 	}
 	return s.send(au, now)
@@ -156,7 +156,7 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	}
 	if !au.Video() {
 		if s.started && au.DTS >= s.base {
-			s.speak(au)
+			s.sendAudio(au)
 		}
 		return nil
 	}
@@ -164,26 +164,26 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 		if !au.Key {
 			return nil
 		}
-		s.started, s.base, s.began, s.key = true, au.DTS, now, au.DTS
-		s.shed.Start(au.DTS, now)
+		s.started, s.base, s.began, s.lastKeyframe = true, au.DTS, now, au.DTS
+		s.dropper.Start(au.DTS, now)
 	}
 	switch {
 	case au.Key:
 		s.latest = au.PTS
-		s.group(au.DTS)
+		s.startGOP(au.DTS)
 	case au.PTS < s.latest:
 		return errBFrames
 	default:
 		s.latest = au.PTS
 	}
-	s.pace.CountUnit(len(au.Data), au.DTS)
-	age := s.shed.Age(au.DTS, now)
-	s.lag.Store(int64(age))
-	if !s.shed.ShouldSend(au, age) || !s.heard.keeps(au) {
+	s.pacer.CountUnit(len(au.Data), au.DTS)
+	age := s.dropper.Age(au.DTS, now)
+	s.latency.Store(int64(age))
+	if !s.dropper.ShouldSend(au, age) || !s.reports.shouldSend(au) {
 		s.link.Dropped.Add(1)
 		return nil
 	}
-	packets, err := s.picture.Packets(au)
+	packets, err := s.videoPackets.Packets(au)
 	if err != nil {
 		return nil //nolint:nilerr // a picture that is broken: the next may be well
 	}
@@ -192,10 +192,10 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 
 // group begins a group of pictures. A receiver that asks for a key frame waits for the
 // next one: the program's encoder is not ours to ask.
-func (s *sender) group(at time.Duration) {
-	long := at - s.key
-	s.key = at
-	if s.heard.asked() && long > longGroup && s.link.Warning() == "" {
+func (s *sender) startGOP(at time.Duration) {
+	long := at - s.lastKeyframe
+	s.lastKeyframe = at
+	if s.reports.keyframeRequested() && long > longGOP && s.link.Warning() == "" {
 		s.link.SetWarning(fmt.Sprintf("viewers who join wait for a picture: key frames come every %.0f s; set the encoder's interval to 2 s", long.Seconds()))
 	}
 }
@@ -205,7 +205,7 @@ func (s *sender) group(at time.Duration) {
 func (s *sender) at(au *media.AccessUnit) time.Time { return s.began.Add(au.PTS - s.base) }
 
 // write sends the packets of a picture or of a sound.
-func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *flow, packets []*pion.Packet, at time.Time) error {
+func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *rtpStream, packets []*pion.Packet, at time.Time) error {
 	for _, pkt := range packets {
 		if err := to.WriteRTP(pkt); err != nil {
 			if errors.Is(err, io.ErrClosedPipe) {
@@ -215,7 +215,7 @@ func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *flow, packets []*pion.
 		}
 		s.link.Sent.Add(uint64(pkt.MarshalSize()))
 		if f == &s.video {
-			s.spread(pkt.MarshalSize())
+			s.pacePacket(pkt.MarshalSize())
 		}
 	}
 	if len(packets) > 0 {
@@ -226,16 +226,16 @@ func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *flow, packets []*pion.
 
 // spread waits after a packet as long as the path needs: UDP takes everything, and
 // loses it later.
-func (s *sender) spread(size int) {
-	s.pace.Take(size)
-	for s.pace.Refill(time.Now()); s.pace.Wait() > 0; s.pace.Refill(time.Now()) {
-		time.Sleep(s.pace.Wait())
+func (s *sender) pacePacket(size int) {
+	s.pacer.Take(size)
+	for s.pacer.Refill(time.Now()); s.pacer.Wait() > 0; s.pacer.Refill(time.Now()) {
+		time.Sleep(s.pacer.Wait())
 	}
 }
 
 // report tells the receiver, now and then, how the stream's clock and the wall clock
 // go together (RFC 3550, 6.4.1): sound and picture are played in sync by it.
-func (s *sender) report(f *flow, packets []*pion.Packet, at time.Time) {
+func (s *sender) report(f *rtpStream, packets []*pion.Packet, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, pkt := range packets {
@@ -252,7 +252,7 @@ func (s *sender) report(f *flow, packets []*pion.Packet, at time.Time) {
 		if f != &s.video {
 			i = 1
 		}
-		f.ssrc = uint32(s.sends[i].GetParameters().Encodings[0].SSRC)
+		f.ssrc = uint32(s.senders[i].GetParameters().Encodings[0].SSRC)
 	}
 	_ = s.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{ // the next one may arrive
 		SSRC: f.ssrc, NTPTime: rtp.NTP(at), RTPTime: packets[0].Timestamp, PacketCount: f.packets, OctetCount: f.octets,
@@ -265,33 +265,33 @@ func (s *sender) announce(tracks *media.Tracks) error {
 		return err
 	}
 	s.tracks = tracks
-	if s.picture == nil {
+	if s.videoPackets == nil {
 		var err error
-		if s.picture, err = rtp.NewPacketiserOf(&(*tracks)[tracks.Video()], 96, packetSize); err != nil {
+		if s.videoPackets, err = rtp.NewPacketiserOf(&(*tracks)[tracks.Video()], 96, packetSize); err != nil {
 			return relay.NewRemoteError(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
 		}
 	}
-	if s.sound != nil && !s.sound.fits(tracks) {
-		s.sound.close()
-		s.sound = nil
+	if s.audioEncoder != nil && !s.audioEncoder.fits(tracks) {
+		s.audioEncoder.close()
+		s.audioEncoder = nil
 	}
 	return nil
 }
 
 // speak sends one unit of sound, when the receiver takes any.
-func (s *sender) speak(au *media.AccessUnit) {
-	if s.sound == nil {
-		s.sound = newVoice(s, au.Info())
+func (s *sender) sendAudio(au *media.AccessUnit) {
+	if s.audioEncoder == nil {
+		s.audioEncoder = newAudioEncoder(s, au.Info())
 	}
-	s.sound.write(au)
+	s.audioEncoder.write(au)
 }
 
 // measure brings the link's counters up to date, from the supervisor's goroutine.
 func (s *sender) measure() {
 	sent := s.link.Sent.Load()
-	unsent := s.heard.unheard(sent, time.Now())
+	unsent := s.reports.unconfirmed(sent, time.Now())
 	s.link.Unsent.Store(int64(unsent))
 	s.link.Acked.Store(sent - unsent)
-	s.link.RTT.Store(s.heard.rtt.Load())
-	s.link.Latency.Store(s.lag.Load())
+	s.link.RTT.Store(s.reports.rtt.Load())
+	s.link.Latency.Store(s.latency.Load())
 }

@@ -92,7 +92,7 @@ func connect(ctx context.Context, end *endpoint, host string) (p *peer, err erro
 		}
 		p.close()
 		end.leave()
-		if !errors.Is(err, errNoWay) || servers != nil || len(end.servers) == 0 {
+		if !errors.Is(err, errNoPath) || servers != nil || len(end.servers) == 0 {
 			return nil, err
 		}
 		servers = end.servers

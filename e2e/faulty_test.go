@@ -78,7 +78,7 @@ func (m *matrix) background(do func(ctx context.Context) error) {
 // startCamera sends the camera to the studio as the feed "numbered".
 func (m *matrix) startCamera() {
 	p := relaytest.NewProgram(m.t, frameSize)
-	p.Pictures(1)
+	p.WriteFrames(1)
 	sub, err := p.Hub.Subscribe(hub.Program)
 	if err != nil {
 		m.t.Fatal(err)
@@ -106,12 +106,12 @@ func (m *matrix) startCamera() {
 
 // note writes a frame.
 func (c *numbered) note(p *relaytest.Program) {
-	p.Picture()
+	p.WriteFrame()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, au := range p.Sent {
 		if au.Track == 0 {
-			c.written[relaytest.Number(au.Data)] = au.Arrived
+			c.written[relaytest.FrameNumber(au.Data)] = au.Arrived
 		}
 	}
 	p.Sent = p.Sent[:0]
@@ -176,7 +176,7 @@ func (w *window) quantile(q float64) float64 {
 func (m *matrix) compare(id string, windows ...*window) {
 	units := m.dest.Last("key-" + id).Units()
 	first := units[0]
-	number, arrived := relaytest.Number(first.Data), map[int]time.Time{}
+	number, arrived := relaytest.FrameNumber(first.Data), map[int]time.Time{}
 	for _, u := range units {
 		if u.Video {
 			const frame = time.Second / relaytest.FrameRate

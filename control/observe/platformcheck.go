@@ -148,9 +148,9 @@ func (m *meter) take(now time.Time, st hub.Stats, s *sample, seen inspection) {
 	for i := range all[1:] {
 		b.PeakKbps = max(b.PeakKbps, videoKbps(all[i], all[i+1]))
 	}
-	b.KeyInterval = st.KeyframeInterval
+	b.KeyframeInterval = st.KeyframeInterval
 	if !st.LastKeyframe.IsZero() {
-		b.KeyInterval = max(b.KeyInterval, now.Sub(st.LastKeyframe))
+		b.KeyframeInterval = max(b.KeyframeInterval, now.Sub(st.LastKeyframe))
 	}
 	m.is = b
 }

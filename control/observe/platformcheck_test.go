@@ -103,7 +103,7 @@ func TestTheProgramIsMeasuredForPreflight(t *testing.T) {
 			g.Take(time.Now(), st, h)
 		}
 		b := g.Is()
-		if b.AudioKbps != 128 || b.VideoKbps < 2600 || b.VideoKbps > 2700 || b.PeakKbps < 4700 || b.PeakKbps > 4900 || b.KeyInterval > 2*time.Second || !b.BFrames || !b.OpenGOP || b.VariableRate {
+		if b.AudioKbps != 128 || b.VideoKbps < 2600 || b.VideoKbps > 2700 || b.PeakKbps < 4700 || b.PeakKbps > 4900 || b.KeyframeInterval > 2*time.Second || !b.BFrames || !b.OpenGOP || b.VariableRate {
 			t.Errorf("measured %+v", b)
 		}
 		c.Close()

@@ -11,14 +11,14 @@ import (
 
 // Bitstream is what was measured of the program, as far as it is known.
 type Bitstream struct {
-	VideoKbps    int
-	PeakKbps     int // the fastest second of the last ten
-	AudioKbps    int
-	FrameRate    float64 // measured; the track's is what the coding claims
-	KeyInterval  time.Duration
-	BFrames      bool
-	OpenGOP      bool
-	VariableRate bool // pictures do not come evenly
+	VideoKbps        int
+	PeakKbps         int // the fastest second of the last ten
+	AudioKbps        int
+	FrameRate        float64 // measured; the track's is what the coding claims
+	KeyframeInterval time.Duration
+	BFrames          bool
+	OpenGOP          bool
+	VariableRate     bool // pictures do not come evenly
 }
 
 // Check compares a program with what the platform says it takes. Each warning is a
@@ -32,10 +32,10 @@ func (p Platform) Check(tracks *media.Tracks, b Bitstream) []string {
 	if v < 0 {
 		c.warn("The program has no picture.")
 	} else {
-		c.picture(&(*tracks)[v])
+		c.video(&(*tracks)[v])
 	}
 	if a >= 0 {
-		c.sound(&(*tracks)[a])
+		c.audio(&(*tracks)[a])
 	} else if p.Limits.NeedsAudio {
 		c.warn("The program has no sound; %s wants some, if only silence.", p.Name)
 	}
@@ -53,7 +53,7 @@ func (c *checker) warn(format string, args ...any) {
 	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
 }
 
-func (c *checker) picture(t *media.Track) {
+func (c *checker) video(t *media.Track) {
 	if c.p.ID == "" && strings.HasPrefix(c.p.URL, "rtmp") && t.Codec != media.H264 {
 		c.warn("The picture is %v; many RTMP servers show only H264, and do not say so.", t.Codec)
 	}
@@ -79,7 +79,7 @@ func (c *checker) picture(t *media.Track) {
 		c.warn("Pictures do not come evenly; %s expects a constant frame rate.", c.server())
 	}
 	c.rate(short, fps)
-	c.keys()
+	c.keyframes()
 }
 
 func (c *checker) rate(height int, fps float64) {
@@ -101,9 +101,9 @@ func (c *checker) rate(height int, fps float64) {
 	}
 }
 
-func (c *checker) keys() {
+func (c *checker) keyframes() {
 	// One picture more than the platform says is rounding, not a fault.
-	if s := c.b.KeyInterval.Seconds(); c.l.MaxKeyframeSeconds > 0 && s > c.l.MaxKeyframeSeconds+0.1 {
+	if s := c.b.KeyframeInterval.Seconds(); c.l.MaxKeyframeSeconds > 0 && s > c.l.MaxKeyframeSeconds+0.1 {
 		c.warn("A key frame comes every %.1f s; %s wants one every %g s at least.", s, c.p.Name, c.l.MaxKeyframeSeconds)
 	}
 	if c.b.OpenGOP {
@@ -114,7 +114,7 @@ func (c *checker) keys() {
 	}
 }
 
-func (c *checker) sound(t *media.Track) {
+func (c *checker) audio(t *media.Track) {
 	if len(c.l.Audio) > 0 && !slices.Contains(c.l.Audio, t.Codec.String()) {
 		c.warn("The sound is %v; %s takes %s.", t.Codec, c.p.Name, strings.Join(c.l.Audio, ", "))
 	}

@@ -16,7 +16,7 @@ func good() (*media.Tracks, platform.Bitstream) {
 			{Codec: media.H264, Width: 1920, Height: 1080, FrameRate: 30},
 			{Codec: media.AAC, SampleRate: 48000, Channels: 2},
 		}, platform.Bitstream{
-			VideoKbps: 4500, PeakKbps: 5000, AudioKbps: 128, FrameRate: 29.99, KeyInterval: 2 * time.Second,
+			VideoKbps: 4500, PeakKbps: 5000, AudioKbps: 128, FrameRate: 29.99, KeyframeInterval: 2 * time.Second,
 		}
 }
 
@@ -38,7 +38,7 @@ func TestWhatDoesNotFitIsSaidInWords(t *testing.T) {
 		change   func(tracks *media.Tracks, b *platform.Bitstream)
 	}{
 		"The picture has 9.0 Mbit/s; Twitch takes up to 6.0.":                     {"twitch", func(_ *media.Tracks, b *platform.Bitstream) { b.VideoKbps = 9000 }},
-		"A key frame comes every 10.0 s; Facebook wants one every 4 s at least.":  {"facebook", func(_ *media.Tracks, b *platform.Bitstream) { b.KeyInterval = 10 * time.Second }},
+		"A key frame comes every 10.0 s; Facebook wants one every 4 s at least.":  {"facebook", func(_ *media.Tracks, b *platform.Bitstream) { b.KeyframeInterval = 10 * time.Second }},
 		"The picture is H265; Twitch takes H264.":                                 {"twitch", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[0].Codec = media.H265 }},
 		"The sound is Opus; YouTube takes AAC.":                                   {"youtube", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[1].Codec = media.Opus }},
 		"The program has no sound; YouTube wants some, if only silence.":          {"youtube", func(tr *media.Tracks, _ *platform.Bitstream) { *tr = (*tr)[:1] }},

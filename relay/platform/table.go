@@ -24,7 +24,7 @@ func fullHD(fps float64, kbps int, keySeconds float64) Limits {
 }
 
 // sound adds what is said about it; 0 kbit/s is nothing.
-func (l Limits) sound(kbps int, hz ...int) Limits {
+func (l Limits) audio(kbps int, hz ...int) Limits {
 	l.MaxAudioKbps, l.SampleRates = kbps, hz
 	return l
 }
@@ -63,7 +63,7 @@ func twitch() Platform {
 	// help.twitch.tv "Broadcasting guidelines": 6000 kbit/s, key frames every 2 s, CBR; the
 	// same in OBS. twitch.tv/creatorcamp "Broadcast recommendations": 320 kbit/s AAC at
 	// most, 44.1 or 48 kHz, 48 hours.
-	l := fullHD(60, 6000, 2).sound(320, 44100, 48000).atMost(48)
+	l := fullHD(60, 6000, 2).audio(320, 44100, 48000).atMost(48)
 	l.NeedsAudio = false
 	return Platform{
 		// The name that routes to the nearest of help.twitch.tv/s/twitch-ingest-recommendation.
@@ -79,7 +79,7 @@ func twitch() Platform {
 func facebook() Platform {
 	// developers.facebook.com/documentation/live-video-api/reference, 2026: all of it. Its
 	// backup (backup_stream, 21 May 2024) has an address of its own for each show.
-	l := fullHD(60, 9000, 4).sound(256, 44100, 48000).atMost(8)
+	l := fullHD(60, 9000, 4).audio(256, 44100, 48000).atMost(8)
 	l.Rates = []Rate{
 		{360, 30, 400, 1000}, {480, 30, 600, 2000}, {720, 30, 1500, 4000}, {720, 60, 2250, 6000},
 		{1080, 30, 3000, 6000}, {1080, 60, 4500, 9000},
@@ -102,7 +102,7 @@ func instagram() Platform {
 	// quoted by lowyat.net, July 2022: 44.1 kHz stereo, 256 kbit/s. The announcement of 27
 	// October 2020, as quoted by TechCrunch: 4 hours. Key frames as for Facebook, whose
 	// servers these are. How long it waits: nothing was found.
-	l := fullHD(60, 6000, 4).sound(256, 44100, 48000).atMost(4)
+	l := fullHD(60, 6000, 4).audio(256, 44100, 48000).atMost(4)
 	l.Portrait, l.Rates = true, []Rate{{720, 60, 2250, 6000}}
 	return Platform{
 		ID: "instagram", Name: "Instagram", URL: "rtmps://live-upload.instagram.com:443/rtmp",
@@ -129,7 +129,7 @@ func linkedIn() Platform {
 		Hint: "LinkedIn > your event > Go live > Custom stream (RTMP): address and key, for one show, four hours at most.",
 		// help.syncwords.com "Send captions to LinkedIn": 720p recommended, 1080p taken, 30 fps,
 		// key frame every 2 s, 3.5 Mbit/s, 128 kbit/s at 48 kHz. 6 Mbit/s at most: unconfirmed.
-		Limits: fullHD(30, 6000, 4).sound(128, 48000).atMost(4),
+		Limits: fullHD(30, 6000, 4).audio(128, 48000).atMost(4),
 	}
 }
 
@@ -141,7 +141,7 @@ func x() Platform {
 		// media.twitter.com "Producer", recommended specifications: 12 Mbit/s at most, 60 fps,
 		// key frames every 3 s, 128 kbit/s; the same in OBS. Unconfirmed for Live Studio, its
 		// successor.
-		Limits: fullHD(60, 12000, 3).sound(128, 44100, 48000),
+		Limits: fullHD(60, 12000, 3).audio(128, 44100, 48000),
 	}
 }
 
@@ -152,7 +152,7 @@ func vimeo() Platform {
 		// help.vimeo.com 12426939452817: 1080p at 30 fps, 5000 kbit/s the most it recommends.
 		// OTT page 31722598759057: 12 hours, without the paid "Extended Stream". Key frames
 		// every 2 s: unconfirmed.
-		Limits: fullHD(60, 5000, 2).sound(0, 44100, 48000).atMost(12),
+		Limits: fullHD(60, 5000, 2).audio(0, 44100, 48000).atMost(12),
 	}
 }
 
@@ -165,6 +165,6 @@ func kick() Platform {
 		// the path /app. docs.aws.amazon.com/ivs "Streaming configuration": key frames every
 		// 2 s recommended, H.264, AAC-LC 44.1 or 48 kHz, 8500 kbit/s for 1080p. 8000 kbit/s at
 		// most is what others say of Kick: unconfirmed.
-		Limits: fullHD(60, 8000, 2).sound(0, 44100, 48000),
+		Limits: fullHD(60, 8000, 2).audio(0, 44100, 48000),
 	}
 }

@@ -18,17 +18,17 @@ import (
 func wholeProgram(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
 	s := p.session()
-	p.play(10*time.Second, func() bool { return s.Tally().Frames >= 2*FrameRate }, "two seconds of pictures arrive")
+	p.playUntil(10*time.Second, func() bool { return s.Counts().Frames >= 2*FrameRate }, "two seconds of pictures arrive")
 	units := s.Units()
 	if first := units[0]; !first.Video || !first.Key || first.DTS > time.Second {
 		t.Fatalf("the first unit is video %v, key %v, at %v", first.Video, first.Key, first.DTS)
 	}
-	compare(t, p.Sent, units, 0, out.Lacks)
-	if !out.Lacks.Sound {
-		compare(t, p.Sent, units, 1, out.Lacks)
+	compare(t, p.Sent, units, 0, out.Unsupported)
+	if !out.Unsupported.Audio {
+		compare(t, p.Sent, units, 1, out.Unsupported)
 	}
-	if tally := s.Tally(); tally.Metadata == 0 && !out.Lacks.Metadata || tally.Backwards > 0 {
-		t.Fatalf("tally %+v", tally)
+	if counts := s.Counts(); counts.Metadata == 0 && !out.Unsupported.Metadata || counts.Reversals > 0 {
+		t.Fatalf("tally %+v", counts)
 	}
 	if n := p.link.Dropped.Load(); n != 0 {
 		t.Fatalf("%d pictures dropped", n)
@@ -40,18 +40,18 @@ func wholeProgram(t *testing.T, out Output) {
 
 func proof(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
-	p.play(10*time.Second, p.link.IsLive, "live")
-	s := p.out.FarEnd.Last(Key)
+	p.playUntil(10*time.Second, p.link.IsLive, "live")
+	s := p.out.Server.Last(Key)
 	if s == nil {
 		t.Fatal("live before the far end took the stream")
 	}
 	// What its kernel has taken it may not have looked at yet.
-	p.play(5*time.Second, func() bool { return s.Tally().Frames > 0 }, "the pictures that proved it arrive")
+	p.playUntil(5*time.Second, func() bool { return s.Counts().Frames > 0 }, "the pictures that proved it arrive")
 }
 
 func unpublish(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
-	p.play(10*time.Second, p.link.IsLive, "live")
+	p.playUntil(10*time.Second, p.link.IsLive, "live")
 	p.cancel()
 	if err := p.result(2 * time.Second); err != nil {
 		t.Fatalf("err = %v", err)
@@ -61,7 +61,7 @@ func unpublish(t *testing.T, out Output) {
 }
 
 func refusal(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(testserver.Behaviour{Refuse: "No stream " + Key + " here, " + url.QueryEscape(Key) + ". Sign: Zx90+="}))
+	out.Server.Behave(always(testserver.Behaviour{Refuse: "No stream " + Key + " here, " + url.QueryEscape(Key) + ". Sign: Zx90+="}))
 	p := begin(t, out, 3000)
 	if err := p.result(5 * time.Second); !errors.Is(err, relay.ErrRefused) {
 		t.Fatalf("err = %v", err)
@@ -72,42 +72,42 @@ func refusal(t *testing.T, out Output) {
 }
 
 func stall(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(testserver.Behaviour{StallAfter: time.Second, Buffer: 4096}))
+	out.Server.Behave(always(testserver.Behaviour{StallAfter: time.Second, Buffer: 4096}))
 	p := begin(t, out, 50_000)
-	p.play(40*time.Second, p.over, "Push gives up")
+	p.playUntil(40*time.Second, p.over, "Push gives up")
 	if err := p.result(0); !errors.Is(err, relay.ErrStalled) {
 		t.Fatalf("err = %v", err)
 	}
 }
 
 // others pushes one program to two far ends, one of which stops reading.
-func others(t *testing.T, good, stops Output) {
-	stops.FarEnd.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
+func stalledBesideGood(t *testing.T, good, stops Output) {
+	stops.Server.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
 	p := begin(t, good, 30_000)
 	s := p.session()
-	p.play(10*time.Second, func() bool { return newest(s.Units()) >= 5*FrameRate }, "it plays alone")
+	p.playUntil(10*time.Second, func() bool { return newest(s.Units()) >= 5*FrameRate }, "it plays alone")
 	usual := 0 // how far behind it is alone, in frames
 	for _, u := range s.Units() {
-		if u.Video && Number(u.Data) > 3*FrameRate {
-			usual = max(usual, p.writtenBy(u.Arrived)-Number(u.Data))
+		if u.Video && FrameNumber(u.Data) > 3*FrameRate {
+			usual = max(usual, p.writtenBy(u.Arrived)-FrameNumber(u.Data))
 		}
 	}
 	alone := p.next
 	stalled := follow(t, stops, p.Program)
-	p.play(40*time.Second, stalled.over, "the stalled one gives up")
+	p.playUntil(40*time.Second, stalled.over, "the stalled one gives up")
 	if err := stalled.result(0); !errors.Is(err, relay.ErrStalled) {
 		t.Fatalf("err = %v", err)
 	}
-	p.play(5*time.Second, func() bool { return newest(s.Units()) >= p.next-usual-FrameRate/2 }, "the good one is up to date")
+	p.playUntil(5*time.Second, func() bool { return newest(s.Units()) >= p.next-usual-FrameRate/2 }, "the good one is up to date")
 	units, arrived := s.Units(), map[int]time.Time{}
 	for _, u := range units {
 		if u.Video {
-			arrived[Number(u.Data)] = u.Arrived
+			arrived[FrameNumber(u.Data)] = u.Arrived
 		}
 	}
 	all, bad := 0, 0 // one that waits for another does so for as long as that is stalled
 	for _, au := range p.Sent {
-		if n := Number(au.Data); au.Track == 0 && n >= alone && n <= newest(units) {
+		if n := FrameNumber(au.Data); au.Track == 0 && n >= alone && n <= newest(units) {
 			at, came := arrived[n]
 			if all++; !came || p.writtenBy(at)-n > usual+FrameRate*6/10 {
 				bad++
@@ -125,42 +125,42 @@ func (p *push) writtenBy(at time.Time) int {
 	written := -1
 	for _, au := range p.Sent {
 		if au.Track == 0 && !au.Arrived.After(at) {
-			written = Number(au.Data)
+			written = FrameNumber(au.Data)
 		}
 	}
 	return written
 }
 
 // stuck ends a session whose far end takes nothing.
-func stuck(end func(p *push), within time.Duration) func(*testing.T, Output) {
+func endStalled(end func(p *push), within time.Duration) func(*testing.T, Output) {
 	return func(t *testing.T, out Output) {
-		out.FarEnd.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
+		out.Server.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
 		p := begin(t, out, 200_000)
-		p.play(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
+		p.playUntil(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
 		ends := time.Now()
 		end(p)
 		if err := p.result(within); err != nil && !errors.Is(err, relay.ErrStalled) {
 			t.Fatalf("err = %v", err)
 		}
-		scheme, _, _ := strings.Cut(out.FarEnd.URL(), ":")
+		scheme, _, _ := strings.Cut(out.Server.URL(), ":")
 		_, name, _ := strings.Cut(t.Name(), "/")
 		testkit.Measure(t, "relay "+scheme+": "+strings.ReplaceAll(name, "_", " "), testkit.Milliseconds(time.Since(ends)), "ms", testkit.AtMost(testkit.Milliseconds(within)))
 	}
 }
 
 func closing(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(testserver.Behaviour{CloseAfter: time.Second}))
+	out.Server.Behave(always(testserver.Behaviour{CloseAfter: time.Second}))
 	p := begin(t, out, 3000)
-	p.play(10*time.Second, p.over, "Push ends")
+	p.playUntil(10*time.Second, p.over, "Push ends")
 	if err := p.result(0); err == nil || errors.Is(err, relay.ErrRefused) {
 		t.Fatalf("err = %v", err)
 	}
 }
 
 func reset(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(testserver.Behaviour{CloseAfter: testserver.Now, Reset: true}))
+	out.Server.Behave(always(testserver.Behaviour{CloseAfter: testserver.Now, Reset: true}))
 	p := begin(t, out, 3000)
-	p.play(10*time.Second, p.over, "Push ends")
+	p.playUntil(10*time.Second, p.over, "Push ends")
 	if err := p.result(0); err == nil {
 		t.Fatal("no error")
 	}
@@ -170,7 +170,7 @@ func reset(t *testing.T, out Output) {
 }
 
 func silent(t *testing.T, out Output) {
-	out.FarEnd.Behave(always(testserver.Behaviour{NoAnswer: true}))
+	out.Server.Behave(always(testserver.Behaviour{NoAnswer: true}))
 	p := begin(t, out, 3000)
 	p.session()
 	p.cancel()
@@ -182,27 +182,27 @@ func silent(t *testing.T, out Output) {
 func change(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
 	s := p.session()
-	p.play(10*time.Second, func() bool { return s.Tally().Frames > 10 && (p.next%FrameRate == 0) }, "pictures arrive")
+	p.playUntil(10*time.Second, func() bool { return s.Counts().Frames > 10 && (p.next%FrameRate == 0) }, "pictures arrive")
 	changed := p.next
 	p.SetTracks(Tracks(1))
-	p.play(10*time.Second, func() bool { return newest(s.Units()) >= changed+10 }, "pictures of the new coding arrive")
+	p.playUntil(10*time.Second, func() bool { return newest(s.Units()) >= changed+10 }, "pictures of the new coding arrive")
 	before, after := Tracks(0), Tracks(1)
-	heard := map[int]bool{}
+	channels := map[int]bool{}
 	for _, u := range s.Units() {
 		if !u.Video {
-			heard[u.Track.Channels] = true
+			channels[u.Track.Channels] = true
 			continue
 		}
 		want := before[0]
-		if Number(u.Data) >= changed {
+		if FrameNumber(u.Data) >= changed {
 			want = after[0]
 		}
 		if string(u.Track.Config) != string(want.Config) {
-			t.Fatalf("picture %d came with another coding's parameter sets", Number(u.Data))
+			t.Fatalf("picture %d came with another coding's parameter sets", FrameNumber(u.Data))
 		}
 	}
-	if !out.Lacks.Sound && (!heard[1] || !heard[2]) {
-		t.Fatalf("sound came with %v channels", heard)
+	if !out.Unsupported.Audio && (!channels[1] || !channels[2]) {
+		t.Fatalf("sound came with %v channels", channels)
 	}
 }
 
@@ -210,7 +210,7 @@ func change(t *testing.T, out Output) {
 func newest(units []testserver.Unit) int {
 	for _, u := range slices.Backward(units) {
 		if u.Video {
-			return Number(u.Data)
+			return FrameNumber(u.Data)
 		}
 	}
 	return -1
@@ -218,7 +218,7 @@ func newest(units []testserver.Unit) int {
 
 func programEnds(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
-	p.play(10*time.Second, p.link.IsLive, "live")
+	p.playUntil(10*time.Second, p.link.IsLive, "live")
 	p.Close()
 	if err := p.result(2 * time.Second); err != nil {
 		t.Fatalf("err = %v", err)
@@ -231,10 +231,10 @@ func programEnds(t *testing.T, out Output) {
 // decodable, picture by picture.
 func slow(t *testing.T, out Output) {
 	const size = 20_000
-	out.FarEnd.Behave(always(testserver.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
+	out.Server.Behave(always(testserver.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
 	p := begin(t, out, size)
 	s := p.session()
-	p.play(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Tally().Keyframes >= 3 }, "pictures are left out")
+	p.playUntil(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Counts().Keyframes >= 3 }, "pictures are left out")
 	if !p.link.IsLive() {
 		t.Error("it has taken data all the time, and is not called live")
 	}
@@ -243,7 +243,7 @@ func slow(t *testing.T, out Output) {
 		if !u.Video {
 			continue
 		}
-		n := Number(u.Data)
+		n := FrameNumber(u.Data)
 		for lost := last + 1; last >= 0 && lost < n; lost++ {
 			missing = missing || lost%2 == 0 || lost%FrameRate == 0 // others refer to it
 		}
@@ -252,25 +252,25 @@ func slow(t *testing.T, out Output) {
 		}
 		last = n
 	}
-	if n := s.Tally().Backwards; n > 0 {
+	if n := s.Counts().Reversals; n > 0 {
 		t.Fatalf("time fell %d times", n)
 	}
 }
 
-func nobody(t *testing.T, out Output) {
+func noServer(t *testing.T, out Output) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	u, err := url.Parse(out.FarEnd.URL())
+	u, err := url.Parse(out.Server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.Host, u.Fragment = addr, Key
 	p := NewProgram(t, 3000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	sub, err := p.Hub.Subscribe("program")
 	if err != nil {
 		t.Fatal(err)
@@ -280,5 +280,5 @@ func nobody(t *testing.T, out Output) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	harmless(t, err)
+	checkKeyHidden(t, err)
 }

@@ -16,7 +16,7 @@ type Path struct {
 	ln     net.Listener
 	target string
 	open   sync.WaitGroup
-	over   chan struct{}
+	done   chan struct{}
 
 	mu    sync.Mutex
 	how   testserver.Behaviour
@@ -30,10 +30,10 @@ func NewPath(t testing.TB, target string) *Path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Path{ln: ln, target: target, over: make(chan struct{})}
+	p := &Path{ln: ln, target: target, done: make(chan struct{})}
 	p.open.Go(p.accept)
 	t.Cleanup(func() {
-		close(p.over)
+		close(p.done)
 		ln.Close()
 		p.mu.Lock()
 		for _, c := range p.conns {
@@ -106,7 +106,7 @@ func (p *Path) forward(in, out *net.TCPConn) {
 			_ = in.SetReadBuffer(how.Buffer)
 		}
 		if active && how.StallAfter > 0 && time.Since(since) >= how.StallAfter {
-			<-p.over
+			<-p.done
 			return
 		}
 		b := buf

@@ -17,17 +17,17 @@ type Program struct {
 
 	Sent []media.AccessUnit // all that was written
 
-	next  int           // picture
-	sound int           // frame of sound
-	start time.Duration // of the program's clock: outputs must rebase it
-	size  int           // bytes of an ordinary picture
+	next      int           // picture
+	nextAudio int           // frame of sound
+	start     time.Duration // of the program's clock: outputs must rebase it
+	size      int           // bytes of an ordinary picture
 }
 
 // Shape of the program: 25 pictures a second, a key frame each second, AAC at 48 kHz.
 const (
 	FrameRate  = 25
 	frame      = time.Second / FrameRate
-	soundFrame = 1024 * time.Second / 48000
+	audioFrame = 1024 * time.Second / 48000
 )
 
 var (
@@ -61,7 +61,7 @@ func NewProgram(t testing.TB, size int) *Program {
 }
 
 // Picture writes the next picture and the sound that belongs before it.
-func (p *Program) Picture() {
+func (p *Program) WriteFrame() {
 	at := p.start + time.Duration(p.next)*frame
 	key := p.next%FrameRate == 0
 	size := p.size
@@ -70,10 +70,10 @@ func (p *Program) Picture() {
 	}
 	unit := media.AccessUnit{Track: 0, DTS: at, PTS: at + frame, Key: key, Disposable: !key && p.next%2 == 1, Data: nal(p.next, size, key)}
 	p.write(unit)
-	for ; p.start+time.Duration(p.sound)*soundFrame < at+frame; p.sound++ {
-		at := p.start + time.Duration(p.sound)*soundFrame
+	for ; p.start+time.Duration(p.nextAudio)*audioFrame < at+frame; p.nextAudio++ {
+		at := p.start + time.Duration(p.nextAudio)*audioFrame
 		data := make([]byte, 200)
-		binary.BigEndian.PutUint32(data, uint32(p.sound))
+		binary.BigEndian.PutUint32(data, uint32(p.nextAudio))
 		p.write(media.AccessUnit{Track: 1, DTS: at, PTS: at, Key: true, Data: data})
 	}
 	p.next++
@@ -86,9 +86,9 @@ func (p *Program) write(au media.AccessUnit) {
 }
 
 // Pictures writes n at once.
-func (p *Program) Pictures(n int) {
+func (p *Program) WriteFrames(n int) {
 	for range n {
-		p.Picture()
+		p.WriteFrame()
 	}
 }
 
@@ -109,4 +109,4 @@ func nal(n, size int, key bool) []byte {
 }
 
 // Number is which picture data is.
-func Number(data []byte) int { return int(binary.BigEndian.Uint32(data[5:]) & 0x7fffffff) }
+func FrameNumber(data []byte) int { return int(binary.BigEndian.Uint32(data[5:]) & 0x7fffffff) }

@@ -22,21 +22,21 @@ const Key = "Live_42-x/y%2F?sign=Zx90+=&t=77deadbeef"
 // Output is one way out and a far end for it. Push must give a far end up that
 // takes nothing for about a second.
 type Output struct {
-	Push   relay.Push
-	FarEnd FarEnd
-	Lacks  Lacks
+	Push        relay.Push
+	Server      Server
+	Unsupported Unsupported
 }
 
 // Lacks is what a protocol has no place for.
-type Lacks struct {
-	Metadata    bool // a description beside the stream
-	DecodeTimes bool // only presentation times travel
-	Sound       bool // AAC can't be carried as it is
-	Pressure    bool // a far end can't slow the sender down: what is too much gets lost
+type Unsupported struct {
+	Metadata     bool // a description beside the stream
+	DecodeTimes  bool // only presentation times travel
+	Audio        bool // AAC can't be carried as it is
+	BackPressure bool // a far end can't slow the sender down: what is too much gets lost
 }
 
 // FarEnd takes what Push sends.
-type FarEnd interface {
+type Server interface {
 	URL() string // without a key
 	Behave(func(key string) testserver.Behaviour)
 	Last(key string) *testserver.Session // the newest with key, nil when there is none
@@ -56,15 +56,15 @@ func Test(t *testing.T, start func(t *testing.T) Output) {
 		"cancelling unpublishes":                                           unpublish,
 		"a refused key is ErrRefused and not repeated":                     refusal,
 		"a far end that stops reading is ErrStalled":                       stall,
-		cancelName:                          stuck(func(p *push) { p.cancel() }, 2*time.Second),
-		leftName:                            stuck(func(p *push) { p.drop(relay.ErrStalled) }, 700*time.Millisecond),
+		cancelName:                          endStalled(func(p *push) { p.cancel() }, 2*time.Second),
+		leftName:                            endStalled(func(p *push) { p.abort(relay.ErrStalled) }, 700*time.Millisecond),
 		"a far end that closes is an error": closing,
 		"a far end that resets is an error": reset,
 		"a far end that never answers can be cancelled":           silent,
 		"a change of tracks arrives with the units it belongs to": change,
 		"the end of the program unpublishes":                      programEnds,
 		slowName:                                                  slow,
-		"nobody there is an error that does not repeat the key":   nobody,
+		"nobody there is an error that does not repeat the key":   noServer,
 	} {
 		if testkit.Measuring() && name != cancelName && name != leftName {
 			continue // only these end in figures
@@ -72,7 +72,7 @@ func Test(t *testing.T, start func(t *testing.T) Output) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each has its own far end, and most wait
 			out := start(t)
-			if name == slowName && out.Lacks.Pressure {
+			if name == slowName && out.Unsupported.BackPressure {
 				t.Skip("the protocol has no back pressure")
 			}
 			test(t, out)
@@ -83,7 +83,7 @@ func Test(t *testing.T, start func(t *testing.T) Output) {
 	}
 	t.Run("a stalled far end does not slow another", func(t *testing.T) {
 		t.Parallel()
-		others(t, start(t), start(t))
+		stalledBesideGood(t, start(t), start(t))
 	})
 }
 
@@ -94,21 +94,21 @@ type push struct {
 	out    Output
 	link   *relay.Link
 	cancel context.CancelFunc
-	drop   context.CancelCauseFunc
+	abort  context.CancelCauseFunc
 	ended  chan error
 }
 
 // begin pushes a program of pictures of so many bytes.
 func begin(t *testing.T, out Output, size int) *push {
 	program := NewProgram(t, size)
-	program.Pictures(2*FrameRate + 5) // it starts within the third second
+	program.WriteFrames(2*FrameRate + 5) // it starts within the third second
 	return follow(t, out, program)
 }
 
 // follow pushes a program that is there already.
 func follow(t *testing.T, out Output, program *Program) *push {
 	p := &push{Program: program, t: t, out: out, link: relay.NewLink(nil), ended: make(chan error, 1)}
-	u, err := url.Parse(out.FarEnd.URL())
+	u, err := url.Parse(out.Server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func follow(t *testing.T, out Output, program *Program) *push {
 	}
 	ctx, drop := context.WithCancelCause(t.Context())
 	cancel := func() { drop(nil) }
-	p.cancel, p.drop = cancel, drop
+	p.cancel, p.abort = cancel, drop
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -133,8 +133,8 @@ func follow(t *testing.T, out Output, program *Program) *push {
 // session is the far end's side of it, once it is there.
 func (p *push) session() *testserver.Session {
 	p.t.Helper()
-	testkit.Eventually(p.t, 5*time.Second, func() bool { return p.out.FarEnd.Last(Key) != nil }, "the far end sees no key %s", Key)
-	return p.out.FarEnd.Last(Key)
+	testkit.Eventually(p.t, 5*time.Second, func() bool { return p.out.Server.Last(Key) != nil }, "the far end sees no key %s", Key)
+	return p.out.Server.Last(Key)
 }
 
 // result is what Push returned, which must not repeat the key.
@@ -144,7 +144,7 @@ func (p *push) result(within time.Duration) error {
 	case err := <-p.ended:
 		p.ended <- err
 		if err != nil {
-			harmless(p.t, err)
+			checkKeyHidden(p.t, err)
 		}
 		return err
 	case <-time.After(testkit.Allow(within) + 100*time.Millisecond):
@@ -154,7 +154,7 @@ func (p *push) result(within time.Duration) error {
 }
 
 // play writes pictures in real time until done says so.
-func (p *push) play(within time.Duration, done func() bool, what string) {
+func (p *push) playUntil(within time.Duration, done func() bool, what string) {
 	p.t.Helper()
 	tick := time.NewTicker(frame)
 	defer tick.Stop()
@@ -166,13 +166,13 @@ func (p *push) play(within time.Duration, done func() bool, what string) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("not within %v: %s", within, what)
 		}
-		p.Picture()
+		p.WriteFrame()
 	}
 }
 
 func (p *push) over() bool { return len(p.ended) > 0 }
 
-func harmless(t *testing.T, err error) {
+func checkKeyHidden(t *testing.T, err error) {
 	t.Helper()
 	for _, part := range []string{"Live_42", "Zx90", "deadbeef"} {
 		if strings.Contains(err.Error(), part) {
@@ -198,9 +198,9 @@ func always(b testserver.Behaviour) func(string) testserver.Behaviour {
 }
 
 // compare checks units that arrived against those that were sent.
-func compare(t *testing.T, sent []media.AccessUnit, got []testserver.Unit, track int, lacks Lacks) {
+func compare(t *testing.T, sent []media.AccessUnit, got []testserver.Unit, track int, unsupported Unsupported) {
 	t.Helper()
-	if lacks.DecodeTimes {
+	if unsupported.DecodeTimes {
 		sent, got = presented(sent, got)
 	}
 	var want []media.AccessUnit

@@ -79,7 +79,7 @@ func serveFarEnds() {
 	s.Behave(func(key string) testserver.Behaviour {
 		how := testserver.Behaviour{Discard: !strings.HasPrefix(key, "probe")}
 		if strings.HasPrefix(key, "quiet") { // its sender does not ask
-			how.Pinged = testserver.Ignores
+			how.OnPing = testserver.IgnorePings
 		}
 		return how
 	})
@@ -113,7 +113,7 @@ func serveFarEnds() {
 		if in.Text() == "bytes" {
 			total := uint64(0)
 			for _, ses := range s.Sessions() {
-				total += ses.Tally().Bytes
+				total += ses.Counts().Bytes
 			}
 			fmt.Println(total)
 			continue

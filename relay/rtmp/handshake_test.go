@@ -78,7 +78,7 @@ func pushTo(t *testing.T, raw string, link *relay.Link) error {
 		t.Fatal(err)
 	}
 	p := relaytest.NewProgram(t, 1000)
-	p.Pictures(30)
+	p.WriteFrames(30)
 	sub, err := p.Hub.Subscribe("program")
 	if err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func TestACertificateIsReallyChecked(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.Addr())
 	push := func(host string, out *rtmp.Output) error {
 		p := relaytest.NewProgram(t, 1000)
-		p.Pictures(3)
+		p.WriteFrames(3)
 		sub, err := p.Hub.Subscribe("program")
 		if err != nil {
 			t.Fatal(err)

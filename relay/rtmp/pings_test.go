@@ -60,7 +60,7 @@ func liveWith(t *testing.T, far *testserver.Server, size int, out *rtmp.Output) 
 			mu.Lock()
 			times = append(times, time.Now())
 			mu.Unlock()
-			p.Pictures(1)
+			p.WriteFrames(1)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended; <-ended })
@@ -94,7 +94,7 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 			const freezes = 6 * time.Second
 			far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes} })
 			s := liveWith(t, far, 1000, rtmp.New(&tls.Config{RootCAs: roots}))
-			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Tally().Frames > 3*relaytest.FrameRate }, "it answered pings")
+			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Counts().Frames > 3*relaytest.FrameRate }, "it answered pings")
 			s.silent.Store(true)
 			testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
 			if st := s.state(); !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
@@ -112,7 +112,7 @@ func (s *show) stays(t *testing.T, far *testserver.Server, pictures int) {
 		if st := s.state(); st.State != relay.Live {
 			t.Fatalf("%s: %s", st.State, st.Reason)
 		}
-		return far.Last("key").Tally().Frames > pictures
+		return far.Last("key").Counts().Frames > pictures
 	}, "%d pictures arrive", pictures)
 }
 
@@ -120,7 +120,7 @@ func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
 	far.Behave(func(string) testserver.Behaviour {
-		return testserver.Behaviour{Pinged: testserver.Ignores, NoAcks: true}
+		return testserver.Behaviour{OnPing: testserver.IgnorePings, NoAcks: true}
 	})
 	live(t, far).stays(t, far, 6*relaytest.FrameRate)
 }
@@ -128,7 +128,7 @@ func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
 func TestAServerThatHangsUpAtAPingIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
 	far := farEnd(t, nil)
-	far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{Pinged: testserver.HangsUp} })
+	far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{OnPing: testserver.CloseOnPing} })
 	s := live(t, far)
 	s.stays(t, far, 4*relaytest.FrameRate)
 	if st := s.state(); st.Attempt != 2 {

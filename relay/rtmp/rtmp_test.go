@@ -47,7 +47,7 @@ func TestContract(t *testing.T) {
 			relaytest.Test(t, func(t *testing.T) relaytest.Output {
 				out := rtmp.New(nil)
 				out.Merge, out.Stall, out.Backlog = merge, time.Second, time.Second
-				return relaytest.Output{Push: out.Push, FarEnd: farEnd(t, nil)}
+				return relaytest.Output{Push: out.Push, Server: farEnd(t, nil)}
 			})
 		})
 	}
@@ -59,6 +59,6 @@ func TestContractOverTLS(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := rtmp.New(&tls.Config{RootCAs: roots})
 		out.Stall, out.Backlog = time.Second, 2*time.Second
-		return relaytest.Output{Push: out.Push, FarEnd: farEnd(t, server)}
+		return relaytest.Output{Push: out.Push, Server: farEnd(t, server)}
 	})
 }

@@ -73,10 +73,10 @@ func (m *member) units(t *testing.T) (all []chunks.Message) {
 
 func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	p := relaytest.NewProgram(t, 3000)
-	p.Pictures(relaytest.FrameRate)
+	p.WriteFrames(relaytest.FrameRate)
 	first := join(t, p.Hub)
 	r := newSharedBatch(first.sub)
-	round := func() { p.Pictures(3); r.read(0) }
+	round := func() { p.WriteFrames(3); r.read(0) }
 	first.next(t, nil)
 	round()
 	if first.next(t, r) {
@@ -104,7 +104,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 		t.Errorf("%d rounds on its own", left)
 	}
 	p.SetTracks(relaytest.Tracks(0))
-	p.Pictures(1)
+	p.WriteFrames(1)
 	if r.read(0); first.next(t, r) || late.next(t, r) {
 		t.Error("in step before it has told the new tracks")
 	}

@@ -28,7 +28,7 @@ func slow(t *testing.T, how testserver.Behaviour) {
 	const unseen = 1500 * time.Millisecond // its machine takes in lumps, and a ping says so afterwards
 	how.Rate = size * relaytest.FrameRate / 4
 	far := farEnd(t, nil)
-	far.Segment(1448)
+	far.LimitSegmentSize(1448)
 	far.Behave(func(string) testserver.Behaviour { return how })
 	s := liveWith(t, far, size, rtmp.New(nil))
 	type look struct {
@@ -47,7 +47,7 @@ func slow(t *testing.T, how testserver.Behaviour) {
 			continue
 		}
 		// In frames: a busy machine writes later as well.
-		behind := time.Duration(s.written(u.Arrived)-relaytest.Number(u.Data)) * time.Second / relaytest.FrameRate
+		behind := time.Duration(s.written(u.Arrived)-relaytest.FrameNumber(u.Data)) * time.Second / relaytest.FrameRate
 		worst = max(worst, behind)
 		for i := 1; i < len(looks); i++ {
 			if l := looks[i]; how.Buffer > 0 && looks[i-1].at.Before(u.Arrived) && !l.at.Before(u.Arrived) && (l.remote-behind).Abs() > unseen+time.Second {

@@ -54,7 +54,7 @@ func (p *publisher) Aligned() {}
 func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {
-	p.ses.Take(testserver.Unit{
+	p.ses.Record(testserver.Unit{
 		Video: p.tracks[au.Track].Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: &p.tracks[au.Track], Arrived: au.Arrived,
 	})
 }
@@ -84,9 +84,9 @@ func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	if u.RawQuery == "" {
 		key = strings.TrimPrefix(u.EscapedPath(), "/live/")
 	}
-	p := &publisher{ses: f.Last(key), how: f.Treat(key)}
+	p := &publisher{ses: f.Last(key), how: f.BehaviourFor(key)}
 	if p.ses != nil && p.ses.Ended() {
-		p.ses.Return() // it connects anew for another coding
+		p.ses.Reopen() // it connects anew for another coding
 	} else {
 		p.ses = testserver.NewSession("live", key)
 		f.Add(p.ses)
@@ -145,7 +145,7 @@ func TestContract(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := rtsp.New(nil)
 		out.Stall, out.Backlog = 2*time.Second, 2*time.Second
-		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t), Lacks: relaytest.Lacks{Metadata: true, DecodeTimes: true}}
+		return relaytest.Output{Push: out.Push, Server: startFarEnd(t), Unsupported: relaytest.Unsupported{Metadata: true, DecodeTimes: true}}
 	})
 }
 
@@ -154,7 +154,7 @@ func TestContract(t *testing.T) {
 func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*testserver.Session, error) {
 	t.Helper()
 	p := relaytest.NewProgram(t, 3000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	sub, err := p.Hub.Subscribe("program")
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*test
 	ctx, cancel := context.WithCancel(t.Context())
 	link, ended := relay.NewLink(nil), make(chan error, 1)
 	go func() { defer sub.Close(); ended <- out.Push(ctx, u, sub, link) }()
-	testkit.Eventually(t, 5*time.Second, func() bool { p.Picture(); return link.IsLive() || len(ended) > 0 }, "live or over")
+	testkit.Eventually(t, 5*time.Second, func() bool { p.WriteFrame(); return link.IsLive() || len(ended) > 0 }, "live or over")
 	cancel()
 	return f.Last(key), <-ended
 }
@@ -177,7 +177,7 @@ func TestTheKeyEndsThePath(t *testing.T) {
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Frames > 0 && s.Unpublished() }, "pictures and a goodbye")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Frames > 0 && s.Unpublished() }, "pictures and a goodbye")
 }
 
 func TestServersOverTLSAreChecked(t *testing.T) {
@@ -188,7 +188,7 @@ func TestServersOverTLSAreChecked(t *testing.T) {
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Frames > 0 }, "pictures")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Frames > 0 }, "pictures")
 	var unknown *tls.CertificateVerificationError
 	if _, err := push(t, rtsp.New(nil), f, "rtsps://"+tlsAddr+"/live#secret", "secret"); !errors.As(err, &unknown) {
 		t.Fatalf("err = %v", err)

@@ -43,10 +43,10 @@ type Faulty struct {
 
 // mostLate is how much slower a good one may get by the bad ones' company: what a busy
 // machine's scheduler does. One that waits for another waits for seconds.
-const mostLate = 150 * time.Millisecond
+const maxSlowdown = 150 * time.Millisecond
 
 // judge fills in what the figures mean.
-func (r *Report) judge() {
+func (r *Report) assess() {
 	r.OK = true
 	var wrong []string
 	for i := range r.Healthy {
@@ -57,7 +57,7 @@ func (r *Report) judge() {
 			g.Summary = "received nothing"
 		case g.MissedFrames > 0:
 			g.Summary = fmt.Sprintf("missed %d of %d pictures", g.MissedFrames, r.Frames)
-		case slower > mostLate:
+		case slower > maxSlowdown:
 			g.Summary = fmt.Sprintf("got its pictures %.0f ms later than alone (p99 %.0f ms)", g.P99Ms-g.AloneMs, g.P99Ms)
 		default:
 			g.OK, g.Summary = true, fmt.Sprintf("missed nothing, p99 %.0f ms, alone %.0f ms", g.P99Ms, g.AloneMs)
@@ -69,7 +69,7 @@ func (r *Report) judge() {
 	for i := range r.Faulty {
 		b := &r.Faulty[i]
 		if b.Summary = b.fault(); b.Summary == "" {
-			b.OK, b.Summary = true, "said what it should: "+b.told()
+			b.OK, b.Summary = true, "said what it should: "+b.statesText()
 		} else {
 			wrong = append(wrong, b.Kind+" "+b.Summary)
 		}
@@ -105,12 +105,12 @@ func (b *Faulty) fault() string {
 	want := rules(b.Kind)
 	for _, s := range want.must {
 		if !slices.Contains(b.States, s) {
-			return fmt.Sprintf("was never %s, only %s", s, b.told())
+			return fmt.Sprintf("was never %s, only %s", s, b.statesText())
 		}
 	}
 	for _, s := range want.never {
 		if slices.Contains(b.States, s) {
-			return fmt.Sprintf("was %s: %s", s, b.told())
+			return fmt.Sprintf("was %s: %s", s, b.statesText())
 		}
 	}
 	if b.Kind == Slow && b.FramesDropped == 0 {
@@ -119,7 +119,7 @@ func (b *Faulty) fault() string {
 	return ""
 }
 
-func (b *Faulty) told() string {
+func (b *Faulty) statesText() string {
 	var all []string
 	for _, s := range b.States {
 		all = append(all, string(s))
@@ -138,8 +138,8 @@ func (r Report) String() string {
 	for _, g := range r.Healthy {
 		fmt.Fprintf(&b, "  %-8s %s\n", g.Name, g.Summary)
 	}
-	for _, bad := range r.Faulty {
-		fmt.Fprintf(&b, "  %-8s %s; %d attempts, %d pictures left out\n", bad.Kind, bad.Summary, bad.Attempt, bad.FramesDropped)
+	for _, faulty := range r.Faulty {
+		fmt.Fprintf(&b, "  %-8s %s; %d attempts, %d pictures left out\n", faulty.Kind, faulty.Summary, faulty.Attempt, faulty.FramesDropped)
 	}
 	return b.String()
 }

@@ -24,53 +24,53 @@ const (
 	Shortest = 15 * time.Second // the slow one needs that to fall behind
 	Longest  = 10 * time.Minute
 
-	aloneFor = 4 * time.Second // the good ones, before the bad ones come
-	slowness = 4               // times too slow: so slow that it falls behind within the drill
-	settles  = time.Second     // what was written just before the end may still be on its way
+	aloneFor   = 4 * time.Second // the good ones, before the bad ones come
+	slowFactor = 4               // times too slow: so slow that it falls behind within the drill
+	settleTime = time.Second     // what was written just before the end may still be on its way
 )
 
 // Run runs the whole matrix on h, whose program plays already, for so long: good
 // destinations beside one of each bad kind. It starts a relay of its own; h should be a
 // hub of its own, too. It fails when ctx is done before.
-func Run(ctx context.Context, h *hub.Hub, good int, span time.Duration) (Report, error) {
+func Run(ctx context.Context, h *hub.Hub, healthy int, span time.Duration) (Report, error) {
 	span = min(max(span, Shortest), Longest)
 	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*testserver.Server{}, states: map[string]*Faulty{}}
-	if err := r.watch(ctx, good, span); err != nil {
+	if err := r.watch(ctx, healthy, span); err != nil {
 		return Report{}, err
 	}
 	report := Report{At: r.began, Seconds: span.Seconds()}
-	report.Frames, report.Healthy = r.good(good)
-	for _, kind := range bad {
+	report.Frames, report.Healthy = r.healthy(healthy)
+	for _, kind := range faulty {
 		report.Faulty = append(report.Faulty, *r.states[kind])
 	}
-	report.judge()
+	report.assess()
 	return report, nil
 }
 
 // bad are the kinds beside the good ones.
-var bad = [...]string{Refuse, Stall, Slow, Reset, Close, Silent}
+var faulty = [...]string{Refuse, Stall, Slow, Reset, Close, Silent}
 
 // run is a drill under way.
 type run struct {
 	hub  *hub.Hub
 	rtmp relay.Push
 
-	mu       sync.Mutex
-	began    time.Time // the bad ones came
-	ended    time.Time
-	servers  map[string]*testserver.Server // of the good ones, by name
-	states   map[string]*Faulty
-	pictures []written // of the program
+	mu      sync.Mutex
+	began   time.Time // the bad ones came
+	ended   time.Time
+	servers map[string]*testserver.Server // of the good ones, by name
+	states  map[string]*Faulty
+	frames  []writtenFrame // of the program
 }
 
 // written is a picture of the program.
-type written struct {
+type writtenFrame struct {
 	dts     time.Duration
 	arrived time.Time
 	key     []byte // a key frame's data
 }
 
-func name(n int) string { return fmt.Sprintf("good-%d", n+1) }
+func healthyName(n int) string { return fmt.Sprintf("good-%d", n+1) }
 
 // push is Over's, but it remembers where the good ones' pictures went.
 func (r *run) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
@@ -96,31 +96,31 @@ func (r *run) remember(id string, s *testserver.Server) {
 }
 
 // watch runs the relay and lets the bad ones come after a while.
-func (r *run) watch(ctx context.Context, good int, span time.Duration) error {
+func (r *run) watch(ctx context.Context, healthy int, span time.Duration) error {
 	outputs := relay.Protocols{"selftest": {Push: r.push}}
 	out := relay.New(r.hub, outputs, slog.New(slog.DiscardHandler))
-	for n := range good {
-		if err := start(out, name(n), "selftest://"+OK+"/"+name(n)); err != nil {
+	for n := range healthy {
+		if err := start(out, healthyName(n), "selftest://"+OK+"/"+healthyName(n)); err != nil {
 			return err
 		}
 	}
-	for _, kind := range bad {
+	for _, kind := range faulty {
 		r.states[kind] = &Faulty{Kind: kind}
 	}
 	within, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	all.Go(func() { _ = out.Run(within, r.note) }) // it returns nil once told to end
-	all.Go(func() { r.tap(within) })
+	all.Go(func() { _ = out.Run(within, r.recordStates) }) // it returns nil once told to end
+	all.Go(func() { r.recordProgram(within) })
 	if err := retry.Sleep(ctx, aloneFor); err != nil {
 		return err
 	}
 	r.mark(&r.began)
-	for _, kind := range bad {
+	for _, kind := range faulty {
 		address := "selftest://" + kind
 		if kind == Slow {
-			address += fmt.Sprintf("?kbps=%d", r.kbps()/slowness+1)
+			address += fmt.Sprintf("?kbps=%d", r.kbps()/slowFactor+1)
 		}
 		if err := start(out, kind, address); err != nil {
 			return err
@@ -157,7 +157,7 @@ func start(out *relay.Relay, id, address string) error {
 }
 
 // note follows the lights of the bad ones.
-func (r *run) note(all []relay.Status) {
+func (r *run) recordStates(all []relay.Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, st := range all {
@@ -175,7 +175,7 @@ func (r *run) note(all []relay.Status) {
 }
 
 // tap notes what the program is, picture by picture.
-func (r *run) tap(ctx context.Context) {
+func (r *run) recordProgram(ctx context.Context) {
 	sub, err := r.hub.Await(ctx, hub.Program)
 	if err != nil {
 		return
@@ -193,37 +193,37 @@ func (r *run) tap(ctx context.Context) {
 }
 
 func (r *run) add(au *media.AccessUnit) {
-	w := written{dts: au.DTS, arrived: au.Arrived}
+	w := writtenFrame{dts: au.DTS, arrived: au.Arrived}
 	if au.Key {
 		w.key = au.Data
 	}
 	r.mu.Lock()
-	r.pictures = append(r.pictures, w)
+	r.frames = append(r.frames, w)
 	r.mu.Unlock()
 }
 
 // good is how many pictures the program had, and how the good ones fared.
-func (r *run) good(n int) (pictures int, all []Healthy) {
+func (r *run) healthy(n int) (frames int, all []Healthy) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, w := range r.pictures {
-		if r.counts(w) {
-			pictures++
+	for _, w := range r.frames {
+		if r.duringTest(w) {
+			frames++
 		}
 	}
 	for i := range n {
-		g := Healthy{Name: name(i)}
+		g := Healthy{Name: healthyName(i)}
 		if s := r.servers[g.Name]; s != nil && len(s.Sessions()) > 0 {
 			r.compare(&g, s.Sessions()[0].Units())
 		}
 		all = append(all, g)
 	}
-	return pictures, all
+	return frames, all
 }
 
 // counts says whether a picture was written while the bad ones were there.
-func (r *run) counts(w written) bool {
-	return w.arrived.After(r.began) && w.arrived.Before(r.ended.Add(-settles))
+func (r *run) duringTest(w writtenFrame) bool {
+	return w.arrived.After(r.began) && w.arrived.Before(r.ended.Add(-settleTime))
 }
 
 // compare finds each picture of the program among those that arrived.
@@ -242,13 +242,13 @@ func (r *run) compare(g *Healthy, units []testserver.Unit) {
 		}
 	}
 	var alone, beside []time.Duration
-	for _, w := range r.pictures {
+	for _, w := range r.frames {
 		at, ok := arrived[(w.dts - base).Milliseconds()]
 		switch {
 		case w.dts < base:
-		case r.counts(w) && !ok:
+		case r.duringTest(w) && !ok:
 			g.MissedFrames++
-		case r.counts(w):
+		case r.duringTest(w):
 			beside = append(beside, at.Sub(w.arrived))
 		case ok && w.arrived.Before(r.began) && w.arrived.After(r.began.Add(-aloneFor/2)): // not the first burst
 			alone = append(alone, at.Sub(w.arrived))
@@ -259,7 +259,7 @@ func (r *run) compare(g *Healthy, units []testserver.Unit) {
 
 // base is the decode time of the program at which a session began.
 func (r *run) base(first *testserver.Unit) (time.Duration, bool) {
-	for _, w := range slices.Backward(r.pictures) {
+	for _, w := range slices.Backward(r.frames) {
 		if !w.arrived.After(first.Arrived) && w.key != nil && bytes.Equal(w.key, first.Data) {
 			return w.dts - first.DTS, true
 		}

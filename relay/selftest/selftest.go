@@ -75,7 +75,7 @@ func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		return fmt.Errorf("drill: %w", err)
 	}
 	if a.how.Buffer > 0 { // what a connection begins with can't be taken back later
-		s.Narrow(a.how.Buffer)
+		s.LimitReceiveBuffer(a.how.Buffer)
 	}
 	s.Behave(func(string) testserver.Behaviour { return a.how })
 	if a.started != nil {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // play writes a program in real time until the test ends.
 func play(t *testing.T) *relaytest.Program {
 	p := relaytest.NewProgram(t, 8000) // 1.6 Mbit/s, and a key frame each second
-	p.Pictures(5)
+	p.WriteFrames(5)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -30,7 +30,7 @@ func play(t *testing.T) *relaytest.Program {
 		for {
 			select {
 			case <-tick.C:
-				p.Picture()
+				p.WriteFrame()
 			case <-ctx.Done():
 				return
 			}

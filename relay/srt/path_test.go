@@ -47,7 +47,7 @@ func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() 
 		if time.Now().After(end) {
 			t.Fatalf("not within %v", within)
 		}
-		p.Picture()
+		p.WriteFrame()
 	}
 }
 
@@ -65,14 +65,14 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 			f := startFarEnd(t, "", 20)
 			f.path.far(way.round)
 			p := relaytest.NewProgram(t, 5000) // little: what a busy machine leaves lying is lost, too
-			p.Pictures(5)
+			p.WriteFrames(5)
 			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
 			s := f.Last("cam")
-			play(t, p, 15*time.Second, func() bool { return s.Tally().Frames >= 100 })
+			play(t, p, 15*time.Second, func() bool { return s.Counts().Frames >= 100 })
 			last, missing := -1, 0
 			for _, u := range s.Units() {
-				if n := relaytest.Number(u.Data); u.Video {
+				if n := relaytest.FrameNumber(u.Data); u.Video {
 					if last >= 0 {
 						missing += n - last - 1
 					}
@@ -93,11 +93,11 @@ func TestThePassphraseIsTheKeyWhenTheAddressHasAStreamID(t *testing.T) {
 	const passphrase = "0123456789abcdef"
 	f := startFarEnd(t, passphrase, 0)
 	p := relaytest.NewProgram(t, 3000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	link, _ := pushed(t, srt.New(), f.URL()+"?streamid=cam%2F1&latency=50&pbkeylen=32#"+passphrase, p)
 	play(t, p, 10*time.Second, link.IsLive)
 	s := f.Last("cam/1")
-	if s == nil || s.Tally().Frames == 0 {
+	if s == nil || s.Counts().Frames == 0 {
 		t.Fatal("no pictures under the stream id")
 	}
 	_, ended := pushed(t, srt.New(), f.URL()+"?streamid=cam&passphrase=another-passphrase", p)
@@ -129,7 +129,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 	f := startFarEnd(t, "", 0)
 	f.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{Refuse: "no"} })
 	p := relaytest.NewProgram(t, 3000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	_, ended := pushed(t, srt.New(), f.URL()+"#cam", p)
 	if err := <-ended; !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "does not allow") {
 		t.Fatalf("err = %v", err)
@@ -141,7 +141,7 @@ func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
 	t.Parallel()
 	f := startFarEnd(t, "", 0)
 	p := relaytest.NewProgram(t, 3000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	link, _ := pushed(t, srt.New(), f.URL()+"#cam", p)
 	play(t, p, 10*time.Second, link.IsLive)
 	mute := func() time.Duration { link.Measure(); return time.Duration(link.SilentFor.Load()) }

@@ -114,7 +114,7 @@ func (k *keeper) keep(u *mpegtstest.Unit) {
 			k.audio = &media.Track{Codec: media.AAC, SampleRate: rate, Channels: channels}
 		}
 		unit.Data, unit.Track = u.Data[7:], k.audio
-		k.ses.Take(unit)
+		k.ses.Record(unit)
 		return
 	}
 	var sps, pps []byte
@@ -135,7 +135,7 @@ func (k *keeper) keep(u *mpegtstest.Unit) {
 		}
 	}
 	unit.Track = k.video
-	k.ses.Take(unit)
+	k.ses.Record(unit)
 }
 
 // path is what lies between: it hands datagrams on, at a rate, without some, or none.

@@ -5,12 +5,12 @@ package testserver
 func NewSession(app, key string) *Session { return &Session{App: app, Key: key} }
 
 // Take adds what arrived.
-func (s *Session) Take(u Unit) { s.take(u, Behaviour{}) }
+func (s *Session) Record(u Unit) { s.record(u, Behaviour{}) }
 
-func (s *Session) take(u Unit, how Behaviour) {
+func (s *Session) record(u Unit, how Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := &s.tally
+	t := &s.counts
 	last := &t.audio
 	if u.Video {
 		last = &t.video
@@ -22,7 +22,7 @@ func (s *Session) take(u Unit, how Behaviour) {
 		t.AudioFrames++
 	}
 	if t.Bytes += uint64(len(u.Data)); u.DTS < *last {
-		t.Backwards++
+		t.Reversals++
 	}
 	if *last > 0 {
 		t.LongestGap = max(t.LongestGap, u.DTS-*last)
@@ -45,7 +45,7 @@ func (s *Session) Leave(said bool) {
 }
 
 // Return notes that the publisher is back, on another connection.
-func (s *Session) Return() {
+func (s *Session) Reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended, s.unpublished = false, false

@@ -36,7 +36,7 @@ type Session struct {
 
 	mu          sync.Mutex
 	units       []Unit
-	tally       Counts
+	counts      Counts
 	unpublished bool
 	ended       bool
 }
@@ -45,7 +45,7 @@ type Session struct {
 type Counts struct {
 	Frames, Keyframes, AudioFrames int
 	Bytes                          uint64 // of units
-	Backwards                      int    // times that fell within a track
+	Reversals                      int    // times that fell within a track
 	LongestGap                     time.Duration
 	Metadata                       int
 	Configs                        int
@@ -60,10 +60,10 @@ func (s *Session) Units() []Unit {
 }
 
 // Tally is the counters so far.
-func (s *Session) Tally() Counts {
+func (s *Session) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tally
+	return s.counts
 }
 
 // Unpublished reports whether the publisher said goodbye: FCUnpublish and
@@ -83,25 +83,25 @@ func (s *Session) Ended() bool {
 
 // peer is one connection.
 type peer struct {
-	server *Server
-	conn   net.Conn
-	r      *rtmp.Reader
-	w      *rtmp.Writer
-	how    Behaviour
-	ses    *Session
-	app    string
+	server  *Server
+	conn    net.Conn
+	r       *rtmp.Reader
+	w       *rtmp.Writer
+	how     Behaviour
+	session *Session
+	app     string
 
 	flv          flv.Reader
 	clock        rtmp.Unwrap
 	video, audio *media.Track
-	goodbyes     int
+	unpublishes  int
 }
 
 var errDone = errors.New("done")
 
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-	hs := &pieces{conn, bufio.NewWriter(conn)}
+	hs := &flushOnRead{conn, bufio.NewWriter(conn)}
 	if handshake.HandshakeWithClient(hs, hs.w, &handshake.Config{SkipHandshakeVerification: true}) != nil {
 		return
 	}
@@ -118,20 +118,20 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 			break
 		}
 	}
-	if p.ses != nil {
-		p.ses.mu.Lock()
-		p.ses.ended = true
-		p.ses.mu.Unlock()
+	if p.session != nil {
+		p.session.mu.Lock()
+		p.session.ended = true
+		p.session.mu.Unlock()
 	}
 }
 
 // pieces sends what the handshake wrote as soon as an answer is waited for.
-type pieces struct {
+type flushOnRead struct {
 	conn net.Conn
 	w    *bufio.Writer
 }
 
-func (p *pieces) Read(b []byte) (int, error) {
+func (p *flushOnRead) Read(b []byte) (int, error) {
 	if err := p.w.Flush(); err != nil {
 		return 0, err
 	}
@@ -150,8 +150,8 @@ func (p *peer) take(m *rtmp.Message) error {
 	case rtmp.TypeUserControl:
 		event, v, ok := m.Event()
 		switch {
-		case !ok || event != rtmp.EventPingRequest || p.how.Pinged == Ignores:
-		case p.how.Pinged == HangsUp:
+		case !ok || event != rtmp.EventPingRequest || p.how.OnPing == IgnorePings:
+		case p.how.OnPing == CloseOnPing:
 			return errDone
 		default:
 			p.w.Event(rtmp.EventPingResponse, v)
@@ -164,19 +164,19 @@ func (p *peer) take(m *rtmp.Message) error {
 		}
 		return p.command(values)
 	case rtmp.TypeData:
-		p.ses.count(func(t *Counts) { t.Metadata++ })
+		p.session.count(func(t *Counts) { t.Metadata++ })
 	case rtmp.TypeVideo:
 		packet, err := p.flv.Video(p.clock.Time(m.Timestamp), m.Payload)
 		if err != nil {
 			return err
 		}
-		p.keep(packet, true)
+		p.record(packet, true)
 	case rtmp.TypeAudio:
 		packet, err := p.flv.Audio(p.clock.Time(m.Timestamp), m.Payload)
 		if err != nil {
 			return err
 		}
-		p.keep(packet, false)
+		p.record(packet, false)
 	}
 	return nil
 }
@@ -189,21 +189,21 @@ func (p *peer) flush() error {
 
 func (s *Session) count(do func(t *Counts)) {
 	s.mu.Lock()
-	do(&s.tally)
+	do(&s.counts)
 	s.mu.Unlock()
 }
 
-func (p *peer) keep(packet flv.Packet, video bool) {
+func (p *peer) record(packet flv.Packet, video bool) {
 	track := &p.audio
 	if video {
 		track = &p.video
 	}
 	if packet.Config != nil {
 		*track = packet.Config
-		p.ses.count(func(t *Counts) { t.Configs++ })
+		p.session.count(func(t *Counts) { t.Configs++ })
 	}
 	if au := packet.Unit; len(au.Data) > 0 {
-		p.ses.take(Unit{video, au.Key, au.PTS, au.DTS, au.Data, *track, time.Now()}, p.how)
+		p.session.record(Unit{video, au.Key, au.PTS, au.DTS, au.Data, *track, time.Now()}, p.how)
 	}
 }
 
@@ -235,12 +235,12 @@ func (p *peer) command(values []any) error {
 		key, _ := third.(string)
 		return p.publish(key)
 	case "FCUnpublish":
-		p.goodbyes++
+		p.unpublishes++
 	case "deleteStream":
-		if p.goodbyes > 0 && p.ses != nil {
-			p.ses.mu.Lock()
-			p.ses.unpublished = true
-			p.ses.mu.Unlock()
+		if p.unpublishes > 0 && p.session != nil {
+			p.session.mu.Lock()
+			p.session.unpublished = true
+			p.session.mu.Unlock()
 		}
 		return errDone
 	}
@@ -252,8 +252,8 @@ func status(level, code, words string) amf0.Object {
 }
 
 func (p *peer) publish(key string) error {
-	p.ses = &Session{App: p.app, Key: key}
-	p.how = p.server.Add(p.ses)
+	p.session = &Session{App: p.app, Key: key}
+	p.how = p.server.Add(p.session)
 	if p.how.Buffer > 0 {
 		if tcp := tcpOf(p.conn); tcp != nil {
 			_ = tcp.SetReadBuffer(p.how.Buffer)
@@ -294,14 +294,14 @@ func (p *peer) discard() error {
 			return err
 		}
 		total += n
-		p.ses.count(func(t *Counts) { t.Bytes += uint64(n) })
+		p.session.count(func(t *Counts) { t.Bytes += uint64(n) })
 		if total-acked >= every && !p.how.NoAcks {
 			acked = total
 			p.w.Control(rtmp.TypeAck, uint32(total))
 			if err := p.flush(); err != nil {
 				return err
 			}
-			if p.how.Pinged != Answers {
+			if p.how.OnPing != AnswerPings {
 				continue
 			}
 			p.w.Event(rtmp.EventPingResponse, 0)
@@ -330,15 +330,15 @@ func tcpOf(c net.Conn) *net.TCPConn {
 
 // throttle reads as slowly as the behaviour says, or not at all.
 type throttle struct {
-	p     *peer
-	ctx   context.Context
-	since time.Time // publishing was accepted
-	took  int
+	p        *peer
+	ctx      context.Context
+	since    time.Time // publishing was accepted
+	received int
 }
 
 func (t *throttle) Read(b []byte) (int, error) {
 	how := t.p.how
-	if t.p.ses != nil && (how.Rate > 0 || how.StallAfter > 0) {
+	if t.p.session != nil && (how.Rate > 0 || how.StallAfter > 0) {
 		if t.since.IsZero() {
 			t.since = time.Now()
 		}
@@ -348,7 +348,7 @@ func (t *throttle) Read(b []byte) (int, error) {
 		}
 		if how.Rate > 0 {
 			b = b[:min(len(b), max(1, how.Rate/20))]
-			if ahead := time.Duration(float64(t.took)/float64(how.Rate)*float64(time.Second)) - time.Since(t.since); ahead > 0 {
+			if ahead := time.Duration(float64(t.received)/float64(how.Rate)*float64(time.Second)) - time.Since(t.since); ahead > 0 {
 				select {
 				case <-time.After(ahead):
 				case <-t.ctx.Done():
@@ -359,7 +359,7 @@ func (t *throttle) Read(b []byte) (int, error) {
 	}
 	n, err := t.p.conn.Read(b)
 	if !t.since.IsZero() {
-		t.took += n
+		t.received += n
 	}
 	return n, err
 }

@@ -5,9 +5,9 @@ import "sync"
 // SessionLog is who came to a far end, and how they are treated. The zero value treats
 // all well. It is safe for concurrent use.
 type SessionLog struct {
-	mu     sync.Mutex
-	behave func(key string) Behaviour
-	came   []*Session
+	mu       sync.Mutex
+	behave   func(key string) Behaviour
+	sessions []*Session
 }
 
 // Behave tells how to treat publishers from now on, by their key.
@@ -18,7 +18,7 @@ func (g *SessionLog) Behave(how func(key string) Behaviour) {
 }
 
 // Treat is how to treat a publisher with this key.
-func (g *SessionLog) Treat(key string) Behaviour {
+func (g *SessionLog) BehaviourFor(key string) Behaviour {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.behave == nil {
@@ -30,16 +30,16 @@ func (g *SessionLog) Treat(key string) Behaviour {
 // Add notes a session, and says how to treat it.
 func (g *SessionLog) Add(s *Session) Behaviour {
 	g.mu.Lock()
-	g.came = append(g.came, s)
+	g.sessions = append(g.sessions, s)
 	g.mu.Unlock()
-	return g.Treat(s.Key)
+	return g.BehaviourFor(s.Key)
 }
 
 // Sessions is everyone who published or tried to, in order.
 func (g *SessionLog) Sessions() []*Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return append([]*Session(nil), g.came...)
+	return append([]*Session(nil), g.sessions...)
 }
 
 // Last is the newest session that got as far as naming key, nil when there is none.

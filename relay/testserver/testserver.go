@@ -25,7 +25,7 @@ type Behaviour struct {
 	StallAfter time.Duration // stops reading so long after it accepted; 0 does not
 	Rate       int           // reads no faster than so many bytes a second; 0 is at will
 	NoAcks     bool          // does not acknowledge
-	Pinged     Pinged        // what it does at a ping
+	OnPing     PingBehaviour // what it does at a ping
 	Buffer     int           // the socket's receive buffer; 0 is the system's
 	CountOnly  bool          // keeps no units
 	TimesOnly  bool          // keeps the units' times, and the data of the first
@@ -33,13 +33,13 @@ type Behaviour struct {
 }
 
 // Pinged is what a server does when a publisher pings it.
-type Pinged uint8
+type PingBehaviour uint8
 
 // All of these exist.
 const (
-	Answers Pinged = iota
-	Ignores
-	HangsUp
+	AnswerPings PingBehaviour = iota
+	IgnorePings
+	CloseOnPing
 )
 
 // Now is a CloseAfter or StallAfter of no time at all.
@@ -68,7 +68,7 @@ func Listen(addr string, config *tls.Config) (*Server, error) {
 
 // Narrow has the system keep no more than about so many bytes for who reads slowly. It
 // is for the time before the first connection.
-func (s *Server) Narrow(bytes int) {
+func (s *Server) LimitReceiveBuffer(bytes int) {
 	if ln, ok := s.ln.(*net.TCPListener); ok {
 		sock.LimitReceiveBuffer(ln, bytes)
 	}
@@ -77,7 +77,7 @@ func (s *Server) Narrow(bytes int) {
 // Segment has what comes arrive in pieces of so many bytes at most, as it does over a
 // network. On one machine they have 64 kB, and the window of who reads slowly opens in
 // lumps of seconds. It is for the time before the first connection.
-func (s *Server) Segment(bytes int) {
+func (s *Server) LimitSegmentSize(bytes int) {
 	if ln, ok := s.ln.(*net.TCPListener); ok {
 		sock.LimitSegmentSize(ln, bytes)
 	}

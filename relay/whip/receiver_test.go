@@ -65,7 +65,7 @@ func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {
 	t := &p.tracks[au.Track]
-	p.ses.Take(testserver.Unit{Video: t.Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: t, Arrived: au.Arrived})
+	p.ses.Record(testserver.Unit{Video: t.Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: t, Arrived: au.Arrived})
 }
 
 // udp is the media port, which can fall silent.

@@ -28,7 +28,7 @@ func TestContract(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := whip.New(nil)
 		out.Stall, out.Backlog = 2500*time.Millisecond, 2*time.Second
-		return relaytest.Output{Push: out.Push, FarEnd: startFarEnd(t, 0), Lacks: relaytest.Lacks{Metadata: true, DecodeTimes: true, Sound: true, Pressure: true}}
+		return relaytest.Output{Push: out.Push, Server: startFarEnd(t, 0), Unsupported: relaytest.Unsupported{Metadata: true, DecodeTimes: true, Audio: true, BackPressure: true}}
 	})
 }
 
@@ -60,7 +60,7 @@ func pushTo(t *testing.T, address string, p *relaytest.Program, until func(*rela
 		if time.Now().After(end) {
 			t.Fatal("not within 20 s")
 		}
-		p.Picture()
+		p.WriteFrame()
 	}
 	cancel()
 	return link, <-ended
@@ -69,7 +69,7 @@ func pushTo(t *testing.T, address string, p *relaytest.Program, until func(*rela
 func TestBFramesAreRefusedInWords(t *testing.T) {
 	f := startFarEnd(t, 0)
 	p := relaytest.NewProgram(t, 1000)
-	p.Pictures(3)
+	p.WriteFrames(3)
 	at := p.Sent[len(p.Sent)-1].DTS + time.Second
 	for i, pts := range []time.Duration{0, 120, 40, 80} {
 		p.Write(media.AccessUnit{DTS: at + time.Duration(i)*40*time.Millisecond, PTS: at + pts*time.Millisecond, Key: i == 0, Data: []byte{0, 0, 0, 2, 0x65, 0x88}})
@@ -83,13 +83,13 @@ func TestBFramesAreRefusedInWords(t *testing.T) {
 func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
 	f := startFarEnd(t, 3) // more than repeats can mend in time
 	p := relaytest.NewProgram(t, 8000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	link, err := push(t, f, p, func(l *relay.Link) bool { return l.Dropped.Load() > relaytest.FrameRate })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := f.Last("token"); s.Tally().Keyframes == 0 {
-		t.Fatalf("nothing arrived: %+v, %d left out", s.Tally(), link.Dropped.Load())
+	if s := f.Last("token"); s.Counts().Keyframes == 0 {
+		t.Fatalf("nothing arrived: %+v, %d left out", s.Counts(), link.Dropped.Load())
 	}
 }
 
@@ -108,7 +108,7 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 		f := startFarEnd(t, 0)
 		f.redirect = status
 		p := relaytest.NewProgram(t, 1000)
-		p.Pictures(5)
+		p.WriteFrames(5)
 		_, err := pushTo(t, strings.Replace(f.URL(), "/whip", "/elsewhere", 1), p, (*relay.Link).IsLive)
 		if !ok {
 			if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "302") {
@@ -120,7 +120,7 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 		if err != nil || s == nil {
 			t.Fatalf("%d: err = %v", status, err)
 		}
-		testkit.Eventually(t, 5*time.Second, func() bool { return s.Tally().Keyframes > 0 }, "%d: a picture arrives", status)
+		testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Keyframes > 0 }, "%d: a picture arrives", status)
 		testkit.Eventually(t, 5*time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
 	}
 }
@@ -132,7 +132,7 @@ func TestAKeyInThePathIsNotRepeated(t *testing.T) {
 	}))
 	defer far.Close()
 	p := relaytest.NewProgram(t, 1000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	_, err := pushTo(t, far.URL+"/s3cret-in-path/webRTC/publish", p, func(*relay.Link) bool { return false })
 	if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "nobody knows /***/webRTC/publish") {
 		t.Errorf("err = %v", err)
@@ -172,12 +172,12 @@ func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
 	f := startFarEnd(t, 0)
 	f.hidden, f.links = true, []string{`<turn:` + address + `?transport=udp>; rel="ice-server"; username="us"; credential="hush"; credential-type="password"`}
 	p := relaytest.NewProgram(t, 1000)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	if _, err := push(t, f, p, (*relay.Link).IsLive); err != nil {
 		t.Fatal(err)
 	}
-	if s := f.Last("token"); !used() || s.Tally().Keyframes == 0 {
-		t.Fatalf("by way of the relay %v, %+v", used(), s.Tally())
+	if s := f.Last("token"); !used() || s.Counts().Keyframes == 0 {
+		t.Fatalf("by way of the relay %v, %+v", used(), s.Counts())
 	}
 }
 
@@ -188,7 +188,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	tracks := relaytest.Tracks(0)
 	tracks[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 6}
 	p.SetTracks(tracks)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	link, err := push(t, f, p, func(l *relay.Link) bool { return l.IsLive() && l.Warning() != "" })
 	if err != nil || !strings.Contains(link.Warning(), "without sound") {
 		t.Fatalf("%q, err = %v", link.Warning(), err)
@@ -205,7 +205,7 @@ func TestSoundThatIsCodedInAnotherWayGoesOnWhereItWas(t *testing.T) {
 		p.SetTracks(tracks)
 	}
 	opus(2)
-	p.Pictures(5)
+	p.WriteFrames(5)
 	changes, heard := 0, func() []pion.Header {
 		f.mu.Lock()
 		defer f.mu.Unlock()

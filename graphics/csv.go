@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// maxCSV bounds an import before it is read.
+// maxCSV limits the size of an import.
 const maxCSV = 1 << 20
 
 // ParseCSV reads names as spreadsheets export them: comma, semicolon or tab between
 // the fields, UTF-8 with or without a byte order mark. A first line that names the
-// fields ("name, title") is a heading; without one the first column is the name and
-// the second the title. Lines that do not fit are told by number, and none is taken.
+// fields ("name, title") is a header; without one the first column is the name and the
+// second the title. If a line is invalid, nothing is imported, and the error has its
+// number.
 func ParseCSV(data []byte) ([]Item, error) {
 	if len(data) > maxCSV {
 		return nil, invalidText("the file is larger than %d kB", maxCSV>>10)
@@ -51,7 +52,7 @@ func ParseCSV(data []byte) ([]Item, error) {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 		if items = append(items, it); len(items) > MaxItems {
-			return nil, fmt.Errorf("line %d: %w: %d at most", line, ErrFull, MaxItems)
+			return nil, fmt.Errorf("line %d: %w: at most %d", line, ErrFull, MaxItems)
 		}
 	}
 }
@@ -66,7 +67,7 @@ func separator(data []byte) rune {
 	return ','
 }
 
-// heading is the field each column names, or nil when the line is not a heading.
+// heading is the field that each column names, or nil when the line is not a header.
 func heading(record []string) []string {
 	columns := make([]string, len(record))
 	found := false

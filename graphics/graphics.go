@@ -1,6 +1,6 @@
-// Package graphics is the lower thirds: prepared names, what is on air, what comes
-// next, and when it leaves by itself. How a lower third gets into the picture is
-// the renderer's: the mixer's own text, or the overlay page as a browser source.
+// Package graphics is the lower thirds: prepared names, what is on air, what is next,
+// and when it is taken off automatically. A Renderer puts them into the video: the
+// mixer's own text, or the overlay page as a browser source.
 package graphics
 
 import (
@@ -22,10 +22,10 @@ var (
 	ErrFull        = errors.New("the list is full")
 )
 
-// Limits of what is kept.
+// Limits of what is stored.
 const (
 	MaxItems    = 500
-	MaxRunes    = 200 // of one field: three times what fits a line; the rest is cut when drawn
+	MaxRunes    = 200 // of one field: three times what fits a line; the renderer truncates the rest
 	MaxAutoOut  = 10 * time.Minute
 	showTimeout = 5 * time.Second
 )
@@ -35,7 +35,7 @@ type Field struct {
 	Name     string `json:"name"`
 	Label    string `json:"label"`
 	Optional bool   `json:"optional,omitempty"`
-	Logo     bool   `json:"logo,omitempty"` // its value is the name of a logo, not a text
+	Logo     bool   `json:"logo,omitempty"` // its value is the name of a logo instead of a text
 }
 
 // Template is a kind of lower third.
@@ -45,7 +45,7 @@ type Template struct {
 	Fields []Field `json:"fields"`
 }
 
-// Templates are the built-in kinds. Their look is the renderer's.
+// Templates are the built-in kinds. Their design is up to the renderer.
 func Templates() []Template {
 	name, title := Field{Name: "name", Label: "Name"}, Field{Name: "title", Label: "Title", Optional: true}
 	logo := Field{Name: LogoField, Label: "Logo", Optional: true, Logo: true}
@@ -64,7 +64,7 @@ type Item struct {
 	ID        string            `json:"id"`
 	Template  string            `json:"template"`
 	Text      map[string]string `json:"text"`                // by field name
-	AutoOutMs int               `json:"autoOutMs,omitempty"` // leaves by itself after this; 0 stays
+	AutoOutMs int               `json:"autoOutMs,omitempty"` // taken off automatically after this; 0 for never
 }
 
 func (it *Item) clone() Item {
@@ -78,28 +78,28 @@ type OnAir struct {
 	Item
 	Since     time.Time  `json:"since"`
 	OutAt     *time.Time `json:"outAt,omitempty"`
-	Confirmed bool       `json:"confirmed"` // the renderer reports just this
+	Confirmed bool       `json:"confirmed"` // the renderer reports exactly this
 }
 
 // State is the section a panel shows.
 type State struct {
 	Templates []Template `json:"templates"`
 	Items     []Item     `json:"items"`
-	Logos     []string   `json:"logos,omitempty"` // the names of those that are kept
+	Logos     []string   `json:"logos,omitempty"` // the names of the stored logos
 	OnAir     *OnAir     `json:"onAir,omitempty"`
 	Next      string     `json:"next,omitempty"`    // the item that next takes
-	Via       string     `json:"via,omitempty"`     // "mixer" or "overlay"; "" while nothing can draw
-	Problem   string     `json:"problem,omitempty"` // in words
+	Via       string     `json:"via,omitempty"`     // "mixer" or "overlay"; "" without a renderer
+	Problem   string     `json:"problem,omitempty"` // as a sentence
 }
 
-// How a lower third comes into the picture.
+// How a lower third gets into the video.
 const (
 	ViaMixer   = "mixer"   // the mixer's own text
 	ViaOverlay = "overlay" // the overlay page
 )
 
-// Renderer draws lower thirds. Each call returns once the renderer accepted or
-// refused it; what is really shown comes back by Desk.Report.
+// Renderer draws lower thirds. Each call returns once the renderer accepted or refused
+// it; what is really shown is reported to Queue.Report.
 type Renderer interface {
 	ShowGraphic(ctx context.Context, text map[string]string) error
 	UpdateGraphic(ctx context.Context, text map[string]string) error
@@ -111,13 +111,13 @@ type Report struct {
 	Via     string // "mixer" or "overlay"
 	Ready   bool   // it can draw
 	Shown   bool
-	Hidden  bool // it is switched on, but what is on air does not have it
+	Hidden  bool // enabled, but not part of what is on air
 	Text    map[string]string
 	Problem string
 }
 
-// check fits text to the template: unknown fields are refused, missing ones must
-// be optional, over-long ones are refused with their length.
+// validate checks text against the template: unknown and over-long fields are refused,
+// and missing ones must be optional.
 func validate(template string, text map[string]string) error {
 	i := slices.IndexFunc(Templates(), func(t Template) bool { return t.ID == template })
 	if i < 0 {
@@ -129,7 +129,7 @@ func validate(template string, text map[string]string) error {
 			return invalidText("there is no field %q in the template %q", name, template)
 		}
 		if name == LogoField && value != "" && !logoName.MatchString(value) {
-			return invalidText("%q can't be the name of a logo", value)
+			return invalidText("%q is not a valid logo name", value)
 		}
 		if !utf8.ValidString(value) || utf8.RuneCountInString(value) > MaxRunes {
 			return invalidText("%s is longer than %d characters, or not UTF-8", name, MaxRunes)

@@ -17,7 +17,7 @@ import (
 	"obvan/graphics"
 )
 
-// red is a small picture.
+// red is a small image.
 func red() image.Image {
 	img := image.NewPaletted(image.Rect(3, 5, 43, 25), color.Palette{color.NRGBA{R: 255, A: 255}, color.Transparent})
 	img.SetColorIndex(3, 5, 1)
@@ -37,10 +37,10 @@ func redPNG(t testing.TB) []byte {
 	return encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, red()) })
 }
 
-func TestALogoIsEncodedAnew(t *testing.T) {
+func TestALogoIsDecodedAndEncodedAgain(t *testing.T) {
 	logos := graphics.NewLogos(filepath.Join(t.TempDir(), "logos"))
 	upload := redPNG(t)
-	text := append([]byte{0, 0, 0, 9}, "tEXta\x00<script"[:13]...) // a chunk that says something of its own
+	text := append([]byte{0, 0, 0, 9}, "tEXta\x00<script"[:13]...) // a text chunk
 	upload = append(upload[:33:33], append(append(text, 0, 0, 0, 0), upload[33:]...)...)
 	binary.BigEndian.PutUint32(upload[33+8+9:], crc32.ChecksumIEEE(upload[33+4:33+8+9]))
 	if err := logos.Put("sponsor", bytes.NewReader(upload)); err != nil {
@@ -52,17 +52,17 @@ func TestALogoIsEncodedAnew(t *testing.T) {
 	}
 	saved, err := os.ReadFile(path)
 	if err != nil || bytes.Contains(saved, []byte("<script")) {
-		t.Fatalf("%v: what is kept has the upload's own words", err)
+		t.Fatalf("%v: the stored file has the upload's text", err)
 	}
 	img, err := png.Decode(bytes.NewReader(saved))
 	if err != nil || img.Bounds() != image.Rect(0, 0, 40, 20) {
 		t.Fatalf("%v %v", img.Bounds(), err)
 	}
 	if _, _, _, a := img.At(0, 0).RGBA(); a != 0 {
-		t.Error("what is clear has become opaque")
+		t.Error("a transparent pixel has become opaque")
 	}
 	if r, g, _, a := img.At(1, 0).RGBA(); r != 0xffff || g != 0 || a != 0xffff {
-		t.Error("it is not red")
+		t.Error("a red pixel is no longer red")
 	}
 	photo := encoded(t, func(b *bytes.Buffer) error { return jpeg.Encode(b, red(), nil) })
 	if err := logos.Put("photo", bytes.NewReader(photo)); err != nil {
@@ -79,18 +79,18 @@ func TestALogoIsEncodedAnew(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoLogoIsRefusedAndLeavesNothing(t *testing.T) {
+func TestAnInvalidLogoIsRefusedAndLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	logos := graphics.NewLogos(filepath.Join(dir, "logos"))
 	if err := os.WriteFile(filepath.Join(dir, "secret.png"), redPNG(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	wide := redPNG(t)
-	binary.BigEndian.PutUint32(wide[16:], 1<<20) // of its IHDR
+	binary.BigEndian.PutUint32(wide[16:], 2048+1) // the width in its IHDR
 	binary.BigEndian.PutUint32(wide[29:], crc32.ChecksumIEEE(wide[12:29]))
 	for why, content := range map[string][]byte{
-		"neither a PNG": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>`),
-		"broken":        redPNG(t)[:len(redPNG(t))-20], "may be a side": wide, "larger than": make([]byte, graphics.MaxLogo+1),
+		"not a PNG": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>`),
+		"corrupt":   redPNG(t)[:len(redPNG(t))-20], "per side": wide, "larger than": make([]byte, graphics.MaxLogo+1),
 	} {
 		if err := logos.Put("x", bytes.NewReader(content)); !errors.Is(err, graphics.ErrBadLogo) || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: err = %v", why, err)
@@ -112,7 +112,7 @@ func TestWhatIsNoLogoIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestALowerThirdWithoutItsLogoIsShownAndSaid(t *testing.T) {
+func TestALowerThirdWithoutItsLogoIsShownAndReported(t *testing.T) {
 	s := &fakeRenderer{}
 	it := person("a", "Ada")
 	it.Text[graphics.LogoField] = "sponsor"

@@ -16,29 +16,29 @@ func invalidText(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalidText, fmt.Sprintf(format, args...))
 }
 
-// Desk is where lower thirds are prepared and taken. Its methods are safe for
-// concurrent use; what they ask of the renderer happens one at a time, in order.
+// Queue is the prepared lower thirds and the one on air. Its methods are safe for
+// concurrent use; their calls of the renderer happen one at a time, in order.
 type Queue struct {
-	renderer  Renderer // nil: nothing can draw
+	renderer  Renderer // nil when only the overlay page draws
 	rendering sync.Mutex
 
 	mu           sync.Mutex
 	items        []Item
 	logos        []string
 	onAir        *OnAir
-	lastTaken    string // the item taken last: next is the one behind it
+	lastTaken    string // the item taken last: the next one follows it
 	report       Report
-	rendererSeen bool // a renderer was ready once
+	rendererSeen bool // a renderer has been ready
 	problem      string
-	changed      chan struct{} // closes at the next change
+	changed      chan struct{} // closed at the next change
 }
 
-// New makes a desk over the items that were kept.
+// New makes a queue of stored items.
 func New(renderer Renderer, items []Item) *Queue {
 	return &Queue{renderer: renderer, items: slices.Clone(items), changed: make(chan struct{})}
 }
 
-// State is the desk as it is.
+// State is the current state.
 func (q *Queue) State() State {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -58,12 +58,12 @@ func (q *Queue) State() State {
 		s.Problem = q.report.Problem
 	}
 	if s.Problem == "" && s.OnAir != nil && !q.report.Ready {
-		s.Problem = "nothing draws it: set the mixer up for lower thirds, or open the overlay page"
+		s.Problem = "nothing renders it: set up the mixer for lower thirds, or open the overlay page"
 	}
 	if s.Problem == "" && s.OnAir != nil && s.OnAir.Confirmed && s.OnAir.Text[LogoField] != "" && q.report.Text[LogoField] == "" {
-		s.Problem = "it is shown without its logo: bring the logo in again"
+		s.Problem = "it is shown without its logo: upload the logo again"
 		if q.report.Via == ViaMixer {
-			s.Problem = "it is shown without its logo: OBS has to run on the studio's machine, and be set up again from here"
+			s.Problem = "it is shown without its logo: OBS must run on the studio's machine, and be set up again from here"
 		}
 	}
 	return s
@@ -77,7 +77,7 @@ func (q *Queue) next() string {
 	return ""
 }
 
-// edit changes the desk and tells Run.
+// edit changes the queue and wakes Run.
 func (q *Queue) edit(change func() error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -123,14 +123,14 @@ func (q *Queue) Add(it Item) (id string, err error) {
 	})
 }
 
-// SetLogos tells which logos there are.
+// SetLogos sets the names of the stored logos.
 func (q *Queue) SetLogos(names []string) {
 	_ = q.edit(func() error { q.logos = slices.Clone(names); return nil })
 }
 
 func autoOut(ms int) int { return max(0, min(ms, int(MaxAutoOut/time.Millisecond))) }
 
-// Update changes a prepared lower third, and the picture when it is on air.
+// Update changes a prepared lower third, also on air.
 func (q *Queue) Update(ctx context.Context, it Item) error {
 	q.rendering.Lock()
 	defer q.rendering.Unlock()
@@ -189,7 +189,7 @@ func (q *Queue) Import(items []Item) error {
 
 func newID() string { return strings.ToLower(rand.Text()[:8]) }
 
-// AutoOut is after how long, in milliseconds, an item leaves by itself; 0 for never.
+// AutoOut is after how many milliseconds an item is taken off automatically; 0 for never.
 func (q *Queue) AutoOut(id string) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -199,7 +199,7 @@ func (q *Queue) AutoOut(id string) int {
 	return 0
 }
 
-// Remove takes an item off the list; one that is on air stays there.
+// Remove removes an item from the list; if it is on air it stays on air.
 func (q *Queue) Remove(id string) error {
 	return q.edit(func() error {
 		i := slices.IndexFunc(q.items, func(it Item) bool { return it.ID == id })
@@ -214,7 +214,7 @@ func (q *Queue) Remove(id string) error {
 	})
 }
 
-// Move puts an item at another place of the list, 0 is the first.
+// Move moves an item to another position in the list, 0 is the first.
 func (q *Queue) Move(id string, to int) error {
 	return q.edit(func() error {
 		i := slices.IndexFunc(q.items, func(it Item) bool { return it.ID == id })
@@ -228,14 +228,14 @@ func (q *Queue) Move(id string, to int) error {
 	})
 }
 
-// Take brings a prepared lower third on air, in place of what is there.
+// Take puts a prepared lower third on air, in place of the current one.
 func (q *Queue) Take(ctx context.Context, id string) error {
 	q.rendering.Lock()
 	defer q.rendering.Unlock()
 	return q.take(ctx, id)
 }
 
-// Next takes the one behind the one taken last. ErrEnd.
+// Next takes the one after the one taken last. ErrNoNext.
 func (q *Queue) Next(ctx context.Context) error {
 	q.rendering.Lock()
 	defer q.rendering.Unlock()
@@ -272,9 +272,9 @@ func (q *Queue) take(ctx context.Context, id string) error {
 	return err
 }
 
-// failed is what is on air after a take that did not work: what was there before,
-// unless that is gone. Without an answer nobody knows: the renderer's next report
-// says it. d.mu is held.
+// restoreAfterFailure sets what is on air after a failed take: what was on air before, if
+// it is still shown. After a timeout that is unknown until the renderer's next report.
+// The caller holds mu.
 func (q *Queue) restoreAfterFailure(err error, before *OnAir) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return
@@ -285,11 +285,11 @@ func (q *Queue) restoreAfterFailure(err error, before *OnAir) {
 	}
 }
 
-// Out takes the lower third off. ErrNothing.
+// Out takes the lower third off. ErrNotOnAir.
 func (q *Queue) Out(ctx context.Context) error { return q.out(ctx, nil) }
 
-// out takes the lower third off; one whose time is up only if it is still the one on
-// air: its successor may have been taken while the renderer was busy.
+// out takes the lower third off. With only, it does so if that is still the one on air:
+// another may have been taken while the renderer was busy.
 func (q *Queue) out(ctx context.Context, only *OnAir) error {
 	q.rendering.Lock()
 	defer q.rendering.Unlock()
@@ -308,10 +308,10 @@ func (q *Queue) out(ctx context.Context, only *OnAir) error {
 
 func (q *Queue) hide(ctx context.Context) error { return q.renderer.HideGraphic(ctx) }
 
-// draw asks the renderer, and keeps its complaint for the panel.
+// draw calls the renderer, and stores its error for the panel.
 func (q *Queue) draw(ctx context.Context, ask func(context.Context) error) error {
 	if q.renderer == nil {
-		return nil // the overlay page follows the state by itself
+		return nil // the overlay page follows the state
 	}
 	ctx, cancel := context.WithTimeout(ctx, showTimeout)
 	defer cancel()

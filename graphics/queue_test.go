@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// screen is a renderer that remembers.
+// fakeRenderer is a renderer that records what it shows.
 type fakeRenderer struct {
 	shown bool
 	text  map[string]string
@@ -62,7 +62,7 @@ func newQueue(t *testing.T, s *fakeRenderer, items ...graphics.Item) *graphics.Q
 	return queue
 }
 
-func TestALowerThirdIsTakenUpdatedAndOutAndConfirmedByTheRenderer(t *testing.T) {
+func TestTheRendererConfirmsALowerThirdThatIsTakenUpdatedAndTakenOff(t *testing.T) {
 	s := &fakeRenderer{}
 	queue := newQueue(t, s, person("a", "Ada"), person("b", "Bea"))
 	if err := queue.Take(t.Context(), "a"); err != nil {
@@ -95,7 +95,7 @@ func TestALowerThirdIsTakenUpdatedAndOutAndConfirmedByTheRenderer(t *testing.T) 
 	}
 }
 
-func TestARendererThatCannotLeavesNothingOnAirAndSaysWhy(t *testing.T) {
+func TestARendererThatFailsLeavesNothingOnAirAndReportsWhy(t *testing.T) {
 	s := &fakeRenderer{err: errors.New("the mixer is not connected")}
 	queue := newQueue(t, s, person("a", "Ada"))
 	if err := queue.Take(t.Context(), "a"); err == nil {
@@ -106,7 +106,7 @@ func TestARendererThatCannotLeavesNothingOnAirAndSaysWhy(t *testing.T) {
 	}
 }
 
-func TestItLeavesByItselfWhenItsTimeIsUp(t *testing.T) {
+func TestALowerThirdIsTakenOffWhenItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeRenderer{}
 		it := person("a", "Ada")
@@ -135,7 +135,7 @@ func TestItLeavesByItselfWhenItsTimeIsUp(t *testing.T) {
 	})
 }
 
-func TestOneOnAirThatIsToldToStayStays(t *testing.T) {
+func TestTheTimeOfALowerThirdOnAirCanBeChanged(t *testing.T) {
 	queue := newQueue(t, &fakeRenderer{}, graphics.Item{ID: "a", Text: map[string]string{"name": "Ada"}, AutoOutMs: 5000})
 	if err := queue.Take(t.Context(), "a"); err != nil {
 		t.Fatal(err)
@@ -148,18 +148,18 @@ func TestOneOnAirThatIsToldToStayStays(t *testing.T) {
 			t.Fatal(err)
 		}
 		if on := queue.State().OnAir; want == 0 && on.OutAt != nil || want > 0 && (on.OutAt == nil || on.OutAt.Sub(since) != want) {
-			t.Errorf("told %d ms, it leaves at %v", ms, on.OutAt)
+			t.Errorf("set to %d ms, it is taken off at %v", ms, on.OutAt)
 		}
 	}
 }
 
-func TestARendererThatComesBackGetsWhatIsOnAirAgain(t *testing.T) {
+func TestARendererThatReconnectsIsSentWhatIsOnAirAgain(t *testing.T) {
 	s := &fakeRenderer{}
 	queue := newQueue(t, s, person("a", "Ada"))
 	queue.Take(t.Context(), "a")
 	queue.Report(t.Context(), s.report())
-	queue.Report(t.Context(), graphics.Report{Via: "mixer"}) // OBS is gone
-	s.shown, s.text = false, nil                             // and comes back blank
+	queue.Report(t.Context(), graphics.Report{Via: "mixer"}) // OBS has disconnected
+	s.shown, s.text = false, nil                             // and restarts without it
 	if st := queue.State(); st.OnAir == nil || st.OnAir.Confirmed || st.Via != "" {
 		t.Fatalf("state = %+v", st)
 	}
@@ -174,11 +174,11 @@ func TestARendererThatComesBackGetsWhatIsOnAirAgain(t *testing.T) {
 	s.shown = false // by hand, in OBS
 	queue.Report(t.Context(), s.report())
 	if queue.State().OnAir != nil {
-		t.Fatal("the renderer was not believed")
+		t.Fatal("the change in OBS was not adopted")
 	}
 }
 
-func TestTextThatDoesNotFitIsRefusedWithTheReason(t *testing.T) {
+func TestInvalidTextIsRefusedWithTheReason(t *testing.T) {
 	queue := graphics.New(nil, nil)
 	for why, it := range map[string]graphics.Item{
 		"missing":  {Text: map[string]string{"title": "Engineer"}},
@@ -195,7 +195,7 @@ func TestTextThatDoesNotFitIsRefusedWithTheReason(t *testing.T) {
 	}
 }
 
-func TestTheListIsMovedAndRemovedAndNextFollows(t *testing.T) {
+func TestNextFollowsWhenItemsAreMovedAndRemoved(t *testing.T) {
 	queue := newQueue(t, &fakeRenderer{}, person("a", "A"), person("b", "B"), person("c", "C"))
 	queue.Take(t.Context(), "a")
 	if err := queue.Move("c", 1); err != nil || queue.State().Next != "c" {
@@ -212,7 +212,7 @@ func TestTheListIsMovedAndRemovedAndNextFollows(t *testing.T) {
 	}
 }
 
-func TestSpreadsheetsAreRead(t *testing.T) {
+func TestNamesAreImportedFromSpreadsheets(t *testing.T) {
 	for _, text := range []string{
 		"Ada Lovelace,Engineer\nמרים,\"Mayor, acting\"\n",
 		"\xef\xbb\xbfTitle;Speaker;Phone\r\nEngineer;Ada Lovelace;1\r\nMayor, acting;מרים;\r\n",
@@ -245,7 +245,7 @@ func FuzzParseCSV(f *testing.F) {
 	})
 }
 
-func TestATakeThatFailsLeavesWhatWasOnAir(t *testing.T) {
+func TestAFailedTakeLeavesThePreviousLowerThirdOnAir(t *testing.T) {
 	s := &fakeRenderer{}
 	queue := newQueue(t, s, person("a", "Ada"), person("b", "Bea"))
 	queue.Take(t.Context(), "a")
@@ -254,7 +254,7 @@ func TestATakeThatFailsLeavesWhatWasOnAir(t *testing.T) {
 	if err := queue.Take(t.Context(), "b"); err == nil || queue.State().OnAir.ID != "a" || !queue.State().OnAir.Confirmed {
 		t.Fatalf("%v, on air %+v", err, queue.State().OnAir)
 	}
-	s.err = context.DeadlineExceeded // perhaps it did
+	s.err = context.DeadlineExceeded // the renderer may have shown it
 	if err := queue.Take(t.Context(), "b"); err == nil || queue.State().OnAir.ID != "b" || queue.State().OnAir.Confirmed {
 		t.Fatalf("%v, on air %+v", err, queue.State().OnAir)
 	}
@@ -264,10 +264,10 @@ func TestATakeThatFailsLeavesWhatWasOnAir(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownWhenTheStudioStartsIsOnAir(t *testing.T) {
+func TestALowerThirdShownWhenTheStudioStartsIsOnAir(t *testing.T) {
 	ada := person("a", "Ada")
 	ada.AutoOutMs = 60_000
-	for name, id := range map[string]string{"Ada": "a", "Somebody else": ""} {
+	for name, id := range map[string]string{"Ada": "a", "Another name": ""} {
 		s := &fakeRenderer{shown: true, text: map[string]string{"name": name, "title": ""}}
 		queue := graphics.New(s, []graphics.Item{ada})
 		queue.Report(t.Context(), s.report())
@@ -281,7 +281,7 @@ func TestWhatIsShownWhenTheStudioStartsIsOnAir(t *testing.T) {
 	}
 }
 
-func TestAReportConfirmsWhatFitsAndIsSeen(t *testing.T) {
+func TestAReportConfirmsTheLowerThirdThatViewersSee(t *testing.T) {
 	long := strings.Repeat("very long ", 12)
 	s := &fakeRenderer{}
 	queue := newQueue(t, s, person("a", long+"name\nof two lines"))
@@ -291,12 +291,12 @@ func TestAReportConfirmsWhatFitsAndIsSeen(t *testing.T) {
 		r    graphics.Report
 		want bool
 	}{
-		{"cut short", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": ""}}, true},
+		{"truncated", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": ""}}, true},
 		{"on one line", graphics.Report{Shown: true, Text: map[string]string{"name": long + "name of two lines"}}, true},
-		{"something else cut short", graphics.Report{Shown: true, Text: map[string]string{"name": "other…"}}, false},
-		{"not in what is on air", graphics.Report{Shown: true, Hidden: true, Text: map[string]string{"name": long + "na…"}}, false},
-		{"nothing but an ellipsis", graphics.Report{Shown: true, Text: map[string]string{"name": "…"}}, false},
-		{"a title that is left over", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": "Mayor"}}, false},
+		{"another text, truncated", graphics.Report{Shown: true, Text: map[string]string{"name": "other…"}}, false},
+		{"not part of what is on air", graphics.Report{Shown: true, Hidden: true, Text: map[string]string{"name": long + "na…"}}, false},
+		{"only an ellipsis", graphics.Report{Shown: true, Text: map[string]string{"name": "…"}}, false},
+		{"a title left from before", graphics.Report{Shown: true, Text: map[string]string{"name": long + "na…", "title": "Mayor"}}, false},
 	} {
 		c.r.Via, c.r.Ready = graphics.ViaMixer, true
 		queue.Report(t.Context(), c.r)
@@ -306,7 +306,7 @@ func TestAReportConfirmsWhatFitsAndIsSeen(t *testing.T) {
 	}
 }
 
-func TestAnOverlayPageThatIsReloadedTakesNothingOffAir(t *testing.T) {
+func TestReloadingTheOverlayPageTakesNothingOffAir(t *testing.T) {
 	queue := newQueue(t, &fakeRenderer{}, person("a", "Ada"))
 	page := graphics.Report{Via: graphics.ViaOverlay, Ready: true, Shown: true, Text: map[string]string{"name": "Ada"}}
 	queue.Take(t.Context(), "a")
@@ -320,16 +320,16 @@ func TestAnOverlayPageThatIsReloadedTakesNothingOffAir(t *testing.T) {
 		t.Fatalf("on air %+v", on)
 	}
 	queue.Report(t.Context(), graphics.Report{})
-	if st := queue.State(); st.OnAir == nil || st.Via != "" || !strings.Contains(st.Problem, "nothing draws it") {
+	if st := queue.State(); st.OnAir == nil || st.Via != "" || !strings.Contains(st.Problem, "nothing renders it") {
 		t.Fatalf("%+v", st)
 	}
 }
 
-func TestAnImportIsTakenWholeOrNotAtAll(t *testing.T) {
+func TestAnImportIsCompleteOrRefused(t *testing.T) {
 	queue := newQueue(t, &fakeRenderer{}, person("a", "Ada"))
 	many := make([]graphics.Item, graphics.MaxItems)
 	for i := range many {
-		many[i] = person("", "Somebody")
+		many[i] = person("", "Name")
 	}
 	if err := queue.Import(many); !errors.Is(err, graphics.ErrFull) || len(queue.State().Items) != 1 {
 		t.Fatalf("%v, %d items", err, len(queue.State().Items))
@@ -343,8 +343,8 @@ func TestAnImportIsTakenWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func TestOneWhoseTimeIsUpDoesNotTakeItsSuccessorAlong(t *testing.T) {
-	for range 20 { // chance decides what of two things at once is seen first
+func TestALowerThirdWhoseTimeIsUpDoesNotTakeItsSuccessorOff(t *testing.T) {
+	for range 20 { // two things happen at once, in random order
 		synctest.Test(t, func(t *testing.T) {
 			s := &fakeRenderer{}
 			it := person("a", "Ada")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Run takes lower thirds out when their time is up, until ctx is done. changed
-// gets each new state; it must not block.
+// Run takes lower thirds off when their time is up, until ctx is done. changed gets
+// each new state; it must not block.
 func (q *Queue) Run(ctx context.Context, changed func(State)) error {
 	for {
 		q.mu.Lock()
@@ -25,7 +25,7 @@ func (q *Queue) Run(ctx context.Context, changed func(State)) error {
 		select {
 		case <-next:
 		case <-due:
-			q.out(ctx, on) // a renderer that can't is in State.Problem
+			q.out(ctx, on) // an error of the renderer is in State.Problem
 		case <-ctx.Done():
 		}
 		if timer != nil {
@@ -37,9 +37,10 @@ func (q *Queue) Run(ctx context.Context, changed func(State)) error {
 	}
 }
 
-// Report is told what the renderer shows. A renderer that comes back (OBS was
-// restarted) gets what is on air again; one that was changed by hand is believed. What
-// is shown when the desk is new stays on air: the studio was restarted, the show was not.
+// Report takes a renderer's report of what it shows. A renderer that reconnects (OBS was
+// restarted) is sent what is on air again; a change made in the renderer itself is
+// adopted. What is shown when the studio starts stays on air: the studio was restarted,
+// the show was not.
 func (q *Queue) Report(ctx context.Context, r Report) {
 	var again map[string]string
 	var clear bool
@@ -59,7 +60,7 @@ func (q *Queue) Report(ctx context.Context, r Report) {
 		case back && !(r.Shown && sameText(q.onAir.Text, r.Text)):
 			again = maps.Clone(q.onAir.Text)
 		case q.onAir.Confirmed && !r.Shown && r.Via == ViaMixer:
-			q.onAir = nil // hidden at the mixer itself
+			q.onAir = nil // hidden in the mixer itself
 		default:
 			q.onAir.Confirmed = r.Shown && !r.Hidden && sameText(q.onAir.Text, r.Text)
 		}
@@ -77,7 +78,8 @@ func (q *Queue) Report(ctx context.Context, r Report) {
 	q.draw(ctx, func(ctx context.Context) error { return q.renderer.ShowGraphic(ctx, again) })
 }
 
-// adopt puts what a renderer shows on air; d.mu is held. It need not be on the list.
+// adopt puts what a renderer shows on air, whether it is on the list or not. The caller
+// holds mu.
 func (q *Queue) adopt(text map[string]string) {
 	q.onAir = &OnAir{Item: Item{Template: Templates()[0].ID, Text: maps.Clone(text)}, Since: time.Now(), Confirmed: true}
 	for i := range q.items {
@@ -89,7 +91,7 @@ func (q *Queue) adopt(text map[string]string) {
 	}
 }
 
-// leave sets the time at which it leaves by itself.
+// setOutAt sets the time at which it is taken off automatically.
 func (o *OnAir) setOutAt() {
 	if o.AutoOutMs > 0 {
 		at := o.Since.Add(time.Duration(o.AutoOutMs) * time.Millisecond)
@@ -97,8 +99,8 @@ func (o *OnAir) setOutAt() {
 	}
 }
 
-// sameText says whether a renderer shows what is wanted. Empty fields do not count: it
-// may not know them; and one that shows no logo shows the rest all the same.
+// sameText reports whether a renderer shows the expected text. Empty fields do not count,
+// since it may not know them, and a missing logo is reported separately.
 func sameText(want, shown map[string]string) bool {
 	for name, text := range want {
 		if name == LogoField && shown[name] == "" {
@@ -116,8 +118,8 @@ func sameText(want, shown map[string]string) bool {
 	return true
 }
 
-// sameLine compares as a viewer would: a renderer makes one line of the text, and cuts
-// what does not fit.
+// sameLine compares as a viewer would: a renderer puts the text on one line, and
+// truncates it if it does not fit.
 func sameLine(want, shown string) bool {
 	want, shown = strings.Join(strings.Fields(want), " "), strings.Join(strings.Fields(shown), " ")
 	start, cut := strings.CutSuffix(shown, "…")

@@ -24,8 +24,8 @@ func TestALogoComesInByHTTPAndGoesWithALowerThird(t *testing.T) {
 	}
 	h.uploads(t, []upload{
 		{"logos/sponsor", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
-		{"logos/sponsor", studiotest.AdminToken, []byte("<svg/>"), http.StatusBadRequest, "neither a PNG nor a JPEG"},
-		{"logos/..%2Fx", studiotest.AdminToken, frame.Bytes(), http.StatusBadRequest, "its name is"},
+		{"logos/sponsor", studiotest.AdminToken, []byte("<svg/>"), http.StatusBadRequest, "not a PNG or JPEG"},
+		{"logos/..%2Fx", studiotest.AdminToken, frame.Bytes(), http.StatusBadRequest, "its name must be"},
 		{"logos/big", studiotest.AdminToken, make([]byte, 5<<20), http.StatusBadRequest, "larger than 4 MB"},
 		{"logos/sponsor", studiotest.AdminToken, frame.Bytes(), http.StatusOK, "null"},
 	})

@@ -21,8 +21,8 @@ func TestLowerThirdsAreKeptAndTheOverlayPageConfirmsThem(t *testing.T) {
 	h.Fails(t, "graphics.take", `{"id":"nobody"}`, control.NotFound)
 	h.Fails(t, "graphics.out", ``, control.Conflict)
 	h.Do(t, "graphics.take", `{"id":"`+id+`"}`)
-	h.Await(t, "on air, though nothing draws it", func(st *control.State) bool {
-		return st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed && strings.Contains(st.Graphics.Problem, "nothing draws it")
+	h.Await(t, "on air, though nothing renders it", func(st *control.State) bool {
+		return st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed && strings.Contains(st.Graphics.Problem, "nothing renders it")
 	})
 	viewer := studiotest.As(control.Viewer)
 	beat := func(args string) {

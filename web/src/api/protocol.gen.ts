@@ -327,14 +327,14 @@ export interface GraphicUpdateArgs {
 export interface GraphicsState {
   templates: LowerThirdTemplate[];
   items: LowerThird[];
-  /** the names of those that are kept */
+  /** the names of the stored logos */
   logos?: string[];
   onAir?: LowerThirdOnAir;
   /** the item that next takes */
   next?: string;
-  /** "mixer" or "overlay"; "" while nothing can draw */
+  /** "mixer" or "overlay"; "" without a renderer */
   via?: string;
-  /** in words */
+  /** as a sentence */
   problem?: string;
 }
 
@@ -362,7 +362,7 @@ export interface HeartbeatArgs {
   closing?: boolean;
 }
 
-/** Info is a clip as operators know it. */
+/** Info describes a clip to operators. */
 export interface Info {
   name: string;
   bytes: number;
@@ -404,7 +404,7 @@ export interface LowerThird {
   template: string;
   /** by field name */
   text: Record<string, string>;
-  /** leaves by itself after this; 0 stays */
+  /** taken off automatically after this; 0 for never */
   autoOutMs?: number;
 }
 
@@ -413,7 +413,7 @@ export interface LowerThirdField {
   name: string;
   label: string;
   optional?: boolean;
-  /** its value is the name of a logo, not a text */
+  /** its value is the name of a logo instead of a text */
   logo?: boolean;
 }
 
@@ -423,11 +423,11 @@ export interface LowerThirdOnAir {
   template: string;
   /** by field name */
   text: Record<string, string>;
-  /** leaves by itself after this; 0 stays */
+  /** taken off automatically after this; 0 for never */
   autoOutMs?: number;
   since: string;
   outAt?: string;
-  /** the renderer reports just this */
+  /** the renderer reports exactly this */
   confirmed: boolean;
 }
 

@@ -5,8 +5,8 @@ import { defineConfig } from 'vitest/config';
 
 const server = process.env.OBVAN_URL ?? 'http://127.0.0.1:8080';
 
-// One page per screen: each .html beside this file. The server finds /tally/cam1 in
-// tally.html; the development server is taught the same.
+// One page per screen: each .html beside this file. The server serves tally.html for
+// /tally/cam1; this does the same in the development server.
 const pages = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.html'));
 const screens: Plugin = {
 	name: 'screens',
@@ -23,7 +23,7 @@ export default defineConfig({
 	build: {
 		target: 'es2022',
 		outDir: 'dist',
-		emptyOutDir: false, // dist/.gitkeep stays, so that the Go package compiles from a fresh clone
+		emptyOutDir: false, // keeps dist/.gitkeep, so that the Go package compiles in a fresh clone
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
 		rollupOptions: {

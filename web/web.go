@@ -1,5 +1,5 @@
-// Package web carries the panel inside the binary: what `npm run build` left in
-// dist, or a page that says how to build it.
+// Package web embeds the panel: the output of `npm run build` in dist, or a page that
+// says how to build it.
 package web
 
 import (
@@ -13,7 +13,7 @@ var dist embed.FS
 //go:embed unbuilt
 var unbuilt embed.FS
 
-// Files is the panel's pages and assets, index.html among them in any case.
+// Files returns the panel's pages and assets; there is always an index.html.
 func Files() fs.FS {
 	if _, err := fs.Stat(dist, "dist/index.html"); err != nil {
 		return folder(unbuilt, "unbuilt")

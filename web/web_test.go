@@ -12,6 +12,6 @@ func TestThereIsAlwaysAPageToShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(page), "OB Van") {
-		t.Errorf("index.html does not say whose page it is:\n%s", page)
+		t.Errorf("index.html does not contain the product name:\n%s", page)
 	}
 }

@@ -1,14 +1,14 @@
-// A studio that lives in the browser under test: for looking at the panel without a
-// server. It answers commands roughly as the server does. Not part of the panel.
+// A fake studio for looking at the panel without a server. It answers commands roughly as
+// the server does. Not part of the panel.
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { answer, extras, graphics } from './desk.js';
+import { answer, extras, graphics } from './studio.js';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const dist = new URL('../dist/', import.meta.url).pathname;
 const ago = (s) => new Date(Date.now() - s * 1000).toISOString();
 
-/** What OBS adds: scenes, transitions, troubles of its machine. */
+/** What OBS adds: scenes, transitions, warnings of its computer. */
 function obs(state) {
 	state.mixer = {
 		...state.mixer,
@@ -38,13 +38,13 @@ function obs(state) {
 		level: 'backup',
 		onAir: 'cam4',
 		target: 'mixer',
-		reason: 'OBS sends no pictures',
+		reason: 'no video from OBS',
 		backups: ['cam4'],
 	};
 	return state;
 }
 
-/** Eight destinations, each faring in another way. */
+/** Eight destinations in different states. */
 export function everywhere(state) {
 	const [yt, tw, fb, ar] = state.destinations;
 	state.destinations = [
@@ -78,7 +78,7 @@ export function everywhere(state) {
 	return state;
 }
 
-/** The names and words of a show that nobody planned for. */
+/** A show with very long names. */
 export function wordy(state) {
 	const long = 'Wolfeschlegelsteinhausenbergerdorff Memorial Stadium, northern end';
 	state.show = { ...state.show, name: `${long}, second half` };
@@ -107,7 +107,7 @@ export function locked(state) {
 	return state;
 }
 
-/** A show with n cameras, at least two of them well. */
+/** A show with n cameras, at least two of them healthy. */
 export function show(n, mixer = 'cut') {
 	return mixer === 'obs' ? obs(cuts(n)) : cuts(n);
 }
@@ -144,18 +144,18 @@ function cuts(n) {
 		watch: { ok: true },
 	}));
 	const worse = [
-		[5, { state: 'lost', since: ago(12), watch: { ok: false, reason: 'Nothing comes in now.' } }],
+		[5, { state: 'lost', since: ago(12), watch: { ok: false, reason: 'No signal.' } }],
 		[
 			6,
 			{
 				watch: {
 					ok: false,
-					reason: 'It has B-frames: a browser would show one picture a second. Set B-frames to 0 in the encoder.',
+					reason: 'It has B-frames: a browser would show one frame per second. Set B-frames to 0 in the encoder.',
 				},
 				notes: ['It has B-frames.'],
 			},
 		],
-		[7, { state: 'waiting', watch: { ok: false, reason: 'Nothing has come yet.' } }],
+		[7, { state: 'waiting', watch: { ok: false, reason: 'Waiting for video.' } }],
 	];
 	for (const [i, change] of worse) if (feeds[i]) Object.assign(feeds[i], change);
 	const place = {
@@ -220,7 +220,7 @@ function cuts(n) {
 							state: 'live',
 							kbps: 2512,
 							latencyMs: 40,
-							warnings: ['The picture has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'],
+							warnings: ['The video has 2.4 Mbit/s; YouTube recommends at least 3.0 for its size.'],
 						},
 						{
 							...place,
@@ -245,8 +245,8 @@ function cuts(n) {
 							name: 'Archive server',
 							enabled: false,
 							warnings: [
-								'Pictures do not come evenly; Other RTMP server expects a constant frame rate.',
-								'The sound has 6 channels; stereo is what Other RTMP server expects.',
+								'The frame rate is not constant, as Other RTMP server expects.',
+								'The audio has 6 channels; Other RTMP server expects stereo.',
 							],
 						},
 					],
@@ -259,17 +259,17 @@ function cuts(n) {
 			{ name: 'Anna', role: 'operator', kind: 'deck', remote: '10.0.0.9:51220', since: ago(90) },
 		],
 		log: [
-			{ at: ago(720), level: 'info', text: 'obvan v0.1.0 started' },
-			{ at: ago(600), level: 'info', text: 'cam1 is here: H.264 Main 1280x720, AAC 48 kHz (rtmp)' },
+			{ at: ago(720), level: 'info', text: 'Server started.' },
+			{ at: ago(600), level: 'info', text: 'cam1 connected (RTMP): H.264 Main 1280x720, AAC 48 kHz.' },
 			{ at: ago(300), level: 'info', who: 'admin', text: 'went live' },
-			{ at: ago(62), level: 'warn', text: 'Twitch: the server closed the connection; trying again in 2 s' },
+			{ at: ago(62), level: 'warn', text: 'Twitch: the server closed the connection; next attempt in 2 s' },
 			{ at: ago(30), level: 'info', who: 'Anna', text: 'cut to cam1' },
 			{ at: ago(12), level: 'error', text: 'Facebook: the server does not accept this stream key' },
 		],
 	};
 }
 
-/** Puts the fake behind a page; says('close') cuts the link. */
+/** Serves a page from the fake; cut() breaks its connection. */
 export async function fake(page, state, role = 'admin') {
 	const sockets = new Set();
 	let up = true;
@@ -288,7 +288,7 @@ export async function fake(page, state, role = 'admin') {
 						sendToBoth: true,
 						hint: 'YouTube Studio > Create > Go live: the stream key.',
 					},
-					{ id: '', name: 'Other RTMP server', url: '', hint: 'As its maker says.' },
+					{ id: '', name: 'Other RTMP server', url: '', hint: 'As given by the provider.' },
 				],
 			});
 		if (path.startsWith('/api/v1/logos/'))
@@ -303,7 +303,7 @@ export async function fake(page, state, role = 'admin') {
 		return route.fulfill({ body: readFileSync(file), contentType: types[extname(file)] });
 	});
 	let rev = 1;
-	const tell = (sections) =>
+	const send = (sections) =>
 		sockets.forEach((ws) =>
 			ws.send(JSON.stringify({ jsonrpc: '2.0', method: 'state', params: { rev: rev++, sections } })),
 		);
@@ -312,7 +312,7 @@ export async function fake(page, state, role = 'admin') {
 		sockets.add(ws);
 		let levels;
 		ws.onClose(() => clearInterval(levels));
-		const say = (sections, you) =>
+		const sendState = (sections, you) =>
 			ws.send(JSON.stringify({ jsonrpc: '2.0', method: 'state', params: { rev: rev++, sections, you } }));
 		ws.onMessage((text) => {
 			const { id, method, params } = JSON.parse(text);
@@ -324,7 +324,7 @@ export async function fake(page, state, role = 'admin') {
 			const done = answer(state, method, params);
 			if (done) {
 				ws.send(JSON.stringify({ jsonrpc: '2.0', id, ...done }));
-				return tell({
+				return send({
 					mixer: state.mixer,
 					graphics: state.graphics,
 					program: state.program,
@@ -336,7 +336,7 @@ export async function fake(page, state, role = 'admin') {
 			if (method === 'audio.meters') {
 				clearInterval(levels);
 				let n = 0;
-				const loud = (i) => -18 + 14 * Math.sin(++n / 9 + i);
+				const level = (i) => -18 + 14 * Math.sin(++n / 9 + i);
 				if (params.on)
 					levels = setInterval(
 						() =>
@@ -347,8 +347,8 @@ export async function fake(page, state, role = 'admin') {
 									params: {
 										inputs: (state.mixer.audio ?? []).map((a, i) => ({
 											name: a.name,
-											rms: [loud(i) - 8, loud(i) - 9],
-											peak: [loud(i), loud(i) - 1],
+											rms: [level(i) - 8, level(i) - 9],
+											peak: [level(i), level(i) - 1],
 										})),
 									},
 								}),
@@ -374,19 +374,19 @@ export async function fake(page, state, role = 'admin') {
 					}),
 				);
 			ws.send(JSON.stringify({ jsonrpc: '2.0', id, result }));
-			say({ mixer: state.mixer });
+			sendState({ mixer: state.mixer });
 		});
-		say(state, { name: 'admin', role });
+		sendState(state, { name: 'admin', role });
 	});
 	return {
 		state,
-		tell,
+		send,
 		cut() {
 			up = false;
 			for (const ws of sockets) ws.close();
 			sockets.clear();
 		},
-		mend() {
+		restore() {
 			up = true;
 		},
 	};

@@ -1,4 +1,4 @@
-// Stands in for WebRTC in a page without a server: every stream is a moving drawing.
+// Replaces WebRTC in a page without a server: every stream is an animated drawing.
 (() => {
 	const whose = new Map();
 	const colours = {

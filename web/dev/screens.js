@@ -1,4 +1,4 @@
-// Pictures of the pages beside the panel: node dev/screens.js FOLDER. ONLY picks some.
+// Screenshots of the other pages: node dev/screens.js FOLDER. ONLY picks some.
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { fake, show } from './fake.js';
@@ -38,7 +38,7 @@ const onAir = (template, name, title = '', logo = '') => {
 	};
 	return state;
 };
-// A picture under the overlay, to judge it by.
+// A background below the overlay.
 const under = async (page) => {
 	await page.addStyleTag({
 		content:

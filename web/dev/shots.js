@@ -1,8 +1,8 @@
-// Pictures of the panel at the sizes it is made for: node dev/shots.js FOLDER [URL].
+// Screenshots of the panel at the sizes it is designed for: node dev/shots.js FOLDER [URL].
 // With the URL of a running server (a login link), that; else the fake show.
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
-import { drill } from './desk.js';
+import { selfTestReport } from './studio.js';
 import { everywhere, fake, locked, show, wordy } from './fake.js';
 
 const [folder = 'shots', url] = process.argv.slice(2);
@@ -107,7 +107,7 @@ const plan = [
 					4,
 					async (page) => {
 						await page.getByRole('button', { name: 'Import' }).click();
-						await page.getByLabel('The table').fill('name;title\nAda "Countess" Lovelace;Poet');
+						await page.getByLabel('Table').fill('name;title\nAda "Countess" Lovelace;Poet');
 						await page.getByRole('button', { name: /Import 2/ }).click();
 						await page.waitForTimeout(200);
 					},
@@ -144,9 +144,9 @@ const plan = [
 					'desk',
 					4,
 					async (page) => {
-						await page.getByRole('button', { name: /Enter OBS/ }).click();
+						await page.getByRole('button', { name: /Enter the OBS/ }).click();
 						await page.getByRole('textbox', { name: 'Password' }).fill('secret');
-						await page.getByRole('button', { name: 'Try it' }).click();
+						await page.getByRole('button', { name: 'Connect' }).click();
 						await page.waitForTimeout(300);
 					},
 					'admin',
@@ -167,25 +167,25 @@ const plan = [
 						},
 					],
 					[
-						`${size}-dialog-drill`,
+						`${size}-dialog-selftest`,
 						size,
 						4,
 						async (page) => {
-							await page.getByRole('button', { name: 'Fire drill' }).click();
+							await page.getByRole('button', { name: 'Self-test' }).click();
 							await page.waitForTimeout(300);
 						},
 						'admin',
 						'cut',
-						(state) => ({ ...state, selfTest: { running: false, report: drill } }),
+						(state) => ({ ...state, selfTest: { running: false, report: selfTestReport } }),
 					],
 				]),
 				[
-					'desk-dialog-drill-runs',
+					'desk-dialog-selftest-runs',
 					'desk',
 					4,
 					async (page) => {
-						await page.getByRole('button', { name: 'Fire drill' }).click();
-						await page.getByRole('button', { name: 'Run the drill' }).click();
+						await page.getByRole('button', { name: 'Self-test' }).click();
+						await page.getByRole('button', { name: 'Run the test' }).click();
 						await page.waitForTimeout(1500);
 					},
 				],
@@ -258,7 +258,7 @@ const plan = [
 				.getByRole('button', { name: /settings/ })
 				.first()
 				.click();
-			await page.getByRole('button', { name: /Show what/ }).click();
+			await page.getByRole('button', { name: /Show connection/ }).click();
 			await page.waitForTimeout(200);
 		},
 	],
@@ -272,7 +272,7 @@ const plan = [
 		},
 	],
 	[
-		'desk-dialog-keys',
+		'desk-dialog-shortcuts',
 		'desk',
 		4,
 		async (page) => {

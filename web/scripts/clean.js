@@ -1,4 +1,4 @@
-// Empties dist but for .gitkeep, which lets the Go package compile from a fresh clone.
+// Empties dist except for .gitkeep, so that the Go package compiles in a fresh clone.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 
 const dist = new URL('../dist/', import.meta.url);

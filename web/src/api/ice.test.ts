@@ -12,10 +12,10 @@ test('servers are read from Link headers, other links are not', () => {
 	expect(iceServers('<<<;;;')).toEqual([]);
 });
 
-test('the studio is asked once for all pictures, and again after it was away', async () => {
+test('the studio is asked once for all players, and again after it was unreachable', async () => {
 	let up = false;
 	const ask = vi.fn(async () => {
-		if (!up) throw new Error('away');
+		if (!up) throw new Error('unreachable');
 		return new Response(null, { status: 204, headers: { Link: '<stun:s>; rel="ice-server"' } });
 	});
 	const servers = new IceServers('/whep/', ask);

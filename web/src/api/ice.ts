@@ -21,9 +21,9 @@ function parameter(text: string, name: string): string | undefined {
 	return found?.replace(/\\(.)/g, '$1');
 }
 
-const goodFor = 30 * 60_000; // passwords of TURN servers expire
+const validFor = 30 * 60_000; // passwords of TURN servers expire
 
-/** Asks the studio for its servers, once for all pictures of this page. */
+/** Asks the studio for its servers, once for all players of this page. */
 export class IceServers {
 	#path: string;
 	#fetch: (path: string, init: RequestInit) => Promise<Response>;
@@ -36,12 +36,12 @@ export class IceServers {
 	}
 
 	get(): Promise<RTCIceServer[]> {
-		if (!this.#known || Date.now() - this.#at > goodFor) {
+		if (!this.#known || Date.now() - this.#at > validFor) {
 			this.#at = Date.now();
 			this.#known = this.#fetch(this.#path, { method: 'OPTIONS' })
 				.then((answer) => iceServers(answer.headers.get('Link')))
 				.catch(() => {
-					this.#known = null; // the server is away: ask again with the next picture
+					this.#known = null; // the server is unreachable: the next player asks again
 					return [];
 				});
 		}

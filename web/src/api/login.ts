@@ -1,4 +1,4 @@
-// The token of a login link. It stands behind the #, which browsers send to nobody.
+// The token of a login link. It is behind the #, the part of an address that browsers never send.
 import type { Browser, Socket } from './types';
 
 function token(hash: string): string {
@@ -10,7 +10,7 @@ function token(hash: string): string {
 	}
 }
 
-/** The token in this page's address; it leaves the address bar before anything else happens. */
+/** The token in this page's address; it is removed from the address bar at once. */
 export function tokenFromLink(): string {
 	const found = token(location.hash);
 	if (found) history.replaceState(null, '', location.pathname + location.search);
@@ -20,8 +20,8 @@ export function tokenFromLink(): string {
 export const socket = (query = '') =>
 	new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws${query}`) as unknown as Socket;
 
-/** What a screen that nobody sits at needs: the token stays in its address, so that it
- * comes back by itself after a power cut, and the login of a panel beside it stays. */
+/** The browser of an unattended screen: the token stays in its address, so that the page
+ * reconnects after a power cut, and does not replace the session of a panel in the same browser. */
 export function screenBrowser(): Browser {
 	const own = token(location.hash);
 	return {

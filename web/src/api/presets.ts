@@ -1,12 +1,12 @@
-// Where shows usually go: the forms of the add-destination dialog. The server has
-// the list, as it also knows what each platform takes.
+// The platforms of the add-destination dialog. The server has the list, as it also knows
+// what each platform accepts.
 
 export interface Preset {
 	id: string;
 	name: string;
-	url: string; // "" when the platform gives each show its own
+	url: string; // "" when the platform gives every show its own
 	backupUrl?: string;
-	sendToBoth?: boolean; // it takes both addresses at once, and wants that
+	sendToBoth?: boolean; // it accepts both addresses at the same time, and recommends it
 	hint: string;
 }
 
@@ -14,7 +14,7 @@ export const other: Preset = {
 	id: '',
 	name: 'Other RTMP server',
 	url: '',
-	hint: 'rtmp://server/app or rtmps://server/app, as its maker says.',
+	hint: 'rtmp://server/app or rtmps://server/app, as given by the provider.',
 };
 
 /** The server's list; without it a plain form still works. */

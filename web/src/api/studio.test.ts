@@ -57,18 +57,18 @@ async function connected(role = 'admin') {
 }
 
 describe('the state', () => {
-	test('the link is up only once the whole state is there', async () => {
+	test('the connection is up only once the complete state has arrived', async () => {
 		await studio.start();
 		newest().onopen?.();
 		expect(studio.up).toBe(false);
 		newest().state(7, { ...empty, mixer: mixer('cam1') });
 		expect(studio.up).toBe(true);
-		expect(studio.known).toBe(true);
+		expect(studio.loaded).toBe(true);
 		expect(studio.state.mixer.program).toBe('cam1');
 		expect(studio.rev).toBe(7);
 	});
 
-	test('sections that come close together are drawn once, the newest of each', async () => {
+	test('sections that arrive close together are applied once, the newest of each', async () => {
 		await connected();
 		newest().state(2, { mixer: mixer('cam1') });
 		newest().state(3, { mixer: mixer('cam2') });
@@ -92,7 +92,7 @@ describe('the state', () => {
 		expect(studio.rev).toBe(3);
 	});
 
-	test('what is still in the air when the link breaks is not shown later', async () => {
+	test('sections not yet applied when the connection is lost are dropped', async () => {
 		await connected();
 		newest().state(2, { mixer: mixer('cam1') });
 		newest().onclose?.();
@@ -101,11 +101,11 @@ describe('the state', () => {
 	});
 });
 
-describe('the link', () => {
-	test('comes back by itself, waiting longer each time', async () => {
+describe('the connection', () => {
+	test('reconnects automatically, with longer waits each time', async () => {
 		await connected();
 		newest().onclose?.();
-		expect(studio.link.state).toBe('lost');
+		expect(studio.connection.state).toBe('lost');
 		const waits: number[] = [];
 		for (let i = 0; i < 7; i++) {
 			const before = sockets.length;
@@ -117,43 +117,43 @@ describe('the link', () => {
 		expect(waits).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000]);
 	});
 
-	test('keeps saying since when it is lost, over all tries', async () => {
+	test('keeps the time it was lost over all attempts', async () => {
 		await connected();
 		const at = Date.now();
 		newest().onclose?.();
 		vi.advanceTimersByTime(2000);
 		newest().onclose?.();
-		expect(studio.link).toMatchObject({ state: 'lost', since: at });
+		expect(studio.connection).toMatchObject({ state: 'lost', since: at });
 	});
 
-	test('a silent server is asked for a sign of life, then taken for gone', async () => {
+	test('a silent server is pinged, then the connection is given up', async () => {
 		await connected();
 		const [first, begun] = [newest(), Date.now()];
 		vi.advanceTimersByTime(5000);
 		expect(first.last().method).toBe('ping');
 		expect(studio.up).toBe(true);
 		vi.advanceTimersByTime(5000);
-		expect(studio.link).toMatchObject({ state: 'lost', since: begun });
+		expect(studio.connection).toMatchObject({ state: 'lost', since: begun });
 		expect(first.closed).toBe(true);
 	});
 
-	test('what a silent server said last is said to be old, until it says something', async () => {
+	test('the state of a silent server is marked as old until it sends something', async () => {
 		await connected();
 		vi.advanceTimersByTime(3000);
 		expect(newest().last().method).toBe('ping');
-		expect(studio.silent).toBe(0);
+		expect(studio.silentMs).toBe(0);
 		vi.advanceTimersByTime(2000);
 		expect(studio.up).toBe(true);
-		expect(studio.silent).toBeGreaterThan(3500);
+		expect(studio.silentMs).toBeGreaterThan(3500);
 		newest().state(2, { mixer: mixer('cam1') });
-		expect(studio.silent).toBe(0);
+		expect(studio.silentMs).toBe(0);
 		vi.advanceTimersByTime(5000);
-		expect(studio.silent).toBeGreaterThan(0);
+		expect(studio.silentMs).toBeGreaterThan(0);
 		newest().onclose?.();
-		expect(studio.silent).toBe(0);
+		expect(studio.silentMs).toBe(0);
 	});
 
-	test('any answer is a sign of life', async () => {
+	test('any answer keeps the connection up', async () => {
 		await connected();
 		for (let i = 0; i < 10; i++) {
 			vi.advanceTimersByTime(3000);
@@ -162,34 +162,37 @@ describe('the link', () => {
 		expect(studio.up).toBe(true);
 	});
 
-	test('a socket that does not open is given up', async () => {
+	test('a websocket that does not open is given up', async () => {
 		await studio.start();
 		vi.advanceTimersByTime(5100);
-		expect(studio.link.state).toBe('lost');
+		expect(studio.connection.state).toBe('lost');
 	});
 
-	test('somebody without a session is asked to log in', async () => {
+	test('a client without a session is asked to log in', async () => {
 		status['/api/v1/state'] = 401;
 		await studio.start();
 		newest().onclose?.();
 		await vi.advanceTimersByTimeAsync(10);
-		expect(studio.link.state).toBe('login');
+		expect(studio.connection.state).toBe('login');
 		const before = sockets.length;
 		await vi.advanceTimersByTimeAsync(20_000);
 		expect(sockets.length).toBe(before);
 	});
 
-	test('who had access and has it no more is told so', async () => {
+	test('a client whose access was revoked is told so', async () => {
 		await connected();
 		status['/api/v1/state'] = 401;
 		newest().onclose?.();
 		vi.advanceTimersByTime(300);
 		newest().onclose?.();
 		await vi.advanceTimersByTimeAsync(10);
-		expect(studio.link).toMatchObject({ state: 'login', why: expect.stringContaining('Your access has ended') });
+		expect(studio.connection).toMatchObject({
+			state: 'login',
+			reason: expect.stringContaining('Your access was revoked'),
+		});
 	});
 
-	test('a server that comes back as another version makes this page old', async () => {
+	test('a server that returns with another version makes this page outdated', async () => {
 		await studio.start();
 		newest().state(1, { ...empty, show: { ...empty.show, version: 'v1' } });
 		expect(studio.outdated).toBe(false);
@@ -199,10 +202,10 @@ describe('the link', () => {
 		expect(studio.outdated).toBe(true);
 	});
 
-	test('a wrong token is said in words, a right one connects', async () => {
+	test('a wrong token is refused with a reason, a valid one connects', async () => {
 		status['/api/v1/login'] = 401;
 		await studio.login('wrong');
-		expect(studio.link).toMatchObject({ state: 'login', why: 'The server does not know this token.' });
+		expect(studio.connection).toMatchObject({ state: 'login', reason: 'This token is not valid.' });
 		status['/api/v1/login'] = 204;
 		await studio.login('right');
 		newest().state(1, empty, 'operator');
@@ -210,32 +213,32 @@ describe('the link', () => {
 		expect(studio.you).toEqual({ name: 'Anna', role: 'operator' });
 	});
 
-	test('a stale login link does not lock out a good session', async () => {
+	test('an expired login link does not end a valid session', async () => {
 		status['/api/v1/login'] = 401;
 		await studio.start('stale');
 		newest().state(1, empty, 'operator');
 		expect(studio.up).toBe(true);
 	});
 
-	test('an unreadable message costs the connection, nothing else', async () => {
+	test('an unreadable message closes the connection and nothing else', async () => {
 		await connected();
 		newest().onmessage?.({ data: '{{{' });
-		expect(studio.link.state).toBe('lost');
+		expect(studio.connection.state).toBe('lost');
 	});
 });
 
 describe('commands', () => {
-	test('a command is asked until the server answers', async () => {
+	test('a command is pending until the server answers', async () => {
 		await connected();
 		const sent = studio.send('mixer.cut', { source: 'cam1' });
 		expect(newest().last()).toMatchObject({ jsonrpc: '2.0', method: 'mixer.cut', params: { source: 'cam1' } });
-		expect(studio.asked('mixer.cut')).toBe(true);
-		expect(studio.asked('mixer.cut', { source: 'cam1' })).toBe(true);
-		expect(studio.asked('mixer.cut', { source: 'cam2' })).toBe(false);
+		expect(studio.pending('mixer.cut')).toBe(true);
+		expect(studio.pending('mixer.cut', { source: 'cam1' })).toBe(true);
+		expect(studio.pending('mixer.cut', { source: 'cam2' })).toBe(false);
 		newest().say({ id: newest().last().id, result: null });
 		expect(await sent).toEqual({ ok: true, result: null });
-		expect(studio.asked('mixer.cut')).toBe(false);
-		expect(studio.troubles).toEqual([]);
+		expect(studio.pending('mixer.cut')).toBe(false);
+		expect(studio.failures).toEqual([]);
 	});
 
 	test('the state does not change before the server says so', async () => {
@@ -244,31 +247,31 @@ describe('commands', () => {
 		expect(studio.state.mixer.program).toBe('');
 	});
 
-	test('a refusal is kept with its reason until somebody dismisses it', async () => {
+	test('a refusal keeps its reason until it is dismissed', async () => {
 		await connected();
 		const sent = studio.send('mixer.preview', { source: 'x' }, 'Preview x');
 		const { id } = newest().last();
 		newest().say({ id, error: { code: -32000, message: 'the mixer has no such source', data: { code: 'not_found' } } });
 		expect(await sent).toEqual({ ok: false, unknown: false, message: 'the mixer has no such source' });
-		expect(studio.troubles).toMatchObject([
+		expect(studio.failures).toMatchObject([
 			{ about: 'Preview x', state: 'refused', message: 'the mixer has no such source' },
 		]);
 		studio.dismiss(id);
-		expect(studio.troubles).toEqual([]);
+		expect(studio.failures).toEqual([]);
 	});
 
-	test('a command is unknown when the link breaks, and is not sent again', async () => {
+	test('a command is unknown when the connection is lost, and is not sent again', async () => {
 		await connected();
 		const sent = studio.send('mixer.cut', {}, 'Cut');
 		newest().onclose?.();
 		expect(await sent).toMatchObject({ ok: false, unknown: true });
-		expect(studio.troubles).toMatchObject([{ about: 'Cut', state: 'unknown' }]);
+		expect(studio.failures).toMatchObject([{ about: 'Cut', state: 'unknown' }]);
 		vi.advanceTimersByTime(300);
 		newest().state(1, empty);
 		expect(newest().sent).toEqual([]);
 	});
 
-	test('a late answer settles what was unknown', async () => {
+	test('a late answer settles an unknown command', async () => {
 		await connected();
 		void studio.send('mixer.cut', {}, 'Cut');
 		const { id } = newest().last();
@@ -276,13 +279,13 @@ describe('commands', () => {
 			vi.advanceTimersByTime(1000);
 			newest().state(2 + i, {});
 		}
-		expect(studio.troubles).toMatchObject([{ state: 'unknown' }]);
+		expect(studio.failures).toMatchObject([{ state: 'unknown' }]);
 		newest().say({ id, result: null });
-		expect(studio.troubles).toEqual([]);
+		expect(studio.failures).toEqual([]);
 		expect(studio.commands.at(-1)?.state).toBe('confirmed');
 	});
 
-	test('a command whose end the server does not know is unknown here too', async () => {
+	test('a command that timed out in the server is unknown', async () => {
 		await connected();
 		const sent = studio.send('mixer.cut', {}, 'Cut');
 		newest().say({
@@ -290,10 +293,10 @@ describe('commands', () => {
 			error: { code: -32000, message: 'no answer in time', data: { code: 'timeout' } },
 		});
 		expect(await sent).toMatchObject({ ok: false, unknown: true });
-		expect(studio.troubles).toMatchObject([{ state: 'unknown' }]);
+		expect(studio.failures).toMatchObject([{ state: 'unknown' }]);
 	});
 
-	test('without a link nothing is sent', async () => {
+	test('without a connection nothing is sent', async () => {
 		await connected();
 		const socket = newest();
 		socket.onclose?.();
@@ -301,7 +304,7 @@ describe('commands', () => {
 		expect(socket.sent).toEqual([]);
 	});
 
-	test('only a bounded number of commands is remembered', async () => {
+	test('the number of remembered commands is bounded', async () => {
 		await connected();
 		for (let i = 0; i < 200; i++) {
 			void studio.send('mixer.cut', {});
@@ -311,12 +314,12 @@ describe('commands', () => {
 	});
 });
 
-test('each role may do what the ones before it may', async () => {
+test('each role may do what lower roles may', async () => {
 	await connected('operator');
 	expect(studio.may('mixer.cut')).toBe(true);
 	expect(studio.may('show.live')).toBe(false);
-	expect(studio.barred('mixer.cut')).toBe('');
-	expect(studio.barred('show.live')).toContain('director');
+	expect(studio.blocked('mixer.cut')).toBe('');
+	expect(studio.blocked('show.live')).toContain('director');
 	newest().onclose?.();
-	expect(studio.barred('mixer.cut')).toContain('connection');
+	expect(studio.blocked('mixer.cut')).toContain('connection');
 });

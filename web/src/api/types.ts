@@ -2,23 +2,23 @@
 // and their outcomes, and what the connection needs of the browser.
 import type { Command, Commands, State } from './protocol.gen';
 
-/** How the panel is connected. Only 'up' may look live. */
-export type Link =
+/** The state of the connection to the server. Only 'up' may look live. */
+export type Connection =
 	| { state: 'connecting'; since: number }
 	| { state: 'up'; since: number }
-	| { state: 'lost'; since: number; retryAt: number } // retryAt 0: trying right now
-	| { state: 'login'; since: number; why: string };
+	| { state: 'lost'; since: number; retryAt: number } // retryAt 0: connecting right now
+	| { state: 'login'; since: number; reason: string };
 
-/** A command is asked until the server answered; unknown when the link broke first. */
-export interface Asked {
+/** A command is pending until the server answers; unknown when the connection is lost first. */
+export interface SentCommand {
 	id: number;
 	method: Command;
 	params: object;
-	about: string; // what was asked, in words
-	state: 'asked' | 'confirmed' | 'refused' | 'unknown';
-	message: string; // why it was refused, or what to do about the unknown
+	about: string; // what it does, as the operator would say it
+	state: 'pending' | 'confirmed' | 'refused' | 'unknown';
+	message: string; // why it was refused, or what to do when the outcome is unknown
 	at: number;
-	quiet: boolean; // the one who asked shows the refusal
+	quiet: boolean; // the sender shows the refusal itself
 }
 
 export type Outcome<C extends Command> =
@@ -40,13 +40,14 @@ export interface Browser {
 	random(): number;
 }
 
-/** How long no word from the server is borne. */
-export interface Patience {
-	quiet: number; // then it is asked
-	doubt: number; // then, still without an answer, what is shown is said to be old
-	dead: number; // then the link is gone, whatever the browser thinks
+/** What happens while the server sends nothing, in milliseconds of silence. */
+export interface SilenceTimeouts {
+	ping: number; // a ping is sent
+	stale: number; // still no answer: the state is marked as old
+	lost: number; // the connection is given up, whatever the browser reports
 }
 
+/** The state before the first message. */
 export const empty: State = {
 	show: { name: '', live: false, version: '', mixerUrl: '', rtmpPort: 0, rtspPort: 0 },
 	feeds: [],

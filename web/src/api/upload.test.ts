@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bring, bringLogo, maxBytes, type Stage } from './upload';
+import { uploadClip, uploadLogo, maxBytes, type UploadStage } from './upload';
 
 class Sent {
 	upload: { onprogress: ((e: ProgressEvent) => void) | null; onload: (() => void) | null } = {
@@ -25,50 +25,52 @@ class Sent {
 
 function upload(file: Blob, name = 'slate') {
 	const request = new Sent();
-	const stages: Stage[] = [];
-	const stop = bring(file, name, (s) => stages.push(s), request as never);
+	const stages: UploadStage[] = [];
+	const stop = uploadClip(file, name, (s) => stages.push(s), request as never);
 	return { request, stages, stop };
 }
 
-test('a file says how much of it has left, when it is made, and when it is ready', () => {
+test('an upload reports its progress, its processing and its end', () => {
 	const { request, stages } = upload(new Blob(['x']), 'my slate');
 	expect(request.path).toBe('/api/v1/clips/my%20slate');
 	request.upload.onprogress?.({ loaded: 30, total: 120 } as ProgressEvent);
 	request.upload.onload?.();
 	request.onload?.();
 	expect(stages).toEqual([
-		{ at: 'sending', part: 0 },
-		{ at: 'sending', part: 0.25 },
-		{ at: 'making' },
+		{ at: 'uploading', fraction: 0 },
+		{ at: 'uploading', fraction: 0.25 },
+		{ at: 'processing' },
 		{ at: 'ready' },
 	]);
 });
 
-test('a refusal is in the words of the server', () => {
+test('a refused upload has the reason of the server', () => {
 	const { request, stages } = upload(new Blob(['x']));
 	request.status = 409;
 	request.responseText = '{"error":{"code":"conflict","message":"this machine has no ffmpeg"}}';
 	request.onload?.();
-	expect(stages.at(-1)).toEqual({ at: 'failed', why: 'this machine has no ffmpeg' });
+	expect(stages.at(-1)).toEqual({ at: 'failed', reason: 'this machine has no ffmpeg' });
 	request.status = 502;
 	request.responseText = '<html>';
 	request.onload?.();
-	expect(stages.at(-1)).toEqual({ at: 'failed', why: 'The server answered 502.' });
+	expect(stages.at(-1)).toEqual({ at: 'failed', reason: 'The server answered 502.' });
 	request.onerror?.();
 	expect(stages.at(-1)).toMatchObject({ at: 'failed' });
 });
 
-test('what is too big is not sent', () => {
+test('a file that is too large is not sent', () => {
 	const { request, stages } = upload({ size: maxBytes + 1 } as Blob);
 	expect(request.body).toBeNull();
-	expect(stages).toEqual([{ at: 'failed', why: 'The file is too large: 200 MB. A clip can have up to 200 MB.' }]);
+	expect(stages).toEqual([{ at: 'failed', reason: 'The file is too large: 200 MB. A clip can have up to 200 MB.' }]);
 });
 
-test('a logo that the server does not take says why', async () => {
+test('a refused logo has the reason of the server', async () => {
 	const put = (ok: boolean, text: string) => async () => ({ ok, status: 400, text: async () => text }) as Response;
-	expect(await bringLogo(new Blob(['x']), 'sponsor', put(true, ''))).toBe('');
-	expect(await bringLogo(new Blob(['x']), 'sponsor', put(false, '{"error":{"message":"this can\'t be a logo"}}'))).toBe(
-		"this can't be a logo",
+	expect(await uploadLogo(new Blob(['x']), 'sponsor', put(true, ''))).toBe('');
+	expect(
+		await uploadLogo(new Blob(['x']), 'sponsor', put(false, '{"error":{"message":"this can\'t be a logo"}}')),
+	).toBe("this can't be a logo");
+	expect(await uploadLogo(new Blob(['x']), 'sponsor', () => Promise.reject(new Error()))).toContain(
+		'connection was lost',
 	);
-	expect(await bringLogo(new Blob(['x']), 'sponsor', () => Promise.reject(new Error()))).toContain('connection broke');
 });

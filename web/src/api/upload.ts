@@ -3,42 +3,44 @@
 export const maxBytes = 200 * 2 ** 20;
 const mb = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
 
-/** How far a file has come. */
-export type Stage =
-	| { at: 'sending'; part: number } // 0 to 1
-	| { at: 'making' } // all of it is there: it is checked, and converted where it must be
+/** How far an upload is. */
+export type UploadStage =
+	| { at: 'uploading'; fraction: number } // 0 to 1
+	| { at: 'processing' } // the server has all of it, checks it, and converts it where necessary
 	| { at: 'ready' }
-	| { at: 'failed'; why: string };
+	| { at: 'failed'; reason: string };
 
-/** The part of a browser's XMLHttpRequest that is used: fetch does not say how much has left. */
+/** The fraction of a browser's XMLHttpRequest that is used: fetch reports no progress. */
 type Request = Pick<XMLHttpRequest, 'open' | 'send' | 'abort' | 'status' | 'responseText' | 'onload' | 'onerror'> & {
 	upload: Pick<XMLHttpRequestUpload, 'onprogress' | 'onload'>;
 };
 
-/** Brings a file in as the clip of this name; returns what breaks that off. */
-export function bring(
+/** Uploads a file as the clip of this name; returns a function that cancels it. */
+export function uploadClip(
 	file: Blob,
 	name: string,
-	tell: (stage: Stage) => void,
+	report: (stage: UploadStage) => void,
 	request: Request = new XMLHttpRequest(),
 ): () => void {
 	if (file.size > maxBytes) {
-		tell({ at: 'failed', why: `The file is too large: ${mb(file.size)}. A clip can have up to ${mb(maxBytes)}.` });
+		report({ at: 'failed', reason: `The file is too large: ${mb(file.size)}. A clip can have up to ${mb(maxBytes)}.` });
 		return () => {};
 	}
-	request.upload.onprogress = (e) => tell({ at: 'sending', part: e.total > 0 ? e.loaded / e.total : 0 });
-	request.upload.onload = () => tell({ at: 'making' });
+	request.upload.onprogress = (e) => report({ at: 'uploading', fraction: e.total > 0 ? e.loaded / e.total : 0 });
+	request.upload.onload = () => report({ at: 'processing' });
 	request.onload = () =>
-		tell(request.status < 300 ? { at: 'ready' } : { at: 'failed', why: reason(request.responseText, request.status) });
-	request.onerror = () => tell({ at: 'failed', why: 'The server did not take it: the connection broke.' });
+		report(
+			request.status < 300 ? { at: 'ready' } : { at: 'failed', reason: refusal(request.responseText, request.status) },
+		);
+	request.onerror = () => report({ at: 'failed', reason: 'Upload failed: the connection was lost.' });
 	request.open('PUT', `/api/v1/clips/${encodeURIComponent(name)}`);
 	request.send(file);
-	tell({ at: 'sending', part: 0 });
+	report({ at: 'uploading', fraction: 0 });
 	return () => request.abort();
 }
 
-/** Why the server did not take a file, in its words. */
-export function reason(answer: string, status: number): string {
+/** Why the server refused a file, in its own sentence. */
+export function refusal(answer: string, status: number): string {
 	try {
 		return (JSON.parse(answer) as { error: { message: string } }).error.message;
 	} catch {
@@ -46,12 +48,12 @@ export function reason(answer: string, status: number): string {
 	}
 }
 
-/** Brings a file in as a logo; what is wrong with it, '' when nothing is. */
-export async function bringLogo(file: Blob, name: string, put: typeof fetch = fetch): Promise<string> {
+/** Uploads a file as a logo; returns why that failed, '' when it did not. */
+export async function uploadLogo(file: Blob, name: string, put: typeof fetch = fetch): Promise<string> {
 	try {
 		const answer = await put(`/api/v1/logos/${encodeURIComponent(name)}`, { method: 'PUT', body: file });
-		return answer.ok ? '' : reason(await answer.text(), answer.status);
+		return answer.ok ? '' : refusal(await answer.text(), answer.status);
 	} catch {
-		return 'The server did not take it: the connection broke.';
+		return 'Upload failed: the connection was lost.';
 	}
 }

@@ -1,9 +1,9 @@
-// A fader's travel: as on a sound desk, most of it is for the levels one works at.
+// The taper of a fader: as on an audio mixer, most of the travel is for working levels.
 
 export const off = -100;
 export const top = 26;
 
-const law: [place: number, db: number][] = [
+const taper: [place: number, db: number][] = [
 	[0, off],
 	[0.04, -60],
 	[0.16, -40],
@@ -23,27 +23,27 @@ function along(table: [number, number][], x: number): number {
 	return b + ((Math.min(Math.max(x, a), c) - a) / (c - a)) * (d - b);
 }
 
-/** The decibels at a place from 0 to 1, in tenths. */
-export function decibels(place: number): number {
-	return Math.round(along(law, Math.min(1, Math.max(0, place))) * 10) / 10;
+/** The level at a position from 0 to 1, in tenths of a decibel. */
+export function decibels(position: number): number {
+	return Math.round(along(taper, Math.min(1, Math.max(0, position))) * 10) / 10;
 }
 
-/** Where a fader of so many decibels stands. */
-export function place(db: number): number {
+/** The position of a fader for a level. */
+export function position(db: number): number {
 	return along(
-		law.map(([a, b]) => [b, a]),
+		taper.map(([a, b]) => [b, a]),
 		Math.min(top, Math.max(off, db)),
 	);
 }
 
-/** The level in the words of a desk. */
-export function level(db: number): string {
+/** The level as text. */
+export function levelText(db: number): string {
 	if (db <= off) return 'off';
 	return `${db > 0 ? '+' : db < 0 ? '−' : ''}${Math.abs(db).toFixed(1)} dB`;
 }
 
-/** The level after a key; null when it is none of a fader's. */
-export function keyed(db: number, key: string): number | null {
+/** The level after a key was pressed; null when a fader does not use that key. */
+export function levelAfterKey(db: number, key: string): number | null {
 	const step: Record<string, number> = {
 		ArrowUp: 1,
 		ArrowRight: 1,

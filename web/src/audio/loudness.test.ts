@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Needle, place, silence } from './peakmeter';
+import { PeakMeter, place, silence } from './peakmeter';
 import { kWeighting, LoudnessMeter } from './loudness';
 
 /** A tone through the K-weighting, as the browser's filters would do it. */
@@ -29,7 +29,7 @@ describe('loudness', () => {
 		expect(meter.now.integrated).toBeCloseTo(-23, 1);
 	});
 
-	test('quiet stretches do not count in the integrated loudness', () => {
+	test('quiet passages do not count in the integrated loudness', () => {
 		const meter = new LoudnessMeter();
 		for (const [db, s] of [
 			[-36, 10],
@@ -43,13 +43,13 @@ describe('loudness', () => {
 		expect(meter.now.momentary).toBeCloseTo(-36, 1);
 	});
 
-	test('silence is no loudness', () => {
+	test('silence has no loudness', () => {
 		const meter = new LoudnessMeter();
 		meter.feed([new Float32Array(48_000)]);
 		expect(meter.now).toEqual({ momentary: -Infinity, shortTerm: -Infinity, integrated: -Infinity });
 	});
 
-	test('how the sound is cut into pieces changes nothing', () => {
+	test('the block size changes nothing', () => {
 		const [whole, pieces] = [new LoudnessMeter(), new LoudnessMeter()];
 		const t = tone(-20, 4);
 		whole.feed([t]);
@@ -58,21 +58,21 @@ describe('loudness', () => {
 	});
 });
 
-describe('a needle', () => {
-	test('goes up at once and comes down slowly, its top a while later', () => {
-		const needle = new Needle();
-		needle.to(-12, 1000);
-		expect([needle.level, needle.top]).toEqual([-12, -12]);
-		needle.to(-90, 1500);
-		expect(needle.level).toBeCloseTo(-24);
-		expect(needle.top).toBe(-12);
-		needle.to(-90, 3000);
-		expect(needle.top).toBe(needle.level);
-		for (let t = 3000; t < 9000; t += 50) needle.to(silence, t);
-		expect(needle.level).toBe(silence);
+describe('a peak meter', () => {
+	test('rises at once and decays slowly, its held peak a while later', () => {
+		const meter = new PeakMeter();
+		meter.update(-12, 1000);
+		expect([meter.level, meter.peak]).toEqual([-12, -12]);
+		meter.update(-90, 1500);
+		expect(meter.level).toBeCloseTo(-24);
+		expect(meter.peak).toBe(-12);
+		meter.update(-90, 3000);
+		expect(meter.peak).toBe(meter.level);
+		for (let t = 3000; t < 9000; t += 50) meter.update(silence, t);
+		expect(meter.level).toBe(silence);
 	});
 
-	test('stands within its scale', () => {
+	test('stays within its scale', () => {
 		expect([place(-100), place(-60), place(-30), place(0), place(6)]).toEqual([0, 0, 0.5, 1, 1]);
 	});
 });

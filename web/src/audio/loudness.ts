@@ -1,5 +1,5 @@
 // Loudness by EBU R 128 (ITU-R BS.1770): momentary over 400 ms, short-term over 3 s,
-// integrated with its two gates since it was begun. It is fed K-weighted sound.
+// integrated with its two gates since the start. Its input is K-weighted.
 
 export interface Loudness {
 	momentary: number; // LUFS; -Infinity for silence
@@ -23,15 +23,15 @@ const step = 4800; // samples in a block of 100 ms
 const lufs = (power: number) => -0.691 + 10 * Math.log10(power);
 const absoluteGate = -70;
 const relativeGate = -10;
-const bin = 10; // bins a LU, so that a day of sound takes no more room than a minute
+const bin = 10; // bins per LU, so that a day of audio takes no more memory than a minute
 
 export class LoudnessMeter {
 	#blocks: number[] = []; // mean squares of the last 3 s, the channels added up
 	#sum = 0;
 	#count = 0;
-	#heard = new Map<number, { count: number; power: number }>(); // windows of 400 ms, by loudness
+	#windows = new Map<number, { count: number; power: number }>(); // windows of 400 ms, by loudness
 
-	/** Takes the same stretch of sound of each channel. */
+	/** Takes samples of the same span from each channel. */
 	feed(channels: Float32Array[]) {
 		const length = channels[0]?.length ?? 0;
 		for (let i = 0; i < length; i++) {
@@ -47,8 +47,8 @@ export class LoudnessMeter {
 		const power = this.#mean(4);
 		if (this.#blocks.length < 4 || lufs(power) < absoluteGate) return;
 		const at = Math.round(lufs(power) * bin);
-		const there = this.#heard.get(at) ?? { count: 0, power: 0 };
-		this.#heard.set(at, { count: there.count + 1, power: there.power + power });
+		const there = this.#windows.get(at) ?? { count: 0, power: 0 };
+		this.#windows.set(at, { count: there.count + 1, power: there.power + power });
 	}
 
 	#mean(blocks: number): number {
@@ -59,7 +59,7 @@ export class LoudnessMeter {
 	#integrated(): number {
 		const over = (gate: number) => {
 			let [count, power] = [0, 0];
-			for (const [at, w] of this.#heard) {
+			for (const [at, w] of this.#windows) {
 				if (at / bin >= gate) [count, power] = [count + w.count, power + w.power];
 			}
 			return count === 0 ? -Infinity : lufs(power / count);

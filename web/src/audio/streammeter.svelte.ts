@@ -1,16 +1,16 @@
-// Listens to streams without playing them: how loud they are.
+// Measures the levels and the loudness of streams without playing them.
 import { kWeighting, LoudnessMeter, type Loudness } from './loudness';
 import { silence } from './peakmeter';
 
-const rate = 48_000; // the filters of the loudness are made for it
+const rate = 48_000; // the K-weighting filters are for this rate
 
-/** The sound of one stream. */
-export class Ear {
+/** The meter of one stream's audio. */
+export class StreamMeter {
 	#source: MediaStreamAudioSourceNode;
 	#plain: AnalyserNode[];
 	#weighted: AnalyserNode[];
 	#buffer = new Float32Array(32768);
-	#read = 0; // up to which time of the context the loudness was fed
+	#read = 0; // the audio clock up to which loudness was measured
 	#meter = new LoudnessMeter();
 
 	constructor(context: AudioContext, media: MediaStream, channels: number) {
@@ -26,7 +26,7 @@ export class Ear {
 		this.#read = context.currentTime;
 	}
 
-	/** The peak of each channel in the last 43 ms, in dB below full scale. */
+	/** The peak of each channel in the last 43 ms, in dBFS. */
 	peaks(): number[] {
 		return this.#plain.map((a) => {
 			const samples = this.#buffer.subarray(0, a.fftSize);
@@ -37,7 +37,7 @@ export class Ear {
 		});
 	}
 
-	/** The loudness; ask a few times a second, or some sound is left out. */
+	/** The loudness; must be called a few times a second, or samples are missed. */
 	loudness(): Loudness {
 		const now = this.#source.context.currentTime;
 		const fresh = Math.min(this.#buffer.length, Math.round((now - this.#read) * rate));
@@ -59,31 +59,31 @@ export class Ear {
 	}
 }
 
-class Ears {
-	/** A browser hears nothing before somebody has touched the page. */
-	awake = $state(false);
+class StreamMeters {
+	/** A browser processes no audio before the first click or key on the page. */
+	running = $state(false);
 	#context: AudioContext | null = null;
 
-	/** An ear for a stream, null where the browser has none. */
-	for(media: MediaStream, channels: number): Ear | null {
+	/** A meter for a stream, null where the browser can't measure. */
+	for(media: MediaStream, channels: number): StreamMeter | null {
 		if (typeof AudioContext === 'undefined' || media.getAudioTracks().length === 0) return null;
 		try {
-			return new Ear(this.#on(), media, Math.min(2, Math.max(1, channels)));
+			return new StreamMeter(this.#start(), media, Math.min(2, Math.max(1, channels)));
 		} catch {
-			return null; // a sample rate, or a number of contexts, that it does not take
+			return null; // a sample rate or a number of contexts that the browser refuses
 		}
 	}
 
-	#on(): AudioContext {
+	#start(): AudioContext {
 		if (this.#context) return this.#context;
 		const context = new AudioContext({ sampleRate: rate, latencyHint: 'playback' });
 		const wake = () => void context.resume().catch(() => {});
-		context.onstatechange = () => (this.awake = context.state === 'running');
-		this.awake = context.state === 'running';
+		context.onstatechange = () => (this.running = context.state === 'running');
+		this.running = context.state === 'running';
 		for (const touch of ['pointerdown', 'keydown']) addEventListener(touch, wake);
 		wake();
 		return (this.#context = context);
 	}
 }
 
-export const ears = new Ears();
+export const streamMeters = new StreamMeters();

@@ -69,7 +69,7 @@ afterEach(() => {
 	vi.useRealTimers();
 });
 
-test('a camera is sent with its key, sharp rather than small', async () => {
+test('a camera is sent with its key, at full resolution', async () => {
 	void publisher.send(media('video', 'audio'), 3500);
 	await soon();
 	expect(asked).toEqual([{ path: '/whip/cam1', method: 'POST', key: 'Bearer sesame' }]);
@@ -92,13 +92,13 @@ test('another lens needs no new connection', async () => {
 	expect(newest().senders[0]!.parameters.encodings[0]!.maxBitrate).toBe(6_000_000);
 });
 
-test('a broken connection is given up for a new one, the server is told of the old', async () => {
+test('a lost connection is replaced, and the old session is deleted', async () => {
 	void publisher.send(media('video'), 3500);
 	await soon();
 	newest().become('connected');
 	newest().become('disconnected');
 	await soon(2500);
-	expect(peers.length).toBe(1); // it may heal
+	expect(peers.length).toBe(1); // it may recover
 	await soon(700);
 	expect(sending.state).toBe('waiting');
 	await soon(600);
@@ -106,11 +106,11 @@ test('a broken connection is given up for a new one, the server is told of the o
 	expect(asked.map((a) => a.method)).toEqual(['POST', 'DELETE', 'POST']);
 });
 
-test('a refusal is said in the server’s words', async () => {
+test('a refusal has the reason of the server', async () => {
 	answer = () => new Response('The stream key is wrong or missing.\n', { status: 401 });
 	void publisher.send(media('video'), 3500);
 	await soon();
-	expect(sending).toMatchObject({ state: 'refused', why: 'The stream key is wrong or missing.' });
+	expect(sending).toMatchObject({ state: 'refused', reason: 'The stream key is wrong or missing.' });
 });
 
 test('stopping ends the feed at once', async () => {
@@ -123,7 +123,7 @@ test('stopping ends the feed at once', async () => {
 	expect(sending.state).toBe('off');
 });
 
-test('a light is shown as long as it is heard of', async () => {
+test('a light is shown while updates arrive', async () => {
 	let light: TallyLight | undefined;
 	let out: ReadableStreamDefaultController<Uint8Array>;
 	const say = (text: string) => out.enqueue(new TextEncoder().encode(text));
@@ -138,7 +138,7 @@ test('a light is shown as long as it is heard of', async () => {
 	say('gram","live":true}\n');
 	await soon();
 	expect(light).toMatchObject({ known: true, name: 'Anna', tally: 'program', live: true });
-	say('{"name":"Anna","tally":"","unknown":true}\n'); // the studio's mixer is away
+	say('{"name":"Anna","tally":"","unknown":true}\n'); // the mixer is not connected
 	await soon();
 	expect(light).toMatchObject({ known: false, name: 'Anna' });
 	say('{"name":"Anna","tally":""}\n');
@@ -149,7 +149,7 @@ test('a light is shown as long as it is heard of', async () => {
 	reader.stop();
 });
 
-test('the link says which camera it is', () => {
+test('the link selects the camera', () => {
 	const link = cameraLink('cam 1', 'k#y&', '10.0.0.5', { protocol: 'https:', port: '8080' });
 	expect(link).toBe('https://10.0.0.5:8080/camera#feed=cam%201&key=k%23y%26');
 	expect(linkFrom(new URL(link).hash)).toEqual({ feed: 'cam 1', key: 'k#y&' });

@@ -1,5 +1,5 @@
-// This camera's tally light: lines of JSON from the server, without an end. A light
-// that is not heard of is not shown: it might be red.
+// This camera's tally light: an endless response of JSON lines. When none arrives, no light
+// is shown: it might be on program.
 import { Backoff } from '../api/backoff';
 
 export interface TallyLight {
@@ -12,7 +12,7 @@ export interface TallyLight {
 
 export const noLight: TallyLight = { known: false, name: '', tally: '', live: false, notes: [] };
 
-const silentFor = 5000; // the server says something every two seconds
+const silentFor = 5000; // the server sends a line every two seconds
 const retryAfter = 1000;
 
 export interface Net {
@@ -27,7 +27,7 @@ export class LightReader {
 	#abort: AbortController | null = null;
 	#deadline: ReturnType<typeof setTimeout> | undefined;
 	#retry: ReturnType<typeof setTimeout> | undefined;
-	#backoff = new Backoff(retryAfter, retryAfter); // always about as long: a light is waited for
+	#backoff = new Backoff(retryAfter, retryAfter); // constant: someone is waiting for the light
 	#light = noLight;
 
 	constructor(path: string, key: string, changed: (l: TallyLight) => void, net: Net) {
@@ -52,17 +52,17 @@ export class LightReader {
 	async #listen() {
 		const abort = new AbortController();
 		this.#abort = abort;
-		this.#expect(abort);
+		this.#expectData(abort);
 		try {
 			const headers: Record<string, string> = this.#key ? { Authorization: `Bearer ${this.#key}` } : {};
 			const answer = await this.#net.fetch(this.#path, { headers, signal: abort.signal, cache: 'no-store' });
 			if (answer.ok && answer.body) await this.#read(answer.body, abort);
 		} catch {
-			// tried again below
+			// retried below
 		}
 		if (abort !== this.#abort) return;
 		clearTimeout(this.#deadline);
-		this.#dark();
+		this.#markUnknown();
 		this.#retry = setTimeout(() => void this.#listen(), this.#backoff.next());
 	}
 
@@ -74,26 +74,26 @@ export class LightReader {
 			if (done || abort !== this.#abort) return;
 			const lines = (rest + text.decode(value, { stream: true })).split('\n');
 			rest = lines.pop() ?? '';
-			for (const line of lines) this.#hear(line);
-			this.#expect(abort);
+			for (const line of lines) this.#receive(line);
+			this.#expectData(abort);
 		}
 	}
 
-	#hear(line: string) {
-		const { unknown, ...said } = JSON.parse(line) as Partial<TallyLight> & { unknown?: boolean };
-		this.#light = { ...noLight, notes: [], ...said, known: !unknown };
+	#receive(line: string) {
+		const { unknown, ...light } = JSON.parse(line) as Partial<TallyLight> & { unknown?: boolean };
+		this.#light = { ...noLight, notes: [], ...light, known: !unknown };
 		this.#changed(this.#light);
 	}
 
-	#expect(abort: AbortController) {
+	#expectData(abort: AbortController) {
 		clearTimeout(this.#deadline);
 		this.#deadline = setTimeout(() => {
-			this.#dark();
+			this.#markUnknown();
 			abort.abort();
 		}, silentFor);
 	}
 
-	#dark() {
+	#markUnknown() {
 		if (!this.#light.known) return;
 		this.#light = { ...this.#light, known: false };
 		this.#changed(this.#light);

@@ -1,37 +1,36 @@
-// This device as a camera: which lens, how large, with sound or without, and what the
-// server makes of it.
+// This device as a camera: lens, size, microphone, and the state of the connection.
 import { IceServers } from '../api/ice';
 import { LightReader, noLight, type TallyLight } from './light';
 import { notSending, WhipPublisher, type Sending } from './whip';
 
-/** What the link of the add-camera dialog says: behind the #, which browsers send to nobody. */
+/** The link of the add-camera dialog. Browsers never send what is behind the #. */
 export interface Link {
 	feed: string;
 	key: string;
 }
 
 export function linkFrom(hash: string): Link {
-	const said = new URLSearchParams(hash.replace(/^#/, ''));
-	return { feed: said.get('feed') ?? '', key: said.get('key') ?? '' };
+	const parts = new URLSearchParams(hash.replace(/^#/, ''));
+	return { feed: parts.get('feed') ?? '', key: parts.get('key') ?? '' };
 }
 
 export interface Size {
-	word: string;
+	name: string;
 	width: number;
 	height: number;
 	kbps: number;
 }
 
 export const sizes: Size[] = [
-	{ word: '1080p', width: 1920, height: 1080, kbps: 6000 },
-	{ word: '720p', width: 1280, height: 720, kbps: 3500 },
-	{ word: '480p', width: 854, height: 480, kbps: 1500 },
+	{ name: '1080p', width: 1920, height: 1080, kbps: 6000 },
+	{ name: '720p', width: 1280, height: 720, kbps: 3500 },
+	{ name: '480p', width: 854, height: 480, kbps: 1500 },
 ];
 
 export type Facing = 'environment' | 'user';
 
-/** Why this page can't have the camera at all, in words; '' when it can. */
-export function unable(): string {
+/** Why this page can't use the camera at all; '' when it can. */
+export function unavailable(): string {
 	if (!window.isSecureContext) return 'insecure';
 	if (!navigator.mediaDevices?.getUserMedia || typeof RTCPeerConnection === 'undefined') return 'old';
 	return '';
@@ -71,13 +70,13 @@ export class Phone {
 		return this.media !== null;
 	}
 
-	/** Listens for the light and for what happens to this device, until the function it returns is called. */
+	/** Watches the tally light and this device, until the returned function is called. */
 	watch(): () => void {
 		this.#lights.start();
 		const visible = () => {
 			if (document.hidden || !this.on) return;
 			void this.#stayAwake();
-			// A phone takes the camera away from a page that is not seen.
+			// A phone takes the camera away from a hidden page.
 			if (this.media?.getTracks().some((t) => t.readyState === 'ended')) void this.start();
 			else this.#publisher.again();
 		};
@@ -95,7 +94,7 @@ export class Phone {
 		};
 	}
 
-	/** Takes the camera, as it is chosen now, and sends it. */
+	/** Opens the selected camera and sends it. */
 	async start() {
 		if (this.busy) return;
 		this.busy = true;
@@ -103,22 +102,22 @@ export class Phone {
 		try {
 			const before = this.media;
 			before?.getVideoTracks().forEach((t) => t.stop()); // many phones can't open two lenses at once
-			const media = await this.#take();
+			const media = await this.#open();
 			before?.getTracks().forEach((t) => t.stop());
 			media.getAudioTracks().forEach((t) => (t.enabled = !this.muted));
-			media.getTracks().forEach((t) => (t.onended = () => (this.problem = 'The device took the camera away.')));
+			media.getTracks().forEach((t) => (t.onended = () => (this.problem = 'The device stopped the camera.')));
 			this.media = media;
 			void this.#stayAwake();
 			await this.#publisher.send(media, this.size.kbps);
 		} catch (e) {
 			this.stop();
-			this.problem = words(e);
+			this.problem = cameraError(e);
 		} finally {
 			this.busy = false;
 		}
 	}
 
-	async #take(): Promise<MediaStream> {
+	async #open(): Promise<MediaStream> {
 		const video = {
 			facingMode: this.facing,
 			width: { ideal: this.size.width },
@@ -172,7 +171,7 @@ export class Phone {
 		try {
 			this.#lock = await navigator.wakeLock.request('screen');
 		} catch {
-			// an older phone, or an empty battery: the camera works all the same
+			// an older phone, or a low battery: the camera works without it
 		}
 	}
 
@@ -183,17 +182,17 @@ export class Phone {
 	}
 }
 
-function words(e: unknown): string {
+function cameraError(e: unknown): string {
 	switch (e instanceof DOMException ? e.name : '') {
 		case 'NotAllowedError':
-			return 'This page may not use the camera. Allow camera and microphone for it in the browser’s settings, then try again.';
+			return 'Camera access was denied. Allow camera and microphone for this page in the browser settings, then try again.';
 		case 'NotFoundError':
-			return 'This device has no camera that the browser can use.';
+			return 'No camera found on this device.';
 		case 'NotReadableError':
 			return 'Another app is using the camera. Close it, then try again.';
 		case 'OverconstrainedError':
-			return 'This camera can’t do that. Choose another size or lens.';
+			return 'This camera does not support that. Choose another size or lens.';
 		default:
-			return 'The camera can’t be used now.';
+			return 'The camera is not available.';
 	}
 }

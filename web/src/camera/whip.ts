@@ -1,11 +1,11 @@
-// A WHIP publisher (RFC 9725): sends this device's camera as a feed, and sends it
-// again when the connection breaks. It says in words how it fares.
+// A WHIP publisher (RFC 9725): sends this device's camera as a feed, reconnects when the
+// connection is lost, and reports its state.
 import { Backoff } from '../api/backoff';
 import { refusal } from '../playback/whep';
 
 export interface Sending {
 	state: 'off' | 'connecting' | 'sending' | 'waiting' | 'refused';
-	why: string; // in words, when it does not send
+	reason: string; // why it does not send
 	figures: Figures | null;
 }
 
@@ -18,10 +18,10 @@ export interface Figures {
 	limited: boolean; // by the network or by this device
 }
 
-export const notSending: Sending = { state: 'off', why: '', figures: null };
+export const notSending: Sending = { state: 'off', reason: '', figures: null };
 
 const connectTimeout = 10_000;
-const brokenFor = 3000; // "disconnected" often heals by itself
+const disconnectedFor = 3000; // "disconnected" often recovers without a new connection
 const firstWait = 500;
 const longestWait = 5000;
 const measureEvery = 1000;
@@ -45,9 +45,9 @@ export class WhipPublisher {
 	#session = '';
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#measuring: ReturnType<typeof setInterval> | undefined;
-	#attempt = 0; // tells this dialling from one that was given up
+	#attempt = 0; // distinguishes this attempt from one that was given up
 	#backoff: Backoff;
-	#said: Sending = notSending;
+	#sending: Sending = notSending;
 	#before = { at: 0, frames: 0, bytes: 0 };
 
 	constructor(url: string, key: string, changed: (s: Sending) => void, net: Net) {
@@ -58,13 +58,13 @@ export class WhipPublisher {
 		this.#backoff = new Backoff(firstWait, longestWait, net.random);
 	}
 
-	/** Sends media, or other media than before: then without a new connection. */
+	/** Sends media; replacing the media needs no new connection. */
 	async send(media: MediaStream, kbps: number) {
 		const before = this.#media;
 		this.#media = media;
 		this.#kbps = kbps;
 		const peer = this.#peer;
-		if (!before || !peer) return this.#dial();
+		if (!before || !peer) return this.#connect();
 		for (const sender of peer.getSenders()) {
 			const track = media.getTracks().find((t) => t.kind === sender.track?.kind);
 			if (track && track !== sender.track) await sender.replaceTrack(track);
@@ -72,29 +72,29 @@ export class WhipPublisher {
 		await this.#tune(peer);
 	}
 
-	/** Begins anew at once: the network came back. */
+	/** Reconnects now: the network is back. */
 	again() {
-		if (this.#media && this.#said.state !== 'sending') void this.#dial();
+		if (this.#media && this.#sending.state !== 'sending') void this.#connect();
 	}
 
-	/** Ends the feed and says so to the server. */
+	/** Ends the feed, also at the server. */
 	stop() {
 		this.#media = null;
 		this.#hangUp();
-		this.#say(notSending);
+		this.#report(notSending);
 	}
 
-	#say(s: Sending) {
-		this.#said = s;
+	#report(s: Sending) {
+		this.#sending = s;
 		this.#changed(s);
 	}
 
-	async #dial() {
+	async #connect() {
 		const media = this.#media;
 		this.#hangUp();
 		if (!media) return;
-		this.#say({ state: 'connecting', why: '', figures: null });
-		this.#timer = setTimeout(() => this.#retry('The server does not answer.'), connectTimeout);
+		this.#report({ state: 'connecting', reason: '', figures: null });
+		this.#timer = setTimeout(() => this.#retry('The server is not responding.'), connectTimeout);
 		const attempt = ++this.#attempt;
 		const servers = await this.#net.ice();
 		if (attempt !== this.#attempt) return;
@@ -111,11 +111,11 @@ export class WhipPublisher {
 			await peer.setRemoteDescription({ type: 'answer', sdp: answer });
 			await this.#tune(peer);
 		} catch {
-			if (peer === this.#peer) this.#retry('The server does not answer.');
+			if (peer === this.#peer) this.#retry('The server is not responding.');
 		}
 	}
 
-	// A show wants a sharp picture at a lower rate rather than a small one.
+	// A show needs full resolution at a lower frame rate rather than a small frame.
 	async #tune(peer: RTCPeerConnection) {
 		for (const sender of peer.getSenders()) {
 			if (sender.track?.kind !== 'video') continue;
@@ -156,19 +156,19 @@ export class WhipPublisher {
 				case 'connected':
 					this.#before = { at: 0, frames: 0, bytes: 0 };
 					this.#backoff.reset();
-					this.#say({ state: 'sending', why: '', figures: null });
+					this.#report({ state: 'sending', reason: '', figures: null });
 					clearInterval(this.#measuring);
 					this.#measuring = setInterval(() => void this.#measure(peer), measureEvery);
 					break;
 				case 'disconnected':
-					this.#timer = setTimeout(() => this.#retry('The connection broke.'), brokenFor);
+					this.#timer = setTimeout(() => this.#retry('The connection was lost.'), disconnectedFor);
 					break;
 				case 'failed':
 				case 'closed':
-					this.#retry('The connection broke.');
+					this.#retry('The connection was lost.');
 					break;
 				default:
-					this.#timer = setTimeout(() => this.#retry('The server does not answer.'), connectTimeout);
+					this.#timer = setTimeout(() => this.#retry('The server is not responding.'), connectTimeout);
 			}
 		};
 	}
@@ -186,15 +186,15 @@ export class WhipPublisher {
 			}
 			this.#before = { at: r.timestamp, frames: r.framesEncoded, bytes: r.bytesSent };
 		});
-		if (peer === this.#peer && figures) this.#say({ state: 'sending', why: '', figures });
+		if (peer === this.#peer && figures) this.#report({ state: 'sending', reason: '', figures });
 	}
 
-	#retry(why: string, refused = false) {
+	#retry(reason: string, refused = false) {
 		this.#hangUp();
 		if (!this.#media) return;
 		const wait = this.#backoff.next();
-		this.#say({ state: refused ? 'refused' : 'waiting', why, figures: null });
-		this.#timer = setTimeout(() => void this.#dial(), refused ? longestWait : wait);
+		this.#report({ state: refused ? 'refused' : 'waiting', reason, figures: null });
+		this.#timer = setTimeout(() => void this.#connect(), refused ? longestWait : wait);
 	}
 
 	#hangUp() {
@@ -209,7 +209,7 @@ export class WhipPublisher {
 	}
 
 	#end(session: string) {
-		// keepalive: also when the page is being left. The session's name is its own key.
+		// keepalive: also while the page is being closed. The session's address needs no key.
 		if (session) void this.#net.fetch(session, { method: 'DELETE', keepalive: true }).catch(() => {});
 	}
 }

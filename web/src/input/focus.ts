@@ -1,11 +1,11 @@
-// Where the focus goes when something takes it, and when that is gone.
+// Where the focus goes when a dialog opens and closes, and with F6.
 
 import { tick } from 'svelte';
 
-/** Gives the focus to the first thing to fill in, or to the answer that changes nothing,
- * not to the way out; where fingers type, that would only bring the keyboard up over what
- * is asked. A dialog whose fields act at once is no form: an arrow key must not act. */
-export function begin(where: Element) {
+/** Focuses the first field of a form, or the answer that changes nothing, rather than the
+ * close button; not on touch screens, where the keyboard would cover the dialog. Fields that
+ * act at once are not focused: an arrow key must not change them. */
+export function focusFirst(where: Element) {
 	const fields =
 		':is(input[type=radio]:checked, input:not([type=file], [type=radio], [readonly]), select, textarea):enabled';
 	const first =
@@ -13,8 +13,8 @@ export function begin(where: Element) {
 	if (matchMedia('(pointer: fine)').matches) first?.focus();
 }
 
-/** Goes to the next part of the desk, or back to the one before, as F6 does in programs
- * that have many: a button at its far end is not forty steps away. */
+/** Moves the focus to the next section of the page, or the previous one, as F6 does in
+ * desktop programs: a distant button is not forty Tab presses away. */
 export function nextPart(back: boolean) {
 	const enabled = ':is(button, a[href], input, select, summary, [tabindex]):not(:disabled, [tabindex="-1"])';
 	const parts = [...document.querySelectorAll('section[aria-label], [role=group][aria-label]')].filter((part) =>
@@ -25,9 +25,9 @@ export function nextPart(back: boolean) {
 	parts[to]?.querySelector<HTMLElement>(enabled)?.focus();
 }
 
-/** Remembers what has the focus; the returned function gives it back, once the page is
- * drawn anew and if it is still there. */
-export function giveBack(): () => void {
+/** Remembers the focused element; the returned function restores the focus after the next
+ * update, if the element is still there. */
+export function restoreFocus(): () => void {
 	const before = document.activeElement;
 	return () =>
 		void tick().then(() => {

@@ -1,19 +1,19 @@
-// Sends what a lever or fader says while it is pulled: the newest position only, one at
-// a time, so that a slow mixer is never behind by a queue of old ones.
+// Sends the position of a fader or T-bar while it is moved: only the newest, one at a
+// time, so that a slow mixer is never behind a queue of old positions.
 
-export class Latest<T> {
+export class Throttle<T> {
 	#send: (value: T, done: boolean) => Promise<unknown>;
 	#pause: number;
 	#next: { value: T; done: boolean } | null = null;
 	#busy = false;
 
-	/** send tells the server; done is the last of a pull. */
+	/** send sends a position; done marks the last one of a movement. */
 	constructor(send: (value: T, done: boolean) => Promise<unknown>, pause = 50) {
 		this.#send = send;
 		this.#pause = pause;
 	}
 
-	/** Whether something is still to be sent or answered. */
+	/** Whether a position is waiting to be sent or answered. */
 	get busy(): boolean {
 		return this.#busy;
 	}

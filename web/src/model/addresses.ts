@@ -1,4 +1,4 @@
-// What a device is told so that it sends as a feed.
+// The addresses that devices send a feed to.
 import type { Show } from '../api/protocol.gen';
 
 export interface Addresses {
@@ -8,7 +8,7 @@ export interface Addresses {
 	rtsp: string;
 	user: string;
 	ffmpeg: string;
-	local: boolean; // the host's name means nothing on other machines
+	local: boolean; // the host name is not reachable from other machines
 }
 
 export function addresses(id: string, key: string, host: string, show: Pick<Show, 'rtmpPort' | 'rtspPort'>): Addresses {
@@ -27,19 +27,19 @@ export function addresses(id: string, key: string, host: string, show: Pick<Show
 	};
 }
 
-/** Whether a host's name means nothing on other machines. */
+/** Whether a host name is only valid on this machine. */
 export function isLocal(host: string): boolean {
 	return host === 'localhost' || host === '::1' || host === '[::1]' || host.startsWith('127.');
 }
 
-/** The page that makes a browser this camera. What stands behind the # is sent to nobody. */
+/** The page that turns a browser into this camera. Browsers never send what is behind the #. */
 export function cameraLink(id: string, key: string, host: string, page: { protocol: string; port: string }): string {
 	const at = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 	const secret = key ? `&key=${encodeURIComponent(key)}` : '';
 	return `${page.protocol}//${at}${page.port ? `:${page.port}` : ''}/camera#feed=${encodeURIComponent(id)}${secret}`;
 }
 
-/** A feed's id from the name people give it; never one that is taken. */
+/** A feed id from its display name; never one that is in use. */
 export function idFrom(name: string, taken: string[]): string {
 	const plain = name
 		.normalize('NFKD')

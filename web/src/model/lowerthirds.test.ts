@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { GraphicsState } from '../api/protocol.gen';
-import { air, dropped, lines, seconds } from './lowerthirds';
+import { onAirText, dropIndex, itemText, seconds } from './lowerthirds';
 
 const now = Date.parse('2026-01-01T10:00:10Z');
 const g = (change: object | null, rest: Partial<GraphicsState> = {}): GraphicsState => ({
@@ -20,32 +20,37 @@ const g = (change: object | null, rest: Partial<GraphicsState> = {}): GraphicsSt
 				},
 });
 
-test('what was asked for is not on air before somebody shows it', () => {
-	expect(air(g({}), true, now)).toMatchObject({ light: 'asked', word: 'GOING ON AIR', title: 'Ada' });
-	expect(air(g({ confirmed: true }), true, now)).toMatchObject({ light: 'on', word: 'ON AIR' });
-	expect(air(g({ since: '2026-01-01T10:00:01Z' }), true, now)).toMatchObject({ light: 'unsure', word: 'NOT SEEN' });
-	expect(air(g({ confirmed: true }), true, now, 'OBS’ picture is not on air.')).toMatchObject({
-		light: 'unsure',
-		word: 'NOT SEEN',
-		sentence: 'OBS’ picture is not on air.',
+test('a lower third is not on air before an output confirms it', () => {
+	expect(onAirText(g({}), true, now)).toMatchObject({ status: 'pending', label: 'GOING ON AIR', title: 'Ada' });
+	expect(onAirText(g({ confirmed: true }), true, now)).toMatchObject({ status: 'on', label: 'ON AIR' });
+	expect(onAirText(g({ since: '2026-01-01T10:00:01Z' }), true, now)).toMatchObject({
+		status: 'unconfirmed',
+		label: 'NOT VISIBLE',
 	});
-	expect(air(g({}, { problem: 'nothing draws it' }), true, now)).toMatchObject({
-		word: 'NOT SEEN',
+	expect(onAirText(g({ confirmed: true }), true, now, 'OBS is not on air.')).toMatchObject({
+		status: 'unconfirmed',
+		label: 'NOT VISIBLE',
+		sentence: 'OBS is not on air.',
+	});
+	expect(onAirText(g({}, { problem: 'nothing draws it' }), true, now)).toMatchObject({
+		label: 'NOT VISIBLE',
 		sentence: 'Nothing draws it.',
 	});
 });
 
-test('without a link nothing is known, without an item it is off', () => {
-	expect(air(g({ confirmed: true }), false, now)).toMatchObject({ light: 'unsure', word: 'UNKNOWN' });
-	expect(air(g(null), true, now)).toMatchObject({ light: 'off', word: 'OFF' });
+test('without a connection nothing is known, without an item it is off', () => {
+	expect(onAirText(g({ confirmed: true }), false, now)).toMatchObject({ status: 'unconfirmed', label: 'UNKNOWN' });
+	expect(onAirText(g(null), true, now)).toMatchObject({ status: 'off', label: 'OFF' });
 });
 
-test('what leaves by itself says when', () => {
-	expect(air(g({ confirmed: true, outAt: '2026-01-01T10:00:14.500Z' }), true, now).sentence).toBe('Out in 0:05');
-	expect(air(g({ confirmed: true, outAt: '2026-01-01T10:00:09Z' }), true, now).sentence).toBe('Out in 0:00');
+test('a timed lower third shows when it hides', () => {
+	expect(onAirText(g({ confirmed: true, outAt: '2026-01-01T10:00:14.500Z' }), true, now).sentence).toBe(
+		'Hides in 0:05',
+	);
+	expect(onAirText(g({ confirmed: true, outAt: '2026-01-01T10:00:09Z' }), true, now).sentence).toBe('Hides in 0:00');
 });
 
-test('an item’s line has its fields, and its kind when it is not the usual one', () => {
+test('the text of an item has its fields, and its template when it is not the default', () => {
 	const templates = [
 		{
 			id: 'person',
@@ -57,22 +62,22 @@ test('an item’s line has its fields, and its kind when it is not the usual one
 		},
 		{ id: 'headline', name: 'Headline', fields: [{ name: 'name', label: 'Headline' }] },
 	];
-	expect(lines({ id: 'a', template: 'person', text: { name: 'Ada', title: 'Poet' } }, templates)).toEqual({
+	expect(itemText({ id: 'a', template: 'person', text: { name: 'Ada', title: 'Poet' } }, templates)).toEqual({
 		name: 'Ada',
 		rest: 'Poet',
 		kind: '',
 	});
-	expect(lines({ id: 'b', template: 'headline', text: { name: 'Storm' } }, templates)).toEqual({
+	expect(itemText({ id: 'b', template: 'headline', text: { name: 'Storm' } }, templates)).toEqual({
 		name: 'Storm',
 		rest: '',
 		kind: 'Headline',
 	});
 });
 
-test('a dropped item takes the place it was dropped before', () => {
+test('a dropped item takes the position it was dropped before', () => {
 	const ids = ['a', 'b', 'c', 'd'];
-	expect([dropped(ids, 'a', 3), dropped(ids, 'd', 0), dropped(ids, 'c', 1)]).toEqual([2, 0, 1]);
-	expect([dropped(ids, 'b', 1), dropped(ids, 'b', 2), dropped(ids, 'x', 0)]).toEqual([null, null, null]);
+	expect([dropIndex(ids, 'a', 3), dropIndex(ids, 'd', 0), dropIndex(ids, 'c', 1)]).toEqual([2, 0, 1]);
+	expect([dropIndex(ids, 'b', 1), dropIndex(ids, 'b', 2), dropIndex(ids, 'x', 0)]).toEqual([null, null, null]);
 });
 
 test('seconds are read with a point or a comma', () => {

@@ -1,30 +1,30 @@
-// The fire drill in the words of the panel.
+// The self-test as text.
 import type { DestinationState, SelfTestFaulty } from '../api/protocol.gen';
-import type { Light } from './text';
+import type { Status } from './text';
 
 const kinds: Record<string, string> = {
 	refuse: 'Refuses the key',
 	stall: 'Stops reading',
 	slow: 'Reads too slowly',
-	reset: 'Cuts the connection',
-	close: 'Hangs up instead of answering',
+	reset: 'Resets the connection',
+	close: 'Closes the connection unanswered',
 	silent: 'Never answers',
 };
 
-/** What a far end of the drill does wrong. */
-export const misdeed = (kind: string) => kinds[kind] ?? kind;
+/** What a faulty test destination does wrong. */
+export const faultText = (kind: string) => kinds[kind] ?? kind;
 
-export const lights: Record<DestinationState, Light> = {
+export const statusOf: Record<DestinationState, Status> = {
 	off: 'off',
 	connecting: 'busy',
 	live: 'on',
-	retrying: 'trouble',
+	retrying: 'warning',
 	refused: 'fault',
 };
 
-/** What it cost the bad one itself. */
-export function cost(b: SelfTestFaulty): string {
-	const tries = b.attempt > 1 ? `${b.attempt} tries` : '';
-	const left = b.framesDropped > 0 ? `${b.framesDropped} pictures left out` : '';
-	return [tries, left].filter(Boolean).join(', ');
+/** What it meant for the faulty destination itself. */
+export function consequences(b: SelfTestFaulty): string {
+	const attempts = b.attempt > 1 ? `${b.attempt} attempts` : '';
+	const dropped = b.framesDropped > 0 ? `${b.framesDropped} frames dropped` : '';
+	return [attempts, dropped].filter(Boolean).join(', ');
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { addresses, idFrom } from './addresses';
-import { feedOf, notSent, places, playsFeed, title, transitions } from './sources';
-import { busShot } from './views';
+import { feedOf, mixerNotSending, sourceItems, playsFeed, title, transitions } from './sources';
+import { busView } from './views';
 import type { Feed, MixerState, State } from '../api/protocol.gen';
 import { empty } from '../api/types';
 
@@ -24,9 +24,9 @@ const s = (mixer: Partial<MixerState>, rest: Partial<State> = {}): State => ({
 	...rest,
 });
 
-describe('the places on the desk', () => {
-	test('each source stands where the mixer has it, with its feed', () => {
-		const list = places(
+describe('the sources of the panel', () => {
+	test('sources are in the order of the mixer, with their feeds', () => {
+		const list = sourceItems(
 			s({
 				sources: [
 					{ name: 'cam2', feeds: ['cam2'] },
@@ -42,18 +42,18 @@ describe('the places on the desk', () => {
 		]);
 	});
 
-	test('a scene keeps its own name and counts its other feeds', () => {
-		const [scene] = places(s({ sources: [{ name: 'Two shot', feeds: ['cam2', 'cam1'] }] }));
+	test('a scene keeps its own name and counts its further feeds', () => {
+		const [scene] = sourceItems(s({ sources: [{ name: 'Two shot', feeds: ['cam2', 'cam1'] }] }));
 		expect(scene).toMatchObject({ title: 'Two shot', others: 1, feed: { id: 'cam2' } });
 	});
 
-	test('a feed in no source comes last and has no number', () => {
-		const list = places(s({ sources: [{ name: 'cam2', feeds: ['cam2'] }] }, { tally: { cam1: 'program' } }));
+	test('a feed in no source is last and has no source name', () => {
+		const list = sourceItems(s({ sources: [{ name: 'cam2', feeds: ['cam2'] }] }, { tally: { cam1: 'program' } }));
 		expect(list[1]).toMatchObject({ source: '', title: 'Bench', bus: 'program' });
 	});
 
-	test('in a transition both sides are red', () => {
-		const list = places(
+	test('both sides of a transition are on program', () => {
+		const list = sourceItems(
 			s(
 				{
 					sources: [
@@ -70,8 +70,8 @@ describe('the places on the desk', () => {
 		expect(list.map((p) => p.bus)).toEqual(['program', 'both']);
 	});
 
-	test('in a transition a scene that also has the camera is not on air', () => {
-		const list = places(
+	test('a scene that also has the camera is not on air in a transition', () => {
+		const list = sourceItems(
 			s(
 				{
 					sources: [
@@ -89,7 +89,7 @@ describe('the places on the desk', () => {
 		expect(list.map((p) => p.bus)).toEqual(['program', 'both', '']);
 	});
 
-	test('what the studio made in OBS is called as its camera is', () => {
+	test('scenes that the studio created in OBS have the name of their camera', () => {
 		const state = s({
 			sources: [
 				{ name: 'cam1 [obvan]', feeds: ['cam1'] },
@@ -97,7 +97,7 @@ describe('the places on the desk', () => {
 			],
 		});
 		expect(
-			places(state)
+			sourceItems(state)
 				.slice(0, 2)
 				.map((p) => p.title),
 		).toEqual(['Bench', '2-up']);
@@ -105,8 +105,8 @@ describe('the places on the desk', () => {
 		expect([playsFeed('cam2 feed [obvan]'), playsFeed('Opener')]).toEqual([true, false]);
 	});
 
-	test('a backup on air is red too', () => {
-		const list = places(
+	test('a backup on air is on program too', () => {
+		const list = sourceItems(
 			s(
 				{
 					sources: [
@@ -122,23 +122,23 @@ describe('the places on the desk', () => {
 	});
 
 	test('a mixer without sources shows the feeds', () => {
-		expect(places(s({ sources: null as never })).map((p) => p.title)).toEqual(['Bench', 'Crane']);
+		expect(sourceItems(s({ sources: null as never })).map((p) => p.title)).toEqual(['Bench', 'Crane']);
 	});
 
-	test('names and pictures are found by source', () => {
+	test('titles and feeds are found by source', () => {
 		const state = s({ sources: [{ name: 'Two shot', feeds: ['cam2'] }, { name: 'Titles' }] });
-		expect([title(state, 'cam1'), title(state, 'nobody')]).toEqual(['Bench', 'nobody']);
+		expect([title(state, 'cam1'), title(state, 'unknown')]).toEqual(['Bench', 'unknown']);
 		expect([feedOf(state, 'Two shot')?.id, feedOf(state, 'Titles'), feedOf(state, '')]).toEqual(['cam2', null, null]);
 	});
 
-	test('a mixer that only cuts offers no transition', () => {
+	test('a mixer that only cuts offers no transitions', () => {
 		expect(transitions(s({}))).toEqual([]);
 		expect(transitions(s({ transitions: ['Cut'] }))).toEqual([]);
 		expect(transitions(s({ transitions: ['Cut', 'Fade'] }))).toEqual(['Cut', 'Fade']);
 	});
 });
 
-test('a camera in a scene on air that was removed stays red', () => {
+test('a camera in a removed scene that is still on air stays on program', () => {
 	const on = s(
 		{
 			program: '',
@@ -150,31 +150,39 @@ test('a camera in a scene on air that was removed stays red', () => {
 		},
 		{ tally: { cam1: 'program' }, program: { ...empty.program, level: 'mixer', onAir: 'mixer' } },
 	);
-	expect(places(on).map((p) => p.bus)).toEqual(['program', '']);
-	expect(busShot(on, 'program', 0)).toMatchObject({ title: 'A scene that was removed', bus: 'program' });
+	expect(sourceItems(on).map((p) => p.bus)).toEqual(['program', '']);
+	expect(busView(on, 'program', 0)).toMatchObject({ title: 'Removed scene', bus: 'program' });
 });
 
 describe('a mixer that sends nothing', () => {
 	const off = { name: 'stream', state: 'off' } as const;
-	const held = { program: { ...empty.program, target: 'mixer', level: 'freeze' } } as const;
-	test('OBS that is not there, or does not stream', () => {
-		expect(notSent(s({ kind: 'obs', connected: false }, held))).toBe('OBS is not connected');
-		expect(notSent(s({ kind: 'obs', connected: true, outputs: [off] }, held))).toContain('stream is off');
+	const frozen = { program: { ...empty.program, target: 'mixer', level: 'freeze' } } as const;
+	test('is OBS that is not connected or does not stream', () => {
+		expect(mixerNotSending(s({ kind: 'obs', connected: false }, frozen))).toBe('OBS is not connected');
+		expect(mixerNotSending(s({ kind: 'obs', connected: true, outputs: [off] }, frozen))).toContain('not streaming');
 		expect(
-			notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'reconnecting' }] }, held)),
-		).toContain('it is started anew');
-		expect(notSent(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'on' }] }, held))).toBe('');
-	});
-	test('nothing of the kind while it is on air, or a camera is cut to', () => {
+			mixerNotSending(
+				s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'reconnecting' }] }, frozen),
+			),
+		).toContain('restarted automatically');
 		expect(
-			notSent(s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...held.program, level: 'mixer' } })),
+			mixerNotSending(s({ kind: 'obs', connected: true, outputs: [{ name: 'stream', state: 'on' }] }, frozen)),
 		).toBe('');
-		expect(notSent(s({ kind: 'cut', connected: true }, { program: { ...held.program, target: 'cam1' } }))).toBe('');
+	});
+	test('is not reported while it is on air or not used', () => {
+		expect(
+			mixerNotSending(
+				s({ kind: 'obs', connected: true, outputs: [off] }, { program: { ...frozen.program, level: 'mixer' } }),
+			),
+		).toBe('');
+		expect(
+			mixerNotSending(s({ kind: 'cut', connected: true }, { program: { ...frozen.program, target: 'cam1' } })),
+		).toBe('');
 	});
 });
 
 describe('the addresses for devices', () => {
-	test('carry host, ports and key', () => {
+	test('have the host, the ports and the key', () => {
 		const a = addresses('cam1', 'k&y', 'studio.lan', { rtmpPort: 1935, rtspPort: 8554 });
 		expect(a).toMatchObject({
 			server: 'rtmp://studio.lan/live',
@@ -183,7 +191,7 @@ describe('the addresses for devices', () => {
 			local: false,
 		});
 	});
-	test('an IPv6 host gets its brackets, another port is said, this machine is named so', () => {
+	test('an IPv6 host has brackets, an unusual port is shown, and localhost is marked as local', () => {
 		expect(addresses('cam1', '', '::1', { rtmpPort: 2935, rtspPort: 8554 })).toMatchObject({
 			rtmp: 'rtmp://[::1]:2935/live/cam1',
 			local: true,
@@ -191,7 +199,7 @@ describe('the addresses for devices', () => {
 	});
 });
 
-test('an id is made from any name, and never taken twice', () => {
+test('an id is made from any name, and is never used twice', () => {
 	expect(idFrom('Goal camera', [])).toBe('goal-camera');
 	expect(idFrom('Kamera Ömer', ['cam'])).toBe('kamera-omer');
 	expect(idFrom('  ...', [])).toBe('cam');

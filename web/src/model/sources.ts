@@ -1,33 +1,32 @@
-// What lies on the desk: the mixer's sources with their feeds, in the order of the
-// number keys, and behind them the feeds that no source shows.
+// The sources that the panel shows: the mixer's sources with their feeds, in the order of
+// the number keys, then the feeds that no source uses.
 import type { Feed, State } from '../api/protocol.gen';
 
 export type Bus = '' | 'preview' | 'program' | 'both';
 
-export interface Place {
-	source: string; // what commands call it; '' for a feed that the mixer can't show
+export interface SourceItem {
+	source: string; // its name in commands; '' for a feed that is in no mixer source
 	title: string;
-	feed: Feed | null; // whose live picture stands for it
-	others: number; // feeds in the source beside this one
+	feed: Feed | null; // whose video is shown for it
+	others: number; // further feeds in the source
 	bus: Bus;
 }
 
-const ours = / \[obvan\]$/; // the mark of what the studio made in OBS
+const obvanMark = / \[obvan\]$/; // of what the studio created in OBS
 const player = / feed \[obvan\]$/;
 
-/** Whether an input of the mixer plays a feed of ours. */
+/** Whether an input of the mixer plays one of our feeds. */
 export const playsFeed = (input: string) => player.test(input);
 
-/** The name people gave a source, stream or input. */
+/** The display name of a source, stream or input. */
 export function title(state: State, name: string): string {
-	const bare = name.replace(player, '').replace(ours, '');
+	const bare = name.replace(player, '').replace(obvanMark, '');
 	return state.feeds.find((f) => f.id === bare)?.name || bare;
 }
 
-/** Which bus a place is on, by the mixer's word for the source: in a transition both of
- * its sides are on air. A feed that no source shows, that stands in for the mixer, or is in
- * a scene on air that OBS has no more, is where its tally says; of a scene with several
- * cameras that says nothing. */
+/** The bus an item is on, by the mixer's name for the source; in a transition both sides
+ * are on air. The tally decides for a feed that is in no source, is on air as backup, or is
+ * in a removed scene that OBS still shows; it says nothing about a scene with several cameras. */
 function busOf(state: State, source: string, feed: Feed | null, others: number): Bus {
 	const { program, preview, inTransition } = state.mixer;
 	const byFeed = source === '' || ((state.program.level === 'backup' || program === '') && others === 0);
@@ -40,10 +39,10 @@ function busOf(state: State, source: string, feed: Feed | null, others: number):
 	return onAir ? (next ? 'both' : 'program') : next ? 'preview' : '';
 }
 
-export function places(state: State): Place[] {
+export function sourceItems(state: State): SourceItem[] {
 	const byId = new Map(state.feeds.map((f) => [f.id, f]));
 	const shown = new Set<string>();
-	const list: Place[] = (state.mixer.sources ?? []).map((source) => {
+	const list: SourceItem[] = (state.mixer.sources ?? []).map((source) => {
 		const feeds = (source.feeds ?? []).filter((id) => byId.has(id));
 		feeds.forEach((id) => shown.add(id));
 		const feed = byId.get(feeds[0] ?? source.name) ?? null;
@@ -57,7 +56,7 @@ export function places(state: State): Place[] {
 			bus: busOf(state, source.name, feed, others),
 		};
 	});
-	for (const place of list) if (place.feed) shown.add(place.feed.id);
+	for (const item of list) if (item.feed) shown.add(item.feed.id);
 	for (const feed of state.feeds) {
 		if (!shown.has(feed.id))
 			list.push({ source: '', title: feed.name || feed.id, feed, others: 0, bus: busOf(state, '', feed, 0) });
@@ -65,22 +64,22 @@ export function places(state: State): Place[] {
 	return list;
 }
 
-/** The feed whose picture stands for a source, null when there is none. */
+/** The feed whose video is shown for a source, null when there is none. */
 export function feedOf(state: State, source: string): Feed | null {
 	if (source === '') return null;
 	const feeds = (state.mixer.sources ?? []).find((s) => s.name === source)?.feeds ?? [];
 	return state.feeds.find((f) => f.id === (feeds[0] ?? source)) ?? null;
 }
 
-/** Why nothing of the mixer can reach the program; '' when that is not for this. */
-export function notSent(state: State): string {
+/** Why the mixer's output does not reach the program; '' when it does, or is not used. */
+export function mixerNotSending(state: State): string {
 	const { kind, connected, outputs } = state.mixer;
 	const stream = (outputs ?? []).find((o) => o.name === 'stream');
 	if (kind !== 'obs' || state.program.target !== 'mixer' || state.program.level === 'mixer') return '';
 	if (!connected) return 'OBS is not connected';
 	if (stream?.state === 'reconnecting')
-		return 'OBS waits before it sends its stream again: after some seconds it is started anew';
-	return stream?.state === 'off' ? 'OBS’ stream is off: start it, and viewers see what OBS mixes' : '';
+		return 'OBS is reconnecting its stream: it is restarted automatically after a few seconds';
+	return stream?.state === 'off' ? 'OBS is not streaming to the studio: start its stream to put OBS on air' : '';
 }
 
 /** The transitions that are more than a cut. */

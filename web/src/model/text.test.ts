@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DestinationStatus, Feed, ProgramState } from '../api/protocol.gen';
-import { destination, feed, ladder, output, rate, running, span } from './text';
+import { destinationText, feedText, programText, outputText, rate, running, span } from './text';
 
 const now = Date.parse('2026-05-01T18:00:00Z');
 const at = (s: number) => new Date(now + s * 1000).toISOString();
@@ -62,33 +62,33 @@ test('times and rates are short', () => {
 		'5 days',
 	]);
 	expect([rate(640), rate(2_560), rate(12_000), rate(120_000)]).toEqual([
-		'640 kb/s',
-		'2.6 Mb/s',
-		'12.0 Mb/s',
-		'120 Mb/s',
+		'640 kbit/s',
+		'2.6 Mbit/s',
+		'12.0 Mbit/s',
+		'120 Mbit/s',
 	]);
 });
 
-describe('a destination in words', () => {
-	test('live says how much leaves and how far behind', () => {
-		expect(destination(d({ state: 'live', kbps: 4500, latencyMs: 40 }), now)).toEqual({
-			light: 'on',
-			word: 'LIVE',
-			figure: '4.5 Mb/s',
+describe('the text of a destination', () => {
+	test('live shows the bitrate and the latency', () => {
+		expect(destinationText(d({ state: 'live', kbps: 4500, latencyMs: 40 }), now)).toEqual({
+			status: 'on',
+			label: 'LIVE',
+			figure: '4.5 Mbit/s',
 			sentence: '',
 		});
-		expect(destination(d({ state: 'live', kbps: 4500, latencyMs: 2400 }), now)).toMatchObject({
-			light: 'trouble',
-			figure: '4.5 Mb/s · 2.4 s behind',
+		expect(destinationText(d({ state: 'live', kbps: 4500, latencyMs: 2400 }), now)).toMatchObject({
+			status: 'warning',
+			figure: '4.5 Mbit/s · 2.4 s behind',
 		});
-		expect(destination(d({ state: 'live', kbps: 4500, backup: true, framesDropped: 7 }), now).sentence).toBe(
-			'On the backup address. 7 pictures left out.',
+		expect(destinationText(d({ state: 'live', kbps: 4500, backup: true, framesDropped: 7 }), now).sentence).toBe(
+			'On the backup address. 7 frames dropped.',
 		);
 	});
 
-	test('twins of which one is away are live, but not well', () => {
+	test('a destination with one of two endpoints connected is live with a warning', () => {
 		expect(
-			destination(
+			destinationText(
 				d({
 					state: 'live',
 					kbps: 4500,
@@ -98,30 +98,30 @@ describe('a destination in words', () => {
 				now,
 			),
 		).toMatchObject({
-			light: 'trouble',
-			word: 'LIVE',
+			status: 'warning',
+			label: 'LIVE',
 			sentence: 'YouTube: the backup is not live: it closed the connection.',
 		});
 	});
 
-	test('retrying says why, when next, and how often', () => {
+	test('retrying shows the reason, the next attempt and the number of attempts', () => {
 		expect(
-			destination(d({ state: 'retrying', reason: 'the server does not answer', nextTry: at(4), attempt: 3 }), now),
+			destinationText(d({ state: 'retrying', reason: 'the server does not answer', nextTry: at(4), attempt: 3 }), now),
 		).toEqual({
-			light: 'trouble',
-			word: 'RETRYING',
-			figure: 'next try in 4 s',
-			sentence: 'The server does not answer. 3 tries so far.',
+			status: 'warning',
+			label: 'RETRYING',
+			figure: 'next attempt in 4 s',
+			sentence: 'The server does not answer. 3 attempts so far.',
 		});
-		expect(destination(d({ state: 'retrying', nextTry: at(-1) }), now)).toMatchObject({
-			figure: 'trying now',
-			sentence: 'The connection broke.',
+		expect(destinationText(d({ state: 'retrying', nextTry: at(-1) }), now)).toMatchObject({
+			figure: 'retrying now',
+			sentence: 'The connection was lost.',
 		});
 	});
 
-	test('how long its platform still waits is a countdown, and said once', () => {
+	test('the grace period of a platform is a countdown and is not repeated in the sentence', () => {
 		const graceDeadline = { platform: 'Twitch', at: at(41), graceMs: 90_000 };
-		const is = destination(
+		const is = destinationText(
 			d({
 				state: 'retrying',
 				reason: 'Twitch closed the connection. Twitch ends the broadcast in about 41 s',
@@ -132,9 +132,9 @@ describe('a destination in words', () => {
 			now,
 		);
 		expect(is).toMatchObject({
-			word: 'RETRYING',
+			label: 'RETRYING',
 			figure: '',
-			sentence: 'Next try in 4 s. Twitch closed the connection.',
+			sentence: 'Next attempt in 4 s. Twitch closed the connection.',
 		});
 		expect(is.graceDeadline).toMatchObject({
 			short: 'ends in',
@@ -143,7 +143,7 @@ describe('a destination in words', () => {
 		});
 		expect(is.graceDeadline?.share).toBeCloseTo(41 / 90);
 		expect(
-			destination(
+			destinationText(
 				d({
 					state: 'connecting',
 					reason: 'Twitch may have ended the broadcast',
@@ -151,70 +151,70 @@ describe('a destination in words', () => {
 				}),
 				now,
 			),
-		).toMatchObject({ sentence: 'Dialling.', graceDeadline: { share: 0, short: 'may have ended' } });
+		).toMatchObject({ sentence: 'Connecting.', graceDeadline: { share: 0, short: 'may have ended' } });
 	});
 
-	test('refused gives the reason of the server', () => {
-		expect(destination(d({ state: 'refused', reason: 'wrong key' }), now)).toMatchObject({
-			light: 'fault',
-			word: 'REFUSED',
+	test('refused shows the reason of the server', () => {
+		expect(destinationText(d({ state: 'refused', reason: 'wrong key' }), now)).toMatchObject({
+			status: 'fault',
+			label: 'REFUSED',
 			sentence: 'Wrong key.',
 		});
 	});
 
-	test('off says whether it starts with the show', () => {
-		expect(destination(d({}), now).sentence).toBe('Starts with the show.');
-		expect(destination(d({ enabled: false }), now).sentence).toBe('Stays off until you start it.');
+	test('off shows whether it starts with the show', () => {
+		expect(destinationText(d({}), now).sentence).toBe('Starts with the show.');
+		expect(destinationText(d({ enabled: false }), now).sentence).toBe('Stays off until you start it.');
 	});
 
 	test('a state of a newer server is shown as it is', () => {
-		expect(destination(d({ state: 'paused' as never }), now).word).toBe('PAUSED');
+		expect(destinationText(d({ state: 'paused' as never }), now).label).toBe('PAUSED');
 	});
 });
 
-describe('a feed in words', () => {
-	test('a good feed needs none', () => {
-		expect(feed(f({}), now)).toEqual({ light: 'on', word: '', sentence: '' });
+describe('the text of a feed', () => {
+	test('a healthy feed has none', () => {
+		expect(feedText(f({}), now)).toEqual({ status: 'on', label: '', sentence: '' });
 	});
-	test('a lost one says since when', () => {
-		expect(feed(f({ state: 'lost', since: at(-12) }), now)).toMatchObject({
-			light: 'fault',
-			word: 'LOST',
-			sentence: 'It stopped sending 12 s ago.',
+	test('a lost feed shows for how long', () => {
+		expect(feedText(f({ state: 'lost', since: at(-12) }), now)).toMatchObject({
+			status: 'fault',
+			label: 'NO SIGNAL',
+			sentence: 'No signal for 12 s.',
 		});
 	});
-	test("the server's own words come first", () => {
-		expect(feed(f({ state: 'retrying', problem: 'wrong password' }), now)).toMatchObject({
-			word: 'RETRYING',
+	test("the server's own problem comes first", () => {
+		expect(feedText(f({ state: 'retrying', problem: 'wrong password' }), now)).toMatchObject({
+			label: 'RETRYING',
 			sentence: 'Wrong password.',
 		});
 	});
 });
 
-test('an output that is off says why, and no more than that', () => {
-	expect(output({ name: 'stream', state: 'off', reason: 'OBS could not start it' }, now).sentence).toBe(
+test('an output that is off shows the reason and nothing else', () => {
+	expect(outputText({ name: 'stream', state: 'off', reason: 'OBS could not start it' }, now).sentence).toBe(
 		'OBS could not start it.',
 	);
-	expect(output({ name: 'stream', state: 'off', reason: 'it ended by itself' }, now).sentence).toBe(
-		'It ended by itself.',
+	expect(outputText({ name: 'stream', state: 'off', reason: 'it stopped unexpectedly' }, now).sentence).toBe(
+		'It stopped unexpectedly.',
 	);
-	expect(output({ name: 'stream', state: 'off' }, now).sentence).toBe('');
+	expect(outputText({ name: 'stream', state: 'off' }, now).sentence).toBe('');
 });
 
-describe('the ladder in words', () => {
+describe('the text of the program', () => {
 	const name = (s: string) => ({ cam1: 'Bench', cam2: 'Crane' })[s] ?? s;
-	test('nothing to say while the mixer is on air', () => {
-		expect(ladder(p({}), name)).toBe('');
+	test('the mixer on air has none', () => {
+		expect(programText(p({}), name)).toBe('');
 	});
-	test('a held picture says who is silent', () => {
-		expect(ladder(p({ level: 'freeze', onAir: '' }), name)).toBe('The last picture is held: Bench sends nothing.');
-		expect(ladder(p({ level: 'freeze', onAir: '', reason: 'cam1 is gone' }), name)).toBe(
-			'The last picture is held: Bench is gone.',
+	test('a freeze frame shows which source has no signal', () => {
+		expect(programText(p({ level: 'freeze', onAir: '' }), name)).toBe('Freeze frame: no signal from Bench.');
+		expect(programText(p({ level: 'freeze', onAir: '', reason: 'cam1 disconnected' }), name)).toBe(
+			'Freeze frame: Bench disconnected.',
 		);
 	});
-	test('a backup says which, and that an operator keeps it', () => {
-		expect(ladder(p({ level: 'backup', onAir: 'cam2', failoverOff: true }), name)).toBe(
-			'Backup on air (Crane): Bench sends nothing. An operator keeps it there.',
+	test('a backup shows which feed, and that failover is off', () => {
+		expect(programText(p({ level: 'backup', onAir: 'cam2', failoverOff: true }), name)).toBe(
+			'Backup on air (Crane): no signal from Bench. Failover is off.',
 		);
 	});
 });

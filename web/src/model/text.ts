@@ -1,4 +1,4 @@
-// Numbers and states in the words of the panel.
+// Numbers and states as text.
 import type { DestinationStatus, GraceDeadline, Feed, MixerOutput, ProgramState } from '../api/protocol.gen';
 
 const two = (n: number) => String(n).padStart(2, '0');
@@ -19,9 +19,9 @@ export function span(ms: number): string {
 	return `${Math.round(s / 86400)} days`;
 }
 
-/** A bit rate, two figures after the point so that it does not jump about. */
+/** A bitrate, short enough not to jump about. */
 export function rate(kbps: number): string {
-	return kbps >= 1000 ? `${(kbps / 1000).toFixed(kbps >= 99_950 ? 0 : 1)} Mb/s` : `${Math.round(kbps)} kb/s`;
+	return kbps >= 1000 ? `${(kbps / 1000).toFixed(kbps >= 99_950 ? 0 : 1)} Mbit/s` : `${Math.round(kbps)} kbit/s`;
 }
 
 /** The time of day on this machine, to the second. */
@@ -30,40 +30,40 @@ export function clock(ms: number): string {
 	return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
-/** What a light can say; each light stands beside its word. */
-export type Light = 'on' | 'busy' | 'trouble' | 'fault' | 'off';
+/** The colour of a status light; its label always stands beside it. */
+export type Status = 'on' | 'busy' | 'warning' | 'fault' | 'off';
 
-export interface Words {
-	light: Light;
-	word: string;
+export interface StatusText {
+	status: Status;
+	label: string;
 	sentence: string;
 }
 
 const ended = (text: string) => (text === '' || /[.!?…]$/.test(text) ? text : `${text}.`);
 
-/** A clause of the server as a sentence of the panel. */
+/** A message of the server as a sentence. */
 export const sentence = (clause = '') => ended(clause.charAt(0).toUpperCase() + clause.slice(1));
 
-/** How a destination fares: beside its word stands the figure that matters now. */
-export interface Fare extends Words {
+/** The status of a destination, with the figure that matters now. */
+export interface DestinationText extends StatusText {
 	figure: string;
-	graceDeadline?: Countdown; // in place of the figure, which begins the sentence then
+	graceDeadline?: Countdown; // replaces the figure, which then starts the sentence
 }
 
 /** How long a platform still waits for data before it ends the broadcast for the audience. */
 export interface Countdown {
-	share: number; // of the time it waits in all
+	share: number; // of the whole grace period
 	next: number; // the share in a second
 	short: string;
-	time: string; // behind what is short; never cut
+	time: string; // after short; never truncated
 	sentence: string;
 }
 
-const hurry = 'It keeps the broadcast for some time without data, then the audience sees its end.';
+const graceHint = 'It waits some time for data, then ends the broadcast for the audience.';
 
-/** A platform's patience, as it runs out. */
+/** The rest of a platform's grace period. */
 export function countdown(e: GraceDeadline, now: number): Countdown {
-	const left = Math.min(e.graceMs, Date.parse(e.at) - now); // a clock that is behind ours makes it no longer
+	const left = Math.min(e.graceMs, Date.parse(e.at) - now); // a clock that is behind ours must not extend it
 	const share = (ms: number) => Math.min(1, Math.max(0, ms / Math.max(1, e.graceMs)));
 	if (left <= 0)
 		return {
@@ -71,7 +71,7 @@ export function countdown(e: GraceDeadline, now: number): Countdown {
 			next: 0,
 			short: 'may have ended',
 			time: '',
-			sentence: `${e.platform} may have ended the broadcast: look there.`,
+			sentence: `${e.platform} may have ended the broadcast: check there.`,
 		};
 	const about = span(Math.ceil(left / 1000) * 1000);
 	return {
@@ -79,17 +79,17 @@ export function countdown(e: GraceDeadline, now: number): Countdown {
 		next: share(left - 1000),
 		short: 'ends in',
 		time: about,
-		sentence: `${e.platform} ends the broadcast in about ${about}. ${hurry}`,
+		sentence: `${e.platform} ends the broadcast in about ${about}. ${graceHint}`,
 	};
 }
 
-// The server's reason says in words, too, what the countdown shows.
-function reason(d: DestinationStatus): string {
+// The server's reason without the part that the countdown shows.
+function reasonOf(d: DestinationStatus): string {
 	const all = d.reason ?? '';
 	const at = d.graceDeadline
 		? Math.max(
-				...[' ends the broadcast in', ' may have ended the broadcast'].map((words) =>
-					all.lastIndexOf(d.graceDeadline!.platform + words),
+				...[' ends the broadcast in', ' may have ended the broadcast'].map((text) =>
+					all.lastIndexOf(d.graceDeadline!.platform + text),
 				),
 			)
 		: -1;
@@ -99,134 +99,134 @@ function reason(d: DestinationStatus): string {
 function due(d: DestinationStatus, now: number): string {
 	const ms = d.nextTry ? Date.parse(d.nextTry) - now : NaN;
 	if (Number.isNaN(ms)) return '';
-	return ms > 500 ? `next try in ${span(ms)}` : 'trying now';
+	return ms > 500 ? `next attempt in ${span(ms)}` : 'retrying now';
 }
 
-function live(d: DestinationStatus): Fare {
+function live(d: DestinationStatus): DestinationText {
 	const more = [
 		sentence(d.reason),
 		d.backup ? 'On the backup address.' : '',
-		d.framesDropped > 0 ? `${d.framesDropped} pictures left out.` : '',
+		d.framesDropped > 0 ? `${d.framesDropped} frames dropped.` : '',
 	];
 	const behind = d.latencyMs >= 500 ? ` · ${(d.latencyMs / 1000).toFixed(1)} s behind` : '';
 	return {
-		light: d.latencyMs >= 2000 || d.reason ? 'trouble' : 'on',
-		word: 'LIVE',
+		status: d.latencyMs >= 2000 || d.reason ? 'warning' : 'on',
+		label: 'LIVE',
 		figure: rate(d.kbps) + behind,
 		sentence: more.filter(Boolean).join(' '),
 	};
 }
 
-/** How a destination fares: one light, one word, one figure, one sentence. */
-export function destination(d: DestinationStatus, now: number): Fare {
-	const said = fare(d, now);
-	if (!d.graceDeadline) return said;
+/** The status of a destination: one light, one label, one figure, one sentence. */
+export function destinationText(d: DestinationStatus, now: number): DestinationText {
+	const text = statusText(d, now);
+	if (!d.graceDeadline) return text;
 	return {
-		...said,
+		...text,
 		figure: '',
 		graceDeadline: countdown(d.graceDeadline, now),
-		sentence: [sentence(said.figure), said.sentence].filter(Boolean).join(' '),
+		sentence: [sentence(text.figure), text.sentence].filter(Boolean).join(' '),
 	};
 }
 
-function fare(d: DestinationStatus, now: number): Fare {
-	const why = sentence(reason(d));
+function statusText(d: DestinationStatus, now: number): DestinationText {
+	const reason = sentence(reasonOf(d));
 	switch (d.state) {
 		case 'live':
 			return live(d);
 		case 'connecting':
 			return {
-				light: 'busy',
-				word: 'CONNECTING',
+				status: 'busy',
+				label: 'CONNECTING',
 				figure: '',
-				sentence: why || (d.backup ? 'Dialling the backup address.' : 'Dialling.'),
+				sentence: reason || (d.backup ? 'Connecting to the backup address.' : 'Connecting.'),
 			};
 		case 'retrying':
 			return {
-				light: 'trouble',
-				word: 'RETRYING',
+				status: 'warning',
+				label: 'RETRYING',
 				figure: due(d, now),
-				sentence: `${why || 'The connection broke.'}${d.attempt > 1 ? ` ${d.attempt} tries so far.` : ''}`,
+				sentence: `${reason || 'The connection was lost.'}${d.attempt > 1 ? ` ${d.attempt} attempts so far.` : ''}`,
 			};
 		case 'refused':
-			return { light: 'fault', word: 'REFUSED', figure: '', sentence: why || 'The server does not want this stream.' };
+			return { status: 'fault', label: 'REFUSED', figure: '', sentence: reason || 'The server refused this stream.' };
 		case 'off':
 			return {
-				light: 'off',
-				word: 'OFF',
+				status: 'off',
+				label: 'OFF',
 				figure: '',
-				sentence: why || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.'),
+				sentence: reason || (d.enabled ? 'Starts with the show.' : 'Stays off until you start it.'),
 			};
 		default:
-			return { light: 'off', word: String(d.state).toUpperCase(), figure: '', sentence: why };
+			return { status: 'off', label: String(d.state).toUpperCase(), figure: '', sentence: reason };
 	}
 }
 
-/** What is wrong with a feed, in a word and a sentence; no word when nothing is. */
-export function feed(f: Feed, now: number): Words {
+/** The status of a feed; without a label when it is fine. */
+export function feedText(f: Feed, now: number): StatusText {
 	const since = f.since ? span(now - Date.parse(f.since)) : '';
 	const problem = sentence(f.problem);
 	switch (f.state) {
 		case 'live':
-			return { light: problem ? 'trouble' : 'on', word: '', sentence: problem };
+			return { status: problem ? 'warning' : 'on', label: '', sentence: problem };
 		case 'waiting':
-			return { light: 'off', word: 'WAITING', sentence: problem || 'Nothing has come from this camera yet.' };
+			return { status: 'off', label: 'WAITING', sentence: problem || 'Waiting for video.' };
 		case 'lost':
 			return {
-				light: 'fault',
-				word: 'LOST',
-				sentence: problem || `It stopped sending${since ? ` ${since} ago` : ''}.`,
+				status: 'fault',
+				label: 'NO SIGNAL',
+				sentence: problem || `No signal${since ? ` for ${since}` : ''}.`,
 			};
 		case 'stalled':
-			return { light: 'fault', word: 'NO PICTURES', sentence: problem || 'It is connected, but sends no pictures.' };
+			return { status: 'fault', label: 'NO VIDEO', sentence: problem || 'Connected, but no video is arriving.' };
 		case 'connecting':
-			return { light: 'busy', word: 'CONNECTING', sentence: problem || 'Dialling the camera.' };
+			return { status: 'busy', label: 'CONNECTING', sentence: problem || 'Connecting to the camera.' };
 		case 'retrying':
-			return { light: 'trouble', word: 'RETRYING', sentence: problem || 'The camera does not answer.' };
+			return { status: 'warning', label: 'RETRYING', sentence: problem || 'The camera is not responding.' };
 		default:
-			return { light: 'off', word: String(f.state).toUpperCase(), sentence: problem };
+			return { status: 'off', label: String(f.state).toUpperCase(), sentence: problem };
 	}
 }
 
-/** What the program shows when it is not what the mixer wants; empty when it is. */
-export function ladder(p: ProgramState, name: (stream: string) => string): string {
-	const why = ended((p.reason ?? '').replaceAll(p.target || '\0', name(p.target)));
-	const kept = p.failoverOff ? ' An operator keeps it there.' : '';
+/** Why the program is not what the mixer selected; empty when it is. */
+export function programText(p: ProgramState, name: (stream: string) => string): string {
+	const reason = ended((p.reason ?? '').replaceAll(p.target || '\0', name(p.target)));
+	const suffix = p.failoverOff ? ' Failover is off.' : '';
 	switch (p.level) {
 		case 'freeze':
-			return `The last picture is held: ${why || `${p.target ? name(p.target) : 'the mixer'} sends nothing.`}${kept}`;
+			return `Freeze frame: ${reason || `no signal from ${p.target ? name(p.target) : 'the mixer'}.`}${suffix}`;
 		case 'backup':
-			return `Backup on air (${name(p.onAir)}): ${why || `${name(p.target)} sends nothing.`}${kept}`;
+			return `Backup on air (${name(p.onAir)}): ${reason || `no signal from ${name(p.target)}.`}${suffix}`;
 		case 'none':
-			return sentence(why) || 'Nothing has been on air yet.';
+			return sentence(reason) || 'Nothing has been on air yet.';
 		default:
-			return why ? sentence(why) + kept : kept.trim();
+			return reason ? sentence(reason) + suffix : suffix.trim();
 	}
 }
 
 const outputs: Record<string, string> = {
-	stream: 'OBS’ stream',
+	stream: 'OBS stream',
 	record: 'Recording',
 	replay: 'Replay',
-	virtualcam: 'Virtual cam',
+	virtualcam: 'Virtual camera',
 };
 
 export const outputName = (name: string) => outputs[name] ?? name;
 
-/** How something fares that the mixer sends or writes by itself. */
-export function output(o: MixerOutput, now: number): Words {
+/** The status of an output of the mixer. */
+export function outputText(o: MixerOutput, now: number): StatusText {
 	const since = o.since ? ` ${running(now - Date.parse(o.since))}` : '';
 	switch (o.state) {
 		case 'on':
-			return { light: 'on', word: `ON${since}`, sentence: '' };
+			return { status: 'on', label: `ON${since}`, sentence: '' };
 		case 'starting':
 		case 'stopping':
-			return { light: 'busy', word: o.state.toUpperCase(), sentence: '' };
+			return { status: 'busy', label: o.state.toUpperCase(), sentence: '' };
 		case 'reconnecting':
-			return { light: 'trouble', word: 'RECONNECTING', sentence: sentence(o.reason) };
+			return { status: 'warning', label: 'RECONNECTING', sentence: sentence(o.reason) };
 		case 'paused':
-			return { light: 'trouble', word: `PAUSED${since}`, sentence: '' };
+			return { status: 'warning', label: `PAUSED${since}`, sentence: '' };
 		default:
-			return { light: 'off', word: 'OFF', sentence: sentence(o.reason) };
+			return { status: 'off', label: 'OFF', sentence: sentence(o.reason) };
 	}
 }

@@ -1,29 +1,29 @@
-// What a picture on the desk is, and what is to be read on it.
-import { feedOf, notSent, title, type Bus, type Place } from './sources';
+// What a monitor or tile shows, and the text on it.
+import { feedOf, mixerNotSending, title, type Bus, type SourceItem } from './sources';
 import type { CodecInfo, State, Watch } from '../api/protocol.gen';
-import { feed as feedWords, ladder } from './text';
+import { feedText, programText } from './text';
 
-export interface Shot {
-	stream: string; // '' when there is no picture for it
+export interface View {
+	stream: string; // '' when it has no video
 	title: string;
-	word: string; // beside its colour; '' for none
+	label: string; // beside its colour; '' for none
 	bus: Bus;
 	watch?: Watch;
 	sending: boolean;
-	words: string; // why there is nothing to see, or what else must be read
+	message: string; // why there is no video, or what else the operator must know
 	audio?: CodecInfo;
-	hasPicture: boolean;
+	hasVideo: boolean;
 }
 
-/** The shot of a bus. */
-export function busShot(state: State, bus: 'preview' | 'program', now: number): Shot {
-	return bus === 'program' ? programShot(state) : previewShot(state, now);
+/** The view of a bus. */
+export function busView(state: State, bus: 'preview' | 'program', now: number): View {
+	return bus === 'program' ? programView(state) : previewView(state, now);
 }
 
-function programShot(s: State): Shot {
+function programView(s: State): View {
 	const p = s.program;
 	const source = s.mixer.program;
-	const gone = source === '' && p.level === 'mixer' && (s.mixer.onAir ?? []).length > 0; // OBS goes on showing what it was
+	const removed = source === '' && p.level === 'mixer' && (s.mixer.onAir ?? []).length > 0; // OBS still shows it
 	return {
 		stream: 'program',
 		title:
@@ -31,63 +31,63 @@ function programShot(s: State): Shot {
 				? `${title(s, p.onAir)} (backup)`
 				: source
 					? title(s, source)
-					: gone
-						? 'A scene that was removed'
+					: removed
+						? 'Removed scene'
 						: 'Nothing on air',
-		word: s.show.live ? 'ON AIR' : 'PROGRAM',
-		bus: source !== '' || gone ? 'program' : '',
+		label: s.show.live ? 'ON AIR' : 'PROGRAM',
+		bus: source !== '' || removed ? 'program' : '',
 		watch: p.watch,
 		sending: p.level !== 'none' && p.level !== 'freeze',
-		words: ladder({ ...p, reason: notSent(s) || p.reason }, (stream) => title(s, stream)),
+		message: programText({ ...p, reason: mixerNotSending(s) || p.reason }, (stream) => title(s, stream)),
 		audio: p.audio,
-		hasPicture: p.level !== 'none',
+		hasVideo: p.level !== 'none',
 	};
 }
 
-function previewShot(s: State, now: number): Shot {
+function previewView(s: State, now: number): View {
 	const source = s.mixer.preview ?? '';
 	const feed = feedOf(s, source);
 	const others = (s.mixer.sources?.find((x) => x.name === source)?.feeds?.length ?? 1) - 1;
-	const words = !s.mixer.connected
+	const message = !s.mixer.connected
 		? s.mixer.kind === 'obs'
 			? 'OBS is not connected.'
 			: 'The mixer is not connected.'
 		: !s.mixer.studioMode
-			? 'There is no preview: studio mode is off. A click on a source puts it on air.'
+			? 'No preview: studio mode is off. Clicking a source puts it on air.'
 			: source && !feed
-				? 'The mixer shows this source; it has no picture of its own here.'
+				? 'This source has no camera: it is visible only in the mixer.'
 				: feed
-					? feedWords(feed, now).sentence ||
-						(others > 0 ? `Only ${feed.name} is seen here: the scene has ${others} more.` : '')
+					? feedText(feed, now).sentence ||
+						(others > 0 ? `Only ${feed.name} is shown here: the scene has ${others} more.` : '')
 					: '';
 	return {
 		stream: feed?.id ?? '',
 		title: source ? title(s, source) : 'Nothing in preview',
-		word: 'PREVIEW',
+		label: 'PREVIEW',
 		bus: source !== '' ? 'preview' : '',
 		watch: feed?.watch,
 		sending: feed?.state === 'live',
-		words,
+		message,
 		audio: feed?.audio,
-		hasPicture: Boolean(feed?.video),
+		hasVideo: Boolean(feed?.video),
 	};
 }
 
-const busWords: Record<Bus, string> = { '': '', preview: 'PREVIEW', program: 'PROGRAM', both: 'PGM + PVW' };
+const busLabels: Record<Bus, string> = { '': '', preview: 'PREVIEW', program: 'PROGRAM', both: 'PGM + PVW' };
 
-/** The shot of a place on the desk. */
-export function placeShot(place: Place, now: number): Shot {
-	const feed = place.feed;
-	const words = feed ? feedWords(feed, now) : null;
+/** The view of a source. */
+export function sourceView(item: SourceItem, now: number): View {
+	const feed = item.feed;
+	const text = feed ? feedText(feed, now) : null;
 	return {
 		stream: feed?.id ?? '',
-		title: place.title,
-		word: [busWords[place.bus], words?.word].filter(Boolean).join(' · '),
-		bus: place.bus,
+		title: item.title,
+		label: [busLabels[item.bus], text?.label].filter(Boolean).join(' · '),
+		bus: item.bus,
 		watch: feed?.watch,
 		sending: feed?.state === 'live',
-		words: words?.sentence ?? '',
+		message: text?.sentence ?? '',
 		audio: feed?.audio,
-		hasPicture: Boolean(feed?.video),
+		hasVideo: Boolean(feed?.video),
 	};
 }

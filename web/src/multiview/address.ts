@@ -1,7 +1,7 @@
-// Which picture the page's address asks for: /multiview/program, /multiview/feed/cam1.
+// The view in the page's address: /multiview/program, /multiview/feed/cam1.
 
 /** "program", "preview", "feed/<id>", or "" for all. */
-export function viewIn(path: string): string {
+export function viewFrom(path: string): string {
 	const rest = /^\/multiview\/(program|preview|feed\/[^/]+)\/?$/.exec(path)?.[1] ?? '';
 	try {
 		return decodeURIComponent(rest);

@@ -1,15 +1,15 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { pictures } from '../playback/players.svelte';
+import { players } from '../playback/players.svelte';
 import type { Feed } from '../api/protocol.gen';
 import { studio } from '../api/studio.svelte';
 import { empty } from '../api/types';
 import Multiview from './Multiview.svelte';
-import { Tiles } from './tilemode.svelte';
+import { TileMode } from './tilemode.svelte';
 
 const played = vi.hoisted(() => ({ urls: new Set<string>(), stuck: [] as string[] }));
 vi.mock('../playback/whep', () => ({
-	off: { state: 'off', reason: '', media: null, sound: false },
+	off: { state: 'off', reason: '', media: null, hasAudio: false },
 	WhepPlayer: class {
 		constructor(
 			public url: string,
@@ -17,7 +17,7 @@ vi.mock('../playback/whep', () => ({
 		) {}
 		start = () => {
 			played.urls.add(this.url);
-			this.changed({ state: 'playing', reason: '', media: null, sound: false });
+			this.changed({ state: 'playing', reason: '', media: null, hasAudio: false });
 		};
 		stop = () => played.urls.delete(this.url);
 		stuck = () => played.stuck.push(this.url);
@@ -26,7 +26,7 @@ vi.mock('../playback/whep', () => ({
 }));
 vi.mock('../playback/videometer', () => ({
 	StreamClock: class {},
-	Gauge: class {
+	VideoMeter: class {
 		constructor(_video: unknown, _clock: unknown, report: (m: object) => void) {
 			queueMicrotask(() => report({ fps: 0, frozenMs: 5000, latencyMs: 20 }));
 		}
@@ -58,7 +58,7 @@ async function open() {
 	await settle();
 }
 
-/** Also what was shown until now, and is kept for a while, has ended. */
+/** Until players that are no longer shown have ended, too. */
 async function settle() {
 	flushSync();
 	await vi.advanceTimersByTimeAsync(4000);
@@ -67,7 +67,7 @@ async function settle() {
 
 beforeEach(() => {
 	vi.useFakeTimers();
-	vi.stubGlobal('IntersectionObserver', undefined); // all is in sight
+	vi.stubGlobal('IntersectionObserver', undefined); // everything is visible
 	vi.stubGlobal('fetch', () => Promise.reject(new Error('no server in this test')));
 	localStorage.clear();
 	played.stuck.length = 0;
@@ -87,65 +87,65 @@ beforeEach(() => {
 		},
 		program: { ...empty.program, level: 'mixer', onAir: 'cam1', target: 'cam1', watch: { ok: true } },
 	};
-	studio.known = true;
-	studio.link = { state: 'up', since: 0 };
+	studio.loaded = true;
+	studio.connection = { state: 'up', since: 0 };
 });
 
 afterEach(async () => {
 	if (page) await unmount(page);
 	page = null;
-	pictures.listening = '';
+	players.listening = '';
 	vi.advanceTimersByTime(10_000);
 	vi.useRealTimers();
 	vi.unstubAllGlobals();
 });
 
-test('the tiles change over at once, preview and program never', async () => {
+test('the tiles switch at once, preview and program never', async () => {
 	await open();
-	expect(toggle()?.textContent).toBe('Tiles: every picture');
+	expect(toggle()?.textContent).toBe('Tiles: all frames');
 	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/program']);
 	toggle()?.click();
 	await settle();
-	expect(toggle()?.textContent).toBe('Tiles: key pictures only (saves CPU)');
+	expect(toggle()?.textContent).toBe('Tiles: keyframes only (saves CPU)');
 	expect([...played.urls].sort()).toEqual([
 		'/whep/cam1?video=keyframes',
 		'/whep/cam2',
 		'/whep/cam2?video=keyframes',
 		'/whep/program',
 	]);
-	expect(cells().map((c) => c.includes('key pictures'))).toEqual([false, false, true, true]);
+	expect(cells().map((c) => c.includes('keyframes'))).toEqual([false, false, true, true]);
 	press();
 	await settle();
 	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/program']);
 	press({ ctrlKey: true });
 	press({ repeat: true });
 	await settle();
-	expect(toggle()?.textContent).toBe('Tiles: every picture');
+	expect(toggle()?.textContent).toBe('Tiles: all frames');
 });
 
-test('that key pictures are far apart is no standing still', async () => {
-	localStorage.setItem('obvan.multiview.pictures', 'key');
+test('tiles with keyframes only are not called frozen', async () => {
+	localStorage.setItem('obvan.multiview.frames', 'keyframes');
 	await open();
-	expect(cells().map((c) => c.includes('Standing still'))).toEqual([true, true, false, false]);
-	expect(played.stuck.filter((url) => url.includes('key'))).toEqual([]);
+	expect(cells().map((c) => c.includes('Frozen for'))).toEqual([true, true, false, false]);
+	expect(played.stuck.filter((url) => url.includes('keyframes'))).toEqual([]);
 	expect(played.stuck).toContain('/whep/program');
 });
 
-test('a camera that is listened to is shown whole: twice the same would echo', async () => {
-	localStorage.setItem('obvan.multiview.pictures', 'key');
-	pictures.listening = 'cam1';
+test('a camera that is listened to is played in full: a second connection would echo', async () => {
+	localStorage.setItem('obvan.multiview.frames', 'keyframes');
+	players.listening = 'cam1';
 	await open();
 	expect([...played.urls].sort()).toEqual(['/whep/cam1', '/whep/cam2', '/whep/cam2?video=keyframes', '/whep/program']);
-	expect(cells()[2]).not.toContain('key pictures');
+	expect(cells()[2]).not.toContain('keyframes');
 });
 
-test('the choice is remembered, and without a memory it still works', () => {
-	new Tiles().change();
-	expect(new Tiles().keys).toBe(true);
-	const refused = new Tiles(() => {
+test('the choice is remembered, and works without storage', () => {
+	new TileMode().change();
+	expect(new TileMode().keyframes).toBe(true);
+	const refused = new TileMode(() => {
 		throw new DOMException('denied', 'SecurityError');
 	});
-	expect(refused.keys).toBe(false);
+	expect(refused.keyframes).toBe(false);
 	refused.change();
-	expect(refused.keys).toBe(true);
+	expect(refused.keyframes).toBe(true);
 });

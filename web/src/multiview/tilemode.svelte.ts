@@ -1,32 +1,32 @@
-// Whether the multiview's tiles show every picture of their cameras, or key pictures
-// only, which a page on a small computer decodes easily. This browser remembers it.
+// Whether the multiview's tiles show all frames of their cameras, or keyframes only, which
+// a small computer decodes easily. The browser remembers it.
 
-const name = 'obvan.multiview.pictures';
+const name = 'obvan.multiview.frames';
 
-export class Tiles {
-	keys = $state(false);
+export class TileMode {
+	keyframes = $state(false);
 	readonly #store: () => Pick<Storage, 'getItem' | 'setItem'>;
 
-	/** A browser may refuse its storage, by throwing already when it is named. */
+	/** A browser may refuse its storage, by throwing when it is accessed. */
 	constructor(store: () => Pick<Storage, 'getItem' | 'setItem'> = () => localStorage) {
 		this.#store = store;
 		try {
-			this.keys = store().getItem(name) === 'key';
+			this.keyframes = store().getItem(name) === 'keyframes';
 		} catch {
-			// it begins with every picture each time
+			// it starts with all frames each time
 		}
 	}
 
-	get words(): string {
-		return this.keys ? 'Tiles: key pictures only (saves CPU)' : 'Tiles: every picture';
+	get label(): string {
+		return this.keyframes ? 'Tiles: keyframes only (saves CPU)' : 'Tiles: all frames';
 	}
 
 	change() {
-		this.keys = !this.keys;
+		this.keyframes = !this.keyframes;
 		try {
-			this.#store().setItem(name, this.keys ? 'key' : 'every');
+			this.#store().setItem(name, this.keyframes ? 'keyframes' : 'all');
 		} catch {
-			// it holds until the page is left
+			// it lasts until the page is closed
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Makes a line smaller until it fits, down to a floor; what is longer still is cut with
-// an ellipsis by its style.
+// Makes a line smaller until it fits, down to a floor; a line that is still too long is cut
+// with an ellipsis by its style.
 
-/** How much smaller a line of this natural width must be. */
+/** The scale of a line of this natural width. */
 export function scale(natural: number, room: number, floor: number): number {
 	return natural <= room || natural === 0 ? 1 : Math.max(floor, room / natural);
 }

@@ -1,50 +1,50 @@
-// What the overlay page shows, and what it tells the studio about that.
+// What the overlay page draws, and what it reports to the studio.
 import type { HeartbeatArgs, GraphicsState } from '../api/protocol.gen';
 
 /** A lower third as it is drawn. */
-export interface Shown {
-	key: string; // another key is another lower third: one goes out, the other comes in
+export interface Drawn {
+	key: string; // a new key is a new lower third: one hides, the other shows
 	template: string;
 	text: Record<string, string>;
 }
 
 const oneLine = (text: string) => text.replace(/\s+/gu, ' ').trim();
 
-/** What shall be drawn. now is the server's time: what is due to leave leaves also when
- * the link is down. */
-export function wanted(g: GraphicsState, now: number): Shown | null {
+/** The lower third to draw. now is the server's time: one whose time is up hides also while
+ * disconnected. */
+export function requested(g: GraphicsState, now: number): Drawn | null {
 	const on = g.onAir;
 	if (!on || (on.outAt && Date.parse(on.outAt) <= now)) return null;
 	const text = Object.fromEntries(Object.entries(on.text).map(([field, value]) => [field, oneLine(value)]));
 	return { key: on.id || on.since, template: on.template, text };
 }
 
-/** The same without a logo that is lost: what can't be drawn must not be told as shown. */
-export function without(one: Shown | null, lost: string): Shown | null {
+/** The same without a logo that failed to load: what is not drawn must not be reported. */
+export function without(one: Drawn | null, lost: string): Drawn | null {
 	return one && lost !== '' && one.text.logo === lost ? { ...one, text: { ...one.text, logo: '' } } : one;
 }
 
-/** The heartbeat: sent once a second, but only when the page was really drawn since the
- * last, so that a frozen one is found out. */
-export class Pulse {
+/** The heartbeat: sent once a second, but only if the page was really painted since the
+ * last one, so that a frozen page is detected. */
+export class Heartbeat {
 	readonly #page = Math.random().toString(36).slice(2, 10);
-	#drawn = false;
+	#painted = false;
 
-	/** The page was drawn. */
-	drew() {
-		this.#drawn = true;
+	/** The page was painted. */
+	drawn() {
+		this.#painted = true;
 	}
 
-	/** The beat for what is shown, null when the page stands still. A hidden page is not
-	 * drawn, and shows nothing. */
-	beat(shown: Shown | null, hidden: boolean): HeartbeatArgs | null {
-		if (!this.#drawn && !hidden) return null;
-		this.#drawn = false;
+	/** The heartbeat for what is shown, null when the page is frozen. A hidden page is not
+	 * painted, and shows nothing. */
+	beat(shown: Drawn | null, hidden: boolean): HeartbeatArgs | null {
+		if (!this.#painted && !hidden) return null;
+		this.#painted = false;
 		return shown && !hidden ? { page: this.#page, shown: true, text: shown.text } : { page: this.#page, shown: false };
 	}
 
-	/** The last beat: the page is being closed. */
-	bye(): HeartbeatArgs {
+	/** The last heartbeat: the page is being closed. */
+	closing(): HeartbeatArgs {
 		return { page: this.#page, shown: false, closing: true };
 	}
 }

@@ -16,7 +16,7 @@ let send: ReturnType<typeof vi.spyOn>;
 function show(what: Component<{ onclose: () => void }> | null, change: Partial<State> = {}, role: Role = 'admin') {
 	studio.state = { ...empty, ...change };
 	studio.you = { name: 'Anna', role };
-	studio.link = { state: 'up', since: 0 };
+	studio.connection = { state: 'up', since: 0 };
 	if (what) shown = mount(what, { target: document.body, props: { onclose: () => {} } });
 	flushSync();
 }
@@ -36,7 +36,7 @@ const report: SelfTestReport = {
 	seconds: 20,
 	frames: 500,
 	ok: false,
-	summary: 'the drill failed: silent was live',
+	summary: 'the self-test failed: silent was live',
 	healthy: [{ name: 'good-1', missedFrames: 0, p99Ms: 14, aloneMs: 12, ok: true, summary: 'missed nothing' }],
 	faulty: [
 		{
@@ -46,7 +46,7 @@ const report: SelfTestReport = {
 			framesDropped: 0,
 			reason: 'no key is good enough',
 			ok: true,
-			summary: 'said what it should',
+			summary: 'reported as expected',
 		},
 		{
 			kind: 'silent',
@@ -60,26 +60,26 @@ const report: SelfTestReport = {
 	],
 };
 
-test('a drill is run, counted down, and its report read', () => {
+test('the self-test runs, counts down and shows its report', () => {
 	show(SelfTestDialog);
-	button(/^Run the drill/)?.click();
-	expect(send).toHaveBeenLastCalledWith('selftest.run', { seconds: 20 }, 'Run a fire drill', true);
+	button(/^Run the test/)?.click();
+	expect(send).toHaveBeenLastCalledWith('selftest.run', { seconds: 20 }, 'Run the self-test', true);
 	show(null, { selfTest: { running: true, until: new Date(studio.now + 14_000).toISOString() } });
-	expect(text()).toContain('It runs: 14 s left');
-	expect(button(/^Run the drill/)?.disabled).toBe(true);
+	expect(text()).toContain('Running: 14 s left');
+	expect(button(/^Run the test/)?.disabled).toBe(true);
 	show(null, { selfTest: { running: false, report } });
 	expect(text()).toContain('FAILED');
 	const rows = [...document.querySelectorAll('tbody tr')].map((tr) =>
 		[...tr.querySelectorAll('td')].map((td) => td.textContent?.trim()).join(' | '),
 	);
 	expect(rows).toEqual([
-		'good-1 | 0 | 12 ms | 14 ms | unhurt',
-		'Refuses the key | connectingrefused | No key is good enough. | true',
-		'Never answers | live | Was live: live. 3 tries, 7 pictures left out | WRONG',
+		'good-1 | 0 | 12 ms | 14 ms | unaffected',
+		'Refuses the key | connectingrefused | No key is good enough. | correct',
+		'Never answers | live | Was live: live. 3 attempts, 7 frames dropped | WRONG',
 	]);
 });
 
-test('a clip becomes the slate: a feed plays it, and stands last on the ladder', async () => {
+test('a clip becomes the slate: a feed plays it as the last backup', async () => {
 	send.mockResolvedValueOnce({
 		ok: true,
 		result: { clips: [{ name: 'pause', bytes: 48_000, changed: new Date().toISOString() }] },
@@ -100,47 +100,42 @@ test('a clip becomes the slate: a feed plays it, and stands last on the ladder',
 	const feed = { ...({} as Feed), id: 'pause', name: 'Pause', url: 'clip://pause' };
 	show(null, { feeds: [feed], program: { ...empty.program, level: 'mixer', backups: ['cam1', 'pause'] } });
 	expect(text()).toContain('plays as Pause');
-	button(/^Is the slate/)?.click();
+	button(/^Slate/)?.click();
 	await vi.waitFor(() =>
 		expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1'] }, 'Slate pause', true),
 	);
 });
 
-test('before anything is on air, bringing in a slate warns', () => {
+test('uploading a slate before anything is on air warns', () => {
 	send.mockResolvedValueOnce({ ok: true, result: { clips: [] } } as never);
 	show(ClipsDialog);
-	expect(text()).toContain('does not know the program’s size');
+	expect(text()).toContain('the size of the program is unknown');
 });
 
-test('when OBS refuses the password another can be given, and what came of it is said', async () => {
+test('when OBS refuses the password another one can be entered, and the result is shown', async () => {
 	const obs = {
 		...empty.mixer,
 		kind: 'obs',
-		problem: 'OBS refused the password: compare it with OBS’ websocket server settings',
+		problem: 'OBS refused the password: compare it with the websocket server settings of OBS',
 	};
 	show(MixerCard as never, { mixer: obs, obs: { available: true, canUndo: false } });
-	button(/^Enter OBS’ password/)?.click();
+	button(/^Enter the OBS password/)?.click();
 	flushSync();
 	const input = document.querySelector<HTMLInputElement>('dialog input')!;
 	input.value = 'geheim';
 	input.dispatchEvent(new Event('input', { bubbles: true }));
-	button(/^Try it/)?.click();
+	button(/^Connect/)?.click();
 	await vi.waitFor(() =>
-		expect(send).toHaveBeenLastCalledWith(
-			'obs.password',
-			{ password: 'geheim' },
-			'Give the studio OBS’ password',
-			true,
-		),
+		expect(send).toHaveBeenLastCalledWith('obs.password', { password: 'geheim' }, 'Set the OBS password', true),
 	);
 	show(null, { mixer: { ...obs, problem: '', connected: true }, obs: { available: true, canUndo: false } });
 	await vi.waitFor(() => expect(text()).toContain('OBS is connected.'));
 });
 
-test('the form of a destination begins with the first platform, and wants its key', () => {
+test('the destination form starts with the first platform, and requires its key', () => {
 	studio.state = empty;
 	studio.you = { name: 'Anna', role: 'director' };
-	studio.link = { state: 'up', since: 0 };
+	studio.connection = { state: 'up', since: 0 };
 	const presets = [{ id: 'youtube', name: 'YouTube', url: 'rtmps://a.example/live2', hint: 'Here is the key.' }, other];
 	shown = mount(DestinationDialog, { target: document.body, props: { presets, onclose: () => {} } });
 	flushSync();
@@ -156,10 +151,10 @@ test('the form of a destination begins with the first platform, and wants its ke
 	expect(key.required).toBe(false);
 });
 
-test('a camera that came by itself is kept with the name it is given', () => {
+test('a camera that connected without being added is saved with its name', () => {
 	studio.state = empty;
 	studio.you = { name: 'Anna', role: 'operator' };
-	studio.link = { state: 'up', since: 0 };
+	studio.connection = { state: 'up', since: 0 };
 	const feed: Feed = {
 		id: 'cam1',
 		name: 'cam1',
@@ -175,11 +170,11 @@ test('a camera that came by itself is kept with the name it is given', () => {
 	shown = mount(CameraSettingsDialog, { target: document.body, props: { feed, onclose: () => {} } });
 	flushSync();
 	expect(button(/^Remove/)).toBeUndefined();
-	button(/^Keep it/)?.click();
-	expect(send).toHaveBeenLastCalledWith('feed.add', { id: 'cam1', name: 'cam1' }, 'Keep cam1', true);
+	button(/^Save/)?.click();
+	expect(send).toHaveBeenLastCalledWith('feed.add', { id: 'cam1', name: 'cam1' }, 'Save cam1', true);
 });
 
-test('whoever gives a WHIP address is told what becomes of its path', async () => {
+test('the form says how the path of a WHIP address is stored', async () => {
 	const platforms = vi.spyOn(globalThis, 'fetch').mockResolvedValue(new Response('[]'));
 	show(DestinationDialog);
 	await vi.waitFor(() => expect(text()).toContain('Other RTMP server'));
@@ -189,6 +184,6 @@ test('whoever gives a WHIP address is told what becomes of its path', async () =
 	url!.dispatchEvent(new Event('input', { bubbles: true }));
 	flushSync();
 	expect(text()).toContain('shown as ***');
-	expect(text()).toContain('Bearer token (empty, if the address has the key)');
+	expect(text()).toContain('Bearer token (leave empty if the address has the key)');
 	platforms.mockRestore();
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Pacer } from './pacer';
 
-test('pictures are due in step, however unevenly they come', () => {
+test('frames are due evenly, however unevenly they arrive', () => {
 	const p = new Pacer();
 	for (let i = 0; i < 30; i++) p.arrived(-1000 + i * 33, 500); // the burst at the start
 	for (let i = 0; i < 90; i++) p.arrived(i * 33, 500 + i * 33 + (i % 3) * 15);
@@ -10,11 +10,11 @@ test('pictures are due in step, however unevenly they come', () => {
 	expect(p.due(0)).toBeLessThan(530);
 });
 
-test('what comes late makes the next ones wait, as long as it does', () => {
+test('late frames raise the margin for as long as they are late', () => {
 	const p = new Pacer();
 	p.arrived(0, 100);
 	const due = p.due(0);
-	p.ready(0, due + 400); // of the burst: no measure
+	p.ready(0, due + 400); // part of the burst: not measured
 	expect(p.due(0)).toBe(due);
 	p.ready(33, p.due(33) - 1);
 	for (let i = 2; i < 30; i++) p.ready(i * 33, due + i * 33 + 40);
@@ -23,7 +23,7 @@ test('what comes late makes the next ones wait, as long as it does', () => {
 	expect(p.due(0)).toBe(due);
 });
 
-test('a stream that begins anew is due anew', () => {
+test('a stream that restarts gets a new clock', () => {
 	const p = new Pacer();
 	p.arrived(50_000, 60_000);
 	p.arrived(0, 61_000);

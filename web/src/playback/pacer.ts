@@ -1,23 +1,23 @@
 // When decoded frames are shown.
 
 /**
- * When pictures are due on the page's clock. A picture can be decoded at its decode
- * time at the earliest, and is shown at its time to be shown: the time between is what
- * B-frames cost. The least delayed unit says how the clocks compare; margin is for the
- * delays of the others, and grows only as far as they need it.
+ * When frames are due on the page's clock. A frame is decoded at its decode time at the
+ * earliest, and shown at its presentation time: the time between is the cost of B-frames.
+ * The least delayed unit gives the difference of the clocks; the margin is for the jitter
+ * of the others, and grows only as far as they need it.
  */
 export class Pacer {
 	#base: number | null = null; // arrival minus decode time, of the least delayed unit
 	#margin = minMargin;
 	#last = 0;
-	#behind = true; // the burst at the start is late by its nature
+	#inBurst = true; // the burst at the start is always late
 
-	/** What comes next is a burst: all since a key picture. */
+	/** A burst follows: everything since the last keyframe. */
 	restart() {
-		this.#behind = true;
+		this.#inBurst = true;
 	}
 
-	/** A unit came at now. */
+	/** A unit arrived at now. */
 	arrived(dts: number, now: number) {
 		const base = now - dts;
 		if (this.#base === null || base < this.#base || base - this.#base > jump) this.#base = base;
@@ -25,16 +25,16 @@ export class Pacer {
 		this.#last = now;
 	}
 
-	/** When the unit to be shown at pts is due. */
+	/** When the unit with this presentation time is due. */
 	due(pts: number): number {
 		return (this.#base ?? 0) + pts + this.#margin;
 	}
 
-	/** A picture was ready at now. One that was late asks for a larger margin. */
+	/** A frame was decoded at now. If it was late the margin grows. */
 	ready(pts: number, now: number) {
 		const late = now - this.due(pts);
-		this.#behind = this.#behind && late > 0;
-		if (this.#behind) return;
+		this.#inBurst = this.#inBurst && late > 0;
+		if (this.#inBurst) return;
 		if (late > 0 && late < maxMargin) this.#margin = Math.min(maxMargin, this.#margin + late + headroom);
 		else this.#margin = Math.max(minMargin, this.#margin - shrink);
 	}
@@ -42,7 +42,7 @@ export class Pacer {
 
 const minMargin = 20;
 const maxMargin = 250;
-const shrink = 0.03; // a picture
-const headroom = 4; // else the next one is late, too
-const jump = 2000; // the stream began anew, or a clock jumped
+const shrink = 0.03; // per frame
+const headroom = 4; // or the next frame would be late too
+const jump = 2000; // the stream restarted, or a clock jumped
 const drift = 0.0005;

@@ -1,74 +1,73 @@
-// The live pictures on this page: one player a stream, however many places show it.
-// So a source that comes to preview is there at once: its tile plays it already.
+// The live streams on this page: one player per stream, however many places show it. So a
+// source that is put in preview shows at once: its tile is playing it already.
 import { StreamClock, type ClockAnswer } from './videometer';
 import type { Watch } from '../api/protocol.gen';
 import { canDecode, WebCodecsPlayer } from './webcodecs';
-import { WhepPlayer, off, type Playing } from './whep';
+import { WhepPlayer, off, type PlayerState } from './whep';
 
-/** How a picture comes to this page. */
-export type Way = 'WebRTC' | 'WebCodecs';
+/** How a stream reaches this page. */
+export type Transport = 'WebRTC' | 'WebCodecs';
 
 /**
- * The best way for a stream on this page: WebRTC, which costs least; WebCodecs for what
- * it can't carry, or only a part of; '' when there is none. Key pictures it carries
- * of every stream that it takes at all.
+ * The best transport for a stream on this page: WebRTC, which costs least; WebCodecs for
+ * what WebRTC carries only in part or not at all; '' when there is none. Keyframes WebRTC
+ * carries of every stream that it takes.
  */
-export function wayOf(watch: Watch, able = canDecode(), keys = false): Way | '' {
-	if (watch.webCodecs && able && (!watch.ok || (watch.reduced && !keys))) return 'WebCodecs';
+export function transportFor(watch: Watch, decodes = canDecode(), keyframesOnly = false): Transport | '' {
+	if (watch.webCodecs && decodes && (!watch.ok || (watch.reduced && !keyframesOnly))) return 'WebCodecs';
 	return watch.ok ? 'WebRTC' : '';
 }
 
-/** Why a stream is not shown, in words. */
-export function whyNot(watch: Watch, secure = window.isSecureContext): string {
-	const why = watch.reason || 'This picture can’t be shown here.';
-	if (!watch.webCodecs) return why;
-	return secure
-		? `${why} This browser has no other way; Chrome and Edge do.`
-		: `${why} By https, Chrome and Edge can show it.`;
+/** Why a stream is not shown. */
+export function unavailableReason(watch: Watch, secure = window.isSecureContext): string {
+	const reason = watch.reason || "This stream can't be shown here.";
+	if (!watch.webCodecs) return reason;
+	return secure ? `${reason} Chrome and Edge can show it.` : `${reason} Over https, Chrome and Edge can show it.`;
 }
 
-const linger = 3000; // a picture that nobody shows is kept so long
-const coveredAfter = 5000; // a short look at one costs the others nothing
-const nodsAfter = 10_000; // a page behind another is often looked at again soon
-const askClock = [500, 1000, 1000, 1000, 5000]; // often at first, then the last for ever
+const linger = 3000; // a player that nothing shows is kept this long
+const coveredAfter = 5000; // a short full-screen view does not stop the others
+const hiddenAfter = 10_000; // a hidden page is often shown again soon
+const clockIntervals = [500, 1000, 1000, 1000, 5000]; // the last one repeats
 
-export class Picture {
-	playing = $state.raw<Playing>(off);
+export class StreamPlayer {
+	playing = $state.raw<PlayerState>(off);
 	readonly clock = new StreamClock();
-	readonly player: WhepPlayer | WebCodecsPlayer;
-	readonly way: Way;
+	readonly engine: WhepPlayer | WebCodecsPlayer;
+	readonly transport: Transport;
 	readonly #stream: string;
-	/** Who shows it, the first of them with its sound: two would echo. */
+	/** The places that show it; only the first plays its audio: two would echo. */
 	#users = $state.raw<symbol[]>([]);
 	#started = false;
 	#leaving: ReturnType<typeof setTimeout> | undefined;
 	#asking: ReturnType<typeof setTimeout> | undefined;
 
-	constructor(stream: string, way: Way, keys: boolean) {
+	constructor(stream: string, transport: Transport, keyframesOnly: boolean) {
 		this.#stream = stream;
-		this.way = way;
-		const changed = (p: Playing) => {
+		this.transport = transport;
+		const changed = (p: PlayerState) => {
 			this.playing = p;
-			if (way === 'WebCodecs' && p.state === 'refused') pictures.cannot = new Set([...pictures.cannot, stream]);
+			if (transport === 'WebCodecs' && p.state === 'refused')
+				players.undecodable = new Set([...players.undecodable, stream]);
 		};
-		this.player =
-			way === 'WebCodecs'
+		this.engine =
+			transport === 'WebCodecs'
 				? new WebCodecsPlayer(stream, changed)
-				: new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keys ? '?video=keyframes' : ''}`, changed);
+				: new WhepPlayer(`/whep/${encodeURIComponent(stream)}${keyframesOnly ? '?video=keyframes' : ''}`, changed);
 	}
 
-	/** How old the picture on the screen is, where the player knows. */
+	/** The age of the frame on the screen, where the player knows it. */
 	get age(): number | null {
-		return this.player instanceof WebCodecsPlayer ? this.player.age : null;
+		return this.engine instanceof WebCodecsPlayer ? this.engine.age : null;
 	}
 
-	/** How many pictures were decoded, where the player knows. */
+	/** How many frames were decoded, where the player knows it. */
 	async decoded(): Promise<number | null> {
-		return this.player instanceof WhepPlayer ? this.player.decoded() : null;
+		return this.engine instanceof WhepPlayer ? this.engine.decoded() : null;
 	}
 
-	/** Whether this user's picture is the one to be heard. */
-	sounds(user: symbol): boolean {
+	/** Whether this user's place plays the audio. */
+	isHeard(user: symbol): boolean {
 		return this.#users[0] === user;
 	}
 
@@ -77,30 +76,30 @@ export class Picture {
 		this.#users = [...this.#users, user];
 		if (this.#started) return;
 		this.#started = true;
-		this.player.start();
-		if (this.way === 'WebRTC') this.#askClock(0);
+		this.engine.start();
+		if (this.transport === 'WebRTC') this.#askClock(0);
 	}
 
-	leave(user: symbol, gone: () => void) {
+	leave(user: symbol, stopped: () => void) {
 		this.#users = this.#users.filter((u) => u !== user);
 		if (this.#users.length > 0) return;
 		this.#leaving = setTimeout(() => {
 			clearTimeout(this.#asking);
 			this.#started = false;
-			this.player.stop();
-			gone();
+			this.engine.stop();
+			stopped();
 		}, linger);
 	}
 
 	#askClock(times: number) {
-		const wait = askClock[Math.min(times, askClock.length - 1)];
+		const wait = clockIntervals[Math.min(times, clockIntervals.length - 1)];
 		this.#asking = setTimeout(() => {
-			void this.#learn();
+			void this.#readClock();
 			this.#askClock(times + 1);
 		}, wait);
 	}
 
-	async #learn() {
+	async #readClock() {
 		if (this.playing.state !== 'playing' || document.hidden) return;
 		try {
 			const sent = performance.now();
@@ -108,48 +107,53 @@ export class Picture {
 			const got = performance.now();
 			if (answer.ok) this.clock.learn((await answer.json()) as ClockAnswer, sent, got);
 		} catch {
-			// the figure goes; the picture does not need it
+			// the latency is unknown for now; the video does not need it
 		}
 	}
 }
 
-class Pictures {
-	/** The stream that is listened to; '' for none. One at a time: a solo. */
+class Players {
+	/** The stream whose audio is played; '' for none. Only one at a time. */
 	listening = $state('');
-	/** Streams of a coding that this browser does not decode. */
-	cannot = $state.raw<ReadonlySet<string>>(new Set());
-	/** The page has been hidden for a while: nobody looks, so nothing is sent. */
+	/** Streams with a codec that this browser does not decode. */
+	undecodable = $state.raw<ReadonlySet<string>>(new Set());
+	/** The page has been hidden for a while: streams are not played. */
 	asleep = $state(false);
-	/** A view has covered the others for a while: nothing is sent for what it hides. */
+	/** A full-screen view has covered the rest for a while: what it hides is not played. */
 	covered = $state(false);
-	#all = new Map<string, Picture>();
-	#nodding: ReturnType<typeof setTimeout> | undefined;
+	#all = new Map<string, StreamPlayer>();
+	#hiding: ReturnType<typeof setTimeout> | undefined;
 	#covering: ReturnType<typeof setTimeout> | undefined;
 
 	constructor() {
 		document.addEventListener('visibilitychange', () => {
-			clearTimeout(this.#nodding);
-			if (document.hidden) this.#nodding = setTimeout(() => (this.asleep = true), nodsAfter);
+			clearTimeout(this.#hiding);
+			if (document.hidden) this.#hiding = setTimeout(() => (this.asleep = true), hiddenAfter);
 			else this.asleep = false;
 		});
 	}
 
-	/** Says whether a view covers the other pictures. They come back at once. */
+	/** Whether a full-screen view covers the others. They return at once. */
 	cover(on: boolean) {
 		clearTimeout(this.#covering);
 		if (on) this.#covering = setTimeout(() => (this.covered = true), coveredAfter);
 		else this.covered = false;
 	}
 
-	/** The picture of a stream for a user, who says leave when done; keys: by WebRTC, its key pictures only. */
-	show(stream: string, user: symbol, way: Way = 'WebRTC', keys = false): { picture: Picture; leave: () => void } {
-		const name = `${way} ${keys ? 'key' : 'every'} ${stream}`;
-		let picture = this.#all.get(name);
-		if (!picture) this.#all.set(name, (picture = new Picture(stream, way, keys)));
-		const shown = picture;
-		shown.use(user);
-		return { picture: shown, leave: () => shown.leave(user, () => this.#all.delete(name)) };
+	/** The player of a stream for a user, who calls leave when done. */
+	join(
+		stream: string,
+		user: symbol,
+		transport: Transport = 'WebRTC',
+		keyframesOnly = false,
+	): { player: StreamPlayer; leave: () => void } {
+		const name = `${transport} ${keyframesOnly ? 'keyframes' : 'all'} ${stream}`;
+		let player = this.#all.get(name);
+		if (!player) this.#all.set(name, (player = new StreamPlayer(stream, transport, keyframesOnly)));
+		const joined = player;
+		joined.use(user);
+		return { player: joined, leave: () => joined.leave(user, () => this.#all.delete(name)) };
 	}
 }
 
-export const pictures = new Pictures();
+export const players = new Players();

@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Gauge, StreamClock, type Measured } from './videometer';
+import { VideoMeter, StreamClock, type VideoStats } from './videometer';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('an RTP time becomes a time of arrival on this page, over the wrap', () => {
+test('an RTP time becomes an arrival time on this page, also when it wraps', () => {
 	const clock = new StreamClock();
 	expect(clock.arrived(5)).toBeNull();
-	// The server's clock reads 1000 when the page's reads 10 (between 8 and 12); the unit came 20 ms before.
+	// The server's clock reads 1000 when the page's reads 10 (between 8 and 12); the unit arrived 20 ms before.
 	clock.learn({ rtp: 0xffffff00, arrivedMs: 980, nowMs: 1000 }, 8, 12);
 	expect(clock.arrived(0xffffff00)).toBeCloseTo(-10);
 	expect(clock.arrived((0xffffff00 + 9000) >>> 0)).toBeCloseTo(90);
 	expect(clock.arrived(0xffffff00 - 900)).toBeCloseTo(-20);
 });
 
-test('the earliest arrival is believed, a restarted stream is learned anew', () => {
+test('the earliest arrival counts, and a restarted stream is measured again', () => {
 	const clock = new StreamClock();
 	clock.learn({ rtp: 0, arrivedMs: 100, nowMs: 100 }, 100, 100);
 	clock.learn({ rtp: 9000, arrivedMs: 230, nowMs: 230 }, 230, 230); // 30 ms late
@@ -25,7 +25,7 @@ test('the earliest arrival is believed, a restarted stream is learned anew', () 
 	expect(clock.arrived(900)).toBeCloseTo(9000);
 });
 
-test('a slow answer is not believed, and no picture is shown before it came in', () => {
+test('a slow answer is ignored, and no frame is shown before it arrived', () => {
 	const clock = new StreamClock();
 	clock.learn({ rtp: 0, arrivedMs: 0, nowMs: 0 }, 0, 900);
 	expect(clock.arrived(0)).toBeNull();
@@ -34,16 +34,16 @@ test('a slow answer is not believed, and no picture is shown before it came in',
 	expect(clock.arrived(900)).toBeCloseTo(50);
 });
 
-function gauge(clock = new StreamClock()) {
-	const seen: Measured[] = [];
-	const g = new Gauge({ requestVideoFrameCallback: () => 0 } as unknown as HTMLVideoElement, clock, (m) =>
+function meter(clock = new StreamClock()) {
+	const seen: VideoStats[] = [];
+	const g = new VideoMeter({ requestVideoFrameCallback: () => 0 } as unknown as HTMLVideoElement, clock, (m) =>
 		seen.push(m),
 	);
 	return { g, seen };
 }
 
-test('it counts the pictures that are shown', () => {
-	const { g, seen } = gauge();
+test('the frames that are shown are counted', () => {
+	const { g, seen } = meter();
 	for (let i = 0; i < 30; i++) {
 		vi.advanceTimersByTime(33);
 		g.frame(performance.now(), { expectedDisplayTime: performance.now() });
@@ -54,8 +54,8 @@ test('it counts the pictures that are shown', () => {
 	g.stop();
 });
 
-test('a picture that stands still is told', () => {
-	const { g, seen } = gauge();
+test('a frozen video is reported', () => {
+	const { g, seen } = meter();
 	g.frame(performance.now(), { expectedDisplayTime: performance.now() });
 	vi.advanceTimersByTime(3000);
 	expect(seen.at(-1)).toMatchObject({ fps: 0, latencyMs: null });
@@ -63,11 +63,11 @@ test('a picture that stands still is told', () => {
 	g.stop();
 });
 
-test('the age of a picture counts from its arrival in the server', () => {
+test('latency is measured from the arrival at the server', () => {
 	const clock = new StreamClock();
 	const t = performance.now();
 	for (let i = 0; i < 3; i++) clock.learn({ rtp: 0, arrivedMs: 0, nowMs: 0 }, t, t);
-	const { g, seen } = gauge(clock);
+	const { g, seen } = meter(clock);
 	for (let i = 1; i <= 20; i++)
 		g.frame(t + i * 33, { rtpTimestamp: i * 33 * 90, expectedDisplayTime: t + i * 33 + 24 });
 	vi.advanceTimersByTime(1000);
@@ -75,10 +75,10 @@ test('the age of a picture counts from its arrival in the server', () => {
 	g.stop();
 });
 
-test('a browser that does not tell of each picture is not called frozen', async () => {
-	const seen: Measured[] = [];
+test('a browser that does not report every frame is not called frozen', async () => {
+	const seen: VideoStats[] = [];
 	let decoded: number | null = 0;
-	const g = new Gauge({ currentTime: 0 } as HTMLVideoElement, new StreamClock(), (m) => seen.push(m), {
+	const g = new VideoMeter({ currentTime: 0 } as HTMLVideoElement, new StreamClock(), (m) => seen.push(m), {
 		decoded: async () => decoded,
 	});
 	for (let i = 0; i < 4; i++) {
@@ -93,10 +93,10 @@ test('a browser that does not tell of each picture is not called frozen', async 
 	g.stop();
 });
 
-test('where no picture is counted, the video’s time says whether it moves', async () => {
-	const seen: Measured[] = [];
+test('where no frames are counted, the time of the video shows whether it moves', async () => {
+	const seen: VideoStats[] = [];
 	const video = { currentTime: 0 } as HTMLVideoElement;
-	const g = new Gauge(video, new StreamClock(), (m) => seen.push(m));
+	const g = new VideoMeter(video, new StreamClock(), (m) => seen.push(m));
 	for (let i = 0; i < 3; i++) {
 		await vi.advanceTimersByTimeAsync(1000);
 		video.currentTime += 1;

@@ -1,13 +1,13 @@
-// Measures the picture that is really shown: pictures a second, standing still, and
-// its age since it came into the server.
+// Measures the video that is really shown: frame rate, freezes, and latency since it
+// arrived at the server.
 
-export interface Measured {
-	fps: number | null; // null where the browser does not count pictures
-	frozenMs: number; // since the last new picture, 0 while it moves
-	latencyMs: number | null; // null while it is not known
+export interface VideoStats {
+	fps: number | null; // null where the browser does not count frames
+	frozenMs: number; // since the last new frame, 0 while it moves
+	latencyMs: number | null; // null while unknown
 }
 
-/** One answer of /api/v1/clock/<stream>: which RTP time came in when, on the server's clock. */
+/** One answer of /api/v1/clock/<stream>: when an RTP time arrived, on the server's clock. */
 export interface ClockAnswer {
 	rtp: number;
 	arrivedMs: number;
@@ -15,27 +15,27 @@ export interface ClockAnswer {
 }
 
 const rtpPerMs = 90;
-const standsStill = 700;
+const frozenAfter = 700;
 const slowAnswer = 150;
 
-/** Turns RTP times into times of arrival on this page's clock. */
+/** Turns RTP times into arrival times on this page's clock. */
 export class StreamClock {
 	#rtp = 0;
 	#localMs: number | null = null;
 	#at = 0;
 	#samples = 0;
 
-	/** Whether enough was learned to show a figure. */
+	/** Whether there are enough samples to show a latency. */
 	get settled(): boolean {
 		return this.#samples >= 3;
 	}
 
-	/** sent and got are this page's times around the request. */
+	/** sent and got are this page's times before and after the request. */
 	learn(a: ClockAnswer, sent: number, got: number) {
-		if (got - sent > slowAnswer) return; // it proves too little
+		if (got - sent > slowAnswer) return; // not precise enough
 		this.#samples++;
 		const local = a.arrivedMs - a.nowMs + (sent + got) / 2;
-		// Units arrive in lumps: the earliest arrival is the truest, but not for ever, as clocks drift.
+		// Units arrive in bursts: the earliest arrival is the best sample, until the clocks have drifted.
 		const before = this.arrived(a.rtp);
 		if (before === null || local < before || got - this.#at > 30_000 || local - before > 1000) {
 			this.#rtp = a.rtp;
@@ -44,12 +44,12 @@ export class StreamClock {
 		}
 	}
 
-	/** A picture was shown: it can't have come in later than that. */
+	/** A frame was shown: it can't have arrived later than that. */
 	shown(rtp: number, at: number) {
 		if ((this.arrived(rtp) ?? 0) > at) [this.#rtp, this.#localMs] = [rtp, at];
 	}
 
-	/** When the unit with this RTP time came into the server, null when unknown. */
+	/** When the unit with this RTP time arrived at the server, null when unknown. */
 	arrived(rtp: number): number | null {
 		if (this.#localMs === null) return null;
 		return this.#localMs + ((rtp - this.#rtp) | 0) / rtpPerMs; // |0: RTP time wraps at 32 bits
@@ -61,34 +61,39 @@ interface FrameInfo {
 	expectedDisplayTime: number;
 }
 
-/** What the player may know where the browser does not tell of each picture. */
-export interface Asks {
-	age(): number | null; // of the picture on the screen
-	decoded(): Promise<number | null>; // pictures so far
+/** What the player may know where the browser does not report every frame. */
+export interface PlayerFigures {
+	age(): number | null; // of the frame on the screen
+	decoded(): Promise<number | null>; // frames so far
 }
 
 /** Watches a video element and reports once a second. */
-export class Gauge {
+export class VideoMeter {
 	#video: HTMLVideoElement;
-	#report: (m: Measured) => void;
+	#report: (m: VideoStats) => void;
 	#clock: StreamClock;
-	#asks: Asks;
-	#before: number | null = null; // pictures decoded, or the video's time, a second ago
+	#player: PlayerFigures;
+	#before: number | null = null; // frames decoded, or the video's time, a second ago
 	#frames = 0;
 	#last: number;
-	#counted: number; // when the last picture of the second before was shown
+	#counted: number; // when the last frame of the previous second was shown
 	#ages: number[] = [];
 	#handle = 0;
 	#timer: ReturnType<typeof setInterval>;
 
-	constructor(video: HTMLVideoElement, clock: StreamClock, report: (m: Measured) => void, asks: Partial<Asks> = {}) {
+	constructor(
+		video: HTMLVideoElement,
+		clock: StreamClock,
+		report: (m: VideoStats) => void,
+		player: Partial<PlayerFigures> = {},
+	) {
 		this.#video = video;
-		this.#asks = { age: () => null, decoded: async () => null, ...asks };
+		this.#player = { age: () => null, decoded: async () => null, ...player };
 		this.#clock = clock;
 		this.#report = report;
 		this.#last = this.#counted = performance.now();
 		const each = typeof video.requestVideoFrameCallback === 'function';
-		this.#timer = setInterval(() => (each ? this.#tell() : void this.#count()), 1000);
+		this.#timer = setInterval(() => (each ? this.#reportFrames() : void this.#reportCount()), 1000);
 		if (each) this.#ask();
 	}
 
@@ -104,7 +109,7 @@ export class Gauge {
 		});
 	}
 
-	/** A new picture is on the screen. */
+	/** A new frame is on the screen. */
 	frame(now: number, frame: FrameInfo) {
 		this.#frames++;
 		this.#last = now;
@@ -115,11 +120,11 @@ export class Gauge {
 		if (arrived !== null) this.#ages.push(shown - arrived);
 	}
 
-	// What does not count pictures still knows that its time goes on.
-	async #count() {
-		const pictures = await this.#asks.decoded().catch(() => null);
+	// A browser that does not count frames still advances the video's time.
+	async #reportCount() {
+		const frames = await this.#player.decoded().catch(() => null);
 		const now = performance.now();
-		const is = pictures ?? this.#video.currentTime;
+		const is = frames ?? this.#video.currentTime;
 		const first = this.#before === null;
 		const more = is - (this.#before ?? is);
 		const over = now - this.#counted;
@@ -128,16 +133,16 @@ export class Gauge {
 		if (more !== 0 || first || document.hidden) this.#last = now;
 		const still = now - this.#last;
 		this.#report({
-			fps: pictures === null ? null : (Math.max(0, more) * 1000) / over,
-			frozenMs: still > standsStill ? still : 0,
-			latencyMs: this.#asks.age(),
+			fps: frames === null ? null : (Math.max(0, more) * 1000) / over,
+			frozenMs: still > frozenAfter ? still : 0,
+			latencyMs: this.#player.age(),
 		});
 	}
 
-	#tell() {
+	#reportFrames() {
 		const now = performance.now();
 		if (document.hidden) {
-			this.#last = this.#counted = now; // a hidden page is shown no pictures: that proves nothing
+			this.#last = this.#counted = now; // a hidden page is not painted: that is no freeze
 			this.#frames = 0;
 		}
 		const still = now - this.#last;
@@ -145,8 +150,8 @@ export class Gauge {
 		const middle = ages[ages.length >> 1];
 		this.#report({
 			fps: this.#frames > 0 && this.#last > this.#counted ? (this.#frames * 1000) / (this.#last - this.#counted) : 0,
-			frozenMs: still > standsStill ? still : 0,
-			latencyMs: middle === undefined || !this.#clock.settled ? this.#asks.age() : Math.max(0, middle),
+			frozenMs: still > frozenAfter ? still : 0,
+			latencyMs: middle === undefined || !this.#clock.settled ? this.#player.age() : Math.max(0, middle),
 		});
 		this.#ages = [];
 		if (this.#frames > 0) this.#counted = this.#last;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytes, unit } from './watchprotocol';
+import { decodeBase64, parseUnit } from './watchprotocol';
 
 function message(flags: number, times: number[], data: number[]): ArrayBuffer {
 	const out = new ArrayBuffer(33 + data.length);
@@ -10,10 +10,10 @@ function message(flags: number, times: number[], data: number[]): ArrayBuffer {
 	return out;
 }
 
-test('a unit is read as the server writes it', () => {
-	expect(unit(message(5, [40.5, 20, 1000, 1001], [7, 8]))).toEqual({
+test('an access unit is read as the server writes it', () => {
+	expect(parseUnit(message(5, [40.5, 20, 1000, 1001], [7, 8]))).toEqual({
 		key: true,
-		sound: false,
+		audio: false,
 		gap: true,
 		pts: 40.5,
 		dts: 20,
@@ -21,8 +21,8 @@ test('a unit is read as the server writes it', () => {
 		sent: 1001,
 		data: new Uint8Array([7, 8]),
 	});
-	expect(unit(message(2, [0, 0, 0, 0], [1]))).toMatchObject({ key: false, sound: true, gap: false });
-	expect(unit(new ArrayBuffer(33))).toBeNull();
-	expect(bytes('AQID')).toEqual(new Uint8Array([1, 2, 3]));
-	expect(bytes()).toBeUndefined();
+	expect(parseUnit(message(2, [0, 0, 0, 0], [1]))).toMatchObject({ key: false, audio: true, gap: false });
+	expect(parseUnit(new ArrayBuffer(33))).toBeNull();
+	expect(decodeBase64('AQID')).toEqual(new Uint8Array([1, 2, 3]));
+	expect(decodeBase64()).toBeUndefined();
 });

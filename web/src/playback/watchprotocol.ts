@@ -1,5 +1,5 @@
-// The messages of /watch/<stream> (monitor/frames in the server): how a stream is
-// coded, then its coded pictures and sound.
+// The messages of /watch/<stream> (monitor/frames in the server): the codecs of a stream,
+// then its encoded video and audio.
 
 export interface Decoder {
 	codec: string;
@@ -15,11 +15,11 @@ export interface CodecInfo {
 	audio?: Decoder;
 }
 
-/** One coded picture or piece of sound. Times are in milliseconds. */
-export interface Unit {
+/** One encoded video or audio frame. Times are in milliseconds. */
+export interface AccessUnit {
 	key: boolean;
-	sound: boolean;
-	gap: boolean; // units before it were left out
+	audio: boolean;
+	gap: boolean; // units before it were dropped
 	pts: number;
 	dts: number;
 	arrived: number; // at the server, on its clock
@@ -29,13 +29,13 @@ export interface Unit {
 
 const headerSize = 33;
 
-export function unit(message: ArrayBuffer): Unit | null {
+export function parseUnit(message: ArrayBuffer): AccessUnit | null {
 	if (message.byteLength <= headerSize) return null;
 	const view = new DataView(message);
 	const flags = view.getUint8(0);
 	return {
 		key: (flags & 1) !== 0,
-		sound: (flags & 2) !== 0,
+		audio: (flags & 2) !== 0,
 		gap: (flags & 4) !== 0,
 		pts: view.getFloat64(1),
 		dts: view.getFloat64(9),
@@ -45,7 +45,7 @@ export function unit(message: ArrayBuffer): Unit | null {
 	};
 }
 
-export function bytes(base64?: string): Uint8Array<ArrayBuffer> | undefined {
+export function decodeBase64(base64?: string): Uint8Array<ArrayBuffer> | undefined {
 	if (!base64) return undefined;
 	const text = atob(base64);
 	const out = new Uint8Array(text.length);

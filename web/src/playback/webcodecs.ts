@@ -1,21 +1,21 @@
-// Plays a stream that WebRTC can't carry: its coded pictures come over a websocket
-// and are decoded here (WebCodecs), into a track that a <video> shows. Only pages that
-// are secure may, and only some browsers can.
+// Plays a stream that WebRTC can't carry: its encoded frames come over a websocket and are
+// decoded here (WebCodecs), into a track that a <video> shows. Only secure pages may do
+// that, and only some browsers can.
 import { Backoff } from '../api/backoff';
 import { Pacer } from './pacer';
-import { bytes, unit, type CodecInfo, type Decoder, type Unit } from './watchprotocol';
-import { Voice } from './audioplayout';
-import { off, type Playing } from './whep';
+import { decodeBase64, parseUnit, type CodecInfo, type Decoder, type AccessUnit } from './watchprotocol';
+import { AudioPlayout } from './audioplayout';
+import { off, type PlayerState } from './whep';
 
 const openTimeout = 8000;
 const firstWait = 300;
 const longestWait = 5000;
-const silentFor = 6000; // the server pings, but the page does not hear that
-const tooLate = 120; // a picture that was due so long ago is not worth showing
-const soundTakes = 80; // from when it is written to when it is heard; the picture waits for it
-const mostWaiting = 24; // decoded pictures: they hold memory of the graphics card
+const silentFor = 6000; // pings of the server do not reach the page
+const tooLate = 120; // ms: a frame this late is skipped when a newer one is there
+const audioLatency = 80; // ms from writing a sample to hearing it; the video is delayed by as much
+const maxQueued = 24; // decoded frames: they hold memory of the graphics card
 
-/** Whether this page can play that way. */
+/** Whether this page can decode with WebCodecs. */
 export function canDecode(): boolean {
 	return window.isSecureContext && 'VideoDecoder' in window && 'MediaStreamTrackGenerator' in window;
 }
@@ -27,29 +27,29 @@ declare const MediaStreamTrackGenerator: new (init: { kind: string }) => Generat
 
 export class WebCodecsPlayer {
 	#url: string;
-	#changed: (p: Playing) => void;
+	#changed: (p: PlayerState) => void;
 	#socket: WebSocket | null = null;
-	#show: Show | null = null;
+	#decoding: Decoding | null = null;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#backoff = new Backoff(firstWait, longestWait);
 	#listening = false;
 	#playing = false;
 	#closed = true;
 
-	constructor(stream: string, changed: (p: Playing) => void) {
+	constructor(stream: string, changed: (p: PlayerState) => void) {
 		const secure = location.protocol === 'https:' ? 'wss' : 'ws';
 		this.#url = `${secure}://${location.host}/watch/${encodeURIComponent(stream)}`;
 		this.#changed = changed;
 	}
 
-	/** How old the picture shown last is, from its arrival in the server; null when unknown. */
+	/** The age of the newest frame shown, from its arrival at the server; null when unknown. */
 	get age(): number | null {
-		return this.#show?.age ?? null;
+		return this.#decoding?.age ?? null;
 	}
 
 	start() {
 		this.#closed = false;
-		this.#dial();
+		this.#connect();
 	}
 
 	stop() {
@@ -58,75 +58,75 @@ export class WebCodecsPlayer {
 		this.#changed(off);
 	}
 
-	/** The picture stands still although the connection is up: begin anew. */
+	/** The video is frozen although the connection is up: reconnect. */
 	stuck() {
-		if (!this.#closed && this.#show) this.#again('The picture stood still.');
+		if (!this.#closed && this.#decoding) this.#reconnect('The video was frozen.');
 	}
 
-	/** Sound comes along in any case, but is decoded only where it is heard. */
+	/** Audio is always sent, but decoded only while someone listens. */
 	listen(on: boolean) {
 		if (on === this.#listening) return;
 		this.#listening = on;
-		if (!this.#show) return;
-		this.#show.listening = on;
-		if (this.#playing) this.#tell();
+		if (!this.#decoding) return;
+		this.#decoding.listening = on;
+		if (this.#playing) this.#reportPlaying();
 	}
 
-	#tell() {
-		const show = this.#show;
-		if (show) this.#changed({ state: 'playing', why: '', media: show.media, sound: show.sound });
+	#reportPlaying() {
+		const decoding = this.#decoding;
+		if (decoding) this.#changed({ state: 'playing', reason: '', media: decoding.media, hasAudio: decoding.hasAudio });
 	}
 
-	#dial() {
+	#connect() {
 		this.#hangUp();
-		this.#changed({ state: 'connecting', why: '', media: null, sound: false });
+		this.#changed({ state: 'connecting', reason: '', media: null, hasAudio: false });
 		const socket = new WebSocket(this.#url);
 		socket.binaryType = 'arraybuffer';
 		this.#socket = socket;
-		this.#expect(openTimeout);
+		this.#expectData(openTimeout);
 		socket.onmessage = (e) => {
-			if (socket === this.#socket) this.#hear(e.data as string | ArrayBuffer);
+			if (socket === this.#socket) this.#receive(e.data as string | ArrayBuffer);
 		};
 		socket.onclose = (e) => {
 			if (socket === this.#socket)
-				this.#again(
-					e.reason ? `${e.reason[0]!.toUpperCase()}${e.reason.slice(1)}.` : 'The connection for this picture broke.',
+				this.#reconnect(
+					e.reason ? `${e.reason[0]!.toUpperCase()}${e.reason.slice(1)}.` : 'The video connection was lost.',
 				);
 		};
 	}
 
-	#hear(message: string | ArrayBuffer) {
+	#receive(message: string | ArrayBuffer) {
 		if (typeof message === 'string') return void this.#configure(JSON.parse(message) as CodecInfo);
-		const u = unit(message);
-		if (!u || !this.#show) return;
-		this.#expect(silentFor);
-		this.#show.take(u, performance.now());
+		const u = parseUnit(message);
+		if (!u || !this.#decoding) return;
+		this.#expectData(silentFor);
+		this.#decoding.take(u, performance.now());
 	}
 
-	async #configure(coding: CodecInfo) {
+	async #configure(codec: CodecInfo) {
 		const socket = this.#socket;
-		const show = this.#show ?? new Show(() => this.#again('The browser could not decode the picture.'));
-		this.#show = show;
-		show.listening = this.#listening;
-		const why = await show.configure(coding);
-		if (socket !== this.#socket) return show === this.#show ? undefined : show.close();
-		if (why) return this.#again(why, true);
+		const decoding = this.#decoding ?? new Decoding(() => this.#reconnect('The browser could not decode the video.'));
+		this.#decoding = decoding;
+		decoding.listening = this.#listening;
+		const reason = await decoding.configure(codec);
+		if (socket !== this.#socket) return decoding === this.#decoding ? undefined : decoding.close();
+		if (reason) return this.#reconnect(reason, true);
 		this.#backoff.reset();
 		this.#playing = true;
-		this.#tell();
+		this.#reportPlaying();
 	}
 
-	#expect(within: number) {
+	#expectData(within: number) {
 		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => this.#again('Nothing comes from the server.'), within);
+		this.#timer = setTimeout(() => this.#reconnect('No data from the server.'), within);
 	}
 
-	#again(why: string, refused = false) {
+	#reconnect(reason: string, refused = false) {
 		this.#hangUp();
 		if (this.#closed) return;
 		const wait = this.#backoff.next();
-		this.#changed({ state: refused ? 'refused' : 'waiting', why, media: null, sound: false });
-		this.#timer = setTimeout(() => this.#dial(), refused ? longestWait : wait);
+		this.#changed({ state: refused ? 'refused' : 'waiting', reason, media: null, hasAudio: false });
+		this.#timer = setTimeout(() => this.#connect(), refused ? longestWait : wait);
 	}
 
 	#hangUp() {
@@ -135,116 +135,120 @@ export class WebCodecsPlayer {
 		const socket = this.#socket;
 		this.#socket = null;
 		socket?.close();
-		this.#show?.close();
-		this.#show = null;
+		this.#decoding?.close();
+		this.#decoding = null;
 	}
 }
 
 /** The decoders of one connection, and the tracks they write to. */
-class Show {
+class Decoding {
 	age: number | null = null;
 	listening = false;
 	readonly media = new MediaStream();
 	#failed: () => void;
 	#pacer = new Pacer();
-	#video: Line | null = null;
-	#audio: Voice | null = null;
-	#picture: VideoDecoder | null = null;
-	#hearing: AudioDecoder | null = null;
-	#waiting: Promise<string> | null = null;
-	#early: Unit[] = []; // came while the decoders were asked what they can
+	#videoPlayout: VideoPlayout | null = null;
+	#audioPlayout: AudioPlayout | null = null;
+	#videoDecoder: VideoDecoder | null = null;
+	#audioDecoder: AudioDecoder | null = null;
+	#configuring: Promise<string> | null = null;
+	#early: AccessUnit[] = []; // arrived while the decoders were being configured
 	#needKey = true;
-	#arrivals = new Map<number, number>(); // by time to be shown, in whole microseconds
-	#skew = Infinity; // of the server's clock, with the least delay seen
+	#arrivals = new Map<number, number>(); // by presentation time, in whole microseconds
+	#clockOffset = Infinity; // our clock minus the server's, with the least delay seen
 
 	constructor(failed: () => void) {
 		this.#failed = failed;
 	}
 
-	get sound(): boolean {
-		return this.listening && this.#hearing !== null;
+	get hasAudio(): boolean {
+		return this.listening && this.#audioDecoder !== null;
 	}
 
-	/** Prepares for a coding; it says why that can't be. */
-	async configure(coding: CodecInfo): Promise<string> {
-		const waiting = this.#prepare(coding);
-		this.#waiting = waiting;
-		const why = await waiting;
-		if (waiting === this.#waiting) {
-			this.#waiting = null;
+	/** Configures the decoders; returns why that is not possible. */
+	async configure(codec: CodecInfo): Promise<string> {
+		const configuring = this.#prepare(codec);
+		this.#configuring = configuring;
+		const reason = await configuring;
+		if (configuring === this.#configuring) {
+			this.#configuring = null;
 			for (const u of this.#early.splice(0)) this.take(u, performance.now());
 		}
-		return why;
+		return reason;
 	}
 
-	async #prepare(coding: CodecInfo): Promise<string> {
+	async #prepare(codec: CodecInfo): Promise<string> {
 		this.#needKey = true;
 		this.#pacer.restart();
-		const v = coding.video && videoConfig(coding.video);
-		if (!v) return 'The stream has no picture that a browser can decode.';
-		const able = await VideoDecoder.isConfigSupported(v).catch(() => null);
-		if (!able?.supported) return `This browser can’t decode ${coding.video!.codec}.`;
-		this.#video ??= new Line(
+		const v = codec.video && videoConfig(codec.video);
+		if (!v) return 'The stream has no video that a browser can decode.';
+		const support = await VideoDecoder.isConfigSupported(v).catch(() => null);
+		if (!support?.supported) return `This browser can't decode ${codec.video!.codec}.`;
+		this.#videoPlayout ??= new VideoPlayout(
 			this.media,
 			this.#pacer,
 			(f) => this.#shown(f),
-			() => (this.sound ? soundTakes : 0),
+			() => (this.hasAudio ? audioLatency : 0),
 		);
-		this.#picture ??= new VideoDecoder({ output: (f) => this.#video?.push(f), error: this.#failed });
-		this.#picture.configure(v);
-		const a = coding.audio && audioConfig(coding.audio);
-		const hears = a && (await AudioDecoder.isConfigSupported(a).catch(() => null));
-		if (a && hears?.supported) {
-			this.#audio ??= new Voice(this.media, (pts) => this.#pacer.due(pts));
-			this.#hearing ??= new AudioDecoder({ output: (d) => this.#audio?.push(d), error: () => (this.#hearing = null) });
-			this.#hearing.configure(a);
+		this.#videoDecoder ??= new VideoDecoder({ output: (f) => this.#videoPlayout?.push(f), error: this.#failed });
+		this.#videoDecoder.configure(v);
+		const a = codec.audio && audioConfig(codec.audio);
+		const supported = a && (await AudioDecoder.isConfigSupported(a).catch(() => null));
+		if (a && supported?.supported) {
+			this.#audioPlayout ??= new AudioPlayout(this.media, (pts) => this.#pacer.due(pts));
+			this.#audioDecoder ??= new AudioDecoder({
+				output: (d) => this.#audioPlayout?.push(d),
+				error: () => (this.#audioDecoder = null),
+			});
+			this.#audioDecoder.configure(a);
 		}
 		return '';
 	}
 
-	take(u: Unit, now: number) {
-		if (this.#waiting) {
+	take(u: AccessUnit, now: number) {
+		if (this.#configuring) {
 			this.#early.push(u);
 			return;
 		}
-		if (!u.sound) this.#pacer.arrived(u.dts, now); // sound waits for the picture it belongs to
+		if (!u.audio) this.#pacer.arrived(u.dts, now); // the timing follows the video
 		const timestamp = Math.round(u.pts * 1000);
-		if (u.sound) {
-			if (this.listening && this.#hearing?.state === 'configured')
-				this.#hearing.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: u.data }));
+		if (u.audio) {
+			if (this.listening && this.#audioDecoder?.state === 'configured')
+				this.#audioDecoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: u.data }));
 			return;
 		}
-		if (this.#picture?.state !== 'configured') return;
+		if (this.#videoDecoder?.state !== 'configured') return;
 		this.#needKey = (this.#needKey || u.gap) && !u.key;
 		if (this.#needKey) return;
 		if (u.gap) this.#pacer.restart();
-		this.#skew = Math.min(this.#skew, now - u.sent);
+		this.#clockOffset = Math.min(this.#clockOffset, now - u.sent);
 		this.#arrivals.set(timestamp, u.arrived);
 		if (this.#arrivals.size > 256) this.#arrivals.delete(this.#arrivals.keys().next().value!);
-		this.#picture.decode(new EncodedVideoChunk({ type: u.key ? 'key' : 'delta', timestamp, data: u.data }));
+		this.#videoDecoder.decode(new EncodedVideoChunk({ type: u.key ? 'key' : 'delta', timestamp, data: u.data }));
 	}
 
 	#shown(f: VideoFrame) {
 		const arrived = this.#arrivals.get(f.timestamp);
 		if (arrived === undefined) return;
 		for (const [t] of this.#arrivals) if (t <= f.timestamp) this.#arrivals.delete(t);
-		const age = Math.max(0, performance.now() - arrived - this.#skew);
+		const age = Math.max(0, performance.now() - arrived - this.#clockOffset);
 		this.age = this.age === null ? age : this.age + (age - this.age) / 16;
 	}
 
 	close() {
-		for (const decoder of [this.#picture, this.#hearing]) if (decoder && decoder.state !== 'closed') decoder.close();
-		this.#picture = this.#hearing = null;
-		this.#video?.close();
-		this.#audio?.close();
+		for (const decoder of [this.#videoDecoder, this.#audioDecoder])
+			if (decoder && decoder.state !== 'closed') decoder.close();
+		this.#videoDecoder = this.#audioDecoder = null;
+		this.#videoPlayout?.close();
+		this.#audioPlayout?.close();
 	}
 }
 
 function videoConfig(d: Decoder): VideoDecoderConfig {
-	// optimizeForLatency would hand pictures out before their time to be shown is known.
+	// optimizeForLatency would output frames before their presentation time is known.
 	return {
 		codec: d.codec,
-		description: bytes(d.description),
+		description: decodeBase64(d.description),
 		codedWidth: d.width || undefined,
 		codedHeight: d.height || undefined,
 	};
@@ -253,30 +257,30 @@ function videoConfig(d: Decoder): VideoDecoderConfig {
 function audioConfig(d: Decoder): AudioDecoderConfig {
 	return {
 		codec: d.codec,
-		description: bytes(d.description),
+		description: decodeBase64(d.description),
 		sampleRate: d.sampleRate ?? 48_000,
 		numberOfChannels: d.channels || 2,
 	};
 }
 
-/** Decoded pictures on their way to a track: each is written when it is due. */
-class Line {
+/** Writes decoded frames to a track, each when it is due. */
+class VideoPlayout {
 	#track: Generator;
 	#writer: WritableStreamDefaultWriter<VideoFrame>;
 	#pacer: Pacer;
 	#shown: (f: VideoFrame) => void;
-	#later: () => number;
+	#extraDelay: () => number;
 	#queue: VideoFrame[] = [];
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
 
-	constructor(media: MediaStream, pacer: Pacer, shown: (f: VideoFrame) => void, later: () => number) {
+	constructor(media: MediaStream, pacer: Pacer, shown: (f: VideoFrame) => void, extraDelay: () => number) {
 		this.#track = new MediaStreamTrackGenerator({ kind: 'video' });
 		this.#writer = this.#track.writable.getWriter();
 		this.#writer.closed.catch(() => {});
 		this.#pacer = pacer;
 		this.#shown = shown;
-		this.#later = later;
+		this.#extraDelay = extraDelay;
 		media.addTrack(this.#track);
 	}
 
@@ -284,22 +288,22 @@ class Line {
 		if (this.#closed) return f.close();
 		this.#pacer.ready(f.timestamp / 1000, performance.now());
 		this.#queue.push(f);
-		while (this.#queue.length > mostWaiting) this.#queue.shift()!.close();
-		this.#run();
+		while (this.#queue.length > maxQueued) this.#queue.shift()!.close();
+		this.#writeDue();
 	}
 
-	#run() {
+	#writeDue() {
 		clearTimeout(this.#timer);
 		for (let f = this.#queue[0]; f; f = this.#queue[0]) {
 			const now = performance.now();
-			const due = this.#pacer.due(f.timestamp / 1000) + this.#later();
+			const due = this.#pacer.due(f.timestamp / 1000) + this.#extraDelay();
 			if (due > now + 1) {
-				this.#timer = setTimeout(() => this.#run(), Math.min(due - now, 1000));
+				this.#timer = setTimeout(() => this.#writeDue(), Math.min(due - now, 1000));
 				return;
 			}
 			this.#queue.shift();
 			if (now - due > tooLate && this.#queue.length > 0) {
-				f.close(); // a newer one is there: what is old is not shown
+				f.close(); // a newer one is there
 				continue;
 			}
 			this.#shown(f);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { WhepPlayer, stereo, type Net, type Playing } from './whep';
+import { WhepPlayer, stereo, type Net, type PlayerState } from './whep';
 
 class FakePeer {
 	connectionState = 'new';
@@ -42,7 +42,7 @@ let peers: FakePeer[];
 let servers: RTCIceServer[][];
 let asked: { path: string; method?: string; body?: unknown }[];
 let answer: () => Response | Promise<Response>;
-let playing: Playing;
+let playing: PlayerState;
 let player: WhepPlayer;
 
 const newest = () => peers.at(-1)!;
@@ -83,7 +83,7 @@ afterEach(() => {
 	vi.unstubAllGlobals();
 });
 
-test('the offer is posted at once, for picture and sound where that is heard', async () => {
+test('the offer is posted at once, for video, and for audio while someone listens', async () => {
 	player.listen(true);
 	player.start();
 	await soon();
@@ -93,21 +93,21 @@ test('the offer is posted at once, for picture and sound where that is heard', a
 	expect(playing.state).toBe('connecting');
 });
 
-test('it plays once the connection stands and a picture is announced', async () => {
+test('it plays once it is connected and has a video track', async () => {
 	player.listen(true);
 	player.start();
 	await soon();
 	newest().connect();
-	expect(playing).toMatchObject({ state: 'playing', sound: false });
+	expect(playing).toMatchObject({ state: 'playing', hasAudio: false });
 	const track = { kind: 'audio', muted: true, onunmute: () => {} };
 	newest().ontrack?.({ track });
-	expect(playing).toMatchObject({ state: 'playing', sound: false });
+	expect(playing).toMatchObject({ state: 'playing', hasAudio: false });
 	track.muted = false;
 	track.onunmute();
-	expect(playing).toMatchObject({ state: 'playing', sound: true });
+	expect(playing).toMatchObject({ state: 'playing', hasAudio: true });
 });
 
-test('stopping ends the viewing at the server', async () => {
+test('stopping ends the session at the server', async () => {
 	player.start();
 	await soon();
 	newest().connect();
@@ -117,7 +117,7 @@ test('stopping ends the viewing at the server', async () => {
 	expect(playing.state).toBe('off');
 });
 
-test('a viewing that was answered after the stop is ended too', async () => {
+test('a session that is answered after the stop is ended too', async () => {
 	let give: (r: Response) => void = () => {};
 	answer = () => new Promise((done) => (give = done));
 	player.start();
@@ -130,33 +130,33 @@ test('a viewing that was answered after the stop is ended too', async () => {
 	expect(peers.length).toBe(1);
 });
 
-test('a refusal is said in words and tried again', async () => {
+test('a refused session reports the reason and is retried', async () => {
 	answer = () => new Response('cam1 has B-frames', { status: 409 });
 	player.start();
 	await soon();
-	expect(playing).toMatchObject({ state: 'waiting', why: 'cam1 has B-frames' });
+	expect(playing).toMatchObject({ state: 'waiting', reason: 'cam1 has B-frames' });
 	answer = created;
 	await vi.advanceTimersByTimeAsync(400);
 	expect(peers.length).toBe(2);
 });
 
-test('a picture that no browser can show is not asked for in a hurry', async () => {
+test('a codec that no browser can show is retried slowly', async () => {
 	answer = () => new Response('H.265', { status: 415 });
 	player.start();
 	await soon();
-	expect(playing).toMatchObject({ state: 'refused', why: 'H.265' });
+	expect(playing).toMatchObject({ state: 'refused', reason: 'H.265' });
 	await vi.advanceTimersByTimeAsync(4000);
 	expect(peers.length).toBe(1);
 });
 
-test('a page of HTML is not shown as a reason', async () => {
+test('an HTML page is not shown as a reason', async () => {
 	answer = () => new Response('<html>Bad gateway</html>', { status: 502 });
 	player.start();
 	await soon();
-	expect(playing.why).toBe('The server answered 502.');
+	expect(playing.reason).toBe('The server answered 502.');
 });
 
-test('waits grow, and shrink again after a good connection', async () => {
+test('waits grow, and start over after a good connection', async () => {
 	answer = () => new Response('', { status: 404 });
 	player.start();
 	await vi.advanceTimersByTimeAsync(20_000);
@@ -172,7 +172,7 @@ test('waits grow, and shrink again after a good connection', async () => {
 	expect(peers.length).toBe(before + 1);
 });
 
-test('a short "disconnected" heals without a new connection', async () => {
+test('a short "disconnected" recovers without a new connection', async () => {
 	player.start();
 	await soon();
 	newest().connect();
@@ -186,14 +186,14 @@ test('a short "disconnected" heals without a new connection', async () => {
 	expect(peers.length).toBe(2);
 });
 
-test('a server that answers and never connects is tried again', async () => {
+test('a server that answers but never connects is retried', async () => {
 	player.start();
 	await vi.advanceTimersByTimeAsync(8400);
 	expect(peers.length).toBe(2);
 	expect(peers[0]?.closed).toBe(true);
 });
 
-test('a picture that stands still is dialled anew, but not while it dials', async () => {
+test('a frozen video reconnects, but not while it is connecting', async () => {
 	player.start();
 	await soon();
 	player.stuck();
@@ -209,18 +209,18 @@ test('a picture that stands still is dialled anew, but not while it dials', asyn
 	expect(peers.length).toBe(2);
 });
 
-test('what the server ends is noticed at once', async () => {
+test('a session that the server ends is noticed at once', async () => {
 	player.start();
 	await soon();
 	newest().connect();
 	newest().transport.state = 'closed';
 	newest().transport.onstatechange?.();
-	expect(playing).toMatchObject({ state: 'waiting', why: 'The picture ended.' });
+	expect(playing).toMatchObject({ state: 'waiting', reason: 'The stream ended.' });
 	await vi.advanceTimersByTimeAsync(400);
 	expect(peers.length).toBe(2);
 });
 
-test('listening changes over to a session with sound once that plays; the picture stays', async () => {
+test('listening switches to a session with audio once that plays; the video stays', async () => {
 	player.start();
 	await soon();
 	newest().connect();
@@ -236,7 +236,7 @@ test('listening changes over to a session with sound once that plays; the pictur
 	expect(peers[0]!.closed).toBe(false);
 	track.muted = false;
 	track.onunmute();
-	expect(playing).toMatchObject({ state: 'playing', sound: true });
+	expect(playing).toMatchObject({ state: 'playing', hasAudio: true });
 	expect(playing.media).toBe(media);
 	expect(playing.media!.getTracks().length).toBe(2);
 	expect(peers[0]!.closed).toBe(true);
@@ -246,10 +246,10 @@ test('listening changes over to a session with sound once that plays; the pictur
 	player.listen(true); // changed their mind
 	await soon();
 	expect(peers.at(-1)!.closed).toBe(true);
-	expect(playing).toMatchObject({ state: 'playing', sound: true });
+	expect(playing).toMatchObject({ state: 'playing', hasAudio: true });
 });
 
-test('a change to sound that fails begins anew', async () => {
+test('a failed switch to audio reconnects', async () => {
 	player.start();
 	await soon();
 	newest().connect();
@@ -260,7 +260,7 @@ test('a change to sound that fails begins anew', async () => {
 	expect(peers.every((p) => p.closed)).toBe(true);
 });
 
-test('Opus is asked for in stereo', () => {
+test('Opus is requested in stereo', () => {
 	const sdp =
 		'a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=fmtp:96 x=1\r\n';
 	expect(stereo(sdp)).toBe(sdp.replace('useinbandfec=1', 'useinbandfec=1;stereo=1'));
@@ -268,7 +268,7 @@ test('Opus is asked for in stereo', () => {
 	expect(stereo('offer')).toBe('offer');
 });
 
-test('the studio’s STUN and TURN servers are used', async () => {
+test("the studio's STUN and TURN servers are used", async () => {
 	player.start();
 	await soon();
 	expect(servers).toEqual([[{ urls: 'stun:a.example' }]]);

@@ -1,21 +1,20 @@
-// A WHEP player (draft-ietf-wish-whep): one peer connection for one stream. It dials,
-// dials again when the picture is gone, and says in words how it fares.
+// A WHEP player (draft-ietf-wish-whep): one peer connection for one stream. It connects,
+// reconnects when the video stops, and reports its state.
 import { Backoff } from '../api/backoff';
 import { IceServers } from '../api/ice';
 
-/** How a player fares. */
-export interface Playing {
+export interface PlayerState {
 	state: 'off' | 'connecting' | 'playing' | 'waiting' | 'refused';
-	why: string; // in words, when it does not play
+	reason: string; // why it does not play
 	media: MediaStream | null;
-	sound: boolean;
+	hasAudio: boolean;
 }
 
-export const off: Playing = { state: 'off', why: '', media: null, sound: false };
+export const off: PlayerState = { state: 'off', reason: '', media: null, hasAudio: false };
 
 const connectTimeout = 8000;
-const brokenFor = 2000; // "disconnected" often heals by itself
-const stuckAfter = 4000; // a fresh connection gets time to show something
+const disconnectedFor = 2000; // "disconnected" often recovers without a new connection
+const stuckAfter = 4000; // a new connection gets time to show something
 const firstWait = 300;
 const longestWait = 5000;
 
@@ -36,116 +35,116 @@ export const browserNet: Net = {
 	random: Math.random,
 };
 
-/** One session with the server. */
-class Viewing {
-	peer: RTCPeerConnection | null = null; // while the servers are asked for
+/** One WHEP session. */
+class Session {
+	peer: RTCPeerConnection | null = null; // until the STUN and TURN servers are known
 	readonly abort = new AbortController();
-	readonly sound: boolean; // it was asked for
+	readonly hasAudio: boolean; // it was requested
 	tracks: MediaStreamTrack[] = [];
-	session = ''; // the server's name for it, to end it by
+	url = ''; // of the session at the server, to delete it
 	timer: ReturnType<typeof setTimeout> | undefined;
 
-	constructor(sound: boolean) {
-		this.sound = sound;
+	constructor(hasAudio: boolean) {
+		this.hasAudio = hasAudio;
 	}
 
-	get plays(): boolean {
+	get playing(): boolean {
 		return this.peer?.connectionState === 'connected' && this.tracks.some((t) => t.kind === 'video');
 	}
 }
 
 export class WhepPlayer {
 	#url: string;
-	#changed: (p: Playing) => void;
+	#changed: (p: PlayerState) => void;
 	#net: Net;
-	#now: Viewing | null = null; // what is shown, or will be
-	#next: Viewing | null = null; // what takes its place once it plays
-	#media: MediaStream | null = null; // one for all that follow each other: the picture does not blink
+	#now: Session | null = null; // what is shown, or connects
+	#next: Session | null = null; // replaces it once it plays
+	#media: MediaStream | null = null; // one for all sessions in turn, so that the video does not flicker
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#backoff: Backoff;
-	#since = 0; // of playing; 0 while it does not
-	#sound = false;
+	#playingSince = 0; // 0 while it does not play
+	#wantsAudio = false;
 	#closed = true;
 
-	constructor(url: string, changed: (p: Playing) => void, net: Net = browserNet) {
+	constructor(url: string, changed: (p: PlayerState) => void, net: Net = browserNet) {
 		this.#url = url;
 		this.#changed = changed;
 		this.#net = net;
 		this.#backoff = new Backoff(firstWait, longestWait, net.random);
 	}
 
-	/** Dials at once, from whatever state it is in. */
+	/** Connects at once, from any state. */
 	start() {
 		this.#closed = false;
-		this.#begin();
+		this.#restart();
 	}
 
-	/** Ends the viewing and says so to the server. */
+	/** Ends the session, also at the server. */
 	stop() {
 		this.#closed = true;
 		this.#hangUp();
 		this.#changed(off);
 	}
 
-	/** The picture stands still although the connection is up: begin anew. */
+	/** The video is frozen although the connection is up: reconnect. */
 	stuck() {
-		if (!this.#closed && this.#since > 0 && Date.now() - this.#since > stuckAfter)
-			this.#again('The picture stood still.');
+		if (!this.#closed && this.#playingSince > 0 && Date.now() - this.#playingSince > stuckAfter)
+			this.#reconnect('The video was frozen.');
 	}
 
-	/** Pictures decoded since this connection began, null where the browser does not tell. */
+	/** Frames decoded since this connection began, null where the browser does not report it. */
 	async decoded(): Promise<number | null> {
-		let pictures: number | null = null;
+		let frames: number | null = null;
 		(await this.#now?.peer?.getStats())?.forEach((s: { type: string; kind?: string; framesDecoded?: number }) => {
-			if (s.type === 'inbound-rtp' && s.kind === 'video') pictures = s.framesDecoded ?? null;
+			if (s.type === 'inbound-rtp' && s.kind === 'video') frames = s.framesDecoded ?? null;
 		});
-		return pictures;
+		return frames;
 	}
 
-	/** Sound is asked for only where it is heard: it is work for the server, and holds the picture back. */
+	/** Audio is requested only while someone listens: it costs the server work, and delays the video. */
 	listen(on: boolean) {
-		if (on === this.#sound) return;
-		this.#sound = on;
-		if (this.#closed || !this.#now) return; // the next dial asks
-		if (this.#since === 0) return this.#begin();
+		if (on === this.#wantsAudio) return;
+		this.#wantsAudio = on;
+		if (this.#closed || !this.#now) return; // the next session requests it
+		if (this.#playingSince === 0) return this.#restart();
 		this.#drop(this.#next);
 		this.#next = null;
-		if (this.#now.sound !== on) void this.#dial((this.#next = new Viewing(on)));
+		if (this.#now.hasAudio !== on) void this.#connect((this.#next = new Session(on)));
 	}
 
-	#begin() {
+	#restart() {
 		this.#hangUp();
-		this.#changed({ state: 'connecting', why: '', media: null, sound: false });
-		void this.#dial((this.#now = new Viewing(this.#sound)));
+		this.#changed({ state: 'connecting', reason: '', media: null, hasAudio: false });
+		void this.#connect((this.#now = new Session(this.#wantsAudio)));
 	}
 
-	#current(v: Viewing): boolean {
+	#current(v: Session): boolean {
 		return v === this.#now || v === this.#next;
 	}
 
-	async #dial(v: Viewing) {
-		v.timer = setTimeout(() => this.#broke(v, 'The server does not answer.'), connectTimeout);
+	async #connect(v: Session) {
+		v.timer = setTimeout(() => this.#lost(v, 'The server is not responding.'), connectTimeout);
 		try {
 			const servers = await this.#net.servers();
 			if (!this.#current(v)) return;
 			const peer = (v.peer = this.#net.peer(servers));
 			this.#watch(v, peer);
 			peer.addTransceiver('video', { direction: 'recvonly' });
-			if (v.sound) peer.addTransceiver('audio', { direction: 'recvonly' });
+			if (v.hasAudio) peer.addTransceiver('audio', { direction: 'recvonly' });
 			const offer = await peer.createOffer();
 			await peer.setLocalDescription({ type: 'offer', sdp: stereo(offer.sdp ?? '') });
 			if (!this.#current(v)) return;
-			// The offer goes out without candidates: the server learns ours when we call it.
+			// The offer has no candidates: the server learns ours from our STUN checks.
 			const answer = await this.#post(v, peer.localDescription?.sdp ?? '');
 			if (!this.#current(v) || answer === null) return;
 			await peer.setRemoteDescription({ type: 'answer', sdp: answer });
-			this.#hearTheEnd(v, peer);
+			this.#watchTransport(v, peer);
 		} catch {
-			this.#broke(v, 'The server does not answer.');
+			this.#lost(v, 'The server is not responding.');
 		}
 	}
 
-	async #post(v: Viewing, body: string): Promise<string | null> {
+	async #post(v: Session, body: string): Promise<string | null> {
 		const answer = await this.#net.fetch(this.#url, {
 			method: 'POST',
 			headers: { 'Content-Type': 'application/sdp' },
@@ -153,49 +152,49 @@ export class WhepPlayer {
 			signal: v.abort.signal,
 		});
 		const text = await answer.text();
-		v.session = answer.headers.get('Location') ?? '';
+		v.url = answer.headers.get('Location') ?? '';
 		if (!this.#current(v)) {
 			this.#drop(v);
 			return null;
 		}
 		if (!answer.ok) {
-			v.session = '';
-			this.#broke(v, refusal(answer.status, text), answer.status === 415 || answer.status === 406);
+			v.url = '';
+			this.#lost(v, refusal(answer.status, text), answer.status === 415 || answer.status === 406);
 			return null;
 		}
 		return text;
 	}
 
-	#watch(v: Viewing, peer: RTCPeerConnection) {
+	#watch(v: Session, peer: RTCPeerConnection) {
 		peer.ontrack = (e) => {
 			v.tracks.push(e.track);
-			e.track.onmute = e.track.onunmute = () => this.#tell(v); // a sound that is agreed on need not come
-			this.#tell(v);
+			e.track.onmute = e.track.onunmute = () => this.#reportPlaying(v); // a negotiated audio track may stay silent
+			this.#reportPlaying(v);
 		};
 		peer.onconnectionstatechange = () => {
 			if (!this.#current(v)) return;
 			const state = peer.connectionState;
-			if (state === 'connected') this.#tell(v);
-			if (state === 'failed' || state === 'closed') this.#broke(v, 'The connection for this picture broke.');
+			if (state === 'connected') this.#reportPlaying(v);
+			if (state === 'failed' || state === 'closed') this.#lost(v, 'The video connection was lost.');
 			if (state === 'disconnected') {
 				clearTimeout(v.timer);
-				v.timer = setTimeout(() => this.#broke(v, 'The connection for this picture broke.'), brokenFor);
+				v.timer = setTimeout(() => this.#lost(v, 'The video connection was lost.'), disconnectedFor);
 			}
 		};
 	}
 
-	/** A session that the server ends shows in the transport at once, in the connection 6 s later. */
-	#hearTheEnd(v: Viewing, peer: RTCPeerConnection) {
+	/** When the server ends the session, the transport closes at once, the connection only 6 s later. */
+	#watchTransport(v: Session, peer: RTCPeerConnection) {
 		const transport = peer.getReceivers()[0]?.transport;
-		if (transport) transport.onstatechange = () => transport.state === 'closed' && this.#broke(v, 'The picture ended.');
+		if (transport) transport.onstatechange = () => transport.state === 'closed' && this.#lost(v, 'The stream ended.');
 	}
 
-	#tell(v: Viewing) {
-		if (!this.#current(v) || !v.plays) return;
-		if (v === this.#next && v.tracks.some((t) => t.kind === 'video' && t.muted)) return; // nothing came yet
+	#reportPlaying(v: Session) {
+		if (!this.#current(v) || !v.playing) return;
+		if (v === this.#next && v.tracks.some((t) => t.kind === 'video' && t.muted)) return; // nothing arrived yet
 		clearTimeout(v.timer);
 		this.#backoff.reset();
-		this.#since ||= Date.now();
+		this.#playingSince ||= Date.now();
 		const media = (this.#media ??= new MediaStream());
 		for (const t of v.tracks) media.addTrack(t);
 		if (v === this.#next) {
@@ -205,23 +204,28 @@ export class WhepPlayer {
 			for (const t of before?.tracks ?? []) media.removeTrack(t);
 			this.#drop(before);
 		}
-		this.#changed({ state: 'playing', why: '', media, sound: v.tracks.some((t) => t.kind === 'audio' && !t.muted) });
+		this.#changed({
+			state: 'playing',
+			reason: '',
+			media,
+			hasAudio: v.tracks.some((t) => t.kind === 'audio' && !t.muted),
+		});
 	}
 
-	#broke(v: Viewing, why: string, refused = false) {
-		if (this.#current(v)) this.#again(why, refused);
+	#lost(v: Session, reason: string, refused = false) {
+		if (this.#current(v)) this.#reconnect(reason, refused);
 	}
 
-	#again(why: string, refused = false) {
+	#reconnect(reason: string, refused = false) {
 		this.#hangUp();
 		if (this.#closed) return;
 		const wait = this.#backoff.next();
-		this.#changed({ state: refused ? 'refused' : 'waiting', why, media: null, sound: false });
-		this.#timer = setTimeout(() => this.#begin(), refused ? longestWait : wait);
+		this.#changed({ state: refused ? 'refused' : 'waiting', reason, media: null, hasAudio: false });
+		this.#timer = setTimeout(() => this.#restart(), refused ? longestWait : wait);
 	}
 
 	#hangUp() {
-		this.#since = 0;
+		this.#playingSince = 0;
 		clearTimeout(this.#timer);
 		const [now, next] = [this.#now, this.#next];
 		this.#now = this.#next = this.#media = null;
@@ -229,32 +233,33 @@ export class WhepPlayer {
 		this.#drop(next);
 	}
 
-	#drop(v: Viewing | null) {
+	#drop(v: Session | null) {
 		if (!v) return;
 		clearTimeout(v.timer);
 		v.abort.abort();
 		v.peer?.close();
-		// keepalive: also when the page is being left.
-		if (v.session) void this.#net.fetch(v.session, { method: 'DELETE', keepalive: true }).catch(() => {});
-		v.session = '';
+		// keepalive: also while the page is being closed.
+		if (v.url) void this.#net.fetch(v.url, { method: 'DELETE', keepalive: true }).catch(() => {});
+		v.url = '';
 	}
 }
 
-/** Browsers play Opus in mono unless stereo is asked for (RFC 7587, 6.1). */
+/** Browsers play Opus in mono unless stereo is requested (RFC 7587, 6.1). */
 export function stereo(sdp: string): string {
 	const opus = /^a=rtpmap:(\d+) opus\//im.exec(sdp)?.[1];
 	return opus ? sdp.replace(new RegExp(`^(a=fmtp:${opus} (?!.*stereo=).*?)(\r?)$`, 'm'), '$1;stereo=1$2') : sdp;
 }
 
+/** The sentence for a refused WHEP or WHIP request: the server's own where it has one. */
 export function refusal(status: number, text: string): string {
-	const said = text.trim();
-	if (said && said.length < 200 && !/^[<{]/.test(said)) return said;
-	if (said.startsWith('{')) {
-		const message = (JSON.parse(said) as { error?: { message?: string } }).error?.message;
-		if (message) return message;
+	const message = text.trim();
+	if (message && message.length < 200 && !/^[<{]/.test(message)) return message;
+	if (message.startsWith('{')) {
+		const own = (JSON.parse(message) as { error?: { message?: string } }).error?.message;
+		if (own) return own;
 	}
-	if (status === 404) return 'There is no such picture now.';
-	if (status === 401 || status === 403) return 'You may not see this picture.';
-	if (status === 503) return 'The server has too many viewers.';
+	if (status === 404) return 'This stream is not available now.';
+	if (status === 401 || status === 403) return 'You are not allowed to watch this stream.';
+	if (status === 503) return 'Too many viewers are connected to the server.';
 	return `The server answered ${status}.`;
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Feed, Light, MixerState, ProgramState } from '../api/protocol.gen';
 import { studio } from '../api/studio.svelte';
 import { empty } from '../api/types';
-import { feedIn, light } from './light';
+import { feedFrom, light } from './light';
 import Tally from './Tally.svelte';
 
 const cam = (id: string, change: Partial<Feed> = {}): Feed => ({
@@ -33,53 +33,53 @@ const state = (
 	tally: lit,
 });
 
-test('red, green and dark each have a word', () => {
-	expect(light(state({ cam1: 'program' }), true, 'cam1')).toEqual({ kind: 'program', word: 'ON AIR', line: '' });
-	expect(light(state({ cam1: 'program' }, {}, {}, false), true, 'cam1').word).toBe('PROGRAM');
-	expect(light(state({ cam1: 'preview' }), true, 'cam1')).toEqual({ kind: 'preview', word: 'PREVIEW', line: '' });
-	expect(light(state({}), true, 'cam1')).toEqual({ kind: 'dark', word: 'OFF', line: '' });
+test('program, preview and off each have a label', () => {
+	expect(light(state({ cam1: 'program' }), true, 'cam1')).toEqual({ kind: 'program', label: 'ON AIR', message: '' });
+	expect(light(state({ cam1: 'program' }, {}, {}, false), true, 'cam1').label).toBe('PROGRAM');
+	expect(light(state({ cam1: 'preview' }), true, 'cam1')).toEqual({ kind: 'preview', label: 'PREVIEW', message: '' });
+	expect(light(state({}), true, 'cam1')).toEqual({ kind: 'dark', label: 'OFF', message: '' });
 });
 
-test('both sides of a transition are red', () => {
+test('both sides of a transition are on program', () => {
 	expect(light(state({ cam1: 'both' }), true, 'cam1').kind).toBe('program');
 });
 
-test('without a link there is no colour, whatever was last', () => {
-	expect(light(state({ cam1: 'program' }), false, 'cam1')).toMatchObject({ kind: 'none', word: 'NO DATA' });
+test('without a connection there is no colour', () => {
+	expect(light(state({ cam1: 'program' }), false, 'cam1')).toMatchObject({ kind: 'none', label: 'NO DATA' });
 });
 
-test('a link that says nothing any more has no colour either', () => {
+test('a connection that has gone silent has no colour either', () => {
 	history.replaceState(null, '', '/tally/cam1');
 	studio.state = state({ cam1: 'program' });
-	studio.link = { state: 'up', since: 0 };
+	studio.connection = { state: 'up', since: 0 };
 	const page = mount(Tally, { target: document.body, props: { studio } });
 	flushSync();
 	expect(document.querySelector('main')?.className).toContain('program');
-	studio.silent = 4000;
+	studio.silentMs = 4000;
 	flushSync();
 	expect(document.querySelector('main')?.className).toContain('none');
-	studio.silent = 0;
+	studio.silentMs = 0;
 	void unmount(page);
 });
 
-test('a mixer that is away says nothing of the cameras, but a backup on air is red', () => {
+test('without the mixer there is no colour, but a backup on air is on program', () => {
 	expect(light(state({ cam1: 'program' }, { connected: false }), true, 'cam1').kind).toBe('none');
 	expect(
 		light(state({ cam1: 'program' }, { connected: false }, { level: 'backup', onAir: 'cam1' }), true, 'cam1').kind,
 	).toBe('program');
 });
 
-test('a camera that sends nothing is told so', () => {
+test('a camera without video has a message', () => {
 	expect(light(state({ cam2: 'program' }), true, 'cam2')).toMatchObject({
 		kind: 'program',
-		line: 'The studio gets no picture from this camera.',
+		message: 'The studio receives no video from this camera.',
 	});
-	expect(light(state({}), true, 'cam9')).toMatchObject({ kind: 'none', line: 'The studio knows no camera “cam9”.' });
+	expect(light(state({}), true, 'cam9')).toMatchObject({ kind: 'none', message: 'There is no camera "cam9".' });
 });
 
-test('the address says whose light it is', () => {
-	expect(feedIn('/tally/cam1')).toBe('cam1');
-	expect(feedIn('/tally/roof%20cam/')).toBe('roof cam');
-	expect(feedIn('/tally')).toBe('');
-	expect(feedIn('/tally/%zz')).toBe('%zz');
+test('the address selects the camera', () => {
+	expect(feedFrom('/tally/cam1')).toBe('cam1');
+	expect(feedFrom('/tally/roof%20cam/')).toBe('roof cam');
+	expect(feedFrom('/tally')).toBe('');
+	expect(feedFrom('/tally/%zz')).toBe('%zz');
 });

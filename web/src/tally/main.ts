@@ -4,8 +4,8 @@ import { screenBrowser } from '../api/login';
 import { Studio } from '../api/studio.svelte';
 import Tally from './Tally.svelte';
 
-// A light that lags is worse than none: a quiet link is given up sooner than a panel's.
-const studio = new Studio(screenBrowser(), { quiet: 1000, doubt: 3000, dead: 3000 });
+// A late tally light is worse than none: a silent connection is given up sooner than a panel's.
+const studio = new Studio(screenBrowser(), { ping: 1000, stale: 3000, lost: 3000 });
 void studio.start();
 
 const target = document.getElementById('screen');

@@ -1,12 +1,12 @@
-// Keeps a phone's screen on while its page is looked at.
+// Keeps a phone's screen on while the page is visible.
 
 interface Lock {
 	release(): Promise<void>;
 }
 
-/** Holds the screen awake until the returned function is called; told says whether it
- * does. A browser lets go of it whenever the page is hidden. */
-export function keepAwake(told: (awake: boolean) => void): () => void {
+/** Keeps the screen on until the returned function is called; report is called with whether
+ * it works. A browser releases the lock whenever the page is hidden. */
+export function keepAwake(report: (awake: boolean) => void): () => void {
 	let lock: Lock | null = null;
 	let ended = false;
 	const ask = async () => {
@@ -15,9 +15,9 @@ export function keepAwake(told: (awake: boolean) => void): () => void {
 			const got: Lock = await navigator.wakeLock.request('screen'); // only on secure pages
 			if (ended) return void got.release();
 			lock = got;
-			told(true);
+			report(true);
 		} catch {
-			told(false);
+			report(false);
 		}
 	};
 	void ask();

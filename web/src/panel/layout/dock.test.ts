@@ -49,8 +49,8 @@ function show(change: Partial<State> = {}, role: Role = 'admin') {
 		...change,
 	};
 	studio.you = { name: 'Anna', role };
-	studio.known = true;
-	studio.link = { state: 'up', since: 0 };
+	studio.loaded = true;
+	studio.connection = { state: 'up', since: 0 };
 	flushSync();
 }
 
@@ -77,26 +77,26 @@ afterEach(() => {
 });
 
 describe('lower thirds', () => {
-	test('a click takes, G and a number take, N is next, O is out', () => {
+	test('a click shows one, G and a number show one, N shows the next, O hides it', () => {
 		show({
 			graphics: thirds({
 				next: 'b',
 				onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: true },
 			}),
 		});
-		button(/^Alan: bring on air/)?.click();
+		button(/^Alan: show/)?.click();
 		expect(send).toHaveBeenLastCalledWith('graphics.take', { id: 'c' }, 'Lower third Alan');
 		press('g', 'KeyG');
 		expect(text()).toContain('G …');
 		press('2', 'Digit2');
 		expect(send).toHaveBeenLastCalledWith('graphics.take', { id: 'b' }, 'Lower third Grace');
 		press('n', 'KeyN');
-		expect(send).toHaveBeenLastCalledWith('graphics.next', {}, 'The next lower third');
+		expect(send).toHaveBeenLastCalledWith('graphics.next', {}, 'Next lower third');
 		press('o', 'KeyO');
-		expect(send).toHaveBeenLastCalledWith('graphics.out', {}, 'Take the lower third out');
+		expect(send).toHaveBeenLastCalledWith('graphics.out', {}, 'Hide the lower third');
 	});
 
-	test('a digit after G is no preview, and a number nobody has does nothing', () => {
+	test('a digit after G does not preview, and an unused number does nothing', () => {
 		press('g', 'KeyG');
 		press('9', 'Digit9');
 		press('g', 'KeyG');
@@ -120,28 +120,30 @@ describe('lower thirds', () => {
 	test('only what is confirmed looks on air', () => {
 		const since = new Date().toISOString();
 		show({ graphics: thirds({ onAir: { ...third('a', 'Ada'), since, confirmed: false } }) });
-		expect(card('Lower thirds')?.querySelector('.onair')).toBeNull();
+		expect(card('Lower thirds')?.querySelector('li.onair')).toBeNull();
 		expect(text()).toContain('GOING ON AIR');
 		show({ graphics: thirds({ onAir: { ...third('a', 'Ada'), since, confirmed: true } }) });
-		expect(card('Lower thirds')?.querySelector('.onair')?.textContent).toContain('ON AIR');
-		studio.link = { state: 'lost', since: Date.now(), retryAt: Date.now() + 1000 };
+		expect(card('Lower thirds')?.querySelector('li.onair')?.textContent).toContain('ON AIR');
+		studio.connection = { state: 'lost', since: Date.now(), retryAt: Date.now() + 1000 };
 		flushSync();
-		expect(card('Lower thirds')?.querySelector('.onair')).toBeNull();
+		expect(card('Lower thirds')?.querySelector('li.onair')).toBeNull();
 		expect(card('Lower thirds')?.textContent).toContain('UNKNOWN');
 	});
 
-	test('what nobody draws says so under its name, not in its place', () => {
+	test('a problem is shown below the lower third on air', () => {
 		show({
 			graphics: thirds({
 				problem: 'nothing draws it: open the overlay page',
 				onAir: { ...third('a', 'Ada'), since: new Date().toISOString(), confirmed: false },
 			}),
 		});
-		expect(card('Lower thirds')?.querySelector('.air')?.textContent).not.toContain('Nothing draws it');
-		expect(card('Lower thirds')?.querySelector('.why')?.textContent).toBe('Nothing draws it: open the overlay page.');
+		expect(card('Lower thirds')?.querySelector('.onair')?.textContent).not.toContain('Nothing draws it');
+		expect(card('Lower thirds')?.querySelector('.reason')?.textContent).toBe(
+			'Nothing draws it: open the overlay page.',
+		);
 	});
 
-	test('a name is edited where it stands', async () => {
+	test('a name is edited in its place in the list', async () => {
 		button(/^Grace: edit/)?.click();
 		flushSync();
 		const input = card('Lower thirds')!.querySelector<HTMLInputElement>('form input')!;
@@ -156,35 +158,35 @@ describe('lower thirds', () => {
 		);
 	});
 
-	test('a viewer prepares and takes nothing', () => {
+	test('a viewer can neither edit nor show a lower third', () => {
 		show({}, 'viewer');
 		press('g', 'KeyG');
 		press('1', 'Digit1');
 		press('n', 'KeyN');
 		expect(send).not.toHaveBeenCalled();
 		expect(button(/^Ada: edit/)).toBeUndefined();
-		expect(button(/^Ada: bring on air/)?.disabled).toBe(true);
+		expect(button(/^Ada: show/)?.disabled).toBe(true);
 	});
 
 	test('an empty list says what to do', () => {
 		show({ graphics: thirds({ items: [] }) });
-		expect(text()).toContain('Nobody is prepared yet');
+		expect(text()).toContain('No names yet');
 	});
 });
 
-describe('the mixer’s desk', () => {
-	test('what a mixer can’t do is not there', () => {
-		expect([card('Sound'), card('Clips'), card('Mixer')]).toEqual([null, null, null]);
-		expect(document.querySelector('.lever, .how')).toBeNull();
+describe('the cards of the mixer', () => {
+	test('what the mixer can not do has no card', () => {
+		expect([card('Audio'), card('Clips'), card('Mixer')]).toEqual([null, null, null]);
+		expect(document.querySelector('.tbar, .how')).toBeNull();
 	});
 
-	test('sound: a fader for each input, levels while it is looked at', () => {
+	test('audio has a fader for each input, and levels while it is visible', () => {
 		show({ mixer: obs({ audio: [{ name: 'Mic', muted: false, db: -6.2 }] }) });
-		expect(send).toHaveBeenLastCalledWith('audio.meters', { on: true }, 'Show the levels', true);
-		expect(card('Sound')?.textContent).toContain('−6.2 dB');
+		expect(send).toHaveBeenLastCalledWith('audio.meters', { on: true }, 'Start the audio levels', true);
+		expect(card('Audio')?.textContent).toContain('−6.2 dB');
 		button(/^Mic: on/)?.click();
 		expect(send).toHaveBeenLastCalledWith('audio.mute', { input: 'Mic', muted: true }, 'Mute Mic');
-		const fader = card('Sound')!.querySelector<HTMLInputElement>('input')!;
+		const fader = card('Audio')!.querySelector<HTMLInputElement>('input')!;
 		fader.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true, cancelable: true }));
 		expect(send).toHaveBeenLastCalledWith(
 			'audio.volume',
@@ -193,10 +195,10 @@ describe('the mixer’s desk', () => {
 			false,
 		);
 		show();
-		expect(send).toHaveBeenLastCalledWith('audio.meters', { on: false }, 'Show no levels', true);
+		expect(send).toHaveBeenLastCalledWith('audio.meters', { on: false }, 'Stop the audio levels', true);
 	});
 
-	test('the players of our own feeds are no clips', () => {
+	test('the players of our own feeds are not shown as clips', () => {
 		show({ mixer: obs({ media: [{ name: 'cam1 feed [obvan]', state: 'playing', cursorMs: 0, lengthMs: 0 }] }) });
 		expect(card('Clips')).toBeNull();
 		show({ mixer: obs({ media: [{ name: 'Opener', state: 'ended', cursorMs: 4000, lengthMs: 4000 }] }) });
@@ -205,7 +207,7 @@ describe('the mixer’s desk', () => {
 		expect(send).toHaveBeenLastCalledWith('media.restart', { input: 'Opener' }, 'Restart: Opener');
 	});
 
-	test('stopping OBS’ own stream asks first', () => {
+	test('stopping the OBS stream asks first', () => {
 		show({
 			mixer: obs({
 				outputs: [
@@ -218,15 +220,15 @@ describe('the mixer’s desk', () => {
 		flushSync();
 		expect(send).not.toHaveBeenCalledWith('output.stop', expect.anything(), expect.anything());
 		button(/^Stop the stream/)?.click();
-		expect(send).toHaveBeenLastCalledWith('output.stop', { output: 'stream' }, 'Stop: OBS’ stream');
+		expect(send).toHaveBeenLastCalledWith('output.stop', { output: 'stream' }, 'Stop: OBS stream');
 		button(/^Start: Recording/)?.click();
 		expect(send).toHaveBeenLastCalledWith('output.start', { output: 'record' }, 'Start: Recording');
 	});
 
-	test('a set-up is looked at before it is done', async () => {
+	test('the OBS setup is previewed before it is done', async () => {
 		send.mockResolvedValue({
 			ok: true,
-			result: { done: false, steps: ['Make the scene “Bench”.'], notes: ['It streams already.'] },
+			result: { done: false, steps: ['Make the scene "Bench".'], notes: ['It streams already.'] },
 		} as never);
 		show({ mixer: obs(), obs: { available: true, canUndo: true } });
 		button(/^Set up…/)?.click();
@@ -235,28 +237,28 @@ describe('the mixer’s desk', () => {
 		expect(send).toHaveBeenLastCalledWith(
 			'obs.provision',
 			{ preview: true, remove: [], videoKbps: undefined },
-			'Look at what would be set up',
+			'Preview the OBS setup',
 			true,
 		);
-		expect(text()).toContain('Make the scene “Bench”.');
+		expect(text()).toContain('Make the scene "Bench".');
 		expect(text()).toContain('It streams already.');
 		button(/^Set up$/)?.click();
 		expect(send).toHaveBeenLastCalledWith(
 			'obs.provision',
 			{ preview: false, remove: [], videoKbps: undefined },
-			'Set OBS up',
+			'Set up OBS',
 			true,
 		);
 	});
 });
 
-describe('the program’s ladder', () => {
+describe('the failover chain', () => {
 	const program = {
 		...empty.program,
 		level: 'backup',
 		onAir: 'cam2',
 		target: 'mixer',
-		reason: 'OBS sends no pictures',
+		reason: 'no video from OBS',
 		backups: ['cam2', 'cam1'],
 	};
 	const feeds = ['cam1', 'cam2', 'cam3'].map((id) => ({
@@ -272,28 +274,28 @@ describe('the program’s ladder', () => {
 		watch: { ok: false },
 	}));
 
-	test('says which rung is on air and why, and any can be forced', () => {
+	test('shows which level is on air and why, and any can be locked', () => {
 		show({ program, feeds });
-		const ladder = card('What the program follows');
-		expect([...ladder!.querySelectorAll('li')].map((li) => li.textContent?.replace(/\s+/g, ' ').trim())).toEqual([
-			'Mixer Force',
-			'CAM2 ON AIR Force',
-			'CAM1 Force',
-			'The last picture, held Force',
+		const chain = card('Program source');
+		expect([...chain!.querySelectorAll('li')].map((li) => li.textContent?.replace(/\s+/g, ' ').trim())).toEqual([
+			'Mixer Lock',
+			'CAM2 ON AIR Lock',
+			'CAM1 Lock',
+			'Freeze frame Lock',
 		]);
-		expect(ladder?.textContent).toContain('OBS sends no pictures.');
-		button(/^CAM1: force/)?.click();
-		expect(send).toHaveBeenLastCalledWith('program.lock', { level: 'cam1' }, 'Force CAM1');
+		expect(chain?.textContent).toContain('No video from OBS.');
+		button(/^CAM1: lock/)?.click();
+		expect(send).toHaveBeenLastCalledWith('program.lock', { level: 'cam1' }, 'Lock CAM1');
 		show({ program: { ...program, locked: 'cam1' }, feeds });
 		button(/^Automatic/)?.click();
-		expect(send).toHaveBeenLastCalledWith('program.lock', { level: '' }, 'Let the program choose');
+		expect(send).toHaveBeenLastCalledWith('program.lock', { level: '' }, 'Unlock the program');
 	});
 
-	test('the backups are put in order', () => {
+	test('the order of the backups can be changed', () => {
 		show({ program, feeds });
 		button(/^Backups…/)?.click();
 		flushSync();
 		[...document.querySelectorAll<HTMLButtonElement>('dialog [aria-label=Down]')][0]?.click();
-		expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1', 'cam2'] }, 'Choose the backups');
+		expect(send).toHaveBeenLastCalledWith('program.backups', { feeds: ['cam1', 'cam2'] }, 'Set the backups');
 	});
 });

@@ -1,6 +1,6 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { pictures } from '../../playback/players.svelte';
+import { players } from '../../playback/players.svelte';
 import type { DestinationStatus, Feed, Role, State } from '../../api/protocol.gen';
 import { studio } from '../../api/studio.svelte';
 import { empty } from '../../api/types';
@@ -16,7 +16,7 @@ const feed = (id: string, name: string, change: Partial<Feed> = {}): Feed => ({
 	fps: 30,
 	keyframeIntervalMs: 1000,
 	viewers: 1,
-	watch: { ok: false, reason: 'No pictures in this test.' },
+	watch: { ok: false, reason: 'No video in this test.' },
 	...change,
 });
 const destination = (id: string, change: Partial<DestinationStatus>): DestinationStatus => ({
@@ -58,8 +58,8 @@ function show(change: Partial<State> = {}, role: Role = 'admin') {
 		...change,
 	};
 	studio.you = { name: 'Anna', role };
-	studio.known = true;
-	studio.link = { state: 'up', since: 0 };
+	studio.loaded = true;
+	studio.connection = { state: 'up', since: 0 };
 	flushSync();
 }
 
@@ -78,7 +78,7 @@ beforeEach(() => {
 
 afterEach(() => void unmount(panel));
 
-test('F6 goes from part to part of the desk, and back', () => {
+test('F6 moves from section to section, and back', () => {
 	const part = () =>
 		document.activeElement?.closest('[aria-label]:is(section, [role=group])')?.getAttribute('aria-label');
 	const walked = [1, 2, 3, 4].map(() => (press('F6', 'F6', {}, document.activeElement ?? document.body), part()));
@@ -113,36 +113,36 @@ describe('cutting', () => {
 		expect(send).toHaveBeenLastCalledWith('mixer.preview', { source: 'cam1' }, 'Preview Bench');
 	});
 
-	test('T walks over the transitions of the mixer, and a take uses its own', () => {
+	test('T selects the next transition of the mixer, and a take uses the selected one', () => {
 		show({ mixer: { ...studio.state.mixer, transitions: ['Cut', 'Fade', 'Stinger'], transition: { kind: 'Fade' } } });
 		press('t', 'KeyT');
-		expect(send).toHaveBeenLastCalledWith('mixer.transition', { kind: 'Stinger' }, 'Choose Stinger');
+		expect(send).toHaveBeenLastCalledWith('mixer.transition', { kind: 'Stinger' }, 'Transition Stinger');
 		press('Enter', 'Enter');
 		expect(send).toHaveBeenLastCalledWith('mixer.take', {}, 'Take');
 	});
 
-	test('without a preview bus a digit goes straight on air', () => {
+	test('without a preview bus a digit cuts straight to program', () => {
 		show({ mixer: { ...studio.state.mixer, studioMode: false, preview: '' } });
 		press('2', 'Digit2');
 		expect(send).toHaveBeenLastCalledWith('mixer.cut', { source: 'cam2' }, 'Cut to Crane');
 		expect(text()).toContain('studio mode is off');
 	});
 
-	test('while OBS is away nothing is promised that it can’t do', () => {
+	test('while OBS is not connected nothing is offered that it can not do', () => {
 		const program = {
 			...empty.program,
 			level: 'none',
 			target: 'mixer',
 			pending: 'mixer',
-			why: "the mixer's output is not there",
+			reason: 'no signal from the mixer',
 		} as const;
 		show({
-			mixer: { ...empty.mixer, kind: 'obs', problem: 'the connection to OBS broke', transitions: ['Cut', 'Fade'] },
+			mixer: { ...empty.mixer, kind: 'obs', problem: 'lost the connection to OBS', transitions: ['Cut', 'Fade'] },
 			program,
 		});
-		expect(text()).toContain('The connection to OBS broke.');
+		expect(text()).toContain('Lost the connection to OBS.');
 		expect(text()).toContain('OBS is not connected.');
-		for (const lie of ['Cutting to', 'A click on a source', 'Cut to a camera', 'Studio mode'])
+		for (const lie of ['Cutting to', 'Clicking a source', 'Cut to a camera', 'Studio mode'])
 			expect(text()).not.toContain(lie);
 		expect(document.querySelector<HTMLSelectElement>('[aria-label="Transition"]')?.disabled).toBe(true);
 		show({
@@ -155,7 +155,7 @@ describe('cutting', () => {
 			},
 			program,
 		});
-		expect(text()).toContain('OBS’ stream is off: start it, and viewers see what OBS mixes.');
+		expect(text()).toContain('OBS is not streaming to the studio: start its stream to put OBS on air.');
 		expect(text()).not.toContain('not set up');
 		show({ mixer: { ...studio.state.mixer }, program, obs: { available: true, canUndo: false } });
 		expect(text()).toContain('This scene collection is not set up for the studio.');
@@ -166,17 +166,17 @@ describe('cutting', () => {
 		press(' ', 'Space');
 		expect(send).not.toHaveBeenCalled();
 		expect(button(/^CUT/)?.disabled).toBe(true);
-		expect(button(/^CUT/)?.title).toBe('Nothing is in preview.');
+		expect(button(/^CUT/)?.title).toBe('Nothing in preview.');
 	});
 
-	test('a cut that waits for its key frame is shown', () => {
+	test('a cut that waits for its keyframe is shown', () => {
 		show({ mixer: { ...studio.state.mixer, pending: 'cam2' } });
 		expect(text()).toContain('Cutting to Crane…');
 		expect(button(/^CUT/)?.getAttribute('aria-busy')).toBe('true');
 	});
 });
 
-test('colours never stand alone: the words are there', () => {
+test('a colour always has a label', () => {
 	const tiles = [...document.querySelectorAll('.tile')];
 	expect(tiles.map((t) => [t.classList.contains('program'), /PROGRAM/.test(t.textContent ?? '')])).toEqual([
 		[true, true],
@@ -188,45 +188,47 @@ test('colours never stand alone: the words are there', () => {
 	]);
 });
 
-test('a picture that can’t be shown says why', () => {
-	expect(text()).toContain('No pictures in this test.');
+test('a stream that can not be shown says why', () => {
+	expect(text()).toContain('No video in this test.');
 });
 
-test('a viewer can press nothing that changes the show', () => {
+test('a viewer can not change the show', () => {
 	show({ destinations: [destination('yt', { state: 'live' })] }, 'viewer');
 	press(' ', 'Space');
 	press('1', 'Digit1');
 	expect(send).not.toHaveBeenCalled();
-	expect(text()).toContain('watching only');
+	expect(text()).toContain('View only');
 	expect(button(/^CUT/)?.disabled).toBe(true);
 	expect(button(/^GO LIVE/)?.disabled).toBe(true);
 	expect(button(/^Stop/)).toBeUndefined();
 	expect(button(/Add a camera/)).toBeUndefined();
 });
 
-test('an operator cuts, but does not go live', () => {
+test('an operator can cut, but not go live', () => {
 	show({}, 'operator');
 	expect(button(/^CUT/)?.disabled).toBe(false);
 	expect(button(/^GO LIVE/)?.disabled).toBe(true);
-	expect(text()).toContain('takes the role director');
+	expect(text()).toContain('needs the role director');
 });
 
-test('when the link is gone nothing looks live', () => {
+test('without a connection nothing looks live', () => {
 	show({
 		show: { ...empty.show, live: true, since: new Date().toISOString() },
 		destinations: [destination('yt', { state: 'live', kbps: 4000 })],
 	});
-	studio.link = { state: 'lost', since: Date.now() - 4000, retryAt: Date.now() + 2000 };
+	studio.connection = { state: 'lost', since: Date.now() - 4000, retryAt: Date.now() + 2000 };
 	flushSync();
 	expect(document.querySelector('[role=alert]')?.textContent).toContain('Connection lost 4 s ago');
-	expect(document.querySelectorAll('.tile.program, .tile.preview, .monitor.lit, .lamp.on, .show.live')).toHaveLength(0);
-	expect(text()).not.toContain('4.0 Mb/s');
-	expect([...document.querySelectorAll('.picture')].every((p) => p.textContent?.includes('NO LINK'))).toBe(true);
+	expect(document.querySelectorAll('.tile.program, .tile.preview, .monitor.lit, .light.on, .show.live')).toHaveLength(
+		0,
+	);
+	expect(text()).not.toContain('4.0 Mbit/s');
+	expect([...document.querySelectorAll('.video')].every((p) => p.textContent?.includes('NO CONNECTION'))).toBe(true);
 	press(' ', 'Space');
 	expect(send).not.toHaveBeenCalled();
 });
 
-test('a destination says its state and reason, and offers what helps', () => {
+test('a destination shows its state and reason, and a button to retry', () => {
 	show({
 		destinations: [
 			destination('tw', { state: 'refused', reason: 'the key is wrong' }),
@@ -234,12 +236,12 @@ test('a destination says its state and reason, and offers what helps', () => {
 		],
 	});
 	expect(text()).toContain('REFUSED The key is wrong.');
-	expect(text()).toContain('LIVE 4.2 Mb/s');
-	button(/^Try now/)?.click();
-	expect(send).toHaveBeenLastCalledWith('destination.retry', { id: 'tw' }, 'Try tw again');
+	expect(text()).toContain('LIVE 4.2 Mbit/s');
+	button(/^Retry now/)?.click();
+	expect(send).toHaveBeenLastCalledWith('destination.retry', { id: 'tw' }, 'Retry tw');
 });
 
-test('how long a platform still waits drains beside its destination, and beside the show', () => {
+test('the grace period of a platform counts down in its destination and in the show card', () => {
 	const graceDeadline = { platform: 'Twitch', at: new Date(studio.now + 40_500).toISOString(), graceMs: 90_000 };
 	show({
 		show: { ...empty.show, live: true },
@@ -256,7 +258,7 @@ test('how long a platform still waits drains beside its destination, and beside 
 	const meter = row?.querySelector('[role=meter]');
 	expect(meter?.textContent?.trim()).toMatch(/^ends in\s+41 s$/);
 	expect(meter?.getAttribute('aria-valuenow')).toBe('45');
-	expect(row?.querySelector('.why')?.textContent).toBe('Tw closed the connection.');
+	expect(row?.querySelector('.reason')?.textContent).toBe('Tw closed the connection.');
 	expect(document.querySelector('.show [role=meter]')?.textContent?.trim()).toMatch(/^Twitch ends in\s+41 s$/);
 	studio.now += 60_000;
 	flushSync();
@@ -275,7 +277,7 @@ test('how long a platform still waits drains beside its destination, and beside 
 	studio.now -= 60_000;
 });
 
-test('where the destinations are out of sight, the top bar says that some are ill', () => {
+test('the top bar shows when destinations fail', () => {
 	show({
 		show: { ...empty.show, live: true },
 		destinations: [destination('tw', { state: 'refused' }), destination('yt', { state: 'live' })],
@@ -288,28 +290,28 @@ test('where the destinations are out of sight, the top bar says that some are il
 	expect(document.querySelector('header .reach')).toBeNull();
 });
 
-test('a link that says nothing any more is said to be so before it is given up', () => {
-	studio.silent = 5000;
+test('a connection that has gone silent is shown before it is given up', () => {
+	studio.silentMs = 5000;
 	flushSync();
-	expect(document.querySelector('[role=alert]')?.textContent).toContain('No word from the server for 5 s');
-	expect(text()).toContain('No answer');
-	studio.silent = 0;
+	expect(document.querySelector('[role=alert]')?.textContent).toContain('No response from the server for 5 s');
+	expect(text()).toContain('No response');
+	studio.silentMs = 0;
 	flushSync();
 	expect(document.querySelector('[role=alert]')).toBeNull();
 	expect(text()).toContain('Connected');
 });
 
-test('a view over the page lets go of what it covers, after a while', () => {
+test('a full-screen view stops what it covers after a while', () => {
 	vi.useFakeTimers();
 	press('f', 'KeyF');
 	flushSync();
 	vi.advanceTimersByTime(4000);
-	expect(pictures.covered).toBe(false);
+	expect(players.covered).toBe(false);
 	vi.advanceTimersByTime(2000);
-	expect(pictures.covered).toBe(true);
+	expect(players.covered).toBe(true);
 	press('Escape', 'Escape');
 	flushSync();
-	expect(pictures.covered).toBe(false);
+	expect(players.covered).toBe(false);
 	vi.useRealTimers();
 });
 
@@ -330,16 +332,16 @@ test('without cameras the panel says what to do', () => {
 	expect(document.querySelector('dialog')?.getAttribute('aria-label')).toBe('Add a camera');
 });
 
-test('a held program is said in words on the picture', () => {
+test('a freeze frame is explained on the program monitor', () => {
 	show({ program: { ...empty.program, level: 'freeze', target: 'cam1' } });
-	expect(text()).toContain('The last picture is held: Bench sends nothing.');
+	expect(text()).toContain('Freeze frame: no signal from Bench.');
 });
 
-test('without a session there is the login page and nothing else', () => {
-	studio.link = { state: 'login', since: 0, why: 'The server does not know this token.' };
+test('without a session there is only the login page', () => {
+	studio.connection = { state: 'login', since: 0, reason: 'This token is not valid.' };
 	flushSync();
 	expect(text()).toContain('paste a token');
-	expect(text()).toContain('does not know this token');
+	expect(text()).toContain('token is not valid');
 	expect(document.querySelector('.tile')).toBeNull();
 	press(' ', 'Space');
 	expect(send).not.toHaveBeenCalled();

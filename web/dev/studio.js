@@ -1,4 +1,4 @@
-// What the fake studio does when it is asked: roughly what the server would.
+// The commands of the fake studio: roughly what the server would do.
 const now = () => new Date().toISOString();
 
 class Refused extends Error {}
@@ -44,7 +44,7 @@ export function graphics(n = names.length) {
 	};
 }
 
-/** What OBS has beside its scenes. */
+/** What OBS has besides its scenes. */
 export function extras() {
 	return {
 		tbar: { position: 0 },
@@ -52,7 +52,7 @@ export function extras() {
 		audio: [
 			{ name: 'Desktop Audio', muted: false, db: 0 },
 			{ name: 'Mic/Aux', muted: true, db: -6.2 },
-			{ name: 'Commentary, far end of the stadium', muted: false, db: -12.5 },
+			{ name: 'Commentary, north stand of the stadium', muted: false, db: -12.5 },
 			{ name: 'Opener', muted: false, db: -100 },
 		],
 		media: [
@@ -69,7 +69,7 @@ export function extras() {
 		collections: { current: 'Cup final', all: ['Cup final', 'Sunday service'] },
 		profiles: { current: 'Untitled', all: ['Untitled', '1080p50'] },
 		health: {
-			warnings: ['OBS can’t keep up with encoding: 3 % of the pictures are left out.'],
+			warnings: ["OBS can't keep up with encoding: 3 % of the frames are dropped"],
 			cpuPercent: 41,
 			memoryMB: 820,
 			fps: 49.9,
@@ -81,28 +81,28 @@ export function extras() {
 	};
 }
 
-/** What the last drill showed. */
-export const drill = {
+/** The report of the last self-test. */
+export const selfTestReport = {
 	at: now(),
 	seconds: 20,
 	frames: 612,
 	ok: true,
-	summary: '2 good destinations missed nothing in 20 s beside 6 bad ones, and every light was right.',
+	summary: '2 healthy destinations missed no frames in 20 s beside 6 faulty ones, and every status was correct',
 	healthy: [1, 2].map((n) => ({
 		name: `good-${n}`,
 		missedFrames: 0,
 		p99Ms: 11 + n,
 		aloneMs: 9 + n,
 		ok: true,
-		summary: 'missed nothing',
+		summary: 'missed no frames',
 	})),
 	faulty: [
-		['refuse', ['connecting', 'refused'], 1, 0, 'refuse refused the stream: this is a drill: no key is good enough'],
-		['stall', ['connecting', 'live', 'retrying', 'live'], 3, 118, 'stall takes nothing any more: 2 s without proof'],
+		['refuse', ['connecting', 'refused'], 1, 0, 'refuse refused the stream key: self-test: every key is refused'],
+		['stall', ['connecting', 'live', 'retrying', 'live'], 3, 118, 'stall is no longer receiving data'],
 		['slow', ['connecting', 'live'], 1, 402, ''],
 		['reset', ['connecting', 'live', 'retrying', 'live'], 4, 0, 'reset closed the connection'],
 		['close', ['connecting', 'retrying'], 6, 0, 'close closed the connection'],
-		['silent', ['connecting', 'retrying'], 2, 0, 'silent does not answer'],
+		['silent', ['connecting', 'retrying'], 2, 0, 'silent is not responding'],
 	].map(([kind, states, attempt, dropped, reason]) => ({
 		kind,
 		states,
@@ -110,7 +110,7 @@ export const drill = {
 		framesDropped: dropped,
 		reason,
 		ok: true,
-		summary: 'said what it should',
+		summary: 'the status was correct',
 	})),
 };
 
@@ -200,18 +200,18 @@ const does = {
 	},
 	'obs.provision': (s, { preview }) => ({
 		done: !preview,
-		orphans: ['old-cam'],
+		removedFeeds: ['old-cam'],
 		steps: [
-			'Make the scene “Goal camera [obvan]”.',
-			'Put a player of cam1 into it.',
-			'Make the scene “Bench [obvan]”.',
-			'Put a player of cam2 into it.',
-			'Make the scene “2 cameras [obvan]”.',
-			'Make the layer of the lower third.',
+			'Create the scene "Goal camera [obvan]".',
+			'Add a player of cam1 to it.',
+			'Create the scene "Bench [obvan]".',
+			'Add a player of cam2 to it.',
+			'Create the scene "2 cameras [obvan]".',
+			'Create the lower third.',
 			'Send the stream to the studio.',
-			'Set the encoder: 6000 kb/s, a key frame each second, no B-frames.',
+			'Set the encoder: 6000 kbit/s, a keyframe every second, no B-frames.',
 		],
-		notes: ['OBS streams already: the encoder’s settings take effect at the next start.'],
+		notes: ['OBS is already streaming: the encoder settings take effect at the next start.'],
 	}),
 };
 
@@ -235,7 +235,7 @@ function change(s, list, name, to) {
 	s.mixer = { ...s.mixer, [list]: s.mixer[list].map((x) => (x.name === name ? { ...x, ...to } : x)) };
 }
 
-/** The answer to a command that changes something beside the buses; undefined when it is none. */
+/** The answer to a command; undefined for one of the buses, which fake.js answers. */
 export function answer(state, method, params) {
 	if (!does[method]) return undefined;
 	try {

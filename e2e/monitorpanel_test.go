@@ -31,7 +31,7 @@ const panelScript = `(async (seconds) => {
 	for (let n = 0; n < seconds * 10; n++) {
 		const sent = performance.now(), c = await (await fetch('/api/v1/clock/program')).json(), took = performance.now() - sent;
 		if (!best || took < best.took) best = {rtp: c.rtp, arrived: c.arrivedMs - c.nowMs + sent + took / 2, took};
-		displayed.push(parseFloat(document.querySelector('.monitor.program .late')?.textContent ?? ''));
+		displayed.push(parseFloat(document.querySelector('.monitor.program .latency')?.textContent ?? ''));
 		await wait(100);
 	}
 	stop = true;
@@ -52,7 +52,7 @@ func (s *studio) playsOnThePanel(t *testing.T) {
 	b := newBrowser(t, 1920, 1080)
 	b.bypassCSP()
 	b.do(chromedp.Navigate(s.url("/#token=" + token)))
-	b.until(15*time.Second, `document.querySelector('.monitor.program video')?.currentTime > 1 && parseFloat(document.querySelector('.monitor.program .late')?.textContent) >= 0`)
+	b.until(15*time.Second, `document.querySelector('.monitor.program video')?.currentTime > 1 && parseFloat(document.querySelector('.monitor.program .latency')?.textContent) >= 0`)
 	watch := func(seconds int) (p panelFigures) {
 		b.eval(fmt.Sprintf(panelScript, seconds), &p)
 		return p
@@ -75,7 +75,7 @@ func (s *studio) playsOnThePanel(t *testing.T) {
 		t.Errorf("its snapshot: %d, %d bytes", status, len(frame))
 	}
 	s.cut("navy")
-	b.until(10*time.Second, `document.querySelector('.program .way')?.textContent === 'WebCodecs' && document.querySelector('.monitor.program video').currentTime > 1`)
+	b.until(10*time.Second, `document.querySelector('.program .transport')?.textContent === 'WebCodecs' && document.querySelector('.monitor.program video').currentTime > 1`)
 	b.checkWebCodecs(t, heard.Rate)
 }
 

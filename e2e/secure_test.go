@@ -125,8 +125,8 @@ func (s *secureStudio) showsCode(link string) {
 	p.do(chromedp.Navigate(s.page + "/#token=" + token))
 	p.until(10*time.Second, `document.querySelector('[data-source="phone"] video')?.currentTime > 0.5`)
 	p.eval(`document.querySelector('[aria-label="Phone: settings"]').click()`, nil)
-	p.until(5*time.Second, `[...document.querySelectorAll('button')].some(b => /Show what to enter/.test(b.textContent))`)
-	p.eval(`[...document.querySelectorAll('button')].find(b => /Show what to enter/.test(b.textContent)).click()`, nil)
+	p.until(5*time.Second, `[...document.querySelectorAll('button')].some(b => /Show connection details/.test(b.textContent))`)
+	p.eval(`[...document.querySelectorAll('button')].find(b => /Show connection details/.test(b.textContent)).click()`, nil)
 	p.until(5*time.Second, `document.querySelector('img[alt^="QR code"]')?.naturalWidth > 0`)
 	var got string
 	p.eval(`[...document.querySelectorAll('.copy input')].map(i => i.value).find(v => v.includes('/camera#'))`, &got)

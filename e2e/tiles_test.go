@@ -21,7 +21,7 @@ type visibility struct {
 const visibilityScript = `(() => {
 	const at = {Visible: [], Hidden: [], Requested: performance.getEntriesByType('resource').map(r => new URL(r.name).pathname.split('/')).filter(p => p[1] === 'whep').map(p => p[2])};
 	for (const tile of document.querySelectorAll('[data-source]')) {
-		const box = tile.querySelector('.picture').getBoundingClientRect();
+		const box = tile.querySelector('.video').getBoundingClientRect();
 		(box.bottom > -200 && box.top < innerHeight + 200 ? at.Visible : at.Hidden).push(tile.dataset.source);
 	}
 	return at;
@@ -99,7 +99,7 @@ func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
 	b.do(chromedp.KeyEvent(kb.Escape))
 	b.until(8*time.Second, `[...document.querySelectorAll('.cell video')].filter(v => v.currentTime > 0.3).length >= 5`)
 	b.do(chromedp.KeyEvent("e"))
-	b.until(5*time.Second, `[...document.querySelectorAll('.cell')].filter(c => c.innerText.includes('key pictures') && c.querySelector('video').videoWidth > 0).length === 4`)
+	b.until(5*time.Second, `[...document.querySelectorAll('.cell')].filter(c => c.innerText.includes('keyframes') && c.querySelector('video').videoWidth > 0).length === 4`)
 	var shown struct {
 		Program float64
 		Tiles   []float64
@@ -119,6 +119,6 @@ func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
 			t.Errorf("tile %d shows %.0f frames, program %.0f", n+1, frames, shown.Program)
 		}
 	}
-	b.until(time.Second, `!document.body.innerText.includes('Standing still')`)
+	b.until(time.Second, `!document.body.innerText.includes('Frozen for')`)
 	b.screenshot("multiview-keyframes")
 }

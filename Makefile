@@ -45,7 +45,7 @@ unit:
 panel-test: web/node_modules/.installed
 	cd web && npm run --silent check && npm test --silent
 e2e: setup build
-	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -vet=off -v -skip $(NOT_HERE) -timeout 35m -parallel $$(($$(nproc) * 3 / 2)) ./e2e/...
+	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -vet=off -v -skip $(NOT_HERE) -timeout 35m -parallel 100 ./e2e/...
 
 ## measure: figures that a busy machine changes, beside their goals; run it on a quiet one
 measure: setup build

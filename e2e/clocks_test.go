@@ -302,7 +302,7 @@ func badDecodeTimes(u *unit) {
 func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 	for _, c := range brokenCases() {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+			parallel(t, light)
 			s := start(t)
 			all := makeClip(t, c.seconds, c.x264)
 			for i := range all {
@@ -334,7 +334,7 @@ func TestCamerasWithBrokenClocksStayInSync(t *testing.T) {
 
 // The camera without audio goes out with silence.
 func TestACameraWithoutAudioAndOneWhoseAudioPauses(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	all := makeClip(t, 12, "bframes=0")
 	mute := slices.DeleteFunc(slices.Clone(all), func(u unit) bool { return !u.video })

@@ -80,7 +80,7 @@ type given struct {
 }
 
 func TestInstantCutsArriveAtTheDestinationInOrder(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	for _, colour := range []string{"red", "green", "blue"} { // keyframes 2 s apart
 		camera{colour: colour, tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/"+colour)
@@ -194,7 +194,7 @@ func (s *studio) blank(t testing.TB) *browser {
 }
 
 func TestABrowserPlaysInstantCuts(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t)
 	camera{colour: "red", tone: 1000, gop: 60}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
 	camera{colour: "green", tone: 1000, gop: 60, extra: cabac("main")}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/green")

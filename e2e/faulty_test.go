@@ -229,7 +229,7 @@ func (m *matrix) check() {
 }
 
 func TestFaultyDestinationsOfEachKindAffectNoOther(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	faultyDestinations(t, scaled(12*time.Second, 18*time.Second))
 }
 
@@ -284,7 +284,7 @@ func soakSpan(t *testing.T) time.Duration {
 }
 
 func TestSelfTestCamerasReportTheirFaults(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	for _, kind := range []string{"jump", "freeze", "die"} {
 		s.do("feed.add", map[string]any{"id": kind, "name": kind, "url": "selftest://" + kind + "?every=3s&for=5s"}) // reported after 3 s

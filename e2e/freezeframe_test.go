@@ -15,7 +15,7 @@ var freezeFor = scaled(12*time.Second, time.Minute)
 
 // With nothing but keyframes, the sizes of frames don't show a freeze.
 func TestADecoderDetectsAFrozenFeedOfKeyframesOnly(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	run(t, "ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30,loop=-1:1", "-c:v", "libx264", "-preset", "ultrafast",
 		"-pix_fmt", "yuv420p", "-g", "1", "-f", "flv", "rtmp://"+s.listen["rtmp"]+"/live/still")
@@ -31,7 +31,7 @@ func TestADecoderDetectsAFrozenFeedOfKeyframesOnly(t *testing.T) {
 func TestAFreezeFrameIsDecodedAndPlayedAtFullRate(t *testing.T) {
 	for kind, extra := range map[string][]string{"CAVLC baseline": nil, "CABAC high": cabac("high")} {
 		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
+			parallel(t, heavy)
 			s := start(t)
 			cam := camera{colour: "red", tone: 1000, gop: 60, extra: extra}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
 			s.live(20*time.Second, "red")

@@ -12,7 +12,7 @@ import (
 // TestALostNetworkPathHealsInTheBrowser cuts the path to two viewers: one by UDP, one
 // by the TCP that some firewalls leave, whose connection breaks, too.
 func TestALostNetworkPathHealsInTheBrowser(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1")
 	link := testkit.NewLink(t, s.listen["webrtc"])

@@ -32,7 +32,7 @@ func (s *studio) awaitLowerThird(name string) control.State {
 }
 
 func TestALogoIsShownBesideTheLowerThirdInOBS(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t)
 	s := atOBS(t, o)
 	s.do("feed.add", map[string]any{"id": "red", "name": "Red"})
@@ -59,7 +59,7 @@ func TestALogoIsShownBesideTheLowerThirdInOBS(t *testing.T) {
 }
 
 func TestALogoIsShownBesideTheLowerThirdOnTheOverlayPage(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t)
 	s.put("logos/sponsor", still(t, color.NRGBA{B: 255, A: 255}))
 	b := newBrowser(t, 1280, 720)

@@ -113,7 +113,7 @@ var monitored = []struct {
 }
 
 func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	b := s.viewers()
 	film := func(t *testing.T, n int) {

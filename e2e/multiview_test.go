@@ -19,7 +19,7 @@ import (
 // multiview does: a connection each, without audio. Sixteen of them take a while to
 // start: only in make measure.
 func TestAMultiviewShowsAllItsFeeds(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t)
 	clip := filepath.Join(t.TempDir(), "clip.flv")
 	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=30", "-t", "6", "-c:v", "libx264", "-preset", "veryfast",

@@ -116,7 +116,7 @@ func (o *realOBS) mixer(t testing.TB, cfg obs.Config) *obs.Mixer {
 }
 
 func TestRealOBSPassesTheContract(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode") // one for all cases, each with a mixer of its own
 	o.addColourScenes(t, mixertest.Cam1, mixertest.Cam2)
 	mixertest.Test(t, func(t *testing.T) mixer.Mixer { return o.mixer(t, obs.Config{}) })

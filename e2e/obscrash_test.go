@@ -37,7 +37,7 @@ func (o *realOBS) signal(t *testing.T, sig syscall.Signal) {
 }
 
 func TestOBSIsKilledOnAirAndNoDestinationNotices(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	dir := t.TempDir()
 	o := startOBS(t, "--stock", "--dir", dir)
 	_, port, _ := net.SplitHostPort(o.addr)
@@ -215,7 +215,7 @@ func (s *studio) goroutines() (n int) {
 }
 
 func TestTheConnectionToOBSBreaksTwentyTimesDuringTwoHundredCommands(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	for range 3 { // OBS itself dies now and then of connections that end while it sends
 		if commandsWhileConnectionBreaks(t, startOBS(t, "--studio-mode")) {
 			return

@@ -78,7 +78,7 @@ func mean(img image.Image) (r, g, b int) {
 }
 
 func TestRealOBSMixesTheStudiosFeeds(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	cameras := []string{"cam1", "cam2", "cam3"}
 	st := newOBSPeers(t, cameras...)
 	o := startOBS(t, "--studio-mode", "--stock")
@@ -144,7 +144,7 @@ func noBFrames(t *testing.T, h *hub.Hub) {
 // From the command to the changed frame, decoded from the stream that OBS sends to the
 // studio.
 func TestRealOBSCutReachesItsOutput(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	cameras := []string{"cam1", "cam2"}
 	st := newOBSPeers(t, cameras...)
 	o := startOBS(t, "--studio-mode")

@@ -53,7 +53,7 @@ func white(grey []float64) (n int) {
 }
 
 func TestALowerThirdIsVisibleAtTheDestination(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--stock")
 	s := atOBS(t, o)
 	s.cameras("red")

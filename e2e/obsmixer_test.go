@@ -101,7 +101,7 @@ func (d *obsMixer) soon() context.Context {
 }
 
 func TestRealOBSCutsInstantlyAndKeepsItsTransition(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode")
 	o.addColourScenes(t, "cam1", "cam2", "cam3")
 	d := o.startMixer(t)
@@ -144,7 +144,7 @@ func TestRealOBSCutsInstantlyAndKeepsItsTransition(t *testing.T) {
 // OBS names the source of a cut in the middle of another client's transition as program,
 // but never shows it: what is shown must be what is named.
 func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode")
 	o.addColourScenes(t, "cam1", "cam2", "cam3")
 	d := o.startMixer(t)
@@ -167,7 +167,7 @@ func TestRealOBSShowsWhatItNamesAfterACutInATransition(t *testing.T) {
 }
 
 func TestRealOBSTBarIsPulled(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode")
 	o.addColourScenes(t, "cam1", "cam2")
 	d := o.startMixer(t)
@@ -227,7 +227,7 @@ var show = provision.Target{
 }
 
 func TestRealOBSIsSetUpAndUndone(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode", "--stock")
 	d := o.startMixer(t)
 	before := len(d.now().Sources)
@@ -276,7 +276,7 @@ func TestRealOBSIsSetUpAndUndone(t *testing.T) {
 }
 
 func TestRealOBSShowsTheLowerThird(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode")
 	d := o.startMixer(t)
 	if err := d.ShowGraphic(d.soon(), nil); !errors.Is(err, mixer.ErrNotNow) {
@@ -306,7 +306,7 @@ func TestRealOBSShowsTheLowerThird(t *testing.T) {
 }
 
 func TestRealOBSIsKilledAndComesBack(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	dir := t.TempDir()
 	o := startOBS(t, "--studio-mode", "--dir", dir)
 	_, port, _ := strings.Cut(o.addr, ":")

@@ -67,7 +67,7 @@ func stream(s *mixer.State) mixer.Output {
 }
 
 func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	url := startRTMPServers(t, "mixer")
 	o := startOBS(t, "--studio-mode")
 	d := o.startMixer(t)
@@ -101,7 +101,7 @@ func TestRealOBSStreamIsStartedAndStoppedByManyAtOnce(t *testing.T) {
 }
 
 func TestRealOBSReportsAStreamToAnUnreachableServer(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t)
 	d := o.startMixer(t)
 	d.setUp(provision.Target{Program: "rtmp://127.0.0.1:1/mixer", Key: "private"})
@@ -116,7 +116,7 @@ func TestRealOBSReportsAStreamToAnUnreachableServer(t *testing.T) {
 }
 
 func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	url := startRTMPServers(t, "mixer")
 	dir := t.TempDir()
 	o := startOBS(t, "--studio-mode", "--dir", dir)
@@ -136,7 +136,7 @@ func TestRealOBSStreamsAgainAfterItWasKilled(t *testing.T) {
 }
 
 func TestRealOBSSendsItsAudioLevels(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t)
 	d := o.startMixer(t)
 	d.setUp(show)
@@ -168,7 +168,7 @@ func TestRealOBSSendsItsAudioLevels(t *testing.T) {
 }
 
 func TestRealOBSChangesItsSceneCollectionDuringTheShow(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode")
 	o.addColourScenes(t, "cam1", "cam2")
 	d := o.startMixer(t)
@@ -192,7 +192,7 @@ func TestRealOBSChangesItsSceneCollectionDuringTheShow(t *testing.T) {
 }
 
 func TestRealOBSPlaysAClip(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	clip := filepath.Join(t.TempDir(), "clip.mp4")
 	out, err := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:r=30", "-f", "lavfi", "-i", "sine=f=440",
 		"-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", clip).CombinedOutput()
@@ -252,7 +252,7 @@ func TestRealOBSPlaysAClip(t *testing.T) {
 
 // A frozen OBS keeps its connection and sends nothing.
 func TestRealOBSThatFreezesIsNoticed(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--studio-mode")
 	o.addColourScenes(t, "cam1")
 	d := o.startMixer(t)

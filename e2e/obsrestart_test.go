@@ -13,7 +13,7 @@ import (
 
 // The studio starts before OBS, is killed on air, and finds everything as it left it.
 func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	data, obsAt := t.TempDir(), freePort(t)
 	flags := []string{"-mixer", "obs://" + obsAt, "-rtmp", freePort(t), "-play-rtsp", freePort(t)}
 	s := startWith(t, obsEnv(), data, flags...)

@@ -82,7 +82,7 @@ func (s *studio) awaitInOBS(o *realOBS, colour string) {
 }
 
 func TestOBSIsTheStudiosMixer(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--stock") // an empty profile, as OBS makes it
 	s := start(t, "-mixer", "obs://"+o.addr)
 	s.await(10*time.Second, "OBS asks for its password", func(st control.State) bool {
@@ -195,7 +195,7 @@ func coloursOf(frames []decodedFrame, least int) (colours []string) {
 // A marked frame goes into the camera's encoder, through ingest, OBS, program and
 // relay, until it is decoded at the destination.
 func TestACameraReachesTheViewerThroughOBS(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	o := startOBS(t, "--stock")
 	s := atOBS(t, o)
 	s.do("feed.add", map[string]any{"id": "mark", "name": "Mark"})

@@ -56,7 +56,7 @@ func (n *nginx) onlyRecording(t testing.TB) string {
 }
 
 func TestThirtyCutsBetweenThreeCamerasLandOnTheirColour(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	camera{colour: "red", tone: 1000}.send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/red")
 	camera{colour: "green", tone: 1000, gop: 45}.send(t, "rtsp", "rtsp://"+s.listen["rtsp"]+"/live/green")
@@ -167,7 +167,7 @@ func checkSync(t testing.TB, path string) (worst time.Duration) {
 }
 
 func TestTheOnAirCameraIsLostAndReconnects(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	dest := map[string]*nginx{"a": startNginx(t, ""), "b": startNginx(t, "")}
 	cam := camera{colour: "red", tone: 1000}
@@ -197,7 +197,7 @@ func TestTheOnAirCameraIsLostAndReconnects(t *testing.T) {
 
 // One destination dies, comes back, and then takes nothing for a while.
 func TestADestinationThatIsLostOrStallsAffectsNoOther(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	camera{colour: "red", size: "1280x720", tone: 1000, extra: []string{"-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr"}}.
 		send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/cam")

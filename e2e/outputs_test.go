@@ -98,7 +98,7 @@ func twoCameras(t *testing.T, s *studio, to map[string]any) {
 }
 
 func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	addr := freePort(t)
 	_, port, _ := net.SplitHostPort(addr)
@@ -124,7 +124,7 @@ func TestFfmpegReceivesTheProgramOverEncryptedSRT(t *testing.T) {
 }
 
 func TestAWrongPassphraseIsRefusedWithAReason(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t, "-demo")
 	addr := freePort(t)
 	_, port, _ := net.SplitHostPort(addr)
@@ -140,7 +140,7 @@ func TestAWrongPassphraseIsRefusedWithAReason(t *testing.T) {
 }
 
 func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t)
 	addr := freePort(t)
 	path := filepath.Join(t.TempDir(), "received.flv")
@@ -157,7 +157,7 @@ func TestFfmpegReceivesTheProgramOverRTSP(t *testing.T) {
 }
 
 func TestAnotherStudioReceivesTheProgram(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	for proto, url := range map[string]func(dest *studio) string{
 		"rtsp": func(dest *studio) string { return "rtsp://" + dest.listen["rtsp"] + "/live/studio?key=" },
 		"whip": func(dest *studio) string { return dest.url("/whip/studio") },
@@ -246,7 +246,7 @@ func writePair(t *testing.T, host, certificate, key string) {
 }
 
 func TestNginxReceivesTheProgramOverRTMPS(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	dest := startNginx(t, "")
 	addr, certificate := startNginxTLS(t, dest)
 	_, port, _ := net.SplitHostPort(addr)

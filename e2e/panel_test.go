@@ -11,7 +11,7 @@ import (
 )
 
 func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
 	opened := time.Now()
@@ -37,7 +37,7 @@ func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
 }
 
 func TestThePanelShowsThatTheServerIsLost(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
 	b := s.open(1920, 1080)
@@ -49,7 +49,7 @@ func TestThePanelShowsThatTheServerIsLost(t *testing.T) {
 }
 
 func TestChromiumPlaysTheProgramByWHEP(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1")
 	s.cut("cam1")

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPlayersPlayFeedsAndProgramAndCannotPublish(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2")
 	s.await(5*time.Second, "a program", func(st control.State) bool { return st.Program.OnAir != "" })

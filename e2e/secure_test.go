@@ -33,7 +33,7 @@ func lan(t testing.TB) string {
 }
 
 func TestPlainHTTPOnALANSaysWhatIsMissing(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	host := lan(t)
 	s := start(t, "-http", "0.0.0.0:0")
 	_, port, _ := net.SplitHostPort(s.listen["http"])
@@ -44,7 +44,7 @@ func TestPlainHTTPOnALANSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestASelfSignedCertificateLetsPhonesBeCameras(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	data := t.TempDir()
 	s := startSecure(t, lan(t), data)
 	added := s.ask("POST", "/api/v1/feed.add", `{"id":"phone","name":"Phone"}`)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestADestinationSendsToPrimaryAndBackupTogether(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1")
 	s.cut("cam1")

@@ -42,7 +42,7 @@ func still(t testing.TB, c color.Color) []byte {
 }
 
 func TestTheSlateTakesOverWhenTheCameraIsLost(t *testing.T) {
-	t.Parallel()
+	parallel(t, light)
 	testkit.Tool(t, "ffmpeg")
 	s := start(t)
 	cam := camera{colour: "red", tone: 1000}

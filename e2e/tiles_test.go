@@ -36,7 +36,7 @@ func (s *studio) awaitViewers(within time.Duration, viewers int, feeds ...string
 }
 
 func TestOnlyVisibleTilesAreStreamed(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	feeds := []string{"cam1", "cam2", "cam3", "cam4"}
 	for n := range 8 {
@@ -68,7 +68,7 @@ func TestOnlyVisibleTilesAreStreamed(t *testing.T) {
 }
 
 func TestAFullScreenViewStopsTheStreamsItCovers(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	feeds := []string{"cam1", "cam2", "cam3", "cam4"}
 	s.live(10*time.Second, feeds...)
@@ -84,7 +84,7 @@ func TestAFullScreenViewStopsTheStreamsItCovers(t *testing.T) {
 }
 
 func TestMultiviewTilesPlayKeyframesOnly(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")
 	s.cut("cam1")

@@ -19,7 +19,7 @@ func fakeCamera(t testing.TB) *browser {
 }
 
 func TestAPhoneBecomesACameraAndGoesOnAir(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := startWithoutFFmpeg(t, "-demo")
 	s.live(10*time.Second, "cam1") // it comes on air as the first
 	s.do("feed.add", map[string]any{"id": "phone", "name": "Anna's phone", "key": "sesame-1"})
@@ -125,7 +125,7 @@ func feedOf(st control.State, id string) control.Feed {
 }
 
 func TestThePhoneShowsThatTheServerIsLost(t *testing.T) {
-	t.Parallel()
+	parallel(t, heavy)
 	s := start(t)
 	b := fakeCamera(t)
 	b.do(chromedp.Navigate(s.url("/camera#feed=phone")))

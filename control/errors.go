@@ -16,45 +16,45 @@ import (
 	"obvan/relay"
 )
 
-// Errors of the control's own.
+// Errors of control's own.
 var (
-	ErrNotFound     = errors.New("there is no such thing")
-	ErrExists       = errors.New("the name is taken")
-	ErrUnknown      = errors.New("there is no such command")
-	ErrForbidden    = errors.New("your role may not do this")
-	ErrUnauthorised = errors.New("a valid token is needed")
+	ErrNotFound     = errors.New("not found")
+	ErrExists       = errors.New("this name is already in use")
+	ErrUnknown      = errors.New("unknown command")
+	ErrForbidden    = errors.New("your role does not allow this")
+	ErrUnauthorised = errors.New("a valid token is required")
 	ErrTooMany      = errors.New("too many requests; slow down")
-	ErrRefused      = errors.New("this can't be done now")
-	ErrUnsupported  = errors.New("this studio's equipment can't do this")
+	ErrRefused      = errors.New("not possible now")
+	ErrUnsupported  = errors.New("not supported")
 )
 
-// Word is an error's word in the protocol.
+// ErrorCode is what clients tell errors apart by.
 type ErrorCode string
 
-// The words of the protocol.
+// The error codes of the protocol.
 const (
-	BadRequest   ErrorCode = "bad_request"  // the arguments can't be right
-	Unauthorised ErrorCode = "unauthorised" // no token, or one that is not valid
-	Forbidden    ErrorCode = "forbidden"    // the token's role may not do this
+	BadRequest   ErrorCode = "bad_request"  // invalid arguments
+	Unauthorised ErrorCode = "unauthorised" // no token, or an invalid one
+	Forbidden    ErrorCode = "forbidden"    // the role of the token does not allow it
 	NotFound     ErrorCode = "not_found"    // no such source, feed, destination, token or command
-	Conflict     ErrorCode = "conflict"     // the name is taken, or the show is not in a state for it
-	Refused      ErrorCode = "refused"      // this mixer, program or far end does not do it
+	Conflict     ErrorCode = "conflict"     // the name is in use, or the show is not in a state for it
+	Refused      ErrorCode = "refused"      // this mixer, program or destination refuses it
 	TooMany      ErrorCode = "too_many"     // slow down
-	Unsupported  ErrorCode = "unsupported"  // this mixer never does it
+	Unsupported  ErrorCode = "unsupported"  // this mixer or server never supports it
 	Offline      ErrorCode = "offline"      // the mixer is not connected
-	Timeout      ErrorCode = "timeout"      // no answer in time; what became of the command shows in the state
-	Internal     ErrorCode = "internal"     // a defect of ours; the server's log says more
+	Timeout      ErrorCode = "timeout"      // no answer in time; the outcome shows in the state
+	Internal     ErrorCode = "internal"     // a fault in the server; see its log
 )
 
-// verdict is what the protocol says about some errors.
+// codeOf is the error code and HTTP status of some errors.
 type codeOf struct {
 	word   ErrorCode
 	status int
 	of     []error
 }
 
-// verdicts is asked from the top; the first that matches speaks. What a command that
-// may or may not have been done wraps comes after it, and so does the time that ran out.
+// codes is searched from the top; the first match counts. The errors that an unsure outcome
+// may wrap come after it, and so does the deadline.
 func codes() []codeOf {
 	return []codeOf{
 		{Unauthorised, http.StatusUnauthorized, []error{ErrUnauthorised, ingest.ErrUnauthorised}},
@@ -82,8 +82,7 @@ func codes() []codeOf {
 	}
 }
 
-// Code turns an error into its protocol word and HTTP status. It is the only place
-// that does.
+// Code is the error code and HTTP status of an error. No other place decides it.
 func Code(err error) (ErrorCode, int) {
 	if IsInvalid(err) {
 		return BadRequest, http.StatusBadRequest
@@ -98,21 +97,21 @@ func Code(err error) (ErrorCode, int) {
 	return Internal, http.StatusInternalServerError
 }
 
-// Message is what the sender of a command is told about err. A defect of ours is
-// not spelled out to them: it may name things that are none of their business.
+// Message is the text of err for the sender of a command. A fault in the server is not
+// described to them: it may name things they must not see.
 func Message(err error) string {
 	if word, _ := Code(err); word == Internal {
-		return "something went wrong in the server; its log says more"
+		return "internal error; see the server's log"
 	}
 	return err.Error()
 }
 
-// badRequest is a command that can't be right, in words the sender understands.
+// badRequest is an invalid command, in words the sender understands.
 type badRequest struct{ text string }
 
 func (e *badRequest) Error() string { return e.text }
 
-// Invalidf is an error of arguments that can't be right. Its text is for the sender.
+// Invalidf is an error of invalid arguments. Its text is for the sender.
 func Invalidf(format string, args ...any) error { return &badRequest{fmt.Sprintf(format, args...)} }
 
 // IsInvalid reports whether an error was made by Invalidf.

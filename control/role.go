@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Role is what somebody may do. Each role may do all that the ones below it may.
+// Role is what a client may do. Each role may do all that the ones below it may.
 type Role int
 
 // The roles, least first.
 const (
 	Viewer   Role = iota // sees everything, changes nothing
-	Operator             // cuts, and looks after cameras
-	Director             // goes live, and looks after destinations
-	Admin                // gives and takes access
+	Operator             // cuts, and manages cameras
+	Director             // goes live, and manages destinations
+	Admin                // manages access
 )
 
 var roleNames = []string{"viewer", "operator", "director", "admin"}
@@ -23,7 +23,7 @@ var roleNames = []string{"viewer", "operator", "director", "admin"}
 // Roles is the names of the roles, least first.
 func Roles() []string { return slices.Clone(roleNames) }
 
-// String is the role's word in the protocol.
+// String is the role's name in the protocol.
 func (r Role) String() string {
 	if r < Viewer || r > Admin {
 		return fmt.Sprintf("role %d", int(r))

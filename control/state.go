@@ -42,7 +42,7 @@ type OBSSetup struct {
 	Available    bool       `json:"available"`              // the mixer is one that can be set up
 	Since        *time.Time `json:"since,omitempty"`        // of the last set-up; absent before the first
 	CanUndo      bool       `json:"canUndo"`                // there is something to take back
-	RemovedFeeds []string   `json:"removedFeeds,omitempty"` // cameras that are no more and whose scenes are still there
+	RemovedFeeds []string   `json:"removedFeeds,omitempty"` // removed cameras whose scenes are still there
 }
 
 // Feed is what a camera sends, or should.
@@ -54,7 +54,7 @@ type Feed struct {
 	HasKey bool   `json:"hasKey"`        // a key is needed to publish it from off this machine
 
 	State   FeedState  `json:"state"`
-	Problem string     `json:"problem,omitempty"` // in words
+	Problem string     `json:"problem,omitempty"` // as a sentence
 	Proto   string     `json:"proto,omitempty"`
 	Remote  string     `json:"remote,omitempty"`
 	Since   *time.Time `json:"since,omitempty"` // of State
@@ -67,11 +67,11 @@ type Feed struct {
 	KeyframeIntervalMs int64             `json:"keyframeIntervalMs"`
 	Viewers            int               `json:"viewers"`
 	Corrections        map[string]uint64 `json:"corrections,omitempty"` // timestamps and units corrected on their way in, by kind
-	Notes              []string          `json:"notes,omitempty"`       // what an operator should know: B-frames, no sound, long GOP
+	Notes              []string          `json:"notes,omitempty"`       // what an operator should know: B-frames, no audio, long GOP
 	Watch              Watch             `json:"watch"`
 }
 
-// FeedState is how a feed fares.
+// FeedState is the state of a feed.
 type FeedState string
 
 // The states of a feed.
@@ -79,9 +79,9 @@ const (
 	FeedLive       FeedState = "live"
 	FeedWaiting    FeedState = "waiting"    // nothing came yet
 	FeedLost       FeedState = "lost"       // it was here
-	FeedConnecting FeedState = "connecting" // we dial it, or it has not said yet what it sends
-	FeedRetrying   FeedState = "retrying"   // we dial it again soon; Problem says why
-	FeedStalled    FeedState = "stalled"    // it is connected, and sends no pictures
+	FeedConnecting FeedState = "connecting" // we connect to it, or its tracks are not known yet
+	FeedRetrying   FeedState = "retrying"   // we connect to it again soon; Problem says why
+	FeedStalled    FeedState = "stalled"    // it is connected, and sends no video
 )
 
 // Light is a camera's tally light.
@@ -97,12 +97,12 @@ const (
 // Watch says whether the panel can show the stream.
 type Watch struct {
 	OK        bool   `json:"ok"`                  // by WebRTC
-	Reason    string `json:"reason,omitempty"`    // in words, when it can't, or only shows a small picture
+	Reason    string `json:"reason,omitempty"`    // as a sentence, when it can't, or only at low resolution
 	WebCodecs bool   `json:"webCodecs,omitempty"` // by /watch/<stream>, decoded in the browser
-	Reduced   bool   `json:"reduced,omitempty"`   // WebRTC shows less: it leaves B-frames out, or it is a small picture
+	Reduced   bool   `json:"reduced,omitempty"`   // WebRTC shows less: B-frames are dropped, or it is at low resolution
 }
 
-// CodecInfo describes how video or audio is encoded, in words a panel shows.
+// CodecInfo describes how video or audio is encoded, as a panel shows it.
 type CodecInfo struct {
 	Codec      string  `json:"codec"`
 	Profile    string  `json:"profile,omitempty"`
@@ -114,7 +114,7 @@ type CodecInfo struct {
 	BFrames    bool    `json:"bFrames,omitempty"`
 }
 
-// ProgramState is the program stream: what is on air, and how it is coded.
+// ProgramState is the program stream: what is on air, and how it is encoded.
 type ProgramState struct {
 	program.State
 	Video *CodecInfo `json:"video,omitempty"`
@@ -132,7 +132,7 @@ type SelfTestState struct {
 	Problem string           `json:"problem,omitempty"` // why there is no report
 }
 
-// Client is somebody who is connected to the control.
+// Client is a client that is connected.
 type Client struct {
 	Name   string    `json:"name"` // of the token
 	Role   Role      `json:"role"`

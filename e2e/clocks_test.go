@@ -343,7 +343,7 @@ func TestACameraWithoutAudioAndOneWhoseAudioPauses(t *testing.T) {
 	})
 	dest, ended := s.publishOnAir(map[string][]unit{"mute": mute, "cam": all}, "mute")
 	s.await(time.Second, "the missing audio is reported", func(st control.State) bool {
-		return slices.ContainsFunc(st.Feeds, func(f control.Feed) bool { return f.ID == "mute" && slices.Contains(f.Notes, "no sound") })
+		return slices.ContainsFunc(st.Feeds, func(f control.Feed) bool { return f.ID == "mute" && slices.Contains(f.Notes, "no audio") })
 	})
 	pause(t, time.Second)
 	s.cut("cam")

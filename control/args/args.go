@@ -100,7 +100,7 @@ func takes(fields []Field) string {
 	return "this command takes " + strings.Join(names, ", ")
 }
 
-// Words is a Go type as somebody who writes JSON calls it.
+// Words is a Go type as whoever writes JSON calls it.
 func Words(t reflect.Type) string {
 	if t == reflect.TypeFor[control.Role]() {
 		return "one of " + strings.Join(control.Roles(), ", ")

@@ -1,4 +1,4 @@
-// Package auth says who a client is: tokens, roles, and how often somebody may try.
+// Package auth says who a client is: tokens, roles, and rate limits.
 package auth
 
 import (
@@ -60,7 +60,7 @@ func Same(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// Access says who somebody is by the token they show.
+// Access says who a client is by its token.
 type Access struct {
 	tokens   func() []Token
 	flag     string // hash of the -token flag; "" without one
@@ -73,7 +73,7 @@ type Access struct {
 	revoked []func(name string)
 }
 
-// New makes an access to the tokens that are valid now, and to the one of the -token flag.
+// New makes an Access with the tokens that are valid now, and the one of the -token flag.
 func New(tokens func() []Token, flag string) *Access {
 	a := &Access{tokens: tokens, flagWeak: len(flag) < guessable, logins: newLoginLimit(), refusals: newRefusalLogLimit()}
 	if flag != "" {
@@ -82,9 +82,9 @@ func New(tokens func() []Token, flag string) *Access {
 	return a
 }
 
-// Who is whose token it is. ErrUnauthorised, or ErrTooMany for an address that was wrong
-// too often. Tokens of ours can't be guessed, so they are never refused: whoever guesses
-// from the same office can't lock an operator out.
+// Who is whose token it is. ErrUnauthorised, or ErrTooMany for an address with too many wrong
+// tokens. Generated tokens can't be guessed, so they are never rate limited: someone who
+// guesses from the same office can't lock an operator out.
 func (a *Access) Who(token, remote string) (control.You, error) {
 	if token == "" || len(token) > maxToken {
 		return control.You{}, control.ErrUnauthorised
@@ -120,8 +120,8 @@ func (a *Access) OnRevoke(f func(name string)) {
 	a.mu.Unlock()
 }
 
-// Revoked tells whoever serves clients that a token is no longer valid: its connections
-// close.
+// Revoked reports that a token is no longer valid: whoever serves clients closes its
+// connections.
 func (a *Access) Revoked(name string) {
 	a.mu.Lock()
 	all := slices.Clone(a.revoked)

@@ -65,13 +65,13 @@ func newRefusalLogLimit() *rate.Limiter {
 	return rate.NewLimiter(rate.Every(refusalLogEvery), refusalLogBurst)
 }
 
-// LogRefusal reports whether a refusal should be logged: not as often as somebody can try.
+// LogRefusal reports whether a refusal should be logged: not as often as someone can try.
 func (a *Access) LogRefusal() bool { return a.refusals.Allow() }
 
 // NewCommandLimit bounds the commands of one websocket.
 func NewCommandLimit() *rate.Limiter { return rate.NewLimiter(CommandsPerSecond, CommandsBurst) }
 
-// TooFast is what the sender of too many commands is told.
+// TooFast is the error for the sender of too many commands.
 func TooFast() error {
 	return fmt.Errorf("more than %d commands a second: %w", CommandsPerSecond, control.ErrTooMany)
 }
@@ -80,7 +80,7 @@ func TooFast() error {
 func (a *Access) CommandLimit(name string) *rate.Limiter { return a.commands.of(name) }
 
 // commandLimits bounds the commands that come by POST, for each token alone: a script
-// that runs wild does not keep the commands of others waiting.
+// that runs wild does not delay the commands of others.
 type commandLimits struct {
 	mu     sync.Mutex
 	byName map[string]*rate.Limiter // of the token
@@ -100,7 +100,7 @@ func (c *commandLimits) of(name string) *rate.Limiter {
 	return l
 }
 
-// forget makes room for others when a token is revoked.
+// forget frees the limit of a token that was revoked.
 func (c *commandLimits) forget(name string) {
 	c.mu.Lock()
 	delete(c.byName, name)

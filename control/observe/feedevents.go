@@ -2,28 +2,25 @@ package observe
 
 import (
 	"cmp"
-	"fmt"
+	"strings"
 	"time"
 
 	"obvan/control"
 	"obvan/internal/text"
 )
 
-// feedEvents is what the event log said last of a feed, and how often it broke: a dying
-// camera must not push all else out of the log.
+// feedEvents is what the event log last reported of a feed, and how often it broke: a
+// dying camera must not push everything else out of the log.
 type feedEvents struct {
 	state control.FeedState
 	Flapping
 }
 
-// of is what the log tells of a feed now. Waiting and connecting are no news.
-func (n *feedEvents) of(f *control.Feed, now time.Time) (events []control.LogEntry) {
-	say := func(level control.Level, format string, args ...any) {
-		events = append(events, control.LogEntry{Level: level, Text: fmt.Sprintf(format, args...)})
-	}
+// of is what changed of a feed. Waiting and connecting are not worth a line.
+func (n *feedEvents) of(f *control.Feed, now time.Time) (events events) {
 	if f.State == control.FeedLive && n.Recovered(now) {
 		n.state = control.FeedLive
-		say(control.Info, "%s is live, and steady again.", f.Name)
+		events.add(control.Info, "%s is live and stable again.", f.Name)
 		return events
 	}
 	if f.State == n.state || f.State == control.FeedWaiting || f.State == control.FeedConnecting {
@@ -32,7 +29,7 @@ func (n *feedEvents) of(f *control.Feed, now time.Time) (events []control.LogEnt
 	n.state = f.State
 	if f.State == control.FeedLive {
 		if !n.Unstable() {
-			say(control.Info, "%s is live, by %s.", f.Name, f.Proto)
+			events.add(control.Info, "%s connected (%s).", f.Name, protocolName(f.Proto))
 		}
 		return events
 	}
@@ -41,14 +38,25 @@ func (n *feedEvents) of(f *control.Feed, now time.Time) (events []control.LogEnt
 	}
 	switch f.State {
 	case control.FeedLost:
-		say(control.Warn, "%s is lost.", f.Name)
+		events.add(control.Warn, "%s disconnected.", f.Name)
 	case control.FeedStalled:
-		say(control.Warn, "%s sends nothing: %s", f.Name, text.Sentence(f.Problem))
+		events.add(control.Warn, "%s: %s", f.Name, text.Sentence(f.Problem))
 	case control.FeedRetrying:
-		say(control.Warn, "%s is not reached: %s", f.Name, text.Sentence(cmp.Or(f.Problem, "it will be tried again")))
+		events.add(control.Warn, "Can't connect to %s: %s", f.Name, text.Sentence(cmp.Or(f.Problem, "retrying")))
 	}
 	if n.Unstable() {
-		say(control.Warn, UnstableText, f.Name)
+		events.add(control.Warn, unstableText, f.Name)
 	}
 	return events
+}
+
+// protocolName is what operators call an ingest protocol.
+func protocolName(proto string) string {
+	switch proto {
+	case "whip":
+		return "WebRTC"
+	case "rtmp", "rtmps", "rtsp", "rtsps", "srt":
+		return strings.ToUpper(proto)
+	}
+	return proto
 }

@@ -1,6 +1,6 @@
-// Package observe looks at the streams and says what an operator should know: which
-// feeds there are and how they do, what platforms will not like, and what is worth a line
-// in the event log.
+// Package observe inspects the streams and says what an operator should know: which feeds
+// there are and in which state, what the destinations' platforms advise against, and what
+// is worth a line in the event log.
 package observe
 
 import (
@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	stalledAfter    = 3 * time.Second  // without a picture
-	forgetLostAfter = time.Minute      // how long a feed that nobody added is missed
-	maxAdHoc        = 64               // of them, that are missed at once
-	longGOP         = 4 * time.Second  // between key frames; cuts and viewers wait for them
-	noKeyframeAfter = 10 * time.Second // without a second key frame
+	stalledAfter    = 3 * time.Second  // without a video frame
+	forgetLostAfter = time.Minute      // how long an ad-hoc feed is listed once it is lost
+	maxAdHoc        = 64               // lost ones that are listed
+	longGOP         = 4 * time.Second  // between keyframes; cuts and viewers wait for them
+	noKeyframeAfter = 10 * time.Second // without a second keyframe
 )
 
 // Pulls is what the observer needs of ingest.Pulls.
@@ -39,18 +39,18 @@ type Monitor interface {
 	Watch(stream string) (ok bool, why string)
 }
 
-// Observer looks at the streams: what they are, how they do, how much they send.
+// Observer inspects the streams: their codecs, their state, their bitrate.
 type Observer struct {
 	hub     *hub.Hub
 	pulls   Pulls
 	monitor Monitor       // nil: there is none
-	wakeup  chan struct{} // holds one token: something else than the hub changed
+	wakeup  chan struct{} // holds one token: something besides the hub changed
 
 	mu      sync.Mutex
 	samples map[string]*sample      // by stream
-	shown   map[string]control.Feed // as last looked at, by feed
-	order   []string                // of the feeds, as they came
-	events  map[string]*feedEvents  // what the event log said last, by feed
+	shown   map[string]control.Feed // as last reported, by feed
+	order   []string                // of the feeds, as they appeared
+	events  map[string]*feedEvents  // what the event log last reported, by feed
 
 	platforms platformCheck
 }
@@ -63,69 +63,70 @@ func New(h *hub.Hub, pulls Pulls, monitor Monitor) *Observer {
 	}
 }
 
-// Poked has a token when it is time for another look.
-func (e *Observer) Woken() <-chan struct{} { return e.wakeup }
+// Woken has a token when it is time to look again.
+func (o *Observer) Woken() <-chan struct{} { return o.wakeup }
 
-// Poke asks for another look soon; it never blocks.
-func (e *Observer) Wake() {
+// Wake asks for another look soon; it never blocks.
+func (o *Observer) Wake() {
 	select {
-	case e.wakeup <- struct{}{}:
+	case o.wakeup <- struct{}{}:
 	default:
 	}
 }
 
-// Look is all feeds, in the order they came, and the program; news is what an operator
-// should be told of what changed since the last look. onAir keeps a feed that nobody
-// added from being forgotten.
-func (e *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir map[string]control.Light) (feeds []control.Feed, prog control.ProgramState, events []control.LogEntry) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// Look returns all feeds, in the order they appeared, the program, and what changed since
+// the last look and is worth a line in the event log. An ad-hoc feed in onAir is not
+// forgotten.
+func (o *Observer) Look(now time.Time, measure bool, added []control.Feed, onAir map[string]control.Light) (feeds []control.Feed, program control.ProgramState, lines []control.LogEntry) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	live := map[string]hub.Stats{}
-	for _, st := range e.hub.Streams() {
+	for _, st := range o.hub.Streams() {
 		live[st.Name] = st
-		e.measure(st, now, measure)
+		o.measure(st, now, measure)
 	}
-	maps.DeleteFunc(e.samples, func(name string, _ *sample) bool { _, ok := live[name]; return !ok })
+	maps.DeleteFunc(o.samples, func(name string, _ *sample) bool { _, ok := live[name]; return !ok })
 	feeds = added
 	known := map[string]bool{}
 	for _, f := range added {
 		known[f.ID] = true
 	}
-	feeds = append(feeds, e.adHoc(now, live, known, onAir)...)
-	e.sort(feeds)
+	feeds = append(feeds, o.adHoc(now, live, known, onAir)...)
+	o.sort(feeds)
 	shown := map[string]control.Feed{}
 	for i := range feeds {
 		f := &feeds[i]
-		e.fill(f, now, live)
-		if e.events[f.ID] == nil {
-			e.events[f.ID] = &feedEvents{}
+		o.fill(f, now, live)
+		if o.events[f.ID] == nil {
+			o.events[f.ID] = &feedEvents{}
 		}
-		events = append(events, e.events[f.ID].of(f, now)...)
+		lines = append(lines, o.events[f.ID].of(f, now)...)
 		shown[f.ID] = *f
 	}
-	e.shown = shown
-	maps.DeleteFunc(e.events, func(id string, _ *feedEvents) bool { _, ok := shown[id]; return !ok })
-	return feeds, e.program(live), events
+	o.shown = shown
+	maps.DeleteFunc(o.events, func(id string, _ *feedEvents) bool { _, ok := shown[id]; return !ok })
+	return feeds, o.program(live), lines
 }
 
-// PlatformCheck is what the destinations' platforms will not like of the program, by
-// destination. Only one may call it at a time.
-func (e *Observer) PlatformCheck(now time.Time, to []relay.Destination, level string) map[string][]string {
-	e.mu.Lock()
-	s := e.samples[hub.Program]
-	e.mu.Unlock()
-	return e.platforms.update(now, e.hub, s, to, level)
+// PlatformCheck returns what the destinations' platforms advise against in the program, by
+// destination. It must not be called concurrently.
+func (o *Observer) PlatformCheck(now time.Time, to []relay.Destination, level string) map[string][]string {
+	o.mu.Lock()
+	s := o.samples[hub.Program]
+	o.mu.Unlock()
+	return o.platforms.update(now, o.hub, s, to, level)
 }
 
-// strays is the feeds that just arrived, and those that were here a moment ago.
-func (e *Observer) adHoc(now time.Time, live map[string]hub.Stats, known map[string]bool, onAir map[string]control.Light) []control.Feed {
+// adHoc is the feeds that no operator added: those that are live, and those that were a
+// moment ago.
+func (o *Observer) adHoc(now time.Time, live map[string]hub.Stats, known map[string]bool, onAir map[string]control.Light) []control.Feed {
 	var all []control.Feed
 	for name := range live {
 		if !known[name] && ingest.CheckName(name) == nil {
 			all = append(all, control.Feed{ID: name, Name: name})
 		}
 	}
-	for id, f := range e.shown {
+	for id, f := range o.shown {
 		_, here := live[id]
 		if here || known[id] || f.Added || len(all) >= maxAdHoc {
 			continue
@@ -140,32 +141,32 @@ func (e *Observer) adHoc(now time.Time, live map[string]hub.Stats, known map[str
 	return all
 }
 
-// sort puts the newest feeds last. A camera keeps its place on the desk, whoever comes
-// or goes, also when an operator adds one that was there already.
-func (e *Observer) sort(feeds []control.Feed) {
+// sort puts the newest feeds last. A camera keeps its place in the panel whichever others
+// connect or disconnect, also when an operator adds one that is already live.
+func (o *Observer) sort(feeds []control.Feed) {
 	here := map[string]bool{}
 	for _, f := range feeds {
 		here[f.ID] = true
-		if !slices.Contains(e.order, f.ID) {
-			e.order = append(e.order, f.ID)
+		if !slices.Contains(o.order, f.ID) {
+			o.order = append(o.order, f.ID)
 		}
 	}
-	e.order = slices.DeleteFunc(e.order, func(id string) bool { return !here[id] })
-	slices.SortStableFunc(feeds, func(a, b control.Feed) int { return slices.Index(e.order, a.ID) - slices.Index(e.order, b.ID) })
+	o.order = slices.DeleteFunc(o.order, func(id string) bool { return !here[id] })
+	slices.SortStableFunc(feeds, func(a, b control.Feed) int { return slices.Index(o.order, a.ID) - slices.Index(o.order, b.ID) })
 }
 
-// fill completes a feed with what is seen of it.
-func (e *Observer) fill(f *control.Feed, now time.Time, live map[string]hub.Stats) {
-	was, had := e.shown[f.ID]
+// fill completes a feed with what was measured of it.
+func (o *Observer) fill(f *control.Feed, now time.Time, live map[string]hub.Stats) {
+	was, had := o.shown[f.ID]
 	if st, here := live[f.ID]; here {
-		e.fillLive(f, now, st)
+		o.fillLive(f, now, st)
 	} else {
 		f.State, f.Problem = control.FeedWaiting, ""
 		if had && was.State != control.FeedWaiting && was.State != control.FeedConnecting {
 			f.State = control.FeedLost
 		}
-		f.Watch = control.Watch{Reason: "The feed is not live."}
-		if pull, pulled := e.pulls.State(f.ID); pulled {
+		f.Watch = control.Watch{Reason: "This feed is not live."}
+		if pull, pulled := o.pulls.State(f.ID); pulled {
 			f.State, f.Problem = control.FeedState(pull.State), pull.Problem
 			if f.State != control.FeedRetrying {
 				f.State = control.FeedConnecting
@@ -181,13 +182,13 @@ func (e *Observer) fill(f *control.Feed, now time.Time, live map[string]hub.Stat
 	}
 }
 
-func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
-	s := e.samples[f.ID]
+func (o *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
+	s := o.samples[f.ID]
 	f.Proto, f.Remote = st.Origin.Proto, st.Origin.Remote
 	f.Video, f.Audio = codecs(st.Tracks, s.bFrames)
 	f.Kbps, f.FPS, f.KeyframeIntervalMs = s.kbps, s.fps, st.KeyframeInterval.Milliseconds()
-	if e.monitor != nil {
-		f.Viewers = e.monitor.Watching(f.ID)
+	if o.monitor != nil {
+		f.Viewers = o.monitor.Watching(f.ID)
 	}
 	if st.Origin.Corrections != nil {
 		f.Corrections = st.Origin.Corrections()
@@ -198,10 +199,10 @@ func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
 			f.Notes = append(f.Notes, fault.Text())
 		}
 	}
-	f.Watch = e.watch(st)
-	last, what := st.LastFrame, "picture"
+	f.Watch = o.watch(st)
+	last, what := st.LastFrame, "video"
 	if f.Video == nil {
-		last, what = st.LastAudio, "sound"
+		last, what = st.LastAudio, "audio"
 	}
 	if last.IsZero() {
 		last = st.Since
@@ -209,12 +210,12 @@ func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
 	silent := now.Sub(last)
 	switch {
 	case silent > stalledAfter:
-		f.State, f.Problem = control.FeedStalled, fmt.Sprintf("It is connected, but no %s came for %d s.", what, int(silent.Seconds()))
+		f.State, f.Problem = control.FeedStalled, fmt.Sprintf("Connected, but no %s for %d s.", what, int(silent.Seconds()))
 	case st.Frames == 0 && st.AudioFrames == 0:
 		f.State = control.FeedConnecting
 	default:
 		f.State = control.FeedLive
-		if was := e.shown[f.ID]; was.State != control.FeedLive { // it is live since it came, not since we looked
+		if was := o.shown[f.ID]; was.State != control.FeedLive { // it is live since it connected, not since we looked
 			since := st.Since.UTC()
 			if was.State == control.FeedStalled {
 				since = now.UTC()
@@ -224,32 +225,32 @@ func (e *Observer) fillLive(f *control.Feed, now time.Time, st hub.Stats) {
 	}
 }
 
-// watch is how panels can show a stream.
-func (e *Observer) watch(st hub.Stats) (w control.Watch) {
+// watch says how panels can show a stream.
+func (o *Observer) watch(st hub.Stats) (w control.Watch) {
 	w.WebCodecs = frames.Watchable(st.Tracks)
-	if e.monitor == nil {
-		w.Reason = "This server has no monitor."
+	if o.monitor == nil {
+		w.Reason = "Monitoring is not available on this server."
 		return w
 	}
-	w.OK, w.Reason = e.monitor.Watch(st.Name)
-	w.Reduced = w.OK && (w.Reason != "" || e.samples[st.Name].bFrames)
+	w.OK, w.Reason = o.monitor.Watch(st.Name)
+	w.Reduced = w.OK && (w.Reason != "" || o.samples[st.Name].bFrames)
 	return w
 }
 
-func (e *Observer) program(live map[string]hub.Stats) (p control.ProgramState) {
+func (o *Observer) program(live map[string]hub.Stats) (p control.ProgramState) {
 	st, here := live[hub.Program]
 	if !here || st.Tracks == nil {
 		p.Watch.Reason = "Nothing is on air yet."
 		return p
 	}
-	s := e.samples[hub.Program]
+	s := o.samples[hub.Program]
 	p.Video, p.Audio = codecs(st.Tracks, s.bFrames)
 	p.Kbps, p.FPS = s.kbps, s.fps
-	p.Watch = e.watch(st)
+	p.Watch = o.watch(st)
 	return p
 }
 
-// notes is what an operator should know of a live feed.
+// notes is what an operator should know about a live feed.
 func notes(f *control.Feed, st hub.Stats, now time.Time) []string {
 	var all []string
 	if st.Tracks == nil {
@@ -258,24 +259,24 @@ func notes(f *control.Feed, st hub.Stats, now time.Time) []string {
 	switch {
 	case f.Audio != nil:
 	case st.Origin.UnsupportedAudioCodec != "":
-		all = append(all, fmt.Sprintf("no sound: it comes as %s, which can't be carried; set the camera's sound to AAC", st.Origin.UnsupportedAudioCodec))
+		all = append(all, fmt.Sprintf("no audio: %s is not supported; set the camera's audio to AAC", st.Origin.UnsupportedAudioCodec))
 	default:
-		all = append(all, "no sound")
+		all = append(all, "no audio")
 	}
 	if f.Video == nil {
-		all = append(all, "no picture")
+		all = append(all, "no video")
 		return all
 	}
 	if f.Video.BFrames {
-		all = append(all, "B-frames: browsers can't show every picture; set B-frames to 0")
+		all = append(all, "B-frames: browsers can't show every frame; set B-frames to 0")
 	}
 	switch waiting := now.Sub(st.LastKeyframe); {
 	case st.KeyframeInterval > longGOP:
-		all = append(all, fmt.Sprintf("a key frame only every %.1f s: cuts wait; set the key frame interval to 2 s", st.KeyframeInterval.Seconds()))
+		all = append(all, fmt.Sprintf("a keyframe only every %.1f s: cuts wait; set the keyframe interval to 2 s", st.KeyframeInterval.Seconds()))
 	case st.LastKeyframe.IsZero() && now.Sub(st.Since) > stalledAfter:
-		all = append(all, "no key frame yet: it can't be shown or cut to")
+		all = append(all, "no keyframe yet: it can't be shown or cut to")
 	case st.Keyframes == 1 && waiting > noKeyframeAfter:
-		all = append(all, fmt.Sprintf("no key frame for %d s: cuts wait; set the key frame interval to 2 s", int(waiting.Seconds())/10*10))
+		all = append(all, fmt.Sprintf("no keyframe for %d s: cuts wait; set the keyframe interval to 2 s", int(waiting.Seconds())/10*10))
 	}
 	return all
 }

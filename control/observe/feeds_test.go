@@ -46,11 +46,11 @@ func TestAFeedIsWaitingThenLiveThenStalledThenLost(t *testing.T) {
 			t.Fatalf("feed = %+v", f)
 		}
 		if f.Video.Codec != "H264" || f.Video.Profile != "High" || f.Audio.Profile != "LC" || f.Video.BFrames {
-			t.Fatalf("coding = %+v %+v", f.Video, f.Audio)
+			t.Fatalf("codecs = %+v %+v", f.Video, f.Audio)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if f := h.Feed("cam1"); f.State != control.FeedStalled || !strings.Contains(f.Problem, "no picture came for") {
+		if f := h.Feed("cam1"); f.State != control.FeedStalled || !strings.Contains(f.Problem, "no video for") {
 			t.Fatalf("feed = %+v", f)
 		}
 		c.Roll(2*time.Second, false)
@@ -63,7 +63,7 @@ func TestAFeedIsWaitingThenLiveThenStalledThenLost(t *testing.T) {
 		if f := h.Feed("cam1"); f.State != control.FeedLost || f.Video != nil || f.Kbps != 0 {
 			t.Fatalf("feed = %+v", f)
 		}
-		for _, line := range []string{"Goal is live, by rtmp.", "Goal sends nothing: It is connected, but no picture came for 3 s.", "Goal is lost."} {
+		for _, line := range []string{"Goal connected (RTMP).", "Goal: Connected, but no video for 3 s.", "Goal disconnected."} {
 			if !h.Logged(line) {
 				t.Errorf("no %q in %+v", line, h.Now().Log)
 			}
@@ -99,7 +99,7 @@ func TestAnAdHocFeedIsShownAndForgottenAMinuteAfterItLeft(t *testing.T) {
 	})
 }
 
-func TestACameraKeepsItsPlaceWhoeverComesOrGoes(t *testing.T) {
+func TestACameraKeepsItsPlaceWhicheverOthersConnect(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		order := func() (ids []string) {
 			synctest.Wait()
@@ -125,7 +125,7 @@ func TestACameraKeepsItsPlaceWhoeverComesOrGoes(t *testing.T) {
 	})
 }
 
-func TestTheProgramAndTheMixerAreNoFeeds(t *testing.T) {
+func TestTheProgramAndTheMixerAreNotFeeds(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		prog, mix := studiotest.NewCamera(t, h.Hub, hub.Program, studiotest.Tracks(), 30), studiotest.NewCamera(t, h.Hub, "mixer", studiotest.Tracks(), 30)
 		defer prog.Close()
@@ -142,7 +142,7 @@ func TestTheProgramAndTheMixerAreNoFeeds(t *testing.T) {
 	})
 }
 
-func TestNotesSayWhatIsWrongWithACoding(t *testing.T) {
+func TestNotesNameTheProblemsOfACodec(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		long, reordered := studiotest.NewCamera(t, h.Hub, "long", studiotest.Tracks()[:1], 250), studiotest.NewCamera(t, h.Hub, "reordered", studiotest.Tracks(), 30)
 		defer long.Close()
@@ -152,7 +152,7 @@ func TestNotesSayWhatIsWrongWithACoding(t *testing.T) {
 			reordered.Roll(500*time.Millisecond, true)
 		}
 		synctest.Wait()
-		want := []string{"no sound", "a key frame only every 8.3 s: cuts wait; set the key frame interval to 2 s"}
+		want := []string{"no audio", "a keyframe only every 8.3 s: cuts wait; set the keyframe interval to 2 s"}
 		if f := h.Feed("long"); !slices.Equal(f.Notes, want) {
 			t.Errorf("notes = %q", f.Notes)
 		}
@@ -162,7 +162,7 @@ func TestNotesSayWhatIsWrongWithACoding(t *testing.T) {
 	})
 }
 
-func TestAudioThatIsNotCarriedIsNamed(t *testing.T) {
+func TestAnUnsupportedAudioCodecIsNamed(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		p, err := h.Hub.Publish("gate", hub.Origin{Proto: "rtsp", UnsupportedAudioCodec: "G711"})
 		if err != nil {
@@ -178,7 +178,7 @@ func TestAudioThatIsNotCarriedIsNamed(t *testing.T) {
 	})
 }
 
-func TestAPulledFeedSaysWhyItIsNotReachedOnce(t *testing.T) {
+func TestAPulledFeedThatCannotBeReachedIsLoggedOnce(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		h.Do(t, "feed.add", `{"id":"roof","name":"Roof","url":"rtsp://joe:hunter22@cam.example/s1"}`)
 		for range 5 {
@@ -192,12 +192,12 @@ func TestAPulledFeedSaysWhyItIsNotReachedOnce(t *testing.T) {
 		}
 		n := 0
 		for _, e := range h.Now().Log {
-			if strings.HasPrefix(e.Text, "Roof is not reached") {
+			if strings.HasPrefix(e.Text, "Can't connect to Roof") {
 				n++
 			}
 		}
 		if n != 1 {
-			t.Fatalf("it was said %d times", n)
+			t.Fatalf("it was logged %d times", n)
 		}
 	})
 }

@@ -2,25 +2,26 @@ package observe
 
 import "time"
 
-// A destination that comes and goes is said so once; then the log has room for what
-// else happens, until it was steady for a while.
+// Something that keeps failing and recovering is reported so once; then the log has room
+// for everything else, until it was stable for a while.
 const (
-	unstableAfter = 4 // times, each within steadyFor of the one before
+	unstableAfter = 4 // breaks, each within stableAfter of the one before
 	stableAfter   = time.Minute
 )
 
-// Flapping is how often something broke lately.
+// Flapping counts how often something broke lately: a camera, a destination, the
+// connection to the mixer.
 type Flapping struct {
 	breaks    int
-	lastBreak time.Time // that it was lost
+	lastBreak time.Time
 }
 
-// Unstable reports whether it broke too often for each time to be said.
+// Unstable reports whether it broke too often for each time to be logged.
 func (f *Flapping) Unstable() bool { return f.breaks >= unstableAfter }
 
-// Broke counts a loss, with those shortly before it. It reports whether there is to be
-// said more of them.
-func (f *Flapping) Broke(now time.Time) (say bool) {
+// Broke counts a break, with those shortly before it. It reports whether this one should
+// be logged.
+func (f *Flapping) Broke(now time.Time) (log bool) {
 	if now.Sub(f.lastBreak) >= stableAfter {
 		f.breaks = 0
 	}
@@ -28,7 +29,7 @@ func (f *Flapping) Broke(now time.Time) (say bool) {
 	return f.breaks <= unstableAfter
 }
 
-// Recovered reports whether what is well now was unsteady before and is so no more.
+// Recovered reports whether what works now was unstable before and no longer is.
 func (f *Flapping) Recovered(now time.Time) bool {
 	if !f.Unstable() || now.Sub(f.lastBreak) < stableAfter {
 		return false
@@ -37,8 +38,8 @@ func (f *Flapping) Recovered(now time.Time) bool {
 	return true
 }
 
-// UnstableText is what is said of something that broke once too often.
-const UnstableText = "%s comes and goes. That is not said here any more until it is steady for a minute; its light tells."
-
-// Forget starts again: an operator did something about it.
+// Reset starts again: an operator did something about it.
 func (f *Flapping) Reset() { f.breaks = 0 }
+
+// unstableText is logged about something that broke once too often.
+const unstableText = "%s is unstable. Further changes are not logged until it has been stable for a minute; see its status light."

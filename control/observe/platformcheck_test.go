@@ -12,7 +12,7 @@ import (
 	"obvan/media"
 )
 
-func TestWarningsComeBeforeTheShowAndLeaveWithTheirReason(t *testing.T) {
+func TestWarningsAppearBeforeTheShowAndDisappearWithTheirReason(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		h.Do(t, "destination.add", `{"id":"tw","name":"Twitch","url":"rtmp://a.example/app","platform":"twitch"}`)
 		h.Do(t, "destination.add", `{"id":"fb","name":"Facebook","url":"rtmp://b.example/app","platform":"facebook"}`)
@@ -28,7 +28,7 @@ func TestWarningsComeBeforeTheShowAndLeaveWithTheirReason(t *testing.T) {
 			}
 			return nil
 		}
-		c := studiotest.NewCamera(t, h.Hub, hub.Program, studiotest.Tracks(), 90) // 2.4 Mbit/s, a key frame every 3 s
+		c := studiotest.NewCamera(t, h.Hub, hub.Program, studiotest.Tracks(), 90) // 2.4 Mbit/s, a keyframe every 3 s
 		c.Roll(4*time.Second, false)
 		if got := warnings("tw"); len(got) != 0 {
 			t.Errorf("warned before it was sure: %q", got)
@@ -54,7 +54,7 @@ func TestWarningsComeBeforeTheShowAndLeaveWithTheirReason(t *testing.T) {
 	})
 }
 
-func TestAWarningThatFluttersIsNotShownAndOneThatIsShownStays(t *testing.T) {
+func TestAFlutteringWarningIsNotShownAndAShownOneStays(t *testing.T) {
 	var c observe.Warnings
 	at := time.Unix(1000, 0)
 	look := func(texts ...string) []string {
@@ -86,7 +86,7 @@ func TestAWarningThatFluttersIsNotShownAndOneThatIsShownStays(t *testing.T) {
 	}
 }
 
-func TestTheProgramIsMeasuredForPreflight(t *testing.T) {
+func TestTheProgramIsMeasuredForThePlatformCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New()
 		c := studiotest.NewCamera(t, h, hub.Program, studiotest.Tracks(), 30)

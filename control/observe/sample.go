@@ -37,13 +37,13 @@ type counters struct {
 	lastFrame time.Time // when it arrived
 }
 
-// measure is the measurements of a stream, brought up to date when it is due; e.mu is
+// measure is the measurements of a stream, brought up to date when it is due; o.mu is
 // held.
-func (e *Observer) measure(st hub.Stats, now time.Time, due bool) *sample {
-	s := e.samples[st.Name]
+func (o *Observer) measure(st hub.Stats, now time.Time, due bool) *sample {
+	s := o.samples[st.Name]
 	if s == nil || !s.since.Equal(st.Since) {
 		s = &sample{since: st.Since, counters: ratewindow.Window[counters]{Over: rateWindow}}
-		e.samples[st.Name] = s
+		o.samples[st.Name] = s
 		due = true
 	}
 	if !due {
@@ -51,10 +51,10 @@ func (e *Observer) measure(st hub.Stats, now time.Time, due bool) *sample {
 	}
 	s.add(now, counters{st.Bytes, st.Frames, st.LastFrame})
 	if st.Name != hub.Program { // which warns itself
-		s.health.Sample(e.hub, st.Name, now)
+		s.health.Sample(o.hub, st.Name, now)
 	}
 	if !s.bFrames { // an encoder that has sent some may send more
-		s.bFrames = e.reordered(st.Name)
+		s.bFrames = o.reordered(st.Name)
 	}
 	return s
 }
@@ -80,8 +80,8 @@ func (s *sample) add(now time.Time, n counters) {
 
 // reordered reports whether frames are shown in another order than they are sent:
 // B-frames. It looks at what is in the ring since the newest keyframe.
-func (e *Observer) reordered(stream string) bool {
-	sub, err := e.hub.Subscribe(stream)
+func (o *Observer) reordered(stream string) bool {
+	sub, err := o.hub.Subscribe(stream)
 	if err != nil {
 		return false
 	}

@@ -12,8 +12,8 @@ import (
 	"obvan/control/store"
 )
 
-// One token's sockets are at most half of all: who has it, or whoever took it, can't
-// keep everybody else out.
+// One token may have at most half of all websockets: whoever has it, or stole it, can't keep
+// everyone else out.
 const (
 	maxSockets         = 256
 	maxSocketsPerToken = maxSockets / 2
@@ -22,10 +22,10 @@ const (
 // clients is who is connected.
 type clients struct {
 	store  *store.Store
-	ctx    context.Context // of the commands that sockets give
+	ctx    context.Context // of the commands from websockets
 	cancel context.CancelFunc
 
-	phones atomic.Int32 // that are told their light
+	phones atomic.Int32 // that are sent their tally light
 
 	mu       sync.Mutex
 	open     map[*socket]bool
@@ -40,12 +40,12 @@ func newClients(s *store.Store) *clients {
 	return c
 }
 
-// enter counts a socket in. ErrTooMany when the house is full or closing.
+// add counts a websocket. ErrTooMany when there are too many, or the server is shutting down.
 func (c *clients) add(k *socket) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || len(c.open) >= maxSockets {
-		return fmt.Errorf("no more than %c may be connected: %w", maxSockets, control.ErrTooMany)
+		return fmt.Errorf("at most %d clients may be connected: %w", maxSockets, control.ErrTooMany)
 	}
 	same := 0
 	for other := range c.open {
@@ -54,7 +54,7 @@ func (c *clients) add(k *socket) error {
 		}
 	}
 	if same >= maxSocketsPerToken {
-		return fmt.Errorf("no more than %c may be connected with one token: %w", maxSocketsPerToken, control.ErrTooMany)
+		return fmt.Errorf("at most %d clients may be connected with one token: %w", maxSocketsPerToken, control.ErrTooMany)
 	}
 	c.open[k] = true
 	c.all.Add(1)
@@ -70,7 +70,7 @@ func (c *clients) remove(k *socket) {
 	c.all.Done()
 }
 
-// show puts the clients in the state; c.mu is held.
+// updateState puts the clients in the state; c.mu is held.
 func (c *clients) updateState() {
 	list := make([]control.Client, 0, len(c.open))
 	for k := range c.open {
@@ -85,7 +85,7 @@ func (c *clients) updateState() {
 	c.store.Update(func(st *control.State) { st.Clients = list })
 }
 
-// shut closes the sockets that were opened with a token.
+// closeToken closes the websockets that were opened with a token.
 func (c *clients) closeToken(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,12 +101,12 @@ func (c *clients) closeToken(name string) {
 	}
 }
 
-// close ends all sockets and waits for them.
+// close closes all websockets and waits for them.
 func (c *clients) close() {
 	c.mu.Lock()
 	c.closed = true
 	for k := range c.open {
-		k.close(closeGoingAway, "the server is stopping")
+		k.close(closeGoingAway, "the server is shutting down")
 	}
 	c.mu.Unlock()
 	c.cancel()

@@ -40,7 +40,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /api/v1/qr", s.atLeast(control.Operator, s.qrCode))
 	mux.HandleFunc("POST /api/v1/{command}", s.atLeast(control.Viewer, s.command))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, fmt.Errorf("there is no %s %s: %w", r.Method, text.Quote(r.URL.Path), control.ErrNotFound))
+		s.fail(w, fmt.Errorf("%s %s: %w", r.Method, text.Quote(r.URL.Path), control.ErrNotFound))
 	})
 	mux.HandleFunc("/whep/", s.atLeast(control.Viewer, s.whep))
 	mux.HandleFunc("/whip/", s.whip)
@@ -64,11 +64,11 @@ func (s *Server) handler() http.Handler {
 
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,255}$`)
 
-// guard sets what browsers must know before they trust a page of ours.
+// securityHeaders sets the headers that tell browsers what pages of ours may do.
 func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Who does not take an answer does not hold it for ever. A deadline that can't
-		// be set (a recorder in tests) is no reason to refuse; a websocket clears it.
+		// A client that does not read its answer does not hold it forever. A deadline that
+		// can't be set is no reason to refuse; a websocket clears it.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 		connect := "'self'"
 		if hostPattern.MatchString(r.Host) { // not every browser counts ws: as 'self'
@@ -98,7 +98,7 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case errors.As(err, &long):
 		return nil, control.Invalidf("the body is too long: %d bytes at most", maxBody)
 	case err != nil:
-		return nil, control.Invalidf("the body did not arrive whole")
+		return nil, control.Invalidf("the body is incomplete")
 	}
 	return b, nil
 }
@@ -145,7 +145,7 @@ func (s *Server) write(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(b, '\n')) // who does not listen any more misses nothing
+	_, _ = w.Write(append(b, '\n')) // a client that has disconnected misses nothing
 }
 
 func (s *Server) me(w http.ResponseWriter, r *http.Request) {
@@ -167,7 +167,7 @@ func (s *Server) platforms(w http.ResponseWriter, _ *http.Request) {
 	s.answer(w, s.cfg.Platforms)
 }
 
-// clock lets a player measure how old the picture it shows is.
+// clock lets a player measure the latency of the video it shows.
 func (s *Server) clock(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Monitor != nil {
 		if rtp, arrived, ok := s.cfg.Monitor.Clock(r.PathValue("stream")); ok {
@@ -176,19 +176,19 @@ func (s *Server) clock(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	s.fail(w, fmt.Errorf("nobody watches %s: %w", text.Quote(r.PathValue("stream")), control.ErrNotFound))
+	s.fail(w, fmt.Errorf("no viewer of %s: %w", text.Quote(r.PathValue("stream")), control.ErrNotFound))
 }
 
 func (s *Server) whep(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Monitor == nil {
-		s.fail(w, fmt.Errorf("this server has no monitor: %w", control.ErrNotFound))
+		s.fail(w, fmt.Errorf("monitoring is not available on this server: %w", control.ErrNotFound))
 		return
 	}
 	s.addICELinks(w)
 	s.cfg.Monitor.ServeViewer(w, withClientAddr(r), control.CallerOf(r.Context()).Name)
 }
 
-// fromAfar is r with the address it comes from, where a proxy passed it on.
+// withClientAddr is r with the address of its client, where a proxy passed it on.
 func withClientAddr(r *http.Request) *http.Request {
 	from := clientAddr(r)
 	if from == r.RemoteAddr {
@@ -200,10 +200,10 @@ func withClientAddr(r *http.Request) *http.Request {
 }
 
 // whip lets cameras in. Who may publish is decided there, by Authorise; an operator's
-// page shows its cookie, which only we know how to read.
+// page shows its cookie, which the WHIP server can't read.
 func (s *Server) whip(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Whip == nil {
-		s.fail(w, fmt.Errorf("this server takes no cameras by WHIP: %w", control.ErrNotFound))
+		s.fail(w, fmt.Errorf("WHIP is not available on this server: %w", control.ErrNotFound))
 		return
 	}
 	r = withClientAddr(r)
@@ -221,7 +221,7 @@ func (s *Server) whip(w http.ResponseWriter, r *http.Request) {
 	s.cfg.Whip.ServeHTTP(w, r)
 }
 
-// linkICE names the servers that help a browser to get through to us (RFC 9725, 4.6).
+// addICELinks names the STUN and TURN servers for browsers (RFC 9725, 4.6).
 func (s *Server) addICELinks(w http.ResponseWriter) {
 	if s.cfg.ICE == nil {
 		return
@@ -233,7 +233,7 @@ func (s *Server) addICELinks(w http.ResponseWriter) {
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if !s.cfg.Studio.Ready() {
-		http.Error(w, "not yet, or not any more", http.StatusServiceUnavailable)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
 	io.WriteString(w, "ok\n")

@@ -70,7 +70,7 @@ func TestCommandsByPost(t *testing.T) {
 	}
 }
 
-func TestAFloodOfCommandsByPostCostsItsOwnTokenOnly(t *testing.T) {
+func TestAFloodOfPostedCommandsLimitsItsOwnTokenOnly(t *testing.T) {
 	h := open(t)
 	other := "Bearer " + h.Do(t, "token.create", `{"name":"Anna","role":"operator"}`).(studio.TokenCreated).Token
 	for range 100 { // as many as would take three minutes
@@ -89,7 +89,7 @@ func TestAFloodOfCommandsByPostCostsItsOwnTokenOnly(t *testing.T) {
 	}
 }
 
-func TestNobodyGetsInWithoutAToken(t *testing.T) {
+func TestEveryRequestNeedsAToken(t *testing.T) {
 	h := open(t)
 	h.Do(t, "token.create", `{"name":"V","role":"viewer"}`)
 	for _, c := range []struct{ method, path string }{
@@ -113,7 +113,7 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	}
 }
 
-func TestAViewerSeesButDoesNotProfile(t *testing.T) {
+func TestAViewerMayReadTheStateButNotProfile(t *testing.T) {
 	h := open(t)
 	viewer := "Bearer " + h.Do(t, "token.create", `{"name":"V","role":"viewer"}`).(studio.TokenCreated).Token
 	for path, want := range map[string]int{"/api/v1/state": 200, "/debug/pprof/": 403, "/metrics": 200, "/api/v1/clock/cam1": 200, "/api/v1/clock/cam2": 404} {
@@ -132,7 +132,7 @@ func TestAViewerSeesButDoesNotProfile(t *testing.T) {
 	}
 }
 
-func TestLoginGivesACookieThatPagesOfOthersCantUse(t *testing.T) {
+func TestTheLoginCookieIsUselessToPagesOfOtherSites(t *testing.T) {
 	h := open(t)
 	status, body, header := h.ask(t, "POST", "/api/v1/login", `{"token":"`+studiotest.AdminToken+`"}`, "Authorization", "")
 	if status != 200 || !strings.Contains(body, `{"name":"automation","role":"admin"}`) {
@@ -159,7 +159,7 @@ func TestLoginGivesACookieThatPagesOfOthersCantUse(t *testing.T) {
 	}
 }
 
-func TestStateIsWholeAndSaysWhoYouAre(t *testing.T) {
+func TestTheStateIsCompleteAndNamesTheCaller(t *testing.T) {
 	h := open(t)
 	h.MixerChanged(mixer.State{Kind: "cut", Connected: true, Program: "cam1", OnAir: []string{"cam1"}, OnPreview: []string{"cam2"}})
 	_, body, _ := h.ask(t, "GET", "/api/v1/state", "")
@@ -237,7 +237,7 @@ func TestMetricsCountStreamsAndDestinations(t *testing.T) {
 	}
 }
 
-func TestTURNServersAreNamedToWhoMayUseThem(t *testing.T) {
+func TestTURNServersAreSentOnlyToClientsThatMayUseThem(t *testing.T) {
 	h := open(t)
 	h.server.cfg.ICE = func() []string {
 		return []string{`<turn:t.example>; rel="ice-server"; username="u"; credential="hush"`}
@@ -258,7 +258,7 @@ func TestTURNServersAreNamedToWhoMayUseThem(t *testing.T) {
 	}
 }
 
-func TestAPageWhoseNameLeadsHereHasNotTheRightsOfThisMachine(t *testing.T) {
+func TestAPageWhoseNameResolvesToThisMachineDoesNotHaveItsRights(t *testing.T) {
 	for host, here := range map[string]bool{
 		"localhost:8080": true, "localhost": true, "127.0.0.1:8080": true, "127.0.0.1": true, "[::1]:8080": true, "[::1]": true,
 		"evil.example:8080": false, "evil.example": false, "localhost.evil.example": false, "192.0.2.7:8080": false, "": false, "[": false,
@@ -271,7 +271,7 @@ func TestAPageWhoseNameLeadsHereHasNotTheRightsOfThisMachine(t *testing.T) {
 	}
 }
 
-func TestWhatAProxyPassesOnDoesNotComeFromThisMachine(t *testing.T) {
+func TestARequestThroughAProxyDoesNotCountAsLocal(t *testing.T) {
 	h := open(t)
 	h.server.cfg.Whip = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.Authorise(ingest.Request{Stream: "stray", Proto: "whip", Remote: r.RemoteAddr}) != nil {

@@ -8,7 +8,7 @@ import (
 	"obvan/control"
 )
 
-// The numbers of JSON-RPC 2.0, section 5.1. Ours has a word beside it, in data.code.
+// The numbers of JSON-RPC 2.0, section 5.1. Our error code is in data.code.
 const (
 	rpcParse    = -32700
 	rpcInvalid  = -32600
@@ -23,19 +23,19 @@ const maxID = 128
 // request is a command as it comes by websocket.
 type request struct {
 	Version string          `json:"jsonrpc"`
-	ID      json.RawMessage `json:"id"` // none: no answer is wanted
+	ID      json.RawMessage `json:"id"` // none: no reply is expected
 	Method  string          `json:"method"`
 	Params  json.RawMessage `json:"params"`
 }
 
-// notification is what a client is told without having asked.
+// notification is a message that a client did not request.
 type notification struct {
 	Version string `json:"jsonrpc"`
 	Method  string `json:"method"`
 	Params  any    `json:"params"`
 }
 
-// fault is the error of a JSON-RPC answer.
+// rpcError is the error of a JSON-RPC response.
 type rpcError struct {
 	Code    int           `json:"code"`
 	Message string        `json:"message"`
@@ -58,12 +58,12 @@ type failure struct {
 	Error   *rpcError       `json:"error"`
 }
 
-// parseRequest reads one message. With a fault the request still has the id, when
-// there was one that can be repeated.
+// parseRequest reads one message. With an error the request still has its id, when there was
+// a valid one.
 func parseRequest(message []byte) (req request, f *rpcError) {
 	bad := func(code int, text string) *rpcError { return &rpcError{code, text, &rpcErrorData{control.BadRequest}} }
 	if bytes.HasPrefix(bytes.TrimSpace(message), []byte("[")) {
-		return request{ID: json.RawMessage("null")}, bad(rpcInvalid, "batches are not taken: send one request a message")
+		return request{ID: json.RawMessage("null")}, bad(rpcInvalid, "batches are not supported: send one request per message")
 	}
 	if !json.Valid(message) {
 		return request{ID: json.RawMessage("null")}, bad(rpcParse, "this is not JSON")
@@ -86,12 +86,12 @@ func parseRequest(message []byte) (req request, f *rpcError) {
 	return req, nil
 }
 
-// goodID reports whether id is one that JSON-RPC allows and that is worth repeating.
+// goodID reports whether id is one that JSON-RPC allows, and short.
 func goodID(id json.RawMessage) bool {
 	return len(id) > 0 && len(id) <= maxID && id[0] != '{' && id[0] != '[' && id[0] != 't' && id[0] != 'f'
 }
 
-// reply answers a request that wants an answer.
+// reply answers a request that expects a reply.
 func (k *socket) reply(id json.RawMessage, result any, err error) {
 	if err == nil {
 		k.enqueue(id, response{"2.0", id, result})
@@ -110,20 +110,20 @@ func (k *socket) reply(id json.RawMessage, result any, err error) {
 
 func (k *socket) replyFault(id json.RawMessage, f *rpcError) { k.enqueue(id, failure{"2.0", id, f}) }
 
-// enqueue hands an answer to the writer. A client that does not read its answers is
-// closed: they can't wait for ever.
+// enqueue hands a reply to the writer. A client that does not read its replies is closed:
+// they can't wait forever.
 func (k *socket) enqueue(id json.RawMessage, answer any) {
 	if id == nil {
 		return
 	}
 	b, err := json.Marshal(answer)
 	if err != nil {
-		k.server.log.Error("an answer can't be marshalled", "err", err)
+		k.server.log.Error("a reply can't be marshalled", "err", err)
 		return
 	}
 	select {
 	case k.replies <- b:
 	default:
-		k.close(closePolicy, "the answers are not read")
+		k.close(closePolicy, "the replies are not read")
 	}
 }

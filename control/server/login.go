@@ -19,8 +19,8 @@ const cookie = "obvan"
 
 const cookieAge = 30 * 24 * time.Hour
 
-// tokenIn is what a request shows. Only pages that can't show anything else may have
-// it in their address, which ends up in histories and logs.
+// tokenIn is the token of a request. Only pages that can't send it otherwise may have it in
+// their address, which ends up in histories and logs.
 func tokenIn(r *http.Request, inQuery bool) string {
 	if h := r.Header.Get("Authorization"); h != "" {
 		kind, token, _ := strings.Cut(h, " ")
@@ -48,14 +48,14 @@ func (s *Server) callerIn(r *http.Request, inQuery bool) (control.Caller, error)
 	return control.Caller{You: you, Remote: r.RemoteAddr, Kind: control.Script}, err
 }
 
-// refused logs a token that was not let in, but not as often as somebody can try.
+// refused logs a token that was refused, but not as often as someone can try.
 func (s *Server) refused(r *http.Request, err error) {
 	if s.cfg.Access.LogRefusal() {
 		s.log.Warn("token refused", "remote", r.RemoteAddr, "path", text.Quote(r.URL.Path), "err", err)
 	}
 }
 
-// atLeast lets only a role, or those above it, through to next.
+// atLeast passes requests to next from a role, or those above it, only.
 func (s *Server) atLeast(least control.Role, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.callerIn(r, false)
@@ -117,13 +117,13 @@ func (s *Server) cookie(r *http.Request, token string, age int) *http.Cookie {
 	}
 }
 
-// elsewhereAddr is an address that is not this machine's, of nobody in particular.
+// unknownAddr is an address that is not this machine's.
 const unknownAddr = "0.0.0.0:0"
 
-// remote is the host:port a request comes from. A proxy on this machine speaks for
-// others, who have not the rights of this machine: they are who it says came to it,
-// which is last in the header (RFC 7239, 5.2, for the one of its own). So does a browser
-// on this machine for a page whose name was made to lead here: it asks by that name.
+// clientAddr is the host:port a request comes from. A proxy on this machine passes on
+// requests of others, who do not have the rights of this machine: their address is the last
+// one in its header (RFC 7239, 5.2, for the header "Forwarded"). Nor does a page whose name
+// was made to resolve to this machine (DNS rebinding): its browser sends that name as Host.
 func clientAddr(r *http.Request) string {
 	passed := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
 	if !netaddr.Loopback(r.RemoteAddr) || passed == "" && r.Header.Get("Forwarded") == "" && netaddr.Loopback(r.Host) {

@@ -15,22 +15,22 @@ import (
 	"obvan/control/studiotest"
 )
 
-func TestALogoComesInByHTTPAndGoesWithALowerThird(t *testing.T) {
+func TestALogoIsUploadedAndShownWithALowerThird(t *testing.T) {
 	h := build(t, studio.Options{Token: studiotest.AdminToken}, studiotest.Quiet())
 	h.start(t)
-	var frame bytes.Buffer
-	if err := png.Encode(&frame, image.NewGray(image.Rect(0, 0, 32, 16))); err != nil {
+	var logo bytes.Buffer
+	if err := png.Encode(&logo, image.NewGray(image.Rect(0, 0, 32, 16))); err != nil {
 		t.Fatal(err)
 	}
 	h.uploads(t, []upload{
-		{"logos/sponsor", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
+		{"logos/sponsor", "wrong", nil, http.StatusUnauthorized, "a valid token is required"},
 		{"logos/sponsor", studiotest.AdminToken, []byte("<svg/>"), http.StatusBadRequest, "not a PNG or JPEG"},
-		{"logos/..%2Fx", studiotest.AdminToken, frame.Bytes(), http.StatusBadRequest, "its name must be"},
+		{"logos/..%2Fx", studiotest.AdminToken, logo.Bytes(), http.StatusBadRequest, "its name must be"},
 		{"logos/big", studiotest.AdminToken, make([]byte, 5<<20), http.StatusBadRequest, "larger than 4 MB"},
-		{"logos/sponsor", studiotest.AdminToken, frame.Bytes(), http.StatusOK, "null"},
+		{"logos/sponsor", studiotest.AdminToken, logo.Bytes(), http.StatusOK, "null"},
 	})
 	h.Await(t, "the logo is listed", func(st *control.State) bool { return slices.Equal(st.Graphics.Logos, []string{"sponsor"}) })
-	if !h.Logged("brought in the logo sponsor") {
+	if !h.Logged("uploaded the logo sponsor") {
 		t.Errorf("log = %+v", h.Now().Log)
 	}
 	status, body, header := h.ask(t, "GET", "/api/v1/logos/sponsor.png", "", "Authorization", "Bearer "+studiotest.AdminToken)

@@ -7,19 +7,19 @@ import (
 	"obvan/mixer"
 )
 
-// levels is the mixer's levels on their way to one socket. Only the newest waits: a
-// needle that lags is worse than one that skips.
+// meterQueue is the mixer's audio levels on their way to one websocket. Only the newest wait:
+// a meter that lags is worse than one that skips.
 type meterQueue struct {
 	newest chan []byte
-	stop   context.CancelFunc // nil while nobody looks; of the worker of the area audio
+	stop   context.CancelFunc // nil while they are off; of the worker of the area audio
 }
 
-// levelsMessage is the notification's params.
+// metersMessage is the params of the notification.
 type metersMessage struct {
 	Inputs []mixer.Meter `json:"inputs"`
 }
 
-// sendMeters has the levels written to the socket, or not any more.
+// sendMeters starts or stops writing the levels to the websocket.
 func (k *socket) sendMeters(desk mixer.AudioMixer, on bool) {
 	if on == (k.meters.stop != nil) {
 		return
@@ -40,16 +40,16 @@ func (k *socket) sendMeters(desk mixer.AudioMixer, on bool) {
 	})
 	k.workers.Go(func() {
 		if err := desk.Meters(ctx, k.queueMeters); err != nil {
-			k.server.log.Warn("no levels", "who", k.who.Name, "err", err)
+			k.server.log.Warn("no audio levels", "who", k.who.Name, "err", err)
 		}
 	})
 }
 
-// level hands the newest levels to the writer, in place of those it did not take.
+// queueMeters hands the newest levels to the writer, in place of those it has not written.
 func (k *socket) queueMeters(all []mixer.Meter) {
 	note, err := json.Marshal(notification{"2.0", "meters", metersMessage{all}})
 	if err != nil {
-		return // a level that is no number
+		return // a level that is not a number
 	}
 	select {
 	case <-k.meters.newest:
@@ -57,6 +57,6 @@ func (k *socket) queueMeters(all []mixer.Meter) {
 	}
 	select {
 	case k.meters.newest <- note:
-	default: // somebody who looks again was quicker
+	default: // newer ones were queued meanwhile
 	}
 }

@@ -32,7 +32,7 @@ func onOBS(t *testing.T, srv *obstest.Server) *house {
 	return h
 }
 
-func TestLevelsComeOnlyWhileAPanelLooks(t *testing.T) {
+func TestAudioLevelsAreRequestedOnlyWhileAPanelShowsThem(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	h := onOBS(t, srv)
 	h.Fails(t, "audio.meters", `{"on":true}`, control.BadRequest) // by no websocket

@@ -31,7 +31,7 @@ func (s *Server) metrics() http.Handler {
 	})
 }
 
-// counters reads the rooms' counters when somebody asks for them.
+// counters reads the counters of all rooms when they are requested.
 type counters struct {
 	hub   *hub.Hub
 	store *store.Store
@@ -40,7 +40,7 @@ type counters struct {
 // label is a metric's labels and their values, in turn.
 type label []string
 
-// Describe implements prometheus.Collector. Streams and destinations come and go: the
+// Describe implements prometheus.Collector. Streams and destinations appear and disappear: the
 // collector is an unchecked one, which an empty description says.
 func (m counters) Describe(chan<- *prometheus.Desc) {}
 

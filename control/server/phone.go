@@ -16,10 +16,10 @@ import (
 )
 
 // A phone that is a camera shows its own tally light. It has the feed's key and no
-// token, so it can't open the websocket; it gets its light, and nothing else.
+// token, so it can't open the websocket; it gets its tally light, and nothing else.
 
-// Light is told when it changes, and every lightEvery: a page that hears nothing for
-// longer than that must not go on showing green.
+// The light is sent when it changes, and every tallyEvery: a page that receives nothing for
+// longer must not keep showing green.
 const (
 	tallyEvery   = 2 * time.Second
 	maxPhones    = 128
@@ -33,15 +33,15 @@ const (
 type CameraLight struct {
 	Name  string            `json:"name"`
 	Tally control.Light     `json:"tally"` // "" is dark
-	State control.FeedState `json:"state"` // "" for a feed that never came
-	Live  bool              `json:"live"`  // the show is
+	State control.FeedState `json:"state"` // "" for a feed that never connected
+	Live  bool              `json:"live"`  // the show is live
 	Notes []string          `json:"notes,omitempty"`
 
-	Unknown bool `json:"unknown,omitempty"` // the mixer is away: nobody knows whether it shows this camera
+	Unknown bool `json:"unknown,omitempty"` // the mixer is not connected: whether it shows this camera is unknown
 }
 
-// camera is GET /api/v1/camera/{feed}: the feed's light as lines of JSON without an
-// end, for whoever may publish it.
+// camera is GET /api/v1/camera/{feed}: the feed's tally light as an endless stream of lines
+// of JSON, for whoever may publish it.
 func (s *Server) camera(w http.ResponseWriter, r *http.Request) {
 	feed := r.PathValue("feed")
 	if err := ingest.CheckName(feed); err != nil {
@@ -54,23 +54,23 @@ func (s *Server) camera(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.clients.phones.Add(1) > maxPhones {
 		s.clients.phones.Add(-1)
-		s.fail(w, fmt.Errorf("no more than %d cameras may ask for their light: %w", maxPhones, control.ErrTooMany))
+		s.fail(w, fmt.Errorf("at most %d cameras may request their tally light: %w", maxPhones, control.ErrTooMany))
 		return
 	}
 	defer s.clients.phones.Add(-1)
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.Header().Set("X-Accel-Buffering", "no") // proxies must not hold a light back
+	w.Header().Set("X-Accel-Buffering", "no") // proxies must not delay a tally light
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	s.streamTally(w, r, feed)
 }
 
-// tellLight writes lines until the phone or the server goes.
+// streamTally writes lines until the phone disconnects or the server shuts down.
 func (s *Server) streamTally(w http.ResponseWriter, r *http.Request, feed string) {
 	out := http.NewResponseController(w)
 	beat := time.NewTicker(tallyEvery)
 	defer beat.Stop()
 	for last, due := "", true; ; {
-		_, _, next := s.cfg.Store.Since(^uint64(0)) // before looking, so that nothing is missed
+		_, _, next := s.cfg.Store.Since(^uint64(0)) // before reading, so that nothing is missed
 		line, err := json.Marshal(s.tallyOf(feed))
 		if err != nil {
 			return
@@ -157,7 +157,7 @@ func svg(code *qr.Code) string {
 }
 
 // addresses is GET /api/v1/addresses: where other devices on the network reach this
-// machine. A panel opened as localhost does not know.
+// machine. A panel opened as localhost can't know.
 func (s *Server) addresses(w http.ResponseWriter, _ *http.Request) {
 	s.answer(w, map[string]any{"hosts": lanHosts(), "secure": s.cfg.Secure})
 }

@@ -9,15 +9,15 @@ import (
 	"obvan/internal/text"
 )
 
-// snapshot is GET /api/v1/snapshot/{stream}.jpg: the newest picture of a stream.
+// snapshot is GET /api/v1/snapshot/{stream}.jpg: the newest frame of a stream, as a still image.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
 	stream, ok := strings.CutSuffix(r.PathValue("file"), ".jpg")
 	if !ok {
-		s.fail(w, fmt.Errorf("snapshots are JPEG: ask for %s.jpg: %w", text.Quote(r.PathValue("file")), control.ErrNotFound))
+		s.fail(w, fmt.Errorf("snapshots are JPEG: request %s.jpg: %w", text.Quote(r.PathValue("file")), control.ErrNotFound))
 		return
 	}
 	if s.cfg.Snapshots == nil {
-		s.fail(w, fmt.Errorf("this server makes no snapshots: %w", control.ErrUnsupported))
+		s.fail(w, fmt.Errorf("snapshots: %w by this server", control.ErrUnsupported))
 		return
 	}
 	frame, err := s.cfg.Snapshots.JPEG(r.Context(), stream)
@@ -26,5 +26,5 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	_, _ = w.Write(frame) // who does not listen any more misses nothing
+	_, _ = w.Write(frame) // a client that has disconnected misses nothing
 }

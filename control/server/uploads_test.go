@@ -34,7 +34,7 @@ func (h *house) put(t *testing.T, path, token string, content []byte) (int, stri
 	return resp.StatusCode, b.String()
 }
 
-// upload is a file that is brought in, and what is answered.
+// upload is an uploaded file, and the answer.
 type upload struct {
 	path, token string
 	content     []byte
@@ -51,7 +51,7 @@ func (h *house) uploads(t *testing.T, all []upload) {
 	}
 }
 
-func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
+func TestInvalidClipUploadsAreRefusedWithAReason(t *testing.T) {
 	t.Setenv("PATH", "") // no ffmpeg
 	h := build(t, studio.Options{Token: studiotest.AdminToken}, studiotest.Quiet(), func(d *studio.Deps) { d.Clips = clip.New(t.TempDir()) })
 	h.start(t)
@@ -60,7 +60,7 @@ func TestClipsComeInByHTTPAndAreRefusedInWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.uploads(t, []upload{
-		{"clips/slate", "wrong", nil, http.StatusUnauthorized, "a valid token is needed"},
+		{"clips/slate", "wrong", nil, http.StatusUnauthorized, "a valid token is required"},
 		{"clips/slate", studiotest.AdminToken, []byte("hello"), http.StatusBadRequest, "not an MP4, PNG or JPEG"},
 		{"clips/..%2Fslate", studiotest.AdminToken, still.Bytes(), http.StatusBadRequest, "a feed name is"},
 		{"clips/slate", studiotest.AdminToken, still.Bytes(), http.StatusConflict, "install ffmpeg, or upload an MP4 with H.264 1280x720"},

@@ -16,7 +16,7 @@ import (
 	"obvan/monitor/frames"
 )
 
-// Bounds of those who are sent coded frames.
+// Bounds of the clients that are sent encoded frames.
 const (
 	maxFrameViewers = 128
 	frameTimeout    = 5 * time.Second
@@ -24,8 +24,8 @@ const (
 	maxFromViewer   = 512
 )
 
-// serveFrames is GET /watch/{stream}: a websocket of coded frames, for panels that
-// decode by themselves (see monitor/frames).
+// serveFrames is GET /watch/{stream}: a websocket of encoded frames, for panels that decode
+// them with WebCodecs (see monitor/frames).
 func (s *Server) serveFrames(w http.ResponseWriter, r *http.Request) {
 	who, err := s.callerIn(r, true)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Server) serveFrames(w http.ResponseWriter, r *http.Request) {
 	<-heard
 }
 
-// plain is the connection under TLS.
+// underTLS is the connection under TLS.
 func underTLS(conn net.Conn) net.Conn {
 	for {
 		over, ok := conn.(interface{ NetConn() net.Conn })
@@ -80,7 +80,7 @@ func underTLS(conn net.Conn) net.Conn {
 	}
 }
 
-// listenOnly reads until the other end is gone; it has nothing to say.
+// readUntilClosed reads until the client has disconnected; it sends nothing but pongs.
 func readUntilClosed(conn *websocket.Conn) {
 	conn.SetReadLimit(maxFromViewer)
 	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
@@ -100,7 +100,7 @@ func sendFrames(ctx context.Context, conn *websocket.Conn, viewer *frames.Viewer
 		if err := conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(frameTimeout)); err != nil {
 			return err
 		}
-		turn, over := context.WithTimeout(ctx, pingEvery) // a stream that stands still is no reason to hang up
+		turn, over := context.WithTimeout(ctx, pingEvery) // a stalled stream is no reason to disconnect
 		err := sendUntil(turn, conn, viewer)
 		over()
 		switch {
@@ -144,30 +144,30 @@ func sendFrame(conn *websocket.Conn, m *frames.Message) error {
 	return w.Close()
 }
 
-// farewell says why it ends, in words that a panel shows.
+// sendCloseFrame says why it ends, in a sentence that a panel shows.
 func sendCloseFrame(conn *websocket.Conn, why error) {
-	code, words := closeGoingAway, "the stream left"
+	code, text := closeGoingAway, "the stream ended"
 	switch {
 	case errors.Is(why, errRevoked):
-		code, words = closePolicy, why.Error()
+		code, text = closePolicy, why.Error()
 	case errors.Is(why, frames.ErrCodec):
-		code, words = websocket.CloseUnsupportedData, why.Error()
+		code, text = websocket.CloseUnsupportedData, why.Error()
 	case errors.Is(why, context.Canceled):
-		words = "the server is stopping"
+		text = "the server is shutting down"
 	}
 	// Best effort: the connection closes with or without it.
-	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, words), time.Now().Add(closeTimeout))
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeTimeout))
 }
 
-var errRevoked = errors.New("your access was taken away")
+var errRevoked = errors.New("your access was revoked")
 
-// watch counts somebody in who is sent frames; cancel ends that. ErrTooMany when the
-// house is full.
+// watch counts a client that is sent frames; cancel ends that. ErrTooMany when there are too
+// many.
 func (c *clients) watch(name string, cancel context.CancelCauseFunc) (leave func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || len(c.watching) >= maxFrameViewers {
-		return nil, fmt.Errorf("no more than %d may be sent frames: %w", maxFrameViewers, control.ErrTooMany)
+		return nil, fmt.Errorf("at most %d clients may be sent frames: %w", maxFrameViewers, control.ErrTooMany)
 	}
 	w := &frameViewer{name, cancel}
 	c.watching[w] = true
@@ -180,7 +180,7 @@ func (c *clients) watch(name string, cancel context.CancelCauseFunc) (leave func
 	}, nil
 }
 
-// watcher is somebody who is sent frames.
+// frameViewer is a client that is sent frames.
 type frameViewer struct {
 	name string
 	end  context.CancelCauseFunc

@@ -45,7 +45,7 @@ func (h *house) watch(t *testing.T, stream, token string) (*websocket.Conn, *htt
 	return conn, resp, err
 }
 
-func TestCodedFramesAreSentToWhoeverMayLook(t *testing.T) {
+func TestEncodedFramesAreSentToViewersWithAToken(t *testing.T) {
 	h := open(t)
 	stop := h.stream(t, "bcam")
 	for path, want := range map[string]int{"bcam": 401, "nothing": 401} {
@@ -77,12 +77,12 @@ func TestCodedFramesAreSentToWhoeverMayLook(t *testing.T) {
 	for err == nil {
 		_, _, err = conn.ReadMessage()
 	}
-	if !websocket.IsCloseError(err, websocket.CloseGoingAway) || !strings.Contains(err.Error(), "the stream left") {
+	if !websocket.IsCloseError(err, websocket.CloseGoingAway) || !strings.Contains(err.Error(), "the stream ended") {
 		t.Errorf("it ended with %v", err)
 	}
 }
 
-func TestFramesEndWithTheAccessOrTheStudio(t *testing.T) {
+func TestFramesEndWithTheTokenOrTheConnection(t *testing.T) {
 	h := open(t)
 	defer h.stream(t, "bcam")()
 	token := h.Do(t, "token.create", `{"name":"V","role":"viewer"}`).(studio.TokenCreated).Token
@@ -99,7 +99,7 @@ func TestFramesEndWithTheAccessOrTheStudio(t *testing.T) {
 		_, _, err = theirs.ReadMessage()
 	}
 	if !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
-		t.Errorf("after the access was taken away: %v", err)
+		t.Errorf("after the token was revoked: %v", err)
 	}
 	ours.Close()
 	testkit.Eventually(t, 3*time.Second, func() bool {

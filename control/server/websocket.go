@@ -19,8 +19,8 @@ import (
 	"obvan/internal/text"
 )
 
-// Bounds of a socket. A panel that is slow holds one message of ours and no more: the
-// state waits in the store, and answers are few.
+// Bounds of a websocket. For a slow panel one message waits and no more: the state is in the
+// store, and replies are few.
 const (
 	maxMessage   = 64 << 10
 	maxReplies   = 128 // waiting to be written
@@ -29,8 +29,8 @@ const (
 	pongTimeout  = 12 * time.Second
 	writeTimeout = 10 * time.Second
 	closeTimeout = time.Second
-	abusePace    = 5 * time.Millisecond  // between two messages of who was thrown out: a flood waits with its sender
-	statePace    = 15 * time.Millisecond // between two states: a flood of changes is shown as one
+	abusePace    = 5 * time.Millisecond  // between two messages of a client that was closed for abuse: they wait on its side
+	statePace    = 15 * time.Millisecond // between two states: many changes at once are sent as one
 )
 
 // What a close frame says (RFC 6455, section 7.4.1).
@@ -39,11 +39,11 @@ const (
 	closePolicy    = websocket.ClosePolicyViolation
 )
 
-// socket is one websocket: a panel, or a script that wants to know at once.
+// socket is one websocket: of a panel, or of a script that needs changes at once.
 //
 // The handler's goroutine reads, one writes, and one for each area of commands in use
-// runs them: in order within an area, so that preview and cut do what was meant, but
-// a mixer that hangs does not keep a destination from being stopped.
+// runs them: in order within an area, so that a preview and a cut happen in that order, but
+// a mixer that hangs does not block stopping a destination.
 type socket struct {
 	server  *Server
 	conn    *websocket.Conn
@@ -56,8 +56,8 @@ type socket struct {
 	workers sync.WaitGroup
 
 	closeOnce  sync.Once
-	closing    chan struct{} // closed by end
-	closeFrame []byte        // the close frame's payload, set before gone closes
+	closing    chan struct{} // closed by close
+	closeFrame []byte        // the close frame's payload, set before closing is closed
 }
 
 // serveSocket is GET /ws.
@@ -92,7 +92,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if k.conn, err = up.Upgrade(w, r, nil); err != nil {
 		return // the upgrader answered
 	}
-	// Access taken away while we shook hands found no socket to close.
+	// A token that was revoked during the handshake found no websocket to close.
 	if _, err := s.cfg.Access.Who(tokenIn(r, true), r.RemoteAddr); err != nil {
 		k.close(closePolicy, errRevoked.Error())
 	}
@@ -107,7 +107,7 @@ func (k *socket) run() {
 	var writers sync.WaitGroup
 	writers.Go(func() { k.write(read) })
 	writers.Go(func() {
-		<-k.closing // whoever is being written to has this long to take it
+		<-k.closing // a write in progress has this long to finish
 		_ = k.conn.NetConn().SetWriteDeadline(time.Now().Add(closeTimeout))
 	})
 	k.read()
@@ -120,7 +120,7 @@ func (k *socket) run() {
 	writers.Wait()
 }
 
-// end closes the socket once everything that waits is written; it never blocks.
+// close closes the websocket once everything queued is written; it never blocks.
 func (k *socket) close(code int, text string) {
 	k.closeOnce.Do(func() {
 		k.closeFrame = websocket.FormatCloseMessage(code, text)
@@ -138,7 +138,7 @@ func (k *socket) read() {
 			return
 		}
 		select {
-		case <-k.closing: // read on, or what is unread would reset the connection before it is all written
+		case <-k.closing: // keep reading: unread data would reset the connection before everything is written
 			if k.closedForAbuse() {
 				time.Sleep(abusePace)
 			}
@@ -154,8 +154,8 @@ func (k *socket) read() {
 	}
 }
 
-// write is the only one that writes messages, and closes the connection; read closes
-// when nothing is read any more.
+// write is the only one that writes messages, and closes the connection; read closes when
+// reading has ended.
 func (k *socket) write(read <-chan struct{}) {
 	defer k.conn.Close()
 	ping := time.NewTicker(pingEvery)
@@ -191,8 +191,8 @@ func (k *socket) write(read <-chan struct{}) {
 	}
 }
 
-// farewell writes the answers that wait and the close frame, and gives the other end
-// a moment to take them.
+// flushAndClose writes the queued replies and the close frame, and gives the client a moment
+// to receive them.
 func (k *socket) flushAndClose(read <-chan struct{}) {
 	for waits := true; waits; {
 		select {
@@ -221,8 +221,8 @@ func (k *socket) send(message []byte, within time.Duration) error {
 	return k.conn.WriteMessage(websocket.TextMessage, message)
 }
 
-// sendState writes what changed since rev, if anything did. The first one says who
-// the client is to us.
+// sendState writes what changed since rev, if anything did. The first one tells the client
+// its name and role.
 func (k *socket) sendState(rev uint64) (now uint64, next <-chan struct{}, err error) {
 	sections, now, next := k.server.cfg.Store.Since(rev)
 	if len(sections) == 0 {
@@ -253,7 +253,7 @@ func (k *socket) sendState(rev uint64) (now uint64, next <-chan struct{}, err er
 	return now, next, k.send(b.Bytes(), writeTimeout)
 }
 
-// take handles one message of the client.
+// handle handles one message of the client.
 func (k *socket) handle(message []byte) {
 	req, fault := parseRequest(message)
 	switch {
@@ -269,8 +269,8 @@ func (k *socket) handle(message []byte) {
 	}
 }
 
-// thrownOut reports whether we closed the socket for what its peer did. What waits of a
-// flood would go on for minutes after it, in front of everybody else's commands.
+// closedForAbuse reports whether the server closed the websocket for what its client did.
+// The queued rest of a flood would run for minutes, ahead of the commands of others.
 func (k *socket) closedForAbuse() bool {
 	select {
 	case <-k.closing:
@@ -300,12 +300,12 @@ func (k *socket) queue(req request) {
 	select {
 	case area <- req:
 	default:
-		k.reply(req.ID, nil, fmt.Errorf("%d commands wait already: %w", maxWaiting, control.ErrTooMany))
+		k.reply(req.ID, nil, fmt.Errorf("%d commands are already waiting: %w", maxWaiting, control.ErrTooMany))
 	}
 }
 
-// work runs one command. A closed socket does not stop it half way; a server that
-// stops does.
+// runCommand runs one command. Closing the websocket does not cancel it; shutting down the
+// server does.
 func (k *socket) runCommand(req request) {
 	ctx := k.server.clients.ctx
 	if ctx.Err() != nil || k.closedForAbuse() {

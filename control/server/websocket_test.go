@@ -118,7 +118,7 @@ func TestAPanelSeesChangesAndGivesCommands(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoCommandIsAnsweredWithAReason(t *testing.T) {
+func TestAnInvalidRequestIsAnsweredWithAReason(t *testing.T) {
 	h := open(t)
 	l := h.connect(t, studiotest.AdminToken)
 	for _, c := range []struct {
@@ -170,7 +170,7 @@ func TestAFloodOfCommandsIsAnsweredThenClosed(t *testing.T) {
 	}
 }
 
-func TestOneTokenCannotTakeAllSockets(t *testing.T) {
+func TestOneTokenCannotUseAllWebsockets(t *testing.T) {
 	h := open(t)
 	for i := range maxSocketsPerToken {
 		k := &socket{who: control.Caller{You: control.You{Name: "Vi"}}, closing: make(chan struct{})}
@@ -185,7 +185,7 @@ func TestOneTokenCannotTakeAllSockets(t *testing.T) {
 	h.connect(t, studiotest.AdminToken)
 }
 
-func TestATooLongMessageClosesItsOwnSocketOnly(t *testing.T) {
+func TestAMessageThatIsTooLongClosesOnlyItsOwnWebsocket(t *testing.T) {
 	h := open(t)
 	l, other := h.connect(t, studiotest.AdminToken), h.connect(t, studiotest.AdminToken)
 	l.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"`+strings.Repeat("a", maxMessage)+`"}`))
@@ -196,12 +196,12 @@ func TestATooLongMessageClosesItsOwnSocketOnly(t *testing.T) {
 	other.answer("1")
 }
 
-func TestARevokedTokenClosesItsSockets(t *testing.T) {
+func TestRevokingATokenClosesItsWebsockets(t *testing.T) {
 	h := open(t)
 	anna := h.connect(t, h.Do(t, "token.create", `{"name":"Anna","role":"operator"}`).(studio.TokenCreated).Token)
 	bob := h.connect(t, h.Do(t, "token.create", `{"name":"Bob","role":"operator"}`).(studio.TokenCreated).Token)
 	h.Do(t, "token.revoke", `{"name":"Anna"}`)
-	if why := anna.closed(); why.Code != websocket.ClosePolicyViolation || why.Text != "your access was taken away" {
+	if why := anna.closed(); why.Code != websocket.ClosePolicyViolation || why.Text != "your access was revoked" {
 		t.Fatal(why)
 	}
 	bob.say(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)
@@ -264,7 +264,7 @@ func TestAPanelThatDoesNotReadCostsNoMemory(t *testing.T) {
 	}
 }
 
-func TestAMixerThatHangsDoesNotHoldOtherCommands(t *testing.T) {
+func TestAHangingMixerDoesNotBlockOtherCommands(t *testing.T) {
 	h := open(t)
 	h.Fakes.Hang = make(chan struct{})
 	l := h.connect(t, studiotest.AdminToken)
@@ -283,7 +283,7 @@ func TestAMixerThatHangsDoesNotHoldOtherCommands(t *testing.T) {
 	l.answer("1")
 }
 
-func TestWhatWaitsOfAFloodIsForgotten(t *testing.T) {
+func TestQueuedCommandsOfAFloodAreDiscarded(t *testing.T) {
 	h := open(t)
 	h.Fakes.Hang = make(chan struct{})
 	l := h.connect(t, studiotest.AdminToken)
@@ -310,7 +310,7 @@ func TestWhatWaitsOfAFloodIsForgotten(t *testing.T) {
 	}
 }
 
-func TestTheServersEndClosesPanelsEvenWithAMixerThatHangs(t *testing.T) {
+func TestShuttingDownClosesPanelsEvenWithAHangingMixer(t *testing.T) {
 	h := build(t, studio.Options{Token: studiotest.AdminToken}, studiotest.Quiet())
 	h.Fakes.Hang = make(chan struct{})
 	stop := h.start(t)

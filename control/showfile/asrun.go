@@ -19,7 +19,7 @@ import (
 type AsRunLine struct {
 	At      time.Time     `json:"at"`
 	Level   control.Level `json:"level"`
-	Who     string        `json:"who,omitempty"` // empty: it happened by itself
+	Who     string        `json:"who,omitempty"` // empty: it happened without a command
 	Role    string        `json:"role,omitempty"`
 	Remote  string        `json:"remote,omitempty"`
 	Command string        `json:"command,omitempty"`
@@ -72,7 +72,7 @@ func (a *AsRun) Add(line AsRunLine) {
 // Close closes a log that is not run.
 func (a *AsRun) Close() { _ = a.file.Close() }
 
-// Run writes until ctx is done and all that waits is written.
+// Run writes until ctx is done and all queued lines are written.
 func (a *AsRun) Run(ctx context.Context) {
 	defer a.file.Close()
 	for {
@@ -92,10 +92,10 @@ func (a *AsRun) Run(ctx context.Context) {
 	}
 }
 
-// write appends line and what came meanwhile, and syncs once.
+// write appends line and what was queued meanwhile, and syncs once.
 func (a *AsRun) write(line AsRunLine) {
 	out := bufio.NewWriter(a.file)
-	if a.truncated { // half a line must not spoil the next
+	if a.truncated { // half a line must not break the next
 		_ = out.WriteByte('\n')
 	}
 	lines := json.NewEncoder(out)

@@ -37,8 +37,8 @@ type File struct {
 	secrets Secrets
 }
 
-// Open reads the data directory, or starts one. problems is what an operator must know
-// of it.
+// Open reads the data directory, or creates it. problems is what an operator must know
+// about it.
 func Open(dir string, log *slog.Logger) (f *File, problems []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the data directory: %w", err)
@@ -50,11 +50,11 @@ func Open(dir string, log *slog.Logger) (f *File, problems []string, err error) 
 			return nil, nil, err
 		}
 		if aside == "" {
-			f.onDisk[name], _ = json.MarshalIndent(into, "", "\t") // where there is no file, save looks
+			f.onDisk[name], _ = json.MarshalIndent(into, "", "\t") // where there is no file, save checks
 			continue
 		}
-		log.Error("a file of the show was broken and is put aside", "file", name, "aside", aside)
-		problems = append(problems, fmt.Sprintf("%s could not be read. It is kept as %s; what it said is not in use.", name, filepath.Base(aside)))
+		log.Error("a file of the show is damaged and was set aside", "file", name, "aside", aside)
+		problems = append(problems, fmt.Sprintf("%s could not be read. It was saved as %s; its content is not in use.", name, filepath.Base(aside)))
 		if name == showName {
 			f.show = Show{}
 		} else {
@@ -109,8 +109,8 @@ func (f *File) Edit(ctx context.Context, change func(*Show, *Secrets) error) err
 	f.mu.Lock()
 	f.show, f.secrets = show, secrets
 	f.mu.Unlock()
-	// Secrets first: a feed without its key would be open, a key without its feed
-	// harms nobody.
+	// Secrets first: a feed without its key would be open, a key without its feed harms no
+	// one.
 	err := errors.Join(f.save(secretsName, 0o600, secrets), f.save(showName, 0o600, show))
 	if was := f.behind.Swap(err != nil); err != nil {
 		if !was {
@@ -121,7 +121,7 @@ func (f *File) Edit(ctx context.Context, change func(*Show, *Secrets) error) err
 	return nil
 }
 
-// save writes what the disk does not have yet, be it because it failed the last time.
+// save writes what the disk does not have yet, also because it failed the last time.
 func (f *File) save(name string, mode os.FileMode, now any) error {
 	is, err := json.MarshalIndent(now, "", "\t")
 	if err != nil {

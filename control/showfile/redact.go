@@ -10,11 +10,11 @@ import (
 	"obvan/relay"
 )
 
-// Hidden stands where a secret was, and in an edit means: what it was before.
+// Hidden stands in place of a secret, and in an edit means: unchanged.
 const Hidden = redact.Hidden
 
-// Shown is an address fit for state and logs: without passwords and query values, and of
-// WHIP without path. A plain word ("cut") is its own.
+// DisplayURL is an address fit for state and logs: without passwords and query values, and
+// for WHIP without path. A plain word ("cut") stays as it is.
 func DisplayURL(raw string) string {
 	if !strings.ContainsAny(raw, ":/@?#") {
 		return raw
@@ -22,9 +22,9 @@ func DisplayURL(raw string) string {
 	return relay.RedactURL(raw)
 }
 
-// Restore puts the secrets of the address was back where edit says ***. They only go
-// to the host they were given for: else whoever may edit an address could have them
-// sent to a host of their own.
+// RestoreSecrets puts the secrets of the address was back where edit has ***. They only go to
+// the host they were entered for: else whoever may edit an address could have them sent to
+// a host of their own.
 func RestoreSecrets(edit, was string) (string, error) {
 	if !strings.Contains(edit, Hidden) {
 		return edit, nil
@@ -34,7 +34,7 @@ func RestoreSecrets(edit, was string) (string, error) {
 	}
 	now, err := url.Parse(edit)
 	if err != nil {
-		return "", control.Invalidf("this is not an address")
+		return "", control.Invalidf("invalid address")
 	}
 	old, err := url.Parse(was)
 	if err != nil || old.Host != now.Host || old.Scheme != now.Scheme {
@@ -42,7 +42,7 @@ func RestoreSecrets(edit, was string) (string, error) {
 	}
 	if password, ok := now.User.Password(); ok && password == Hidden {
 		if password, ok = old.User.Password(); !ok {
-			return "", control.Invalidf("%s stands where nothing was before", Hidden)
+			return "", control.Invalidf("%s stands where there was no secret before", Hidden)
 		}
 		now.User = url.UserPassword(now.User.Username(), password)
 	}
@@ -59,11 +59,11 @@ func RestoreSecrets(edit, was string) (string, error) {
 	if whole := now.String(); !strings.Contains(whole, Hidden) {
 		return whole, nil
 	}
-	return "", control.Invalidf("%s stands where nothing was before", Hidden)
+	return "", control.Invalidf("%s stands where there was no secret before", Hidden)
 }
 
-// OtherHost reports whether an address goes to another host than was. A secret is not
-// sent there because an address was edited: it must be given again.
+// OtherHost reports whether an address has another host than was. A secret is not sent there
+// because an address was edited: it must be entered again.
 func OtherHost(now, was string) bool {
 	a, errA := url.Parse(now)
 	b, errB := url.Parse(was)
@@ -97,8 +97,8 @@ func secretsOf(raw string) []string {
 	return all
 }
 
-// SplitKey splits the key off an address that was pasted whole: rtmp://host/app/key. A
-// key left in it would be in everybody's state. An address with only an app has none.
+// SplitKey splits the key off an address that was pasted whole: rtmp://host/app/key. A key
+// left in it would be in the state, for everyone. An address with only an app has none.
 func SplitKey(raw, key string) (address, separate string) {
 	u, err := url.Parse(raw)
 	if err != nil || key != "" {
@@ -131,8 +131,8 @@ func cutLast(path string) (before, after string, ok bool) {
 // shortestSecret: a shorter one is more likely a word that only looks like a secret.
 const shortestSecret = 6
 
-// Redact takes every secret of the show out of a text, and those of more. Rooms leave
-// them out themselves; this is the second lock on the door.
+// Redact takes every secret of the show out of a text, and those of more. Other rooms leave
+// secrets out themselves; this is the second safeguard.
 func (f *File) Redact(text string, more ...string) string {
 	if text == "" {
 		return ""

@@ -8,22 +8,22 @@ import (
 	"obvan/mixer"
 )
 
-// able is the mixer as one that can do more than every mixer; what is what it would
-// do. A mixer that never can is told apart from one that can't just now: a client need
-// not ask again.
-func capability[Ability any](s *Studio, what string) (Ability, error) {
-	can, ok := s.deps.Mixer.(Ability)
+// capability is the mixer as one that has more than every mixer has; what names it. A mixer
+// that never has it is told apart from one that can't use it just now: a client need not
+// ask again.
+func capability[Capability any](s *Studio, what string) (Capability, error) {
+	can, ok := s.deps.Mixer.(Capability)
 	if !ok {
-		return can, fmt.Errorf("this mixer does not %s: %w", what, control.ErrUnsupported)
+		return can, fmt.Errorf("%s: %w by this mixer", what, control.ErrUnsupported)
 	}
 	return can, nil
 }
 
-// offline is a mixer's state while it is away, as an error.
+// mixerOffline is an error while the mixer is not connected, with the reason.
 func (s *Studio) mixerOffline() (err error) {
 	s.store.Read(func(st *control.State) {
 		if !st.Mixer.Connected {
-			err = fmt.Errorf("%w: %s", mixer.ErrOffline, cmp.Or(st.Mixer.Problem, "it did not say why"))
+			err = fmt.Errorf("%w: %s", mixer.ErrOffline, cmp.Or(st.Mixer.Problem, "no reason given"))
 		}
 	})
 	return err

@@ -17,7 +17,7 @@ type MuteArgs struct {
 type VolumeArgs struct {
 	Input  string  `json:"input" example:"Mic"`
 	DB     float64 `json:"db" example:"-6"`  // -100 (off) to +26
-	Moving bool    `json:"moving,omitempty"` // the fader is still being pulled: it is not noted in the log yet
+	Moving bool    `json:"moving,omitempty"` // the fader is still being moved: it is not logged yet
 }
 
 // MetersArgs is what audio.meters takes.
@@ -34,15 +34,15 @@ const (
 func audioCommands() []Command {
 	fails := []error{mixer.ErrNoInput, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported}
 	return []Command{
-		command("audio.mute", control.Operator, "Mute an input of the mixer's sound desk, or not any more.",
+		command("audio.mute", control.Operator, "Mute or unmute an input of the mixer.",
 			func(ctx context.Context, s *Studio, args MuteArgs) (none, error) {
 				return none{}, s.mute(ctx, args)
 			}, fails...),
-		command("audio.volume", control.Operator, "Move a fader of the mixer's sound desk.",
+		command("audio.volume", control.Operator, "Move a fader of the mixer.",
 			func(ctx context.Context, s *Studio, args VolumeArgs) (none, error) {
 				return none{}, s.volume(ctx, args)
 			}, fails...),
-		command("audio.meters", control.Viewer, "Send this websocket the mixer's levels as notifications \"meters\", 20 times a second, until it is switched off.",
+		command("audio.meters", control.Viewer, "Send this websocket the mixer's audio levels as notifications \"meters\", 20 times a second, until it is switched off.",
 			func(ctx context.Context, s *Studio, args MetersArgs) (none, error) {
 				return none{}, s.meters(ctx, args.On)
 			}, control.ErrUnsupported),
@@ -50,14 +50,14 @@ func audioCommands() []Command {
 }
 
 func (s *Studio) mute(ctx context.Context, args MuteArgs) error {
-	desk, err := capability[mixer.AudioMixer](s, "mix sound")
+	desk, err := capability[mixer.AudioMixer](s, "audio control")
 	if err != nil {
 		return err
 	}
 	if err := desk.Mute(ctx, args.Input, args.Muted); err != nil {
 		return err
 	}
-	s.logAction(ctx, "%s %s", map[bool]string{true: "muted", false: "opened"}[args.Muted], args.Input)
+	s.logAction(ctx, "%s %s", map[bool]string{true: "muted", false: "unmuted"}[args.Muted], args.Input)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
 	if args.DB < faderMin || args.DB > faderMax {
 		return control.Invalidf("the argument db must be %d to %d", faderMin, faderMax)
 	}
-	desk, err := capability[mixer.AudioMixer](s, "mix sound")
+	desk, err := capability[mixer.AudioMixer](s, "audio control")
 	if err != nil {
 		return err
 	}
@@ -78,15 +78,15 @@ func (s *Studio) volume(ctx context.Context, args VolumeArgs) error {
 	return nil
 }
 
-// meters has the levels sent to the websocket that asks, as long as it looks.
+// meters has the audio levels sent to the caller's websocket, until they are switched off.
 func (s *Studio) meters(ctx context.Context, on bool) error {
-	desk, err := capability[mixer.AudioMixer](s, "mix sound")
+	desk, err := capability[mixer.AudioMixer](s, "audio control")
 	if err != nil {
 		return err
 	}
 	meters := control.CallerOf(ctx).Meters
 	if meters == nil {
-		return control.Invalidf("levels come by websocket only: ask for them there")
+		return control.Invalidf("audio levels are only sent over a websocket: request them there")
 	}
 	meters(desk, on)
 	return nil

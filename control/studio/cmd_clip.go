@@ -25,7 +25,7 @@ type ClipList struct {
 
 func clipCommands() []Command {
 	return []Command{
-		command("clip.list", control.Operator, "List the clips. A feed of the address clip://NAME plays one; PUT /api/v1/clips/NAME with an MP4, PNG or JPEG brings one in.",
+		command("clip.list", control.Operator, "List the clips. A feed with the address clip://NAME plays one; PUT /api/v1/clips/NAME uploads an MP4, PNG or JPEG.",
 			func(_ context.Context, s *Studio, _ none) (list ClipList, err error) {
 				clips, err := s.clips()
 				if err == nil {
@@ -33,7 +33,7 @@ func clipCommands() []Command {
 				}
 				return list, err
 			}, control.ErrUnsupported),
-		command("clip.remove", control.Director, "Delete a clip. A feed that plays it ends with its present loop.",
+		command("clip.remove", control.Director, "Delete a clip. A feed that plays it ends after the current loop.",
 			func(ctx context.Context, s *Studio, args ClipArgs) (none, error) {
 				clips, err := s.clips()
 				if err == nil {
@@ -49,7 +49,7 @@ func clipCommands() []Command {
 
 func (s *Studio) clips() (Clips, error) {
 	if s.deps.Clips == nil {
-		return nil, fmt.Errorf("this studio keeps no clips: %w", control.ErrUnsupported)
+		return nil, fmt.Errorf("clips: %w by this server", control.ErrUnsupported)
 	}
 	return s.deps.Clips, nil
 }
@@ -63,7 +63,7 @@ func (s *Studio) PutClip(ctx context.Context, name string, length int64, content
 	if length > clip.MaxBytes {
 		return fmt.Errorf("%w: at most %d MB", clip.ErrTooBig, clip.MaxBytes>>20)
 	}
-	if err := clips.Put(ctx, name, content, s.programShape()); err != nil {
+	if err := clips.Put(ctx, name, content, s.programFormat()); err != nil {
 		return s.uploadFailed("clip", name, err)
 	}
 	s.uploaded(ctx, "clip", name)
@@ -76,27 +76,27 @@ func (s *Studio) uploadFailed(what, name string, err error) error {
 		err = fmt.Errorf("the server's disk is full: %w", control.ErrRefused)
 	}
 	if word, _ := control.Code(err); word == control.Internal {
-		s.log.Error("an upload could not be kept", "kind", what, "name", name, "err", err)
+		s.log.Error("an upload could not be stored", "kind", what, "name", name, "err", err)
 	}
 	return err
 }
 
-// uploaded notes who brought in what.
+// uploaded logs who uploaded what.
 func (s *Studio) uploaded(ctx context.Context, what, name string) {
 	c := control.CallerOf(ctx)
 	c.Command = what + ".put"
-	s.logAction(control.WithCaller(ctx, c), "brought in the %s %s", what, name)
+	s.logAction(control.WithCaller(ctx, c), "uploaded the %s %s", what, name)
 }
 
-// shape is how the program is coded: clips are made to follow it without a change.
-func (s *Studio) programShape() (like clip.Format) {
+// programFormat is how the program is encoded: clips are converted to match it.
+func (s *Studio) programFormat() (like clip.Format) {
 	st, ok := s.deps.Hub.Stream(hub.Program)
 	if !ok {
 		return like
 	}
 	if i := st.Tracks.Video(); i >= 0 {
 		like.Video = (*st.Tracks)[i]
-		if like.Video.FrameRate == 0 { // its coding does not say, but it is seen
+		if like.Video.FrameRate == 0 { // its codec does not say, but it was measured
 			s.store.Read(func(now *control.State) { like.Video.FrameRate = now.Program.FPS })
 		}
 	}

@@ -22,14 +22,14 @@ import (
 type DestinationAddArgs struct {
 	ID         string `json:"id,omitempty"`                                         // left out: made from the name
 	Name       string `json:"name" example:"Main channel"`                          // what people call it
-	URL        string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key; of WHIP (https://) the path may be one, and is never shown again
-	Key        string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key, of WHIP the bearer token; it is never shown again
-	BackupURL  string `json:"backupUrl,omitempty"`                                  // tried in turn with url, or see twins
-	SendToBoth bool   `json:"sendToBoth,omitempty"`                                 // to url and backupUrl at once: for platforms whose preset says so
+	URL        string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key; in WHIP addresses (https://) the path may be one, and is never shown again
+	Key        string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key, or the bearer token of WHIP; never shown again
+	BackupURL  string `json:"backupUrl,omitempty"`                                  // tried in turn with url, or see sendToBoth
+	SendToBoth bool   `json:"sendToBoth,omitempty"`                                 // send to url and backupUrl at the same time: for platforms whose preset says so
 	Platform   string `json:"platform,omitempty" example:"youtube"`                 // a preset's name
 	Enabled    *bool  `json:"enabled,omitempty"`                                    // show.live starts it; left out: true
-	DelayMs    int64  `json:"delayMs,omitempty"`                                    // how far it stays behind the program, at most 60000
-	MaxKbps    int    `json:"maxKbps,omitempty"`                                    // pictures are left out above it, on average over seconds; 0 is no limit
+	DelayMs    int64  `json:"delayMs,omitempty"`                                    // delay behind the program, at most 60000
+	MaxKbps    int    `json:"maxKbps,omitempty"`                                    // frames are dropped above it, on average over seconds; 0: no limit
 }
 
 // DestinationAdded is what destination.add answers.
@@ -41,14 +41,14 @@ type DestinationAdded struct {
 type DestinationUpdateArgs struct {
 	ID         string  `json:"id" example:"main-channel"`
 	Name       *string `json:"name,omitempty"`
-	URL        *string `json:"url,omitempty"`                                        // secrets written as *** stay what they were; another host needs the key again
-	Key        *string `json:"key,omitempty" secret:"true" example:"mnop-qrst-uvwx"` // "" takes it away
+	URL        *string `json:"url,omitempty"`                                        // secrets written as *** are unchanged; another host needs the key again
+	Key        *string `json:"key,omitempty" secret:"true" example:"mnop-qrst-uvwx"` // "" removes it
 	BackupURL  *string `json:"backupUrl,omitempty"`
-	SendToBoth *bool   `json:"sendToBoth,omitempty"` // on air, only the connection concerned is begun or ended
+	SendToBoth *bool   `json:"sendToBoth,omitempty"` // on air, only the second connection is started or ended
 	Platform   *string `json:"platform,omitempty"`
 	Enabled    *bool   `json:"enabled,omitempty"`
 	DelayMs    *int64  `json:"delayMs,omitempty"`
-	MaxKbps    *int    `json:"maxKbps,omitempty"` // on air, it counts at once
+	MaxKbps    *int    `json:"maxKbps,omitempty"` // on air, it applies at once
 }
 
 // DestinationArgs names a destination.
@@ -71,10 +71,10 @@ func destinationCommands() []Command {
 			func(ctx context.Context, s *Studio, args DestinationUpdateArgs) (none, error) {
 				return none{}, s.updateDestination(ctx, args)
 			}, relay.ErrUnknown, relay.ErrAddress),
-		byID("destination.remove", "Stop a destination and forget it and its key.", (*Studio).removeDestination),
+		byID("destination.remove", "Stop a destination and delete it and its key.", (*Studio).removeDestination),
 		byID("destination.start", "Send the program to a destination.", (*Studio).startDestination),
 		byID("destination.stop", "Stop sending to a destination.", (*Studio).stopDestination),
-		byID("destination.retry", "Try a destination again now, also one that refused.", (*Studio).retryDestination),
+		byID("destination.retry", "Retry a destination now, also one that refused the stream.", (*Studio).retryDestination),
 	}
 }
 
@@ -86,7 +86,7 @@ const (
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// put hands a destination to the relay. Its errors are the operator's.
+// putDestination hands a destination to the relay. Its errors are the operator's.
 func (s *Studio) putDestination(d *showfile.Destination, secret showfile.DestinationSecret) error {
 	whole := d.Destination
 	whole.URL, whole.BackupURL = secret.URL, secret.BackupURL
@@ -115,7 +115,7 @@ func (s *Studio) addDestination(ctx context.Context, args DestinationAddArgs) (a
 			return fmt.Errorf("destination %s: %w", text.Quote(d.ID), relay.ErrExists)
 		}
 		if len(k.Destinations) >= maxDestinations {
-			return control.Invalidf("there are %d destinations already: that is all this studio takes", maxDestinations)
+			return control.Invalidf("there are %d destinations already, which is the maximum", maxDestinations)
 		}
 		if err := s.putDestination(&d, secret); err != nil {
 			return err
@@ -191,7 +191,7 @@ func changeDestination(args DestinationUpdateArgs, d *showfile.Destination, secr
 	}
 	if args.MaxKbps != nil {
 		if d.MaxKbps = *args.MaxKbps; d.MaxKbps != 0 && (d.MaxKbps < relay.MinKbps || d.MaxKbps > maxKbps) {
-			return control.Invalidf("the limit (maxKbps) must be %d to %d kbit/s, or 0 for none", relay.MinKbps, maxKbps)
+			return control.Invalidf("the bitrate limit (maxKbps) must be %d to %d kbit/s, or 0 for none", relay.MinKbps, maxKbps)
 		}
 	}
 	d.URL, d.BackupURL, d.HasKey = showfile.DisplayURL(secret.URL), showfile.DisplayURL(secret.BackupURL), secret.Key != ""
@@ -207,7 +207,7 @@ func changeAddresses(args DestinationUpdateArgs, secret *showfile.DestinationSec
 			return err
 		}
 		if _, err := parseAddress(secret.URL); err != nil {
-			return control.Invalidf("the server address (url) must look like rtmp://server/app")
+			return control.Invalidf("enter a server address (url) like rtmp://server/app")
 		}
 	}
 	if args.BackupURL != nil {
@@ -215,7 +215,7 @@ func changeAddresses(args DestinationUpdateArgs, secret *showfile.DestinationSec
 			return err
 		}
 		if _, err := parseAddress(secret.BackupURL); err != nil && secret.BackupURL != "" {
-			return control.Invalidf("the backup address (backupUrl) must look like rtmp://server/app")
+			return control.Invalidf("enter a backup address (backupUrl) like rtmp://server/app")
 		}
 	}
 	if args.Key == nil && was.Key != "" {
@@ -231,7 +231,7 @@ func changeAddresses(args DestinationUpdateArgs, secret *showfile.DestinationSec
 	return nil
 }
 
-// removeDestination stops one and forgets it and its key.
+// removeDestination stops one and deletes it and its key.
 func (s *Studio) removeDestination(ctx context.Context, id string) error {
 	return s.withDestination(ctx, id, "removed", func(k *showfile.Show, sec *showfile.Secrets, i int) error {
 		k.Destinations = slices.Delete(k.Destinations, i, i+1)
@@ -254,7 +254,8 @@ func (s *Studio) stopDestination(ctx context.Context, id string) error {
 	})
 }
 
-// gone lets what the relay never took be stopped and removed: it is in the book.
+// ignoreUnknown lets a destination that the relay did not accept be stopped and removed: it
+// is in the show file.
 func ignoreUnknown(err error) error {
 	if errors.Is(err, relay.ErrUnknown) {
 		return nil
@@ -269,7 +270,7 @@ func (s *Studio) retryDestination(ctx context.Context, id string) error {
 	})
 }
 
-// withDestination does something to one destination, in the book and in the relay.
+// withDestination changes one destination, in the show file and in the relay.
 func (s *Studio) withDestination(ctx context.Context, id, did string, do func(k *showfile.Show, sec *showfile.Secrets, i int) error) error {
 	var name string
 	err := s.edit(ctx, func(k *showfile.Show, sec *showfile.Secrets) error {

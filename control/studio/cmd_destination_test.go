@@ -11,7 +11,7 @@ import (
 	"obvan/control/studiotest"
 )
 
-func TestTwinsAreKeptAndEdited(t *testing.T) {
+func TestSendToBothIsSavedAndEdited(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "destination.add", `{"id":"yt","name":"YT","url":"rtmps://a.example/live2","backupUrl":"rtmps://b.example/live2","sendToBoth":true,"key":"abcd"}`)
 	if d := h.Fakes.Dests[0]; !d.SendToBoth || d.BackupURL != "rtmps://b.example/live2" {
@@ -27,13 +27,13 @@ func TestTwinsAreKeptAndEdited(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithADestinationIsSaidInPlainWords(t *testing.T) {
+func TestAnInvalidDestinationIsRefusedInPlainWords(t *testing.T) {
 	h := studiotest.Open(t)
 	for args, want := range map[string]string{
-		`{"name":"A","url":"a.example"}`:                                                     "the server address (url) must look like rtmp://server/app",
-		`{"name":"A","url":"rtmp://a.example/app","backupUrl":"nowhere"}`:                    "the backup address (backupUrl) must look like rtmp://server/app",
+		`{"name":"A","url":"a.example"}`:                                                     "enter a server address (url) like rtmp://server/app",
+		`{"name":"A","url":"rtmp://a.example/app","backupUrl":"nowhere"}`:                    "enter a backup address (backupUrl) like rtmp://server/app",
 		`{"name":"A","url":"rtmp://a.example/app","key":"two words"}`:                        "the stream key (key) must have no spaces, and at most 512 characters",
-		`{"name":"A","url":"rtmp://a.example/app","maxKbps":100}`:                            "the limit (maxKbps) must be 200 to 1000000 kbit/s, or 0 for none",
+		`{"name":"A","url":"rtmp://a.example/app","maxKbps":100}`:                            "the bitrate limit (maxKbps) must be 200 to 1000000 kbit/s, or 0 for none",
 		`{"name":"A","url":"rtmp://a.example/app","delayMs":70000}`:                          "the delay (delayMs) must be 0 to 60000 ms",
 		`{"name":"A","url":"rtmp://a.example/app","platform":"you tube"}`:                    "the platform must be the name of a preset, such as youtube",
 		`{"name":"A","url":"rtmp://a.example/app","id":"not an id"}`:                         "the id must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit",

@@ -23,7 +23,7 @@ type FeedAddArgs struct {
 	ID   string `json:"id" example:"cam1"`                                // what devices publish to; letters, digits, '.', '_' and '-'
 	Name string `json:"name" example:"Camera 1"`                          // what people call it
 	URL  string `json:"url,omitempty" example:"rtsp://10.0.0.20/stream1"` // where to pull it from; left out: a device pushes it
-	Key  string `json:"key,omitempty" secret:"true"`                      // needed to publish it, from everywhere; left out: one is made that is needed only from off this machine
+	Key  string `json:"key,omitempty" secret:"true"`                      // needed to publish it, from anywhere; left out: one is made that is needed only from other machines
 }
 
 // FeedAdded is what feed.add answers.
@@ -36,8 +36,8 @@ type FeedAdded struct {
 type FeedUpdateArgs struct {
 	ID   string  `json:"id" example:"cam1"`
 	Name *string `json:"name,omitempty" example:"Goal camera"`
-	URL  *string `json:"url,omitempty"`               // "" ends the pull; credentials written as *** stay what they were
-	Key  *string `json:"key,omitempty" secret:"true"` // "" makes a new one that is needed only from off this machine
+	URL  *string `json:"url,omitempty"`               // "" ends the pull; credentials written as *** are unchanged
+	Key  *string `json:"key,omitempty" secret:"true"` // "" makes a new one that is needed only from other machines
 }
 
 // FeedArgs names a feed.
@@ -60,7 +60,7 @@ func feedCommands() []Command {
 				return s.updateFeed(ctx, args)
 			},
 			control.ErrNotFound),
-		command("feed.remove", control.Operator, "Forget a camera. One that is publishing stays until it leaves.",
+		command("feed.remove", control.Operator, "Remove a camera. One that is publishing stays until it disconnects.",
 			func(ctx context.Context, s *Studio, args FeedArgs) (none, error) {
 				return none{}, s.removeFeed(ctx, args.ID)
 			}, control.ErrNotFound),
@@ -94,7 +94,7 @@ func (s *Studio) addFeed(ctx context.Context, args FeedAddArgs) (added FeedAdded
 			return fmt.Errorf("add feed %s: %w", text.Quote(args.ID), control.ErrExists)
 		}
 		if len(k.Feeds) >= maxFeeds {
-			return control.Invalidf("there are %d feeds already: that is all this studio takes", maxFeeds)
+			return control.Invalidf("there are %d feeds already, which is the maximum", maxFeeds)
 		}
 		if err := s.pull(args.ID, secret.URL); err != nil {
 			return err
@@ -194,13 +194,13 @@ func changeFeed(args FeedUpdateArgs, f *showfile.Feed, secret *showfile.FeedSecr
 		return err
 	}
 	if next.Key != "" && !next.Everywhere && made != "" {
-		next.Key = made // nobody asked for another
+		next.Key = made // no other was requested
 	}
 	*secret, f.URL = next, showfile.DisplayURL(next.URL)
 	return nil
 }
 
-// removeFeed forgets a camera.
+// removeFeed removes a camera.
 func (s *Studio) removeFeed(ctx context.Context, id string) error {
 	var name string
 	err := s.edit(ctx, func(k *showfile.Show, sec *showfile.Secrets) error {
@@ -226,7 +226,7 @@ func (s *Studio) removeFeed(ctx context.Context, id string) error {
 	return nil
 }
 
-// feedKey shows a camera's key. That is noted: somebody has it now.
+// feedKey shows a camera's key. That is logged: someone has it now.
 func (s *Studio) feedKey(ctx context.Context, id string) (FeedKey, error) {
 	found, name := false, id
 	var key string
@@ -242,7 +242,7 @@ func (s *Studio) feedKey(ctx context.Context, id string) (FeedKey, error) {
 	return FeedKey{key}, nil
 }
 
-// pull has feed pulled from address, or not any more when that is empty.
+// pull has a feed pulled from an address; an empty one ends the pull.
 func (s *Studio) pull(feed, address string) error {
 	if address == "" {
 		s.deps.Pulls.Remove(feed)
@@ -254,15 +254,15 @@ func (s *Studio) pull(feed, address string) error {
 	}
 	err = s.deps.Pulls.Put(feed, u)
 	if errors.Is(err, ingest.ErrScheme) {
-		return control.Invalidf("cameras can't be fetched from %s:// addresses: give one that starts with rtsp://, or none, and have the camera send to the studio", u.Scheme)
+		return control.Invalidf("can't pull from %s:// addresses: enter one that starts with rtsp://, or none, and have the camera send to the studio", u.Scheme)
 	}
 	if err != nil {
-		return control.Invalidf("this address can't be pulled: %v", s.Redact(err.Error()))
+		return control.Invalidf("can't pull from this address: %v", s.Redact(err.Error()))
 	}
 	return nil
 }
 
-// tellFeeds tells the mixer which feeds there are.
+// updateMixerFeeds tells the mixer which feeds there are.
 func (s *Studio) updateMixerFeeds(k *showfile.Show) {
 	m, ok := s.deps.Mixer.(FeedSetter)
 	if !ok {
@@ -275,8 +275,8 @@ func (s *Studio) updateMixerFeeds(k *showfile.Show) {
 	m.SetFeeds(ids)
 }
 
-// addressOf reads an address that an operator typed. What is wrong with it is said
-// without repeating it: it may hold a password.
+// parseAddress reads an address that an operator typed. Its errors do not repeat it: it may
+// contain a password.
 func parseAddress(raw string) (*url.URL, error) {
 	if len(raw) > maxURL {
 		return nil, control.Invalidf("the argument url is too long: %d letters at most", maxURL)
@@ -288,7 +288,7 @@ func parseAddress(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// title is a name for people: something they can read, on one line.
+// checkName checks a name for people: readable, on one line.
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) {

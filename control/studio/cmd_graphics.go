@@ -14,7 +14,7 @@ import (
 type GraphicAddArgs struct {
 	Template  string            `json:"template,omitempty" example:"person"`                               // left out: name and title
 	Text      map[string]string `json:"text" example:"{\"name\":\"Ada Lovelace\",\"title\":\"Engineer\"}"` // by field; the field logo names one of the state's logos
-	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"`                                // it leaves by itself after so long; left out: it stays
+	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"`                                // it is hidden automatically after so long; left out: it stays
 }
 
 // GraphicAdded is what graphics.add answers.
@@ -26,7 +26,7 @@ type GraphicAdded struct {
 type GraphicUpdateArgs struct {
 	ID        string            `json:"id" example:"q7wmx2fa"`
 	Template  string            `json:"template,omitempty"`
-	Text      map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada King\"}"` // all of it
+	Text      map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada King\"}"` // all fields
 	AutoOutMs *int              `json:"autoOutMs,omitempty"`                              // 0: it stays
 }
 
@@ -55,31 +55,31 @@ func graphicsCommands() []Command {
 	text := []error{graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrInvalidText, graphics.ErrFull}
 	air := []error{mixer.ErrOffline, mixer.ErrNotNow, mixer.ErrUnsure}
 	return []Command{
-		command("graphics.add", control.Operator, "Prepare a lower third, at the end of the list.",
+		command("graphics.add", control.Operator, "Add a lower third at the end of the list.",
 			func(ctx context.Context, s *Studio, args GraphicAddArgs) (GraphicAdded, error) {
 				return s.addGraphic(ctx, args)
 			}, text...),
-		command("graphics.update", control.Operator, "Change a lower third; one that is on air changes there.",
+		command("graphics.update", control.Operator, "Change a lower third; one that is on air changes on air.",
 			func(ctx context.Context, s *Studio, args GraphicUpdateArgs) (none, error) {
 				return none{}, s.updateGraphic(ctx, args)
 			}, append([]error{graphics.ErrNoItem, graphics.ErrNoTemplate, graphics.ErrNoLogo, graphics.ErrInvalidText}, air...)...),
-		command("graphics.remove", control.Operator, "Take a lower third off the list; one that is on air stays there.",
+		command("graphics.remove", control.Operator, "Remove a lower third from the list; one that is on air stays on air.",
 			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
 				return none{}, s.listGraphics(ctx, func(d *graphics.Queue) error { return d.Remove(args.ID) })
 			}, graphics.ErrNoItem),
-		command("graphics.move", control.Operator, "Put a lower third at another place of the list.",
+		command("graphics.move", control.Operator, "Move a lower third to another place in the list.",
 			func(ctx context.Context, s *Studio, args GraphicMoveArgs) (none, error) {
 				return none{}, s.listGraphics(ctx, func(d *graphics.Queue) error { return d.Move(args.ID, args.To) })
 			}, graphics.ErrNoItem),
-		command("graphics.import", control.Operator, "Prepare many lower thirds from a table of names, or none when a line does not fit.",
+		command("graphics.import", control.Operator, "Add many lower thirds from a table of names; none is added when a line is invalid.",
 			func(ctx context.Context, s *Studio, args GraphicImportArgs) (GraphicImported, error) {
 				return s.importGraphics(ctx, args.CSV)
 			}, graphics.ErrInvalidText, graphics.ErrFull),
-		command("graphics.take", control.Operator, "Bring a lower third on air, in place of what is there.",
+		command("graphics.take", control.Operator, "Put a lower third on air, in place of the one that is.",
 			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
 				return none{}, s.airGraphic(ctx, func(ctx context.Context) error { return s.areas.graphics.Take(ctx, args.ID) })
 			}, append([]error{graphics.ErrNoItem}, air...)...),
-		command("graphics.next", control.Operator, "Bring the lower third behind the last one on air.",
+		command("graphics.next", control.Operator, "Put the next lower third of the list on air.",
 			func(ctx context.Context, s *Studio, _ none) (none, error) {
 				return none{}, s.airGraphic(ctx, s.areas.graphics.Next)
 			}, append([]error{graphics.ErrNoNext}, air...)...),
@@ -88,7 +88,7 @@ func graphicsCommands() []Command {
 				if err := s.areas.graphics.Out(ctx); err != nil {
 					return none{}, err
 				}
-				s.logAction(ctx, "took the lower third out")
+				s.logAction(ctx, "took the lower third off air")
 				return none{}, nil
 			}, append([]error{graphics.ErrNotOnAir}, air...)...),
 	}
@@ -129,12 +129,12 @@ func (s *Studio) importGraphics(ctx context.Context, csv string) (GraphicImporte
 	if err != nil {
 		return GraphicImported{}, err
 	}
-	s.logAction(ctx, "prepared %d lower thirds from a table", len(items))
+	s.logAction(ctx, "imported %d lower thirds", len(items))
 	return GraphicImported{len(items)}, nil
 }
 
-// listGraphics changes the list and keeps it. A change that holds is kept also when
-// the picture could not follow it.
+// listGraphics changes the list and stores it. A change is also stored when the renderer
+// could not show it.
 func (s *Studio) listGraphics(ctx context.Context, change func(*graphics.Queue) error) error {
 	changed := change(s.areas.graphics)
 	err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error {
@@ -147,13 +147,13 @@ func (s *Studio) listGraphics(ctx context.Context, change func(*graphics.Queue) 
 	return err
 }
 
-// airGraphic brings a lower third on air and notes which.
+// airGraphic puts a lower third on air and logs which.
 func (s *Studio) airGraphic(ctx context.Context, take func(context.Context) error) error {
 	if err := take(ctx); err != nil {
 		return err
 	}
 	if on := s.areas.graphics.State().OnAir; on != nil {
-		s.logAction(ctx, "took the lower third %s", text.Quote(on.Text["name"]))
+		s.logAction(ctx, "put the lower third %s on air", text.Quote(on.Text["name"]))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"obvan/mixer/obs/obstest"
 )
 
-func TestLowerThirdsAreKeptAndTheOverlayPageConfirmsThem(t *testing.T) {
+func TestLowerThirdsAreSavedAndTheOverlayPageConfirmsThem(t *testing.T) {
 	h := studiotest.Open(t)
 	id := h.Do(t, "graphics.add", `{"text":{"name":"Ada Lovelace","title":"Engineer"}}`).(studio.GraphicAdded).ID
 	h.Do(t, "graphics.import", `{"csv":"name;title\nמרים;Mayor\nGrace Hopper;Rear admiral\n"}`)
@@ -57,7 +57,7 @@ func TestLowerThirdsAreKeptAndTheOverlayPageConfirmsThem(t *testing.T) {
 	}
 }
 
-func TestAnOverlayPageThatStopsIsSeen(t *testing.T) {
+func TestAFrozenOverlayPageIsNoticed(t *testing.T) {
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	if err := h.Heartbeat(studio.HeartbeatArgs{Page: "p", Shown: true, Text: map[string]string{"name": "Ada"}}); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestAnOverlayPageThatStopsIsSeen(t *testing.T) {
 	if r := h.GraphicReport(now.Add(2 * time.Second)); !r.Ready || !r.Shown || r.Problem != "" {
 		t.Errorf("%+v", r)
 	}
-	if r := h.GraphicReport(now.Add(4 * time.Second)); r.Ready || !strings.Contains(r.Problem, "does not move") {
+	if r := h.GraphicReport(now.Add(4 * time.Second)); r.Ready || !strings.Contains(r.Problem, "is frozen") {
 		t.Errorf("%+v", r)
 	}
 	if r := h.GraphicReport(now.Add(2 * time.Minute)); r.Ready || r.Problem != "" {
@@ -109,13 +109,13 @@ func TestALowerThirdOnOBSSurvivesBothSidesRestarts(t *testing.T) {
 	h.Await(t, "on air though the studio was restarted", confirmed)
 	h.Do(t, "mixer.cut", `{"source":"user's own"}`)
 	h.Await(t, "not seen in a scene without it", func(st *control.State) bool {
-		return st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed && strings.Contains(st.Graphics.Problem, "no lower third in the scene")
+		return st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed && strings.Contains(st.Graphics.Problem, "has no lower third")
 	})
 	h.Do(t, "graphics.out", ``)
 	h.Await(t, "out", func(st *control.State) bool { return st.Graphics.OnAir == nil && !st.Mixer.Graphic.Shown })
 }
 
-func TestAnUnsureOutcomeIsATimeoutForWhoAsked(t *testing.T) {
+func TestAnUnsureOutcomeIsATimeoutForTheCaller(t *testing.T) {
 	for err, want := range map[error]control.ErrorCode{mixer.ErrUnsure: control.Timeout, mixer.ErrNotNow: control.Conflict, mixer.ErrNoInput: control.NotFound, mixer.ErrNoOutput: control.NotFound, mixer.ErrNoChoice: control.NotFound} {
 		if word, _ := control.Code(err); word != want {
 			t.Errorf("%v: %s", err, word)

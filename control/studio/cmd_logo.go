@@ -16,7 +16,7 @@ type LogoArgs struct {
 
 func logoCommands() []Command {
 	return []Command{
-		command("logo.remove", control.Operator, "Delete a logo of lower thirds; those that name it are shown without. PUT /api/v1/logos/NAME with a PNG or JPEG brings one in, GET /api/v1/logos/NAME.png shows it.",
+		command("logo.remove", control.Operator, "Delete a logo of lower thirds; those that use it are shown without. PUT /api/v1/logos/NAME uploads a PNG or JPEG, GET /api/v1/logos/NAME.png returns it.",
 			func(ctx context.Context, s *Studio, args LogoArgs) (none, error) {
 				logos, err := s.logos()
 				if err == nil {
@@ -34,25 +34,25 @@ func logoCommands() []Command {
 
 func (s *Studio) logos() (*graphics.Logos, error) {
 	if s.deps.Logos == nil {
-		return nil, fmt.Errorf("this studio keeps no logos: %w", control.ErrUnsupported)
+		return nil, fmt.Errorf("logos: %w by this server", control.ErrUnsupported)
 	}
 	return s.deps.Logos, nil
 }
 
-// listLogos tells the lower thirds which logos there are.
+// updateLogos tells the lower thirds which logos there are.
 func (s *Studio) updateLogos() {
 	if s.deps.Logos == nil {
 		return
 	}
 	names, err := s.deps.Logos.List()
 	if err != nil {
-		s.log.Error("the logos can't be listed", "err", err)
+		s.log.Error("logos can't be listed", "err", err)
 		return
 	}
 	s.areas.graphics.SetLogos(names)
 }
 
-// knownLogo fails with graphics.ErrNoLogo when a lower third names one that is not there.
+// knownLogo fails with graphics.ErrNoLogo when a lower third names a logo that does not exist.
 func (s *Studio) knownLogo(text map[string]string) error {
 	name := text[graphics.LogoField]
 	if name == "" {

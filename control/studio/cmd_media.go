@@ -15,7 +15,7 @@ type MediaArgs struct {
 func mediaCommands() []Command {
 	byInput := func(name, doc, did string, do func(mixer.MediaPlayer, context.Context, string) error) Command {
 		return command(name, control.Operator, doc, func(ctx context.Context, s *Studio, args MediaArgs) (none, error) {
-			player, err := capability[mixer.MediaPlayer](s, "play clips")
+			player, err := capability[mixer.MediaPlayer](s, "clip players")
 			if err != nil {
 				return none{}, err
 			}
@@ -27,9 +27,9 @@ func mediaCommands() []Command {
 		}, mixer.ErrNoInput, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported)
 	}
 	return []Command{
-		byInput("media.play", "Let a clip play on.", "played", mixer.MediaPlayer.PlayMedia),
-		byInput("media.pause", "Hold a clip.", "paused", mixer.MediaPlayer.PauseMedia),
-		byInput("media.restart", "Play a clip from its start.", "played from the start", mixer.MediaPlayer.RestartMedia),
-		byInput("media.stop", "End a clip.", "stopped", mixer.MediaPlayer.StopMedia),
+		byInput("media.play", "Resume a clip.", "resumed", mixer.MediaPlayer.PlayMedia),
+		byInput("media.pause", "Pause a clip.", "paused", mixer.MediaPlayer.PauseMedia),
+		byInput("media.restart", "Play a clip from its start.", "restarted", mixer.MediaPlayer.RestartMedia),
+		byInput("media.stop", "Stop a clip.", "stopped", mixer.MediaPlayer.StopMedia),
 	}
 }

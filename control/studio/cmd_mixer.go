@@ -41,7 +41,7 @@ type TransitionArgs struct {
 // TBarArgs is what mixer.tbar takes.
 type TBarArgs struct {
 	Position float64 `json:"position" example:"0.5"` // 0 to 1
-	Done     bool    `json:"done,omitempty"`         // the last move of a pull: the transition goes on, or back, by itself
+	Done     bool    `json:"done,omitempty"`         // the T-bar was released: the transition completes, or goes back, automatically
 }
 
 const maxTransition = 60_000 // ms
@@ -62,10 +62,11 @@ func mixerCommands() []Command {
 				if args.When != mixer.Instant && args.When != mixer.Keyframe {
 					return none{}, control.Invalidf("the argument when must be %q or left out", mixer.Keyframe)
 				}
+				source := cmp.Or(args.Source, s.inPreview())
 				if err := s.deps.Mixer.Cut(ctx, args.Source, args.When); err != nil {
 					return none{}, err
 				}
-				s.logAction(ctx, "cut to %s", cmp.Or(s.nameOf(args.Source), "preview"))
+				s.logAction(ctx, "cut to %s", cmp.Or(s.nameOf(source), "preview"))
 				return none{}, nil
 			}, mixer.ErrNoSource, mixer.ErrNoPreview, mixer.ErrOffline, mixer.ErrBusy),
 
@@ -77,7 +78,7 @@ func mixerCommands() []Command {
 				if err := s.deps.Mixer.Take(ctx, mixer.Transition(args)); err != nil {
 					return none{}, err
 				}
-				s.logAction(ctx, "took preview with %s", cmp.Or(args.Kind, "the current transition"))
+				s.logAction(ctx, "took preview to program (%s)", cmp.Or(args.Kind, "current transition"))
 				return none{}, nil
 			}, mixer.ErrNoPreview, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrBusy),
 
@@ -89,7 +90,7 @@ func mixerCommands() []Command {
 			func(ctx context.Context, s *Studio, args TransitionArgs) (none, error) {
 				return none{}, s.chooseTransition(ctx, mixer.Transition(args))
 			}, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
-		command("mixer.tbar", control.Operator, "Pull the transition lever by hand.",
+		command("mixer.tbar", control.Operator, "Move the T-bar.",
 			func(ctx context.Context, s *Studio, args TBarArgs) (none, error) {
 				return none{}, s.moveTBar(ctx, args)
 			},
@@ -97,8 +98,14 @@ func mixerCommands() []Command {
 	}
 }
 
+// inPreview is the source on the mixer's preview bus.
+func (s *Studio) inPreview() (source string) {
+	s.store.Read(func(st *control.State) { source = st.Mixer.Preview })
+	return source
+}
+
 func (s *Studio) studioMode(ctx context.Context, on bool) error {
-	m, err := capability[mixer.StudioModer](s, "switch its preview bus")
+	m, err := capability[mixer.StudioModer](s, "a preview bus that can be switched")
 	if err != nil {
 		return err
 	}
@@ -116,14 +123,14 @@ func (s *Studio) chooseTransition(ctx context.Context, t mixer.Transition) error
 	if t == (mixer.Transition{}) {
 		return control.Invalidf("give the argument kind, durationMs, or both")
 	}
-	m, err := capability[mixer.StudioModer](s, "keep a transition")
+	m, err := capability[mixer.StudioModer](s, "a transition of its own")
 	if err != nil {
 		return err
 	}
 	if err := m.SetTransition(ctx, t); err != nil {
 		return err
 	}
-	s.logAction(ctx, "chose the transition %s", strings.TrimSpace(t.Kind+" "+duration(t.DurationMs)))
+	s.logAction(ctx, "selected the transition %s", strings.TrimSpace(t.Kind+" "+duration(t.DurationMs)))
 	return nil
 }
 
@@ -131,22 +138,22 @@ func duration(ms int) string {
 	if ms == 0 {
 		return ""
 	}
-	return fmt.Sprintf("of %d ms", ms)
+	return fmt.Sprintf("(%d ms)", ms)
 }
 
 func (s *Studio) moveTBar(ctx context.Context, args TBarArgs) error {
 	if args.Position < 0 || args.Position > 1 {
 		return control.Invalidf("the argument position must be 0 to 1")
 	}
-	m, err := capability[mixer.TBarMover](s, "have a transition lever")
+	m, err := capability[mixer.TBarMover](s, "a T-bar")
 	if err != nil {
 		return err
 	}
 	if err := m.MoveTBar(ctx, args.Position, args.Done); err != nil {
 		return err
 	}
-	if args.Done { // a pull is a hundred moves, and one deed
-		s.logAction(ctx, "pulled the transition lever")
+	if args.Done { // one pull is a hundred moves
+		s.logAction(ctx, "moved the T-bar")
 	}
 	return nil
 }

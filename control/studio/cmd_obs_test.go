@@ -64,7 +64,7 @@ func hasScene(st *control.State, name string, feeds ...string) bool {
 	})
 }
 
-func TestWhatAMixerCannotDoIsUnsupported(t *testing.T) {
+func TestACommandThatTheMixerDoesNotSupportIsRefused(t *testing.T) {
 	h := studiotest.Open(t)
 	for name, args := range map[string]string{
 		"mixer.studioMode": `{"on":true}`, "mixer.transition": `{"kind":"Fade"}`, "mixer.tbar": `{"position":0.5}`,
@@ -121,7 +121,7 @@ func TestOBSIsDrivenByCommands(t *testing.T) {
 	}
 }
 
-func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
+func TestTheOBSSetupFollowsTheCamerasAndIsUndone(t *testing.T) {
 	srv, dir := obstest.Start(t, "user's own"), t.TempDir()
 	h, stop := onOBS(t, srv, dir, studio.Options{})
 	before := srv.Dump()
@@ -180,7 +180,7 @@ func TestOBSIsSetUpFollowsTheCamerasAndIsPutBack(t *testing.T) {
 	}
 }
 
-func TestWhatOBSDoesNotTakeIsSaidOnce(t *testing.T) {
+func TestAChangeThatOBSRefusesIsLoggedOnce(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
 	h, _ := onOBS(t, srv, t.TempDir(), studio.Options{})
 	h.Do(t, "feed.add", `{"id":"cam1","name":"Main"}`)
@@ -199,7 +199,7 @@ func TestWhatOBSDoesNotTakeIsSaidOnce(t *testing.T) {
 	refused(asked + 3)
 	said := 0
 	for _, e := range h.Now().Log {
-		if strings.Contains(e.Text, "OBS was not told") {
+		if strings.Contains(e.Text, "OBS could not be updated") {
 			said++
 		}
 	}
@@ -208,7 +208,7 @@ func TestWhatOBSDoesNotTakeIsSaidOnce(t *testing.T) {
 	}
 }
 
-func TestWhatOBSWasToldOfIsLeftAloneAfterwards(t *testing.T) {
+func TestScenesThatTheOperatorDeletedStayDeleted(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
 	h, _ := onOBS(t, srv, t.TempDir(), studio.Options{})
 	h.Do(t, "feed.add", `{"id":"cam1","name":"Main"}`)
@@ -234,7 +234,7 @@ type removeScene struct {
 
 func (removeScene) GetRequestName() string { return "RemoveScene" }
 
-func TestOBSThatCannotReachTheCamerasIsTold(t *testing.T) {
+func TestOBSThatCannotReachTheCamerasIsWarnedOf(t *testing.T) {
 	srv := obstest.Start(t)
 	for at, want := range map[string]bool{"obs://192.0.2.9:4455": true, "obs://localhost:4455": false, srv.URL: false} {
 		h, _ := onOBS(t, srv, t.TempDir(), studio.Options{MixerURL: at})
@@ -265,7 +265,7 @@ func TestOBSOnAnotherMachineShowsTheMixersKey(t *testing.T) {
 	h.Await(t, "the camera in its scene", func(st *control.State) bool { return hasScene(st, naming.Scene("Main"), "cam1") })
 }
 
-func TestThePasswordIsKeptTriedAtOnceAndNeverShown(t *testing.T) {
+func TestTheOBSPasswordIsStoredTriedAtOnceAndNeverShown(t *testing.T) {
 	srv, dir := obstest.Start(t), t.TempDir()
 	h, stop := obsHouse(t, srv, dir, studio.Options{OBSPassword: "the-wrong-password"})
 	h.Await(t, "the refusal is said", func(st *control.State) bool { return strings.Contains(st.Mixer.Problem, "refused the password") })
@@ -286,19 +286,19 @@ func TestThePasswordIsKeptTriedAtOnceAndNeverShown(t *testing.T) {
 func TestAQuestionInTheLogEndsWithOneMark(t *testing.T) {
 	h := studiotest.Open(t)
 	h.MixerChanged(mixer.State{Kind: "obs", Problem: "OBS does not answer: is it running?"})
-	if !h.Logged("The mixer (obs): OBS does not answer: is it running?") {
+	if !h.Logged("OBS does not answer: is it running?") {
 		t.Error(h.Now().Log)
 	}
 }
 
-func TestTheMixersStreamIsCalledWhatItIs(t *testing.T) {
+func TestTheMixersStreamHasANameInSentences(t *testing.T) {
 	h := studiotest.Open(t)
 	h.ProgramChanged(program.State{Level: "mixer", OnAir: ingest.Mixer, Target: ingest.Mixer})
 	h.ProgramChanged(program.State{Level: "backup", OnAir: "cam1", Target: ingest.Mixer, Reason: "mixer has disconnected"})
 	if why := h.Now().Program.Reason; why != "the mixer's output has disconnected" {
 		t.Error(why)
 	}
-	if !h.Logged("The mixer is on air.") || !h.Logged("The backup cam1 is on air: the mixer's output has disconnected.") {
+	if !h.Logged("The mixer is on air.") || !h.Logged("cam1 is on air as backup: the mixer's output has disconnected.") {
 		t.Error(h.Now().Log)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"obvan/mixer"
 )
 
-// OutputArgs names what the mixer sends or writes by itself.
+// OutputArgs names an output of the mixer's own.
 type OutputArgs struct {
 	Output string `json:"output" example:"stream"` // a name of the mixer's outputs: stream, record, replay, virtualcam
 }
@@ -15,7 +15,7 @@ type OutputArgs struct {
 func outputCommands() []Command {
 	byName := func(name, doc, did string, do func(mixer.OutputSwitch, context.Context, string) error) Command {
 		return command(name, control.Director, doc, func(ctx context.Context, s *Studio, args OutputArgs) (none, error) {
-			outputs, err := capability[mixer.OutputSwitch](s, "send or write anything by itself")
+			outputs, err := capability[mixer.OutputSwitch](s, "outputs of its own")
 			if err != nil {
 				return none{}, err
 			}
@@ -27,7 +27,7 @@ func outputCommands() []Command {
 		}, mixer.ErrNoOutput, mixer.ErrOffline, mixer.ErrBusy, mixer.ErrNotNow, control.ErrUnsupported)
 	}
 	return []Command{
-		byName("output.start", "Start what the mixer sends or writes by itself. One that is on stays on.", "started", mixer.OutputSwitch.StartOutput),
-		byName("output.stop", "Stop what the mixer sends or writes by itself.", "stopped", mixer.OutputSwitch.StopOutput),
+		byName("output.start", "Start an output of the mixer's own: a stream, a recording. One that is running keeps running.", "started", mixer.OutputSwitch.StartOutput),
+		byName("output.stop", "Stop an output of the mixer's own.", "stopped", mixer.OutputSwitch.StopOutput),
 	}
 }

@@ -14,15 +14,15 @@ import (
 
 // Of the overlay page's heartbeats.
 const (
-	heartbeatTimeout = 3 * time.Second // a page that is silent for longer is frozen
-	forgetPageAfter  = time.Minute     // and one that is silent for so long was closed
+	heartbeatTimeout = 3 * time.Second // a page that sends none for longer is frozen
+	forgetPageAfter  = time.Minute     // and one that sends none for so long was closed
 	maxPages         = 32
 	maxPage          = 64
 )
 
 // HeartbeatArgs is what overlay.heartbeat takes.
 type HeartbeatArgs struct {
-	Page    string            `json:"page" example:"k3n8x"` // which page it is; each makes itself a name when it loads
+	Page    string            `json:"page" example:"k3n8x"` // which page it is; each makes up a name when it loads
 	Shown   bool              `json:"shown" example:"true"`
 	Text    map[string]string `json:"text,omitempty" example:"{\"name\":\"Ada Lovelace\"}"`
 	Closing bool              `json:"closing,omitempty"` // it is being closed
@@ -30,14 +30,14 @@ type HeartbeatArgs struct {
 
 func overlayCommands() []Command {
 	return []Command{
-		command("overlay.heartbeat", control.Viewer, "Of the overlay page, once a second: it is alive, and shows this.",
+		command("overlay.heartbeat", control.Viewer, "Sent by the overlay page once a second: it is alive, and shows this.",
 			func(_ context.Context, s *Studio, args HeartbeatArgs) (none, error) {
 				return none{}, s.heartbeat(args)
 			}, control.ErrTooMany),
 	}
 }
 
-// overlay is the overlay pages that are open somewhere.
+// overlay is the overlay pages that are open.
 type overlay struct {
 	mu    sync.Mutex
 	pages map[string]pageState
@@ -68,15 +68,15 @@ func (s *Studio) heartbeat(args HeartbeatArgs) error {
 	return nil
 }
 
-// report is what the pages show: what a page that shows something says, when they
-// don't agree.
+// report is what the pages show; when they don't agree, what one that shows something
+// reports.
 func (o *overlay) report(now time.Time) (r graphics.Report) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	maps.DeleteFunc(o.pages, func(_ string, b pageState) bool { return now.Sub(b.at) > forgetPageAfter })
 	for _, b := range o.pages {
 		if now.Sub(b.at) > heartbeatTimeout {
-			r.Problem = "an overlay page does not move any more: reload it"
+			r.Problem = "an overlay page is frozen: reload it"
 			continue
 		}
 		r.Ready = true
@@ -90,15 +90,15 @@ func (o *overlay) report(now time.Time) (r graphics.Report) {
 	return r
 }
 
-// areas is what stands beside the mixer.
+// areas is the state of the areas of commands that have some of their own.
 type areas struct {
 	graphics        *graphics.Queue
 	overlay         overlay
-	graphicsChanged chan struct{} // holds one token: what draws lower thirds may show something else
+	graphicsChanged chan struct{} // holds one token: what renders lower thirds may show something else
 	obs             obsEditor
 	selfTest        selfTesting
 
-	refreshing sync.Mutex // of the one who observes and updates the store: an older look must not cover a newer one
+	refreshing sync.Mutex // held from observing to updating the store: older results must not replace newer ones
 	firstToken string     // made at the first start, for the login link
 }
 
@@ -114,15 +114,15 @@ func (d *areas) wakeGraphics() {
 	}
 }
 
-// drawing is the mixer's own lower third where there is one now, else the overlay
-// page, which follows the state by itself.
+// renderer is the mixer's own lower third where it has one now, else the overlay page,
+// which follows the state.
 type renderer struct{ studio *Studio }
 
 func (d renderer) mixer() (mixer.Graphics, bool) {
 	m, can := d.studio.deps.Mixer.(mixer.Graphics)
 	via := d.studio.areas.graphics.State().Via
 	d.studio.store.Read(func(st *control.State) {
-		// While it is away nobody knows: it is asked, and says so itself.
+		// While it is not connected it is asked all the same: its error says so.
 		can = can && (st.Mixer.Graphic != nil || !st.Mixer.Connected && via != graphics.ViaOverlay)
 	})
 	return m, can
@@ -152,7 +152,7 @@ func (d renderer) HideGraphic(ctx context.Context) error {
 	return nil
 }
 
-// runGraphics keeps the lower thirds' state until ctx is done. It must not be the
+// runGraphics updates the state of the lower thirds until ctx is done. It must not be the
 // mixer's goroutine that reports: a report may ask the mixer for something.
 func (s *Studio) runGraphics(ctx context.Context) {
 	var all sync.WaitGroup
@@ -173,7 +173,7 @@ func (s *Studio) runGraphics(ctx context.Context) {
 	}
 }
 
-// graphicReport is what draws lower thirds says it shows.
+// graphicReport is what the renderer of lower thirds says it shows.
 func (s *Studio) graphicReport(now time.Time) graphics.Report {
 	var m *mixer.Graphic
 	s.store.Read(func(st *control.State) { m = st.Mixer.Graphic })
@@ -182,7 +182,7 @@ func (s *Studio) graphicReport(now time.Time) graphics.Report {
 	}
 	r := graphics.Report{Via: graphics.ViaMixer, Ready: true, Shown: m.Shown, Hidden: m.Shown && !m.OnAir, Text: m.Text, Problem: m.Problem}
 	if r.Hidden && r.Problem == "" {
-		r.Problem = "it is switched on, but there is no lower third in the scene on air"
+		r.Problem = "it is switched on, but the scene on air has no lower third"
 	}
 	return r
 }

@@ -87,7 +87,7 @@ func programCommands() []Command {
 	}
 }
 
-// setBackups keeps the program's backup feeds and hands them to it.
+// setBackups stores the program's backup feeds and hands them to it.
 func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 	if len(feeds) > maxBackups {
 		return control.Invalidf("the argument feeds may name at most %d", maxBackups)
@@ -107,8 +107,8 @@ func (s *Studio) setBackups(ctx context.Context, feeds []string) error {
 	return nil
 }
 
-// keepBackups hands the program its backups; the budget of one that is none any more is
-// forgotten.
+// saveBackups hands the program its backups; the signal-loss timeout of one that no longer is
+// a backup is forgotten.
 func (s *Studio) saveBackups(k *showfile.Show, feeds []string) {
 	k.Backups, k.Timeouts = feeds, maps.Clone(k.Timeouts)
 	maps.DeleteFunc(k.Timeouts, func(level string, _ int) bool { return level != program.LevelMixer && !slices.Contains(feeds, level) })
@@ -123,11 +123,11 @@ func (s *Studio) setTriggers(ctx context.Context, on []program.Fault) error {
 	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error { k.Triggers = on; return nil }); err != nil {
 		return err
 	}
-	words := []string{"loss of signal"}
+	triggers := []string{"loss of signal"}
 	for _, fault := range on {
-		words = append(words, string(fault))
+		triggers = append(triggers, string(fault))
 	}
-	s.logAction(ctx, "set failover triggers: %s", strings.Join(words, ", "))
+	s.logAction(ctx, "set failover triggers: %s", strings.Join(triggers, ", "))
 	return nil
 }
 
@@ -165,13 +165,13 @@ func setTimeout(k *showfile.Show, args TimeoutArgs) {
 	k.Timeouts = own
 }
 
-// restoreLadder hands the program what was kept of its ladder. What a newer studio kept
-// and this one does not know is left out.
+// restoreFailover hands the program what was stored of its failover chain. What a newer
+// version stored and this one does not know is left out.
 func (s *Studio) restoreFailover(k *showfile.Show) {
 	s.deps.Program.SetBackups(k.Backups)
 	if len(k.Triggers) > 0 {
 		if err := s.deps.Program.SetTriggers(k.Triggers); err != nil {
-			s.logEvent(control.Error, "What streams fall for is not restored: %v.", err)
+			s.logEvent(control.Error, "The failover triggers could not be restored: %v.", err)
 		}
 	}
 	timeouts := maps.Clone(k.Timeouts)
@@ -183,7 +183,7 @@ func (s *Studio) restoreFailover(k *showfile.Show) {
 	}
 	for _, level := range slices.Sorted(maps.Keys(timeouts)) {
 		if err := s.deps.Program.SetTimeout(level, time.Duration(timeouts[level])*time.Millisecond); err != nil {
-			s.logEvent(control.Error, "The program's budget is not restored: %v.", err)
+			s.logEvent(control.Error, "A signal-loss timeout could not be restored: %v.", err)
 		}
 	}
 }

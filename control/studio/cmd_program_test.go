@@ -9,7 +9,7 @@ import (
 	"obvan/control/studiotest"
 )
 
-func TestWhatTheLadderWasToldOutlivesARestart(t *testing.T) {
+func TestTheFailoverSettingsSurviveARestart(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "program.triggers", `{"on":["freeze","black","freeze"]}`)
 	h.Do(t, "program.backups", `{"feeds":["cam2","cam3"]}`)
@@ -28,7 +28,7 @@ func TestWhatTheLadderWasToldOutlivesARestart(t *testing.T) {
 	}
 }
 
-func TestACameraThatIsRemovedIsNoBackupAnyMore(t *testing.T) {
+func TestARemovedCameraIsNoLongerABackup(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "feed.add", `{"id":"cam1","name":"Camera 1"}`)
 	h.Do(t, "feed.add", `{"id":"cam2","name":"Camera 2"}`)

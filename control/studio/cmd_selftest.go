@@ -17,7 +17,7 @@ import (
 
 const (
 	defaultSelfTest = 20 * time.Second
-	selfTestHealthy = 2 // destinations that the bad ones may not hurt
+	selfTestHealthy = 2 // destinations that the faulty ones must not affect
 )
 
 // SelfTestArgs is what selftest.run takes.
@@ -25,22 +25,22 @@ type SelfTestArgs struct {
 	Seconds int `json:"seconds,omitempty" example:"30"` // left out: 20; at least 15, at most 600
 }
 
-// drilling is the drill that is on, or none.
+// selfTesting is the self-test that is running, or none.
 type selfTesting struct {
-	running atomic.Bool        // from its order until its report
-	start   chan time.Duration // holds the one that is on until it is begun
+	running atomic.Bool        // from its command until its report
+	start   chan time.Duration // holds the one that runs until it is started
 }
 
 func selfTestCommands() []Command {
 	return []Command{
-		command("selftest.run", control.Director, "Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing.",
+		command("selftest.run", control.Director, "Test how failing destinations are handled: healthy ones beside one of each faulty kind, with a program of their own. The report is in the state; the show and its destinations are not affected.",
 			func(ctx context.Context, s *Studio, args SelfTestArgs) (none, error) {
 				return none{}, s.startSelfTest(ctx, args)
 			}, control.ErrRefused),
 	}
 }
 
-// orderDrill starts a drill, one at a time.
+// startSelfTest starts a self-test, one at a time.
 func (s *Studio) startSelfTest(ctx context.Context, args SelfTestArgs) error {
 	span := time.Duration(args.Seconds) * time.Second
 	if args.Seconds == 0 {
@@ -52,12 +52,12 @@ func (s *Studio) startSelfTest(ctx context.Context, args SelfTestArgs) error {
 	if !s.areas.selfTest.running.CompareAndSwap(false, true) {
 		return fmt.Errorf("%w: a self-test is already running", control.ErrRefused)
 	}
-	s.areas.selfTest.start <- span // there is room: no other is on
+	s.areas.selfTest.start <- span // there is room: no other is running
 	s.logAction(ctx, "started a self-test of %d s", int(span.Seconds()))
 	return nil
 }
 
-// runDrills runs the drills that are ordered until ctx is done.
+// runSelfTests runs the self-tests that are started until ctx is done.
 func (s *Studio) runSelfTests(ctx context.Context) {
 	for {
 		select {
@@ -69,7 +69,7 @@ func (s *Studio) runSelfTests(ctx context.Context) {
 	}
 }
 
-// drill runs one on a hub of its own.
+// runSelfTest runs one on a hub of its own.
 func (s *Studio) runSelfTest(ctx context.Context, span time.Duration) {
 	until := time.Now().UTC().Add(span)
 	s.store.Update(func(st *control.State) { st.SelfTest = control.SelfTestState{Running: true, Until: &until} })
@@ -79,13 +79,13 @@ func (s *Studio) runSelfTest(ctx context.Context, span time.Duration) {
 	camera.Go(func() {
 		u := &url.URL{Scheme: "demo", Host: demo.Cameras[0]}
 		if err := demo.Pull(within, u, ingest.Env{Hub: inside, Log: s.log}, hub.Program, func() {}); err != nil {
-			s.log.Error("no pictures for the drill", "err", err)
+			s.log.Error("no video for the self-test", "err", err)
 		}
 	})
 	report, err := selftest.Run(within, inside, selfTestHealthy, span)
 	stop()
 	camera.Wait()
-	s.areas.selfTest.running.Store(false) // before it is said: whoever sees the report may order the next
+	s.areas.selfTest.running.Store(false) // before the report: whoever sees it may start the next
 	if err != nil {
 		s.store.Update(func(st *control.State) { st.SelfTest = control.SelfTestState{Problem: "The self-test was cancelled."} })
 		return

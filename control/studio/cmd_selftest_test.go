@@ -11,9 +11,9 @@ import (
 	"obvan/relay/selftest/reporttest"
 )
 
-func TestADrillRunsBesideTheShowAndReports(t *testing.T) {
+func TestASelfTestRunsBesideTheShowAndReports(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a drill takes 20 s")
+		t.Skip("a self-test takes 20 s")
 	}
 	t.Parallel()
 	h := studiotest.Open(t)
@@ -28,18 +28,18 @@ func TestADrillRunsBesideTheShowAndReports(t *testing.T) {
 	}
 	reporttest.Check(t, h.Now().SelfTest.Report, len(h.Now().SelfTest.Report.Healthy))
 	if _, played := h.Hub.Stream("program"); played {
-		t.Error("the drill's program is the show's")
+		t.Error("the self-test has the show's program")
 	}
-	h.Do(t, "selftest.run", ``) // whoever sees the report may order the next
+	h.Do(t, "selftest.run", ``) // whoever sees the report may start the next
 }
 
-func TestADrillIsTakenBeforeSomebodyIsThereToRunIt(t *testing.T) {
+func TestASelfTestIsAcceptedBeforeTheStudioRuns(t *testing.T) {
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	h.Do(t, "selftest.run", ``)
 	h.Fails(t, "selftest.run", ``, control.Refused)
 }
 
-func TestADrillEndsWithTheStudio(t *testing.T) {
+func TestASelfTestEndsWithTheStudio(t *testing.T) {
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	stop := h.Start(t)
 	h.Do(t, "selftest.run", ``)

@@ -25,15 +25,15 @@ func showCommands() []Command {
 			func(ctx context.Context, s *Studio, _ none) (WentLive, error) { return s.goLive(ctx) }),
 		command("show.end", control.Director, "End the show: stop every destination.",
 			func(ctx context.Context, s *Studio, _ none) (none, error) { return none{}, s.endShow(ctx) }),
-		command("show.rename", control.Director, "Give the show another name.",
+		command("show.rename", control.Director, "Rename the show.",
 			func(ctx context.Context, s *Studio, args RenameArgs) (none, error) {
 				return none{}, s.renameShow(ctx, args.Name)
 			}),
 	}
 }
 
-// goLive starts every enabled destination. One that can't be started does not keep
-// the others from it: its state says why.
+// goLive starts every enabled destination. One that can't be started does not affect the
+// others: its state says why.
 func (s *Studio) goLive(ctx context.Context) (WentLive, error) {
 	live := WentLive{Started: []string{}}
 	var failed []string
@@ -61,7 +61,7 @@ func (s *Studio) goLive(ctx context.Context) (WentLive, error) {
 	}
 	s.logAction(ctx, "went live")
 	if len(failed) > 0 {
-		s.logEvent(control.Error, "Not started: %s.", strings.Join(failed, ", "))
+		s.logEvent(control.Error, "Could not start: %s.", strings.Join(failed, ", "))
 	}
 	return live, nil
 }
@@ -73,7 +73,7 @@ func (s *Studio) endShow(ctx context.Context) error {
 		for i := range k.Destinations {
 			k.Destinations[i].Started = false
 			if err := s.deps.Relay.Stop(k.Destinations[i].ID); err != nil {
-				s.log.Warn("a destination was not there to be stopped", "dest", k.Destinations[i].ID, "err", err)
+				s.log.Warn("can't stop a destination", "dest", k.Destinations[i].ID, "err", err)
 			}
 		}
 		return nil
@@ -93,6 +93,6 @@ func (s *Studio) renameShow(ctx context.Context, name string) error {
 	if err := s.edit(ctx, func(k *showfile.Show, _ *showfile.Secrets) error { k.Name = name; return nil }); err != nil {
 		return err
 	}
-	s.logAction(ctx, "called the show %s", name)
+	s.logAction(ctx, "renamed the show to %s", name)
 	return nil
 }

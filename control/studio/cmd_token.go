@@ -14,13 +14,13 @@ import (
 
 // TokenCreateArgs is what token.create takes.
 type TokenCreateArgs struct {
-	Name string       `json:"name" example:"Anna"`     // whose it is; shown to everybody
+	Name string       `json:"name" example:"Anna"`     // whose it is; shown to everyone
 	Role control.Role `json:"role" example:"operator"` // what it may do
 }
 
 // TokenCreated is what token.create answers.
 type TokenCreated struct {
-	Token string `json:"token" secret:"true" example:"Q2xpbWIgZXZlcnkgbW91bnRhaW4"` // shown this once
+	Token string `json:"token" secret:"true" example:"Q2xpbWIgZXZlcnkgbW91bnRhaW4"` // shown only once
 }
 
 // TokenArgs names a token.
@@ -37,22 +37,22 @@ type TokenInfo struct {
 
 func tokenCommands() []Command {
 	return []Command{
-		command("token.create", control.Admin, "Give somebody access.",
+		command("token.create", control.Admin, "Create a token.",
 			func(ctx context.Context, s *Studio, args TokenCreateArgs) (TokenCreated, error) {
 				return s.createToken(ctx, args)
 			}, control.ErrExists),
-		command("token.revoke", control.Admin, "Take somebody's access away; their connections close at once.",
+		command("token.revoke", control.Admin, "Revoke a token; the connections that use it close at once.",
 			func(ctx context.Context, s *Studio, args TokenArgs) (none, error) {
 				return none{}, s.revokeToken(ctx, args.Name)
 			}, control.ErrNotFound, control.ErrRefused),
-		command("token.list", control.Admin, "Who has access.",
+		command("token.list", control.Admin, "List the tokens.",
 			func(ctx context.Context, s *Studio, _ none) ([]TokenInfo, error) { return s.listTokens(), nil }),
 	}
 }
 
 const maxTokens = 1000
 
-// createToken gives somebody access.
+// createToken gives someone access.
 func (s *Studio) createToken(ctx context.Context, args TokenCreateArgs) (TokenCreated, error) {
 	name, err := checkName(args.Name)
 	if err != nil {
@@ -76,8 +76,8 @@ func (s *Studio) createToken(ctx context.Context, args TokenCreateArgs) (TokenCr
 	return TokenCreated{token}, nil
 }
 
-// revokeToken takes access away, and closes what is open by it. The last admin stays:
-// without one nobody could be given access again.
+// revokeToken revokes a token, and closes the connections that use it. The last admin's
+// stays: without one no token could be created again.
 func (s *Studio) revokeToken(ctx context.Context, name string) error {
 	err := s.edit(ctx, func(_ *showfile.Show, sec *showfile.Secrets) error {
 		i := sec.Token(name)
@@ -86,7 +86,7 @@ func (s *Studio) revokeToken(ctx context.Context, name string) error {
 		}
 		admin := func(t auth.Token) bool { return t.Role == control.Admin && t.Name != name }
 		if sec.Tokens[i].Role == control.Admin && s.opts.Token == "" && !slices.ContainsFunc(sec.Tokens, admin) {
-			return fmt.Errorf("%w: it is the last admin's token", control.ErrRefused)
+			return fmt.Errorf("%w: it is the only admin token", control.ErrRefused)
 		}
 		sec.Tokens = slices.Delete(sec.Tokens, i, i+1)
 		return nil
@@ -94,7 +94,7 @@ func (s *Studio) revokeToken(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s.logAction(ctx, "took the access of %s away", name)
+	s.logAction(ctx, "revoked %s's access", name)
 	s.access.Revoked(name)
 	return nil
 }

@@ -13,11 +13,11 @@ import (
 // and the TypeScript come from it.
 type Command struct {
 	Name   string       // area.verb
-	Role   control.Role // the least that may give it
+	Role   control.Role // the least role that may give it
 	Doc    string       // one sentence
 	Args   reflect.Type // a struct; its fields are the arguments
 	Result reflect.Type // nil when there is none
-	Fails  []error      // the sentinels it can fail with, beside what any command can
+	Fails  []error      // the errors it can fail with, besides those of every command
 
 	run func(ctx context.Context, s *Studio, args json.RawMessage) (any, error)
 }

@@ -45,9 +45,9 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"feed.add", `{"id":"cam1","name":""}`, "the argument name must be 1 to 100 letters"},
 		{"feed.add", `{"id":"cam1","name":"a\nb"}`, "must be one line"},
 		{"feed.add", `{"id":"cam1","name":"x","url":"camera"}`, "must look like rtsp://host/path"},
-		{"feed.add", `{"id":"cam1","name":"x","url":"gopher://host/x"}`, "can't be fetched from gopher:// addresses"},
+		{"feed.add", `{"id":"cam1","name":"x","url":"gopher://host/x"}`, "can't pull from gopher:// addresses"},
 		{"feed.add", `{"id":"cam1","name":"x","key":"a b c d"}`, "the argument key must be"},
-		{"destination.add", `{"name":"x","url":"rtmp://"}`, "must look like rtmp://server/app"},
+		{"destination.add", `{"name":"x","url":"rtmp://"}`, "enter a server address (url) like rtmp://server/app"},
 		{"destination.add", `{"id":"../x","name":"x","url":"rtmp://h/app"}`, "the id must be"},
 		{"destination.add", `{"name":"x","url":"rtmp://h/app","key":"a\nb"}`, "the stream key (key) must have"},
 	} {
@@ -108,7 +108,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 	}
 }
 
-func TestCodeKnowsEveryCondition(t *testing.T) {
+func TestEveryErrorHasItsCode(t *testing.T) {
 	for _, c := range []struct {
 		err    error
 		word   control.ErrorCode
@@ -139,7 +139,7 @@ func TestCodeKnowsEveryCondition(t *testing.T) {
 			t.Errorf("%v: %s %d, want %s %d", c.err, word, status, c.word, c.status)
 		}
 		if c.word == control.Internal && strings.Contains(control.Message(wrapped), "secret") {
-			t.Error("a defect is spelled out to the client")
+			t.Error("a fault in the server is described to the client")
 		}
 	}
 }

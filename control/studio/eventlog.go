@@ -18,10 +18,10 @@ const (
 )
 
 // commandTimeout is how long a command may take: shorter than a panel waits before it
-// calls the outcome unknown, so that it learns of a mixer that hangs.
+// shows the outcome as unknown, so that it hears of a mixer that hangs.
 const commandTimeout = 5 * time.Second
 
-// did notes what somebody did: "put cam2 on air".
+// logAction logs what a caller did: "cut to cam2".
 func (s *Studio) logAction(ctx context.Context, format string, args ...any) {
 	c := control.CallerOf(ctx)
 	text := s.logLine(format, args...)
@@ -30,7 +30,7 @@ func (s *Studio) logAction(ctx context.Context, format string, args ...any) {
 	s.appendLog(control.LogEntry{At: time.Now().UTC(), Level: control.Info, Who: c.Name, Text: text})
 }
 
-// note notes what happened by itself, in a sentence.
+// logEvent logs what happened without a command, as a sentence.
 func (s *Studio) logEvent(level control.Level, format string, args ...any) {
 	text := s.logLine(format, args...)
 	s.asRun.Add(showfile.AsRunLine{At: time.Now().UTC(), Level: level, Text: text})
@@ -47,7 +47,7 @@ func (s *Studio) appendLog(e control.LogEntry) {
 	})
 }
 
-// line makes a text fit for the log: one line, not too long, without secrets.
+// logLine makes a text fit for the log: one line, not too long, without secrets.
 func (s *Studio) logLine(format string, args ...any) string {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -61,7 +61,7 @@ func (s *Studio) logLine(format string, args ...any) string {
 	return text
 }
 
-// Redact takes every secret we keep out of a text.
+// Redact takes every secret that is stored out of a text.
 func (s *Studio) Redact(text string) string {
 	return s.file.Redact(text, s.opts.Token, s.opts.OBSPassword)
 }

@@ -15,17 +15,17 @@ import (
 	"obvan/mixer/obs/provision"
 )
 
-// Times of setting OBS up. It goes on when who asked for it has left: half a set-up
-// helps nobody.
+// Times of setting up OBS. It continues when the caller has disconnected: half a setup
+// helps no one.
 const (
 	obsSetupTimeout = 30 * time.Second
-	obsRetryAfter   = 15 * time.Second // after a change that OBS was not told of
+	obsRetryAfter   = 15 * time.Second // after a change that OBS could not be updated with
 )
 
-// setup is the one who changes OBS.
+// obsEditor makes changes of OBS, one at a time.
 type obsEditor struct {
 	editing chan struct{} // held while OBS is changed
-	wakeup  chan struct{} // holds one token: OBS may have to be told something
+	wakeup  chan struct{} // holds one token: OBS may need an update
 }
 
 func newOBSEditor() obsEditor {
@@ -37,13 +37,13 @@ func (u *obsEditor) take(ctx context.Context) error {
 	case u.editing <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: OBS is being set up already", mixer.ErrBusy)
+		return fmt.Errorf("%w: OBS is already being set up", mixer.ErrBusy)
 	}
 }
 
 func (u *obsEditor) leave() { <-u.editing }
 
-// look asks for a look at what OBS was told; it never blocks.
+// wake asks for a check whether OBS needs an update; it never blocks.
 func (u *obsEditor) wake() {
 	select {
 	case u.wakeup <- struct{}{}:
@@ -51,7 +51,7 @@ func (u *obsEditor) wake() {
 	}
 }
 
-// collection is the scene collection that OBS has now. It fails while OBS is away.
+// collection is the current scene collection of OBS. It fails while OBS is not connected.
 func (s *Studio) collection() (name string, err error) {
 	if err := s.mixerOffline(); err != nil {
 		return "", err
@@ -60,14 +60,14 @@ func (s *Studio) collection() (name string, err error) {
 	return name, nil
 }
 
-// provision sets OBS up, or says what that would do.
+// provision sets up OBS, or reports what that would do.
 func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned, error) {
 	for _, n := range []int{args.VideoKbps, args.AudioKbps, args.KeyframeSeconds} {
 		if n < 0 || n > 1_000_000 {
 			return Provisioned{}, control.Invalidf("the arguments videoKbps, audioKbps and keySeconds must be 1 or more")
 		}
 	}
-	obs, err := capability[provision.Caller](s, "let itself be set up: this is for OBS")
+	obs, err := capability[provision.Caller](s, "OBS setup")
 	if err != nil {
 		return Provisioned{}, err
 	}
@@ -82,7 +82,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 	next := s.nextOBSSetup(collection, s.adHocFeeds())
 	for _, id := range args.Remove {
 		if slices.ContainsFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id && !slices.Contains(next.AdHoc, id) }) {
-			return Provisioned{}, control.Invalidf("%s is still a camera of this studio: remove that first", text.Quote(id))
+			return Provisioned{}, control.Invalidf("%s is still a camera of this studio: remove the camera first", text.Quote(id))
 		}
 		next.Feeds = slices.DeleteFunc(next.Feeds, func(f provision.Feed) bool { return f.ID == id })
 	}
@@ -99,7 +99,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 		if err := s.apply(ctx, obs, collection, plan, next); err != nil {
 			return Provisioned{}, err
 		}
-		s.logAction(ctx, "set OBS up: %s", changes(len(plan.Steps)))
+		s.logAction(ctx, "set up OBS: %s", changes(len(plan.Steps)))
 	}
 	return s.provisioned(plan, !args.Preview), nil
 }
@@ -129,7 +129,7 @@ func changes(n int) string {
 	return fmt.Sprintf("%d changes", n)
 }
 
-// apply does a plan and keeps how OBS is set up now, and how that is taken back.
+// apply carries out a plan and stores how OBS is set up now, and how to undo it.
 func (s *Studio) apply(ctx context.Context, obs provision.Caller, collection string, plan *provision.Plan, next showfile.OBSSetup) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), obsSetupTimeout)
 	defer cancel()
@@ -150,9 +150,9 @@ func (s *Studio) apply(ctx context.Context, obs provision.Caller, collection str
 	return err
 }
 
-// undoProvision takes back what was done in OBS' present scene collection.
+// undoProvision undoes the setup in the current scene collection of OBS.
 func (s *Studio) undoProvision(ctx context.Context) error {
-	obs, err := capability[provision.Caller](s, "let itself be set up: this is for OBS")
+	obs, err := capability[provision.Caller](s, "OBS setup")
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (s *Studio) undoProvision(ctx context.Context) error {
 	var undo *provision.Undo
 	s.file.Read(func(_ *showfile.Show, sec *showfile.Secrets) { undo = sec.OBSUndo[collection].Join(nil) })
 	if undo.Empty() {
-		return fmt.Errorf("%w: nothing of the studio's was set up in this scene collection of OBS", control.ErrRefused)
+		return fmt.Errorf("%w: this scene collection of OBS has no setup of the studio", control.ErrRefused)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), obsSetupTimeout)
 	defer cancel()
@@ -182,16 +182,16 @@ func (s *Studio) undoProvision(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.logAction(ctx, "took the set-up of OBS back")
+	s.logAction(ctx, "undid the OBS setup")
 	return nil
 }
 
-// runSetup tells OBS of cameras that came or were renamed after it was set up, until
-// ctx is done. Scenes that the operator threw away stay away: only news are told.
+// followFeedsInOBS updates OBS with cameras that were added or renamed after it was set up,
+// until ctx is done. Scenes that the operator deleted stay deleted: only changes are made.
 func (s *Studio) followFeedsInOBS(ctx context.Context) {
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
-	told := ""
+	reported := ""
 	for {
 		select {
 		case <-s.areas.obs.wakeup:
@@ -201,18 +201,18 @@ func (s *Studio) followFeedsInOBS(ctx context.Context) {
 		}
 		err := s.updateOBS(ctx)
 		if err == nil || ctx.Err() != nil {
-			told = ""
+			reported = ""
 			continue
 		}
-		if text := err.Error(); text != told { // once for each reason, not once for each attempt
-			s.logEvent(control.Warn, "OBS was not told of a change of the cameras: %s.", text)
-			told = text
+		if text := err.Error(); text != reported { // once for each reason, not for each attempt
+			s.logEvent(control.Warn, "OBS could not be updated with the changed cameras: %s.", text)
+			reported = text
 		}
 		again.Reset(obsRetryAfter)
 	}
 }
 
-// follow brings a set-up up to date.
+// updateOBS brings a setup up to date.
 func (s *Studio) updateOBS(ctx context.Context) error {
 	obs, err := capability[provision.Caller](s, "")
 	if err != nil {
@@ -220,7 +220,7 @@ func (s *Studio) updateOBS(ctx context.Context) error {
 	}
 	collection, err := s.collection()
 	if err != nil {
-		return nil // the next connection asks again
+		return nil // the next connection tries again
 	}
 	if err := s.areas.obs.take(ctx); err != nil {
 		return nil
@@ -243,12 +243,12 @@ func (s *Studio) updateOBS(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Steps) > 0 {
-		s.logEvent(control.Info, "OBS follows the change of the cameras: %s.", changes(len(plan.Steps)))
+		s.logEvent(control.Info, "OBS was updated with the changed cameras: %s.", changes(len(plan.Steps)))
 	}
 	return nil
 }
 
-// present is the cameras that nobody added and that are here now.
+// adHocFeeds is the cameras that no operator added and that are live.
 func (s *Studio) adHocFeeds() (ids []string) {
 	s.store.Read(func(st *control.State) {
 		for _, f := range st.Feeds {
@@ -260,8 +260,8 @@ func (s *Studio) adHocFeeds() (ids []string) {
 	return ids
 }
 
-// nextSetup is how OBS should be set up now: for all cameras that were added, for
-// those it knows already, and for more of them that nobody added.
+// nextOBSSetup is how OBS should be set up now: for all cameras that were added, for those
+// it has already, and for more ad-hoc ones.
 func (s *Studio) nextOBSSetup(collection string, more []string) (next showfile.OBSSetup) {
 	s.file.Read(func(k *showfile.Show, _ *showfile.Secrets) {
 		next = k.OBS[collection]
@@ -280,8 +280,8 @@ func (s *Studio) nextOBSSetup(collection string, more []string) (next showfile.O
 	return next
 }
 
-// wish is a set-up with its secrets. OBS on another machine shows the mixer's key to
-// play the cameras.
+// obsTarget is a setup with its secrets. OBS on another machine shows the mixer's key to play
+// the cameras.
 func (s *Studio) obsTarget(k showfile.OBSSetup, remove []string) provision.Target {
 	key := s.MixerKey()
 	play := url.URL{Scheme: "rtsp", Host: k.Plays}
@@ -294,7 +294,7 @@ func (s *Studio) obsTarget(k showfile.OBSSetup, remove []string) provision.Targe
 	}
 }
 
-// set is what panels show of the set-up.
+// obsSetup is what panels show of the setup.
 func (s *Studio) obsSetup(k *showfile.Show, undo map[string]*provision.Undo) (o control.OBSSetup) {
 	_, o.Available = s.deps.Mixer.(provision.Caller)
 	if !o.Available {

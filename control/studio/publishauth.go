@@ -39,14 +39,14 @@ func (s *Studio) Authorise(r ingest.Request) error {
 	return s.refusePublisher(r, "the key is wrong or missing")
 }
 
-// knows says whether a publisher has a key. A token it has to show: of tokens only the
-// hash is kept.
+// hasKey reports whether a publisher has a key. A token must be shown: of tokens only the
+// hash is stored.
 func hasKey(r ingest.Request, key string) bool {
 	return key != "" && (auth.Same(r.Key, key) || r.Proves != nil && r.Proves(key))
 }
 
-// AuthorisePlay answers whoever wants to play a stream from the read-only ports: on
-// this machine anybody may, from elsewhere whoever has a token. The mixer has its key.
+// AuthorisePlay answers whoever wants to play a stream from the read-only ports: on this
+// machine anyone may, from elsewhere anyone with a token. The mixer shows its key.
 func (s *Studio) AuthorisePlay(stream, token, remote string) error {
 	if netaddr.Loopback(remote) || auth.Same(token, s.MixerKey()) {
 		return nil
@@ -76,19 +76,18 @@ func (s *Studio) MixerKey() string {
 	return key
 }
 
-// OBSPassword is OBS' password: the one that the data directory keeps, else that of
-// the environment; "" for none.
+// OBSPassword is the password of OBS: the stored one, else that of the environment; "" for
+// none.
 func (s *Studio) OBSPassword() (password string) {
 	s.file.Read(func(_ *showfile.Show, sec *showfile.Secrets) { password = cmp.Or(sec.OBSPassword, s.opts.OBSPassword) })
 	return password
 }
 
-// turnAway refuses a publisher. The event log says so, but not as often as somebody
-// can knock.
-func (s *Studio) refusePublisher(r ingest.Request, why string) error {
-	s.log.Warn("publisher refused", "feed", r.Stream, "proto", r.Proto, "remote", r.Remote, "why", why)
+// refusePublisher refuses a publisher. It is logged, but not as often as someone can try.
+func (s *Studio) refusePublisher(r ingest.Request, reason string) error {
+	s.log.Warn("publisher refused", "feed", r.Stream, "proto", r.Proto, "remote", r.Remote, "reason", reason)
 	if s.access.LogRefusal() {
-		s.logEvent(control.Warn, "%s from %s tried to publish %s: %s.", r.Proto, netaddr.IP(r.Remote), r.Stream, why)
+		s.logEvent(control.Warn, "Refused a publisher of %s (%s from %s): %s.", r.Stream, r.Proto, netaddr.IP(r.Remote), reason)
 	}
-	return fmt.Errorf("%s: %w", why, ingest.ErrUnauthorised)
+	return fmt.Errorf("%s: %w", reason, ingest.ErrUnauthorised)
 }

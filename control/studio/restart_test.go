@@ -72,7 +72,7 @@ func inUse(t *testing.T, h *studiotest.House) string {
 	return string(text)
 }
 
-func TestWhateverWasDoneIsSoAfterARestart(t *testing.T) {
+func TestEveryChangeSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
 		dice := rand.New(rand.NewPCG(seed, 0))

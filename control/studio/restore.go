@@ -9,17 +9,17 @@ import (
 	"obvan/control/showfile"
 )
 
-// What the log says of a disk that fails, and of one that does not any more.
+// What the log says when the disk fails, and when it works again.
 const (
-	notSavedText   = "The show could not be saved: what was changed is lost when the server ends. Look at the disk."
+	notSavedText   = "The show could not be saved: changes are lost when the server stops. Check the disk."
 	savedAgainText = "The show is saved again."
 )
 
-// saveEvery is how often it is tried to save what could not be.
+// retrySaveEvery is how often saving is retried after the disk failed.
 const retrySaveEvery = 5 * time.Second
 
-// saveLater saves what a disk did not take, once it takes it again, until ctx is done:
-// the next command may be an hour away, and the next power cut before it.
+// retrySaving saves what the disk did not take, once it works again, until ctx is done: the
+// next command may be an hour away, and the next power cut before it.
 func (s *Studio) retrySaving(ctx context.Context) {
 	tick := time.NewTicker(retrySaveEvery)
 	defer tick.Stop()
@@ -38,16 +38,16 @@ func (s *Studio) retrySaving(ctx context.Context) {
 	}
 }
 
-// resume tells a mixer without a memory what was on air when the server died in
-// mid-show: with another camera on air the show would not go on, it would change.
+// resumeOnAir tells a mixer that stores nothing what was on air when the server stopped in
+// mid-show: the show should continue with the same camera.
 func (s *Studio) resumeOnAir(k *showfile.Show) {
 	if m, ok := s.deps.Mixer.(Resumer); ok && k.Live && k.OnAir != "" {
 		m.Resume(k.OnAir)
 	}
 }
 
-// keepOnAir keeps what such a mixer has on its program bus, until ctx is done. A cut
-// does not wait for the disk.
+// saveOnAir stores what such a mixer has on its program bus, until ctx is done. A cut does
+// not wait for the disk.
 func (s *Studio) saveOnAir(ctx context.Context) {
 	if _, ok := s.deps.Mixer.(Resumer); !ok {
 		return
@@ -61,7 +61,7 @@ func (s *Studio) saveOnAir(ctx context.Context) {
 		s.last.mu.Lock() // the state may not have this cut yet
 		onAir := s.last.mixer.Program
 		s.last.mu.Unlock()
-		if onAir == "" { // at its start, or while it waits for what was on air
+		if onAir == "" { // at its start, or while it waits for the source that was on air
 			continue
 		}
 		behind := s.file.Behind()
@@ -72,10 +72,10 @@ func (s *Studio) saveOnAir(ctx context.Context) {
 	}
 }
 
-// forgetTests forgets what was sending before a show: it does no more, and a crash in the
-// show must not start it.
+// forgetTestSends forgets which destinations were sending before the show: they no longer
+// do, and a crash in the show must not start them.
 func (s *Studio) forgetTestSends() {
-	// A disk that does not take it is tried again.
+	// When the disk fails, saving is retried.
 	_ = s.file.Edit(context.Background(), func(k *showfile.Show, _ *showfile.Secrets) error {
 		for i := range k.Destinations {
 			k.Destinations[i].Started = k.Destinations[i].Started && k.Live

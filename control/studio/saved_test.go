@@ -89,7 +89,7 @@ func TestATestBeforeARestartDoesNotGoOnAirInTheShow(t *testing.T) {
 	}
 }
 
-func TestABrokenFileIsPutAsideAndSaid(t *testing.T) {
+func TestADamagedFileIsSetAsideAndLogged(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "show.json"), []byte(`{"name":"half a fi`), 0o644); err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestSecretsAreForTheOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestADiskThatFailsDoesNotStopTheShow(t *testing.T) {
+func TestAFailingDiskDoesNotStopTheShow(t *testing.T) {
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	if err := os.RemoveAll(h.Dir); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestADiskThatFailsDoesNotStopTheShow(t *testing.T) {
 	}
 }
 
-func TestWhatADiskDidNotTakeIsSavedWhenItDoes(t *testing.T) {
+func TestAChangeThatTheDiskRefusedIsSavedOnceItWorks(t *testing.T) {
 	t.Parallel()
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	h.Start(t)
@@ -162,7 +162,7 @@ func TestWhatADiskDidNotTakeIsSavedWhenItDoes(t *testing.T) {
 	}
 }
 
-func TestTheAsRunLogSaysWhoDidWhat(t *testing.T) {
+func TestTheAsRunLogHasWhoDidWhat(t *testing.T) {
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	stop := h.Start(t)
 	h.Do(t, "mixer.cut", `{"source":"cam1"}`)
@@ -175,12 +175,12 @@ func TestTheAsRunLogSaysWhoDidWhat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if last[0].Command != "mixer.cut" || last[0].Who != "test" || last[0].Role != "admin" || last[0].Text != "cut to cam1" || last[1].Text != "called the show Gala" || last[2].Text != "The studio ends." {
+	if last[0].Command != "mixer.cut" || last[0].Who != "test" || last[0].Role != "admin" || last[0].Text != "cut to cam1" || last[1].Text != "renamed the show to Gala" || last[2].Text != "Server shutting down." {
 		t.Fatalf("last = %+v", last)
 	}
 }
 
-func TestCredentialsOfAPulledCameraAreKeptWhenTheyAreWrittenAsStars(t *testing.T) {
+func TestCredentialsOfAPulledCameraAreUnchangedWhenTheyAreWrittenAsStars(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "feed.add", `{"id":"roof","name":"Roof","url":"rtsp://joe:hunter22@cam.example/s1?token=t0ken123&ch=2"}`)
 	if got := h.Now().Feeds[0].URL; got != "rtsp://joe:***@cam.example/s1?token=***&ch=***" {
@@ -206,7 +206,7 @@ func TestCredentialsOfAPulledCameraAreKeptWhenTheyAreWrittenAsStars(t *testing.T
 	}
 }
 
-func TestThePathOfAWHIPAddressIsKeptAsASecret(t *testing.T) {
+func TestThePathOfAWHIPAddressIsASecret(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "destination.add", `{"id":"a","name":"A","url":"https://h.example/whip/s3cret-in-path?region=eu"}`)
 	for _, c := range []struct{ args, url, shown string }{
@@ -237,7 +237,7 @@ func TestThePathOfAWHIPAddressIsKeptAsASecret(t *testing.T) {
 	}
 }
 
-func TestAStreamKeyIsNotSentToAnotherHostByAnEditOfTheAddress(t *testing.T) {
+func TestEditingAnAddressDoesNotSendTheStreamKeyToAnotherHost(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app","key":"kkkk-kkkk"}`)
 	for _, args := range []string{`"url":"rtmp://evil.example/app"`, `"backupUrl":"rtmp://evil.example/app"`, `"url":"rtmp://h.example:1936/app"`} {
@@ -253,7 +253,7 @@ func TestAStreamKeyIsNotSentToAnotherHostByAnEditOfTheAddress(t *testing.T) {
 	}
 }
 
-func TestAKeyThatWasPastedWithItsAddressIsTakenApart(t *testing.T) {
+func TestAKeyThatWasPastedWithItsAddressIsSplitOff(t *testing.T) {
 	h := studiotest.Open(t)
 	for _, c := range []struct{ args, url, key string }{
 		{`{"id":"a","name":"a","url":"rtmp://h.example/live2/abcd-efgh"}`, "rtmp://h.example/live2", "abcd-efgh"},
@@ -269,7 +269,7 @@ func TestAKeyThatWasPastedWithItsAddressIsTakenApart(t *testing.T) {
 	}
 }
 
-func TestADestinationThatTheRelayDoesNotTakeStaysInTheList(t *testing.T) {
+func TestADestinationThatTheRelayDoesNotAcceptStaysInTheList(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app"}`)
 	if _, err := h.Execute(t.Context(), studiotest.As(control.Admin), "destination.add", []byte(`{"name":"B","url":"srt://h.example:9000"}`)); !errors.Is(err, relay.ErrAddress) {
@@ -327,7 +327,7 @@ func TestTwoPanelsThatRaceLoseNothing(t *testing.T) {
 	}
 }
 
-func TestStatusesOfTheRelayMeetWhatIsKept(t *testing.T) {
+func TestStatusesOfTheRelayAreJoinedWithTheShowFile(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "destination.add", `{"id":"yt","name":"YouTube","url":"rtmp://a.example/live2?auth=s3cret99","key":"yt-key-1234"}`)
 	h.RelayChanged([]relay.Status{{Destination: relay.Destination{ID: "yt", URL: "rtmp://a.example/live2?auth=s3cret99"}, State: relay.Refused, Reason: "the server said: bad key yt-key-1234", Kbps: 5}})
@@ -346,7 +346,7 @@ func TestStatusesOfTheRelayMeetWhatIsKept(t *testing.T) {
 	}
 }
 
-func TestALineOfTheAsRunLogThatAPowerCutTookHalfOfSpoilsNoOther(t *testing.T) {
+func TestATruncatedLineOfTheAsRunLogBreaksNoOther(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "as-run.jsonl")
 	if err := os.WriteFile(path, []byte("{\"text\":\"whole\"}\n{\"text\":\"ha"), 0o600); err != nil {

@@ -1,3 +1,5 @@
+// Package studio is the command table and what it acts on: it keeps the state of the show,
+// restores it after a restart, and logs what happens.
 package studio
 
 import (
@@ -23,7 +25,7 @@ import (
 	"obvan/relay"
 )
 
-// Studio is the show: it keeps the state of what it controls, and runs the commands.
+// Studio keeps the state of what it controls, and runs the commands.
 type Studio struct {
 	deps     Deps
 	opts     Options
@@ -36,22 +38,22 @@ type Studio struct {
 	table    map[string]Command
 	areas    areas
 	last     lastReported
-	ready    atomic.Bool // the show is restored, and nothing ends yet
+	ready    atomic.Bool // the show is restored, and the server is not shutting down
 }
 
-// reported is what was reported last: the event log tells changes.
+// lastReported is what was reported last: the event log has the changes.
 type lastReported struct {
 	mu             sync.Mutex
 	mixer          mixer.State
-	connection     observe.Flapping // to the mixer
-	programSource  string           // on its program bus
+	connection     observe.MixerEvents // to the mixer
+	programSource  string              // on its program bus
 	program        program.State
 	destinations   observe.DestinationEvents
-	statuses       []relay.Status    // as the relay told them last
-	notAccepted    map[string]string // why the relay would not take a destination
+	statuses       []relay.Status    // as the relay last reported them
+	notAccepted    map[string]string // why the relay does not accept a destination
 	warnings       map[string][]string
 	began          time.Time
-	programChanged chan struct{} // holds one token: the mixer has something else on its program bus
+	programChanged chan struct{} // holds one token: the mixer has another source on its program bus
 }
 
 // New reads the data directory and makes the studio of deps. They need not run yet.
@@ -88,16 +90,16 @@ func New(deps Deps, opts Options, log *slog.Logger) (*Studio, error) {
 	return s, nil
 }
 
-// Store is the state, for those who show it.
+// Store is the state, for whoever shows it.
 func (s *Studio) Store() *store.Store { return s.store }
 
 // Access says who somebody is by the token they show.
 func (s *Studio) Access() *auth.Access { return s.access }
 
-// Ready reports whether the show is restored, and nothing ends yet.
+// Ready reports whether the show is restored, and the server is not shutting down.
 func (s *Studio) Ready() bool { return s.ready.Load() }
 
-// tokens is the tokens that are valid now; nobody changes what it returns.
+// tokens is the tokens that are valid now; what it returns is never changed.
 func (s *Studio) tokens() (all []auth.Token) {
 	s.file.Read(func(_ *showfile.Show, sec *showfile.Secrets) { all = sec.Tokens })
 	return all
@@ -112,17 +114,17 @@ func feedsOf(k *showfile.Show, hasKey map[string]bool) []control.Feed {
 	return all
 }
 
-// addressed is the destinations without what the show file alone knows.
-func addressed(kept []showfile.Destination) []relay.Destination {
-	all := make([]relay.Destination, len(kept))
-	for i := range kept {
-		all[i] = kept[i].Destination
+// destinationsOf is the destinations as the relay knows them.
+func destinationsOf(all []showfile.Destination) []relay.Destination {
+	list := make([]relay.Destination, len(all))
+	for i := range all {
+		list[i] = all[i].Destination
 	}
-	return all
+	return list
 }
 
-// firstStart makes what a show without secrets needs: the mixer's key, and somebody
-// who may do everything.
+// firstStart makes what a show without secrets needs: the mixer's key, and an admin's
+// token.
 func (s *Studio) firstStart() error {
 	return s.edit(context.Background(), func(_ *showfile.Show, sec *showfile.Secrets) error {
 		if sec.MixerKey == "" {
@@ -144,7 +146,7 @@ func (s *Studio) FirstToken() string { return s.areas.firstToken }
 // should have ended by then, and what the studio controls may have.
 func (s *Studio) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	logging, logged := context.WithCancel(context.WithoutCancel(ctx)) // the log outlives the rest: it has the last word
+	logging, logged := context.WithCancel(context.WithoutCancel(ctx)) // the log ends last: it reports the end of the rest
 	all.Go(func() { s.asRun.Run(logging) })
 	all.Go(func() { s.runGraphics(ctx) })
 	all.Go(func() { s.followFeedsInOBS(ctx) })
@@ -152,7 +154,7 @@ func (s *Studio) Run(ctx context.Context) error {
 	defer all.Wait()
 	defer logged()
 	defer s.ready.Store(false)
-	s.logEvent(control.Info, "The studio starts.")
+	s.logEvent(control.Info, "Server started.")
 	s.restore()
 	all.Go(func() { s.saveOnAir(ctx) })
 	all.Go(func() { s.retrySaving(ctx) })
@@ -167,18 +169,18 @@ func (s *Studio) Run(ctx context.Context) error {
 		case <-s.observer.Woken():
 		case <-tick.C:
 			s.refresh(time.Now(), true)
-			s.areas.wakeGraphics() // an overlay page may have fallen silent
+			s.areas.wakeGraphics() // an overlay page may have stopped
 		case <-ctx.Done():
-			s.logEvent(control.Info, "The studio ends.")
+			s.logEvent(control.Info, "Server shutting down.")
 			return nil
 		}
 	}
 }
 
-// refresh looks at the streams again and puts what it sees in the state. sample says
-// that it is time to measure them.
+// refresh inspects the streams again and updates the state. sample says that it is time to
+// measure them.
 func (s *Studio) refresh(now time.Time, sample bool) {
-	s.areas.refreshing.Lock() // else an older look could cover a newer one
+	s.areas.refreshing.Lock() // else older results could replace newer ones
 	defer s.areas.refreshing.Unlock()
 	var k showfile.Show
 	var hasKey map[string]bool
@@ -208,21 +210,21 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 		s.logEvent(n.Level, "%s", n.Text)
 	}
 	if sample {
-		s.setWarnings(s.observer.PlatformCheck(now, addressed(k.Destinations), level))
+		s.setWarnings(s.observer.PlatformCheck(now, destinationsOf(k.Destinations), level))
 	}
 }
 
-// restore hands the rooms what was kept. A destination that was sending when the
-// show was live sends again: a crash in mid-show heals itself.
+// restore applies the show file to what the studio controls. A destination that was
+// sending while the show was live sends again: after a crash in mid-show the show goes on.
 func (s *Studio) restore() {
 	s.forgetTestSends()
 	var k showfile.Show
 	var sec showfile.Secrets
 	s.file.Read(func(now *showfile.Show, secret *showfile.Secrets) { k, sec = now.Clone(), secret.Clone() })
-	s.resumeOnAir(&k) // before the feeds come, or the first of them is on air
+	s.resumeOnAir(&k) // before the feeds connect, or the first of them is on air
 	for _, f := range k.Feeds {
 		if err := s.pull(f.ID, sec.Feeds[f.ID].URL); err != nil {
-			s.logEvent(control.Error, "%s can't be pulled: %v.", f.Name, err)
+			s.logEvent(control.Error, "Can't pull %s: %v.", f.Name, err)
 		}
 	}
 	s.updateMixerFeeds(&k)
@@ -234,20 +236,20 @@ func (s *Studio) restore() {
 			err = s.deps.Relay.Start(d.ID)
 		}
 		if err != nil {
-			s.logEvent(control.Error, "%s is not restored: %v.", d.Name, err)
+			s.logEvent(control.Error, "%s could not be restored: %v.", d.Name, err)
 			s.last.mu.Lock()
 			s.last.notAccepted[d.ID] = "This server can't send to this address."
 			s.last.mu.Unlock()
 		}
 	}
 	if k.Live {
-		s.logEvent(control.Info, "The show was live when the server stopped, and goes on.")
+		s.logEvent(control.Info, "The show was live when the server stopped; it continues.")
 	}
 	s.updateDestinations()
 }
 
-// edit changes the show or its secrets. A disk that fails is said loudly and stops
-// nothing: the change holds while the server runs.
+// edit changes the show or its secrets. When the disk fails that is logged as an error, but
+// stops nothing: the change holds while the server runs.
 func (s *Studio) edit(ctx context.Context, change func(*showfile.Show, *showfile.Secrets) error) error {
 	behind := s.file.Behind()
 	err := s.file.Edit(ctx, change)
@@ -263,7 +265,7 @@ func (s *Studio) edit(ctx context.Context, change func(*showfile.Show, *showfile
 	return err
 }
 
-// Execute gives a command in somebody's name.
+// Execute runs a command for a caller.
 func (s *Studio) Execute(ctx context.Context, c control.Caller, name string, args []byte) (any, error) {
 	command, ok := s.table[name]
 	if !ok {

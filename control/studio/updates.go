@@ -2,7 +2,6 @@ package studio
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"obvan/control"
-	"obvan/control/observe"
 	"obvan/control/showfile"
 	"obvan/ingest"
 	"obvan/internal/text"
@@ -22,7 +20,7 @@ import (
 // MixerChanged takes the mixer's whole new state: hand it to mixer.Mixer.Run.
 func (s *Studio) MixerChanged(m mixer.State) {
 	m.Problem = s.Redact(m.Problem)
-	events := s.logMixer(m)
+	otherScenes := s.logMixer(m)
 	if h := m.Health; h != nil { // JSON has no word for NaN
 		fixed := *h
 		for _, f := range []*float64{&fixed.CPUPercent, &fixed.MemoryMB, &fixed.FPS, &fixed.RenderMs, &fixed.DiskFreeMB} {
@@ -39,9 +37,9 @@ func (s *Studio) MixerChanged(m mixer.State) {
 		st.Tally = tally(&st.Mixer, &st.Program.State)
 	})
 	s.areas.wakeGraphics()
-	if events {
+	if otherScenes {
 		s.areas.obs.wake()
-		s.observer.Wake() // what is set up there is another matter
+		s.observer.Wake() // what is set up there shows in the state
 	}
 }
 
@@ -59,7 +57,7 @@ func finite(f float64) float64 {
 
 // ProgramChanged takes the program's whole new state: hand it to Program.Run.
 func (s *Studio) ProgramChanged(p program.State) {
-	if p.Target == ingest.Mixer { // a stream that nobody gave a name
+	if p.Target == ingest.Mixer { // a stream without a name for people
 		p.Reason = strings.Replace(p.Reason, ingest.Mixer, "the mixer's output", 1)
 	}
 	p.Reason = s.Redact(p.Reason)
@@ -70,7 +68,7 @@ func (s *Studio) ProgramChanged(p program.State) {
 	})
 }
 
-// RelayChanged takes how all destinations fare: hand it to Relay.Run.
+// RelayChanged takes the status of all destinations: hand it to Relay.Run.
 func (s *Studio) RelayChanged(all []relay.Status) {
 	all = slices.Clone(all)
 	for i := range all {
@@ -82,7 +80,7 @@ func (s *Studio) RelayChanged(all []relay.Status) {
 	s.updateDestinations()
 }
 
-// warn takes what destinations will not like of the program, by destination.
+// setWarnings takes what the destinations' platforms advise against, by destination.
 func (s *Studio) setWarnings(warnings map[string][]string) {
 	s.last.mu.Lock()
 	same := maps.EqualFunc(s.last.warnings, warnings, slices.Equal[[]string])
@@ -93,8 +91,8 @@ func (s *Studio) setWarnings(warnings map[string][]string) {
 	}
 }
 
-// listDestinations joins what is kept of the destinations with how they fare. What is
-// kept decides: one that the relay would not take must not vanish for that.
+// updateDestinations joins the destinations of the show file with their statuses. The show
+// file decides: one that the relay does not accept must not vanish for that.
 func (s *Studio) updateDestinations() {
 	s.last.mu.Lock()
 	var list []relay.Status
@@ -106,28 +104,28 @@ func (s *Studio) updateDestinations() {
 	s.store.Update(func(st *control.State) { st.Destinations = list })
 	events := s.last.destinations.Of(list, time.Now())
 	s.last.mu.Unlock()
-	for _, n := range events {
-		s.logEvent(n.Level, "%s", n.Text)
-	}
+	s.logAll(events)
 }
 
-// fares is a destination's status in the operator's words for it; t.mu is held.
+// status is a destination's status, with its name and addresses as operators know them;
+// t.mu is held.
 func (t *lastReported) status(d *showfile.Destination) relay.Status {
 	st := relay.Status{State: relay.Off, Reason: t.notAccepted[d.ID], Since: t.began}
 	if i := slices.IndexFunc(t.statuses, func(st relay.Status) bool { return st.ID == d.ID }); i >= 0 {
 		st = t.statuses[i]
 	}
 	st.Destination = d.Destination
-	st.URL, st.BackupURL = showfile.DisplayURL(d.URL), showfile.DisplayURL(d.BackupURL) // an older version kept the path of WHIP here
+	st.URL, st.BackupURL = showfile.DisplayURL(d.URL), showfile.DisplayURL(d.BackupURL) // an older version stored the path of WHIP here
 	st.Warnings = slices.Concat(st.Warnings, t.warnings[d.ID])
 	return st
 }
 
-// PullsChanged says that a pulled camera fares differently: hand it to Pulls.Run.
+// PullsChanged says that the state of a pulled camera changed: hand it to Pulls.Run.
 func (s *Studio) PullsChanged() { s.observer.Wake() }
 
-// tally is each camera's light. When the program is on a backup, that camera is what
-// viewers see; what the mixer shows stays red, for it may be back at any moment.
+// tally is the tally light of each camera. While the program is on a backup, that camera is
+// what viewers see; what the mixer shows stays red, for it may be on air again at any
+// moment.
 func tally(m *mixer.State, p *program.State) map[string]control.Light {
 	lights := map[string]control.Light{}
 	for _, feed := range m.OnPreview {
@@ -143,23 +141,24 @@ func tally(m *mixer.State, p *program.State) map[string]control.Light {
 	for _, feed := range m.OnAir {
 		red(feed)
 	}
-	if p.Level == "backup" && p.OnAir != "" {
+	if p.Level == program.LevelBackup && p.OnAir != "" {
 		red(p.OnAir)
 	}
 	return lights
 }
 
-// tellMixer logs what changed in the mixer. It reports whether it is another one in a
-// way: just connected, or with another scene collection.
-func (s *Studio) logMixer(m mixer.State) (another bool) {
+// logMixer logs what changed in the mixer. It reports whether its scenes may be others:
+// it just connected, or has another scene collection.
+func (s *Studio) logMixer(m mixer.State) (otherScenes bool) {
 	s.last.mu.Lock()
 	was := s.last.mixer
 	s.last.mixer = m
-	// A mixer whose output is the feed itself says nothing that the program does not; one
-	// that comes back with what it had says nothing new.
-	named := m.Program != "" && m.Program != s.last.programSource && m.Output == ingest.Mixer
-	if named {
+	events := s.last.connection.Of(&m, time.Now())
+	// A mixer whose output is the feed itself adds nothing to what the program reports, and
+	// neither does one that reconnects with the same source on its program bus.
+	if m.Program != "" && m.Program != s.last.programSource && m.Output == ingest.Mixer {
 		s.last.programSource = m.Program
+		events = append(events, control.LogEntry{Level: control.Info, Text: s.nameOf(m.Program) + " is on the mixer's program bus."})
 	}
 	s.last.mu.Unlock()
 	if m.Program != was.Program {
@@ -168,40 +167,13 @@ func (s *Studio) logMixer(m mixer.State) (another bool) {
 		default:
 		}
 	}
-	s.logMixerConnection(&m, &was)
-	if named {
-		s.logEvent(control.Info, "%s is on the mixer's program.", s.nameOf(m.Program))
-	}
+	s.logAll(events)
 	return m.Connected && (!was.Connected || current(m.Collections) != current(was.Collections))
 }
 
-// tellLink logs that the mixer came or went, or why it is not well. One that does so
-// again and again must not push all else out of the log.
-func (s *Studio) logMixerConnection(m, was *mixer.State) {
-	name := fmt.Sprintf("The mixer (%s)", m.Kind)
-	turned := m.Connected != was.Connected
-	s.last.mu.Lock()
-	f := &s.last.connection
-	steady := m.Connected && f.Recovered(time.Now())
-	say := !f.Unstable()
-	if turned && !m.Connected {
-		say = f.Broke(time.Now())
-	}
-	last := f.Unstable()
-	s.last.mu.Unlock()
-	switch {
-	case steady:
-		s.logEvent(control.Info, "%s is connected, and steady again.", name)
-	case !say:
-	case turned && m.Connected:
-		s.logEvent(control.Info, "%s is connected.", name)
-	case turned:
-		s.logEvent(control.Error, "%s is gone: %s", name, text.Sentence(cmp.Or(m.Problem, "it closed the connection")))
-		if last {
-			s.logEvent(control.Warn, observe.UnstableText, name)
-		}
-	case m.Problem != "" && m.Problem != was.Problem:
-		s.logEvent(control.Warn, "%s: %s", name, text.Sentence(m.Problem))
+func (s *Studio) logAll(events []control.LogEntry) {
+	for _, e := range events {
+		s.logEvent(e.Level, "%s", e.Text)
 	}
 }
 
@@ -212,7 +184,7 @@ func current(c *mixer.Choice) string {
 	return c.Current
 }
 
-// tellProgram logs what changed on air.
+// logProgram logs what changed on air.
 func (s *Studio) logProgram(p program.State) {
 	s.last.mu.Lock()
 	was := s.last.program
@@ -221,23 +193,23 @@ func (s *Studio) logProgram(p program.State) {
 	if p.Level == was.Level && p.OnAir == was.OnAir {
 		return
 	}
-	why := s.reason(&p)
+	reason := s.reason(&p)
 	switch p.Level {
-	case "mixer":
+	case program.LevelMixer:
 		name := s.nameOf(p.OnAir)
 		if p.OnAir == ingest.Mixer {
 			name = "The mixer"
 		}
 		s.logEvent(control.Info, "%s is on air.", cmp.Or(name, "The mixer"))
-	case "backup":
-		s.logEvent(control.Warn, "The backup %s is on air: %s", s.nameOf(p.OnAir), text.Sentence(cmp.Or(why, "the mixer's output is gone")))
-	case "freeze":
-		s.logEvent(control.Warn, "The last picture is held on air: %s", text.Sentence(cmp.Or(why, "there is nothing else")))
+	case program.LevelBackup:
+		s.logEvent(control.Warn, "%s is on air as backup: %s", s.nameOf(p.OnAir), text.Sentence(cmp.Or(reason, "no signal from the mixer")))
+	case program.LevelFreeze:
+		s.logEvent(control.Warn, "Freeze frame on air: %s", text.Sentence(cmp.Or(reason, "no other source is available")))
 	}
 }
 
-// why is what keeps the program off its target, with the target's name: the program
-// knows ids, and begins or ends its words with it.
+// reason is why the program is not on its target, with the target's name: the program
+// knows ids only, and its reason begins or ends with the id.
 func (s *Studio) reason(p *program.State) string {
 	if rest, first := strings.CutPrefix(p.Reason, p.Target); first && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, ":")) {
 		return s.nameOf(p.Target) + rest
@@ -248,7 +220,7 @@ func (s *Studio) reason(p *program.State) string {
 	return p.Reason
 }
 
-// called is what people call a feed; other names are their own.
+// nameOf is what people call a feed; for other ids it is the id.
 func (s *Studio) nameOf(id string) (name string) {
 	name = id
 	s.file.Read(func(k *showfile.Show, _ *showfile.Secrets) {

@@ -12,7 +12,7 @@ import (
 	"obvan/mixer/program"
 )
 
-func TestTallyIsWhatViewersMaySee(t *testing.T) {
+func TestTallyShowsWhatViewersMaySee(t *testing.T) {
 	m := mixer.State{OnAir: []string{"a", "b"}, OnPreview: []string{"b", "c"}}
 	got := studio.Tally(&m, &program.State{Level: "backup", OnAir: "c"})
 	for id, want := range map[string]control.Light{"a": control.LightProgram, "b": control.LightBoth, "c": control.LightBoth, "d": ""} {
@@ -46,13 +46,13 @@ func TestTheLogCallsCamerasByTheirNames(t *testing.T) {
 	} {
 		h.ProgramChanged(program.State{Level: "mixer", OnAir: "a", Target: "a"})
 		h.ProgramChanged(program.State{Level: "backup", OnAir: "b", Target: "a", Reason: why})
-		if !h.Logged("The backup Stage right is on air: " + want) {
+		if !h.Logged("Stage right is on air as backup: " + want) {
 			t.Errorf("%q: %v", why, h.Now().Log)
 		}
 	}
 }
 
-func TestAMixerThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
+func TestAFlappingMixerDoesNotFillTheLog(t *testing.T) {
 	h := studiotest.Open(t)
 	for range 50 {
 		h.MixerChanged(mixer.State{Kind: "obs", Connected: true, Program: "Wide", Output: ingest.Mixer})
@@ -60,12 +60,12 @@ func TestAMixerThatComesAndGoesDoesNotFillTheLog(t *testing.T) {
 	}
 	var said []string
 	for _, e := range h.Now().Log {
-		if strings.Contains(e.Text, "mixer") {
+		if strings.Contains(e.Text, "OBS") || strings.Contains(e.Text, "mixer") {
 			said = append(said, e.Text)
 		}
 	}
-	if len(said) != 10 || said[0] != "The mixer (obs) is connected." || said[1] != "Wide is on the mixer's program." ||
-		said[8] != "The mixer (obs) is gone: the connection to OBS broke." || !strings.HasPrefix(said[9], "The mixer (obs) comes and goes.") {
+	if len(said) != 10 || said[0] != "Connected to OBS." || said[1] != "Wide is on the mixer's program bus." ||
+		said[8] != "Lost the connection to OBS: the connection to OBS broke." || !strings.HasPrefix(said[9], "The connection to OBS is unstable.") {
 		t.Errorf("log = %q", said)
 	}
 }

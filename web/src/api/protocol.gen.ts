@@ -30,7 +30,7 @@ export interface ChoiceArgs {
   name: string;
 }
 
-/** Client is somebody who is connected to the control. */
+/** Client is a client that is connected. */
 export interface Client {
   /** of the token */
   name: string;
@@ -50,7 +50,7 @@ export interface ClipList {
   clips: Info[];
 }
 
-/** CodecInfo describes how video or audio is encoded, in words a panel shows. */
+/** CodecInfo describes how video or audio is encoded, as a panel shows it. */
 export interface CodecInfo {
   codec: string;
   profile?: string;
@@ -76,21 +76,21 @@ export interface DestinationAddArgs {
   id?: string;
   /** what people call it */
   name: string;
-  /** without the key; of WHIP (https://) the path may be one, and is never shown again */
+  /** without the key; in WHIP addresses (https://) the path may be one, and is never shown again */
   url: string;
-  /** the platform's stream key, of WHIP the bearer token; it is never shown again */
+  /** the platform's stream key, or the bearer token of WHIP; never shown again */
   key?: string;
-  /** tried in turn with url, or see twins */
+  /** tried in turn with url, or see sendToBoth */
   backupUrl?: string;
-  /** to url and backupUrl at once: for platforms whose preset says so */
+  /** send to url and backupUrl at the same time: for platforms whose preset says so */
   sendToBoth?: boolean;
   /** a preset's name */
   platform?: string;
   /** show.live starts it; left out: true */
   enabled?: boolean;
-  /** how far it stays behind the program, at most 60000 */
+  /** delay behind the program, at most 60000 */
   delayMs?: number;
-  /** pictures are left out above it, on average over seconds; 0 is no limit */
+  /** frames are dropped above it, on average over seconds; 0: no limit */
   maxKbps?: number;
 }
 
@@ -153,21 +153,21 @@ export interface DestinationStatus {
 export interface DestinationUpdateArgs {
   id: string;
   name?: string;
-  /** secrets written as *** stay what they were; another host needs the key again */
+  /** secrets written as *** are unchanged; another host needs the key again */
   url?: string;
-  /** "" takes it away */
+  /** "" removes it */
   key?: string;
   backupUrl?: string;
-  /** on air, only the connection concerned is begun or ended */
+  /** on air, only the second connection is started or ended */
   sendToBoth?: boolean;
   platform?: string;
   enabled?: boolean;
   delayMs?: number;
-  /** on air, it counts at once */
+  /** on air, it applies at once */
   maxKbps?: number;
 }
 
-/** Word is an error's word in the protocol. */
+/** ErrorCode is what clients tell errors apart by. */
 export type ErrorCode = 'bad_request' | 'unauthorised' | 'forbidden' | 'not_found' | 'conflict' | 'refused' | 'too_many' | 'unsupported' | 'offline' | 'timeout' | 'internal';
 
 /** FailoverArgs is what program.failover takes. */
@@ -190,7 +190,7 @@ export interface Feed {
   /** a key is needed to publish it from off this machine */
   hasKey: boolean;
   state: FeedState;
-  /** in words */
+  /** as a sentence */
   problem?: string;
   proto?: string;
   remote?: string;
@@ -204,7 +204,7 @@ export interface Feed {
   viewers: number;
   /** timestamps and units corrected on their way in, by kind */
   corrections?: Record<string, number>;
-  /** what an operator should know: B-frames, no sound, long GOP */
+  /** what an operator should know: B-frames, no audio, long GOP */
   notes?: string[];
   watch: Watch;
 }
@@ -217,7 +217,7 @@ export interface FeedAddArgs {
   name: string;
   /** where to pull it from; left out: a device pushes it */
   url?: string;
-  /** needed to publish it, from everywhere; left out: one is made that is needed only from off this machine */
+  /** needed to publish it, from anywhere; left out: one is made that is needed only from other machines */
   key?: string;
 }
 
@@ -239,16 +239,16 @@ export interface FeedKey {
   key: string;
 }
 
-/** FeedState is how a feed fares. */
+/** FeedState is the state of a feed. */
 export type FeedState = 'live' | 'waiting' | 'lost' | 'connecting' | 'retrying' | 'stalled';
 
 /** FeedUpdateArgs is what feed.update takes; what is left out stays. */
 export interface FeedUpdateArgs {
   id: string;
   name?: string;
-  /** "" ends the pull; credentials written as *** stay what they were */
+  /** "" ends the pull; credentials written as *** are unchanged */
   url?: string;
-  /** "" makes a new one that is needed only from off this machine */
+  /** "" makes a new one that is needed only from other machines */
   key?: string;
 }
 
@@ -281,7 +281,7 @@ export interface GraphicAddArgs {
   template?: string;
   /** by field; the field logo names one of the state's logos */
   text: Record<string, string>;
-  /** it leaves by itself after so long; left out: it stays */
+  /** it is hidden automatically after so long; left out: it stays */
   autoOutMs?: number;
 }
 
@@ -317,7 +317,7 @@ export interface GraphicMoveArgs {
 export interface GraphicUpdateArgs {
   id: string;
   template?: string;
-  /** all of it */
+  /** all fields */
   text?: Record<string, string>;
   /** 0: it stays */
   autoOutMs?: number;
@@ -354,7 +354,7 @@ export interface Health {
 
 /** HeartbeatArgs is what overlay.heartbeat takes. */
 export interface HeartbeatArgs {
-  /** which page it is; each makes itself a name when it loads */
+  /** which page it is; each makes up a name when it loads */
   page: string;
   shown: boolean;
   text?: Record<string, string>;
@@ -528,11 +528,11 @@ export interface OBSSetup {
   since?: string;
   /** there is something to take back */
   canUndo: boolean;
-  /** cameras that are no more and whose scenes are still there */
+  /** removed cameras whose scenes are still there */
   removedFeeds?: string[];
 }
 
-/** OutputArgs names what the mixer sends or writes by itself. */
+/** OutputArgs names an output of the mixer's own. */
 export interface OutputArgs {
   /** a name of the mixer's outputs: stream, record, replay, virtualcam */
   output: string;
@@ -550,7 +550,7 @@ export interface PreviewArgs {
   source: string;
 }
 
-/** ProgramState is the program stream: what is on air, and how it is coded. */
+/** ProgramState is the program stream: what is on air, and how it is encoded. */
 export interface ProgramState {
   /** the hub stream that is on air now; "" during a freeze frame */
   onAir: string;
@@ -589,15 +589,15 @@ export interface ProgramState {
 
 /** ProvisionArgs is what obs.provision takes. */
 export interface ProvisionArgs {
-  /** only say what would be done */
+  /** only report what would be done */
   preview?: boolean;
-  /** cameras that are no more and whose scenes may go; without this they stay */
+  /** removed cameras whose scenes are deleted; without this they stay */
   remove?: string[];
   /** of OBS' stream to the studio; left out: as before, at first 6000 */
   videoKbps?: number;
   /** left out: as before, at first 160 */
   audioKbps?: number;
-  /** between key frames; left out: as before, at first 1 */
+  /** between keyframes; left out: as before, at first 1 */
   keyframeSeconds?: number;
 }
 
@@ -606,9 +606,9 @@ export interface Provisioned {
   /** false for a preview */
   done: boolean;
   steps: string[];
-  /** what to know about it */
+  /** what an operator should know about it */
   notes?: string[];
-  /** cameras that are no more and whose scenes are still there */
+  /** removed cameras whose scenes are still there */
   removedFeeds?: string[];
 }
 
@@ -728,7 +728,7 @@ export interface TBar {
 export interface TBarArgs {
   /** 0 to 1 */
   position: number;
-  /** the last move of a pull: the transition goes on, or back, by itself */
+  /** the T-bar was released: the transition completes, or goes back, automatically */
   done?: boolean;
 }
 
@@ -755,7 +755,7 @@ export interface TokenArgs {
 
 /** TokenCreateArgs is what token.create takes. */
 export interface TokenCreateArgs {
-  /** whose it is; shown to everybody */
+  /** whose it is; shown to everyone */
   name: string;
   /** what it may do */
   role: Role;
@@ -763,7 +763,7 @@ export interface TokenCreateArgs {
 
 /** TokenCreated is what token.create answers. */
 export interface TokenCreated {
-  /** shown this once */
+  /** shown only once */
   token: string;
 }
 
@@ -801,7 +801,7 @@ export interface VolumeArgs {
   input: string;
   /** -100 (off) to +26 */
   db: number;
-  /** the fader is still being pulled: it is not noted in the log yet */
+  /** the fader is still being moved: it is not logged yet */
   moving?: boolean;
 }
 
@@ -809,11 +809,11 @@ export interface VolumeArgs {
 export interface Watch {
   /** by WebRTC */
   ok: boolean;
-  /** in words, when it can't, or only shows a small picture */
+  /** as a sentence, when it can't, or only at low resolution */
   reason?: string;
   /** by /watch/<stream>, decoded in the browser */
   webCodecs?: boolean;
-  /** WebRTC shows less: it leaves B-frames out, or it is a small picture */
+  /** WebRTC shows less: B-frames are dropped, or it is at low resolution */
   reduced?: boolean;
 }
 
@@ -868,55 +868,55 @@ export interface Commands {
   'mixer.studioMode': { args: StudioModeArgs; result: null };
   /** Choose the transition that a take without a kind uses. (operator) */
   'mixer.transition': { args: TransitionArgs; result: null };
-  /** Pull the transition lever by hand. (operator) */
+  /** Move the T-bar. (operator) */
   'mixer.tbar': { args: TBarArgs; result: null };
-  /** Mute an input of the mixer's sound desk, or not any more. (operator) */
+  /** Mute or unmute an input of the mixer. (operator) */
   'audio.mute': { args: MuteArgs; result: null };
-  /** Move a fader of the mixer's sound desk. (operator) */
+  /** Move a fader of the mixer. (operator) */
   'audio.volume': { args: VolumeArgs; result: null };
-  /** Send this websocket the mixer's levels as notifications "meters", 20 times a second, until it is switched off. (viewer) */
+  /** Send this websocket the mixer's audio levels as notifications "meters", 20 times a second, until it is switched off. (viewer) */
   'audio.meters': { args: MetersArgs; result: null };
-  /** Let a clip play on. (operator) */
+  /** Resume a clip. (operator) */
   'media.play': { args: MediaArgs; result: null };
-  /** Hold a clip. (operator) */
+  /** Pause a clip. (operator) */
   'media.pause': { args: MediaArgs; result: null };
   /** Play a clip from its start. (operator) */
   'media.restart': { args: MediaArgs; result: null };
-  /** End a clip. (operator) */
+  /** Stop a clip. (operator) */
   'media.stop': { args: MediaArgs; result: null };
-  /** Start what the mixer sends or writes by itself. One that is on stays on. (director) */
+  /** Start an output of the mixer's own: a stream, a recording. One that is running keeps running. (director) */
   'output.start': { args: OutputArgs; result: null };
-  /** Stop what the mixer sends or writes by itself. (director) */
+  /** Stop an output of the mixer's own. (director) */
   'output.stop': { args: OutputArgs; result: null };
-  /** Prepare a lower third, at the end of the list. (operator) */
+  /** Add a lower third at the end of the list. (operator) */
   'graphics.add': { args: GraphicAddArgs; result: GraphicAdded };
-  /** Change a lower third; one that is on air changes there. (operator) */
+  /** Change a lower third; one that is on air changes on air. (operator) */
   'graphics.update': { args: GraphicUpdateArgs; result: null };
-  /** Take a lower third off the list; one that is on air stays there. (operator) */
+  /** Remove a lower third from the list; one that is on air stays on air. (operator) */
   'graphics.remove': { args: GraphicArgs; result: null };
-  /** Put a lower third at another place of the list. (operator) */
+  /** Move a lower third to another place in the list. (operator) */
   'graphics.move': { args: GraphicMoveArgs; result: null };
-  /** Prepare many lower thirds from a table of names, or none when a line does not fit. (operator) */
+  /** Add many lower thirds from a table of names; none is added when a line is invalid. (operator) */
   'graphics.import': { args: GraphicImportArgs; result: GraphicImported };
-  /** Bring a lower third on air, in place of what is there. (operator) */
+  /** Put a lower third on air, in place of the one that is. (operator) */
   'graphics.take': { args: GraphicArgs; result: null };
-  /** Bring the lower third behind the last one on air. (operator) */
+  /** Put the next lower third of the list on air. (operator) */
   'graphics.next': { args: Record<string, never>; result: null };
   /** Take the lower third off air. (operator) */
   'graphics.out': { args: Record<string, never>; result: null };
-  /** Delete a logo of lower thirds; those that name it are shown without. PUT /api/v1/logos/NAME with a PNG or JPEG brings one in, GET /api/v1/logos/NAME.png shows it. (operator) */
+  /** Delete a logo of lower thirds; those that use it are shown without. PUT /api/v1/logos/NAME uploads a PNG or JPEG, GET /api/v1/logos/NAME.png returns it. (operator) */
   'logo.remove': { args: LogoArgs; result: null };
-  /** Of the overlay page, once a second: it is alive, and shows this. (viewer) */
+  /** Sent by the overlay page once a second: it is alive, and shows this. (viewer) */
   'overlay.heartbeat': { args: HeartbeatArgs; result: null };
-  /** Change OBS to another scene collection. (director) */
+  /** Switch OBS to another scene collection. (director) */
   'obs.collection': { args: ChoiceArgs; result: null };
-  /** Change OBS to another profile; not while it sends or records. (director) */
+  /** Switch OBS to another profile; not while it streams or records. (director) */
   'obs.profile': { args: ChoiceArgs; result: null };
-  /** Set OBS up for the studio: a scene for each camera, scenes of several, the lower third, and its stream to the program. Only what is missing is done; the operator's own scenes stay as they are. (director) */
+  /** Set up OBS for the studio: a scene for each camera, scenes with several, the lower third, and its stream to the program. Only what is missing is added; the operator's own scenes stay as they are. (director) */
   'obs.provision': { args: ProvisionArgs; result: Provisioned };
-  /** Take back all that was set up in OBS' present scene collection. (director) */
+  /** Undo the whole setup in the current scene collection of OBS. (director) */
   'obs.undo': { args: Record<string, never>; result: null };
-  /** Keep the password of OBS' websocket server; it is tried at once. (admin) */
+  /** Store the password of OBS' websocket server; it is tried at once. (admin) */
   'obs.password': { args: PasswordArgs; result: null };
   /** Turn automatic failover of the program on or off. (operator) */
   'program.failover': { args: FailoverArgs; result: null };
@@ -932,39 +932,39 @@ export interface Commands {
   'feed.add': { args: FeedAddArgs; result: FeedAdded };
   /** Change a camera's name, address or key. (operator) */
   'feed.update': { args: FeedUpdateArgs; result: FeedAdded };
-  /** Forget a camera. One that is publishing stays until it leaves. (operator) */
+  /** Remove a camera. One that is publishing stays until it disconnects. (operator) */
   'feed.remove': { args: FeedArgs; result: null };
   /** Show the key a camera publishes with. (operator) */
   'feed.key': { args: FeedArgs; result: FeedKey };
-  /** List the clips. A feed of the address clip://NAME plays one; PUT /api/v1/clips/NAME with an MP4, PNG or JPEG brings one in. (operator) */
+  /** List the clips. A feed with the address clip://NAME plays one; PUT /api/v1/clips/NAME uploads an MP4, PNG or JPEG. (operator) */
   'clip.list': { args: Record<string, never>; result: ClipList };
-  /** Delete a clip. A feed that plays it ends with its present loop. (director) */
+  /** Delete a clip. A feed that plays it ends after the current loop. (director) */
   'clip.remove': { args: ClipArgs; result: null };
   /** Add a destination. It is not started. (director) */
   'destination.add': { args: DestinationAddArgs; result: DestinationAdded };
   /** Change a destination. One that is on air reconnects when its address, key or delay changed. (director) */
   'destination.update': { args: DestinationUpdateArgs; result: null };
-  /** Stop a destination and forget it and its key. (director) */
+  /** Stop a destination and delete it and its key. (director) */
   'destination.remove': { args: DestinationArgs; result: null };
   /** Send the program to a destination. (director) */
   'destination.start': { args: DestinationArgs; result: null };
   /** Stop sending to a destination. (director) */
   'destination.stop': { args: DestinationArgs; result: null };
-  /** Try a destination again now, also one that refused. (director) */
+  /** Retry a destination now, also one that refused the stream. (director) */
   'destination.retry': { args: DestinationArgs; result: null };
-  /** Practise failures of destinations: good ones beside one of each bad kind, on a program of its own. The report comes in the state; the show and its destinations notice nothing. (director) */
+  /** Test how failing destinations are handled: healthy ones beside one of each faulty kind, with a program of their own. The report is in the state; the show and its destinations are not affected. (director) */
   'selftest.run': { args: SelfTestArgs; result: null };
   /** Go live: start every enabled destination. (director) */
   'show.live': { args: Record<string, never>; result: WentLive };
   /** End the show: stop every destination. (director) */
   'show.end': { args: Record<string, never>; result: null };
-  /** Give the show another name. (director) */
+  /** Rename the show. (director) */
   'show.rename': { args: RenameArgs; result: null };
-  /** Give somebody access. (admin) */
+  /** Create a token. (admin) */
   'token.create': { args: TokenCreateArgs; result: TokenCreated };
-  /** Take somebody's access away; their connections close at once. (admin) */
+  /** Revoke a token; the connections that use it close at once. (admin) */
   'token.revoke': { args: TokenArgs; result: null };
-  /** Who has access. (admin) */
+  /** List the tokens. (admin) */
   'token.list': { args: Record<string, never>; result: TokenInfo[] };
 }
 

@@ -82,7 +82,7 @@ func TestANewConnectionIsClosedWhenNoneIsIdle(t *testing.T) {
 		}
 	}
 	if !closed(t, dialFrom(t, "127.0.0.3", addr)) {
-		t.Error("it was let in")
+		t.Error("it was accepted")
 	}
 }
 

@@ -109,7 +109,7 @@ func TestANewClientIsClosedWhenAllAreAdmitted(t *testing.T) {
 	}
 	defer peer.Close()
 	if !closed(t, peer) {
-		t.Fatal("it was let in")
+		t.Fatal("it was accepted")
 	}
 	c.Close()
 	peer, err = net.Dial("tcp", l.Addr().String())

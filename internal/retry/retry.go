@@ -9,7 +9,7 @@ import (
 
 // Backoff computes growing waits with full jitter: attempt n waits a random time
 // between Min and Min*2^n, at most Max. The first retry is fast, later ones spread
-// out, so that fifty devices that lost the same server do not come back as one.
+// out, so that fifty devices that lost the same server do not reconnect all at once.
 // (Marc Brooker, "Exponential Backoff And Jitter", 2015.)
 type Backoff struct {
 	Min, Max time.Duration

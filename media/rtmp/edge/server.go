@@ -63,6 +63,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.end()
 	s.all.Wait()
 	talk.Close()
+	s.door.Close() // go-rtmp does not close a listener that Serve has not registered yet
 	<-served
 	return err
 }

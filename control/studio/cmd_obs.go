@@ -26,7 +26,7 @@ type ProvisionArgs struct {
 // Provisioned is what obs.provision and obs.undo answer.
 type Provisioned struct {
 	Done         bool     `json:"done" example:"true"` // false for a preview
-	Steps        []string `json:"steps" example:"[\"Make the scene “Camera 1 [obvan]”.\"]"`
+	Steps        []string `json:"steps" example:"[\"Create the scene \\\"Camera 1 [obvan]\\\".\"]"`
 	Notes        []string `json:"notes,omitempty"`        // what an operator should know about it
 	RemovedFeeds []string `json:"removedFeeds,omitempty"` // removed cameras whose scenes are still there
 }

@@ -19,7 +19,7 @@ import (
 const transition = "cut"
 
 // resumeWithin is how long a source that was on air has to come back after a restart
-// while nothing else is on air. Encoders dial again within some seconds.
+// while nothing else is on air. Encoders reconnect within some seconds.
 const resumeWithin = 10 * time.Second
 
 // Program is what the mixer needs of the program stream; program.Program is one.
@@ -37,29 +37,29 @@ type Mixer struct {
 	resumed chan struct{} // Resume was called
 
 	mu    sync.Mutex
-	feeds []string // known ones, which may be away
-	known []string // every source there was, in the order they came
+	feeds []string // configured ones, which may not be connected
+	known []string // every source there was, in the order they first appeared
 	buses buses
 }
 
-// buses is what is on them. A cut that has not come on air yet is pending; the
-// program bus changes when it has.
+// buses is what is on them. A cut that is not on air yet is pending; the program bus
+// changes when it is.
 type buses struct {
 	program, pending, preview string
-	onAir                     string // what the program really shows
-	cutMade                   bool   // somebody has cut
+	onAir                     string // what the program stream shows, a backup for example
+	cutMade                   bool   // an operator has cut
 }
 
 // New makes a cut mixer over the feeds that are live in h. Its sources are all
 // feeds of h (every stream but hub.Program and ingest.Mixer), plus those that
-// SetFeeds names, which may be away.
+// SetFeeds names, which may not be connected.
 func New(h *hub.Hub, p Program, log *slog.Logger) *Mixer {
 	return &Mixer{hub: h, program: p, log: log, wake: make(chan struct{}, 1), resumed: make(chan struct{}, 1)}
 }
 
-// SetFeeds names the known feeds. They are sources also while they are away. A source
-// keeps its place among the others, whoever comes or goes: its number is a key of the
-// desk.
+// SetFeeds names the configured feeds. They are sources also while they are not
+// connected. A source keeps its position whichever others connect or disconnect: its
+// number is a key on the operator's keyboard.
 func (m *Mixer) SetFeeds(feeds []string) {
 	m.mu.Lock()
 	m.feeds = slices.Clone(feeds)
@@ -94,9 +94,9 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 	}
 }
 
-// Resume puts a source on air that was there when the server died, unless somebody
-// has cut since. It may be away for now, on its way back like all others: which of
-// them is the first does not decide what is on air then.
+// Resume puts the source on air that was on air when the server stopped, unless an
+// operator has cut since. It may not be connected yet, like all others then: which of
+// them connects first does not decide what goes on air.
 func (m *Mixer) Resume(source string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -111,8 +111,8 @@ func (m *Mixer) Resume(source string) {
 	m.wakeUp()
 }
 
-// forgo gives a resumed source up that did not come, when nothing else is on air
-// either: any picture is better than none.
+// giveUpResume gives up a resumed source that has not come back, when nothing else is on
+// air either: any video is better than none.
 func (m *Mixer) giveUpResume() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -121,8 +121,8 @@ func (m *Mixer) giveUpResume() {
 	}
 }
 
-// open puts the first live feed on air and the second in preview as long as nobody
-// has cut to anything, so that a newcomer sees a picture.
+// fillBuses puts the first live feed on air and the second in preview as long as no one
+// has cut to anything, so that a new user sees video.
 func (m *Mixer) fillBuses() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,7 +142,7 @@ func (m *Mixer) fillBuses() {
 	}
 }
 
-// settle takes in what is really on air.
+// setOnAir notes what the program stream shows.
 func (m *Mixer) setOnAir(onAir string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -152,8 +152,8 @@ func (m *Mixer) setOnAir(onAir string) {
 	}
 }
 
-// follow asks the program for a source; m.mu is held, so that the last command is
-// also the last one that the program hears.
+// follow makes the program follow a source. m.mu is locked, so that the last command is
+// also the last one that the program gets.
 func (m *Mixer) follow(source string, when mixer.When) {
 	m.log.Info("cut", "feed", source, "from", m.buses.program)
 	m.buses.pending = source
@@ -172,8 +172,8 @@ func (m *Mixer) Preview(_ context.Context, source string) error {
 	return nil
 }
 
-// Cut puts source on air; "" is what is in preview, which then changes places with
-// the program.
+// Cut puts source on air; "" is what is in preview, which is then swapped with the
+// program.
 func (m *Mixer) Cut(_ context.Context, source string, when mixer.When) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -189,7 +189,7 @@ func (m *Mixer) Cut(_ context.Context, source string, when mixer.When) error {
 	return nil
 }
 
-// Take brings preview on air; the old program comes to preview.
+// Take puts preview on air; the old program goes to preview.
 func (m *Mixer) Take(_ context.Context, t mixer.Transition) error {
 	if t.Kind != "" && t.Kind != transition {
 		return fmt.Errorf("take %q: %w", t.Kind, mixer.ErrNoTransition)
@@ -199,7 +199,7 @@ func (m *Mixer) Take(_ context.Context, t mixer.Transition) error {
 	return m.swap(mixer.Instant)
 }
 
-// swap cuts to preview; m.mu is held.
+// swap cuts to preview; m.mu is locked.
 func (m *Mixer) swap(when mixer.When) error {
 	b := &m.buses
 	if b.preview == "" {
@@ -224,10 +224,11 @@ func (m *Mixer) wakeUp() {
 	}
 }
 
-// mostMet bounds what is remembered of feeds that are gone.
+// maxKnown bounds what is remembered about feeds that have disconnected.
 const maxKnown = 1024
 
-// sources is the known feeds and those that are here, the newest last; m.mu is held.
+// sources is the configured feeds and those that are connected, the newest last; m.mu is
+// locked.
 func (m *Mixer) sources() []string {
 	names := slices.Clone(m.feeds)
 	streams := m.hub.Streams()
@@ -276,7 +277,7 @@ func (m *Mixer) state() mixer.State {
 	return s
 }
 
-// same compares what this mixer ever changes.
+// same compares what can change in this mixer's state.
 func same(a, b *mixer.State) bool {
 	return a.Program == b.Program && a.Preview == b.Preview && a.Pending == b.Pending &&
 		slices.Equal(a.OnAir, b.OnAir) &&

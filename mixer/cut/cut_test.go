@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// camera publishes pictures under name until the test, or the returned function,
+// camera publishes video frames under name until the test, or the returned function,
 // ends it.
 func camera(t *testing.T, h *hub.Hub, name string) (off func()) {
 	t.Helper()
@@ -95,11 +95,11 @@ func TestContract(t *testing.T) {
 	})
 }
 
-func TestTheFirstFeedsFillTheBusesUntilSomebodyCuts(t *testing.T) {
+func TestTheFirstFeedsFillTheBusesUntilAnOperatorCuts(t *testing.T) {
 	h, _, m := studio(t)
 	m.SetFeeds([]string{"cam2", "cam1"})
 	state := watch(t, m)
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(state().Sources) == 2 }, "two sources that are away")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(state().Sources) == 2 }, "two sources that are not connected")
 	if s := state(); s.Sources[0].Name != "cam2" || s.Program != "" || s.Preview != "" || s.Output != "" {
 		t.Fatalf("state = %+v", s)
 	}
@@ -112,7 +112,7 @@ func TestTheFirstFeedsFillTheBusesUntilSomebodyCuts(t *testing.T) {
 	if err := m.Preview(t.Context(), hub.Program); !errors.Is(err, mixer.ErrNoSource) {
 		t.Errorf("the program in its own preview: %v", err)
 	}
-	// The first that comes goes on air, the second to preview.
+	// The first that connects goes on air, the second to preview.
 	camera(t, h, "cam1")
 	testkit.Eventually(t, 5*time.Second, func() bool { return state().Program == "cam1" }, "cam1 on air")
 	camera(t, h, "cam2")
@@ -128,7 +128,7 @@ func TestTheFirstFeedsFillTheBusesUntilSomebodyCuts(t *testing.T) {
 	}, "cam0 known, cam2 on air")
 }
 
-func TestASourceKeepsItsPlaceWhoeverComesOrGoes(t *testing.T) {
+func TestASourceKeepsItsPositionWhicheverOthersConnect(t *testing.T) {
 	h, _, m := studio(t)
 	m.SetFeeds([]string{"cam2"})
 	state := watch(t, m)
@@ -146,7 +146,7 @@ func TestASourceKeepsItsPlaceWhoeverComesOrGoes(t *testing.T) {
 	order("cam2", "zoo", "alps", "crane")
 }
 
-func TestACutToAFeedThatIsAwayIsPendingAndTallyStaysTrue(t *testing.T) {
+func TestACutToADisconnectedFeedIsPendingAndTallyStaysCorrect(t *testing.T) {
 	h, _, m := studio(t)
 	m.SetFeeds([]string{"cam1", "away"})
 	camera(t, h, "cam1")
@@ -163,10 +163,10 @@ func TestACutToAFeedThatIsAwayIsPendingAndTallyStaysTrue(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool {
 		s := state()
 		return s.Program == "away" && s.Pending == "" && slices.Equal(s.OnAir, []string{"away"})
-	}, "on air once it came")
+	}, "on air once it is connected")
 }
 
-func TestTallyFollowsTheLadderAndTheBusDoesNot(t *testing.T) {
+func TestTallyFollowsTheFailoverChainAndTheBusDoesNot(t *testing.T) {
 	h, p, m := studio(t)
 	p.SetBackups([]string{"cam2"})
 	off := camera(t, h, "cam1")
@@ -180,7 +180,7 @@ func TestTallyFollowsTheLadderAndTheBusDoesNot(t *testing.T) {
 	}
 }
 
-func TestWhatWasOnAirComesBackWhoeverIsFirst(t *testing.T) {
+func TestTheResumedSourceGoesOnAirWhicheverFeedConnectsFirst(t *testing.T) {
 	h, p, m := studio(t)
 	p.SetBackups([]string{"slate"})
 	m.SetFeeds([]string{"cam1", "cam2", "slate"})
@@ -188,7 +188,7 @@ func TestWhatWasOnAirComesBackWhoeverIsFirst(t *testing.T) {
 	state := watch(t, m)
 	camera(t, h, "cam1")
 	camera(t, h, "slate")
-	testkit.Eventually(t, 5*time.Second, func() bool { return slices.Equal(state().OnAir, []string{"slate"}) }, "the backup bridges the wait")
+	testkit.Eventually(t, 5*time.Second, func() bool { return slices.Equal(state().OnAir, []string{"slate"}) }, "the backup on air meanwhile")
 	if s := state(); s.Pending != "cam2" || s.Preview != "cam1" {
 		t.Fatalf("state = %+v", s)
 	}
@@ -196,7 +196,7 @@ func TestWhatWasOnAirComesBackWhoeverIsFirst(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool { return state().Program == "cam2" }, "cam2 on air")
 }
 
-func TestWhoCutsBeforeWhatWasOnAirIsBackHasTheLastWord(t *testing.T) {
+func TestACutBeforeTheResumedSourceIsBackWins(t *testing.T) {
 	h, _, m := studio(t)
 	m.SetFeeds([]string{"cam1", "cam2"})
 	state := watch(t, m)
@@ -213,7 +213,7 @@ func TestWhoCutsBeforeWhatWasOnAirIsBackHasTheLastWord(t *testing.T) {
 	}
 }
 
-func TestWhatWasOnAirIsNotWaitedForForeverOverNoPicture(t *testing.T) {
+func TestAResumedSourceIsGivenUpWhenNothingElseIsOnAir(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, m := studio(t)
 		m.SetFeeds([]string{"cam1", "cam2"})

@@ -64,7 +64,7 @@ func takesGoBackAndForth(t *testing.T, d *runningMixer) {
 	d.given(Cam1, Cam2)
 	kinds := d.now().Transitions
 	if len(kinds) == 0 {
-		t.Fatal("the state names no transition, but a take needs one")
+		t.Fatal("the state lists no transition, but a take needs one")
 	}
 	for _, next := range []string{Cam2, Cam1, Cam2} {
 		d.do("take", func(ctx context.Context) error {
@@ -101,9 +101,9 @@ func unknownTransitionIsRefused(t *testing.T, d *runningMixer) {
 	}
 }
 
-// previewAloneIsTaken sees the refusal on an empty preview bus. OBS always has
-// something there; its bus is empty once studio mode is left. A mixer whose bus can't
-// be emptied must bring just what its state names on air.
+// previewAloneIsTaken checks that a take with an empty preview bus is refused. OBS always
+// has something in preview; its bus is empty once studio mode is off. A mixer whose bus
+// can't be emptied must put exactly what its state names on air.
 func previewAloneIsTaken(t *testing.T, d *runningMixer) {
 	m, leaves := d.m.(mixer.StudioModer)
 	switch in := d.now().Preview; {
@@ -149,7 +149,7 @@ func concurrentCuts(t *testing.T, d *runningMixer) {
 	d.await("one of the two on air, nothing pending", func(s mixer.State) bool {
 		return (s.Program == Cam1 || s.Program == Cam2) && s.Pending == "" && !s.InTransition
 	})
-	d.given(Cam2, Cam1) // it still does as it is told, and the state agrees
+	d.given(Cam2, Cam1) // it still carries out commands, and the state agrees
 }
 
 func doneContext(t *testing.T, d *runningMixer) {
@@ -158,12 +158,12 @@ func doneContext(t *testing.T, d *runningMixer) {
 	came := make(chan struct{})
 	go func() {
 		defer close(came)
-		_ = d.m.Preview(ctx, Cam1) // done or refused: both are fair
+		_ = d.m.Preview(ctx, Cam1) // done or refused: both are allowed
 	}()
 	select {
 	case <-came:
 	case <-time.After(maxWait):
-		t.Error("the command never came back")
+		t.Error("the command never returned")
 	}
 	d.given(Cam1, Cam2)
 }

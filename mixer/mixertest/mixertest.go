@@ -24,41 +24,41 @@ const (
 	Cam2 = "cam2"
 )
 
-// patience is how long a real mixer on a busy machine may take to do as it was
-// told. Nothing waits this long when all is well.
+// maxWait is how long a real mixer on a busy machine may take to carry out a command.
+// Nothing waits this long when all is well.
 const maxWait = 20 * time.Second
 
 // Test runs the contract. start makes a mixer that has the sources "cam1" and
-// "cam2", both able to show a picture, and registers its own clean-up; Test calls
-// Run. It may have more sources, and anything may be on its buses.
+// "cam2", both sending video, and registers its own clean-up; Test calls Run. It may have
+// more sources, and anything may be on its buses.
 func Test(t *testing.T, start func(t *testing.T) mixer.Mixer) {
 	for name, test := range map[string]func(t *testing.T, d *runningMixer){
-		"the state names the sources and the buses":      stateIsWhole,
-		"a source in preview is not on air":              previewIsNotOnAir,
-		"a cut puts the source on air":                   cutGoesOnAir,
-		"a cut without a source brings preview on air":   cutBringsPreview,
-		"a cut may wait for a key frame":                 cutWaitsForKeyframe,
-		"a take swaps preview and program":               takeSwaps,
-		"takes in a row go back and forth":               takesGoBackAndForth,
-		"an unknown source is refused":                   unknownSourceIsRefused,
-		"an unknown transition is refused":               unknownTransitionIsRefused,
-		"nothing in preview is nothing to take":          previewAloneIsTaken,
-		"a source that is on air already can be cut to":  cutToItself,
-		"concurrent cuts end in one of the asked states": concurrentCuts,
-		"a done context ends a command":                  doneContext,
+		"the state names the sources and the buses":   stateIsWhole,
+		"a source in preview is not on air":           previewIsNotOnAir,
+		"a cut puts the source on air":                cutGoesOnAir,
+		"a cut without a source puts preview on air":  cutBringsPreview,
+		"a cut may wait for a keyframe":               cutWaitsForKeyframe,
+		"a take swaps preview and program":            takeSwaps,
+		"takes in a row go back and forth":            takesGoBackAndForth,
+		"an unknown source is refused":                unknownSourceIsRefused,
+		"an unknown transition is refused":            unknownTransitionIsRefused,
+		"a take with an empty preview bus is refused": previewAloneIsTaken,
+		"a cut to the source on air succeeds":         cutToItself,
+		"concurrent cuts end in a requested state":    concurrentCuts,
+		"a cancelled context ends a command":          doneContext,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, run(t, start(t))) })
 	}
-	t.Run("a cancelled run ends without an error and says no more", func(t *testing.T) {
+	t.Run("a cancelled run ends without an error and sends no more states", func(t *testing.T) {
 		d := run(t, start(t))
 		d.stop()
 		sent := d.count()
-		_ = d.m.Preview(shortContext(t), Cam2) // whatever it answers, it must come back
+		_ = d.m.Preview(shortContext(t), Cam2) // whatever the result, it must return
 		if n := d.count(); n != sent {
 			t.Fatalf("%d states were sent after Run had returned", n-sent)
 		}
 	})
-	t.Run("a command before the run comes back", func(t *testing.T) {
+	t.Run("a command before the run returns", func(t *testing.T) {
 		m := start(t)
 		_ = m.Preview(shortContext(t), Cam1)
 		_ = m.Cut(shortContext(t), Cam1, mixer.Instant)
@@ -66,7 +66,7 @@ func Test(t *testing.T, start func(t *testing.T) mixer.Mixer) {
 	})
 }
 
-// desk is a mixer that runs, and what it said.
+// runningMixer is a mixer that runs, and the states it sent.
 type runningMixer struct {
 	t      *testing.T
 	m      mixer.Mixer
@@ -101,9 +101,9 @@ func (d *runningMixer) changed(s mixer.State) {
 	d.sent++
 	switch {
 	case s.Kind == "":
-		d.t.Error("a state does not say what kind of mixer it is of")
+		d.t.Error("a state does not say what kind of mixer it is from")
 	case s.Sources == nil || s.OnAir == nil || s.OnPreview == nil:
-		d.t.Errorf("a list in the state is nil; an empty one is [] on the wire: %+v", s)
+		d.t.Errorf("a list in the state is nil; an empty one is [] in JSON: %+v", s)
 	}
 }
 
@@ -131,7 +131,7 @@ func (d *runningMixer) now() mixer.State {
 	return d.state
 }
 
-// await polls the state, so that the message can say what it was last.
+// await polls the state, so that the message can show the last one.
 func (d *runningMixer) await(what string, fact func(mixer.State) bool) {
 	d.t.Helper()
 	for deadline := time.Now().Add(maxWait); !fact(d.now()); {
@@ -140,7 +140,7 @@ func (d *runningMixer) await(what string, fact func(mixer.State) bool) {
 		case <-d.t.Context().Done():
 		}
 		if time.Now().After(deadline) {
-			d.t.Fatalf("the state never said: %s; it says %+v", what, d.now())
+			d.t.Fatalf("the state was never: %s; it is %+v", what, d.now())
 		}
 	}
 }
@@ -166,7 +166,7 @@ func (d *runningMixer) given(program, preview string) {
 	d.inPreview(preview)
 }
 
-// do asks until the mixer is no longer busy.
+// do repeats the command until the mixer is no longer busy.
 func (d *runningMixer) do(what string, command func(ctx context.Context) error) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), maxWait)

@@ -12,7 +12,7 @@ import (
 	"obvan/mixer"
 )
 
-// Mute switches an input's sound.
+// Mute mutes or unmutes an input.
 func (m *Mixer) Mute(ctx context.Context, input string, muted bool) error {
 	return m.call(ctx, mixer.ErrNoInput, inputs.NewSetInputMuteParams().WithInputName(input).WithInputMuted(muted), nil)
 }
@@ -23,12 +23,12 @@ func (m *Mixer) Volume(ctx context.Context, input string, db float64) error {
 	return m.call(ctx, mixer.ErrNoInput, inputs.NewSetInputVolumeParams().WithInputName(input).WithInputVolumeDb(db), nil)
 }
 
-// PlayMedia lets a player go on.
+// PlayMedia plays or resumes a player.
 func (m *Mixer) PlayMedia(ctx context.Context, input string) error {
 	return m.media(ctx, input, "PLAY")
 }
 
-// PauseMedia holds a player.
+// PauseMedia pauses a player.
 func (m *Mixer) PauseMedia(ctx context.Context, input string) error {
 	return m.media(ctx, input, "PAUSE")
 }
@@ -38,17 +38,17 @@ func (m *Mixer) RestartMedia(ctx context.Context, input string) error {
 	return m.media(ctx, input, "RESTART")
 }
 
-// StopMedia ends a player's clip.
+// StopMedia stops a player.
 func (m *Mixer) StopMedia(ctx context.Context, input string) error {
 	return m.media(ctx, input, "STOP")
 }
 
-// media acts on players only: an input that plays a camera is none.
+// media acts on clip players only: an input that plays a camera is not one.
 func (m *Mixer) media(ctx context.Context, input, action string) error {
 	v, _ := m.shared.current()
 	player := slices.ContainsFunc(v.Media, func(p mixer.MediaInput) bool { return p.Name == input })
 	if v.Connected && !player {
-		return fmt.Errorf("%w: no player is called %q", mixer.ErrNoInput, input)
+		return fmt.Errorf("%w: no media player is named %q", mixer.ErrNoInput, input)
 	}
 	return m.call(ctx, mixer.ErrNoInput, mediainputs.NewTriggerMediaInputActionParams().
 		WithInputName(input).WithMediaAction("OBS_WEBSOCKET_MEDIA_INPUT_ACTION_"+action), nil)
@@ -63,7 +63,7 @@ func (m *Mixer) SetCollection(ctx context.Context, name string) error {
 	return m.call(ctx, mixer.ErrNoChoice, config.NewSetCurrentSceneCollectionParams().WithSceneCollectionName(name), nil)
 }
 
-// SetProfile changes to another profile; OBS refuses while it sends or records.
+// SetProfile changes to another profile; OBS refuses while it streams or records.
 func (m *Mixer) SetProfile(ctx context.Context, name string) error {
 	v, _ := m.shared.current()
 	if err := known(v.Profiles, name); err != nil || v.Profiles != nil && v.Profiles.Current == name {

@@ -38,8 +38,8 @@ func output(s *mixer.State, name string) mixer.Output {
 	return mixer.Output{}
 }
 
-// A real OBS dies of a StartStream before the last one is through.
-func TestStartingAndStoppingIsSerialised(t *testing.T) {
+// Overlapping starts and stops of one output are not safe in OBS.
+func TestStartsAndStopsOfAnOutputDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	d := start(t, srv, true)
@@ -59,7 +59,7 @@ func TestStartingAndStoppingIsSerialised(t *testing.T) {
 	}
 	all.Wait()
 	if srv.Overlapped() {
-		t.Fatal("OBS would have crashed")
+		t.Fatal("two starts of the stream overlapped")
 	}
 	noError(t, d.StartOutput(loginContext(t), "stream"))
 	d.await("on", func(s *mixer.State) bool {
@@ -80,7 +80,7 @@ func loginContext(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
+func TestAStreamThatDoesNotStartFailsWithAReason(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	srv.FailStream(true)
@@ -95,7 +95,7 @@ func TestAStreamThatDoesNotStartSaysSo(t *testing.T) {
 	d.await("a reason", func(s *mixer.State) bool { return output(s, "stream").Reason != "" })
 }
 
-func TestTheSoundDeskFollowsOBS(t *testing.T) {
+func TestTheAudioInputsFollowOBS(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	fader := func(s *mixer.State) mixer.AudioInput {
@@ -118,11 +118,11 @@ func TestTheSoundDeskFollowsOBS(t *testing.T) {
 	}
 }
 
-func TestMetersComeOnlyWhileSomebodyLooks(t *testing.T) {
+func TestOBSSendsMetersOnlyWhileTheyAreSubscribedTo(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	d := start(t, srv, true)
 	levels := &events.InputVolumeMeters{Inputs: []*typedefs.InputVolumeMeter{{Name: "cam1 input", Levels: [][3]float64{{0.1, 1, 1}, {0, 0, 0}}}}}
-	look := func() (got chan []mixer.Meter, stop func()) {
+	subscribe := func() (got chan []mixer.Meter, stop func()) {
 		ctx, cancel := context.WithCancel(t.Context())
 		got, ended := make(chan []mixer.Meter, 1), make(chan struct{})
 		go func() {
@@ -137,8 +137,8 @@ func TestMetersComeOnlyWhileSomebodyLooks(t *testing.T) {
 		return got, func() { cancel(); <-ended }
 	}
 	want := mixer.Meter{Name: "cam1 input", RMS: []float64{-20, -100}, Peak: []float64{0, -100}}
-	for range 2 { // the second time through a lost connection
-		got, stop := look()
+	for range 2 { // the second time after a lost connection
+		got, stop := subscribe()
 		testkit.Eventually(t, 10*time.Second, func() bool {
 			srv.Event("InputVolumeMeters", subscriptions.InputVolumeMeters, levels)
 			select {
@@ -149,13 +149,13 @@ func TestMetersComeOnlyWhileSomebodyLooks(t *testing.T) {
 			}
 		}, "levels")
 		stop()
-		testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(subscriptions.InputVolumeMeters) == 0 }, "OBS is told to stop")
+		testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(subscriptions.InputVolumeMeters) == 0 }, "OBS is unsubscribed from the meters")
 		srv.Drop()
-		d.await("back", func(s *mixer.State) bool { return s.Connected })
+		d.await("reconnected", func(s *mixer.State) bool { return s.Connected })
 	}
 }
 
-func TestAPlayerIsDrivenAndACameraIsNone(t *testing.T) {
+func TestAMediaPlayerIsControlledAndACameraIsNot(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	srv.Do(inputs.NewCreateInputParams().WithSceneName("Scene").WithInputName("opener").WithInputKind("ffmpeg_source").
 		WithInputSettings(map[string]any{"is_local_file": true, "local_file": "/opener.mp4"}))
@@ -188,7 +188,7 @@ func TestCollectionsAndProfilesAreChanged(t *testing.T) {
 	}
 }
 
-func TestACrashedOBSIsBroughtBackToWhereItWas(t *testing.T) {
+func TestAnOBSThatCrashedIsRestored(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Service("rtmp://127.0.0.1:1935/mixer")
@@ -200,29 +200,29 @@ func TestACrashedOBSIsBroughtBackToWhereItWas(t *testing.T) {
 		return s.Preview == "cam1" && output(s, "stream").State == "on" && s.Health != nil
 	})
 	srv.Crash()
-	d.await("away", func(s *mixer.State) bool { return !s.Connected })
+	d.await("disconnected", func(s *mixer.State) bool { return !s.Connected })
 	srv.Up()
 	d.await("as it was", func(s *mixer.State) bool {
 		return s.Connected && s.StudioMode && s.Program == "cam2" && s.Preview == "cam1" && output(s, "stream").State == "on"
 	})
 }
 
-func TestAnOBSThatWasClosedIsLeftAsItComesBack(t *testing.T) {
+func TestAnOBSThatWasQuitIsNotRestored(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam2", mixer.Instant))
 	d.await("on air", func(s *mixer.State) bool { return s.Program == "cam2" && s.Health != nil })
 	from := d.stateCount()
 	srv.Quit()
-	d.awaitPast(from, "away", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
+	d.awaitPast(from, "disconnected", func(s *mixer.State) bool { return !s.Connected && s.Problem == "OBS was closed" })
 	srv.Up()
-	d.await("back", func(s *mixer.State) bool { return s.Connected })
+	d.await("reconnected", func(s *mixer.State) bool { return s.Connected })
 	if s := d.now(); s.Program != "Scene" || s.StudioMode {
 		t.Errorf("state = %+v", s)
 	}
 }
 
-func TestOBSThatDiesAgainWhileItIsBroughtBackIsBroughtBackAllTheSame(t *testing.T) {
+func TestAnOBSThatCrashesWhileItIsRestoredIsRestoredAgain(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Service("rtmp://127.0.0.1:1935/mixer")
@@ -233,18 +233,18 @@ func TestOBSThatDiesAgainWhileItIsBroughtBackIsBroughtBackAllTheSame(t *testing.
 		return s.Program == "cam2" && output(s, "stream").State == "on" && s.Health != nil
 	})
 	srv.Crash()
-	d.await("away", func(s *mixer.State) bool { return !s.Connected })
+	d.await("disconnected", func(s *mixer.State) bool { return !s.Connected })
 	srv.Up()
-	d.await("back", func(s *mixer.State) bool { return s.Connected && s.Program == "cam2" })
+	d.await("reconnected", func(s *mixer.State) bool { return s.Connected && s.Program == "cam2" })
 	srv.Crash() // before its stream is on
-	d.await("away again", func(s *mixer.State) bool { return !s.Connected })
+	d.await("disconnected again", func(s *mixer.State) bool { return !s.Connected })
 	srv.Up()
 	d.await("as it was", func(s *mixer.State) bool {
 		return s.Connected && s.Program == "cam2" && output(s, "stream").State == "on"
 	})
 }
 
-func TestAStreamThatOBSWaitsToSendAgainIsStartedAnew(t *testing.T) {
+func TestAStreamThatOBSWaitsToReconnectIsRestarted(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	srv.Service("rtmp://127.0.0.1:1935/mixer")
@@ -256,21 +256,21 @@ func TestAStreamThatOBSWaitsToSendAgainIsStartedAnew(t *testing.T) {
 		t.Helper()
 		d.await(what, func(s *mixer.State) bool { return output(s, "stream").State == state })
 	}
-	srv.FailStream(true) // and the first attempt is one too early
+	srv.FailStream(true) // and the first attempt fails
 	srv.LoseStream()
 	is("lost", "reconnecting")
 	is("stopped, and not started", "off")
 	srv.FailStream(false)
-	testkit.Eventually(t, time.Minute, func() bool { s := d.now(); return output(&s, "stream").State == "on" }, "started anew")
+	testkit.Eventually(t, time.Minute, func() bool { s := d.now(); return output(&s, "stream").State == "on" }, "restarted")
 	arrives.Store(true)
-	srv.LoseStream() // what comes in is not cut off
+	srv.LoseStream() // a stream that arrives is not interrupted
 	is("lost again", "reconnecting")
-	asked := srv.Requests("StopStream")
-	noError(t, d.StopOutput(shortContext(t), "stream")) // and what somebody stopped stays off
+	before := srv.Requests("StopStream")
+	noError(t, d.StopOutput(shortContext(t), "stream")) // and what an operator stopped stays off
 	arrives.Store(false)
 	srv.Drop()
 	d.await("another connection", func(s *mixer.State) bool { return s.Connected && output(s, "stream").State == "off" })
-	if now := srv.Requests("StopStream"); now != asked+1 {
-		t.Errorf("OBS was told to stop %d times", now-asked)
+	if now := srv.Requests("StopStream"); now != before+1 {
+		t.Errorf("OBS was requested to stop %d times", now-before)
 	}
 }

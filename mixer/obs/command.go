@@ -9,13 +9,13 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// Call asks OBS for something that has no command of its own. Its errors are those
-// of commands.
+// Call sends OBS a request that has no command of its own. Its errors are those of
+// commands.
 func (m *Mixer) Call(ctx context.Context, params wire.Params, response any) error {
 	return m.call(ctx, mixer.ErrNoInput, params, response)
 }
 
-// call asks OBS; missing is the error for what it does not have.
+// call sends OBS a request; missing is the error for what OBS does not have.
 func (m *Mixer) call(ctx context.Context, missing error, params wire.Params, response any) error {
 	conn, err := m.shared.online()
 	if err != nil {
@@ -24,7 +24,7 @@ func (m *Mixer) call(ctx context.Context, missing error, params wire.Params, res
 	return outcome(conn.Call(ctx, params, response), missing)
 }
 
-// outcome is what became of a request in the mixer's words.
+// outcome turns the result of a request into one of the mixer's errors.
 func outcome(err, missing error) error {
 	switch {
 	case err == nil:
@@ -45,7 +45,8 @@ func outcome(err, missing error) error {
 	return fmt.Errorf("%w: %w", mixer.ErrNotNow, err)
 }
 
-// hold takes a turn; commands that belong together must not mix with others.
+// lock takes a lock's token, unless ctx ends first: requests of one command must not mix
+// with another's.
 func lock(ctx context.Context, turn chan struct{}) (release func(), err error) {
 	select {
 	case turn <- struct{}{}:
@@ -55,8 +56,8 @@ func lock(ctx context.Context, turn chan struct{}) (release func(), err error) {
 	}
 }
 
-// heard waits until everything that OBS said so far is in the view: an answer
-// comes to its command at once, but an event before it may still be in the queue.
+// awaitEvents waits until every event that OBS has sent so far is in the view: an answer
+// reaches its command directly, but an event before it may still be in the queue.
 func (m *Mixer) awaitEvents(ctx context.Context, conn *wire.Conn) error {
 	mark := make(chan struct{})
 	select {

@@ -22,13 +22,13 @@ import (
 
 // Limits of the lower third.
 const (
-	maxLine        = 80 // characters of a line; OBS makes longer text smaller, up to a point
-	slideFrames    = 12 // pictures that coming in or going out takes
+	maxLine        = 80 // characters of a line; OBS scales longer text down, up to a point
+	slideFrames    = 12 // frames that the animation in or out takes
 	confirmTimeout = 5 * time.Second
-	imageReadTime  = 200 * time.Millisecond // OBS reads a picture with its next frame, and says so never
+	imageReadTime  = 200 * time.Millisecond // OBS reads an image with its next frame, and does not report it
 )
 
-// ShowGraphic brings the lower third in with a text, and returns once OBS has it so.
+// ShowGraphic shows the lower third with a text, and returns once OBS has confirmed it.
 func (m *Mixer) ShowGraphic(ctx context.Context, text map[string]string) error {
 	return m.graphic(ctx, text, func(ctx context.Context, conn *wire.Conn, v *view) error {
 		if v.Graphic.Shown {
@@ -38,12 +38,12 @@ func (m *Mixer) ShowGraphic(ctx context.Context, text map[string]string) error {
 	}, func(g *mixer.Graphic) bool { return g.Shown })
 }
 
-// UpdateGraphic changes the text of the lower third where it is.
+// UpdateGraphic changes the text of the lower third, on or off air.
 func (m *Mixer) UpdateGraphic(ctx context.Context, text map[string]string) error {
 	return m.graphic(ctx, text, nil, func(*mixer.Graphic) bool { return true })
 }
 
-// HideGraphic takes the lower third out, and returns once it is.
+// HideGraphic hides the lower third, and returns once OBS has confirmed it.
 func (m *Mixer) HideGraphic(ctx context.Context) error {
 	return m.graphic(ctx, nil, func(ctx context.Context, conn *wire.Conn, v *view) error {
 		if !v.Graphic.Shown {
@@ -53,7 +53,7 @@ func (m *Mixer) HideGraphic(ctx context.Context) error {
 	}, func(g *mixer.Graphic) bool { return !g.Shown })
 }
 
-// graphic sets the text, moves the plate, and waits until OBS reports both.
+// graphic sets the text, moves the lower third, and waits until OBS reports both.
 func (m *Mixer) graphic(
 	ctx context.Context, text map[string]string,
 	move func(ctx context.Context, conn *wire.Conn, v *view) error, done func(g *mixer.Graphic) bool,
@@ -69,7 +69,7 @@ func (m *Mixer) graphic(
 	}
 	v, _ := m.shared.current()
 	if v.Graphic == nil {
-		return fmt.Errorf("%w: this OBS has no lower third; set it up first", mixer.ErrNotNow)
+		return fmt.Errorf("%w: OBS has no lower third yet: set it up first", mixer.ErrNotNow)
 	}
 	want := v.Graphic.Text
 	if text != nil {
@@ -86,7 +86,7 @@ func (m *Mixer) graphic(
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
 	if want[naming.Logo] != v.Graphic.Text[naming.Logo] {
-		_ = retry.Sleep(ctx, imageReadTime) // without the time the wait below says so
+		_ = retry.Sleep(ctx, imageReadTime) // if ctx ends, the wait below reports it
 		m.refetch(mirror.Inputs | mirror.Items)
 	}
 	err = m.shared.await(ctx, func(v *view) bool {
@@ -98,7 +98,8 @@ func (m *Mixer) graphic(
 	return nil
 }
 
-// lines is what each field will say. A logo whose file OBS can't have is left out.
+// fieldTexts is what each field will contain. A logo whose file OBS can't get is left
+// out.
 func (m *Mixer) fieldTexts(fields []string, text map[string]string) map[string]string {
 	want := map[string]string{}
 	for _, field := range fields {
@@ -118,8 +119,8 @@ func (m *Mixer) logo(name string) string {
 	return m.cfg.Logo(name)
 }
 
-// line makes text fit one line: what breaks it becomes a space, and what is too
-// long to be read ends in an ellipsis.
+// fitLine makes text fit on one line: line breaks become spaces, and text that is too
+// long ends in an ellipsis.
 func fitLine(text string) string {
 	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
 	if runes := []rune(text); len(runes) > maxLine {
@@ -151,7 +152,7 @@ func (m *Mixer) setTexts(ctx context.Context, conn *wire.Conn, v *view, want map
 	return nil
 }
 
-// suspect has the running session ask OBS anew.
+// refetch makes the session fetch a part of OBS' state again.
 func (m *Mixer) refetch(p mirror.Part) {
 	for {
 		select {
@@ -163,7 +164,7 @@ func (m *Mixer) refetch(p mirror.Part) {
 	}
 }
 
-// plateAt places the plate without touching the rest of its transform.
+// itemPosition moves a scene item without changing the rest of its transform.
 type itemPosition struct {
 	Scene     string             `json:"sceneName"`
 	Item      int                `json:"sceneItemId"`
@@ -172,8 +173,8 @@ type itemPosition struct {
 
 func (itemPosition) GetRequestName() string { return "SetSceneItemTransform" }
 
-// movePlate slides the plate in or out and switches it, in one batch in step with
-// OBS' pictures: once OBS has it, it ends right even if we are gone.
+// slideGraphic slides the lower third in or out and switches it, in one batch in step
+// with OBS' frames: once OBS has it, it completes even if we disconnect.
 func (m *Mixer) slideGraphic(ctx context.Context, conn *wire.Conn, item int, in bool) error {
 	var video config.GetVideoSettingsResponse
 	if err := conn.Call(ctx, &config.GetVideoSettingsParams{}, &video); err != nil {

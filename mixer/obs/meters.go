@@ -13,18 +13,18 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// ears are those who look at the meters. OBS sends them only while there are some.
+// meterSubscribers are the callers of Meters. OBS sends levels only while there are some.
 type meterSubscribers struct {
 	mu      *sync.Mutex
 	all     map[chan []mixer.Meter]struct{}
-	changed chan struct{} // has a token when the first came or the last went
+	changed chan struct{} // has a token when subscribers were added or removed
 }
 
 func newMeterSubscribers() meterSubscribers {
 	return meterSubscribers{mu: new(sync.Mutex), all: map[chan []mixer.Meter]struct{}{}, changed: make(chan struct{}, 1)}
 }
 
-// Meters hands on levels until ctx is done.
+// Meters calls level with the newest levels until ctx is done.
 func (m *Mixer) Meters(ctx context.Context, level func([]mixer.Meter)) error {
 	newest := make(chan []mixer.Meter, 1)
 	m.meterSubscribers.set(newest, true)
@@ -59,7 +59,7 @@ func (e *meterSubscribers) any() bool {
 	return len(e.all) > 0
 }
 
-// subscriptions are the events to hear on this connection from its start.
+// subscriptions are the events that a connection subscribes to at its start.
 func (m *Mixer) subscriptions() int { return m.meterSubscribers.subscriptions() }
 
 func (e *meterSubscribers) subscriptions() int {
@@ -69,8 +69,8 @@ func (e *meterSubscribers) subscriptions() int {
 	return baseSubscriptions
 }
 
-// pump hands the levels of a connection to all ears, and tells OBS whether to send
-// them, until ctx or the connection is done.
+// pump delivers the levels of a connection to all subscribers, and subscribes to them in
+// OBS as needed, until ctx or the connection is done.
 func (e *meterSubscribers) pump(ctx context.Context, conn *wire.Conn) {
 	for {
 		var retry <-chan time.Time
@@ -100,10 +100,10 @@ func (e *meterSubscribers) deliver(raw []byte) {
 	defer e.mu.Unlock()
 	for subscriber := range e.all {
 		select {
-		case <-subscriber: // older ones nobody took
+		case <-subscriber: // older ones that were not read
 		default:
 		}
-		subscriber <- levels // only this goroutine fills it
+		subscriber <- levels // only this goroutine sends to it
 	}
 }
 

@@ -1,7 +1,7 @@
-// Package obs is OBS Studio as the studio's vision mixer, driven over its own
-// websocket. OBS is supervised: dialled, watched, dialled again, and asked for
-// everything after each connect. What OBS says is the truth; what we asked for is
-// not.
+// Package obs is OBS Studio as the studio's vision mixer, controlled over
+// obs-websocket. OBS is supervised: connected, watched, reconnected, and after each
+// connect its whole state is fetched. What OBS reports is the truth; what we requested
+// is not.
 package obs
 
 import (
@@ -26,27 +26,27 @@ import (
 // Config says which OBS, and how it reaches the studio's streams.
 type Config struct {
 	URL      string        // obs://host:port, or host:port
-	Password func() string // asked anew at each attempt; nil for none
+	Password func() string // called for each attempt; nil for none
 
 	// Play is where OBS plays feeds from, without the feed: rtsp://127.0.0.1:8555.
 	Play string
 	// Program is where OBS sends its program to, without the key:
 	// rtmp://127.0.0.1:1935/mixer.
 	Program string
-	// Logo is the file of a logo, "" when there is none; nil when OBS runs where it
-	// can't read our files.
+	// Logo is the file of a logo, "" when there is none; nil when OBS runs where it can't
+	// read our files.
 	Logo func(name string) (file string)
-	// Arrives says whether OBS' program comes in; nil when nobody knows.
+	// StreamArrives reports whether OBS' program arrives here; nil when that is not known.
 	StreamArrives func() bool
 }
 
 const defaultPort = "4455"
 
-// How long to wait between attempts. A refused password is shown at once and tried
-// seldom; a new one is tried at once.
+// How long to wait between attempts. A refused password is reported at once and retried
+// rarely; a new one is tried at once.
 const (
 	minRetry          = 250 * time.Millisecond
-	maxRetry          = 2 * time.Second // OBS that is back is on air that much later
+	maxRetry          = 2 * time.Second // OBS is back on air that much later
 	retryAfterRefusal = 30 * time.Second
 	passwordPoll      = time.Second
 )
@@ -58,35 +58,35 @@ type Mixer struct {
 	log  *slog.Logger
 
 	shared           sharedState
-	busLock          chan struct{}            // held by the command that uses the buses
-	graphicLock      chan struct{}            // held by the command that uses the lower third
-	outputLocks      map[string]chan struct{} // held by the command that uses an output
-	refetches        chan mirror.Part         // what the session shall ask anew
-	eventMarks       chan chan struct{}       // closed by the session once it has heard all that came in before
-	meterSubscribers meterSubscribers         // who listens to the meters
-	snapshot         snapshot                 // of the last connection; Run's goroutine only
+	busLock          chan struct{}            // a token while a command changes the buses
+	graphicLock      chan struct{}            // a token while a command uses the lower third
+	outputLocks      map[string]chan struct{} // by output: a token while a command uses it
+	refetches        chan mirror.Part         // what the session has to fetch again
+	eventMarks       chan chan struct{}       // each closed by the session once it has applied all events before it
+	meterSubscribers meterSubscribers
+	snapshot         snapshot // of the last connection; Run's goroutine only
 
-	restarting atomic.Bool // we stopped OBS' stream, and shall start it
+	restarting atomic.Bool // we stopped OBS' stream, and have to start it
 }
 
-// view is what commands know of OBS.
+// view is what commands know about OBS.
 type view struct {
 	mixer.State
 	since            time.Time         // of this connection
 	transitionStarts transitionStarts  // of transitions on it
-	programShown     bool              // what OBS names as program is what it shows
-	graphicItem      int               // the number of the lower third's item in its layer
-	letterByLetter   bool              // the lower third's text is drawn letter by letter
-	cutTransition    string            // the transition that takes no time
-	outputEvents     map[string]uint64 // events about each output so far
+	programShown     bool              // the scene that OBS names as program is what it shows
+	graphicItem      int               // scene item ID of the lower third in its layer
+	letterByLetter   bool              // the lower third's text is rendered letter by letter
+	cutTransition    string            // name of the transition that takes no time
+	outputEvents     map[string]uint64 // number of events about each output so far
 }
 
-// starts are the transitions that OBS said it started, cuts among them.
+// transitionStarts are the transitions that OBS reported as started, including cuts.
 type transitionStarts struct {
 	count  int
-	recent [8]string // by count, their names; "" is one that may have been missed
+	recent [8]string // their names, by count; "" is one that may have been missed
 
-	programUnnamed bool // OBS, in studio mode, did not name its program since the last
+	programUnnamed bool // OBS, in studio mode, has not named its program since the last
 }
 
 func (s *transitionStarts) add(name string) {
@@ -94,7 +94,7 @@ func (s *transitionStarts) add(name string) {
 	s.count++
 }
 
-// since says whether one of that name started after so many; "" is any.
+// since reports whether one of that name started after so many; "" is any.
 func (s *transitionStarts) since(count int, name string) bool {
 	for i := max(count, s.count-len(s.recent)); i < s.count; i++ {
 		if n := s.recent[i%len(s.recent)]; name == "" || n == "" || n == name {
@@ -104,7 +104,7 @@ func (s *transitionStarts) since(count int, name string) bool {
 	return false
 }
 
-// New makes a mixer of the OBS at cfg.URL, which need not be there yet.
+// New makes a mixer of the OBS at cfg.URL, which need not be running yet.
 func New(cfg Config, log *slog.Logger) *Mixer {
 	addr := cfg.URL
 	if u, err := url.Parse(cfg.URL); err == nil && u.Host != "" {
@@ -141,7 +141,7 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 		})
 		if err == nil {
 			var synced bool
-			if synced, err = m.session(ctx, conn); synced { // one that only lets us in is still away
+			if synced, err = m.session(ctx, conn); synced { // an OBS that only accepts the login is not connected
 				lastReported = ""
 				backoff.Reset()
 			}
@@ -151,18 +151,18 @@ func (m *Mixer) Run(ctx context.Context, changed func(mixer.State)) error {
 		}
 		problem := m.problem(err)
 		if problem != lastReported { // once for each reason, not once for each attempt
-			m.log.Warn("OBS is away", "err", err)
+			m.log.Warn("OBS is not connected", "err", err)
 			lastReported = problem
 		}
 		m.shared.publish(nil, view{State: m.offline(problem)})
 		m.waitForRetry(ctx, err, password, &backoff)
 	}
 	m.shared.setOnState(func(mixer.State) {})
-	m.shared.publish(nil, view{State: m.offline("the studio is ending")})
+	m.shared.publish(nil, view{State: m.offline("the server is shutting down")})
 	return nil
 }
 
-// pause waits for the next attempt.
+// waitForRetry waits until the next attempt.
 func (m *Mixer) waitForRetry(ctx context.Context, err error, password string, backoff *retry.Backoff) {
 	if !errors.Is(err, wire.ErrPassword) && !errors.Is(err, wire.ErrKicked) {
 		retry.Sleep(ctx, backoff.Next())
@@ -175,27 +175,27 @@ func (m *Mixer) waitForRetry(ctx context.Context, err error, password string, ba
 	}
 }
 
-// problem is why OBS is away, in words.
+// problem says why OBS is not connected.
 func (m *Mixer) problem(err error) string {
 	switch {
 	case errors.Is(err, wire.ErrPassword) && m.cfg.Password() == "":
-		return "OBS asks for a password: give the one from its websocket server settings"
+		return "OBS requires a password: enter the one from its WebSocket server settings"
 	case errors.Is(err, wire.ErrPassword):
-		return "OBS refused the password: compare it with OBS' websocket server settings"
+		return "OBS refused the password: compare it with OBS' WebSocket server settings"
 	case errors.Is(err, wire.ErrKicked):
-		return "somebody ended the studio's connection in OBS' websocket settings"
+		return "someone ended the studio's connection in OBS' WebSocket server settings"
 	case errors.Is(err, errOBSClosed):
 		return "OBS was closed"
 	case errors.Is(err, wire.ErrSilent):
-		return "OBS does not answer any more: it hangs, or the network between does"
+		return "OBS has stopped responding: it is frozen, or the network is down"
 	case errors.Is(err, wire.ErrClosed):
-		return "the connection to OBS broke"
+		return "lost the connection to OBS"
 	}
-	return fmt.Sprintf("OBS does not answer at %s: is it running, with its websocket server on?", m.addr)
+	return fmt.Sprintf("OBS does not answer at %s: is it running, with its WebSocket server enabled?", m.addr)
 }
 
-// offline is the state while OBS is away: the sources stay as they were last seen,
-// nothing is on air.
+// offline is the state while OBS is not connected: the sources stay as they were last
+// reported, nothing is on air.
 func (m *Mixer) offline(problem string) mixer.State {
 	last, _ := m.shared.current()
 	s := mixer.State{
@@ -209,7 +209,7 @@ func (m *Mixer) offline(problem string) mixer.State {
 	return s
 }
 
-// feedOf is the hub stream that a URL plays, "" for none of ours.
+// feedOf is the hub stream that a URL plays, "" when it is not one of ours.
 func (m *Mixer) feedOf(address string) string {
 	base, err := url.Parse(m.cfg.Play)
 	if err != nil || m.cfg.Play == "" {

@@ -36,7 +36,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// desk is a mixer that runs on a fake OBS.
+// runningMixer is a mixer that runs on a fake OBS.
 type runningMixer struct {
 	*obs.Mixer
 	t   *testing.T
@@ -45,10 +45,10 @@ type runningMixer struct {
 
 	mu     sync.Mutex
 	state  mixer.State
-	states []mixer.State // all that were said
+	states []mixer.State // all that were reported
 }
 
-// sit runs a mixer on srv, and waits until it is connected when that is wanted.
+// start runs a mixer on srv, and waits until it is connected if requested.
 func start(t *testing.T, srv *obstest.Server, connected bool) *runningMixer {
 	t.Helper()
 	return startWith(t, srv, config(srv), connected)
@@ -115,14 +115,14 @@ func (d *runningMixer) await(what string, fact func(s *mixer.State) bool) {
 	}, "%s", what)
 }
 
-// said is how many states there were so far.
+// stateCount is how many states there were so far.
 func (d *runningMixer) stateCount() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.states)
 }
 
-// sees is await for what may be over soon: a state since there were from.
+// awaitPast is await for what may be over soon: any state since state number from.
 func (d *runningMixer) awaitPast(from int, what string, fact func(s *mixer.State) bool) {
 	d.t.Helper()
 	testkit.Eventually(d.t, 15*time.Second, func() bool {
@@ -152,11 +152,11 @@ func noError(t *testing.T, err error) {
 	}
 }
 
-func TestOBSThatIsNotThereIsWaitedFor(t *testing.T) {
+func TestAnOBSThatIsNotRunningYetIsConnectedLater(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Down()
 	d := start(t, srv, false)
-	d.await("a problem in words", func(s *mixer.State) bool { return strings.Contains(s.Problem, "does not answer") })
+	d.await("the problem", func(s *mixer.State) bool { return strings.Contains(s.Problem, "does not answer") })
 	if err := d.Cut(shortContext(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrOffline) {
 		t.Errorf("cut: %v", err)
 	}
@@ -164,7 +164,7 @@ func TestOBSThatIsNotThereIsWaitedFor(t *testing.T) {
 	d.await("connected", func(s *mixer.State) bool { return s.Connected && s.Problem == "" })
 }
 
-func TestAWrongPasswordIsSaidOnceAndNotHammered(t *testing.T) {
+func TestAWrongPasswordIsReportedOnceAndRarelyRetried(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	right := srv.Password
 	var mu sync.Mutex
@@ -184,16 +184,16 @@ func TestAWrongPasswordIsSaidOnceAndNotHammered(t *testing.T) {
 	go func() { defer close(ended); d.Run(ctx, d.changed) }()
 	defer func() { cancel(); <-ended }()
 	d.await("the password is refused", func(s *mixer.State) bool { return strings.Contains(s.Problem, "password") })
-	if n := d.logged("OBS is away"); n != 1 || d.logged("guess") != 0 || d.logged(right) != 0 {
-		t.Errorf("said %d times; log: %s", n, d.log.String())
+	if n := d.logged("OBS is not connected"); n != 1 || d.logged("guess") != 0 || d.logged(right) != 0 {
+		t.Errorf("reported %d times; log: %s", n, d.log.String())
 	}
 	mu.Lock()
-	password = right // it is corrected: nobody waits 30 s for that
+	password = right // it is corrected: that must not take 30 s
 	mu.Unlock()
 	d.await("connected", func(s *mixer.State) bool { return s.Connected })
 }
 
-func TestAnOBSThatOnlyLetsUsInIsAwayAndSaidToBeOnce(t *testing.T) {
+func TestAnOBSThatOnlyAcceptsTheLoginIsReportedOnceAsNotConnected(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	srv.Slow(time.Minute)
@@ -205,22 +205,22 @@ func TestAnOBSThatOnlyLetsUsInIsAwayAndSaidToBeOnce(t *testing.T) {
 		}
 		srv.Drop()
 	}
-	if away, connected := d.logged("OBS is away"), d.logged("OBS is connected"); away != 1 || connected != 0 {
-		t.Errorf("it is said to be away %d times and connected %d times", away, connected)
+	if away, connected := d.logged("OBS is not connected"), d.logged("OBS connected"); away != 1 || connected != 0 {
+		t.Errorf("reported as not connected %d times and as connected %d times", away, connected)
 	}
 }
 
-func TestTheVersionIsThatOfOBSAndStaysWhileItIsAway(t *testing.T) {
+func TestTheVersionIsThatOfOBSAndStaysWhileItIsDisconnected(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	if s := d.now(); s.Version != "29.0.2" {
 		t.Fatalf("version = %q", s.Version)
 	}
 	srv.Down()
-	d.await("away", func(s *mixer.State) bool { return !s.Connected && s.Version == "29.0.2" })
+	d.await("disconnected", func(s *mixer.State) bool { return !s.Connected && s.Version == "29.0.2" })
 }
 
-func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
+func TestTheMixerReconnectsAfterEachKindOfConnectionLoss(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
@@ -230,12 +230,12 @@ func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 	} {
 		from := d.stateCount()
 		lose()
-		d.awaitPast(from, name+": away", func(s *mixer.State) bool {
-			hangs := strings.Contains(s.Problem, "does not answer any more")
+		d.awaitPast(from, name+": disconnected", func(s *mixer.State) bool {
+			hangs := strings.Contains(s.Problem, "has stopped responding")
 			return !s.Connected && len(s.OnAir) == 0 && s.Program == "" && hangs == (name == "silent")
 		})
 		srv.Unfreeze()
-		d.await(name+": back", func(s *mixer.State) bool { return s.Connected })
+		d.await(name+": reconnected", func(s *mixer.State) bool { return s.Connected })
 		for _, cam := range []string{"cam1", "cam2"} {
 			noError(t, d.Cut(shortContext(t), cam, mixer.Instant))
 			d.onAir(cam, cam)
@@ -243,16 +243,16 @@ func TestTheDeskComesBackAfterEachWayOfLosingIt(t *testing.T) {
 	}
 }
 
-func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
+func TestTheSourcesStayInTheStateWhenOBSQuits(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
-	from, asked := d.stateCount(), srv.Requests("GetSceneList")
+	from, before := d.stateCount(), srv.Requests("GetSceneList")
 	restore := srv.RemoveAll()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("GetSceneList") > asked+2 }, "OBS is asked for its scenes")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("GetSceneList") > before+2 }, "the scenes are requested")
 	srv.Drop()
-	d.awaitPast(from, "away", func(s *mixer.State) bool { return !s.Connected })
+	d.awaitPast(from, "disconnected", func(s *mixer.State) bool { return !s.Connected })
 	restore()
-	d.await("back", func(s *mixer.State) bool { return s.Connected })
+	d.await("reconnected", func(s *mixer.State) bool { return s.Connected })
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, s := range d.states[from:] {
@@ -262,20 +262,20 @@ func TestTheSourcesStayOnTheDeskWhenOBSIsClosed(t *testing.T) {
 	}
 }
 
-// cutOff is what becomes of a command whose connection breaks with a request.
+// dropDuring is the result of a command whose connection is lost during a request.
 func (d *runningMixer) dropDuring(request string, command func(ctx context.Context) error) error {
 	d.t.Helper()
 	d.srv.Slow(10 * time.Second)
 	defer d.srv.Slow(0)
-	asked := d.srv.Requests(request)
+	before := d.srv.Requests(request)
 	result := make(chan error, 1)
 	go func() { result <- command(context.WithoutCancel(d.t.Context())) }()
-	testkit.Eventually(d.t, 5*time.Second, func() bool { return d.srv.Requests(request) > asked }, "sent")
+	testkit.Eventually(d.t, 5*time.Second, func() bool { return d.srv.Requests(request) > before }, "sent")
 	d.srv.Drop()
 	return <-result
 }
 
-func TestACutThatOBSWasNeverToldOfIsSurelyNotDone(t *testing.T) {
+func TestACutThatWasNeverSentIsReportedAsNotDone(t *testing.T) {
 	d := start(t, obstest.Start(t, "cam1", "cam2"), true)
 	err := d.dropDuring("GetSceneSceneTransitionOverride", func(ctx context.Context) error { return d.Cut(ctx, "cam2", mixer.Instant) })
 	if !errors.Is(err, mixer.ErrOffline) || errors.Is(err, mixer.ErrUnsure) {
@@ -289,7 +289,7 @@ func TestACommandWhoseConnectionBreaksIsUnsure(t *testing.T) {
 	if !errors.Is(err, mixer.ErrUnsure) {
 		t.Errorf("preview: %v", err)
 	}
-	d.await("back", func(s *mixer.State) bool { return s.Connected })
+	d.await("reconnected", func(s *mixer.State) bool { return s.Connected })
 }
 
 func TestALateAnswerIsDroppedAndTheNextCommandWorks(t *testing.T) {
@@ -305,7 +305,7 @@ func TestALateAnswerIsDroppedAndTheNextCommandWorks(t *testing.T) {
 	for range 5 {
 		noError(t, d.Preview(shortContext(t), "cam1"))
 	}
-	d.await("the state is right", func(s *mixer.State) bool { return s.Connected && s.Preview == "cam1" || s.Preview == "cam2" })
+	d.await("the state is correct", func(s *mixer.State) bool { return s.Connected && s.Preview == "cam1" || s.Preview == "cam2" })
 }
 
 func TestAnEventFloodCostsBoundedMemoryAndEndsInTheRightState(t *testing.T) {
@@ -334,7 +334,7 @@ func TestAnEventFloodCostsBoundedMemoryAndEndsInTheRightState(t *testing.T) {
 	d.onAir("cam2", "cam2")
 }
 
-func TestAnOldOBSLacksWhatItLacksWithoutAnError(t *testing.T) {
+func TestAnOldOBSHasFewerSectionsWithoutAnError(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.MakeUnknown("GetSourceActive", "GetSceneCollectionList", "GetProfileList", "GetRecordStatus", "GetInputVolume", "GetCurrentSceneTransitionCursor")
 	d := start(t, srv, true)
@@ -343,5 +343,5 @@ func TestAnOldOBSLacksWhatItLacksWithoutAnError(t *testing.T) {
 		t.Errorf("state = %+v", s)
 	}
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
-	d.onAir("cam1", "cam1") // by walking the scene
+	d.onAir("cam1", "cam1") // from the items of the scene
 }

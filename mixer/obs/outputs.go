@@ -16,11 +16,11 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// Times of starting and stopping.
+// Times for starting and stopping an output.
 const (
-	outputTimeout = 20 * time.Second // a start or stop takes no longer on a good day
-	// afterLogin is how long an output that seems off right after connecting may be
-	// starting already: OBS does not say. A stream to the studio starts quickly.
+	outputTimeout = 20 * time.Second // a start or stop usually takes no longer
+	// afterLogin is how long an output that looks off right after connecting may already
+	// be starting: OBS does not report that. A stream to the studio starts quickly.
 	afterLogin   = 3 * time.Second
 	afterRestart = 700 * time.Millisecond
 )
@@ -35,15 +35,15 @@ var stopRequests = map[string]wire.Params{
 	mirror.Replay: &outputs.StopReplayBufferParams{}, mirror.VirtualCam: &outputs.StopVirtualCamParams{},
 }
 
-// StartOutput starts an output and returns once it runs, or why it does not.
+// StartOutput starts an output and returns once it runs, or the reason why it does not.
 func (m *Mixer) StartOutput(ctx context.Context, output string) error {
 	err := m.start(ctx, output, afterLogin)
 	if output != mirror.Stream || !errors.Is(err, mixer.ErrNotNow) || m.cfg.Program == "" {
 		return err
 	}
-	// Each profile has an address of its own, and OBS does not say that it is none.
-	if conn, away := m.shared.online(); away == nil && !m.streamsToStudio(ctx, conn) {
-		return fmt.Errorf("%w: OBS' stream did not start: it does not go to the studio in this profile of OBS; set OBS up again", mixer.ErrNotNow)
+	// Each profile has its own stream address, and OBS does not report that it is missing.
+	if conn, offline := m.shared.online(); offline == nil && !m.streamsToStudio(ctx, conn) {
+		return fmt.Errorf("%w: OBS' stream did not start: in this OBS profile it does not go to the studio; set OBS up again", mixer.ErrNotNow)
 	}
 	return err
 }
@@ -78,19 +78,18 @@ func stopping(output string) outputChange {
 	}}
 }
 
-// change is a start or a stop.
+// outputChange is a start or a stop.
 type outputChange struct {
 	request   wire.Params
-	uncertain time.Duration                   // after connecting; an output may be starting then
-	done      func(state string) bool         // nothing needs to be done
-	result    func(after *mixer.Output) error // once OBS is through with it
+	uncertain time.Duration                   // time after connecting in which the output may be starting already
+	done      func(state string) bool         // there is nothing to do
+	result    func(after *mixer.Output) error // once OBS has finished
 }
 
-// settle serialises the starting and stopping of one output. OBS crashes when it
-// is asked to start a stream that is starting, and ignores a stop right after a
-// start: so a command holds its turn until OBS reported what became of it. It waits
-// until the output neither starts nor stops, sends the request unless the output is
-// as wanted, and waits for its effect.
+// changeOutput serializes the starting and stopping of one output: OBS does not handle
+// overlapping requests for it reliably. So a command keeps the output's lock until OBS
+// has reported the result. It waits until the output is neither starting nor stopping,
+// sends the request unless the output is already as requested, and waits for its effect.
 func (m *Mixer) changeOutput(ctx context.Context, name string, c outputChange) error {
 	outputLock := m.outputLocks[name]
 	if outputLock == nil {
@@ -130,7 +129,7 @@ func (m *Mixer) changeOutput(ctx context.Context, name string, c outputChange) e
 	return mixer.ErrNoOutput
 }
 
-// quiet waits until the output neither starts nor stops, and until that is sure.
+// awaitIdle waits until the output is neither starting nor stopping, and that is certain.
 func (m *Mixer) awaitIdle(ctx context.Context, name string, uncertain time.Duration) error {
 	v, _ := m.shared.current()
 	if o := findOutput(&v, name); o != nil && o.State == mirror.Off {
@@ -142,7 +141,7 @@ func (m *Mixer) awaitIdle(ctx context.Context, name string, uncertain time.Durat
 	}
 	err := m.shared.await(ctx, func(v *view) bool { return idle(findOutput(v, name)) })
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w: OBS' %s is still busy: %w", mixer.ErrBusy, name, err)
+		return fmt.Errorf("%w: OBS' %s is still starting or stopping: %w", mixer.ErrBusy, name, err)
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func texts(p *provision.Plan) string {
 	return strings.Join(all, "\n")
 }
 
-func TestASetUpIsPlannedDoneOnceAndUndone(t *testing.T) {
+func TestASetUpIsPlannedAppliedOnceAndUndone(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
 	d := start(t, srv, true)
 	before := srv.Dump()
@@ -59,7 +59,7 @@ func TestASetUpIsPlannedDoneOnceAndUndone(t *testing.T) {
 	again, err := provision.Make(shortContext(t), d, target)
 	noError(t, err)
 	if len(again.Steps) != 0 {
-		t.Errorf("the second set-up would do:\n%s", texts(again))
+		t.Errorf("the second set-up would change:\n%s", texts(again))
 	}
 	noError(t, undo.Apply(shortContext(t), d))
 	if after := srv.Dump(); after != before {
@@ -70,7 +70,7 @@ func TestASetUpIsPlannedDoneOnceAndUndone(t *testing.T) {
 	}
 }
 
-func TestAFeedThatIsRenamedComesOrGoesIsFollowed(t *testing.T) {
+func TestTheScenesFollowFeedsThatAreRenamedAddedOrRemoved(t *testing.T) {
 	srv := obstest.Start(t, "user's own")
 	d := start(t, srv, true)
 	setUp(t, d, target)
@@ -78,7 +78,7 @@ func TestAFeedThatIsRenamedComesOrGoesIsFollowed(t *testing.T) {
 	w.Feeds = []provision.Feed{{ID: "cam1", Name: "Centre \"stage\"\n🎥"}, {ID: "cam2"}, {ID: "cam4"}}
 	plan, _ := setUp(t, d, w)
 	if !slices.Equal(plan.RemovedFeeds, []string{"cam3"}) || strings.Contains(texts(plan), "emove") {
-		t.Errorf("orphans %v, steps\n%s", plan.RemovedFeeds, texts(plan))
+		t.Errorf("removed feeds %v, steps\n%s", plan.RemovedFeeds, texts(plan))
 	}
 	d.await("renamed, and the new one in the 4-up", func(s *mixer.State) bool {
 		has := func(name string, feeds ...string) bool {
@@ -89,7 +89,7 @@ func TestAFeedThatIsRenamedComesOrGoesIsFollowed(t *testing.T) {
 	})
 	w.Remove = []string{"cam3"}
 	setUp(t, d, w)
-	d.await("cam3 is gone, the user's own is not", func(s *mixer.State) bool {
+	d.await("cam3 is removed, the user's own is not", func(s *mixer.State) bool {
 		hidden, own := true, false
 		for _, src := range s.Sources {
 			hidden = hidden && src.Name != naming.Scene("cam3") && !slices.Contains(src.Feeds, "cam3")
@@ -126,7 +126,7 @@ func TestTheLogoOfALowerThirdIsAFileThatOBSReads(t *testing.T) {
 	local := target
 	local.Logos = true
 	plan, _ := setUp(t, d, local)
-	if !strings.Contains(texts(plan), "Put the logo beside it.") {
+	if !strings.Contains(texts(plan), "Add the logo to the lower third.") {
 		t.Errorf("plan = %s", texts(plan))
 	}
 	d.await("set up", func(s *mixer.State) bool { return s.Graphic != nil && slices.Contains(s.Graphic.Fields, "logo") })
@@ -141,12 +141,12 @@ func TestTheLogoOfALowerThirdIsAFileThatOBSReads(t *testing.T) {
 	}
 	show("sponsor", "sponsor", "")
 	show("unreadable", "unreadable", "can't read the logo")
-	show("gone", "", "")
+	show("deleted", "", "")
 	show("sponsor", "sponsor", "")
 	show("", "", "")
 }
 
-func TestAnOBSElsewhereHasNoLogos(t *testing.T) {
+func TestAnOBSOnAnotherComputerHasNoLogos(t *testing.T) {
 	srv := obstest.Start(t, "cam9")
 	d := start(t, srv, true)
 	plan, _ := setUp(t, d, target)
@@ -160,7 +160,7 @@ func TestAnOBSElsewhereHasNoLogos(t *testing.T) {
 	})
 }
 
-func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
+func TestTheLowerThirdIsShownUpdatedAndHidden(t *testing.T) {
 	srv := obstest.Start(t, "cam9")
 	d := start(t, srv, true)
 	if err := d.ShowGraphic(shortContext(t), nil); !errors.Is(err, mixer.ErrNotNow) {
@@ -180,7 +180,7 @@ func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
 	noError(t, d.UpdateGraphic(shortContext(t), map[string]string{"name": "שלום"}))
 	d.await("right to left", func(s *mixer.State) bool { return s.Graphic.Text["name"] == "שלום" })
 	if dump := srv.Dump(); !strings.Contains(dump, "text:םולש") {
-		t.Errorf("it is drawn backwards: %s", dump)
+		t.Errorf("it is not rendered from right to left: %s", dump)
 	}
 	noError(t, d.Cut(shortContext(t), "cam9", mixer.Instant)) // a scene of the user's own, without the layer
 	d.await("shown, but not here", func(s *mixer.State) bool { return s.Graphic.Shown && !s.Graphic.OnAir })
@@ -188,9 +188,9 @@ func TestTheLowerThirdIsTakenUpdatedAndOut(t *testing.T) {
 	d.await("out", func(s *mixer.State) bool { return !s.Graphic.Shown && !s.Graphic.OnAir })
 }
 
-// A connection that is cut again and again while commands are given: each command
-// comes back once, and the state at the end is OBS' own.
-func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
+// The connection is lost again and again while commands are sent: each command
+// returns once, and the state at the end is that of OBS.
+func TestCommandsAreAnsweredOnceWhileConnectionsAreLost(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	d := start(t, srv, true)
@@ -238,13 +238,13 @@ func TestTwentyCutConnectionsIn200Commands(t *testing.T) {
 	giving.Wait()
 	close(stop)
 	cutting.Wait()
-	d.await("what OBS says", func(s *mixer.State) bool {
+	d.await("the state of OBS", func(s *mixer.State) bool {
 		named, shown := srv.Program()
 		return s.Connected && !s.InTransition && s.Program == named && named == shown && s.Preview == srv.Preview()
 	})
 }
 
-func TestACollectionThatChangesUnderACommand(t *testing.T) {
+func TestACommandWhileTheCollectionChangesIsRefusedAsBusy(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	srv.Refuse("SetCurrentPreviewScene", 207)
@@ -253,26 +253,26 @@ func TestACollectionThatChangesUnderACommand(t *testing.T) {
 	}
 	srv.Refuse("GetSceneList", 207)
 	srv.Do(scenes.NewCreateSceneParams().WithSceneName("new"))
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("GetSceneList") > 4 }, "asked again")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("GetSceneList") > 4 }, "requested again")
 	srv.Refuse("GetSceneList", 0)
 	d.await("the new scene", func(s *mixer.State) bool {
 		return slices.ContainsFunc(s.Sources, func(src mixer.Source) bool { return src.Name == "new" })
 	})
 }
 
-func TestAnOBSThatAnswersAfterTenSecondsIsUsedAllTheSame(t *testing.T) {
+func TestAnOBSThatAnswersAfterTenSecondsStillWorks(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("takes its time")
+		t.Skip("takes more than ten seconds")
 	}
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	srv.Slow(10 * time.Second)
-	asked := srv.Requests("SetCurrentPreviewScene")
+	before := srv.Requests("SetCurrentPreviewScene")
 	result := make(chan error, 1)
 	go func() { result <- d.Preview(t.Context(), "cam2") }()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("SetCurrentPreviewScene") > asked }, "asked")
-	srv.Do(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam1")) // somebody cuts in OBS meanwhile
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Requests("SetCurrentPreviewScene") > before }, "requested")
+	srv.Do(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam1")) // an operator cuts in OBS meanwhile
 	d.onAir("cam1", "cam1")
 	select {
 	case err := <-result:

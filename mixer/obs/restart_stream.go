@@ -9,17 +9,17 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// Times of bringing OBS' stream back. OBS waits longer after each attempt that failed,
-// minutes at last: after an outage of the studio it would be there long before its
-// program is.
+// Times for restarting OBS' stream. OBS waits longer after each failed attempt, minutes
+// in the end: after an outage of the studio the studio would be back long before OBS'
+// stream.
 const (
-	ownRetryTime   = 6 * time.Second // OBS may come back alone
-	maxRestartWait = time.Minute     // between two attempts of ours: OBS shows each that fails in a box
+	ownRetryTime   = 6 * time.Second // OBS may reconnect without our help
+	maxRestartWait = time.Minute     // between two attempts of ours: OBS opens a dialog for each that fails
 	checkEvery     = 500 * time.Millisecond
 )
 
-// revive starts OBS' stream anew when OBS waits to send it again, and nothing comes
-// though the studio listens. It ends with the connection.
+// watchStream restarts OBS' stream when OBS waits to reconnect it, and no stream arrives
+// although the studio is listening. It ends with the connection.
 func (m *Mixer) watchStream(ctx context.Context, conn *wire.Conn) {
 	if m.cfg.StreamArrives == nil {
 		return
@@ -31,16 +31,17 @@ func (m *Mixer) watchStream(ctx context.Context, conn *wire.Conn) {
 			since, wait = time.Now(), ownRetryTime
 		case time.Since(since) < wait:
 		case m.streamsToStudio(ctx, conn):
-			m.log.Warn("OBS waits before it sends its stream again: it is started anew")
+			m.log.Warn("OBS is waiting to reconnect its stream: restarting it")
 			if err := m.restartStream(ctx); err != nil && ctx.Err() == nil {
-				m.log.Warn("OBS' stream could not be started anew", "err", err)
+				m.log.Warn("could not restart OBS' stream", "err", err)
 			}
 			since, wait = time.Now(), min(2*wait, maxRestartWait)
 		}
 	}
 }
 
-// stuck says whether OBS' stream waits, or was stopped by us and did not start since.
+// stuck reports whether OBS' stream is waiting to reconnect, or was stopped by us and has
+// not started since.
 func (m *Mixer) stuck(v *view) bool {
 	o := findOutput(v, mirror.Stream)
 	if o == nil || !v.Connected {
@@ -52,7 +53,7 @@ func (m *Mixer) stuck(v *view) bool {
 	return (o.State == mirror.Reconnecting || o.State == mirror.Off && m.restarting.Load()) && !m.cfg.StreamArrives()
 }
 
-// restart stops and starts the stream, unless somebody stops it for good meanwhile.
+// restartStream stops and starts the stream, unless an operator stops it meanwhile.
 func (m *Mixer) restartStream(ctx context.Context) error {
 	m.restarting.Store(true)
 	off, on := stopping(mirror.Stream), starting(mirror.Stream, 0)

@@ -15,28 +15,28 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// memory is what OBS was doing when its connection ended without a good-bye.
+// snapshot is what OBS was doing when its connection was lost.
 type snapshot struct {
-	renderedFrames float64 // pictures since OBS' start; 0 for no memory
+	renderedFrames float64 // since OBS' start; 0 for no snapshot
 	mixer.State
 	streaming bool
-	attempts  int // of bringing OBS back to it that were cut short
+	attempts  int // restores to it that were cut short
 }
 
-// mostTries is how often an OBS that dies while it is brought back is brought back again:
-// what it was doing may be what it dies of.
+// maxRestores is how often an OBS that crashes while it is restored is restored again:
+// what it was doing may be what makes it crash.
 const maxRestores = 3
 
 func (m *Mixer) saveSnapshot(s *session) {
 	if !s.synced {
-		return // the last memory still holds
+		return // the last snapshot is still valid
 	}
-	if s.mirror.Leaving() { // whoever closed OBS meant to
+	if s.mirror.Leaving() { // OBS was quit on purpose
 		m.snapshot = snapshot{}
 		m.restarting.Store(false)
 		return
 	}
-	if s.restoring.renderedFrames > 0 && s.restoring.attempts < maxRestores { // what it does now is not yet what it did
+	if s.restoring.renderedFrames > 0 && s.restoring.attempts < maxRestores { // not restored yet: its present state is not the one to keep
 		m.snapshot = s.restoring
 		m.snapshot.attempts++
 		return
@@ -46,9 +46,9 @@ func (m *Mixer) saveSnapshot(s *session) {
 	m.snapshot = snapshot{renderedFrames: s.mirror.Rendered(), State: state, streaming: on == mirror.On || on == mirror.Reconnecting}
 }
 
-// recall brings an OBS that crashed back to where it was: it saves its scenes
-// at once, but studio mode, the buses and the stream only live in the process. An
-// OBS that only lost the connection is left as it is.
+// restore restores an OBS that crashed: OBS saves its scenes immediately, but studio
+// mode, the buses and the stream exist only in its process. An OBS that only lost the
+// connection is left as it is.
 func (s *session) restore(ctx context.Context) {
 	past := s.m.snapshot
 	if past.renderedFrames == 0 {
@@ -68,23 +68,23 @@ func (s *session) restoreAfterCrash(ctx context.Context, past *snapshot) {
 	if err := s.conn.Call(ctx, &general.GetStatsParams{}, &stats); err != nil || stats.RenderTotalFrames >= past.renderedFrames {
 		return
 	}
-	s.m.log.Warn("OBS restarted: bringing it back to where it was", "program", past.Program, "streaming", past.streaming)
+	s.m.log.Warn("OBS restarted: restoring its state", "program", past.Program, "streaming", past.streaming)
 	if s.m.shared.awaitOnline(ctx) != nil {
 		return
 	}
 	for _, p := range s.m.restoreRequests(ctx, s.conn, past) {
 		if err := s.conn.Call(ctx, p, nil); err != nil && ctx.Err() == nil {
-			s.m.log.Warn("OBS could not be brought back in full", "err", err)
+			s.m.log.Warn("OBS could not be fully restored", "err", err)
 		}
 	}
 	if past.Graphic != nil && past.Graphic.Shown {
 		if err := s.m.ShowGraphic(ctx, past.Graphic.Text); err != nil && ctx.Err() == nil {
-			s.m.log.Warn("the lower third could not be brought back", "err", err)
+			s.m.log.Warn("the lower third could not be restored", "err", err)
 		}
 	}
 	if past.streaming && s.m.streamsToStudio(ctx, s.conn) {
 		if err := s.m.start(ctx, mirror.Stream, afterRestart); err != nil && ctx.Err() == nil {
-			s.m.log.Warn("OBS' stream could not be started again", "err", err)
+			s.m.log.Warn("could not restart OBS' stream", "err", err)
 		}
 	}
 }
@@ -112,8 +112,8 @@ func (m *Mixer) restoreRequests(ctx context.Context, conn *wire.Conn, past *snap
 	return steps
 }
 
-// sendsToUs says whether OBS' stream goes to the studio: a stream to anywhere else
-// is not ours to start.
+// streamsToStudio reports whether OBS' stream goes to the studio: a stream to anywhere
+// else is not ours to start.
 func (m *Mixer) streamsToStudio(ctx context.Context, conn *wire.Conn) bool {
 	var service config.GetStreamServiceSettingsResponse
 	if m.cfg.Program == "" || conn.Call(ctx, &config.GetStreamServiceSettingsParams{}, &service) != nil {

@@ -15,22 +15,22 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// errLeft is the end of an OBS that said good-bye.
+// errOBSClosed is the end of the connection when OBS was quit.
 var errOBSClosed = errors.New("OBS was closed")
 
-// What is heard always; the meters come on top while somebody listens.
+// The events that are always subscribed to; the meters are added while they are used.
 const baseSubscriptions = subscriptions.General | subscriptions.Config | subscriptions.Scenes | subscriptions.Inputs |
 	subscriptions.Transitions | subscriptions.Outputs | subscriptions.SceneItems | subscriptions.MediaInputs |
 	subscriptions.Ui | subscriptions.InputActiveStateChanged
 
-// Rhythms of a connection.
+// Intervals of a connection.
 const (
-	statsEvery   = time.Second            // players and statistics
+	statsEvery   = time.Second            // media players and statistics
 	cursorEvery  = 100 * time.Millisecond // of a running transition
-	refetchEvery = 30 * time.Second       // everything, in case an event never was: old OBS has none for settings
-	burstWindow  = 15 * time.Millisecond  // for events that come in bursts, before asking
-	fetchPause   = 100 * time.Millisecond // between two askings
-	publishEvery = 10 * time.Millisecond  // at least between two states
+	refetchEvery = 30 * time.Second       // everything, because not every change has an event: old OBS has none for settings
+	burstWindow  = 15 * time.Millisecond  // events come in bursts: wait for the rest of it before fetching
+	fetchPause   = 100 * time.Millisecond // between two fetches
+	publishEvery = 10 * time.Millisecond  // between two states at least
 )
 
 // session is one connection to OBS, from login to its end.
@@ -41,8 +41,8 @@ type session struct {
 
 	began            time.Time
 	transitionStarts transitionStarts
-	synced           bool     // the first full answer came
-	restoring        snapshot // what OBS is being brought back to; the helper's that does it, and read after that
+	synced           bool     // the first complete state was fetched
+	restoring        snapshot // what OBS is being restored to; written by the restoring goroutine, read after it ended
 
 	fetching      fetching
 	polls         polls
@@ -51,14 +51,14 @@ type session struct {
 	published     view
 }
 
-// asking is a fetch that runs.
+// fetching is a fetch that is running.
 type fetching struct {
 	running     bool
 	eventsSince []any // events since it began
 	answers     chan answer
 }
 
-// polls is what no event says and is asked now and then, one thing at a time.
+// polls fetch what no event reports, one thing at a time.
 type polls struct {
 	running bool
 	answers chan mirror.Patch
@@ -70,8 +70,8 @@ type answer struct {
 	err   error
 }
 
-// session follows OBS until the connection ends, and closes it. It reports whether OBS
-// told all about itself.
+// session follows OBS until the connection ends, and closes it. It reports whether the
+// complete state of OBS was fetched.
 func (m *Mixer) session(ctx context.Context, conn *wire.Conn) (synced bool, err error) {
 	s := &session{
 		m: m, conn: conn, began: time.Now(), mirror: mirror.New(m.feedOf),
@@ -84,7 +84,7 @@ func (m *Mixer) session(ctx context.Context, conn *wire.Conn) (synced bool, err 
 	cancel()
 	conn.Close()
 	s.helpers.Wait()
-	s.applyEvents(conn.Events()) // its last word may be why it left, and come together with the end
+	s.applyEvents(conn.Events()) // the last events may say why it ended, and arrive together with the end
 	m.saveSnapshot(s)
 	if s.mirror.Leaving() {
 		err = errOBSClosed
@@ -93,7 +93,7 @@ func (m *Mixer) session(ctx context.Context, conn *wire.Conn) (synced bool, err 
 }
 
 func (s *session) loop(ctx context.Context) error {
-	ask := time.NewTimer(0) // at once
+	ask := time.NewTimer(0) // immediately
 	poll := time.NewTicker(cursorEvery)
 	whole := time.NewTicker(refetchEvery)
 	send := time.NewTimer(time.Hour)
@@ -152,14 +152,15 @@ func (s *session) loop(ctx context.Context) error {
 	}
 }
 
-// hear takes events, and says whether something must be asked because of them.
+// applyEvents applies events, and reports whether something may have to be fetched
+// because of them.
 func (s *session) applyEvents(all []any) bool {
 	for _, ev := range all {
 		switch e := ev.(type) {
 		case wire.EventsLost:
 			s.mirror.MarkStale(mirror.All)
 			s.fetching.eventsSince = nil
-			s.transitionStarts.add("") // perhaps; a cut that waits for one must not wait for ever
+			s.transitionStarts.add("") // there may have been one; a cut that waits for it must not wait forever
 			s.transitionStarts.programUnnamed = false
 			continue
 		case *events.SceneTransitionStarted:
@@ -178,7 +179,7 @@ func (s *session) applyEvents(all []any) bool {
 	return !s.fetching.running
 }
 
-// ask asks for what is doubtful, one fetch at a time.
+// fetch fetches what is stale, one fetch at a time.
 func (s *session) fetch(ctx context.Context) {
 	if s.fetching.running {
 		return
@@ -198,15 +199,15 @@ func (s *session) fetch(ctx context.Context) {
 	})
 }
 
-// answered puts the answers into the mirror, and over them the events that came
-// since they were asked for: so neither can undo the other.
+// applyAnswer puts the answers into the mirror, and after them the events that arrived
+// since they were requested: so neither can undo the other.
 func (s *session) applyAnswer(ctx context.Context, a answer) {
 	since := s.fetching.eventsSince
 	s.fetching.running, s.fetching.eventsSince = false, nil
 	if a.err != nil {
 		s.mirror.MarkStale(a.part)
 		if s.conn.Err() == nil {
-			s.m.log.Debug("OBS did not say all", "err", a.err)
+			s.m.log.Debug("OBS did not answer all requests", "err", a.err)
 		}
 		return
 	}
@@ -216,19 +217,19 @@ func (s *session) applyAnswer(ctx context.Context, a answer) {
 	}
 	if !s.synced && a.part == mirror.All {
 		s.synced = true
-		s.m.log.Info("OBS is connected", "websocket", s.conn.Version())
+		s.m.log.Info("OBS connected", "websocket", s.conn.Version())
 		s.restore(ctx)
 	}
 }
 
-// poll asks for something that no event says, one at a time.
+// poll fetches something that no event reports, one at a time.
 func (s *session) poll(ctx context.Context, fetch mirror.Fetch) bool {
 	if s.polls.running || !s.synced {
 		return false
 	}
 	s.polls.running = true
 	s.helpers.Go(func() {
-		patch, _ := fetch(ctx, s.conn) // what is not answered now is asked again soon
+		patch, _ := fetch(ctx, s.conn) // what is not answered now is fetched again soon
 		select {
 		case s.polls.answers <- patch:
 		case <-ctx.Done():
@@ -237,8 +238,8 @@ func (s *session) poll(ctx context.Context, fetch mirror.Fetch) bool {
 	return true
 }
 
-// send publishes the state when it changed. An OBS that is ending takes its scenes
-// apart: nobody's desk shall follow that.
+// publish publishes the state when it has changed. An OBS that is quitting removes its
+// scenes one by one: no panel should follow that.
 func (s *session) publish() {
 	if !s.synced || s.mirror.Leaving() {
 		return

@@ -8,23 +8,23 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// board is where the session writes what it knows and commands read it.
+// sharedState is where the session writes what it knows about OBS, and commands read it.
 type sharedState struct {
 	mu      sync.Mutex
 	conn    *wire.Conn // nil while offline
 	view    view
 	changed chan struct{}     // closes when the view changes
-	onState func(mixer.State) // Run's
+	onState func(mixer.State) // reports to whoever called Run
 }
 
 func newSharedState() sharedState {
 	return sharedState{changed: make(chan struct{}), onState: func(mixer.State) {}}
 }
 
-// say has states go to changed from now on; for the goroutine that publishes.
+// setOnState makes states go to changed from now on; for the goroutine that publishes.
 func (b *sharedState) setOnState(changed func(mixer.State)) { b.onState = changed }
 
-// publish shows a new view to the commands and to the studio.
+// publish makes v what commands see, and reports its state to the studio.
 func (b *sharedState) publish(conn *wire.Conn, v view) {
 	b.mu.Lock()
 	b.conn, b.view = conn, v
@@ -34,7 +34,7 @@ func (b *sharedState) publish(conn *wire.Conn, v view) {
 	b.onState(v.State)
 }
 
-// online is the connection, once OBS told all about itself.
+// online is the connection, once the complete state of OBS was fetched.
 func (b *sharedState) online() (*wire.Conn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,14 +44,15 @@ func (b *sharedState) online() (*wire.Conn, error) {
 	return b.conn, nil
 }
 
-// now is what is known, and a channel that closes when that changes.
+// current is what is known, and a channel that closes when that changes.
 func (b *sharedState) current() (view, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.view, b.changed
 }
 
-// await waits until fact holds. It fails with ErrOffline when OBS goes meanwhile.
+// await waits until fact is true. It fails with ErrOffline when OBS disconnects
+// meanwhile.
 func (b *sharedState) await(ctx context.Context, fact func(v *view) bool) error {
 	for {
 		v, changed := b.current()
@@ -69,7 +70,7 @@ func (b *sharedState) await(ctx context.Context, fact func(v *view) bool) error 
 	}
 }
 
-// awaitOnline waits until commands are taken.
+// awaitOnline waits until commands are accepted.
 func (b *sharedState) awaitOnline(ctx context.Context) error {
 	for {
 		v, changed := b.current()

@@ -16,7 +16,7 @@ import (
 	"obvan/mixer/obs/obstest"
 )
 
-func TestBothSidesAreRedDuringATransition(t *testing.T) {
+func TestBothScenesAreOnAirDuringATransition(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
@@ -51,9 +51,9 @@ func TestTallyFollowsNestingGroupsAndVisibility(t *testing.T) {
 	}
 }
 
-// A cut asked for while OBS runs a transition is ignored by OBS, which still names
+// OBS ignores a cut during a transition, but still names
 // the scene as its program.
-func TestACutDuringATransitionComesAfterIt(t *testing.T) {
+func TestACutDuringATransitionIsCarriedOutAfterIt(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
@@ -67,7 +67,7 @@ func TestACutDuringATransitionComesAfterIt(t *testing.T) {
 	}
 }
 
-func TestACutPastThePreviewBusLeavesItAlone(t *testing.T) {
+func TestACutPastThePreviewBusLeavesPreviewAsItIs(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
@@ -78,9 +78,9 @@ func TestACutPastThePreviewBusLeavesItAlone(t *testing.T) {
 	d.await("preview as it was", func(s *mixer.State) bool { return s.Preview == "cam2" })
 }
 
-// OBS says that a transition is over before it swaps preview and program, which may
-// take until the next command is there.
-func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
+// OBS reports the end of a transition before it swaps preview and program, which may
+// take until the next command arrives.
+func TestPreviewIsCorrectAfterEachCutWheneverOBSSwaps(t *testing.T) {
 	cams := []string{"cam1", "cam2", "cam3"}
 	for _, lag := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
 		srv := obstest.Start(t, cams...)
@@ -92,7 +92,7 @@ func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
 		for _, next := range []int{2, 0, 1, 2, 1, 0, 1, 0, 2, 1, 2, 0} {
 			next := cams[next]
 			if next == preview {
-				preview = program // what went on air is not kept in preview
+				preview = program // what went on air does not stay in preview
 			}
 			program = next
 			noError(t, d.Cut(shortContext(t), next, mixer.Instant))
@@ -106,13 +106,13 @@ func TestPreviewIsRightAfterEachCutWheneverOBSSwaps(t *testing.T) {
 	}
 }
 
-func TestAnOBSThatDoesNotSwapIsLeftAlone(t *testing.T) {
+func TestAnOBSThatIsSetNotToSwapKeepsItsPreview(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	srv.Swap(5*time.Millisecond, false)
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	noError(t, d.Preview(shortContext(t), "cam2"))
-	asked := srv.Requests("SetCurrentPreviewScene")
+	before := srv.Requests("SetCurrentPreviewScene")
 	shortest := time.Hour // a cut that waits for a swap takes as long as OBS may take to swap: 250 ms
 	for _, next := range []string{"cam3", "cam1", "cam2", "cam1", "cam3", "cam1", "cam2", "cam1"} {
 		began := time.Now()
@@ -123,8 +123,8 @@ func TestAnOBSThatDoesNotSwapIsLeftAlone(t *testing.T) {
 	if shortest > 200*time.Millisecond {
 		t.Errorf("each cut waits for a swap, at least %v", shortest)
 	}
-	if n := srv.Requests("SetCurrentPreviewScene"); n != asked || srv.Preview() != "cam2" {
-		t.Errorf("preview was set %d times and is %s", n-asked, srv.Preview())
+	if n := srv.Requests("SetCurrentPreviewScene"); n != before || srv.Preview() != "cam2" {
+		t.Errorf("preview was set %d times and is %s", n-before, srv.Preview())
 	}
 }
 
@@ -134,7 +134,7 @@ func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	noError(t, d.Preview(shortContext(t), "cam2"))
 	d.await("preview", func(s *mixer.State) bool { return s.Preview == "cam2" && s.Program == "cam1" && !s.InTransition })
-	srv.Slow(150 * time.Millisecond) // both look at preview before one of them takes it
+	srv.Slow(150 * time.Millisecond) // both read preview before one of them takes it
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
@@ -148,12 +148,12 @@ func TestTwoOperatorsWhoTakeTheSameSceneTakeItOnce(t *testing.T) {
 	d.onAir("cam2", "cam2")
 }
 
-func TestACutThatAnotherTransitionSwallowedIsDoneAgain(t *testing.T) {
+func TestACutThatOBSIgnoredForAnotherTransitionIsSentAgain(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2", "cam3")
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	d.onAir("cam1", "cam1")
-	srv.DoSilently(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam2")) // a fade that nobody told of
+	srv.DoSilently(scenes.NewSetCurrentProgramSceneParams().WithSceneName("cam2")) // a fade without events
 	noError(t, d.Cut(shortContext(t), "cam3", mixer.Instant))
 	d.onAir("cam3", "cam3")
 	if _, shown := srv.Program(); shown != "cam3" {
@@ -174,7 +174,7 @@ func TestALongTransitionMakesTheMixerBusy(t *testing.T) {
 	d.onAir("cam2", "cam2")
 }
 
-func TestTheOperatorsOwnOverrideIsPutBack(t *testing.T) {
+func TestTheOperatorsTransitionOverrideIsRestored(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Override("cam2", "Swipe", 700)
 	d := start(t, srv, true)
@@ -185,11 +185,11 @@ func TestTheOperatorsOwnOverrideIsPutBack(t *testing.T) {
 	}
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
 	if name, _ := srv.OverrideOf("cam1"); name != "" {
-		t.Errorf("an override stayed behind: %s", name)
+		t.Errorf("an override was left: %s", name)
 	}
 }
 
-func TestNamesMayBeAnything(t *testing.T) {
+func TestASceneNameMayBeAnything(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	for i, name := range []string{"🎥 \"main\"\ncamera", strings.Repeat("ü", 300), "' OR 1=1 --", "\u202eright to left"} {
@@ -224,7 +224,7 @@ func TestWithoutStudioModeThereIsNoPreview(t *testing.T) {
 	d.await("a preview bus", func(s *mixer.State) bool { return s.StudioMode && s.Preview == "cam2" })
 }
 
-func TestTheTBarIsPulled(t *testing.T) {
+func TestTheTBarCompletesATransition(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	d := start(t, srv, true)
 	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))

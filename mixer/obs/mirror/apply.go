@@ -8,7 +8,7 @@ import (
 	"github.com/andreykaipov/goobs/api/typedefs"
 )
 
-// Wants says whether the mirror has a use for an event of that name.
+// UsesEvent reports whether the mirror uses events of that name.
 func UsesEvent(event string) bool {
 	switch event {
 	case "CustomEvent", "VendorEvent", "SceneItemSelected", "SceneItemTransformChanged",
@@ -18,8 +18,8 @@ func UsesEvent(event string) bool {
 	return true
 }
 
-// Apply takes an event: at once where it says the new value, as a doubt where it
-// only says that something changed. Applying it twice does no harm.
+// Apply applies an event: its new value where it has one; where it only says that
+// something has changed, that part becomes stale. Applying it twice does no harm.
 func (m *Mirror) Apply(event any) {
 	switch e := event.(type) {
 	case *events.SceneCreated, *events.SceneRemoved, *events.SceneListChanged:
@@ -91,7 +91,7 @@ func (m *Mirror) applyBus(event any) bool {
 	case *events.SceneTransitionVideoEnded:
 	case *events.CurrentSceneTransitionChanged:
 		m.bus.current.Kind = e.TransitionName
-		m.stale |= Transitions // its duration, and it may be a new one
+		m.stale |= Transitions // for its duration, and it may be a new one
 	case *events.CurrentSceneTransitionDurationChanged:
 		m.bus.current.DurationMs = int(e.TransitionDuration)
 	default:
@@ -108,7 +108,8 @@ func (m *Mirror) applyInput(event any) bool {
 		delete(m.removed, e.InputName)
 		m.stale |= Inputs
 	case *events.InputRemoved:
-		// It leaves with the answer: an OBS that ends removes all, and gives none.
+		// It is removed by the next answer: an OBS that is quitting removes everything and
+		// does not answer any more.
 		m.removed[e.InputName] = time.Now()
 		m.stale |= Inputs
 	case *events.InputNameChanged:
@@ -132,7 +133,7 @@ func (m *Mirror) applyInput(event any) bool {
 		m.mediaIs(e.InputName, "playing")
 	case *events.MediaInputPlaybackEnded:
 		m.onInput(e.InputName, func(in *input) {
-			// A stop by hand also ends the playback, and says so in either order.
+			// A manual stop also ends the playback; the events arrive in either order.
 			if in.media != nil && in.media.State != "stopped" {
 				in.media.State = "ended"
 			}
@@ -168,7 +169,7 @@ func (m *Mirror) mediaIs(name, state string) {
 	})
 }
 
-// decibel keeps OBS' idea of silence, minus infinity, a number.
+// decibel turns OBS' value for silence, minus infinity, into a number.
 func decibel(db float64) float64 { return max(-100, min(26, db)) }
 
 func (m *Mirror) applyOutput(event any) {

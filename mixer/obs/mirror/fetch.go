@@ -21,22 +21,22 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// Caller asks OBS; wire.Conn is one.
+// Caller sends requests to OBS; wire.Conn is one.
 type Caller interface {
 	Call(ctx context.Context, params wire.Params, response any) error
 }
 
-// errNoScenes is an OBS that is not ready to be asked: it always has a scene.
+// errNoScenes is an OBS that is not ready: otherwise it always has a scene.
 var errNoScenes = errors.New("OBS has no scenes at the moment")
 
 // Patch puts answers into the mirror.
 type Patch func(m *Mirror)
 
-// atOnce is how many requests wait for OBS together.
+// atOnce is how many requests are sent in parallel.
 const atOnce = 16
 
-// optional turns OBS' own refusals into absence: what this OBS can't do is not in
-// its state. That it is not ready is an error, because it will be.
+// optional ignores refusals: what this OBS can't do is absent from its state. That it is
+// not ready is an error, because it will be.
 func optional(err error) error {
 	switch wire.Refusal(err) {
 	case 0, wire.CodeNotReady:
@@ -45,12 +45,12 @@ func optional(err error) error {
 	return nil
 }
 
-// Fetch asks OBS for something. It runs apart from the mirror, which the patch is
-// for.
+// Fetch fetches something from OBS. It runs outside the mirror's goroutine, which applies
+// the patch.
 type Fetch func(ctx context.Context, c Caller) (Patch, error)
 
-// Fetcher asks for parts. Applying the patch and then every event that came since
-// the asking began leaves the mirror right, whatever the order they came in.
+// Fetcher fetches parts. Applying the patch and then every event that arrived since the
+// fetch began leaves the mirror correct, whatever the order they arrived in.
 func (m *Mirror) Fetcher(want Part) Fetch {
 	parts := map[Part]Fetch{
 		Buses: fetchBuses, Items: fetchItems, Inputs: fetchInputs(m.feedOf), Transitions: fetchTransitions,
@@ -73,7 +73,7 @@ func (m *Mirror) Fetcher(want Part) Fetch {
 			})
 		}
 		if err := group.Wait(); err != nil {
-			return nil, fmt.Errorf("ask OBS for its state: %w", err)
+			return nil, fmt.Errorf("fetch the state of OBS: %w", err)
 		}
 		return func(m *Mirror) {
 			for _, p := range all {
@@ -92,11 +92,11 @@ func fetchBuses(ctx context.Context, c Caller) (Patch, error) {
 	if err := optional(c.Call(ctx, &ui.GetStudioModeEnabledParams{}, &studio)); err != nil {
 		return nil, err
 	}
-	if len(list.Scenes) == 0 { // only between two collections, and at its end
+	if len(list.Scenes) == 0 { // only while it switches collections or quits
 		return nil, errNoScenes
 	}
 	names := make([]string, 0, len(list.Scenes))
-	for _, s := range slices.Backward(list.Scenes) { // OBS lists the bottom first
+	for _, s := range slices.Backward(list.Scenes) { // OBS lists the bottom one first
 		names = append(names, s.SceneName)
 	}
 	return func(m *Mirror) {
@@ -105,7 +105,7 @@ func fetchBuses(ctx context.Context, c Caller) (Patch, error) {
 	}, nil
 }
 
-// fetchItems asks for the items of each scene, then of the groups among them.
+// fetchItems fetches the items of each scene, then of the groups among them.
 func fetchItems(ctx context.Context, c Caller) (Patch, error) {
 	var list scenes.GetSceneListResponse
 	if err := c.Call(ctx, &scenes.GetSceneListParams{}, &list); err != nil {
@@ -202,15 +202,15 @@ func cursor(ctx context.Context, c Caller) (float64, error) {
 	return cursor.TransitionCursor, err
 }
 
-// moving says whether a cursor is that of a running transition.
+// inProgress reports whether a cursor is that of a running transition.
 func inProgress(at float64) bool { return at > 0 && at < 1 }
 
-// idlePolls is how often a running transition may stand at one of its ends before
-// its end must have been missed: it does so while it begins.
+// idlePolls is how many times a running transition may be found at its start or end
+// before the event of its end must have been lost: it also is there while it starts.
 const idlePolls = 20
 
-// FetchCursor asks how far the running transition is. That it runs is believed
-// from events, because the cursor comes late.
+// FetchCursor fetches the position of the running transition. Whether one is running is
+// known from events, because the cursor is late.
 func FetchCursor(ctx context.Context, c Caller) (Patch, error) {
 	at, err := cursor(ctx, c)
 	if err != nil {
@@ -254,7 +254,7 @@ func fetchAbout(ctx context.Context, c Caller) (Patch, error) {
 	return func(m *Mirror) { m.version = about.ObsVersion }, err
 }
 
-// since is when something began that has lasted so many milliseconds.
+// since is when something started that has lasted that many milliseconds.
 func since(ms float64) *time.Time {
 	t := time.Now().Add(-time.Duration(ms) * time.Millisecond)
 	return &t

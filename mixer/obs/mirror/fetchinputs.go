@@ -33,7 +33,7 @@ func fetchInputs(feedOf func(string) string) Fetch {
 				one := &input{name: in.InputName, kind: in.InputKind}
 				err := fetchInput(ctx, c, one, feedOf)
 				if wire.Refusal(err) == wire.CodeNotFound {
-					return nil // it was removed meanwhile; an event says so
+					return nil // it was removed meanwhile; there is an event for that
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -48,8 +48,8 @@ func fetchInputs(feedOf func(string) string) Fetch {
 	}
 }
 
-// stillListed is how long a removed input may be in OBS' list: until the last
-// picture with it is drawn.
+// stillListed is how long a removed input may be in OBS' list: until the last frame with
+// it is rendered.
 const stillListed = 5 * time.Second
 
 func (m *Mirror) putInputs(all map[string]*input) {
@@ -73,7 +73,7 @@ func (m *Mirror) putInputs(all map[string]*input) {
 	m.inputs = all
 }
 
-// ask fills in what one input is.
+// fetchInput fills in what one input is.
 func fetchInput(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
 	var active sources.GetSourceActiveResponse
 	err := c.Call(ctx, sources.NewGetSourceActiveParams().WithSourceName(in.name), &active)
@@ -106,7 +106,7 @@ func fetchInput(ctx context.Context, c Caller, in *input, feedOf func(string) st
 	return nil
 }
 
-// given is the text that an input was given, unless somebody wrote over it.
+// givenText is the text that an input was given, unless someone has changed it in OBS.
 func givenText(settings map[string]any) string {
 	drawn, _ := settings["text"].(string)
 	if text, ok := settings[naming.TextKey].(string); ok && (drawn == text || drawn == textrender.Line(text)) {
@@ -115,7 +115,7 @@ func givenText(settings map[string]any) string {
 	return drawn
 }
 
-// askFeed finds the feed an input plays: by its address, else by our own name.
+// fetchFeed finds the feed that an input plays: by its address, else by its name.
 func fetchFeed(ctx context.Context, c Caller, in *input, feedOf func(string) string) error {
 	var s inputs.GetInputSettingsResponse
 	if err := optional(c.Call(ctx, inputs.NewGetInputSettingsParams().WithInputName(in.name), &s)); err != nil {
@@ -131,7 +131,7 @@ func fetchFeed(ctx context.Context, c Caller, in *input, feedOf func(string) str
 	return nil
 }
 
-// askAudio leaves audio nil for an input without sound: OBS refuses then.
+// fetchAudio leaves audio nil for an input without audio: OBS refuses then.
 func fetchAudio(ctx context.Context, c Caller, in *input) error {
 	var volume inputs.GetInputVolumeResponse
 	if err := c.Call(ctx, inputs.NewGetInputVolumeParams().WithInputName(in.name), &volume); err != nil {
@@ -162,12 +162,12 @@ func fetchMedia(ctx context.Context, c Caller, media *mixer.MediaInput) error {
 		media.State = state
 	}
 	media.CursorMs = int64(status.MediaCursor)
-	media.LengthMs = max(0, int64(status.MediaDuration)) // far below zero for RTSP
+	media.LengthMs = max(0, int64(status.MediaDuration)) // negative for RTSP
 	return nil
 }
 
-// FetchPulse asks for what no event says: how far the players are, and how well
-// OBS keeps up.
+// FetchStats fetches what no event reports: the positions of the media players, and how
+// well OBS keeps up.
 func (m *Mirror) FetchStats() Fetch {
 	var players []string
 	for _, in := range m.inputs {

@@ -12,8 +12,8 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// fetchOutputs asks what is sent and written. It can't see an output that is
-// starting: only the event says that.
+// fetchOutputs fetches which outputs are on. It can't see that an output is starting:
+// only the event reports that.
 func fetchOutputs(ctx context.Context, c Caller) (Patch, error) {
 	all := map[string]*mixer.Output{}
 	var streaming stream.GetStreamStatusResponse
@@ -66,7 +66,7 @@ func (m *Mirror) putOutputs(all map[string]*mixer.Output) {
 		if old == nil {
 			continue
 		}
-		// What lies between off and on is known from events alone.
+		// What is between off and on is known only from events.
 		between := time.Since(m.outputs.changing) < changeTimeout &&
 			(old.State == Starting && o.State == Off || old.State == Stopping && o.State == On)
 		if between || old.State == o.State {

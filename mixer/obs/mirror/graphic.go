@@ -11,12 +11,12 @@ import (
 	"obvan/mixer/obs/naming"
 )
 
-// forReading is how long OBS may take to read a logo.
+// logoReadTime is how long OBS may take to read a logo.
 const logoReadTime = 2 * time.Second
 
 // graphic is the lower third, nil when this OBS has none of ours.
 func (m *Mirror) graphic() *mixer.Graphic {
-	item := m.item()
+	item := m.contentItem()
 	if item == nil {
 		return nil
 	}
@@ -31,7 +31,7 @@ func (m *Mirror) graphic() *mixer.Graphic {
 		g.OnAir = g.OnAir || in.active || in.activeUnknown && m.inProgram(in)
 	}
 	if in := m.inputs[naming.Text(naming.Logo)]; in != nil && in.text != "" && time.Since(in.lastProgress) > logoReadTime && !m.logoIsRead() {
-		g.Problem = "OBS can't read the logo: it has to run on the studio's machine, and may read its data directory"
+		g.Problem = "OBS can't read the logo: OBS has to run on the studio's computer, with access to its data directory"
 	}
 	if len(g.Fields) == 0 {
 		return nil
@@ -44,15 +44,15 @@ func (m *Mirror) inProgram(in *input) (found bool) {
 	return found
 }
 
-// logoIsRead says whether OBS has a picture of the logo.
+// logoIsRead reports whether OBS has loaded the logo's image.
 func (m *Mirror) logoIsRead() bool {
 	return slices.ContainsFunc(m.items[naming.Content], func(i typedefs.SceneItem) bool {
 		return i.SourceName == naming.Text(naming.Logo) && i.SceneItemTransform.SourceWidth > 0
 	})
 }
 
-// plate is the one item of the lower third's layer that is switched.
-func (m *Mirror) item() *typedefs.SceneItem {
+// contentItem is the one item of the lower third's layer, which is switched on and off.
+func (m *Mirror) contentItem() *typedefs.SceneItem {
 	items := m.items[naming.Layer]
 	i := slices.IndexFunc(items, func(i typedefs.SceneItem) bool { return i.SourceName == naming.Content })
 	if i < 0 {
@@ -61,15 +61,16 @@ func (m *Mirror) item() *typedefs.SceneItem {
 	return &items[i]
 }
 
-// PlateItem is the plate's number in its layer, 0 when there is none.
+// GraphicItem is the scene item ID of the lower third in its layer, 0 when there is none.
 func (m *Mirror) GraphicItem() int {
-	if p := m.item(); p != nil {
+	if p := m.contentItem(); p != nil {
 		return p.SceneItemID
 	}
 	return 0
 }
 
-// LetterByLetter says whether the lower third's text is drawn so, by FreeType.
+// LetterByLetter reports whether the lower third's text is rendered letter by letter, by
+// FreeType.
 func (m *Mirror) LetterByLetter() bool {
 	in := m.inputs[naming.Text(naming.Fields[0])]
 	return in != nil && strings.HasPrefix(in.kind, "text_ft2")

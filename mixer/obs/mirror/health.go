@@ -11,7 +11,7 @@ import (
 )
 
 // health keeps the answers of the last seconds, because OBS' counters are since its
-// start, and a single picture late is no trouble.
+// start, and a single late frame does not matter.
 type health struct {
 	samples []sample // oldest first
 }
@@ -23,9 +23,9 @@ type sample struct {
 
 const window = 6 // samples, at one a second
 
-// Limits beyond which words are said.
+// Limits beyond which there is a warning.
 const (
-	lateShare = 0.05 // of the pictures in the window
+	lateShare = 0.05 // of the frames in the window
 	minDiskMB = 2048 // MB
 	minFrames = 3    // in the window
 )
@@ -46,7 +46,7 @@ func (h *health) state(frozen []string) *mixer.Health {
 func (h *health) warnings(frozen []string) []string {
 	var warnings []string
 	if len(frozen) > 0 {
-		warnings = append(warnings, "OBS gets no pictures from "+strings.Join(frozen, ", "))
+		warnings = append(warnings, "OBS is receiving no video from "+strings.Join(frozen, ", "))
 	}
 	last, first := &h.samples[len(h.samples)-1], &h.samples[0]
 	now, before := last.stats, first.stats
@@ -54,22 +54,22 @@ func (h *health) warnings(frozen []string) []string {
 		warnings = append(warnings, fmt.Sprintf("the disk OBS records to has only %.0f MB left", now.AvailableDiskSpace))
 	}
 	if len(h.samples) < window/2 {
-		return warnings // too short a time to judge
+		return warnings // not enough samples yet
 	}
 	rendered := now.RenderTotalFrames - before.RenderTotalFrames
 	switch {
 	case rendered < minFrames:
-		warnings = append(warnings, "OBS has stopped making pictures")
+		warnings = append(warnings, "OBS has stopped rendering")
 	case now.RenderSkippedFrames-before.RenderSkippedFrames > rendered*lateShare:
-		warnings = append(warnings, "OBS can't draw all pictures in time: the computer or its graphics card is overloaded")
+		warnings = append(warnings, "OBS can't render all frames in time: the computer or its graphics card is overloaded")
 	}
 	encoded := now.OutputTotalFrames - before.OutputTotalFrames
 	if encoded > 0 && now.OutputSkippedFrames-before.OutputSkippedFrames > encoded*lateShare {
-		warnings = append(warnings, "the encoder can't keep up: choose a faster preset or a smaller picture")
+		warnings = append(warnings, "OBS' encoder can't keep up: choose a faster preset or a lower resolution")
 	}
 	sent := last.sent.OutputTotalFrames - first.sent.OutputTotalFrames
 	if sent > 0 && last.sent.OutputSkippedFrames-first.sent.OutputSkippedFrames > sent*lateShare {
-		warnings = append(warnings, "OBS leaves pictures out because its stream does not get away fast enough")
+		warnings = append(warnings, "OBS is dropping frames: the network connection of its stream is too slow")
 	}
 	return warnings
 }
@@ -81,8 +81,8 @@ func (h *health) add(s *general.GetStatsResponse, sent stream.GetStreamStatusRes
 	}
 }
 
-// Rendered is how many pictures OBS made since it started: when there were more
-// before, it is not the same process.
+// Rendered is how many frames OBS has rendered since it started: when there were more
+// before, it is another process.
 func (m *Mirror) Rendered() float64 {
 	if n := len(m.health.samples); n > 0 {
 		return m.health.samples[n-1].stats.RenderTotalFrames

@@ -1,7 +1,7 @@
-// Package mirror is what OBS told us about itself: the scenes, the buses, the
-// sound desk, the outputs. It is filled by whole answers (Fetch) and kept by
-// events (Apply), and says what of it has become doubtful and must be asked anew.
-// OBS' word is the truth; what we asked it to do is not in here.
+// Package mirror is what OBS has reported about itself: the scenes, the buses, the audio
+// inputs, the outputs. It is filled by complete answers (Fetch) and kept up to date by
+// events (Apply), and knows which parts of it have become stale and must be fetched
+// again. What OBS reports is the truth; what we requested is not in here.
 package mirror
 
 import (
@@ -14,10 +14,10 @@ import (
 	"obvan/mixer/obs/naming"
 )
 
-// Part is a section of the mirror that is asked for as a whole.
+// Part is a section of the mirror that is fetched as a whole.
 type Part uint
 
-// The parts; Buses brings the scene list too.
+// The parts; Buses includes the scene list.
 const (
 	Buses Part = 1 << iota
 	Items
@@ -36,47 +36,47 @@ type Mirror struct {
 	bus     buses
 	items   map[string][]typedefs.SceneItem // by scene or group, bottom first
 	inputs  map[string]*input
-	removed map[string]time.Time // inputs that were removed; OBS goes on listing them for a while
+	removed map[string]time.Time // inputs that were removed, and when; OBS still lists them for a while
 	outputs outputStates
 	health  health
 
 	choices choices
-	leaving bool // OBS said that it is ending
+	leaving bool // OBS reported that it is quitting
 
 	version string // of OBS itself
 	stale   Part
 }
 
-// choices are the other things that OBS has ready.
+// choices are the scene collections and profiles.
 type choices struct {
 	collections, profiles *mixer.Choice
 	switching             bool // between two scene collections
 }
 
-// buses are what is on air and how the next thing gets there.
+// buses are what is on air and in preview, and the transitions between them.
 type buses struct {
 	scenes           []string // top first, as OBS shows them
 	program, preview string
 	studio           bool
 	transitions      []string
-	cut              string // the one that takes no time; its name is in OBS' language
+	cut              string // the one that takes no time; its name is in OBS' user interface language
 	current          mixer.Transition
 	running          bool    // a transition is
 	position         float64 // of the running one
-	idle             int     // polls in a row that found it not moving
+	idle             int     // consecutive polls that found it not moving
 }
 
-// input is one source of picture or sound.
+// input is one source of video or audio.
 type input struct {
 	name, kind    string
 	feed          string // the hub stream it plays, "" for none
 	text          string // of a text input
 	active        bool   // visible in what is on air
-	activeUnknown bool   // this OBS does not say whether it is active
+	activeUnknown bool   // this OBS does not report whether it is active
 
-	audio        *mixer.AudioInput // nil without sound
-	media        *mixer.MediaInput // nil when it is no player
-	lastProgress time.Time         // when the media cursor last advanced, or the logo became another
+	audio        *mixer.AudioInput // nil without audio
+	media        *mixer.MediaInput // nil when it is not a media player
+	lastProgress time.Time         // when the media cursor last advanced, or the logo was changed
 }
 
 // New makes an empty mirror. feedOf says which hub stream a URL plays, "" for none.
@@ -88,26 +88,26 @@ func New(feedOf func(url string) string) *Mirror {
 	}
 }
 
-// Doubt is what must be asked anew, and forgets that it said so.
+// TakeStale is which parts must be fetched again, and marks them as fresh.
 func (m *Mirror) TakeStale() Part {
 	d := m.stale
 	m.stale = 0
 	return d
 }
 
-// Suspect makes parts doubtful.
+// MarkStale marks parts as stale.
 func (m *Mirror) MarkStale(p Part) { m.stale |= p }
 
-// Running says whether a transition is under way.
+// Running reports whether a transition is running.
 func (m *Mirror) Running() bool { return m.bus.running }
 
 // Cut is the name of the transition that takes no time, "" when there is none.
 func (m *Mirror) Cut() string { return m.bus.cut }
 
-// Leaving says whether OBS announced its end.
+// Leaving reports whether OBS announced that it is quitting.
 func (m *Mirror) Leaving() bool { return m.leaving }
 
-// State is the mirror in the words of all mixers. Output is not in it.
+// State is the mirror as the state that all mixers have. Output is not in it.
 func (m *Mirror) State() mixer.State {
 	s := mixer.State{
 		Kind: "obs", Version: m.version, Connected: true,
@@ -116,10 +116,10 @@ func (m *Mirror) State() mixer.State {
 		OnAir: m.onAir(), OnPreview: []string{},
 	}
 	if m.choices.switching {
-		s.Problem = "OBS is changing its scene collection"
+		s.Problem = "OBS is switching its scene collection"
 	}
 	for _, name := range m.bus.scenes {
-		if name == naming.Layer || name == naming.Content { // parts of other scenes: nobody wants them on air
+		if name == naming.Layer || name == naming.Content { // parts of other scenes: not meant to be put on air alone
 			continue
 		}
 		s.Sources = append(s.Sources, mixer.Source{Name: name, Feeds: m.feedsIn(name)})
@@ -143,7 +143,7 @@ func (m *Mirror) audioAndMedia() (audio []mixer.AudioInput, media []mixer.MediaI
 		if in.audio != nil {
 			audio = append(audio, *in.audio)
 		}
-		if in.media != nil && in.feed == "" { // nobody may pause a camera
+		if in.media != nil && in.feed == "" { // a camera must not be paused
 			media = append(media, *in.media)
 		}
 	}

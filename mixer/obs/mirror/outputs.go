@@ -28,15 +28,15 @@ const (
 	Paused       = "paused"
 )
 
-// outlets are what OBS sends and writes.
+// outputStates are what OBS streams and records.
 type outputStates struct {
 	all      map[string]*mixer.Output
-	changing time.Time // when one was last seen starting or stopping
+	changing time.Time // when one last started or stopped
 	warnings map[string]uint64
 }
 
-// forgotten is when an output that was seen to start or stop must be done with it,
-// even if the event was lost: OBS gives up a dead address after two minutes.
+// changeTimeout is after how long an output must have finished starting or stopping, even
+// if the event was lost: OBS gives up on an unreachable address after two minutes.
 const changeTimeout = 3 * time.Minute
 
 var statesByEvent = map[string]string{
@@ -50,8 +50,8 @@ var statesByEvent = map[string]string{
 	"OBS_WEBSOCKET_OUTPUT_RESUMED":      On,
 }
 
-// outputIs takes an event's word for an output. An output that stops without
-// having been stopped failed; OBS does not say why.
+// outputIs applies an event about an output. An output that stops without having been
+// stopped has failed; OBS does not report why.
 func (m *Mirror) outputIs(name, event string) {
 	state, known := statesByEvent[event]
 	o := m.outputs.all[name]
@@ -80,9 +80,9 @@ func (m *Mirror) outputIs(name, event string) {
 		o.Since = nil
 		switch was {
 		case Starting:
-			o.Reason = "OBS could not start it: the address may be wrong, or nobody answers there"
+			o.Reason = "OBS could not start it: the address may be wrong, or there is no server there"
 		case On, Reconnecting, Paused:
-			o.Reason = "it ended by itself"
+			o.Reason = "it stopped unexpectedly"
 		}
 	}
 }
@@ -95,5 +95,5 @@ func (m *Mirror) OutputState(name string) string {
 	return ""
 }
 
-// Words counts the events about each output.
+// OutputEvents counts the events about each output.
 func (m *Mirror) OutputEvents() map[string]uint64 { return maps.Clone(m.outputs.warnings) }

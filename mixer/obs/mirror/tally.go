@@ -7,8 +7,8 @@ import (
 	"github.com/andreykaipov/goobs/api/typedefs"
 )
 
-// deepest is how far scenes are followed into each other. OBS allows no circles,
-// but between two of our questions the tree may look like one.
+// maxDepth is how far nested scenes are followed. OBS allows no cycles, but what we
+// fetched at different moments may look like one.
 const maxDepth = 16
 
 const sceneType = "OBS_SOURCE_TYPE_SCENE"
@@ -43,10 +43,10 @@ func (m *Mirror) feedsIn(scene string) []string {
 	return feeds
 }
 
-// onAir is the feeds that are visible on air. OBS itself says which inputs are:
-// that holds during a transition, when both sides are, and in studio mode, where
-// changes to the scene on air are not shown before the next take. Only where it
-// does not say, the program scene is walked.
+// onAir is the feeds that are visible on air. OBS itself reports which inputs are: that
+// is correct during a transition, when both scenes are visible, and in studio mode, where
+// changes to the scene on air are not shown before the next take. Only where OBS does not
+// report it, the program scene is walked.
 func (m *Mirror) onAir() []string {
 	feeds := []string{}
 	blind := false
@@ -76,18 +76,18 @@ func (m *Mirror) walkOnAir() []string {
 	return feeds
 }
 
-// Shown says whether what is on air is what a scene shows. OBS in studio mode can
-// name a scene as program that it never brought on air.
+// Shown reports whether what is on air is what a scene shows. OBS in studio mode can name
+// a scene as program that it never put on air.
 func (m *Mirror) Shown(scene string) bool {
 	shown := true
 	m.walk(scene, 0, func(in *input) { shown = shown && (in.active || in.activeUnknown) })
 	return shown
 }
 
-// slack is how long a camera input may stand still before it is said.
+// frozenAfter is how long a camera input may not advance before there is a warning.
 const frozenAfter = 4 * time.Second
 
-// frozen is the feeds on air whose input in OBS gets no pictures.
+// frozenFeeds is the feeds on air whose input in OBS receives no video.
 func (m *Mirror) frozenFeeds() []string {
 	var feeds []string
 	for _, in := range m.inputs {

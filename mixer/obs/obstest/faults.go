@@ -19,21 +19,21 @@ func (s *Server) password() string {
 	return s.Password
 }
 
-// SetPassword changes the password for those who log in from now on.
+// SetPassword changes the password for logins from now on.
 func (s *Server) SetPassword(password string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Password = password
 }
 
-// Slow makes each answer take d; 0 ends that.
+// Slow delays each answer by d; 0 ends that.
 func (s *Server) Slow(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.slow = d
 }
 
-// Forget makes the server one that does not know these requests (204).
+// MakeUnknown makes the server not know these requests (204).
 func (s *Server) MakeUnknown(requests ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,14 +42,14 @@ func (s *Server) MakeUnknown(requests ...string) {
 	}
 }
 
-// Refuse answers a request with a code; 0 ends that.
+// Refuse refuses a request with a code; 0 ends that.
 func (s *Server) Refuse(request string, code int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.refused[request] = code
 }
 
-// Asked is how often a request came.
+// Requests is how often a request arrived.
 func (s *Server) Requests(request string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,8 +63,8 @@ func (s *Server) Clients() int {
 	return len(s.conns)
 }
 
-// Freeze makes the server silent: it neither reads, answers nor pongs, and keeps
-// its connections. Thaw ends that.
+// Freeze makes the server stop responding: it neither reads nor answers, not even pings,
+// and keeps its connections open. Unfreeze ends that.
 func (s *Server) Freeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *Server) Freeze() {
 	}
 }
 
-// Thaw ends Freeze.
+// Unfreeze ends Freeze.
 func (s *Server) Unfreeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,15 +118,15 @@ func (s *Server) Down() {
 	if server == nil {
 		return
 	}
-	server.Shutdown(context.Background()) // upgraded connections are none of its own
+	server.Shutdown(context.Background()) // does not close upgraded connections
 	s.Drop()
 }
 
 // Up ends Down.
 func (s *Server) Up() { s.listen(s.addr) }
 
-// Crash is a kill -9: Down, and what only lived in the process is gone. Scenes are
-// kept; the stream is off, studio mode is off, the first scene is on air.
+// Crash is a process that was killed: Down, and what existed only in the process is lost.
+// Scenes are saved; the stream is off, studio mode is off, the first scene is on air.
 func (s *Server) Crash() {
 	s.Down()
 	s.mu.Lock()
@@ -134,8 +134,8 @@ func (s *Server) Crash() {
 	s.state.restart()
 }
 
-// TakeApart is what OBS does with its scenes before it says that it ends; mend
-// undoes that.
+// RemoveAll is what OBS does with its scenes before it reports that it is quitting;
+// restore undoes that.
 func (s *Server) RemoveAll() (restore func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +154,7 @@ func (s *Server) RemoveAll() (restore func()) {
 	}
 }
 
-// Leave is OBS being closed: it says so first, then it is gone as after Crash.
+// Quit is OBS being quit: it reports that first, then it is as after Crash.
 func (s *Server) Quit() {
 	s.mu.Lock()
 	s.broadcast("ExitStarted", subscriptions.General, &events.ExitStarted{})
@@ -170,7 +170,7 @@ func (s *Server) Quit() {
 	s.Crash()
 }
 
-// Flood sends n events that say nothing new, then the true state of the buses.
+// Flood sends n events without news, then the true state of the buses.
 func (s *Server) Flood(n int) {
 	for i := range n {
 		s.mu.Lock()
@@ -184,15 +184,15 @@ func (s *Server) Flood(n int) {
 	s.broadcast("CurrentPreviewSceneChanged", subscriptions.Scenes, &events.CurrentPreviewSceneChanged{SceneName: s.state.preview})
 }
 
-// Event sends any event to those who subscribed to intent.
+// Event sends an event to those who subscribed to intent.
 func (s *Server) Event(name string, intent int, data any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broadcast(name, intent, data)
 }
 
-// Do makes a request of the server as another client would. It panics when it is
-// refused: that is a mistake in the test.
+// Do carries out a request as if another client had sent it. It panics when the request
+// is refused: that is a mistake in the test.
 func (s *Server) Do(request interface{ GetRequestName() string }) {
 	data, err := json.Marshal(request)
 	if err != nil {
@@ -205,22 +205,22 @@ func (s *Server) Do(request interface{ GetRequestName() string }) {
 	}
 }
 
-// Program is what is named as on air, and what is really shown.
+// Program is the scene that is named as program, and the one that is really shown.
 func (s *Server) Program() (named, shown string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state.program, s.state.shown
 }
 
-// Crashed says whether OBS would have crashed: a stream was started while it
-// started.
+// Overlapped reports whether an output was requested to start before its last start had
+// finished: requests that overlap are not safe in OBS.
 func (s *Server) Overlapped() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state.overlapped
 }
 
-// Group makes a group of an input and puts it into a scene.
+// Group creates a group of an input and adds it to a scene.
 func (s *Server) Group(in, name, input string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,7 +231,7 @@ func (s *Server) Group(in, name, input string) {
 	s.state.updateActive()
 }
 
-// Show switches an item of a scene by its source's name.
+// Show shows or hides an item of a scene, by its source's name.
 func (s *Server) Show(in, source string, on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,7 +245,7 @@ func (s *Server) Show(in, source string, on bool) {
 	s.state.updateActive()
 }
 
-// Quietly is Do whose events come to nobody.
+// DoSilently is Do without events.
 func (s *Server) DoSilently(request interface{ GetRequestName() string }) {
 	s.mu.Lock()
 	emit := s.state.emit
@@ -257,7 +257,7 @@ func (s *Server) DoSilently(request interface{ GetRequestName() string }) {
 	s.mu.Unlock()
 }
 
-// Override gives a scene a transition of its own; OverrideOf is what it has.
+// Override sets a scene's transition override.
 func (s *Server) Override(scene, name string, ms int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +265,7 @@ func (s *Server) Override(scene, name string, ms int) {
 	sc.override.name, sc.override.ms = name, ms
 }
 
-// OverrideOf is the transition that a scene has of its own.
+// OverrideOf is a scene's transition override.
 func (s *Server) OverrideOf(scene string) (name string, ms int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -280,7 +280,7 @@ func (s *Server) Service(server string) {
 	s.state.service.Server = server
 }
 
-// Hearing is how many clients are sent events of an intent.
+// Subscribers is how many clients get events of an intent.
 func (s *Server) Subscribers(intent int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,8 +293,8 @@ func (s *Server) Subscribers(intent int) int {
 	return n
 }
 
-// Swap says when OBS swaps preview and program after it said that a transition is
-// over, and whether its operator wants that at all.
+// Swap sets how long after the end of a transition OBS swaps preview and program, and
+// whether it is set to swap at all.
 func (s *Server) Swap(lag time.Duration, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -308,7 +308,7 @@ func (s *Server) Preview() string {
 	return s.state.preview
 }
 
-// Dump is everything that a set-up may change, as text to compare.
+// Dump is everything that provisioning may change, as text to compare.
 func (s *Server) Dump() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

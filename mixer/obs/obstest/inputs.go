@@ -14,7 +14,7 @@ import (
 
 func (in *input) hasAudio() bool { return in.media != "" }
 
-// look gives the items of an image the size that its file has: 40x20, or none.
+// updateImageSize gives the items of an image the size of its file: 40x20, or none.
 func (s *state) updateImageSize(in *input) {
 	if in.kind != "image_source" {
 		return

@@ -108,7 +108,7 @@ var itemHandlers = map[string]handler{
 		if it == nil {
 			return nil, notFound
 		}
-		var given typedefs.SceneItemTransform // what is not given stays, so zero can't be told from absent but here
+		var given typedefs.SceneItemTransform // what is not given stays as it is; only here can zero be distinguished from absent
 		var fields map[string]any
 		json.Unmarshal(p.Transform, &fields)
 		json.Unmarshal(p.Transform, &given)

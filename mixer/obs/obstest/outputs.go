@@ -15,13 +15,13 @@ import (
 // output is the stream or the recording.
 type output struct {
 	state string // the end of OBS_WEBSOCKET_OUTPUT_...
-	fails bool   // it stops instead of getting on
+	fails bool   // it stops instead of starting
 }
 
 // settling is how long an output takes to start or stop.
 const settling = 30 * time.Millisecond
 
-// with is on for requests about an input, whose name all of them call inputName.
+// with is on for requests about an input, whose name is inputName in all of them.
 func with[P any](do func(s *state, in *input, p *P) (any, int)) handler {
 	return func(s *state, data json.RawMessage) (any, int) {
 		var about struct{ InputName string }
@@ -43,8 +43,8 @@ func (s *Server) FailStream(fails bool) {
 	s.state.outputs["stream"].fails = fails
 }
 
-// LoseStream makes the stream one whose far end is gone: it waits to be sent again, and
-// does nothing else before it is stopped.
+// LoseStream makes the stream lose its server: it waits to reconnect, and does nothing
+// else until it is stopped.
 func (s *Server) LoseStream() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func start(name string) handler {
 		o := s.outputs[name]
 		switch o.state {
 		case "STARTING":
-			s.overlapped = true // a real one does
+			s.overlapped = true
 			return nil, running
 		case "STARTED", "STOPPING", "RECONNECTING":
 			return nil, running
@@ -87,7 +87,7 @@ func start(name string) handler {
 func stop(name string) handler {
 	return func(s *state, _ json.RawMessage) (any, int) {
 		if state := s.outputs[name].state; state != "STARTED" && state != "RECONNECTING" {
-			return nil, notRunning // also right after a start, which then goes on
+			return nil, notRunning // also right after a start, which continues then
 		}
 		s.outputIs(name, "STOPPING")
 		s.after(settling, func() { s.outputIs(name, "STOPPED") })

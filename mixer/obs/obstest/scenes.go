@@ -28,7 +28,7 @@ const (
 
 type handler func(s *state, data json.RawMessage) (any, int)
 
-// on makes a handler of a function of goobs' params.
+// on makes a handler from a function of goobs' params.
 func on[P any](do func(s *state, p *P) (any, int)) handler {
 	return func(s *state, data json.RawMessage) (any, int) {
 		p := new(P)
@@ -222,7 +222,8 @@ var busHandlers = map[string]handler{
 	}),
 }
 
-// pull moves the lever: beyond the middle it goes on when it is let go.
+// moveTBar moves the T-bar: beyond the middle the transition completes when it is
+// released.
 func (s *state) moveTBar(position float64, done bool) {
 	if s.next == "" {
 		s.tbar, s.next, s.started = true, s.preview, time.Now()

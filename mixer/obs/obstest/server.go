@@ -1,5 +1,5 @@
-// Package obstest is a fake OBS: obs-websocket v5 with the behaviour of a real one
-// as far as the mixer sees it, and with misbehaviour on demand.
+// Package obstest is a fake OBS: obs-websocket v5 that behaves like a real one as far as
+// the mixer is concerned, and can be made to misbehave.
 package obstest
 
 import (
@@ -40,8 +40,8 @@ type faults struct {
 	slow     time.Duration   // before each answer
 	unknown  map[string]bool // requests it does not know
 	refused  map[string]int  // requests it answers with a code
-	frozen   chan struct{}   // closes when it thaws; nil when it is not frozen
-	requests map[string]int  // requests that came, by name
+	frozen   chan struct{}   // closes on Unfreeze; nil when it is not frozen
+	requests map[string]int  // requests that arrived, by name
 }
 
 // session is one client.
@@ -129,7 +129,7 @@ func (c *session) write() {
 			return
 		}
 		for _, raw := range c.out.take() {
-			if raw == nil { // all is said
+			if raw == nil { // everything is sent
 				return
 			}
 			c.srv.stall()
@@ -141,7 +141,7 @@ func (c *session) write() {
 	}
 }
 
-// queue is what waits to be sent. Like OBS' own it has no bound.
+// queue is what waits to be sent. Like OBS' own it is unbounded.
 type queue struct {
 	mu    sync.Mutex
 	all   [][]byte
@@ -277,7 +277,7 @@ func (s *Server) count(request string) {
 	s.faults.requests[request]++
 }
 
-// later answers at once, or after the time the server is slow by.
+// later answers immediately, or after the delay that Slow has set.
 func (c *session) later(answer func()) {
 	c.srv.mu.Lock()
 	slow := c.srv.faults.slow
@@ -321,7 +321,7 @@ func (s *Server) answer(r *request) response {
 		answer.Data, code = handle(s.state, r.Data)
 	}
 	if code != 0 {
-		answer.Status, answer.Data = opcodes.RequestResponseStatus{Code: code, Comment: "said the fake"}, nil
+		answer.Status, answer.Data = opcodes.RequestResponseStatus{Code: code, Comment: "refused by the fake"}, nil
 	}
 	return answer
 }
@@ -334,7 +334,7 @@ func op(code int, d any) *opcodes.Message {
 	return &opcodes.Message{Op: code, D: raw}
 }
 
-// broadcast sends an event to all who want it; s.mu is held.
+// broadcast sends an event to all who subscribed to it; s.mu is locked.
 func (s *Server) broadcast(name string, intent int, data any) {
 	msg := op(5, map[string]any{"eventType": name, "eventIntent": intent, "eventData": data})
 	raw := msg.Bytes()
@@ -346,7 +346,7 @@ func (s *Server) broadcast(name string, intent int, data any) {
 	}
 }
 
-// after runs f, with the lock that is held now, when d has passed.
+// after runs f, with s.mu locked as it is now, when d has passed.
 func (s *Server) after(d time.Duration, f func()) {
 	if d <= 0 {
 		f()

@@ -9,7 +9,7 @@ import (
 	"github.com/andreykaipov/goobs/api/typedefs"
 )
 
-// show is what is in the fake OBS. The server's mutex guards it.
+// state is what is in the fake OBS. The server's mutex guards it.
 type state struct {
 	emit   func(event string, intent int, data any)
 	after  func(d time.Duration, f func())
@@ -29,16 +29,16 @@ type state struct {
 
 type buses struct {
 	program, preview string
-	shown            string // what is really shown; differs when OBS ignored an order
+	shown            string // what is really shown; differs from program when OBS ignored a change
 	next             string // what a running transition goes to
 	studio           bool
 	transition       string
 	duration         int
-	tbar             bool // the lever is held
+	tbar             bool // the T-bar is being moved
 	started          time.Time
-	swapTo           *string       // what the swap to come puts in preview
-	swapDelay        time.Duration // until it comes
-	noSwap           bool          // OBS' operator wants no swap
+	swapTo           *string       // what the pending swap puts in preview
+	swapDelay        time.Duration // until the swap
+	noSwap           bool          // OBS is set not to swap
 }
 
 type scene struct {
@@ -137,7 +137,7 @@ func (s *state) addItem(to *scene, source, kind, sourceType string) int {
 	return s.nextID
 }
 
-// visible collects the inputs that can be seen in a scene.
+// visible collects the inputs that are visible in a scene.
 func (s *state) visible(name string, into map[string]bool) {
 	sc := s.scene(name)
 	if sc == nil {
@@ -152,7 +152,7 @@ func (s *state) visible(name string, into map[string]bool) {
 	}
 }
 
-// light works out what is visible on air and tells of changes.
+// updateActive determines what is visible on air and reports changes.
 func (s *state) updateActive() {
 	on := map[string]bool{}
 	s.visible(s.shown, on)
@@ -173,8 +173,8 @@ func (s *state) updateActive() {
 	}
 }
 
-// bring is OBS' change of what is on air. In studio mode it names the new program
-// although nothing happens while a transition runs.
+// changeProgram is how OBS changes what is on air. In studio mode it names the new
+// program although nothing happens while a transition is running.
 func (s *state) changeProgram(to string) {
 	s.swap()
 	name, ms := s.transition, s.duration
@@ -220,8 +220,8 @@ func (s *state) arrived(name, old, to string, swap bool) {
 	s.after(s.swapDelay, s.swap)
 }
 
-// swap is done on OBS' own thread, in order with what else is asked of its buses,
-// and after the thread that draws has said that the transition is over.
+// swap is done on OBS' main thread, in order with other requests for its buses, and after
+// the render thread has reported that the transition is over.
 func (s *state) swap() {
 	if s.swapTo == nil {
 		return

@@ -15,7 +15,7 @@ import (
 	"obvan/mixer/obs/naming"
 )
 
-// found is what is in OBS already, as far as it matters here.
+// found is what OBS contains already, as far as it matters here.
 type found struct {
 	scenes     map[string][]*typedefs.SceneItem // items are known of our scenes only
 	inputs     map[string]map[string]any        // settings are known of our inputs only
@@ -26,14 +26,14 @@ type found struct {
 	parameters map[parameter]string
 }
 
-// service is where OBS streams to. Other services than ours have settings that
-// goobs' type would lose.
+// service is where OBS streams to. Services other than ours have settings that goobs'
+// type would lose.
 type service struct {
 	Type     string          `json:"streamServiceType"`
 	Settings json.RawMessage `json:"streamServiceSettings"`
 }
 
-// to says whether it is a server and key.
+// to reports whether it is this server and key.
 func (s *service) to(server, key string) bool {
 	var own typedefs.StreamServiceSettings
 	return s.Type == "rtmp_custom" && json.Unmarshal(s.Settings, &own) == nil && own.Server == server && own.Key == key
@@ -124,13 +124,13 @@ func (f *found) hasScene(name string) bool { _, ok := f.scenes[name]; return ok 
 
 func (f *found) hasInput(name string) bool { _, ok := f.inputs[name]; return ok }
 
-// holds says whether a source is in one of our scenes.
+// holds reports whether a source is in one of our scenes.
 func (f *found) holds(scene, source string) bool {
 	return slices.ContainsFunc(f.scenes[scene], func(i *typedefs.SceneItem) bool { return i.SourceName == source })
 }
 
-// sceneOf is the scene of a feed: ours, with its player, and not one of several
-// cameras. It may have an older name of the feed.
+// sceneOf is the scene of a feed: one of ours, with its player, and not one of several
+// cameras. It may still have the feed's previous name.
 func (f *found) sceneOf(feed string) string {
 	for name := range f.scenes {
 		switch name {
@@ -144,7 +144,7 @@ func (f *found) sceneOf(feed string) string {
 	return ""
 }
 
-// kind is the first of these that this OBS has.
+// kind is the first of these input kinds that this OBS has.
 func (f *found) kind(any ...string) string {
 	for _, k := range any {
 		if slices.Contains(f.kinds, k) {

@@ -12,12 +12,12 @@ import (
 	"obvan/mixer/obs/naming"
 )
 
-// planner writes the plan.
+// planner makes the plan.
 type planner struct {
 	found  *found
 	target Target
 	plan   *Plan
-	layer  bool // there is a lower third to put on scenes
+	layer  bool // there is a lower third to add to scenes
 }
 
 func (p *planner) add(text string, do func(ctx context.Context, c Caller) ([]Request, error)) {
@@ -28,7 +28,7 @@ func (p *planner) note(format string, args ...any) {
 	p.plan.Notes = append(p.plan.Notes, fmt.Sprintf(format, args...))
 }
 
-// ask is a step of one request and the request that takes it back.
+// singleRequest is a step of one request and the requests that undo it.
 func singleRequest(do Request, back ...Request) func(ctx context.Context, c Caller) ([]Request, error) {
 	return func(ctx context.Context, c Caller) ([]Request, error) {
 		if err := c.Call(ctx, do, nil); err != nil {
@@ -47,14 +47,14 @@ func (p *planner) scene(name, text string) {
 	p.found.scenes[name] = nil
 }
 
-// area is a place in the picture, in pixels of the canvas.
+// area is a rectangle of the canvas, in pixels.
 type area struct{ x, y, w, h float64 }
 
-// fit shows a source in an area, whatever its size is and becomes.
+// fit is the transform that shows a source in an area, whatever its size.
 func (a area) fit(bounds string) map[string]any {
 	return map[string]any{
 		"positionX": a.x, "positionY": a.y, "alignment": 5, // top left
-		"boundsType": bounds, "boundsWidth": max(1, a.w), "boundsHeight": max(1, a.h), "boundsAlignment": 0, // centre
+		"boundsType": bounds, "boundsWidth": max(1, a.w), "boundsHeight": max(1, a.h), "boundsAlignment": 0, // center
 	}
 }
 
@@ -64,7 +64,7 @@ const (
 	atMost   = "OBS_BOUNDS_MAX_ONLY"    // only shrinks
 	topLeft  = 5
 	left     = 1
-	fontSize = 0.045 // of the picture's height
+	fontSize = 0.045 // of the canvas' height
 )
 
 func (p *planner) canvas() area {
@@ -81,7 +81,7 @@ func (p *planner) part(x, y, w, h float64) area {
 	return area{x * c.w, y * c.h, w * c.w, h * c.h}
 }
 
-// input makes an input in a scene.
+// input creates an input in a scene.
 func (p *planner) input(scene, name, kind string, settings, transform map[string]any, text string) {
 	create := request("CreateInput", map[string]any{
 		"sceneName": scene, "inputName": name, "inputKind": kind, "inputSettings": settings, "sceneItemEnabled": true,
@@ -93,7 +93,7 @@ func (p *planner) input(scene, name, kind string, settings, transform map[string
 	p.found.scenes[scene] = append(p.found.scenes[scene], &typedefs.SceneItem{SourceName: name})
 }
 
-// item puts a source that exists into a scene.
+// item adds an existing source to a scene.
 func (p *planner) item(scene, source string, transform map[string]any, on bool, text string) {
 	if p.found.holds(scene, source) {
 		return
@@ -105,8 +105,7 @@ func (p *planner) item(scene, source string, transform map[string]any, on bool, 
 	p.found.scenes[scene] = append(p.found.scenes[scene], &typedefs.SceneItem{SourceName: source})
 }
 
-// place creates an item and puts it where it belongs. Without another way back
-// the item itself is removed.
+// place creates an item and sets its transform. Undo is back, or else removes the item.
 func place(ctx context.Context, c Caller, scene string, create Request, transform map[string]any, back ...Request) ([]Request, error) {
 	var made struct {
 		ID int `json:"sceneItemId"`
@@ -126,7 +125,7 @@ func place(ctx context.Context, c Caller, scene string, create Request, transfor
 	return back, err
 }
 
-// settings changes what differs in an input of ours.
+// settings changes the settings that differ in an input of ours.
 func (p *planner) settings(name string, want map[string]any, text string) {
 	change, before := map[string]any{}, map[string]any{}
 	for key, value := range want {
@@ -155,8 +154,8 @@ func same(have, want any) bool {
 	return reflect.DeepEqual(have, want)
 }
 
-// player is how OBS plays a feed. Each value is measured: by default OBS reopens the
-// camera at each cut, which costs seconds of picture, and buffers two seconds.
+// player is how OBS plays a feed. Each value was measured: by default OBS reopens the
+// camera at each cut, which costs seconds of video, and buffers two seconds.
 func (p *planner) player(feed string) map[string]any {
 	return map[string]any{
 		"is_local_file": false, "input": p.target.Play + "/" + feed, "input_format": "",
@@ -166,7 +165,7 @@ func (p *planner) player(feed string) map[string]any {
 	}
 }
 
-// feeds gives each feed its scene, or its scene the feed's new name.
+// feeds creates a scene for each feed, or renames its scene to the feed's new name.
 func (p *planner) feeds() {
 	for _, feed := range p.target.Feeds {
 		scene, input := naming.Scene(feed.Name), naming.Input(feed.ID)
@@ -176,35 +175,35 @@ func (p *planner) feeds() {
 		case old != "":
 			scene = old
 		}
-		p.scene(scene, fmt.Sprintf("Make the scene “%s”.", scene))
+		p.scene(scene, fmt.Sprintf(`Create the scene "%s".`, scene))
 		if !p.found.hasInput(input) {
 			p.input(scene, input, "ffmpeg_source", p.player(feed.ID), p.canvas().fit(whole),
-				fmt.Sprintf("Put a player of %s/%s into it.", p.target.Play, feed.ID))
+				fmt.Sprintf(`Add a player of %s/%s to "%s".`, p.target.Play, feed.ID, scene))
 		} else {
-			p.settings(input, p.player(feed.ID), fmt.Sprintf("Set the player of “%s” right.", feed.Name))
-			p.item(scene, input, p.canvas().fit(whole), true, fmt.Sprintf("Put its player into “%s”.", scene))
+			p.settings(input, p.player(feed.ID), fmt.Sprintf(`Correct the settings of the player of "%s".`, feed.Name))
+			p.item(scene, input, p.canvas().fit(whole), true, fmt.Sprintf(`Add its player to "%s".`, scene))
 		}
 		p.addLowerThird(scene)
 	}
 }
 
 func (p *planner) rename(old, name string) {
-	p.add(fmt.Sprintf("Rename the scene “%s” to “%s”.", old, name), singleRequest(
+	p.add(fmt.Sprintf(`Rename the scene "%s" to "%s".`, old, name), singleRequest(
 		request("SetSceneName", map[string]any{"sceneName": old, "newSceneName": name}),
 		request("SetSceneName", map[string]any{"sceneName": name, "newSceneName": old})))
 	p.found.scenes[name] = p.found.scenes[old]
 	delete(p.found.scenes, old)
 }
 
-// cover puts the lower third on top of a scene.
+// addLowerThird puts the lower third on top of a scene.
 func (p *planner) addLowerThird(scene string) {
 	if p.layer {
-		p.item(scene, naming.Layer, nil, true, fmt.Sprintf("Put the lower third on top of “%s”.", scene))
+		p.item(scene, naming.Layer, nil, true, fmt.Sprintf(`Add the lower third to "%s".`, scene))
 	}
 }
 
-// multi makes the scenes of several cameras. One that is there keeps its
-// arrangement; a camera that came later takes the next free place.
+// multiCamera creates the scenes of several cameras. One that exists keeps its layout; a
+// new camera takes the next free place.
 func (p *planner) multiCamera() {
 	if len(p.target.Feeds) < 2 {
 		return
@@ -223,13 +222,13 @@ func (p *planner) multiCamera() {
 			continue
 		}
 		isNew := !p.found.hasScene(m.name)
-		p.scene(m.name, fmt.Sprintf("Make the scene “%s”.", m.name))
+		p.scene(m.name, fmt.Sprintf(`Create the scene "%s".`, m.name))
 		taken := p.players(m.name)
 		for _, feed := range p.target.Feeds {
 			if taken >= len(m.places) || p.found.holds(m.name, naming.Input(feed.ID)) {
 				continue
 			}
-			p.item(m.name, naming.Input(feed.ID), m.places[taken].fit(m.bounds), true, fmt.Sprintf("Put “%s” into “%s”.", feed.Name, m.name))
+			p.item(m.name, naming.Input(feed.ID), m.places[taken].fit(m.bounds), true, fmt.Sprintf(`Add "%s" to "%s".`, feed.Name, m.name))
 			taken++
 		}
 		if isNew {
@@ -248,7 +247,8 @@ func (p *planner) players(scene string) int {
 	return n
 }
 
-// gone names the feeds that are no more, and removes those it may.
+// removedFeeds reports the feeds that no longer exist, and removes the scenes of those
+// that the target lists.
 func (p *planner) removedFeeds() {
 	for _, name := range slices.Sorted(maps.Keys(p.found.inputs)) {
 		feed := naming.FeedOfInput(name)
@@ -259,10 +259,10 @@ func (p *planner) removedFeeds() {
 			p.plan.RemovedFeeds = append(p.plan.RemovedFeeds, feed)
 			continue
 		}
-		p.add(fmt.Sprintf("Remove the player of %s. Undoing does not bring it back, setting up does.", feed),
+		p.add(fmt.Sprintf("Remove the player of %s. Undo does not bring it back; another set-up does.", feed),
 			singleRequest(request("RemoveInput", map[string]any{"inputName": name})))
 		if scene := p.found.sceneOf(feed); scene != "" {
-			p.add(fmt.Sprintf("Remove the scene “%s”.", scene), singleRequest(request("RemoveScene", map[string]any{"sceneName": scene})))
+			p.add(fmt.Sprintf(`Remove the scene "%s".`, scene), singleRequest(request("RemoveScene", map[string]any{"sceneName": scene})))
 		}
 	}
 }

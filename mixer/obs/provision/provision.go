@@ -1,8 +1,8 @@
-// Package provision sets an OBS up for the studio: a scene with a player for each
-// feed, scenes of several cameras, a lower third above them, and OBS' own stream
-// towards the studio. It is planned first, so that it can be looked at, it changes
-// only what differs, and it can be undone. What is not marked as ours is never
-// changed or removed, but for the stream's settings, which are put back by undoing.
+// Package provision sets an OBS up for the studio: a scene with a player for each feed,
+// scenes of several cameras, a lower third on top of them, and OBS' own stream to the
+// studio. It makes a plan first, which can be shown, changes only what differs, and can
+// be undone. What is not marked as ours is never changed or removed, except for the
+// stream's settings, which undo restores.
 package provision
 
 import (
@@ -15,23 +15,23 @@ import (
 	"obvan/mixer/obs/wire"
 )
 
-// Caller asks OBS; obs.Mixer and wire.Conn are ones.
+// Caller sends requests to OBS; obs.Mixer and wire.Conn implement it.
 type Caller interface {
 	Call(ctx context.Context, params wire.Params, response any) error
 }
 
-// Feed is a camera that shall have a scene.
+// Feed is a camera that gets a scene.
 type Feed struct {
 	ID   string // of its stream
-	Name string // its scene is called so; "" is the ID
+	Name string // the name of its scene; "" is the ID
 }
 
-// Wish is how OBS shall be.
+// Target is how OBS is to be set up.
 type Target struct {
 	Feeds  []Feed
-	Remove []string // ids of feeds whose scene may go; others that are gone are only named
+	Remove []string // IDs of feeds whose scene may be removed; other feeds that no longer exist are only reported
 
-	Logos bool // OBS runs on our machine, and can read the files of logos
+	Logos bool // OBS runs on our computer, and can read the files of logos
 
 	Play    string // where OBS plays feeds from: rtsp://127.0.0.1:8555
 	Program string // where it sends its program to: rtmp://127.0.0.1:1935/mixer; "" leaves the stream alone
@@ -39,7 +39,7 @@ type Target struct {
 
 	VideoKbps       int // 0 is 6000
 	AudioKbps       int // 0 is 160
-	KeyframeSeconds int // between key frames; 0 is 1
+	KeyframeSeconds int // between keyframes; 0 is 1
 }
 
 // Step is one change.
@@ -48,14 +48,14 @@ type Step struct {
 	do   func(ctx context.Context, c Caller) ([]Request, error)
 }
 
-// Plan is what would be done, in order.
+// Plan is the changes, in order.
 type Plan struct {
 	Steps        []Step   `json:"steps"`
 	Notes        []string `json:"notes,omitempty"`        // what to know about it
-	RemovedFeeds []string `json:"removedFeeds,omitempty"` // feeds that are gone and whose scenes are still there
+	RemovedFeeds []string `json:"removedFeeds,omitempty"` // feeds that no longer exist and whose scenes are still in OBS
 }
 
-// Request is one request as data, so that an undo can be kept.
+// Request is one request as data, so that an undo can be stored.
 type Request struct {
 	Name string          `json:"name"`
 	Data json.RawMessage `json:"data"`
@@ -76,16 +76,16 @@ func request(name string, fields map[string]any) Request {
 	return Request{name, data}
 }
 
-// Undo takes a set-up back, last step first. It holds the stream key that OBS had
-// before: keep it where secrets are kept.
+// Undo reverts a set-up, last step first. It contains the stream key that OBS had before:
+// store it where secrets are stored.
 type Undo struct {
 	requests []Request
 }
 
-// Empty says whether there is nothing to take back.
+// Empty reports whether there is nothing to undo.
 func (u *Undo) Empty() bool { return u == nil || len(u.requests) == 0 }
 
-// Apply does the plan. What was done before an error is in the undo.
+// Apply carries out the plan. What was done before an error is in the undo.
 func (p *Plan) Apply(ctx context.Context, c Caller) (*Undo, error) {
 	u := &Undo{}
 	for _, step := range p.Steps {
@@ -98,7 +98,7 @@ func (p *Plan) Apply(ctx context.Context, c Caller) (*Undo, error) {
 	return u, nil
 }
 
-// Apply takes back all it can, and returns the first error. What somebody removed
+// Apply undoes all it can, and returns the first error. What someone removed in OBS
 // meanwhile is no error.
 func (u *Undo) Apply(ctx context.Context, c Caller) error {
 	var first error
@@ -114,12 +114,12 @@ func (u *Undo) Apply(ctx context.Context, c Caller) error {
 	return first
 }
 
-// Make looks at OBS and plans what is missing for the wish.
+// Make inspects OBS and plans the changes that lead to the target.
 func Make(ctx context.Context, c Caller, target Target) (*Plan, error) {
 	target = target.withDefaults()
 	found, err := inspect(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("look at OBS: %w", err)
+		return nil, fmt.Errorf("inspect OBS: %w", err)
 	}
 	p := &planner{found: found, target: target, plan: &Plan{Steps: []Step{}}}
 	p.lowerThird()
@@ -148,7 +148,7 @@ func (w Target) withDefaults() Target {
 		if f.Name == "" {
 			f.Name = f.ID
 		}
-		if names[f.Name] { // two cameras of one name
+		if names[f.Name] { // two cameras with the same name
 			f.Name += " (" + f.ID + ")"
 		}
 		names[f.Name] = true

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// encoderParameters are the settings of the profile that are looked at. Those of
-// OBS' advanced output mode are out of a client's reach.
+// encoderParameters are the settings of the profile that are compared. Those of OBS'
+// advanced output mode are out of a client's reach.
 var encoderParameters = []parameter{
 	{"Output", "Mode"},
 	{"SimpleOutput", "StreamEncoder"}, {"SimpleOutput", "UseAdvanced"}, {"SimpleOutput", "Preset"},
 	{"SimpleOutput", "VBitrate"}, {"SimpleOutput", "ABitrate"}, {"SimpleOutput", "x264Settings"},
 }
 
-// stream sends OBS' program to the studio, in a coding that can be cut into: OBS
-// itself makes B-frames and a key frame every eight seconds.
+// stream sends OBS' program to the studio, with encoder settings that allow fast cuts: by
+// default OBS uses B-frames and a keyframe every eight seconds.
 func (p *planner) stream() {
 	if p.target.Program == "" {
 		return
@@ -25,7 +25,7 @@ func (p *planner) stream() {
 	p.service()
 	p.encoder()
 	if len(p.plan.Steps) > steps && p.found.streaming {
-		p.note("OBS is streaming: the encoder's settings take effect when its stream is started again.")
+		p.note("OBS is streaming: the encoder settings take effect when its stream is restarted.")
 	}
 }
 
@@ -35,7 +35,7 @@ func (p *planner) service() {
 		return
 	}
 	if p.found.streaming {
-		p.note("OBS is streaming to somewhere else: stop its stream and set up again, so that it sends to the studio.")
+		p.note("OBS is streaming to another server: stop its stream and set up again, so that it streams to the studio.")
 		return
 	}
 	var back []Request
@@ -47,7 +47,7 @@ func (p *planner) service() {
 			map[string]any{"streamServiceType": have.Type, "streamServiceSettings": have.Settings}))
 	}
 	settings := map[string]any{"server": p.target.Program, "key": p.target.Key, "use_auth": false, "bwtest": false}
-	p.add(fmt.Sprintf("Let OBS stream to %s.", p.target.Program), singleRequest(request("SetStreamServiceSettings", map[string]any{
+	p.add(fmt.Sprintf("Set OBS to stream to %s.", p.target.Program), singleRequest(request("SetStreamServiceSettings", map[string]any{
 		"streamServiceType": "rtmp_custom", "streamServiceSettings": settings,
 	}), back...))
 }
@@ -71,30 +71,30 @@ func (p *planner) encoder() {
 			continue
 		}
 		changed++
-		p.add(fmt.Sprintf("Set %s of OBS' stream to “%s” (it was “%s”).", name.name, want[name], have),
+		p.add(fmt.Sprintf(`Set %s of OBS' stream to "%s" (was "%s").`, name.name, want[name], have),
 			singleRequest(set(name, want[name]), set(name, have)))
 	}
 	if changed == 0 {
 		return
 	}
-	p.note("The encoder's settings take effect at the next start of OBS' stream.")
+	p.note("The encoder settings take effect at the next start of OBS' stream.")
 	if mode := p.found.parameters[parameter{"Output", "Mode"}]; mode != "Simple" && mode != "" {
-		p.note("OBS changes its output mode from %s to Simple only when it is started again.", strings.ToLower(mode))
+		p.note("OBS changes its output mode from %s to Simple only when OBS is restarted.", strings.ToLower(mode))
 	}
 	if hardware != "" && hardware != "x264" {
-		p.note("OBS encoded with %s; x264 takes its place, because only its B-frames and key frames can be set from here.", hardware)
+		p.note("OBS encoded with %s; x264 replaces it, because only its B-frames and keyframes can be set from here.", hardware)
 	}
 }
 
 func set(p parameter, value string) Request {
 	var v any = value
 	if value == "" {
-		v = nil // takes it away
+		v = nil // removes it
 	}
 	return request("SetProfileParameter", map[string]any{"parameterCategory": p.category, "parameterName": p.name, "parameterValue": v})
 }
 
-// keyFrames is pictures from one key frame to the next.
+// keyframeInterval is the number of frames from one keyframe to the next.
 func (p *planner) keyframeInterval() int {
 	v := p.found.video
 	if v.FpsNumerator <= 0 || v.FpsDenominator <= 0 {

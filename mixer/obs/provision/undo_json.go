@@ -2,14 +2,13 @@ package provision
 
 import "encoding/json"
 
-// keptRequest is a request that outlives the process: Request's own JSON is what goes
-// to OBS.
+// storedRequest is a request as it is stored: Request's own JSON is what is sent to OBS.
 type storedRequest struct {
 	Name string          `json:"name"`
 	Data json.RawMessage `json:"data"`
 }
 
-// MarshalJSON makes an undo fit to be kept. It holds secrets.
+// MarshalJSON is an undo in the form that is stored. It contains secrets.
 func (u *Undo) MarshalJSON() ([]byte, error) {
 	all := make([]storedRequest, len(u.requests))
 	for i, r := range u.requests {
@@ -18,7 +17,7 @@ func (u *Undo) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// UnmarshalJSON reads an undo that was kept.
+// UnmarshalJSON reads an undo that was stored.
 func (u *Undo) UnmarshalJSON(b []byte) error {
 	var all []storedRequest
 	if err := json.Unmarshal(b, &all); err != nil {
@@ -31,8 +30,8 @@ func (u *Undo) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Join is an undo that takes back what later did, then what u did. Both stay as they
-// are; either may be nil.
+// Join is an undo that reverts what later did, then what u did. Neither is changed;
+// either may be nil.
 func (u *Undo) Join(later *Undo) *Undo {
 	all := &Undo{}
 	for _, each := range []*Undo{u, later} {

@@ -3,7 +3,7 @@ package textrender
 import "unicode"
 
 // letter is where the shapes of an Arabic letter begin in the presentation forms:
-// alone and at the end; if it joins to both sides, also at the start and in the middle.
+// isolated and final; if it joins to both sides, also initial and medial.
 type letter struct {
 	alone rune
 	both  bool
@@ -24,7 +24,7 @@ var letters = map[rune]letter{
 	'ٹ': {0xFB66, true}, 'ڈ': {0xFB88, false}, 'ڑ': {0xFB8C, false}, 'ے': {0xFBAE, false}, 'ی': {0xFBFC, true},
 }
 
-// withLam are the shapes of lam with an alef, alone; at the end is the next one.
+// withLam are the isolated shapes of lam with an alef; the final shape is the next one.
 var withLam = map[rune]rune{'آ': 0xFEF5, 'أ': 0xFEF7, 'إ': 0xFEF9, 'ا': 0xFEFB}
 
 const (
@@ -33,15 +33,15 @@ const (
 	tatwil = 'ـ' // only joins
 )
 
-// shape puts the joined shapes in the place of Arabic letters.
+// shape replaces Arabic letters by their joined shapes.
 func shape(runes []rune) []rune {
 	shaped := make([]rune, 0, len(runes))
-	joined := false // the letter before reaches out to this one
+	joined := false // the letter before joins to this one
 	for i := 0; i < len(runes); i++ {
 		r := runes[i]
 		l, known := letters[r]
 		switch {
-		case unicode.Is(unicode.Mn, r): // marks do not part letters
+		case unicode.Is(unicode.Mn, r): // marks do not separate letters
 			shaped = append(shaped, r)
 			continue
 		case r == tatwil:
@@ -84,7 +84,7 @@ func at(runes []rune, i int) rune {
 	return 0
 }
 
-// joins says whether what follows takes a letter's hand.
+// joins reports whether the letter that follows joins to the one before it.
 func joins(after []rune) bool {
 	for _, r := range after {
 		if unicode.Is(unicode.Mn, r) {

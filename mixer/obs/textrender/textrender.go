@@ -1,6 +1,6 @@
-// Package textrender turns a line of text into the order and the shapes in which it is
-// drawn, for OBS' FreeType text: that draws one character after the other from the
-// left, so Hebrew would come out backwards and Arabic in single letters.
+// Package textrender puts a line of text into the order and the letter shapes in which it
+// is rendered, for OBS' FreeType text: that renders one character after the other from
+// the left, so Hebrew would come out backwards and Arabic in isolated letters.
 //
 // It is the part of the Unicode bidirectional algorithm (UAX #9) that a name and a
 // title need: no explicit directions, no tables.
@@ -40,8 +40,8 @@ type cluster struct {
 	level int
 }
 
-// Line is text as it must be handed to something that draws from left to right. A
-// line without right-to-left letters is left alone.
+// Line is text as it must be passed to something that renders from left to right. A line
+// without right-to-left letters is returned as it is.
 func Line(text string) string {
 	if !hasRight(text) {
 		return text
@@ -160,7 +160,7 @@ func levels(all []cluster, base int) (highest int) { // I1, I2
 	return highest
 }
 
-// reverse turns each run of at least a level round.
+// reverse reverses each run of at least this level.
 func reverse(all []cluster, level int) {
 	for i := 0; i < len(all); i++ {
 		end := i
@@ -172,7 +172,7 @@ func reverse(all []cluster, level int) {
 	}
 }
 
-// mirror is what a bracket looks like from the other side (L4).
+// mirror is the mirrored form of a bracket (L4).
 func mirror(r rune) rune {
 	const pairs = "()[]{}<>«»‹›"
 	brackets := []rune(pairs)

@@ -8,7 +8,7 @@ import (
 	"obvan/mixer/obs/textrender"
 )
 
-func TestTextIsInTheOrderItIsDrawn(t *testing.T) {
+func TestTextIsInTheOrderInWhichItIsRendered(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                    "",
 		"Grace Hopper (1906)": "Grace Hopper (1906)",
@@ -25,7 +25,7 @@ func TestTextIsInTheOrderItIsDrawn(t *testing.T) {
 		"پرچم":                "\uFEE2\uFB7C\uFEAE\uFB58",
 	} {
 		if got := textrender.Line(text); got != want {
-			t.Errorf("%q is drawn as %+q, not %+q", text, got, want)
+			t.Errorf("%q is rendered as %+q, not %+q", text, got, want)
 		}
 	}
 }

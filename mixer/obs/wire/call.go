@@ -14,7 +14,7 @@ import (
 // Params are a request: any Params type of goobs' api/requests.
 type Params interface{ GetRequestName() string }
 
-// RefusedError is OBS' own answer that it did not do what was asked.
+// RefusedError is OBS' answer that it did not carry out a request.
 type RefusedError struct {
 	Request string
 	Code    int
@@ -29,10 +29,10 @@ func (e *RefusedError) Error() string {
 	return text
 }
 
-// Codes of a refusal that callers tell apart.
+// Codes of a refusal that callers distinguish.
 const (
 	CodeUnknownRequest = 204 // this OBS is too old for the request
-	CodeNotReady       = 207 // it is changing its scene collection, or leaving
+	CodeNotReady       = 207 // it is switching its scene collection, or quitting
 	CodeNotFound       = 600
 	CodeExists         = 601
 	CodeWrongType      = 602
@@ -47,10 +47,10 @@ func Refusal(err error) int {
 	return 0
 }
 
-// Call asks OBS for something and decodes its answer into response, which may be
-// nil. A RefusedError is OBS' own no. ErrUnanswered means that nobody knows
-// whether it was done: the context ended, or the connection did. A request that
-// never left fails with ErrClosed or the context's error alone.
+// Call sends a request and decodes its answer into response, which may be nil. A
+// RefusedError is OBS' refusal. ErrUnanswered means that it is not known whether the
+// request was carried out: the context or the connection ended. A request that was never
+// sent fails with ErrClosed or the context's error alone.
 func (c *Conn) Call(ctx context.Context, params Params, response any) error {
 	name := params.GetRequestName()
 	raw, err := c.roundTrip(ctx, func(id string) *opcodes.Message {
@@ -86,18 +86,18 @@ type batch struct {
 	Requests []opcodes.Request `json:"requests"`
 }
 
-// Pace is how OBS does the requests of a batch. There is a parallel one, which
-// answers under the wrong ids in obs-websocket 5.1.
+// Pace is how OBS carries out the requests of a batch. There is also a parallel mode,
+// which answers with the wrong ids in obs-websocket 5.1.
 type Pace int
 
-// AtOnce is one after the other; ByFrame keeps step with OBS' pictures, so that a
-// Sleep between two requests lets pictures pass.
+// AtOnce is one after the other; ByFrame is in step with OBS' frames, so that a Sleep
+// between two requests lets frames pass.
 const (
 	AtOnce  Pace = 0
 	ByFrame Pace = 1
 )
 
-// Sleep lets pictures pass in a batch ByFrame.
+// Sleep lets frames pass in a batch ByFrame.
 type Sleep struct {
 	Frames int `json:"sleepFrames"`
 }
@@ -109,8 +109,8 @@ type batchAnswer struct {
 	Results []opcodes.RequestResponse `json:"results"`
 }
 
-// Batch has OBS do several requests in order, all of them even if one is refused
-// or the connection ends meanwhile. errs is what became of each.
+// Batch makes OBS carry out several requests in order, all of them even if one is refused
+// or the connection ends meanwhile. errs are their results.
 func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []error, err error) {
 	raw, err := c.roundTrip(ctx, func(id string) *opcodes.Message {
 		b := batch{ID: id, Pace: pace}
@@ -139,7 +139,7 @@ func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []erro
 	return errs, nil
 }
 
-// ask sends a message under a fresh id and waits for the answer to that id.
+// roundTrip sends a message with a new id and waits for the answer to that id.
 func (c *Conn) roundTrip(ctx context.Context, message func(id string) *opcodes.Message) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -147,7 +147,7 @@ func (c *Conn) roundTrip(ctx context.Context, message func(id string) *opcodes.M
 	if err != nil {
 		return nil, err
 	}
-	defer c.pending.take(id) // an answer that comes later finds nobody, and is dropped
+	defer c.pending.take(id) // an answer that arrives later is dropped
 	if err := c.send(ctx, message(id).Bytes()); err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (c *Conn) roundTrip(ctx context.Context, message func(id string) *opcodes.M
 	case raw := <-answer:
 		return raw, nil
 	case <-c.end.done:
-		select { // it may have come together with the end
+		select { // it may have arrived together with the end
 		case raw := <-answer:
 			return raw, nil
 		default:
@@ -166,7 +166,7 @@ func (c *Conn) roundTrip(ctx context.Context, message func(id string) *opcodes.M
 	}
 }
 
-// answered hands an answer to whoever waits for it.
+// answered delivers an answer to the call that waits for it.
 func (c *Conn) answered(raw json.RawMessage) {
 	var head struct {
 		ID string `json:"requestId"`
@@ -183,7 +183,7 @@ func (p *pending) add() (id string, answer chan json.RawMessage, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.all) >= maxPending {
-		return "", nil, errors.New("too many requests wait for OBS")
+		return "", nil, errors.New("too many requests are waiting for OBS")
 	}
 	p.last++
 	id, answer = strconv.FormatUint(p.last, 10), make(chan json.RawMessage, 1)

@@ -9,14 +9,14 @@ import (
 	"github.com/andreykaipov/goobs/api/opcodes"
 )
 
-// Lost is delivered in place of events that came faster than they were read: the
-// reader must ask for everything anew.
+// EventsLost is delivered in place of events that arrived faster than they were read: the
+// reader has to fetch everything again.
 type EventsLost struct{}
 
 const volumeMeters = "InputVolumeMeters"
 
-// inbox is the bounded queue between the socket and the reader of events. When it
-// is full all of it is replaced by one Lost: a flood costs a resync, not memory.
+// inbox is the bounded queue between the socket and the reader of events. When it is full
+// all of it is replaced by one EventsLost: a flood costs a resync, not memory.
 type inbox struct {
 	mu    sync.Mutex
 	queue []opcodes.Event
@@ -47,7 +47,7 @@ func (b *inbox) take() (all []opcodes.Event, lost bool) {
 	return all, lost
 }
 
-// event queues what came in; meters are kept apart, the newest only.
+// event queues an event; of the meters, which have their own channel, only the newest.
 func (c *Conn) event(raw json.RawMessage) {
 	var ev opcodes.Event
 	if json.Unmarshal(raw, &ev) != nil || ev.Type == "" {
@@ -58,7 +58,7 @@ func (c *Conn) event(raw json.RawMessage) {
 		case <-c.meters:
 		default:
 		}
-		c.meters <- ev.Data // only this goroutine fills it
+		c.meters <- ev.Data // only this goroutine sends to it
 		return
 	}
 	if c.opts.UsesEvent == nil || c.opts.UsesEvent(ev.Type) {
@@ -66,11 +66,11 @@ func (c *Conn) event(raw json.RawMessage) {
 	}
 }
 
-// Ready gets a token when Events has something new to say.
+// Ready gets a token when Events has something new.
 func (c *Conn) Ready() <-chan struct{} { return c.inbox.ready }
 
-// Events is what came since the last call, in order, as goobs' event types and
-// Lost. Unknown and malformed events are left out. It has one reader.
+// Events is what has arrived since the last call, in order, as goobs' event types and
+// EventsLost. Unknown and malformed events are left out. It has one reader.
 func (c *Conn) Events() []any {
 	queued, lost := c.inbox.take()
 	var all []any

@@ -7,7 +7,7 @@ import (
 	"github.com/andreykaipov/goobs/api/opcodes"
 )
 
-// Whatever a peer sends, the connection neither panics nor keeps more than it may.
+// Whatever a peer sends, the connection neither panics nor stores more than its limits.
 func FuzzReceive(f *testing.F) {
 	for _, seed := range []string{
 		`{"op":2,"d":{"negotiatedRpcVersion":1}}`,

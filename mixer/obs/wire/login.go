@@ -27,7 +27,7 @@ const (
 
 const rpcVersion = 1
 
-// login answers the greeting. Events may come before OBS says that it knows us.
+// login answers the Hello. Events may arrive before OBS confirms the login.
 func (c *Conn) login() error {
 	c.ws.SetReadDeadline(time.Now().Add(loginTime))
 	var hello opcodes.Hello
@@ -58,7 +58,7 @@ func (c *Conn) await(op int, into any) error {
 		}
 		var msg opcodes.Message
 		if err := json.Unmarshal(raw, &msg); err != nil {
-			return fmt.Errorf("this is not OBS: %w", err)
+			return fmt.Errorf("the server there is not OBS: %w", err)
 		}
 		switch msg.Op {
 		case op:
@@ -76,12 +76,12 @@ func Proof(password, salt, challenge string) string {
 	return base64.StdEncoding.EncodeToString(proof[:])
 }
 
-// Hear changes what events are sent, and waits until that is so.
+// Subscribe changes which events OBS sends, and waits for its confirmation.
 func (c *Conn) Subscribe(ctx context.Context, subscriptions int) error {
 	if c.subs.Swap(int64(subscriptions)) == int64(subscriptions) {
 		return nil
 	}
-	select { // the answer to one that gave up
+	select { // a late confirmation of an earlier call
 	case <-c.identified:
 	default:
 	}
@@ -98,7 +98,7 @@ func (c *Conn) Subscribe(ctx context.Context, subscriptions int) error {
 	}
 }
 
-// reason is a socket's error in our words.
+// socketError turns a socket's error into one of ours.
 func socketError(err error) error {
 	var closed *websocket.CloseError
 	var slow net.Error

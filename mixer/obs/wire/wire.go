@@ -1,6 +1,6 @@
-// Package wire is one connection to obs-websocket v5: login, requests by id with
-// a context each, and events. It uses goobs' types for what goes over it, but not
-// goobs' client, which hangs for good after one late answer.
+// Package wire is one connection to obs-websocket v5: login, requests by id with a
+// context each, and events. It uses goobs' types for the messages, but not goobs' client,
+// which does not recover from a request that timed out.
 //
 // The protocol: https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.md
 package wire
@@ -23,8 +23,8 @@ import (
 var (
 	ErrPassword = errors.New("OBS refused the password")
 	ErrKicked   = errors.New("OBS ended this connection on purpose")
-	ErrClosed   = errors.New("the connection to OBS is gone")
-	ErrSilent   = fmt.Errorf("%w: it fell silent", ErrClosed)
+	ErrClosed   = errors.New("lost the connection to OBS")
+	ErrSilent   = fmt.Errorf("%w: it stopped responding", ErrClosed)
 	// ErrUnanswered wraps ErrClosed or a context's error: the request went out, and
 	// whether OBS did it is unknown.
 	ErrUnanswered = errors.New("OBS did not answer")
@@ -43,7 +43,7 @@ const (
 	answerTimeout  = 20 * time.Second
 )
 
-// Options say whom to call and what to hear of it.
+// Options say which OBS to connect to and which events to get from it.
 type Options struct {
 	Addr          string // host:port
 	Password      string
@@ -51,8 +51,8 @@ type Options struct {
 	UsesEvent     func(event string) bool // events to queue; nil is all
 }
 
-// Conn is a connection that is logged in. Its methods are safe for concurrent
-// use, but for Events, which has one reader.
+// Conn is a connection that is logged in. Its methods are safe for concurrent use,
+// except for Events, which has one reader.
 type Conn struct {
 	ws      *websocket.Conn
 	opts    Options
@@ -63,7 +63,7 @@ type Conn struct {
 	inbox      inbox
 	pending    pending
 	identified chan struct{} // gets a token for each Identified after the first
-	subs       atomic.Int64  // what was asked for last
+	subs       atomic.Int64  // what was subscribed to last
 
 	end end
 	wg  sync.WaitGroup
@@ -72,12 +72,12 @@ type Conn struct {
 // end is how the connection ended.
 type end struct {
 	mu   sync.Mutex
-	err  error         // nil while it has not
+	err  error         // nil while it is open
 	done chan struct{} // closes with it
 }
 
-// pending are the requests that wait for their answers, by id. The reader never
-// waits: each channel takes the one answer.
+// pending are the requests that wait for their answers, by id. The reader never blocks:
+// each channel has room for its one answer.
 type pending struct {
 	mu   sync.Mutex
 	all  map[string]chan json.RawMessage
@@ -98,7 +98,7 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 		if answer != nil {
 			answer.Body.Close()
 		}
-		return nil, fmt.Errorf("dial OBS: %w", err)
+		return nil, fmt.Errorf("connect to OBS: %w", err)
 	}
 	ws.SetReadLimit(maxMessage)
 	c := &Conn{
@@ -108,7 +108,7 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 		end: end{done: make(chan struct{})},
 	}
 	c.subs.Store(int64(opts.Subscriptions))
-	// The login reads without a context: closing the socket is what stops it.
+	// The login reads without a context: closing the socket stops it.
 	stop := context.AfterFunc(ctx, func() { ws.Close() })
 	err = c.login()
 	if !stop() && err == nil {
@@ -127,17 +127,17 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 // Version is obs-websocket's own version, from its greeting.
 func (c *Conn) Version() string { return c.version }
 
-// Done closes when the connection is gone; Err says why then.
+// Done closes when the connection is closed; Err is the reason then.
 func (c *Conn) Done() <-chan struct{} { return c.end.done }
 
-// Err is why the connection is gone; nil while it is not.
+// Err is why the connection is closed; nil while it is open.
 func (c *Conn) Err() error {
 	c.end.mu.Lock()
 	defer c.end.mu.Unlock()
 	return c.end.err
 }
 
-// Close ends the connection and waits for its goroutines. Calls that wait fail.
+// Close closes the connection and waits for its goroutines. Waiting calls fail.
 func (c *Conn) Close() {
 	c.fail(ErrClosed)
 	c.wg.Wait()
@@ -154,14 +154,14 @@ func (c *Conn) fail(why error) {
 	if !first {
 		return
 	}
-	// A close frame lets OBS leave without its 5 s wait for one.
+	// With a close frame OBS ends the connection at once, else after 5 s.
 	c.ws.WriteControl(websocket.CloseMessage,
 		websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(100*time.Millisecond))
 	c.ws.Close()
 	close(c.end.done)
 }
 
-// read takes everything that comes in until the connection ends.
+// read reads everything that arrives until the connection ends.
 func (c *Conn) read() {
 	defer c.wg.Done()
 	alive := func() { c.ws.SetReadDeadline(time.Now().Add(silenceTimeout)) }
@@ -181,12 +181,11 @@ func (c *Conn) read() {
 	}
 }
 
-// receive takes one message. What it does not know it leaves alone: newer servers
-// say more.
+// receive handles one message. It ignores what it does not know: newer servers send more.
 func (c *Conn) receive(raw []byte) error {
 	var msg opcodes.Message
 	if err := json.Unmarshal(raw, &msg); err != nil {
-		return fmt.Errorf("OBS sent what is not obs-websocket: %w", err)
+		return fmt.Errorf("OBS sent something other than obs-websocket: %w", err)
 	}
 	switch msg.Op {
 	case opIdentified:
@@ -202,7 +201,7 @@ func (c *Conn) receive(raw []byte) error {
 	return nil
 }
 
-// write is the one goroutine that sends, and keeps the peer answering.
+// write is the one goroutine that sends. Its pings make the peer answer.
 func (c *Conn) write() {
 	defer c.wg.Done()
 	ping := time.NewTicker(pingEvery)
@@ -228,7 +227,7 @@ func (c *Conn) write() {
 // send queues a message for the writer.
 func (c *Conn) send(ctx context.Context, raw []byte) error {
 	if err := c.Err(); err != nil {
-		return err // it certainly did not go out
+		return err // certainly not sent
 	}
 	select {
 	case c.out <- raw:

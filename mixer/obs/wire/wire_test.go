@@ -32,7 +32,7 @@ func dial(t *testing.T, srv *obstest.Server) *wire.Conn {
 	return conn
 }
 
-func TestAWrongPasswordIsToldFromOtherTrouble(t *testing.T) {
+func TestAWrongPasswordIsDistinguishedFromOtherErrors(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	for _, password := range []string{"", "wrong"} {
 		_, err := wire.Dial(t.Context(), wire.Options{Addr: strings.TrimPrefix(srv.URL, "obs://"), Password: password})
@@ -49,7 +49,7 @@ func TestAWrongPasswordIsToldFromOtherTrouble(t *testing.T) {
 	}
 }
 
-func TestAnswersFindTheirRequestsWhateverTheirOrder(t *testing.T) {
+func TestAnswersReachTheirRequestsInAnyOrder(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	conn := dial(t, srv)
 	type result struct {
@@ -74,7 +74,7 @@ func TestAnswersFindTheirRequestsWhateverTheirOrder(t *testing.T) {
 	}
 }
 
-func TestARequestThisOBSDoesNotKnowIsARefusal(t *testing.T) {
+func TestARequestThatOBSDoesNotKnowIsRefused(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	srv.MakeUnknown("GetStats")
 	conn := dial(t, srv)
@@ -86,7 +86,7 @@ func TestARequestThisOBSDoesNotKnowIsARefusal(t *testing.T) {
 	}
 }
 
-func TestABatchSaysWhatBecameOfEach(t *testing.T) {
+func TestABatchReportsTheResultOfEachRequest(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	conn := dial(t, srv)
 	errs, err := conn.Batch(t.Context(), wire.ByFrame,
@@ -96,7 +96,7 @@ func TestABatchSaysWhatBecameOfEach(t *testing.T) {
 	}
 }
 
-func TestASilentOBSIsNoticed(t *testing.T) {
+func TestAnOBSThatStopsRespondingIsDetected(t *testing.T) {
 	t.Parallel()
 	srv := obstest.Start(t, "cam1")
 	conn := dial(t, srv)
@@ -107,7 +107,7 @@ func TestASilentOBSIsNoticed(t *testing.T) {
 	}
 }
 
-func TestEventsThatNobodyReadsAreReplacedByOneWord(t *testing.T) {
+func TestEventsThatAreNotReadAreReplacedByEventsLost(t *testing.T) {
 	srv := obstest.Start(t, "cam1")
 	conn := dial(t, srv)
 	srv.Flood(5000)
@@ -116,7 +116,7 @@ func TestEventsThatNobodyReadsAreReplacedByOneWord(t *testing.T) {
 	}
 	all := conn.Events()
 	if len(all) > 2100 {
-		t.Errorf("%d events were kept", len(all))
+		t.Errorf("%d events were stored", len(all))
 	}
 	if _, lost := all[0].(wire.EventsLost); !lost {
 		t.Errorf("the first is %T", all[0])

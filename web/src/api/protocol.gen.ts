@@ -4,7 +4,7 @@
 export const roles = ['viewer', 'operator', 'director', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
-/** AudioInput is a fader of the mixer's sound desk. */
+/** AudioInput is a channel of the mixer's audio mixer. */
 export interface AudioInput {
   name: string;
   muted: boolean;
@@ -265,13 +265,13 @@ export interface GraceDeadline {
 /** Graphic is the lower third as the mixer reports it. */
 export interface Graphic {
   fields: string[];
-  /** it is shown in what is on air */
+  /** it is visible on air */
   onAir: boolean;
-  /** it is switched on, though perhaps not in this scene */
+  /** it is switched on, though the scene on air may not contain it */
   shown: boolean;
-  /** what it says now */
+  /** its present text */
   text: Record<string, string>;
-  /** in words */
+  /** a sentence */
   problem?: string;
 }
 
@@ -338,14 +338,14 @@ export interface GraphicsState {
   problem?: string;
 }
 
-/** Health is how well the mixer's machine keeps up. */
+/** Health is how well the mixer's computer keeps up. */
 export interface Health {
-  /** what is wrong; empty when all is well */
+  /** what is wrong; empty when nothing is */
   warnings?: string[];
   cpuPercent: number;
   memoryMB: number;
   fps: number;
-  /** average time to render a picture */
+  /** average time to render a frame */
   renderMs: number;
   renderSkipped: number;
   encoderSkipped: number;
@@ -466,13 +466,13 @@ export interface MetersArgs {
   on: boolean;
 }
 
-/** MixerOutput is something the mixer sends or writes by itself: "stream", "record", "replay", "virtualcam". */
+/** MixerOutput is something the mixer itself sends or records: "stream", "record", "replay", "virtualcam". */
 export interface MixerOutput {
   name: string;
   /** "off", "starting", "on", "stopping", "reconnecting", "paused" */
   state: string;
   since?: string;
-  /** why it ended by itself */
+  /** why it stopped unexpectedly */
   reason?: string;
 }
 
@@ -480,17 +480,17 @@ export interface MixerOutput {
 export interface MixerState {
   /** "cut", "obs" */
   kind: string;
-  /** of the program behind it */
+  /** of the mixer software */
   version?: string;
   connected: boolean;
-  /** why it is not, or not well, in words */
+  /** a sentence: why it is not connected, or not healthy */
   problem?: string;
   sources: Source[];
   /** on air; "" for nothing */
   program: string;
   /** "" for nothing */
   preview?: string;
-  /** asked on air, waiting for its key frame */
+  /** requested for program, waiting for its keyframe */
   pending?: string;
   /** there is a preview bus */
   studioMode: boolean;
@@ -499,7 +499,7 @@ export interface MixerState {
   inTransition?: boolean;
   /** Output is the hub stream that carries the mixer's program: the on-air feed for the cut mixer, ingest.Mixer for OBS. */
   output?: string;
-  /** OnAir and OnPreview are the feeds visible on each bus, both at once during a transition: the truth for tally. */
+  /** OnAir and OnPreview are the feeds visible on each bus; during a transition both sources are on air. Tally follows them. */
   onAir: string[];
   onPreview: string[];
   tbar?: TBar;
@@ -693,7 +693,7 @@ export interface Show {
 export interface Source {
   /** what commands call it */
   name: string;
-  /** hub streams seen in it, for its live picture and tally */
+  /** hub streams visible in it, for its monitor and tally */
   feeds?: string[];
 }
 
@@ -719,7 +719,7 @@ export interface StudioModeArgs {
   on: boolean;
 }
 
-/** TBar is the position of the transition lever, 0 to 1. */
+/** TBar is the position of the T-bar, 0 to 1. */
 export interface TBar {
   position: number;
 }
@@ -774,7 +774,7 @@ export interface TokenInfo {
   created: string;
 }
 
-/** Transition is how preview comes on air. */
+/** Transition is how preview goes on air. */
 export interface Transition {
   /** a name of State.Transitions; "" is the mixer's current one */
   kind?: string;
@@ -823,7 +823,7 @@ export interface WentLive {
   started: string[];
 }
 
-/** When says whether a cut may happen at once or waits for a key frame. */
+/** When says whether a cut may happen immediately or waits for a keyframe. */
 export type When = '' | 'keyframe';
 
 /** You is who a client is to the server. */

@@ -14,11 +14,11 @@ import (
 )
 
 // audience counts what a destination gets.
-type audience struct{ bytes, pictures, sounds, garbage atomic.Int64 }
+type receiver struct{ bytes, frames, audioFrames, undecodable atomic.Int64 }
 
 // push is an output whose far end takes everything. The time a picture is shown at is its
 // number, by which those are found that refer to what was left out.
-func (a *audience) push(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
+func (a *receiver) push(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
 	link.Live()
 	for last := -1; ; {
 		au, err := sub.Next(ctx)
@@ -27,13 +27,13 @@ func (a *audience) push(ctx context.Context, _ *url.URL, sub *hub.Subscriber, li
 		}
 		a.bytes.Add(int64(len(au.Data)))
 		if !au.Video() {
-			a.sounds.Add(1)
+			a.audioFrames.Add(1)
 			continue
 		}
-		a.pictures.Add(1)
+		a.frames.Add(1)
 		n := int(au.PTS)
 		if !au.Key && last != n-1 {
-			a.garbage.Add(1)
+			a.undecodable.Add(1)
 		}
 		last = n
 	}
@@ -41,7 +41,7 @@ func (a *audience) push(ctx context.Context, _ *url.URL, sub *hub.Subscriber, li
 
 func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got audience
+		var got receiver
 		b := startOn(t, got.push)
 		d := relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://h/app", MaxKbps: 1000}
 		b.put(d, "")
@@ -50,8 +50,8 @@ func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
 		number := 0
 		play := func(seconds int) (kbps int) {
 			got.bytes.Store(0)
-			got.pictures.Store(0)
-			got.sounds.Store(0)
+			got.frames.Store(0)
+			got.audioFrames.Store(0)
 			for range seconds * 25 { // 2.2 Mbit/s
 				at := time.Duration(number) * time.Second / 25
 				b.program.Write(media.AccessUnit{Key: number%50 == 0, DTS: at, PTS: time.Duration(number), Data: make([]byte, 10_000)})
@@ -63,32 +63,32 @@ func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
 			return int(got.bytes.Load()) * 8 / 1000 / seconds
 		}
 		_ = b.Start("a")
-		if kbps := play(60); kbps > 1050 || kbps < 600 || got.garbage.Load() > 0 || got.sounds.Load() < 59*25 {
-			t.Errorf("%d kbit/s, %d pictures refer to what was left out, %d sounds", kbps, got.garbage.Load(), got.sounds.Load())
+		if kbps := play(60); kbps > 1050 || kbps < 600 || got.undecodable.Load() > 0 || got.audioFrames.Load() < 59*25 {
+			t.Errorf("%d kbit/s, %d pictures refer to what was left out, %d sounds", kbps, got.undecodable.Load(), got.audioFrames.Load())
 		}
-		b.is(relay.Live, "Twitch may have 1.0 of the program's 2.2 Mbit/s: pictures are left out")
+		b.wantState(relay.Live, "Twitch may have 1.0 of the program's 2.2 Mbit/s: pictures are left out")
 		if n := b.one().FramesDropped; n < 500 {
 			t.Errorf("%d pictures counted", n)
 		}
 		d.MaxKbps = 0 // it does not reconnect for that
 		b.put(d, "")
 		play(4)
-		if play(10); got.pictures.Load() != 250 || got.garbage.Load() > 0 || b.one().Attempt != 1 || b.one().Reason != "" {
-			t.Errorf("%d pictures without a limit, %d broken, attempt %d, %q", got.pictures.Load(), got.garbage.Load(), b.one().Attempt, b.one().Reason)
+		if play(10); got.frames.Load() != 250 || got.undecodable.Load() > 0 || b.one().Attempt != 1 || b.one().Reason != "" {
+			t.Errorf("%d pictures without a limit, %d broken, attempt %d, %q", got.frames.Load(), got.undecodable.Load(), b.one().Attempt, b.one().Reason)
 		}
 	})
 }
 
 func TestADestinationWithoutALimitMayGoAlongWithTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var along atomic.Bool
+		var inStep atomic.Bool
 		b := startOn(t, func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
 			link.Live()
 			for {
 				if _, err := sub.Next(ctx); err != nil {
 					return nil
 				}
-				along.Store(sub.IsAt(sub.Position()))
+				inStep.Store(sub.IsAt(sub.Position()))
 			}
 		})
 		d := relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://h/app"}
@@ -100,8 +100,8 @@ func TestADestinationWithoutALimitMayGoAlongWithTheOthers(t *testing.T) {
 			d.MaxKbps = limit
 			b.put(d, "")
 			b.program.Write(media.AccessUnit{Key: true, Data: []byte{1}})
-			if synctest.Wait(); along.Load() != (limit == 0) {
-				t.Errorf("with a limit of %d kbit/s it goes along: %v", limit, along.Load())
+			if synctest.Wait(); inStep.Load() != (limit == 0) {
+				t.Errorf("with a limit of %d kbit/s it goes along: %v", limit, inStep.Load())
 			}
 		}
 	})

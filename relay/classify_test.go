@@ -21,7 +21,7 @@ import (
 )
 
 func TestEachFailureIsASentenceForAnOperator(t *testing.T) {
-	dialled := func(err error) error {
+	connects := func(err error) error {
 		return fmt.Errorf("connect: %w", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)})
 	}
 	for want, err := range map[string]error{
@@ -32,12 +32,12 @@ func TestEachFailureIsASentenceForAnOperator(t *testing.T) {
 		"Twitch can't take the program: RTMP can't carry AV1; set the encoder to H264":                                               relay.NewRemoteError(relay.ErrUnsupported, "RTMP can't carry AV1; set the encoder to H264"),
 		"Twitch can't take the program as it is coded: set the program's encoder to H264 and AAC":                                    relay.ErrUnsupported,
 		"Twitch stopped taking data: its server is stuck, or the network on the way to it":                                           fmt.Errorf("%w for 10s", relay.ErrStalled),
-		"Twitch closed the connection before it agreed to anything: check the address and its port, and whether it wants encryption": dialled(syscall.ECONNRESET),
-		"Twitch: nothing accepts connections at main: check the address and its port":                                                dialled(syscall.ECONNREFUSED),
-		"Twitch: there is no way to main from this machine's network: check its cable, wifi and router":                              dialled(syscall.ENETDOWN),
-		"Twitch does not answer: check the address and its port, and that no firewall is in the way":                                 dialled(syscall.ETIMEDOUT),
-		"Twitch: the connection failed: permission denied: a firewall on this machine may forbid it":                                 dialled(syscall.EACCES),
-		"Twitch: the connection failed: too many open files: this machine has no room for one more":                                  dialled(syscall.EMFILE),
+		"Twitch closed the connection before it agreed to anything: check the address and its port, and whether it wants encryption": connects(syscall.ECONNRESET),
+		"Twitch: nothing accepts connections at main: check the address and its port":                                                connects(syscall.ECONNREFUSED),
+		"Twitch: there is no way to main from this machine's network: check its cable, wifi and router":                              connects(syscall.ENETDOWN),
+		"Twitch does not answer: check the address and its port, and that no firewall is in the way":                                 connects(syscall.ETIMEDOUT),
+		"Twitch: the connection failed: permission denied: a firewall on this machine may forbid it":                                 connects(syscall.EACCES),
+		"Twitch: the connection failed: too many open files: this machine has no room for one more":                                  connects(syscall.EMFILE),
 		"Twitch: there is no host named main: check how the address is spelt":                                                        &net.DNSError{IsNotFound: true},
 		"Twitch: the name main could not be looked up: is this machine on the internet?":                                             &net.DNSError{IsTemporary: true},
 		"Twitch: no encrypted connection could be agreed on: ask who runs it":                                                        tls.AlertError(40),
@@ -88,13 +88,13 @@ func TestWhatThereIsToDoDependsOnWhatWasBefore(t *testing.T) {
 			b.put(d, secret)
 			_ = b.Start("a")
 			time.Sleep(time.Minute)
-			b.is(relay.Retrying, "Twitch closed the connection")
+			b.wantState(relay.Retrying, "Twitch closed the connection")
 			if got := b.one().Reason; got != "Twitch closed the connection" {
 				t.Errorf("at first: %q", got)
 			}
 			next.Store(&err)
 			time.Sleep(time.Minute)
-			b.is(relay.Retrying, want)
+			b.wantState(relay.Retrying, want)
 		})
 	}
 }

@@ -16,11 +16,11 @@ import (
 func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var read, early, late atomic.Int64
-		dialled := 0
+		connects := 0
 		push := func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
-			dialled++
+			connects++
 			delay := 30 * time.Second
-			if dialled > 1 {
+			if connects > 1 {
 				delay = 10 * time.Second
 			}
 			link.Live()
@@ -50,18 +50,18 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 		}
 		_ = b.Start("a")
 		play(10)
-		b.is(relay.Connecting, "its delay fills: 20 s to go")
+		b.wantState(relay.Connecting, "its delay fills: 20 s to go")
 		play(40)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if n := read.Load(); n < 20*25 || n > 23*25 || b.one().LatencyMs != 0 {
 			t.Errorf("%d units after 20 s, %d ms behind", n, b.one().LatencyMs)
 		}
 		d.DelayMs = 10_000 // it reconnects, at once: there is enough
 		b.put(d, "")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		play(10)
-		if early.Load()+late.Load() > 0 || dialled != 2 {
-			t.Errorf("%d units too early, %d too late, %d connections", early.Load(), late.Load(), dialled)
+		if early.Load()+late.Load() > 0 || connects != 2 {
+			t.Errorf("%d units too early, %d too late, %d connections", early.Load(), late.Load(), connects)
 		}
 	})
 }

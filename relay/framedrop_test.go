@@ -13,7 +13,7 @@ func TestWhatIsLeftOutOfABacklog(t *testing.T) {
 	at := time.Unix(1000, 0)
 	s := relay.FrameDropper{Limit: 4 * time.Second}
 	s.Start(time.Hour, at)
-	picture := func(dts, age time.Duration, key, disposable bool) bool {
+	frame := func(dts, age time.Duration, key, disposable bool) bool {
 		au := media.AccessUnit{Tracks: tracks, DTS: time.Hour + dts, Key: key, Disposable: disposable}
 		return s.ShouldSend(&au, age)
 	}
@@ -36,12 +36,12 @@ func TestWhatIsLeftOutOfABacklog(t *testing.T) {
 		{"a late key frame with nothing broken", 3 * time.Second, true, false, true},
 		{"a key frame that is too late", 5 * time.Second, true, false, false},
 	} {
-		if got := picture(0, c.age, c.key, c.disposable); got != c.keep {
+		if got := frame(0, c.age, c.key, c.disposable); got != c.keep {
 			t.Errorf("%s: kept %v", c.what, got)
 		}
 	}
-	sound := media.AccessUnit{Tracks: tracks, Track: 1, Key: true}
-	if !s.ShouldSend(&sound, 6*time.Second) || s.ShouldSend(&sound, 8*time.Second) {
+	audio := media.AccessUnit{Tracks: tracks, Track: 1, Key: true}
+	if !s.ShouldSend(&audio, 6*time.Second) || s.ShouldSend(&audio, 8*time.Second) {
 		t.Error("sound is left out too early or never")
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // breaks is a far end that takes the stream for a minute, and then nobody is there.
-func breaks() func(context.Context, *url.URL, *relay.Link) error {
+func failsAfterAMinute() func(context.Context, *url.URL, *relay.Link) error {
 	n := 0
 	return func(ctx context.Context, _ *url.URL, link *relay.Link) error {
 		if n++; n > 1 {
@@ -28,13 +28,13 @@ func breaks() func(context.Context, *url.URL, *relay.Link) error {
 
 func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, breaks())
+		b := start(t, failsAfterAMinute())
 		b.onAir()
 		d := twitch()
 		d.Name, d.ReconnectWindow = "Our channel", relay.ReconnectWindow{Name: "Twitch", Grace: 90 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		time.Sleep(time.Minute + 30*time.Second + time.Millisecond)
 		synctest.Wait()
 		if st := b.one(); st.Reason != "Our channel closed the connection. Twitch ends the broadcast in about 60 s" {
@@ -44,9 +44,9 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 			t.Errorf("it ends: %+v", e)
 		}
 		time.Sleep(time.Minute)
-		b.is(relay.Retrying, "Twitch may have ended the broadcast")
+		b.wantState(relay.Retrying, "Twitch may have ended the broadcast")
 		_ = b.Stop("a")
-		b.is(relay.Off, "")
+		b.wantState(relay.Off, "")
 		if st := b.one(); st.Reason != "" || st.GraceDeadline != nil {
 			t.Errorf("off: %q, %+v", st.Reason, st.GraceDeadline)
 		}
@@ -56,7 +56,7 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 func TestThreeAttemptsFallIntoAShortGrace(t *testing.T) {
 	for range 20 { // the waits have chance in them
 		synctest.Test(t, func(t *testing.T) {
-			b := start(t, breaks())
+			b := start(t, failsAfterAMinute())
 			b.onAir()
 			d := twitch()
 			d.ReconnectWindow = relay.ReconnectWindow{Name: "Twitch", Grace: 4 * time.Second}
@@ -74,21 +74,21 @@ func TestThreeAttemptsFallIntoAShortGrace(t *testing.T) {
 func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var link *relay.Link
-		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return holds(ctx, u, l) })
+		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return acceptsAll(ctx, u, l) })
 		b.onAir()
 		d := twitch()
 		d.ReconnectWindow = relay.ReconnectWindow{Name: "Twitch", Grace: 90 * time.Second}
 		b.put(d, secret)
 		_ = b.Start("a")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		link.SilentFor.Store(int64(2 * time.Second))
 		time.Sleep(251 * time.Millisecond)
-		b.is(relay.Retrying, "Twitch stopped answering 2 s ago. Twitch ends the broadcast in about 88 s")
+		b.wantState(relay.Retrying, "Twitch stopped answering 2 s ago. Twitch ends the broadcast in about 88 s")
 		link.SilentFor.Store(0)
 		time.Sleep(2251 * time.Millisecond)
-		b.is(relay.Live, "")
-		if why := b.one().Reason; why != "" {
-			t.Errorf("live: %q", why)
+		b.wantState(relay.Live, "")
+		if reason := b.one().Reason; reason != "" {
+			t.Errorf("live: %q", reason)
 		}
 	})
 }
@@ -115,14 +115,14 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 					stops := time.Now().Add(time.Minute)
 					b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
 						if time.Now().After(stops) {
-							return holds(ctx, u, link)
+							return acceptsAll(ctx, u, link)
 						}
 						link.OnMeasure(func() {
 							if silent := time.Since(stops); silent > 0 {
 								stop(link, silent)
 							}
 						})
-						err := holds(ctx, u, link)
+						err := acceptsAll(ctx, u, link)
 						if relay.Abandoned(ctx) {
 							abandoned.Add(1)
 						}
@@ -139,7 +139,7 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 						t.Fatal("given up too early")
 					}
 					time.Sleep(c.latest - c.soonest + 1100*time.Millisecond)
-					b.is(relay.Live, "")
+					b.wantState(relay.Live, "")
 					if len(b.hosts()) != 2 || abandoned.Load() != 1 {
 						t.Fatalf("dialled %d times, abandoned %d times", len(b.hosts()), abandoned.Load())
 					}
@@ -153,7 +153,7 @@ func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
 			link.OnMeasure(func() { link.Sent.Add(10); link.Unsent.Store(5) }) // some of it is always on its way
-			return holds(ctx, u, link)
+			return acceptsAll(ctx, u, link)
 		})
 		b.onAir()
 		d := twitch()
@@ -161,7 +161,7 @@ func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
 		b.put(d, secret)
 		_ = b.Start("a")
 		time.Sleep(time.Hour)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if len(b.hosts()) != 1 {
 			t.Fatalf("dialled %d times", len(b.hosts()))
 		}

@@ -14,7 +14,7 @@ import (
 
 func TestDestinationsKeepTheirOrderAndUnknownOnesAreErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, holds)
+		b := start(t, acceptsAll)
 		for _, id := range []string{"c", "a", "b"} {
 			b.put(relay.Destination{ID: id, URL: "rtmp://h/app"}, "")
 		}

@@ -24,34 +24,34 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 const secret = "sk_live-123?token=hunter22"
 
 // bench is a relay with a program, whose outputs are played by the test.
-type bench struct {
+type testRelay struct {
 	*relay.Relay
 	t       *testing.T
 	hub     *hub.Hub
 	program *hub.Publisher
 
-	mu      sync.Mutex
-	dialled []string // hosts, in order
-	seen    []relay.Status
-	play    func(ctx context.Context, u *url.URL, link *relay.Link) error
+	mu       sync.Mutex
+	connects []string // hosts, in order
+	seen     []relay.Status
+	push     func(ctx context.Context, u *url.URL, link *relay.Link) error
 }
 
 // start runs a relay in a synctest bubble.
-func start(t *testing.T, play func(ctx context.Context, u *url.URL, link *relay.Link) error) *bench {
-	var b *bench
+func start(t *testing.T, play func(ctx context.Context, u *url.URL, link *relay.Link) error) *testRelay {
+	var b *testRelay
 	b = startOn(t, func(ctx context.Context, u *url.URL, _ *hub.Subscriber, link *relay.Link) error {
 		b.mu.Lock()
-		b.dialled = append(b.dialled, u.Host)
+		b.connects = append(b.connects, u.Host)
 		b.mu.Unlock()
-		return b.play(ctx, u, link)
+		return b.push(ctx, u, link)
 	})
-	b.play = play
+	b.push = play
 	return b
 }
 
 // startOn is start with an output that reads the program itself.
-func startOn(t *testing.T, push relay.Push) *bench {
-	b := &bench{t: t, hub: hub.New()}
+func startOn(t *testing.T, push relay.Push) *testRelay {
+	b := &testRelay{t: t, hub: hub.New()}
 	b.Relay = relay.New(b.hub, relay.Protocols{"rtmp": {Push: push}, "rtmps": {Push: push}}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -65,20 +65,20 @@ func startOn(t *testing.T, push relay.Push) *bench {
 	return b
 }
 
-func (b *bench) saw(all []relay.Status) {
+func (b *testRelay) saw(all []relay.Status) {
 	b.mu.Lock()
 	b.seen = append(b.seen, all...)
 	b.mu.Unlock()
 }
 
-func (b *bench) hosts() []string {
+func (b *testRelay) hosts() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]string(nil), b.dialled...)
+	return append([]string(nil), b.connects...)
 }
 
 // onAir publishes a program with one picture.
-func (b *bench) onAir() {
+func (b *testRelay) onAir() {
 	p, err := b.hub.Publish(hub.Program, hub.Origin{Proto: "program"})
 	if err != nil {
 		b.t.Fatal(err)
@@ -88,16 +88,16 @@ func (b *bench) onAir() {
 	p.Write(media.AccessUnit{Key: true, Data: []byte{1}})
 }
 
-func (b *bench) put(d relay.Destination, key string) {
+func (b *testRelay) put(d relay.Destination, key string) {
 	b.t.Helper()
 	if err := b.Put(d, key); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func (b *bench) one() relay.Status { return b.Statuses()[0] }
+func (b *testRelay) one() relay.Status { return b.Statuses()[0] }
 
-func (b *bench) is(state relay.State, reason string) {
+func (b *testRelay) wantState(state relay.State, reason string) {
 	b.t.Helper()
 	synctest.Wait()
 	if st := b.one(); st.State != state || !strings.Contains(st.Reason, reason) {
@@ -110,7 +110,7 @@ func twitch() relay.Destination {
 }
 
 // holds is a far end that takes everything until it is told to stop.
-func holds(ctx context.Context, _ *url.URL, link *relay.Link) error {
+func acceptsAll(ctx context.Context, _ *url.URL, link *relay.Link) error {
 	link.Accepted()
 	link.Live()
 	<-ctx.Done()
@@ -119,19 +119,19 @@ func holds(ctx context.Context, _ *url.URL, link *relay.Link) error {
 
 func TestADestinationWaitsForTheProgramThenGoesLiveAndStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, holds)
+		b := start(t, acceptsAll)
 		b.put(twitch(), secret)
-		b.is(relay.Off, "")
+		b.wantState(relay.Off, "")
 		if err := b.Start("a"); err != nil {
 			t.Fatal(err)
 		}
-		b.is(relay.Connecting, "waiting for the program")
+		b.wantState(relay.Connecting, "waiting for the program")
 		b.onAir()
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if err := b.Stop("a"); err != nil {
 			t.Fatal(err)
 		}
-		b.is(relay.Off, "")
+		b.wantState(relay.Off, "")
 	})
 }
 
@@ -144,7 +144,7 @@ func TestStartedBeforeRunConnectsOnceItRuns(t *testing.T) {
 			<-ctx.Done()
 			return nil
 		}}}, slog.New(slog.DiscardHandler))
-		b := &bench{t: t, hub: h, Relay: r}
+		b := &testRelay{t: t, hub: h, Relay: r}
 		b.onAir()
 		b.put(relay.Destination{ID: "a", URL: "rtmp://h/app"}, "")
 		if err := r.Start("a"); err != nil {
@@ -172,7 +172,7 @@ func TestTheKeyReachesTheOutputAsItWasTypedAndNothingElse(t *testing.T) {
 		if u := <-got; u.Fragment != secret {
 			t.Fatalf("key %q", u.Fragment)
 		}
-		b.is(relay.Retrying, "X: dial")
+		b.wantState(relay.Retrying, "X: dial")
 		synctest.Wait()
 		text := fmt.Sprint(b.Statuses(), b.seen)
 		for _, leak := range []string{"sk_live", "hunter22", "passw0rd", "abcdef"} {
@@ -191,7 +191,7 @@ func TestARefusedKeyIsNotRetriedUntilTheOperatorSaysSo(t *testing.T) {
 		b.onAir()
 		b.put(twitch(), secret)
 		_ = b.Start("a")
-		b.is(relay.Refused, "Twitch refused the stream: no such stream ***")
+		b.wantState(relay.Refused, "Twitch refused the stream: no such stream ***")
 		time.Sleep(time.Hour)
 		if n := len(b.hosts()); n != 1 {
 			t.Fatalf("%d attempts", n)
@@ -215,7 +215,7 @@ func TestNetworkFailuresAreRetriedWithTheBackupInTurn(t *testing.T) {
 		b.onAir()
 		b.put(twitch(), secret)
 		_ = b.Start("a")
-		b.is(relay.Retrying, "Twitch closed the connection")
+		b.wantState(relay.Retrying, "Twitch closed the connection")
 		if st := b.one(); st.NextTry == nil || time.Until(*st.NextTry) > time.Second {
 			t.Fatalf("the first retry is at %v", st.NextTry)
 		}
@@ -253,9 +253,9 @@ func TestARefusalAfterHavingBeenLiveIsRetriedWhileTheOldSessionMayLinger(t *test
 		b.put(twitch(), secret)
 		_ = b.Start("a")
 		time.Sleep(61 * time.Second)
-		b.is(relay.Retrying, "refused the stream")
+		b.wantState(relay.Retrying, "refused the stream")
 		time.Sleep(3 * time.Minute)
-		b.is(relay.Refused, "refused the stream: try later")
+		b.wantState(relay.Refused, "refused the stream: try later")
 		if n < 4 {
 			t.Fatalf("only %d attempts", n)
 		}
@@ -272,7 +272,7 @@ func TestAServerThatAgreesAndClosesIsARefusalAfterThreeTimes(t *testing.T) {
 		b.put(twitch(), secret)
 		_ = b.Start("a")
 		time.Sleep(time.Hour)
-		b.is(relay.Refused, "the stream key may be wrong")
+		b.wantState(relay.Refused, "the stream key may be wrong")
 		if n := len(b.hosts()); n != 3 {
 			t.Fatalf("%d attempts", n)
 		}
@@ -286,80 +286,80 @@ func TestAnUnsupportedProgramIsRetriedWhenItChanges(t *testing.T) {
 			if refuse {
 				return relay.NewRemoteError(relay.ErrUnsupported, "AV1 can't be carried")
 			}
-			return holds(ctx, u, link)
+			return acceptsAll(ctx, u, link)
 		})
 		b.onAir()
 		b.put(twitch(), secret)
 		_ = b.Start("a")
-		b.is(relay.Refused, "AV1 can't be carried")
+		b.wantState(relay.Refused, "AV1 can't be carried")
 		time.Sleep(time.Hour)
 		refuse = false
 		b.program.SetTracks(media.Tracks{{Codec: media.H265}})
 		b.program.Write(media.AccessUnit{Key: true, Data: []byte{1}})
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 	})
 }
 
 func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var link *relay.Link
-		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return holds(ctx, u, l) })
+		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return acceptsAll(ctx, u, l) })
 		b.onAir()
 		b.put(twitch(), secret)
 		_ = b.Start("a")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		for range 10 { // 800 kbit/s, always some of it on its way
 			link.Sent.Add(50_000)
 			link.Unsent.Store(20_000)
 			time.Sleep(500 * time.Millisecond)
 		}
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if kbps := b.one().Kbps; kbps < 600 || kbps > 900 {
 			t.Errorf("%d kbit/s", kbps)
 		}
 		link.Sent.Add(50_000)
 		link.Latency.Store(int64(2100 * time.Millisecond))
 		time.Sleep(500 * time.Millisecond)
-		b.is(relay.Live, "Twitch is 2.1 s behind: 0.")
+		b.wantState(relay.Live, "Twitch is 2.1 s behind: 0.")
 		link.Latency.Store(0)
 		link.Unsent.Add(50_000)
 		link.Sent.Add(50_000)
 		time.Sleep(2*time.Second + time.Millisecond)
-		b.is(relay.Retrying, "Twitch stopped taking data 2 s ago")
+		b.wantState(relay.Retrying, "Twitch stopped taking data 2 s ago")
 		link.Unsent.Store(0)
 		time.Sleep(501 * time.Millisecond)
-		b.is(relay.Retrying, "Twitch takes data again, not steadily yet")
+		b.wantState(relay.Retrying, "Twitch takes data again, not steadily yet")
 		time.Sleep(2 * time.Second)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		link.OverdueAcks.Store(1) // a server that acknowledges, and stops
 		time.Sleep(2*time.Second + time.Millisecond)
-		b.is(relay.Retrying, "stopped taking data")
+		b.wantState(relay.Retrying, "stopped taking data")
 		link.OverdueAcks.Store(0)
 		link.Unsent.Store(0)
 		time.Sleep(2501 * time.Millisecond)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		link.SilentFor.Store(int64(1600 * time.Millisecond)) // one that was asked, and says nothing
 		time.Sleep(251 * time.Millisecond)
-		b.is(relay.Retrying, "Twitch stopped answering 1 s ago")
+		b.wantState(relay.Retrying, "Twitch stopped answering 1 s ago")
 	})
 }
 
 func TestARenameKeepsTheConnectionAndANewKeyDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, holds)
+		b := start(t, acceptsAll)
 		b.onAir()
 		d := twitch()
 		b.put(d, secret)
 		_ = b.Start("a")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		d.Name = "Second channel"
 		b.put(d, secret)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if len(b.hosts()) != 1 || b.one().Name != "Second channel" {
 			t.Fatal("a rename reconnected")
 		}
 		b.put(d, "other")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if len(b.hosts()) != 2 {
 			t.Fatal("a new key did not reconnect")
 		}
@@ -373,7 +373,7 @@ func TestStoppedAndStartedAgainWaitsForTheOldSessionToEnd(t *testing.T) {
 			if open++; open > 1 {
 				t.Error("two sessions at once")
 			}
-			_ = holds(ctx, u, link)
+			_ = acceptsAll(ctx, u, link)
 			time.Sleep(time.Second) // unpublishing
 			open--
 			return nil
@@ -387,6 +387,6 @@ func TestStoppedAndStartedAgainWaitsForTheOldSessionToEnd(t *testing.T) {
 		}
 		_ = b.Start("a")
 		time.Sleep(4 * time.Second)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 	})
 }

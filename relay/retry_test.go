@@ -35,22 +35,22 @@ func TestASessionThatNeverWasLiveMayLingerToo(t *testing.T) {
 			case n < 12:
 				return relay.NewRemoteError(relay.ErrRefused, "already publishing")
 			}
-			return holds(ctx, u, link)
+			return acceptsAll(ctx, u, link)
 		})
 		b.onAir()
 		b.put(twitch(), secret)
 		_ = b.Start("a")
 		time.Sleep(20 * time.Minute)
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 	})
 }
 
 func TestAProgramThatIsGoodAgainBeforeItsRefusalIsThereIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var delayed atomic.Bool
-		var dialled atomic.Int64
+		var connects atomic.Int64
 		b := startOn(t, func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
-			dialled.Add(1)
+			connects.Add(1)
 			link.Live()
 			for {
 				au, err := sub.Next(ctx)
@@ -81,9 +81,9 @@ func TestAProgramThatIsGoodAgainBeforeItsRefusalIsThereIsRetried(t *testing.T) {
 				b.program.Write(media.AccessUnit{Key: true, Data: []byte{1}})
 				time.Sleep(500 * time.Millisecond)
 			}
-			b.is(relay.Live, "")
+			b.wantState(relay.Live, "")
 		}
-		if n := dialled.Load(); n > 8 {
+		if n := connects.Load(); n > 8 {
 			t.Errorf("%d connections", n)
 		}
 	})

@@ -15,18 +15,18 @@ import (
 )
 
 // pair is two far ends, each of which can be made to fail.
-type pair struct {
+type serverPair struct {
 	mu    sync.Mutex
 	fails map[string]error // by host
 	cut   map[string]context.CancelCauseFunc
 	open  map[string]int
 }
 
-func newPair() *pair {
-	return &pair{fails: map[string]error{}, cut: map[string]context.CancelCauseFunc{}, open: map[string]int{}}
+func newServerPair() *serverPair {
+	return &serverPair{fails: map[string]error{}, cut: map[string]context.CancelCauseFunc{}, open: map[string]int{}}
 }
 
-func (p *pair) play(ctx context.Context, u *url.URL, link *relay.Link) error {
+func (p *serverPair) accept(ctx context.Context, u *url.URL, link *relay.Link) error {
 	p.mu.Lock()
 	err := p.fails[u.Host]
 	within, cut := context.WithCancelCause(ctx)
@@ -47,7 +47,7 @@ func (p *pair) play(ctx context.Context, u *url.URL, link *relay.Link) error {
 }
 
 // fail ends the session at host, and lets none begin before it is mended.
-func (p *pair) fail(host string, err error) {
+func (p *serverPair) fail(host string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fails[host] = err
@@ -56,7 +56,7 @@ func (p *pair) fail(host string, err error) {
 	}
 }
 
-func (p *pair) sessions(host string) int {
+func (p *serverPair) sessions(host string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.open[host]
@@ -71,12 +71,12 @@ func youTube() relay.Destination {
 
 func TestTwinsAreOneDestinationThatIsLiveWhileOneOfThemIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPair()
-		b := start(t, p.play)
+		p := newServerPair()
+		b := start(t, p.accept)
 		b.onAir()
 		b.put(youTube(), secret)
 		_ = b.Start("a")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if p.sessions("main") != 1 || p.sessions("spare") != 1 || b.one().Reason != "" || b.one().Backup {
 			t.Fatalf("%v: %+v", p.open, b.one())
 		}
@@ -84,29 +84,29 @@ func TestTwinsAreOneDestinationThatIsLiveWhileOneOfThemIs(t *testing.T) {
 		time.Sleep(time.Minute)
 
 		p.fail("spare", io.EOF)
-		b.is(relay.Live, "YouTube: the backup is not live: it closed the connection")
+		b.wantState(relay.Live, "YouTube: the backup is not live: it closed the connection")
 		time.Sleep(10 * time.Minute)
 		p.fail("spare", nil)
 		time.Sleep(time.Minute)
-		b.is(relay.Live, "")
-		if why := b.one().Reason; why != "" {
-			t.Fatalf("mended, it says %q", why)
+		b.wantState(relay.Live, "")
+		if reason := b.one().Reason; reason != "" {
+			t.Fatalf("mended, it says %q", reason)
 		}
 		if n := count(b.hosts(), "main"); n != 1 {
 			t.Fatalf("the primary was dialled %d times", n)
 		}
 
 		p.fail("main", relay.NewRemoteError(relay.ErrRefused, "no key "+secret))
-		b.is(relay.Live, "YouTube: the primary is not live: it refused the stream: no key ***")
+		b.wantState(relay.Live, "YouTube: the primary is not live: it refused the stream: no key ***")
 		if st := b.one(); !st.Backup || st.Since.Before(since) {
 			t.Errorf("%+v", st)
 		}
 		p.fail("spare", io.EOF)
-		b.is(relay.Retrying, "YouTube (backup) closed the connection. YouTube ends the broadcast in about 60 s")
+		b.wantState(relay.Retrying, "YouTube (backup) closed the connection. YouTube ends the broadcast in about 60 s")
 		_ = b.Stop("a")
-		b.is(relay.Off, "")
-		if why := b.one().Reason; why != "" || p.sessions("main")+p.sessions("spare") != 0 {
-			t.Errorf("off: %q", why)
+		b.wantState(relay.Off, "")
+		if reason := b.one().Reason; reason != "" || p.sessions("main")+p.sessions("spare") != 0 {
+			t.Errorf("off: %q", reason)
 		}
 	})
 }
@@ -117,14 +117,14 @@ func count(all []string, one string) int {
 
 func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPair()
-		b := start(t, p.play)
+		p := newServerPair()
+		b := start(t, p.accept)
 		b.onAir()
 		d := youTube()
 		d.SendToBoth = false
 		b.put(d, secret)
 		_ = b.Start("a")
-		b.is(relay.Live, "")
+		b.wantState(relay.Live, "")
 		if len(b.hosts()) != 1 {
 			t.Fatalf("dialled %v", b.hosts())
 		}
@@ -144,7 +144,7 @@ func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 		for i, step := range steps {
 			step.change()
 			b.put(d, step.key)
-			b.is(relay.Live, "")
+			b.wantState(relay.Live, "")
 			for _, host := range []string{"main", "spare", "other", "elsewhere"} {
 				if p.sessions(host) != step.open[host] {
 					t.Fatalf("step %d: %d sessions at %s", i, p.sessions(host), host)
@@ -159,7 +159,7 @@ func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 
 func TestTwinsNeedTwoDifferentAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, holds)
+		b := start(t, acceptsAll)
 		d := youTube()
 		for backup, want := range map[string]string{
 			"":                "to send to both servers at once, give the backup's address too",

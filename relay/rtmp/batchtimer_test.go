@@ -11,7 +11,7 @@ import (
 
 // beats plays 25 pictures a second and returns when, after the newest picture, and with
 // how many waiting, a destination's units were written.
-func beats(t *testing.T, every time.Duration, pictures int) (after []time.Duration, waiting []int) {
+func playBatches(t *testing.T, every time.Duration, frames int) (after []time.Duration, waiting []int) {
 	h := hub.New()
 	pub, err := h.Publish("cam", hub.Origin{})
 	if err != nil {
@@ -25,7 +25,7 @@ func beats(t *testing.T, every time.Duration, pictures int) (after []time.Durati
 	defer sub.Close()
 	b := newBatchTimer(every, sub.Watch())
 	go func() {
-		for n := range pictures {
+		for n := range frames {
 			pub.Write(media.AccessUnit{Key: true, DTS: time.Duration(n), PTS: time.Duration(time.Now().UnixNano())})
 			time.Sleep(40 * time.Millisecond)
 		}
@@ -50,7 +50,7 @@ func beats(t *testing.T, every time.Duration, pictures int) (after []time.Durati
 
 func TestPicturesThatFitAreWrittenWithTheLastOfThemAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		after, waiting := beats(t, 50*time.Millisecond, 40)
+		after, waiting := playBatches(t, 50*time.Millisecond, 40)
 		for i := 3; i < len(after)-2; i++ { // it has learned by then
 			if after[i] != 0 || waiting[i] != 2 {
 				t.Errorf("beat %d: %d pictures, the last %v ago", i, waiting[i], after[i])
@@ -61,7 +61,7 @@ func TestPicturesThatFitAreWrittenWithTheLastOfThemAtOnce(t *testing.T) {
 
 func TestAPictureNeverWaitsLongerForCompanyThanItMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		after, waiting := beats(t, 100*time.Millisecond, 4) // then there is none
+		after, waiting := playBatches(t, 100*time.Millisecond, 4) // then there is none
 		if last := len(after) - 1; after[last] > 100*time.Millisecond || waiting[last] == 0 {
 			t.Errorf("%d pictures after %v", waiting[last], after[last])
 		}
@@ -70,7 +70,7 @@ func TestAPictureNeverWaitsLongerForCompanyThanItMay(t *testing.T) {
 
 func TestWithoutMergingEachIsWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		after, waiting := beats(t, 0, 10)
+		after, waiting := playBatches(t, 0, 10)
 		for i := range after {
 			if after[i] != 0 || waiting[i] != 1 {
 				t.Errorf("beat %d: %d pictures after %v", i, waiting[i], after[i])

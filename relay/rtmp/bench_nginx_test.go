@@ -29,29 +29,29 @@ func BenchmarkNginxPush(b *testing.B) {
 	if _, err := os.Stat(nginxModule); err != nil {
 		b.Skip("nginx has no rtmp module")
 	}
-	far := startFarEnds(b)
-	receiving := nginxPush(b, nginx, far, 0, "")
+	server := startBenchServers(b)
+	receiving := nginxPush(b, nginx, server, 0, "")
 	for _, n := range []int{10, 50, 200} {
 		for _, size := range []int{4096, 65536} {
 			b.Run(fmt.Sprintf("%d/%d", n, size), func(b *testing.B) {
-				measured(b, receiving, func() cost { return nginxPush(b, nginx, far, n, fmt.Sprintf("chunk_size %d;", size)) })
+				measured(b, receiving, func() cost { return nginxPush(b, nginx, server, n, fmt.Sprintf("chunk_size %d;", size)) })
 			})
 		}
 	}
 }
 
-func nginxPush(b *testing.B, nginx string, far *farEnds, n int, setting string) (c cost) {
-	addr, pid := startNginx(b, nginx, far.rtmp, n, setting)
-	p := air(b)
+func nginxPush(b *testing.B, nginx string, server *benchServers, n int, setting string) (c cost) {
+	addr, pid := startNginx(b, nginx, server.rtmp, n, setting)
+	p := startProgram(b)
 	ctx, cancel := context.WithCancel(b.Context())
-	defer func() { cancel(); p.end() }()
+	defer func() { cancel(); p.close() }()
 	out := rtmp.New(nil)
 	out.Merge = 0
 	p.push(b, ctx, out, &url.URL{Scheme: "rtmp", Host: addr, Path: "/in", Fragment: "program"})
 	time.Sleep(3 * time.Second) // nginx connects
-	bytes, cpu := far.bytes(b), processTime(b, pid)
+	bytes, cpu := server.bytes(b), processTime(b, pid)
 	time.Sleep(benchFor) // the span that is measured
-	return cost{bytes: far.bytes(b) - bytes, cpu: processTime(b, pid) - cpu}
+	return cost{bytes: server.bytes(b) - bytes, cpu: processTime(b, pid) - cpu}
 }
 
 // startNginx is one that pushes what it gets to n keys at to.
@@ -100,8 +100,8 @@ func processTime(b *testing.B, pid int) time.Duration {
 	return time.Duration(ns)
 }
 
-func (f *farEnds) bytes(b *testing.B) (total uint64) {
-	if _, err := fmt.Sscan(f.ask("bytes"), &total); err != nil {
+func (f *benchServers) bytes(b *testing.B) (total uint64) {
+	if _, err := fmt.Sscan(f.request("bytes"), &total); err != nil {
 		b.Fatal(err)
 	}
 	return total

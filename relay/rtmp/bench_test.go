@@ -31,7 +31,7 @@ const (
 	benchKeep  = 3 * time.Second // of the program
 	benchSize  = 23_300          // of an ordinary picture; the key frame each two seconds is 4 times as large
 	benchFrame = time.Second / 30
-	benchSound = 1024 * time.Second / 48000
+	benchAudio = 1024 * time.Second / 48000
 )
 
 // BenchmarkDestinations is N destinations on loopback for five seconds of real time,
@@ -47,9 +47,9 @@ const (
 // read the pictures: p99-ms is from a picture's making to the far end having all of
 // it; kB/dest is resident memory, garbage collected before both looks.
 func BenchmarkDestinations(b *testing.B) {
-	far := startFarEnds(b)
+	server := startBenchServers(b)
 	for _, n := range []int{1, 10, 50, 200} {
-		idle, bare := nobody(b), 0.0
+		idle, bare := idleProgram(b), 0.0
 		run := func(name string, span func() cost) {
 			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
 				per := measured(b, idle, span)
@@ -58,15 +58,15 @@ func BenchmarkDestinations(b *testing.B) {
 				}
 				b.ReportMetric(per/bare, "x-bare")
 				if strings.HasSuffix(name, "merged") && name != "bare-merged" && n >= 50 {
-					far.latencies(b)
+					server.latencies(b)
 				}
 			})
 		}
-		run("bare", func() cost { return bareLoop(b, far, n, 0, false) })
-		run("handed", func() cost { return bareLoop(b, far, n, 0, true) })
-		run("unmerged", func() cost { return destinations(b, far, n, 0) })
-		run("merged", func() cost { return destinations(b, far, n, rtmp.DefaultMerge) })
-		run("bare-merged", func() cost { return bareLoop(b, far, n, rtmp.DefaultMerge, true) })
+		run("bare", func() cost { return runBareLoop(b, server, n, 0, false) })
+		run("handed", func() cost { return runBareLoop(b, server, n, 0, true) })
+		run("unmerged", func() cost { return destinations(b, server, n, 0) })
+		run("merged", func() cost { return destinations(b, server, n, rtmp.DefaultMerge) })
+		run("bare-merged", func() cost { return runBareLoop(b, server, n, rtmp.DefaultMerge, true) })
 	}
 }
 
@@ -117,21 +117,21 @@ func usage(b *testing.B) (cpu time.Duration, mallocs uint64) {
 }
 
 // onAir is a program that plays.
-type onAir struct {
-	hub   *hub.Hub
-	units atomic.Int64
-	stop  chan struct{}
-	all   sync.WaitGroup // it, and who reads it
+type liveProgram struct {
+	hub     *hub.Hub
+	units   atomic.Int64
+	stop    chan struct{}
+	readers sync.WaitGroup // it, and who reads it
 }
 
-func air(b *testing.B) *onAir {
-	p := &onAir{hub: hub.New(), stop: make(chan struct{})}
+func startProgram(b *testing.B) *liveProgram {
+	p := &liveProgram{hub: hub.New(), stop: make(chan struct{})}
 	pub, err := p.hub.Publish(hub.Program, hub.Origin{Keep: benchKeep})
 	if err != nil {
 		b.Fatal(err)
 	}
 	pub.SetTracks(relaytest.Tracks(0))
-	p.all.Go(func() {
+	p.readers.Go(func() {
 		defer pub.Close()
 		benchProgram(p.stop, func(au media.AccessUnit) { pub.Write(au); p.units.Add(1) })
 	})
@@ -139,19 +139,19 @@ func air(b *testing.B) *onAir {
 }
 
 // end stops it and waits for all its readers.
-func (p *onAir) end() {
+func (p *liveProgram) close() {
 	close(p.stop)
-	p.all.Wait()
+	p.readers.Wait()
 }
 
 // push sends it to a key at to, until it ends.
-func (p *onAir) push(b *testing.B, ctx context.Context, out *rtmp.Output, to *url.URL) *relay.Link {
+func (p *liveProgram) push(b *testing.B, ctx context.Context, out *rtmp.Output, to *url.URL) *relay.Link {
 	sub, err := p.hub.Await(ctx, hub.Program)
 	if err != nil {
 		b.Fatal(err)
 	}
 	link := relay.NewLink(nil)
-	p.all.Go(func() {
+	p.readers.Go(func() {
 		defer sub.Close()
 		if err := out.Push(ctx, to, sub, link); err != nil {
 			b.Errorf("push: %v", err)
@@ -161,9 +161,9 @@ func (p *onAir) push(b *testing.B, ctx context.Context, out *rtmp.Output, to *ur
 }
 
 // nobody is what a program takes that nobody reads.
-func nobody(b *testing.B) cost {
-	p := air(b)
-	defer p.end()
+func idleProgram(b *testing.B) cost {
+	p := startProgram(b)
+	defer p.close()
 	return during(b)
 }
 
@@ -171,27 +171,27 @@ func nobody(b *testing.B) cost {
 // the pictures.
 func benchProgram(stop <-chan struct{}, write func(au media.AccessUnit)) {
 	begin := time.Now()
-	for picture, sound := 0, 0; ; {
-		at, isSound := time.Duration(picture)*benchFrame, false
-		if next := time.Duration(sound) * benchSound; next < at {
-			at, isSound = next, true
+	for frame, audio := 0, 0; ; {
+		at, isAudio := time.Duration(frame)*benchFrame, false
+		if next := time.Duration(audio) * benchAudio; next < at {
+			at, isAudio = next, true
 		}
 		select {
 		case <-stop:
 			return
 		case <-time.After(time.Until(begin.Add(at))):
 		}
-		if isSound {
+		if isAudio {
 			write(media.AccessUnit{Track: 1, PTS: at, DTS: at, Key: true, Data: make([]byte, 341)})
-			sound++
+			audio++
 			continue
 		}
-		write(benchPicture(at, picture%60 == 0))
-		picture++
+		write(benchVideo(at, frame%60 == 0))
+		frame++
 	}
 }
 
-func benchPicture(at time.Duration, key bool) media.AccessUnit {
+func benchVideo(at time.Duration, key bool) media.AccessUnit {
 	size := benchSize
 	if key {
 		size *= 4
@@ -202,17 +202,17 @@ func benchPicture(at time.Duration, key bool) media.AccessUnit {
 		data[4] = 0x65
 	}
 	data[5] = 0x80
-	binary.BigEndian.PutUint64(data[stampAt:], uint64(time.Now().UnixNano()))
+	binary.BigEndian.PutUint64(data[timestampAt:], uint64(time.Now().UnixNano()))
 	return media.AccessUnit{Track: 0, PTS: at, DTS: at, Key: key, Data: data}
 }
 
 // bareLoop writes each message to each socket, one after the other; with merge,
 // the messages of so long at once: what merging can save at most. The program is
 // written in the same goroutine, or handed to it as readers get it.
-func bareLoop(b *testing.B, far *farEnds, n int, merge time.Duration, handed bool) (c cost) {
-	loop := bare{b: b, merge: merge, last: time.Now()}
+func runBareLoop(b *testing.B, server *benchServers, n int, merge time.Duration, handed bool) (c cost) {
+	loop := bareLoop{b: b, merge: merge, last: time.Now()}
 	for range n {
-		conn, err := net.Dial("tcp", far.raw)
+		conn, err := net.Dial("tcp", server.raw)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -220,8 +220,8 @@ func bareLoop(b *testing.B, far *farEnds, n int, merge time.Duration, handed boo
 		loop.conns = append(loop.conns, conn)
 	}
 	if handed {
-		p := air(b)
-		defer p.end()
+		p := startProgram(b)
+		defer p.close()
 		sub, err := p.hub.Subscribe(hub.Program)
 		if err != nil {
 			b.Fatal(err)
@@ -248,7 +248,7 @@ func bareLoop(b *testing.B, far *farEnds, n int, merge time.Duration, handed boo
 }
 
 // bare is its state.
-type bare struct {
+type bareLoop struct {
 	b            *testing.B
 	conns        []net.Conn
 	merge        time.Duration
@@ -257,7 +257,7 @@ type bare struct {
 	bytes        uint64
 }
 
-func (l *bare) write(au media.AccessUnit) {
+func (l *bareLoop) write(au media.AccessUnit) {
 	if l.batch = append(l.batch, au.Data); time.Since(l.last) < l.merge {
 		return
 	}
@@ -275,10 +275,10 @@ func (l *bare) write(au media.AccessUnit) {
 }
 
 // destinations pushes to n far ends.
-func destinations(b *testing.B, far *farEnds, n int, merge time.Duration) (c cost) {
-	p := air(b)
+func destinations(b *testing.B, server *benchServers, n int, merge time.Duration) (c cost) {
+	p := startProgram(b)
 	ctx, cancel := context.WithCancel(b.Context())
-	defer func() { cancel(); p.end() }()
+	defer func() { cancel(); p.close() }()
 	before := uint64(0)
 	if n >= 50 {
 		time.Sleep(benchKeep) // until the program's memory is full
@@ -292,12 +292,12 @@ func destinations(b *testing.B, far *farEnds, n int, merge time.Duration) (c cos
 		if n >= 50 && i%(n/5) == 0 {
 			name = "probe" + name
 		}
-		links[i] = p.push(b, ctx, out, &url.URL{Scheme: "rtmp", Host: far.rtmp, Path: "/live", Fragment: name})
+		links[i] = p.push(b, ctx, out, &url.URL{Scheme: "rtmp", Host: server.rtmp, Path: "/live", Fragment: name})
 	}
 	awaitLive(b, links)
 	measuring := time.NewTicker(time.Second / 4)
 	defer measuring.Stop()
-	p.all.Go(func() {
+	p.readers.Go(func() {
 		for {
 			select {
 			case <-measuring.C:
@@ -309,7 +309,7 @@ func destinations(b *testing.B, far *farEnds, n int, merge time.Duration) (c cos
 			}
 		}
 	})
-	far.forget()
+	server.resetLatencies()
 	bytes, first := sent(links), p.units.Load()
 	c = during(b)
 	c.bytes, c.units = sent(links)-bytes, (p.units.Load()-first)*int64(n)

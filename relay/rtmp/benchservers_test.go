@@ -17,20 +17,20 @@ import (
 )
 
 // farEndEnv makes this test binary serve as the far ends.
-const farEndEnv = "OBVAN_BENCH_FAR_ENDS"
+const benchServersEnv = "OBVAN_BENCH_FAR_ENDS"
 
-const stampAt = 12 // where a picture carries the time it was written
+const timestampAt = 12 // where a picture carries the time it was written
 
 // farEnds is the other process.
-type farEnds struct {
+type benchServers struct {
 	rtmp, raw string
 	in        *bufio.Writer
 	out       *bufio.Scanner
 }
 
-func startFarEnds(b *testing.B) *farEnds {
+func startBenchServers(b *testing.B) *benchServers {
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), farEndEnv+"=1")
+	cmd.Env = append(os.Environ(), benchServersEnv+"=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -44,24 +44,24 @@ func startFarEnds(b *testing.B) *farEnds {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { in.Close(); _ = cmd.Wait() })
-	f := &farEnds{in: bufio.NewWriter(in), out: bufio.NewScanner(out)}
+	f := &benchServers{in: bufio.NewWriter(in), out: bufio.NewScanner(out)}
 	f.out.Scan()
 	f.rtmp, f.raw, _ = strings.Cut(f.out.Text(), " ")
 	return f
 }
 
-func (f *farEnds) ask(what string) string {
+func (f *benchServers) request(what string) string {
 	_, _ = f.in.WriteString(what + "\n")
 	_ = f.in.Flush()
 	f.out.Scan()
 	return f.out.Text()
 }
 
-func (f *farEnds) forget() { f.ask("forget") }
+func (f *benchServers) resetLatencies() { f.request("forget") }
 
-func (f *farEnds) latencies(b *testing.B) {
+func (f *benchServers) latencies(b *testing.B) {
 	var p50, p99 float64
-	if _, err := fmt.Sscan(f.ask("latencies"), &p50, &p99); err == nil {
+	if _, err := fmt.Sscan(f.request("latencies"), &p50, &p99); err == nil {
 		b.ReportMetric(p50, "p50-ms")
 		b.ReportMetric(p99, "p99-ms")
 	}
@@ -69,7 +69,7 @@ func (f *farEnds) latencies(b *testing.B) {
 
 // serveFarEnds is the other process: an RTMP server and a bare one, until stdin
 // closes.
-func serveFarEnds() {
+func runBenchServers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s, err := testserver.Listen("127.0.0.1:0", nil)
@@ -128,7 +128,7 @@ func latencies(s *testserver.Server, since time.Time) (p50, p99 float64) {
 	for _, ses := range s.Sessions() {
 		for _, u := range ses.Units() {
 			if u.Video && u.Arrived.After(since) {
-				all = append(all, u.Arrived.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(u.Data[stampAt:])))))
+				all = append(all, u.Arrived.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(u.Data[timestampAt:])))))
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 func TestOpusTravelsAsEnhancedRTMPBesideOrdinaryH264(t *testing.T) {
-	s := farEnd(t, nil)
+	s := startServer(t, nil)
 	h := hub.New()
 	p, err := h.Publish(hub.Program, hub.Origin{})
 	if err != nil {
@@ -41,9 +41,9 @@ func TestOpusTravelsAsEnhancedRTMPBesideOrdinaryH264(t *testing.T) {
 	}
 	go func() { ended <- rtmp.New(nil).Push(ctx, u, sub, relay.NewLink(nil)) }()
 	testkit.Eventually(t, 5*time.Second, func() bool { return s.Last("k") != nil && len(s.Last("k").Units()) == 2 }, "both units arrive")
-	sound := s.Last("k").Units()[1]
-	if sound.Video || sound.Track.Codec != media.Opus || string(sound.Data) != "one packet of Opus" || string(sound.Track.Config) != string(opus.Config) {
-		t.Errorf("got %+v", sound)
+	audio := s.Last("k").Units()[1]
+	if audio.Video || audio.Track.Codec != media.Opus || string(audio.Data) != "one packet of Opus" || string(audio.Track.Config) != string(opus.Config) {
+		t.Errorf("got %+v", audio)
 	}
 	cancel()
 	if err := <-ended; err != nil {
@@ -54,7 +54,7 @@ func TestOpusTravelsAsEnhancedRTMPBesideOrdinaryH264(t *testing.T) {
 func TestWhatNeedsEnhancedRTMPIsAnnouncedAndNothingElse(t *testing.T) {
 	for codec, want := range map[media.Codec]int{media.H264: 0, media.H265: 1} {
 		listed := make(chan int, 1)
-		addr := play(t, func(w *chunks.Writer, name string, values []any) bool {
+		addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {
 			about, _ := values[2].(amf0.Object)
 			list, _ := about.Get("fourCcList").([]any)
 			listed <- len(list)

@@ -27,7 +27,7 @@ import (
 type script func(w *chunks.Writer, name string, values []any) (goOn bool)
 
 // play serves one connection with s and returns where.
-func play(t *testing.T, s script) string {
+func serveScript(t *testing.T, s script) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func info(level, code, words string) amf0.Object {
 }
 
 // agree answers as servers do, up to publish.
-func agree(w *chunks.Writer, name string, values []any) {
+func accept(w *chunks.Writer, name string, values []any) {
 	switch name {
 	case "connect":
 		w.Command(0, "_result", 1, nil, info("status", "NetConnection.Connect.Success", ""))
@@ -127,12 +127,12 @@ func TestAServersNoIsARefusalInItsOwnWords(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			addr := play(t, func(w *chunks.Writer, name string, values []any) bool {
+			addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {
 				if name == c.at {
 					c.say(w)
 					return false
 				}
-				agree(w, name, values)
+				accept(w, name, values)
 				return true
 			})
 			err := pushTo(t, "rtmp://"+addr+"/app#sek/ret7", relay.NewLink(nil))
@@ -147,7 +147,7 @@ func TestAServersNoIsARefusalInItsOwnWords(t *testing.T) {
 }
 
 func TestAServerThatTalksAndNeverAnswersIsGivenUp(t *testing.T) {
-	addr := play(t, func(w *chunks.Writer, name string, values []any) bool {
+	addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {
 		for range 300 {
 			w.Command(0, "onBWDone", 0, nil)
 		}
@@ -161,8 +161,8 @@ func TestAServerThatTalksAndNeverAnswersIsGivenUp(t *testing.T) {
 func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 100)
-	addr := play(t, func(w *chunks.Writer, name string, values []any) bool {
-		agree(w, name, values)
+	addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {
+		accept(w, name, values)
 		switch name {
 		case "connect":
 			w.Control(chunks.TypeWindowAck, 4096)
@@ -205,8 +205,8 @@ func TestTheCommandsCarryAppNameAndAddressAsTyped(t *testing.T) {
 		"/app#FB-1-0-Ab?s_bl=1&s_sw=0&a=": "app|FB-1-0-Ab?s_bl=1&s_sw=0&a=",
 	} {
 		app, got := "", make(chan string, 1)
-		addr := play(t, func(w *chunks.Writer, cmd string, values []any) bool {
-			agree(w, cmd, values)
+		addr := serveScript(t, func(w *chunks.Writer, cmd string, values []any) bool {
+			accept(w, cmd, values)
 			switch cmd {
 			case "connect":
 				about := values[2].(amf0.Object)
@@ -241,7 +241,7 @@ func TestACertificateIsReallyChecked(t *testing.T) {
 	asked := make(chan string, 10)
 	server, roots := testkit.Certificate(t, "localhost")
 	server.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { asked <- h.ServerName; return nil, nil }
-	s := farEnd(t, server)
+	s := startServer(t, server)
 	_, port, _ := net.SplitHostPort(s.Addr())
 	push := func(host string, out *rtmp.Output) error {
 		p := relaytest.NewProgram(t, 1000)

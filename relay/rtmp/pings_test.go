@@ -19,32 +19,32 @@ import (
 )
 
 // show is a program on its way to one destination.
-type show struct {
-	state   func() relay.Status    // how the destination fares
+type liveDestination struct {
+	status  func() relay.Status    // how the destination fares
 	written func(by time.Time) int // the newest frame's number at an instant
 	silent  atomic.Bool            // the program pauses
 }
 
 // live runs a relay to one destination until it is live, and feeds it until the test
 // ends.
-func live(t *testing.T, far *testserver.Server) *show {
+func startLive(t *testing.T, server *testserver.Server) *liveDestination {
 	t.Helper()
-	return liveWith(t, far, 1000, rtmp.New(nil)) // 200 kbit/s: kernels hold a minute of it
+	return startLiveWith(t, server, 1000, rtmp.New(nil)) // 200 kbit/s: kernels hold a minute of it
 }
 
 // liveWith is live with pictures of that size.
-func liveWith(t *testing.T, far *testserver.Server, size int, out *rtmp.Output) *show {
+func startLiveWith(t *testing.T, server *testserver.Server, size int, out *rtmp.Output) *liveDestination {
 	t.Helper()
 	p := relaytest.NewProgram(t, size)
 	var mu sync.Mutex
 	var times []time.Time
-	s := &show{written: func(by time.Time) (n int) {
+	s := &liveDestination{written: func(by time.Time) (n int) {
 		mu.Lock()
 		defer mu.Unlock()
 		return sort.Search(len(times), func(i int) bool { return times[i].After(by) }) - 1
 	}}
 	r := relay.New(p.Hub, relay.Protocols{"rtmp": {Push: out.Push}, "rtmps": {Push: out.Push}}, slog.New(slog.DiscardHandler))
-	if err := r.Put(relay.Destination{ID: "far", Name: "Far", URL: far.URL()}, "key"); err != nil {
+	if err := r.Put(relay.Destination{ID: "far", Name: "Far", URL: server.URL()}, "key"); err != nil {
 		t.Fatal(err)
 	}
 	_ = r.Start("far")
@@ -64,19 +64,19 @@ func liveWith(t *testing.T, far *testserver.Server, size int, out *rtmp.Output) 
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended; <-ended })
-	s.state = func() relay.Status { return r.Statuses()[0] }
-	testkit.Eventually(t, 10*time.Second, func() bool { return s.state().State == relay.Live }, "live")
+	s.status = func() relay.Status { return r.Statuses()[0] }
+	testkit.Eventually(t, 10*time.Second, func() bool { return s.status().State == relay.Live }, "live")
 	return s
 }
 
 func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
 	t.Parallel()
-	far := farEnd(t, nil)
+	server := startServer(t, nil)
 	const freezes = 5 * time.Second
-	far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes, NoAcks: true} })
-	s := live(t, far)
-	testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
-	st, units := s.state(), far.Last("key").Units()
+	server.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes, NoAcks: true} })
+	s := startLive(t, server)
+	testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.status().State == relay.Retrying }, "not live")
+	st, units := s.status(), server.Last("key").Units()
 	testkit.Measure(t, "relay rtmp: frozen server, until it is not called live", testkit.Milliseconds(st.Since.Sub(units[len(units)-1].Arrived)), "ms", testkit.AtMost(2200))
 	if !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
 		t.Errorf("%q, attempt %d", st.Reason, st.Attempt)
@@ -90,14 +90,14 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 	for name, config := range map[string]*tls.Config{"rtmp": nil, "rtmps": server} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			far := farEnd(t, config)
+			server := startServer(t, config)
 			const freezes = 6 * time.Second
-			far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes} })
-			s := liveWith(t, far, 1000, rtmp.New(&tls.Config{RootCAs: roots}))
-			testkit.Eventually(t, freezes, func() bool { return far.Last("key").Counts().Frames > 3*relaytest.FrameRate }, "it answered pings")
+			server.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{StallAfter: freezes} })
+			s := startLiveWith(t, server, 1000, rtmp.New(&tls.Config{RootCAs: roots}))
+			testkit.Eventually(t, freezes, func() bool { return server.Last("key").Counts().Frames > 3*relaytest.FrameRate }, "it answered pings")
 			s.silent.Store(true)
-			testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.state().State == relay.Retrying }, "not live")
-			if st := s.state(); !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
+			testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.status().State == relay.Retrying }, "not live")
+			if st := s.status(); !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
 				t.Errorf("%q, attempt %d", st.Reason, st.Attempt)
 			}
 		})
@@ -106,32 +106,32 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 
 // stays fails the test when it is not live until so many pictures arrived in the
 // newest session.
-func (s *show) stays(t *testing.T, far *testserver.Server, pictures int) {
+func (s *liveDestination) staysLive(t *testing.T, server *testserver.Server, frames int) {
 	t.Helper()
 	testkit.Eventually(t, 20*time.Second, func() bool {
-		if st := s.state(); st.State != relay.Live {
+		if st := s.status(); st.State != relay.Live {
 			t.Fatalf("%s: %s", st.State, st.Reason)
 		}
-		return far.Last("key").Counts().Frames > pictures
-	}, "%d pictures arrive", pictures)
+		return server.Last("key").Counts().Frames > frames
+	}, "%d pictures arrive", frames)
 }
 
 func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
 	t.Parallel()
-	far := farEnd(t, nil)
-	far.Behave(func(string) testserver.Behaviour {
+	server := startServer(t, nil)
+	server.Behave(func(string) testserver.Behaviour {
 		return testserver.Behaviour{OnPing: testserver.IgnorePings, NoAcks: true}
 	})
-	live(t, far).stays(t, far, 6*relaytest.FrameRate)
+	startLive(t, server).staysLive(t, server, 6*relaytest.FrameRate)
 }
 
 func TestAServerThatHangsUpAtAPingIsNotAskedAgain(t *testing.T) {
 	t.Parallel()
-	far := farEnd(t, nil)
-	far.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{OnPing: testserver.CloseOnPing} })
-	s := live(t, far)
-	s.stays(t, far, 4*relaytest.FrameRate)
-	if st := s.state(); st.Attempt != 2 {
+	server := startServer(t, nil)
+	server.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{OnPing: testserver.CloseOnPing} })
+	s := startLive(t, server)
+	s.staysLive(t, server, 4*relaytest.FrameRate)
+	if st := s.status(); st.Attempt != 2 {
 		t.Errorf("%d attempts", st.Attempt)
 	}
 }

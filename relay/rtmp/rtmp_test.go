@@ -14,15 +14,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(farEndEnv) != "" {
-		serveFarEnds()
+	if os.Getenv(benchServersEnv) != "" {
+		runBenchServers()
 		return
 	}
 	testkit.Main(m)
 }
 
 // farEnd runs a sink for a test.
-func farEnd(t testing.TB, config *tls.Config) *testserver.Server {
+func startServer(t testing.TB, config *tls.Config) *testserver.Server {
 	s, err := testserver.Listen("127.0.0.1:0", config)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestContract(t *testing.T) {
 			relaytest.Test(t, func(t *testing.T) relaytest.Output {
 				out := rtmp.New(nil)
 				out.Merge, out.Stall, out.Backlog = merge, time.Second, time.Second
-				return relaytest.Output{Push: out.Push, Server: farEnd(t, nil)}
+				return relaytest.Output{Push: out.Push, Server: startServer(t, nil)}
 			})
 		})
 	}
@@ -59,6 +59,6 @@ func TestContractOverTLS(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := rtmp.New(&tls.Config{RootCAs: roots})
 		out.Stall, out.Backlog = time.Second, 2*time.Second
-		return relaytest.Output{Push: out.Push, Server: farEnd(t, server)}
+		return relaytest.Output{Push: out.Push, Server: startServer(t, server)}
 	})
 }

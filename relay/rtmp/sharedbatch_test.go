@@ -19,7 +19,7 @@ type member struct {
 	out bytes.Buffer
 }
 
-func join(t *testing.T, h *hub.Hub) *member {
+func newMember(t *testing.T, h *hub.Hub) *member {
 	t.Helper()
 	sub, err := h.Subscribe(hub.Program)
 	if err != nil {
@@ -35,10 +35,10 @@ func join(t *testing.T, h *hub.Hub) *member {
 }
 
 // next has m send what is new, and reports whether that was the round as it is.
-func (m *member) next(t *testing.T, r *sharedBatch) (rode bool) {
+func (m *member) next(t *testing.T, r *sharedBatch) (joined bool) {
 	t.Helper()
 	before := m.sub.Position()
-	if rode = m.joinBatch(r, time.Now()); rode && m.sub.Position() == before {
+	if joined = m.joinBatch(r, time.Now()); joined && m.sub.Position() == before {
 		t.Fatal("it has not moved on")
 	}
 	if _, more, err := m.fill(nil); more || err != nil {
@@ -47,7 +47,7 @@ func (m *member) next(t *testing.T, r *sharedBatch) (rode bool) {
 	if _, err := m.w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	return rode
+	return joined
 }
 
 // units is the media that m sent, on the program's clock.
@@ -74,7 +74,7 @@ func (m *member) units(t *testing.T) (all []chunks.Message) {
 func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 	p := relaytest.NewProgram(t, 3000)
 	p.WriteFrames(relaytest.FrameRate)
-	first := join(t, p.Hub)
+	first := newMember(t, p.Hub)
 	r := newSharedBatch(first.sub)
 	round := func() { p.WriteFrames(3); r.read(0) }
 	first.next(t, nil)
@@ -87,7 +87,7 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 			t.Fatal("not in step")
 		}
 	}
-	late := join(t, p.Hub) // at a later key frame: its clock begins there
+	late := newMember(t, p.Hub) // at a later key frame: its clock begins there
 	late.next(t, nil)
 	if round(); !late.next(t, r) || !first.next(t, r) {
 		t.Error("one that joined is not in step")

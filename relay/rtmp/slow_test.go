@@ -27,10 +27,10 @@ func slow(t *testing.T, how testserver.Behaviour) {
 	const size = 8000                      // 1.6 Mbit/s
 	const unseen = 1500 * time.Millisecond // its machine takes in lumps, and a ping says so afterwards
 	how.Rate = size * relaytest.FrameRate / 4
-	far := farEnd(t, nil)
-	far.LimitSegmentSize(1448)
-	far.Behave(func(string) testserver.Behaviour { return how })
-	s := liveWith(t, far, size, rtmp.New(nil))
+	server := startServer(t, nil)
+	server.LimitSegmentSize(1448)
+	server.Behave(func(string) testserver.Behaviour { return how })
+	s := startLiveWith(t, server, size, rtmp.New(nil))
 	type look struct {
 		at     time.Time
 		remote time.Duration
@@ -38,11 +38,11 @@ func slow(t *testing.T, how testserver.Behaviour) {
 	var looks []look
 	began := time.Now()
 	testkit.Eventually(t, 40*time.Second, func() bool {
-		looks = append(looks, look{time.Now(), time.Duration(s.state().LatencyMs) * time.Millisecond})
+		looks = append(looks, look{time.Now(), time.Duration(s.status().LatencyMs) * time.Millisecond})
 		return time.Since(began) > 16*time.Second
 	}, "it has been slow for a while")
 	worst := time.Duration(0)
-	for _, u := range far.Last("key").Units() {
+	for _, u := range server.Last("key").Units() {
 		if !u.Video {
 			continue
 		}

@@ -21,20 +21,20 @@ import (
 )
 
 const (
-	manySlow   = 3
-	manyEnough = 60 // units
+	slowCount   = 3
+	unitsWanted = 60 // units
 )
 
-func manyKey(i int) string { return fmt.Sprintf("key%02d", i) }
+func keyOf(i int) string { return fmt.Sprintf("key%02d", i) }
 
 // What is sent for many at once lies with the system until each far end has it, and a slow
 // one has it long after the next was sent.
 func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 	t.Parallel()
 	const many = 12
-	far := farEnd(t, nil)
-	far.Behave(func(key string) (how testserver.Behaviour) {
-		if key < manyKey(manySlow) {
+	server := startServer(t, nil)
+	server.Behave(func(key string) (how testserver.Behaviour) {
+		if key < keyOf(slowCount) {
 			how.Rate = 300_000 // of about 700,000 bytes a second
 		}
 		return how
@@ -50,11 +50,11 @@ func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, err := url.Parse(far.URL())
+		u, err := url.Parse(server.URL())
 		if err != nil {
 			t.Fatal(err)
 		}
-		u.Fragment = manyKey(i)
+		u.Fragment = keyOf(i)
 		all.Go(func() {
 			defer sub.Close()
 			if err := out.Push(ctx, u, sub, relay.NewLink(nil)); err != nil {
@@ -62,31 +62,31 @@ func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 			}
 		})
 	}
-	sent := playNoise(t, p, func() bool {
+	sent := playRandomFrames(t, p, func() bool {
 		for i := range many {
-			s := far.Last(manyKey(i))
-			if s == nil || i >= manySlow && len(s.Units()) < manyEnough || len(s.Units()) < manyEnough/4 {
+			s := server.Last(keyOf(i))
+			if s == nil || i >= slowCount && len(s.Units()) < unitsWanted || len(s.Units()) < unitsWanted/4 {
 				return false
 			}
 		}
 		return true
 	})
 	for i := range many {
-		if err := sent.has(far.Last(manyKey(i)).Units(), i >= manySlow); err != nil {
+		if err := sent.has(server.Last(keyOf(i)).Units(), i >= slowCount); err != nil {
 			t.Errorf("destination %d: %v", i, err)
 		}
 	}
 }
 
 // noise is pictures of random bytes, by number.
-type noise [][]byte
+type randomFrames [][]byte
 
-const noiseFrame = 40 * time.Millisecond
+const randomFrameTime = 40 * time.Millisecond
 
 // playNoise writes some in real time until done says so.
-func playNoise(t *testing.T, p *relaytest.Program, done func() bool) (sent noise) {
+func playRandomFrames(t *testing.T, p *relaytest.Program, done func() bool) (sent randomFrames) {
 	t.Helper()
-	tick := time.NewTicker(noiseFrame)
+	tick := time.NewTicker(randomFrameTime)
 	defer tick.Stop()
 	testkit.Eventually(t, 30*time.Second, func() bool {
 		select {
@@ -102,7 +102,7 @@ func playNoise(t *testing.T, p *relaytest.Program, done func() bool) (sent noise
 		binary.BigEndian.PutUint32(data, uint32(len(data)-4)) // one NAL unit, a slice
 		data[4] = 0x41
 		sent = append(sent, data)
-		at := time.Duration(n) * noiseFrame
+		at := time.Duration(n) * randomFrameTime
 		p.Write(media.AccessUnit{DTS: at, PTS: at, Key: n%25 == 0, Data: data, Arrived: time.Now()})
 		return n%10 == 0 && done()
 	}, "all have some")
@@ -111,10 +111,10 @@ func playNoise(t *testing.T, p *relaytest.Program, done func() bool) (sent noise
 
 // has says which of the units of a session were not sent as they arrived, or, where all
 // must be there, which is missing.
-func (sent noise) has(units []testserver.Unit, all bool) error {
+func (sent randomFrames) has(units []testserver.Unit, all bool) error {
 	first := slices.IndexFunc(sent, func(data []byte) bool { return bytes.Equal(data, units[0].Data) })
 	for n, u := range units {
-		at := first + int(u.DTS/noiseFrame)
+		at := first + int(u.DTS/randomFrameTime)
 		if first < 0 || at >= len(sent) || !bytes.Equal(sent[at], u.Data) {
 			return fmt.Errorf("unit %d of %d is none that was sent then", n, len(units))
 		}

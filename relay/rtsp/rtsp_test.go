@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // farEnd is the library's server behind a path that can be bad.
-type farEnd struct {
+type server struct {
 	server *gortsplib.Server
 	path   *relaytest.Path
 	scheme string
@@ -43,10 +43,10 @@ type farEnd struct {
 
 // publisher is one session of a server.
 type publisher struct {
-	ses    *testserver.Session
-	how    testserver.Behaviour
-	reader *rtp.Reader
-	tracks media.Tracks
+	session *testserver.Session
+	how     testserver.Behaviour
+	reader  *rtp.Reader
+	tracks  media.Tracks
 }
 
 func (p *publisher) Aligned() {}
@@ -54,13 +54,13 @@ func (p *publisher) Aligned() {}
 func (p *publisher) SetTracks(tracks media.Tracks) { p.tracks = tracks }
 
 func (p *publisher) Write(au media.AccessUnit) {
-	p.ses.Record(testserver.Unit{
+	p.session.Record(testserver.Unit{
 		Video: p.tracks[au.Track].Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: &p.tracks[au.Track], Arrived: au.Arrived,
 	})
 }
 
-func startFarEnd(t testing.TB) *farEnd {
-	f := &farEnd{
+func startServer(t testing.TB) *server {
+	f := &server{
 		scheme: "rtsp", over: make(chan struct{}), open: map[*gortsplib.ServerSession]*publisher{},
 	}
 	var ln net.Listener
@@ -76,20 +76,20 @@ func startFarEnd(t testing.TB) *farEnd {
 	return f
 }
 
-func (f *farEnd) URL() string { return f.scheme + "://" + f.path.Addr() + "/live/cam?key=" }
+func (f *server) URL() string { return f.scheme + "://" + f.path.Addr() + "/live/cam?key=" }
 
-func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
+func (f *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Response, error) {
 	u := (*url.URL)(ctx.Request.URL)
 	key := strings.TrimPrefix(u.RawQuery, "key=")
 	if u.RawQuery == "" {
 		key = strings.TrimPrefix(u.EscapedPath(), "/live/")
 	}
-	p := &publisher{ses: f.Last(key), how: f.BehaviourFor(key)}
-	if p.ses != nil && p.ses.Ended() {
-		p.ses.Reopen() // it connects anew for another coding
+	p := &publisher{session: f.Last(key), how: f.BehaviourFor(key)}
+	if p.session != nil && p.session.Ended() {
+		p.session.Reopen() // it connects anew for another coding
 	} else {
-		p.ses = testserver.NewSession("live", key)
-		f.Add(p.ses)
+		p.session = testserver.NewSession("live", key)
+		f.Add(p.session)
 	}
 	if p.how.Refuse != "" {
 		return &base.Response{StatusCode: base.StatusForbidden, StatusMessage: p.how.Refuse}, nil
@@ -104,11 +104,11 @@ func (f *farEnd) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-func (f *farEnd) OnSetup(*gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+func (f *server) OnSetup(*gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	return &base.Response{StatusCode: base.StatusOK}, nil, nil
 }
 
-func (f *farEnd) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
+func (f *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Response, error) {
 	f.mu.Lock()
 	p := f.open[ctx.Session]
 	f.mu.Unlock()
@@ -128,30 +128,30 @@ func (f *farEnd) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-func (f *farEnd) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
+func (f *server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	f.mu.Lock()
 	p := f.open[ctx.Session]
 	f.mu.Unlock()
 	if p != nil {
 		var torn liberrors.ErrServerSessionTornDown
-		p.ses.Leave(errors.As(ctx.Error, &torn))
+		p.session.Leave(errors.As(ctx.Error, &torn))
 	}
 }
 
-func (f *farEnd) OnPacketsLost(*gortsplib.ServerHandlerOnPacketsLostCtx) {}
-func (f *farEnd) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) {}
+func (f *server) OnPacketsLost(*gortsplib.ServerHandlerOnPacketsLostCtx) {}
+func (f *server) OnDecodeError(*gortsplib.ServerHandlerOnDecodeErrorCtx) {}
 
 func TestContract(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := rtsp.New(nil)
 		out.Stall, out.Backlog = 2*time.Second, 2*time.Second
-		return relaytest.Output{Push: out.Push, Server: startFarEnd(t), Unsupported: relaytest.Unsupported{Metadata: true, DecodeTimes: true}}
+		return relaytest.Output{Push: out.Push, Server: startServer(t), Unsupported: relaytest.Unsupported{Metadata: true, DecodeTimes: true}}
 	})
 }
 
 // push sends a program to address until live, and returns the far end's last session
 // with that key.
-func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*testserver.Session, error) {
+func push(t *testing.T, out *rtsp.Output, f *server, address, key string) (*testserver.Session, error) {
 	t.Helper()
 	p := relaytest.NewProgram(t, 3000)
 	p.WriteFrames(5)
@@ -172,7 +172,7 @@ func push(t *testing.T, out *rtsp.Output, f *farEnd, address, key string) (*test
 }
 
 func TestTheKeyEndsThePath(t *testing.T) {
-	f := startFarEnd(t)
+	f := startServer(t)
 	s, err := push(t, rtsp.New(nil), f, "rtsp://"+f.path.Addr()+"/live#camera-1", "camera-1")
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
@@ -181,7 +181,7 @@ func TestTheKeyEndsThePath(t *testing.T) {
 }
 
 func TestServersOverTLSAreChecked(t *testing.T) {
-	f := startFarEnd(t)
+	f := startServer(t)
 	server, roots := testkit.Certificate(t, "127.0.0.1")
 	tlsAddr := wrapTLS(t, server, f.path.Addr())
 	s, err := push(t, rtsp.New(&tls.Config{RootCAs: roots}), f, "rtsps://"+tlsAddr+"/live#secret", "secret")
@@ -196,7 +196,7 @@ func TestServersOverTLSAreChecked(t *testing.T) {
 }
 
 func TestAddressesWithoutAPlaceForTheKeyAreRefused(t *testing.T) {
-	f := startFarEnd(t)
+	f := startServer(t)
 	for _, address := range []string{"rtsp://" + f.path.Addr(), "rtsp://" + f.path.Addr() + "/live?a=b#secret"} {
 		if _, err := push(t, rtsp.New(nil), f, address, ""); !errors.Is(err, relay.ErrRefused) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: err = %v", address, err)

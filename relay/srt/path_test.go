@@ -62,8 +62,8 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := startFarEnd(t, "", 20)
-			f.path.far(way.round)
+			f := startReceiver(t, "", 20)
+			f.path.setRTT(way.round)
 			p := relaytest.NewProgram(t, 5000) // little: what a busy machine leaves lying is lost, too
 			p.WriteFrames(5)
 			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
@@ -91,7 +91,7 @@ func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
 
 func TestThePassphraseIsTheKeyWhenTheAddressHasAStreamID(t *testing.T) {
 	const passphrase = "0123456789abcdef"
-	f := startFarEnd(t, passphrase, 0)
+	f := startReceiver(t, passphrase, 0)
 	p := relaytest.NewProgram(t, 3000)
 	p.WriteFrames(5)
 	link, _ := pushed(t, srt.New(), f.URL()+"?streamid=cam%2F1&latency=50&pbkeylen=32#"+passphrase, p)
@@ -126,7 +126,7 @@ func TestAddressesThatMakeNoSenseAreRefused(t *testing.T) {
 }
 
 func TestRefusalsSayWhy(t *testing.T) {
-	f := startFarEnd(t, "", 0)
+	f := startReceiver(t, "", 0)
 	f.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{Refuse: "no"} })
 	p := relaytest.NewProgram(t, 3000)
 	p.WriteFrames(5)
@@ -139,19 +139,19 @@ func TestRefusalsSayWhy(t *testing.T) {
 // Nothing leaves while nothing is on air, and still a far end that is gone is found out.
 func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
 	t.Parallel()
-	f := startFarEnd(t, "", 0)
+	f := startReceiver(t, "", 0)
 	p := relaytest.NewProgram(t, 3000)
 	p.WriteFrames(5)
 	link, _ := pushed(t, srt.New(), f.URL()+"#cam", p)
 	play(t, p, 10*time.Second, link.IsLive)
-	mute := func() time.Duration { link.Measure(); return time.Duration(link.SilentFor.Load()) }
+	silentFor := func() time.Duration { link.Measure(); return time.Duration(link.SilentFor.Load()) }
 	silent := time.Now() // one that is there says so
 	testkit.Eventually(t, 10*time.Second, func() bool {
-		if m := mute(); m > 2*time.Second {
+		if m := silentFor(); m > 2*time.Second {
 			t.Fatalf("mute for %v", m)
 		}
 		return time.Since(silent) > 4*time.Second
 	}, "the program is silent for a while")
 	f.path.behave(testserver.Behaviour{StallAfter: time.Millisecond})
-	testkit.Eventually(t, 10*time.Second, func() bool { return mute() > 2*time.Second }, "found out")
+	testkit.Eventually(t, 10*time.Second, func() bool { return silentFor() > 2*time.Second }, "found out")
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // farEnd is gosrt's listener behind a path that can be bad.
-type farEnd struct {
+type receiver struct {
 	t    testing.TB
 	ln   gosrt.Listener
 	path *path
@@ -28,22 +28,22 @@ type farEnd struct {
 
 // startFarEnd starts one that wants a passphrase, or none, and loses one datagram in
 // so many, or none.
-func startFarEnd(t testing.TB, passphrase string, lose int) *farEnd {
+func startReceiver(t testing.TB, passphrase string, lose int) *receiver {
 	config := gosrt.DefaultConfig()
 	config.ReceiverLatency, config.PeerIdleTimeout = 20*time.Millisecond, 3*time.Second
 	ln, err := gosrt.Listen("srt", "127.0.0.1:0", config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &farEnd{t: t, ln: ln, passphrase: passphrase, path: newPath(t, ln.Addr(), lose)}
+	f := &receiver{t: t, ln: ln, passphrase: passphrase, path: newPath(t, ln.Addr(), lose)}
 	f.open.Go(f.serve)
 	t.Cleanup(func() { ln.Close(); f.path.close(); f.open.Wait() })
 	return f
 }
 
-func (f *farEnd) URL() string { return "srt://" + f.path.in.LocalAddr().String() }
+func (f *receiver) URL() string { return "srt://" + f.path.in.LocalAddr().String() }
 
-func (f *farEnd) serve() {
+func (f *receiver) serve() {
 	for {
 		req, err := f.ln.Accept2()
 		if err != nil {
@@ -70,14 +70,14 @@ func (f *farEnd) serve() {
 	}
 }
 
-func (f *farEnd) receive(conn gosrt.Conn, ses *testserver.Session, how testserver.Behaviour) {
+func (f *receiver) receive(conn gosrt.Conn, ses *testserver.Session, how testserver.Behaviour) {
 	defer conn.Close()
 	if how.CloseAfter > 0 {
 		stop := time.AfterFunc(how.CloseAfter, func() { conn.Close() })
 		defer stop.Stop()
 	}
 	r := mpegtstest.New()
-	k := keeper{ses: ses}
+	k := unitCollector{ses: ses}
 	var buf [1500]byte
 	for begun := false; ; begun = true {
 		n, err := conn.Read(buf[:])
@@ -92,7 +92,7 @@ func (f *farEnd) receive(conn gosrt.Conn, ses *testserver.Session, how testserve
 			break
 		}
 		for _, u := range r.Units {
-			k.keep(&u)
+			k.add(&u)
 		}
 		r.Units = r.Units[:0]
 	}
@@ -100,12 +100,12 @@ func (f *farEnd) receive(conn gosrt.Conn, ses *testserver.Session, how testserve
 }
 
 // keeper turns what a transport stream carries into units.
-type keeper struct {
+type unitCollector struct {
 	ses          *testserver.Session
 	video, audio *media.Track
 }
 
-func (k *keeper) keep(u *mpegtstest.Unit) {
+func (k *unitCollector) add(u *mpegtstest.Unit) {
 	unit := testserver.Unit{Video: u.Type != 0x0f, Key: true, PTS: u.PTS, DTS: u.DTS, Arrived: time.Now()}
 	if !unit.Video {
 		rate := [...]int{96000, 88200, 64000, 48000, 44100}[u.Data[2]>>2&0xf]
@@ -145,13 +145,13 @@ type path struct {
 	target net.Addr
 	open   sync.WaitGroup
 
-	mu    sync.Mutex
-	how   testserver.Behaviour
-	since time.Time
-	free  time.Time // when the line has sent all that it was given
-	lose  int       // one in so many
-	count int
-	round time.Duration // there and back
+	mu     sync.Mutex
+	how    testserver.Behaviour
+	since  time.Time
+	freeAt time.Time // when the line has sent all that it was given
+	lose   int       // one in so many
+	count  int
+	rtt    time.Duration // there and back
 }
 
 // queue is what a router holds before it drops.
@@ -174,9 +174,9 @@ func (p *path) behave(how testserver.Behaviour) {
 }
 
 // far makes it longer.
-func (p *path) far(round time.Duration) {
+func (p *path) setRTT(round time.Duration) {
 	p.mu.Lock()
-	p.round = round
+	p.rtt = round
 	p.mu.Unlock()
 }
 
@@ -223,7 +223,7 @@ type datagram struct {
 }
 
 // carry hands datagrams on when they are due, in order.
-func carry(out *net.UDPConn, line <-chan datagram) {
+func deliver(out *net.UDPConn, line <-chan datagram) {
 	defer out.Close()
 	for d := range line {
 		time.Sleep(time.Until(d.due)) // the line is that long
@@ -243,16 +243,16 @@ func (p *path) passes(n int) (time.Duration, bool) {
 		return 0, false
 	}
 	if p.how.Rate == 0 {
-		return p.round, true
+		return p.rtt, true
 	}
-	if p.free.Before(now) {
-		p.free = now
+	if p.freeAt.Before(now) {
+		p.freeAt = now
 	}
-	if p.free.Sub(now) > queue {
+	if p.freeAt.Sub(now) > queue {
 		return 0, false
 	}
-	p.free = p.free.Add(time.Duration(n) * time.Second / time.Duration(p.how.Rate))
-	return p.free.Sub(now) + p.round, true
+	p.freeAt = p.freeAt.Add(time.Duration(n) * time.Second / time.Duration(p.how.Rate))
+	return p.freeAt.Sub(now) + p.rtt, true
 }
 
 func (p *path) client(from *net.UDPAddr) chan datagram {
@@ -262,13 +262,13 @@ func (p *path) client(from *net.UDPAddr) chan datagram {
 		return nil
 	}
 	line := make(chan datagram, 4096)
-	p.open.Go(func() { carry(out, line) })
-	p.open.Go(func() { p.back(out, from) })
+	p.open.Go(func() { deliver(out, line) })
+	p.open.Go(func() { p.forwardBack(out, from) })
 	return line
 }
 
 // back is the way back. A stalled far end says nothing either.
-func (p *path) back(out *net.UDPConn, to *net.UDPAddr) {
+func (p *path) forwardBack(out *net.UDPConn, to *net.UDPAddr) {
 	var buf [2000]byte
 	for {
 		n, err := out.Read(buf[:])

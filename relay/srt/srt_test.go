@@ -22,6 +22,6 @@ func TestContract(t *testing.T) {
 		case strings.Contains(t.Name(), "slow_another"):
 			out.Latency = time.Second // a busy machine may leave packets lying
 		}
-		return relaytest.Output{Push: out.Push, Server: startFarEnd(t, "", 0), Unsupported: relaytest.Unsupported{Metadata: true}}
+		return relaytest.Output{Push: out.Push, Server: startReceiver(t, "", 0), Unsupported: relaytest.Unsupported{Metadata: true}}
 	})
 }

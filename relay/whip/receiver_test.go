@@ -27,12 +27,12 @@ import (
 )
 
 // farEnd is a WHIP endpoint made with pion.
-type farEnd struct {
-	t    testing.TB
-	http *httptest.Server
-	udp  *udp
-	api  *webrtc.API
-	over chan struct{}
+type endpointServer struct {
+	t       testing.TB
+	http    *httptest.Server
+	udp     *udp
+	api     *webrtc.API
+	closing chan struct{}
 	testserver.SessionLog
 
 	mu       sync.Mutex
@@ -53,7 +53,7 @@ type publisher struct {
 }
 
 // sounds is what came of sound.
-func (p *publisher) sounds() []pion.Header {
+func (p *publisher) opusHeaders() []pion.Header {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.opus)
@@ -109,13 +109,13 @@ func (u *udp) WriteTo(b []byte, to net.Addr) (int, error) {
 }
 
 // startFarEnd starts one that loses one packet in so many, or none.
-func startFarEnd(t testing.TB, lose int) *farEnd {
+func startEndpoint(t testing.TB, lose int) *endpointServer {
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &farEnd{
-		t: t, udp: &udp{PacketConn: conn, lose: lose}, over: make(chan struct{}), peers: map[string]*publisher{},
+	f := &endpointServer{
+		t: t, udp: &udp{PacketConn: conn, lose: lose}, closing: make(chan struct{}), peers: map[string]*publisher{},
 	}
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: f.udp, Logger: quiet.NewLogger("ice")})
@@ -133,7 +133,7 @@ func startFarEnd(t testing.TB, lose int) *farEnd {
 	f.api = webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(chain))
 	f.http = httptest.NewServer(f)
 	t.Cleanup(func() {
-		close(f.over)
+		close(f.closing)
 		f.http.Close()
 		f.mu.Lock()
 		peers := f.peers
@@ -148,9 +148,11 @@ func startFarEnd(t testing.TB, lose int) *farEnd {
 	return f
 }
 
-func (f *farEnd) URL() string { return strings.Replace(f.http.URL, "http", "whip", 1) + "/whip/cam" }
+func (f *endpointServer) URL() string {
+	return strings.Replace(f.http.URL, "http", "whip", 1) + "/whip/cam"
+}
 
-func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *endpointServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodDelete {
 		f.mu.Lock()
 		p := f.peers[r.URL.Path]
@@ -171,7 +173,7 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case how.NoAnswer:
 		select {
-		case <-f.over:
+		case <-f.closing:
 		case <-r.Context().Done():
 		}
 		return
@@ -181,7 +183,7 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	offer, _ := io.ReadAll(r.Body)
 	if f.hidden {
-		offer = direct.ReplaceAll(offer, nil)
+		offer = directCandidates.ReplaceAll(offer, nil)
 	}
 	answer, err := f.answer(p, string(offer), how)
 	if f.hidden {
@@ -203,17 +205,17 @@ func (f *farEnd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // direct is where a peer is itself.
-var direct = regexp.MustCompile(`(?m)^a=candidate.* typ (host|srflx).*\n`)
+var directCandidates = regexp.MustCompile(`(?m)^a=candidate.* typ (host|srflx).*\n`)
 
 // hide takes out of an answer where it is, unless the one who asks has a relay.
-func (f *farEnd) hide(answer, offer string) string {
+func (f *endpointServer) hide(answer, offer string) string {
 	if strings.Contains(offer, "typ relay") {
 		return answer
 	}
-	return direct.ReplaceAllString(answer, "")
+	return directCandidates.ReplaceAllString(answer, "")
 }
 
-func (f *farEnd) answer(p *publisher, offer string, how testserver.Behaviour) (string, error) {
+func (f *endpointServer) answer(p *publisher, offer string, how testserver.Behaviour) (string, error) {
 	pc, err := f.api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return "", err
@@ -243,7 +245,7 @@ func (f *farEnd) answer(p *publisher, offer string, how testserver.Behaviour) (s
 	return pc.LocalDescription().SDP, nil
 }
 
-func (f *farEnd) misbehave(pc *webrtc.PeerConnection, how testserver.Behaviour) {
+func (f *endpointServer) misbehave(pc *webrtc.PeerConnection, how testserver.Behaviour) {
 	if how.CloseAfter > 0 {
 		time.AfterFunc(how.CloseAfter, func() { _ = pc.Close() })
 	}
@@ -256,7 +258,7 @@ func (f *farEnd) misbehave(pc *webrtc.PeerConnection, how testserver.Behaviour) 
 	}
 }
 
-func (f *farEnd) read(p *publisher, track *webrtc.TrackRemote) {
+func (f *endpointServer) read(p *publisher, track *webrtc.TrackRemote) {
 	var reader *rtp.Reader
 	if track.Kind() == webrtc.RTPCodecTypeVideo {
 		h264 := &format.H264{PayloadTyp: uint8(track.PayloadType()), PacketizationMode: 1}
@@ -269,7 +271,7 @@ func (f *farEnd) read(p *publisher, track *webrtc.TrackRemote) {
 		// It just joined, as far as it is concerned.
 		_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}})
 	}
-	line := inOrder{held: map[uint16]*pion.Packet{}}
+	line := reorderBuffer{packets: map[uint16]*pion.Packet{}}
 	for {
 		pkt, _, err := track.ReadRTP()
 		if err != nil {
@@ -288,22 +290,22 @@ func (f *farEnd) read(p *publisher, track *webrtc.TrackRemote) {
 }
 
 // inOrder waits for packets that are repeated.
-type inOrder struct {
-	begun bool
-	next  uint16
-	held  map[uint16]*pion.Packet
+type reorderBuffer struct {
+	begun   bool
+	next    uint16
+	packets map[uint16]*pion.Packet
 }
 
-func (o *inOrder) add(pkt *pion.Packet) (ready []*pion.Packet) {
+func (o *reorderBuffer) add(pkt *pion.Packet) (ready []*pion.Packet) {
 	if !o.begun {
 		o.begun, o.next = true, pkt.SequenceNumber
 	}
-	o.held[pkt.SequenceNumber] = pkt
-	for len(o.held) > 0 {
-		if pkt := o.held[o.next]; pkt != nil {
+	o.packets[pkt.SequenceNumber] = pkt
+	for len(o.packets) > 0 {
+		if pkt := o.packets[o.next]; pkt != nil {
 			ready = append(ready, pkt)
-			delete(o.held, o.next)
-		} else if len(o.held) < 200 {
+			delete(o.packets, o.next)
+		} else if len(o.packets) < 200 {
 			break
 		}
 		o.next++

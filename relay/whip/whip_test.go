@@ -28,13 +28,13 @@ func TestContract(t *testing.T) {
 	relaytest.Test(t, func(t *testing.T) relaytest.Output {
 		out := whip.New(nil)
 		out.Stall, out.Backlog = 2500*time.Millisecond, 2*time.Second
-		return relaytest.Output{Push: out.Push, Server: startFarEnd(t, 0), Unsupported: relaytest.Unsupported{Metadata: true, DecodeTimes: true, Audio: true, BackPressure: true}}
+		return relaytest.Output{Push: out.Push, Server: startEndpoint(t, 0), Unsupported: relaytest.Unsupported{Metadata: true, DecodeTimes: true, Audio: true, BackPressure: true}}
 	})
 }
 
 // push sends what write makes until ended, and returns the far end's session and
 // Push's error.
-func push(t *testing.T, f *farEnd, p *relaytest.Program, until func(*relay.Link) bool) (*relay.Link, error) {
+func push(t *testing.T, f *endpointServer, p *relaytest.Program, until func(*relay.Link) bool) (*relay.Link, error) {
 	t.Helper()
 	return pushTo(t, f.URL(), p, until)
 }
@@ -67,7 +67,7 @@ func pushTo(t *testing.T, address string, p *relaytest.Program, until func(*rela
 }
 
 func TestBFramesAreRefusedInWords(t *testing.T) {
-	f := startFarEnd(t, 0)
+	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
 	p.WriteFrames(3)
 	at := p.Sent[len(p.Sent)-1].DTS + time.Second
@@ -81,7 +81,7 @@ func TestBFramesAreRefusedInWords(t *testing.T) {
 }
 
 func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
-	f := startFarEnd(t, 3) // more than repeats can mend in time
+	f := startEndpoint(t, 3) // more than repeats can mend in time
 	p := relaytest.NewProgram(t, 8000)
 	p.WriteFrames(5)
 	link, err := push(t, f, p, func(l *relay.Link) bool { return l.Dropped.Load() > relaytest.FrameRate })
@@ -94,7 +94,7 @@ func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
 }
 
 func TestCodecsThatReceiversDoNotTakeAreRefused(t *testing.T) {
-	f := startFarEnd(t, 0)
+	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
 	p.SetTracks(media.Tracks{{Codec: media.H265}})
 	if _, err := push(t, f, p, func(*relay.Link) bool { return false }); !errors.Is(err, relay.ErrUnsupported) {
@@ -105,7 +105,7 @@ func TestCodecsThatReceiversDoNotTakeAreRefused(t *testing.T) {
 func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 	t.Parallel()
 	for status, ok := range map[int]bool{http.StatusTemporaryRedirect: true, http.StatusPermanentRedirect: true, http.StatusFound: false} {
-		f := startFarEnd(t, 0)
+		f := startEndpoint(t, 0)
 		f.redirect = status
 		p := relaytest.NewProgram(t, 1000)
 		p.WriteFrames(5)
@@ -127,20 +127,20 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 
 func TestAKeyInThePathIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "nobody knows "+r.URL.Path, http.StatusNotFound)
 	}))
-	defer far.Close()
+	defer server.Close()
 	p := relaytest.NewProgram(t, 1000)
 	p.WriteFrames(5)
-	_, err := pushTo(t, far.URL+"/s3cret-in-path/webRTC/publish", p, func(*relay.Link) bool { return false })
+	_, err := pushTo(t, server.URL+"/s3cret-in-path/webRTC/publish", p, func(*relay.Link) bool { return false })
 	if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "nobody knows /***/webRTC/publish") {
 		t.Errorf("err = %v", err)
 	}
 }
 
 // startRelay is a TURN server on this machine that knows one user.
-func startRelay(t *testing.T) (address string, used func() bool) {
+func startTURN(t *testing.T) (address string, used func() bool) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -168,8 +168,8 @@ func startRelay(t *testing.T) (address string, used func() bool) {
 
 func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
 	t.Parallel()
-	address, used := startRelay(t)
-	f := startFarEnd(t, 0)
+	address, used := startTURN(t)
+	f := startEndpoint(t, 0)
 	f.hidden, f.links = true, []string{`<turn:` + address + `?transport=udp>; rel="ice-server"; username="us"; credential="hush"; credential-type="password"`}
 	p := relaytest.NewProgram(t, 1000)
 	p.WriteFrames(5)
@@ -183,7 +183,7 @@ func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
 
 func TestWhatIsMissingIsSaid(t *testing.T) {
 	t.Parallel()
-	f := startFarEnd(t, 0)
+	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
 	tracks := relaytest.Tracks(0)
 	tracks[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 6}
@@ -197,7 +197,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 
 func TestSoundThatIsCodedInAnotherWayGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
-	f := startFarEnd(t, 0)
+	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
 	opus := func(channels int) {
 		tracks := relaytest.Tracks(0)
@@ -210,7 +210,7 @@ func TestSoundThatIsCodedInAnotherWayGoesOnWhereItWas(t *testing.T) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for _, peer := range f.peers {
-			return peer.sounds()
+			return peer.opusHeaders()
 		}
 		return nil
 	}

@@ -1,6 +1,6 @@
 package control
 
-// Description is a command of the table as GET /api/v1/commands tells it.
+// Description is a command of the table, as GET /api/v1/commands lists it.
 type Description struct {
 	Name string     `json:"name"`
 	Role Role       `json:"role"`
@@ -11,6 +11,6 @@ type Description struct {
 // Argument is an argument of a command.
 type Argument struct {
 	Name     string `json:"name"`
-	Type     string `json:"type"` // in words
+	Type     string `json:"type"` // in plain words, such as "a whole number"
 	Required bool   `json:"required"`
 }

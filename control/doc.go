@@ -1,9 +1,9 @@
 // Package control is the show and its nouns: the State that panels show, roles, callers,
-// the commands' descriptions, and the errors with their words in the protocol. It is the
+// the commands' descriptions, and the errors with their codes. It is the
 // only room that knows all others. Its folders are rooms of their own:
 //
 //	store     the state, with a revision for whoever asks what changed
-//	auth      tokens, and how often somebody may try
+//	auth      tokens and rate limits
 //	args      reads the arguments of commands strictly
 //	observe   looks at the streams: feeds, rates, platform check, flapping
 //	showfile  the show on disk, its secrets, the as-run log; only the studio imports it

@@ -48,7 +48,7 @@ const (
 
 // codeOf is the error code and HTTP status of some errors.
 type codeOf struct {
-	word   ErrorCode
+	code   ErrorCode
 	status int
 	of     []error
 }
@@ -90,7 +90,7 @@ func Code(err error) (ErrorCode, int) {
 	for _, v := range codes() {
 		for _, of := range v.of {
 			if errors.Is(err, of) {
-				return v.word, v.status
+				return v.code, v.status
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func Code(err error) (ErrorCode, int) {
 // Message is the text of err for the sender of a command. A fault in the server is not
 // described to them: it may name things they must not see.
 func Message(err error) string {
-	if word, _ := Code(err); word == Internal {
+	if code, _ := Code(err); code == Internal {
 		return "internal error; see the server's log"
 	}
 	return err.Error()

@@ -31,16 +31,16 @@ func (r Role) String() string {
 	return roleNames[r]
 }
 
-// MarshalJSON writes the role's word.
+// MarshalJSON writes the role's name.
 func (r Role) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
 
-// UnmarshalJSON reads the role's word.
+// UnmarshalJSON reads the role's name.
 func (r *Role) UnmarshalJSON(b []byte) error {
-	var word string
-	if err := json.Unmarshal(b, &word); err != nil {
+	var name string
+	if err := json.Unmarshal(b, &name); err != nil {
 		return err
 	}
-	found, err := ParseRole(word)
+	found, err := ParseRole(name)
 	if err != nil {
 		return err
 	}
@@ -48,9 +48,9 @@ func (r *Role) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ParseRole is the role called word.
-func ParseRole(word string) (Role, error) {
-	if i := slices.Index(roleNames, word); i >= 0 {
+// ParseRole is the role with a name.
+func ParseRole(name string) (Role, error) {
+	if i := slices.Index(roleNames, name); i >= 0 {
 		return Role(i), nil
 	}
 	return Viewer, Invalidf("role must be one of %s", strings.Join(roleNames, ", "))

@@ -50,7 +50,7 @@ func Decode(raw json.RawMessage, into any) error {
 	return wrongType(json.Unmarshal(raw, into))
 }
 
-// wrongType says in words which argument has the wrong type.
+// wrongType says which argument has the wrong type.
 func wrongType(err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -60,9 +60,9 @@ func wrongType(err error) error {
 		return err
 	case errors.As(err, &kind):
 		if _, number := strings.CutPrefix(kind.Value, "number "); number {
-			return control.Invalidf("the argument %s must be %s: %s is not", kind.Field, Words(kind.Type), text.Quote(kind.Value[len("number "):]))
+			return control.Invalidf("the argument %s must be %s: %s is not", kind.Field, TypeName(kind.Type), text.Quote(kind.Value[len("number "):]))
 		}
-		return control.Invalidf("the argument %s must be %s, not %s", kind.Field, Words(kind.Type), article(kind.Value))
+		return control.Invalidf("the argument %s must be %s, not %s", kind.Field, TypeName(kind.Type), article(kind.Value))
 	}
 	return control.Invalidf("the arguments can't be read: %v", err)
 }
@@ -100,14 +100,14 @@ func takes(fields []Field) string {
 	return "this command takes " + strings.Join(names, ", ")
 }
 
-// Words is a Go type as whoever writes JSON calls it.
-func Words(t reflect.Type) string {
+// TypeName is a Go type in plain words for whoever writes JSON.
+func TypeName(t reflect.Type) string {
 	if t == reflect.TypeFor[control.Role]() {
 		return "one of " + strings.Join(control.Roles(), ", ")
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return Words(t.Elem())
+		return TypeName(t.Elem())
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:
@@ -117,7 +117,7 @@ func Words(t reflect.Type) string {
 	case reflect.Float64:
 		return "a number"
 	case reflect.Slice:
-		return "a list, each entry " + Words(t.Elem())
+		return "a list, each entry " + TypeName(t.Elem())
 	}
 	return "an object"
 }

@@ -19,7 +19,7 @@ import (
 // Automation is the name of whoever has the token of the -token flag.
 const Automation = "automation"
 
-// longestToken bounds what a peer may show as a token.
+// maxToken bounds what a peer may show as a token.
 const maxToken = 256
 
 // guessable is the length below which a token of the -token flag could be guessed.

@@ -13,7 +13,7 @@ import (
 // tooManyLogins is more than an address may be wrong at once.
 const tooManyLogins = 20
 
-func TestGuessingIsSlowedAndLocksNobodyOut(t *testing.T) {
+func TestGuessingTokensIsSlowedAndLocksNoOneOut(t *testing.T) {
 	made := auth.NewToken()
 	tokens := []auth.Token{{Name: "Anna", Role: control.Operator, Hash: auth.Hash(made), Created: time.Now()}}
 	a := auth.New(func() []auth.Token { return tokens }, "short")

@@ -71,7 +71,7 @@ func TestAFeedIsWaitingThenLiveThenStalledThenLost(t *testing.T) {
 	})
 }
 
-func TestAnAdHocFeedIsShownAndForgottenAMinuteAfterItLeft(t *testing.T) {
+func TestAnAdHocFeedIsForgottenAMinuteAfterItDisconnected(t *testing.T) {
 	watched(t, func(t *testing.T, h *studiotest.House) {
 		c, onAir := studiotest.NewCamera(t, h.Hub, "stray", studiotest.Tracks(), 30), studiotest.NewCamera(t, h.Hub, "onair", studiotest.Tracks(), 30)
 		h.MixerChanged(mixer.State{Kind: "cut", Connected: true, OnAir: []string{"onair"}})

@@ -168,7 +168,7 @@ type inspection struct {
 	uneven    bool // they do not come at even intervals: a variable frame rate
 }
 
-// mostUneven is the part of the intervals that may be far from the usual one: a fifth.
+// maxUneven is the part of the intervals that may be far from the usual one: a fifth.
 const maxUneven = 5
 
 // inspect looks at the program's frames since its newest keyframe.

@@ -124,16 +124,16 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) answer(w http.ResponseWriter, v any) { s.write(w, http.StatusOK, v) }
 
-// fail answers with an error, in words and with its status.
+// fail answers with an error and its HTTP status.
 func (s *Server) fail(w http.ResponseWriter, err error) {
-	word, status := control.Code(err)
+	code, status := control.Code(err)
 	switch status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="obvan"`)
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "1")
 	}
-	s.write(w, status, map[string]any{"error": map[string]any{"code": word, "message": s.cfg.Studio.Redact(control.Message(err))}})
+	s.write(w, status, map[string]any{"error": map[string]any{"code": code, "message": s.cfg.Studio.Redact(control.Message(err))}})
 }
 
 func (s *Server) write(w http.ResponseWriter, status int, v any) {

@@ -45,7 +45,7 @@ func (h *house) ask(t testing.TB, method, path, body string, header ...string) (
 	return resp.StatusCode, string(b), resp.Header
 }
 
-func TestCommandsByPost(t *testing.T) {
+func TestCommandsArePosted(t *testing.T) {
 	h := open(t)
 	for _, c := range []struct {
 		path, body string
@@ -177,7 +177,7 @@ func TestTheStateIsCompleteAndNamesTheCaller(t *testing.T) {
 	}
 }
 
-func TestPagesAreServedAndNothingElse(t *testing.T) {
+func TestPagesAreServedAndNoOtherFiles(t *testing.T) {
 	h := open(t)
 	for path, want := range map[string]string{
 		"/": "panel", "/tally": "tally", "/tally/cam1": "tally", "/tally.html": "tally", "/assets/app.1.js": "1",
@@ -197,7 +197,7 @@ func TestPagesAreServedAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestHealthReadinessAndTheTable(t *testing.T) {
+func TestHealthReadinessAndTheCommandTableAreServed(t *testing.T) {
 	h := build(t, studio.Options{Token: studiotest.AdminToken, MixerURL: "cut"}, studiotest.Quiet())
 	h.server.cfg.Platforms = []string{"youtube"}
 	stop := h.start(t)

@@ -97,15 +97,15 @@ func (k *socket) reply(id json.RawMessage, result any, err error) {
 		k.enqueue(id, response{"2.0", id, result})
 		return
 	}
-	word, _ := control.Code(err)
-	number := map[control.ErrorCode]int{control.BadRequest: rpcArgs, control.Internal: rpcInternal}[word]
+	code, _ := control.Code(err)
+	number := map[control.ErrorCode]int{control.BadRequest: rpcArgs, control.Internal: rpcInternal}[code]
 	switch {
 	case errors.Is(err, control.ErrUnknown):
 		number = rpcUnknown
 	case number == 0:
 		number = rpcOurs
 	}
-	k.replyFault(id, &rpcError{number, k.server.cfg.Studio.Redact(control.Message(err)), &rpcErrorData{word}})
+	k.replyFault(id, &rpcError{number, k.server.cfg.Studio.Redact(control.Message(err)), &rpcErrorData{code}})
 }
 
 func (k *socket) replyFault(id json.RawMessage, f *rpcError) { k.enqueue(id, failure{"2.0", id, f}) }

@@ -79,7 +79,7 @@ func TestAPhoneSeesItsTallyWithTheFeedsKeyOnly(t *testing.T) {
 	}
 }
 
-func TestALightEndsWithTheStudio(t *testing.T) {
+func TestATallyStreamEndsWithTheServer(t *testing.T) {
 	h := open(t)
 	next, _ := h.phone(t, "cam1", studiotest.AdminToken)
 	next()

@@ -107,7 +107,7 @@ func New(cfg Config, log *slog.Logger) *Server {
 	return s
 }
 
-// Run serves on l until ctx is done and every client is gone.
+// Run serves on l until ctx is done and every client has disconnected.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	conns := &listen.ConnLimiter{Max: maxConns, PerHost: maxConnsPerHost}
 	server := &http.Server{
@@ -123,8 +123,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		case <-ctx.Done():
 		case <-ended:
 		}
-		l.Close()         // nobody new
-		s.clients.close() // who is connected is told
+		l.Close()         // accept no more
+		s.clients.close() // close the websockets with a reason
 		server.Close()
 	})
 	if err := server.Serve(l); ctx.Err() == nil {

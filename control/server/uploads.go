@@ -58,11 +58,11 @@ func (s *Server) getLogo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
-	changed := time.Time{} // one that can't be told is sent each time
+	changed := time.Time{} // when it is not known, the image is sent every time
 	if info, err := f.Stat(); err == nil {
 		changed = info.ModTime()
 	}
 	w.Header().Set("Content-Type", "image/png")
-	w.Header().Set("Cache-Control", "no-cache") // it may be replaced: ask, and be told that it is the same
+	w.Header().Set("Cache-Control", "no-cache") // it may be replaced: browsers ask whether it is the same
 	http.ServeContent(w, r, "", changed, f)
 }

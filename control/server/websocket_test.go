@@ -123,8 +123,8 @@ func TestAnInvalidRequestIsAnsweredWithAReason(t *testing.T) {
 	l := h.connect(t, studiotest.AdminToken)
 	for _, c := range []struct {
 		say, id string
-		code    int
-		word    control.ErrorCode
+		number  int
+		code    control.ErrorCode
 	}{
 		{`{"jsonrpc":"2.0","id":1,"method":"mixer.explode"}`, "1", rpcUnknown, control.NotFound},
 		{`{"jsonrpc":"2.0","id":"a","method":"mixer.cut","params":{"source":5}}`, `"a"`, rpcArgs, control.BadRequest},
@@ -141,7 +141,7 @@ func TestAnInvalidRequestIsAnsweredWithAReason(t *testing.T) {
 	} {
 		l.say(c.say)
 		m := l.answer(c.id)
-		if m.Error == nil || m.Error.Code != c.code || m.Error.Data.Code != c.word || m.Error.Message == "" {
+		if m.Error == nil || m.Error.Code != c.number || m.Error.Data.Code != c.code || m.Error.Message == "" {
 			t.Errorf("%.60s: %+v", c.say, m.Error)
 		}
 	}

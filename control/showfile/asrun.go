@@ -47,7 +47,7 @@ func OpenAsRun(dir string, log *slog.Logger) (*AsRun, error) {
 	return &AsRun{file: file, log: log, queue: make(chan AsRunLine, asRunQueue), truncated: truncated(file)}, nil
 }
 
-// torn reports whether a file's last line has no end: a power cut may leave it so.
+// truncated reports whether a file's last line has no end: a power cut may leave it so.
 func truncated(file *os.File) bool {
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil || size == 0 {

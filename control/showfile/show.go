@@ -55,7 +55,7 @@ type OBSSetup struct {
 	KeySeconds int              `json:"keyframeSeconds,omitempty"`
 }
 
-// Same reports whether OBS need not be told anything that it was told already.
+// Same reports whether OBS needs no change.
 func (k OBSSetup) Same(other OBSSetup) bool {
 	return slices.Equal(k.Feeds, other.Feeds) && k.Plays == other.Plays && k.Sends == other.Sends &&
 		k.VideoKbps == other.VideoKbps && k.AudioKbps == other.AudioKbps && k.KeySeconds == other.KeySeconds
@@ -95,7 +95,7 @@ func (k *Show) Destination(id string) int {
 	return slices.IndexFunc(k.Destinations, func(d Destination) bool { return d.ID == id })
 }
 
-// Token is the index of somebody's token; -1 when they have none.
+// Token is the index of a token; -1 when there is none of that name.
 func (s *Secrets) Token(name string) int {
 	return slices.IndexFunc(s.Tokens, func(t auth.Token) bool { return t.Name == name })
 }

@@ -12,11 +12,11 @@ import (
 	"obvan/control"
 )
 
-// Store holds the state and tells who asks what changed since they last asked.
+// Store holds the state, and returns what changed since a reader last asked.
 //
-// Nobody is queued for: whoever is slow finds only the newest sections, whole. A
-// change is cheap; what changed is found, and marshalled, when somebody asks, once
-// for all who ask. So a flood of changes costs no more than its readers take.
+// Nothing is queued: a slow reader gets only the newest sections, complete. A change is
+// cheap; what changed is found and marshalled on request, once for all readers. So a flood
+// of changes costs no more than its readers take.
 type Store struct {
 	log   *slog.Logger
 	names []string // of the sections, in the state's order

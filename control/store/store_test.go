@@ -36,7 +36,7 @@ func TestTheFirstAnswerHasAllSectionsAndNoNull(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatChangedIsSent(t *testing.T) {
+func TestOnlyChangedSectionsAreSent(t *testing.T) {
 	s := store.New(quiet())
 	_, rev, next := s.Since(0)
 	s.Update(func(st *control.State) { st.Mixer.Program = "cam1" })
@@ -97,7 +97,7 @@ func TestASectionThatCantBeMarshalledStaysAsItWas(t *testing.T) {
 	}
 }
 
-func TestManyReadersAndWritersSeeTheEnd(t *testing.T) {
+func TestManyReadersAndWritersSeeTheLastState(t *testing.T) {
 	s := store.New(quiet())
 	var all sync.WaitGroup
 	for range 8 {

@@ -75,7 +75,7 @@ func (s *Studio) uploadFailed(what, name string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
 		err = fmt.Errorf("the server's disk is full: %w", control.ErrRefused)
 	}
-	if word, _ := control.Code(err); word == control.Internal {
+	if code, _ := control.Code(err); code == control.Internal {
 		s.log.Error("an upload could not be stored", "kind", what, "name", name, "err", err)
 	}
 	return err

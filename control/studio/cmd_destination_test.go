@@ -46,7 +46,7 @@ func TestAnInvalidDestinationIsRefusedInPlainWords(t *testing.T) {
 	}
 }
 
-func TestADestinationThatIsNotRestoredCanBeRemoved(t *testing.T) {
+func TestADestinationThatCouldNotBeRestoredCanBeRemoved(t *testing.T) {
 	h := studiotest.Open(t)
 	h.Do(t, "destination.add", `{"id":"yt","name":"YouTube","url":"rtmp://a.example/live2","key":"yt-key-1234"}`)
 	// A file of secrets that was lost, and a studio that starts with the rest.

@@ -117,8 +117,8 @@ func TestALowerThirdOnOBSSurvivesBothSidesRestarts(t *testing.T) {
 
 func TestAnUnsureOutcomeIsATimeoutForTheCaller(t *testing.T) {
 	for err, want := range map[error]control.ErrorCode{mixer.ErrUnsure: control.Timeout, mixer.ErrNotNow: control.Conflict, mixer.ErrNoInput: control.NotFound, mixer.ErrNoOutput: control.NotFound, mixer.ErrNoChoice: control.NotFound} {
-		if word, _ := control.Code(err); word != want {
-			t.Errorf("%v: %s", err, word)
+		if code, _ := control.Code(err); code != want {
+			t.Errorf("%v: %s", err, code)
 		}
 	}
 }

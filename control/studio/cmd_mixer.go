@@ -18,7 +18,7 @@ type PreviewArgs struct {
 // CutArgs is what mixer.cut takes.
 type CutArgs struct {
 	Source string     `json:"source,omitempty" example:"cam2"` // a name of the mixer's sources; left out: what is in preview
-	When   mixer.When `json:"when,omitempty"`                  // "keyframe" waits for the source's next key frame; left out: at once
+	When   mixer.When `json:"when,omitempty"`                  // "keyframe" waits for the source's next keyframe; left out: at once
 }
 
 // TakeArgs is what mixer.take takes.

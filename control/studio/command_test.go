@@ -56,8 +56,8 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 			t.Errorf("%s %s: %v, want %q", c.command, c.args, err, c.want)
 			continue
 		}
-		if word, status := control.Code(err); word != control.BadRequest || status != http.StatusBadRequest {
-			t.Errorf("%s %s: %s %d", c.command, c.args, word, status)
+		if code, status := control.Code(err); code != control.BadRequest || status != http.StatusBadRequest {
+			t.Errorf("%s %s: %s %d", c.command, c.args, code, status)
 		}
 	}
 	if asked := h.Fakes.Asked(); len(asked) != 0 {
@@ -79,7 +79,7 @@ func TestARoleThatIsTooLowIsRefusedForEveryCommand(t *testing.T) {
 			t.Errorf("%s: %v", c.Name, err)
 		}
 		_, err = h.Execute(t.Context(), studiotest.As(c.Role), c.Name, []byte(`{"nonsense":1}`))
-		if word, _ := control.Code(err); word != control.BadRequest {
+		if code, _ := control.Code(err); code != control.BadRequest {
 			t.Errorf("%s: %v", c.Name, err)
 		}
 	}
@@ -94,7 +94,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 		}
 		seen[c.Name] = true
 		for _, fails := range c.Fails {
-			if word, _ := control.Code(fails); word == control.Internal {
+			if code, _ := control.Code(fails); code == control.Internal {
 				t.Errorf("%s: %v has no word in the protocol", c.Name, fails)
 			}
 		}
@@ -111,7 +111,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 func TestEveryErrorHasItsCode(t *testing.T) {
 	for _, c := range []struct {
 		err    error
-		word   control.ErrorCode
+		code   control.ErrorCode
 		status int
 	}{
 		{mixer.ErrNoSource, control.NotFound, 404},
@@ -135,10 +135,10 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 		{errors.New("a bug with a secret in it"), control.Internal, 500},
 	} {
 		wrapped := fmt.Errorf("while trying: %w", c.err)
-		if word, status := control.Code(wrapped); word != c.word || status != c.status {
-			t.Errorf("%v: %s %d, want %s %d", c.err, word, status, c.word, c.status)
+		if code, status := control.Code(wrapped); code != c.code || status != c.status {
+			t.Errorf("%v: %s %d, want %s %d", c.err, code, status, c.code, c.status)
 		}
-		if c.word == control.Internal && strings.Contains(control.Message(wrapped), "secret") {
+		if c.code == control.Internal && strings.Contains(control.Message(wrapped), "secret") {
 			t.Error("a fault in the server is described to the client")
 		}
 	}

@@ -15,7 +15,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, into := range []any{&studio.FeedAddArgs{}, &studio.DestinationUpdateArgs{}, &studio.BackupsArgs{}, &studio.TokenCreateArgs{}, &studio.FailoverArgs{}, &studio.TakeArgs{}} {
 			err := args.Decode(raw, into)
-			if word, _ := control.Code(err); err != nil && word != control.BadRequest {
+			if code, _ := control.Code(err); err != nil && code != control.BadRequest {
 				t.Fatalf("%q: %v", raw, err)
 			}
 		}

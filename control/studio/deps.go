@@ -16,16 +16,16 @@ import (
 	"obvan/relay"
 )
 
-// Deps is what the studio controls. A nil Clips, Logos or Monitor is a room that is not
-// there; the others must be.
+// Deps is what the studio controls. Clips, Logos and Monitor may be nil: then this server
+// does not have them.
 type Deps struct {
 	Hub     *hub.Hub
 	Mixer   mixer.Mixer // may be a FeedSetter, and a Resumer
 	Program Program
 	Relay   Relay
 	Pulls   Pulls
-	Clips   Clips           // nil: this studio keeps none
-	Logos   *graphics.Logos // of lower thirds; nil: it keeps none
+	Clips   Clips           // may be nil
+	Logos   *graphics.Logos // of lower thirds; may be nil
 	Monitor observe.Monitor // says which streams panels can show; may be nil
 }
 
@@ -60,17 +60,17 @@ type Clips interface {
 	Remove(name string) error // clip.ErrNoClip
 }
 
-// FeedSetter is a mixer that is told which feeds there are, also those that are away.
+// FeedSetter is a mixer that needs to know all feeds, also those that are not connected.
 type FeedSetter interface {
 	SetFeeds(feeds []string)
 }
 
-// Resumer is a mixer that forgets what was on air when the server dies: it is told.
+// Resumer is a mixer that does not store what was on air: after a restart it is told.
 type Resumer interface {
 	Resume(source string)
 }
 
-// Options is what the process was told.
+// Options are the flags that concern the studio.
 type Options struct {
 	DataDir  string
 	Token    string // of -token: an admin's; "" for none
@@ -79,7 +79,7 @@ type Options struct {
 	RTMPPort int    // for the add-camera dialog
 	RTSPPort int
 
-	OBSPassword string // of the environment; the one that is kept comes first
+	OBSPassword string // of the environment; the stored one comes first
 	OBSPlays    string // host:port where OBS reaches the read-only RTSP port
 	OBSSends    string // and where it reaches the RTMP ingest
 }

@@ -12,7 +12,7 @@ func Describe() []control.Description {
 	for i, c := range table {
 		all[i] = control.Description{Name: c.Name, Role: c.Role, Doc: c.Doc, Args: []control.Argument{}}
 		for _, f := range args.Fields(c.Args) {
-			all[i].Args = append(all[i].Args, control.Argument{Name: f.Name, Type: args.Words(f.Type), Required: f.Required})
+			all[i].Args = append(all[i].Args, control.Argument{Name: f.Name, Type: args.TypeName(f.Type), Required: f.Required})
 		}
 	}
 	return all

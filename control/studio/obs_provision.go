@@ -104,7 +104,7 @@ func (s *Studio) provision(ctx context.Context, args ProvisionArgs) (Provisioned
 	return s.provisioned(plan, !args.Preview), nil
 }
 
-// provisioned is a plan in words, without the secrets that may be in them.
+// provisioned describes a plan, without the secrets that may be in it.
 func (s *Studio) provisioned(plan *provision.Plan, done bool) Provisioned {
 	p := Provisioned{Done: done, Steps: []string{}, RemovedFeeds: plan.RemovedFeeds}
 	for _, step := range plan.Steps {

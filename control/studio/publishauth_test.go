@@ -37,7 +37,7 @@ func TestTheFirstStartMakesATokenAndLaterOnesDoNot(t *testing.T) {
 	}
 }
 
-func TestTokensAreGivenAndTakenAway(t *testing.T) {
+func TestTokensAreCreatedAndRevoked(t *testing.T) {
 	h := studiotest.Build(t, t.TempDir(), studiotest.NewFakes(), studio.Options{}, studiotest.Quiet())
 	made := h.Do(t, "token.create", `{"name":"Anna","role":"operator"}`).(studio.TokenCreated)
 	if you, err := h.Access().Who(made.Token, "10.0.0.1:1"); err != nil || you != (control.You{Name: "Anna", Role: control.Operator}) {
@@ -58,7 +58,7 @@ func TestTokensAreGivenAndTakenAway(t *testing.T) {
 	}
 }
 
-func TestWhoMayPublish(t *testing.T) {
+func TestPublishersNeedTheRightKey(t *testing.T) {
 	h := studiotest.Open(t)
 	auto := h.Do(t, "feed.add", `{"id":"phone","name":"Phone"}`).(studio.FeedAdded).Key
 	h.Do(t, "feed.add", `{"id":"safe","name":"Safe","key":"chosen-key"}`)

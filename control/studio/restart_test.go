@@ -88,7 +88,7 @@ func TestEveryChangeSurvivesARestart(t *testing.T) {
 				name, args := deed(dice, lowerThird)
 				_, err := h.Execute(t.Context(), studiotest.As(control.Admin), name, []byte(args))
 				done = append(done, fmt.Sprint(name, " ", args, ": ", err))
-				if word, _ := control.Code(err); err != nil && word == control.Internal {
+				if code, _ := control.Code(err); err != nil && code == control.Internal {
 					t.Fatalf("seed %d: %s", seed, done[len(done)-1])
 				}
 			}

@@ -44,7 +44,7 @@ func TestAShowComesBackAfterARestart(t *testing.T) {
 	}
 }
 
-func TestACrashInMidShowStartsWhatWasOnAir(t *testing.T) {
+func TestACrashInMidShowRestartsTheDestinationsOnAir(t *testing.T) {
 	h := studiotest.Open(t)
 	for _, id := range []string{"a", "b", "c"} {
 		h.Do(t, "destination.add", `{"id":"`+id+`","name":"`+id+`","url":"rtmp://h.example/app","key":"key-`+id+`"}`)
@@ -72,7 +72,7 @@ func TestACrashInMidShowStartsWhatWasOnAir(t *testing.T) {
 	}
 }
 
-func TestATestBeforeARestartDoesNotGoOnAirInTheShow(t *testing.T) {
+func TestADestinationTestedBeforeARestartDoesNotGoOnAirInTheShow(t *testing.T) {
 	h := studiotest.Open(t)
 	for _, id := range []string{"a", "test"} {
 		h.Do(t, "destination.add", `{"id":"`+id+`","name":"`+id+`","url":"rtmp://h.example/app","key":"key-`+id+`"}`)
@@ -196,7 +196,7 @@ func TestCredentialsOfAPulledCameraAreUnchangedWhenTheyAreWrittenAsStars(t *test
 	}
 	for _, url := range []string{"rtsp://joe:***@evil.example/s1", "rtsp://cam.example.evil/?token=***", "http://joe:***@cam.example/s1", "rtsp://cam.example/?other=***"} {
 		_, err := h.Execute(t.Context(), studiotest.As(control.Admin), "feed.update", []byte(`{"id":"roof","url":"`+url+`"}`))
-		if word, _ := control.Code(err); word != control.BadRequest {
+		if code, _ := control.Code(err); code != control.BadRequest {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
@@ -231,7 +231,7 @@ func TestThePathOfAWHIPAddressIsASecret(t *testing.T) {
 	}
 	for _, url := range []string{"https://evil.example/***", "http://h.example/***", "https://h.example/whip/***", "https://b.example/***"} {
 		_, err := h.Execute(t.Context(), studiotest.As(control.Admin), "destination.update", []byte(`{"id":"a","key":"","url":"`+url+`"}`))
-		if word, _ := control.Code(err); word != control.BadRequest {
+		if code, _ := control.Code(err); code != control.BadRequest {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
@@ -242,7 +242,7 @@ func TestEditingAnAddressDoesNotSendTheStreamKeyToAnotherHost(t *testing.T) {
 	h.Do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app","key":"kkkk-kkkk"}`)
 	for _, args := range []string{`"url":"rtmp://evil.example/app"`, `"backupUrl":"rtmp://evil.example/app"`, `"url":"rtmp://h.example:1936/app"`} {
 		_, err := h.Execute(t.Context(), studiotest.As(control.Director), "destination.update", []byte(`{"id":"a",`+args+`}`))
-		if word, _ := control.Code(err); word != control.BadRequest || !strings.Contains(err.Error(), "give the stream key again") {
+		if code, _ := control.Code(err); code != control.BadRequest || !strings.Contains(err.Error(), "give the stream key again") {
 			t.Errorf("%s: %v", args, err)
 		}
 	}

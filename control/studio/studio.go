@@ -93,7 +93,7 @@ func New(deps Deps, opts Options, log *slog.Logger) (*Studio, error) {
 // Store is the state, for whoever shows it.
 func (s *Studio) Store() *store.Store { return s.store }
 
-// Access says who somebody is by the token they show.
+// Access says who a client is by its token.
 func (s *Studio) Access() *auth.Access { return s.access }
 
 // Ready reports whether the show is restored, and the server is not shutting down.
@@ -278,7 +278,7 @@ func (s *Studio) Execute(ctx context.Context, c control.Caller, name string, arg
 	ctx, cancel := context.WithTimeout(control.WithCaller(ctx, c), commandTimeout)
 	defer cancel()
 	result, err := command.run(ctx, s, args)
-	if word, _ := control.Code(err); err != nil && word == control.Internal {
+	if code, _ := control.Code(err); err != nil && code == control.Internal {
 		s.log.Error("a command failed", "command", name, "who", c.Name, "err", s.Redact(err.Error()))
 	}
 	return result, err

@@ -21,7 +21,7 @@ import (
 func (s *Studio) MixerChanged(m mixer.State) {
 	m.Problem = s.Redact(m.Problem)
 	otherScenes := s.logMixer(m)
-	if h := m.Health; h != nil { // JSON has no word for NaN
+	if h := m.Health; h != nil { // JSON has no NaN
 		fixed := *h
 		for _, f := range []*float64{&fixed.CPUPercent, &fixed.MemoryMB, &fixed.FPS, &fixed.RenderMs, &fixed.DiskFreeMB} {
 			*f = finite(*f)

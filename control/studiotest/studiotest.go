@@ -204,7 +204,7 @@ func (p fakePulls) State(feed string) (ingest.PullState, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u, ok := p.Pulls[feed]
-	return ingest.PullState{State: "retrying", Problem: "nobody answers at " + u}, ok
+	return ingest.PullState{State: "retrying", Problem: "no answer from " + u}, ok
 }
 
 // Monitor is the fake monitor.
@@ -231,7 +231,7 @@ type House struct {
 // AdminToken is the one of the -token flag in tests.
 const AdminToken = "an-admin-token-for-tests-that-nobody-guesses"
 
-// Quiet is a log that nobody reads.
+// Quiet is a log that is discarded.
 func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // NewFakes makes fakes of a mixer with the sources cam1 and cam2.
@@ -289,7 +289,7 @@ func Open(t testing.TB) *House {
 	return h
 }
 
-// As is somebody with role who gives commands.
+// As is a caller with a role.
 func As(role control.Role) control.Caller {
 	return control.Caller{You: control.You{Name: "test", Role: role}, Remote: "127.0.0.1:1", Kind: control.Script}
 }
@@ -308,8 +308,8 @@ func (h *House) Do(t testing.TB, name, args string) any {
 func (h *House) Fails(t testing.TB, name, args string, want control.ErrorCode) {
 	t.Helper()
 	_, err := h.Execute(t.Context(), As(control.Admin), name, []byte(args))
-	if word, _ := control.Code(err); err == nil || word != want {
-		t.Errorf("%s %s: %v (%s), want %s", name, args, err, word, want)
+	if code, _ := control.Code(err); err == nil || code != want {
+		t.Errorf("%s %s: %v (%s), want %s", name, args, err, code, want)
 	}
 }
 

@@ -111,8 +111,8 @@ func (ts *types) markdown() []byte {
 }
 
 func (ts *types) errorTable() string {
-	word := reflect.TypeFor[control.ErrorCode]()
-	p := ts.src.of(word)
+	code := reflect.TypeFor[control.ErrorCode]()
+	p := ts.src.of(code)
 	status := map[string]int{}
 	for _, c := range ts.commands {
 		for _, err := range c.Fails {
@@ -128,8 +128,8 @@ func (ts *types) errorTable() string {
 		status[string(w)] = s
 	}
 	var b strings.Builder
-	for _, v := range p.values[word.Name()] {
-		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", v, status[v], p.says[word.Name()+"."+v])
+	for _, v := range p.values[code.Name()] {
+		fmt.Fprintf(&b, "| `%s` | %d | %s |\n", v, status[v], p.says[code.Name()+"."+v])
 	}
 	return b.String()
 }
@@ -154,8 +154,8 @@ func (ts *types) mdCommand(b *bytes.Buffer, c studio.Command) {
 	if len(c.Fails) > 0 {
 		b.WriteString("\nFails with")
 		for i, err := range c.Fails {
-			word, _ := control.Code(err)
-			fmt.Fprintf(b, "%s `%s` (%s)", map[bool]string{true: "", false: ","}[i == 0], word, err)
+			code, _ := control.Code(err)
+			fmt.Fprintf(b, "%s `%s` (%s)", map[bool]string{true: "", false: ","}[i == 0], code, err)
 		}
 		b.WriteString(".\n")
 	}
@@ -221,7 +221,7 @@ func (ts *types) mdNamed(b *bytes.Buffer, n string) {
 	}
 }
 
-// mdType is a type in the words of the TypeScript, with a link to what has a name.
+// mdType is a type as TypeScript has it, with a link when it has a name.
 func (ts *types) mdType(t reflect.Type) string {
 	word := tsType(ts, t)
 	plain := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(word, "Record<string, "), ">"), "[]")
@@ -231,7 +231,7 @@ func (ts *types) mdType(t reflect.Type) string {
 	return strings.Replace(word, plain, "["+plain+"](#"+strings.ToLower(plain)+")", 1)
 }
 
-// inState reports whether a named type is told under Types: arguments and results
+// inState reports whether a named type is listed under Types: arguments and results
 // stand with their commands.
 func (ts *types) inState(n string) bool {
 	t, ok := ts.named[n]

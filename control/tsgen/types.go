@@ -88,7 +88,7 @@ func (ts *types) members(t reflect.Type) []member {
 }
 
 // name is a type's name for clients. What is called State or Status in its room
-// needs the room's word here, where all rooms meet.
+// needs the room's name here, where all rooms meet.
 func name(t reflect.Type) string {
 	room := t.PkgPath()[strings.LastIndexByte(t.PkgPath(), '/')+1:]
 	switch room + "." + t.Name() {

@@ -146,7 +146,7 @@ const plan = [
 					async (page) => {
 						await page.getByRole('button', { name: /Enter the OBS/ }).click();
 						await page.getByRole('textbox', { name: 'Password' }).fill('secret');
-						await page.getByRole('button', { name: 'Connect' }).click();
+						await page.getByRole('button', { name: 'Connect', exact: true }).click();
 						await page.waitForTimeout(300);
 					},
 					'admin',

@@ -1,11 +1,12 @@
 // The studio as the server reports it. Only this file knows that there is a
 // websocket: components read studio.state and call studio.send.
 import { untrack } from 'svelte';
-import { Backoff } from './backoff';
+import { newBackoff, type Backoff } from './backoff';
 import { socket } from './login';
 import { least, roles, type Command, type Commands, type State, type StateMessage, type You } from './protocol.gen';
 import {
 	empty,
+	noConnection,
 	type SentCommand,
 	type Browser,
 	type Connection,
@@ -64,7 +65,7 @@ export class Studio {
 	constructor(browser: Browser, timeouts = usual) {
 		this.#browser = browser;
 		this.#timeouts = timeouts;
-		this.#backoff = new Backoff(250, 5000, browser.random);
+		this.#backoff = newBackoff(250, 5000, browser.random);
 	}
 
 	/** Whether the connection is up: otherwise nothing may look live. */
@@ -104,7 +105,7 @@ export class Studio {
 
 	/** Why a command can't be sent now; '' when it can. */
 	blocked(method: Command): string {
-		if (!this.up) return 'No connection to the server.';
+		if (!this.up) return noConnection;
 		return this.may(method) ? '' : `Your role is ${this.you.role}; this needs the role ${least[method]}.`;
 	}
 

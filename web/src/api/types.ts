@@ -80,3 +80,6 @@ export const empty: State = {
 	clients: [],
 	log: [],
 };
+
+/** Shown wherever the state is not known for lack of a connection. */
+export const noConnection = 'No connection to the server.';

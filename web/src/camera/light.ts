@@ -1,6 +1,6 @@
 // This camera's tally light: an endless response of JSON lines. When none arrives, no light
 // is shown: it might be on program.
-import { Backoff } from '../api/backoff';
+import { newBackoff } from '../api/backoff';
 
 export interface TallyLight {
 	known: boolean;
@@ -27,7 +27,7 @@ export class LightReader {
 	#abort: AbortController | null = null;
 	#deadline: ReturnType<typeof setTimeout> | undefined;
 	#retry: ReturnType<typeof setTimeout> | undefined;
-	#backoff = new Backoff(retryAfter, retryAfter); // constant: someone is waiting for the light
+	#backoff = newBackoff(retryAfter, retryAfter); // constant: someone is waiting for the light
 	#light = noLight;
 
 	constructor(path: string, key: string, changed: (l: TallyLight) => void, net: Net) {

@@ -1,6 +1,6 @@
 // A WHIP publisher (RFC 9725): sends this device's camera as a feed, reconnects when the
 // connection is lost, and reports its state.
-import { Backoff } from '../api/backoff';
+import { newBackoff, type Backoff } from '../api/backoff';
 import { refusal } from '../playback/whep';
 
 export interface Sending {
@@ -55,7 +55,7 @@ export class WhipPublisher {
 		this.#key = key;
 		this.#changed = changed;
 		this.#net = net;
-		this.#backoff = new Backoff(firstWait, longestWait, net.random);
+		this.#backoff = newBackoff(firstWait, longestWait, net.random);
 	}
 
 	/** Sends media; replacing the media needs no new connection. */
@@ -93,7 +93,7 @@ export class WhipPublisher {
 		const media = this.#media;
 		this.#hangUp();
 		if (!media) return;
-		this.#report({ state: 'connecting', reason: '', figures: null });
+		this.#report({ ...notSending, state: 'connecting' });
 		this.#timer = setTimeout(() => this.#retry('The server is not responding.'), connectTimeout);
 		const attempt = ++this.#attempt;
 		const servers = await this.#net.ice();
@@ -156,7 +156,7 @@ export class WhipPublisher {
 				case 'connected':
 					this.#before = { at: 0, frames: 0, bytes: 0 };
 					this.#backoff.reset();
-					this.#report({ state: 'sending', reason: '', figures: null });
+					this.#report({ ...notSending, state: 'sending' });
 					clearInterval(this.#measuring);
 					this.#measuring = setInterval(() => void this.#measure(peer), measureEvery);
 					break;
@@ -193,7 +193,7 @@ export class WhipPublisher {
 		this.#hangUp();
 		if (!this.#media) return;
 		const wait = this.#backoff.next();
-		this.#report({ state: refused ? 'refused' : 'waiting', reason, figures: null });
+		this.#report({ ...notSending, state: refused ? 'refused' : 'waiting', reason });
 		this.#timer = setTimeout(() => void this.#connect(), refused ? longestWait : wait);
 	}
 

@@ -1,5 +1,6 @@
 // Lower thirds as text, and their order.
 import type { GraphicsState, LowerThird, LowerThirdTemplate } from '../api/protocol.gen';
+import { noConnection } from '../api/types';
 import { running, sentence } from './text';
 
 export interface OnAirText {
@@ -14,7 +15,7 @@ const confirmWithin = 3000;
 /** What is on air, and whether an output confirms it; elsewhere is why viewers see another
  * source than the one it is in. */
 export function onAirText(g: GraphicsState, up: boolean, now: number, elsewhere = ''): OnAirText {
-	if (!up) return { status: 'unconfirmed', label: 'UNKNOWN', title: '', sentence: 'No connection to the server.' };
+	if (!up) return { status: 'unconfirmed', label: 'UNKNOWN', title: '', sentence: noConnection };
 	const on = g.onAir;
 	const problem = sentence(g.problem);
 	if (!on) return { status: 'off', label: 'OFF', title: '', sentence: problem };

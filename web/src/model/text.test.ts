@@ -179,7 +179,7 @@ describe('the text of a feed', () => {
 	test('a lost feed shows for how long', () => {
 		expect(feedText(f({ state: 'lost', since: at(-12) }), now)).toMatchObject({
 			status: 'fault',
-			label: 'NO SIGNAL',
+			label: 'LOST',
 			sentence: 'No signal for 12 s.',
 		});
 	});

@@ -174,7 +174,7 @@ export function feedText(f: Feed, now: number): StatusText {
 		case 'lost':
 			return {
 				status: 'fault',
-				label: 'NO SIGNAL',
+				label: 'LOST',
 				sentence: problem || `No signal${since ? ` for ${since}` : ''}.`,
 			};
 		case 'stalled':

@@ -1,7 +1,7 @@
 // Plays a stream that WebRTC can't carry: its encoded frames come over a websocket and are
 // decoded here (WebCodecs), into a track that a <video> shows. Only secure pages may do
 // that, and only some browsers can.
-import { Backoff } from '../api/backoff';
+import { newBackoff } from '../api/backoff';
 import { Pacer } from './pacer';
 import { decodeBase64, parseUnit, type CodecInfo, type Decoder, type AccessUnit } from './watchprotocol';
 import { AudioPlayout } from './audioplayout';
@@ -31,7 +31,7 @@ export class WebCodecsPlayer {
 	#socket: WebSocket | null = null;
 	#decoding: Decoding | null = null;
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	#backoff = new Backoff(firstWait, longestWait);
+	#backoff = newBackoff(firstWait, longestWait);
 	#listening = false;
 	#playing = false;
 	#closed = true;
@@ -79,7 +79,7 @@ export class WebCodecsPlayer {
 
 	#connect() {
 		this.#hangUp();
-		this.#changed({ state: 'connecting', reason: '', media: null, hasAudio: false });
+		this.#changed({ ...off, state: 'connecting' });
 		const socket = new WebSocket(this.#url);
 		socket.binaryType = 'arraybuffer';
 		this.#socket = socket;
@@ -125,7 +125,7 @@ export class WebCodecsPlayer {
 		this.#hangUp();
 		if (this.#closed) return;
 		const wait = this.#backoff.next();
-		this.#changed({ state: refused ? 'refused' : 'waiting', reason, media: null, hasAudio: false });
+		this.#changed({ ...off, state: refused ? 'refused' : 'waiting', reason });
 		this.#timer = setTimeout(() => this.#connect(), refused ? longestWait : wait);
 	}
 

@@ -1,6 +1,6 @@
 // A WHEP player (draft-ietf-wish-whep): one peer connection for one stream. It connects,
 // reconnects when the video stops, and reports its state.
-import { Backoff } from '../api/backoff';
+import { newBackoff, type Backoff } from '../api/backoff';
 import { IceServers } from '../api/ice';
 
 export interface PlayerState {
@@ -70,7 +70,7 @@ export class WhepPlayer {
 		this.#url = url;
 		this.#changed = changed;
 		this.#net = net;
-		this.#backoff = new Backoff(firstWait, longestWait, net.random);
+		this.#backoff = newBackoff(firstWait, longestWait, net.random);
 	}
 
 	/** Connects at once, from any state. */
@@ -114,7 +114,7 @@ export class WhepPlayer {
 
 	#restart() {
 		this.#hangUp();
-		this.#changed({ state: 'connecting', reason: '', media: null, hasAudio: false });
+		this.#changed({ ...off, state: 'connecting' });
 		void this.#connect((this.#now = new Session(this.#wantsAudio)));
 	}
 
@@ -220,7 +220,7 @@ export class WhepPlayer {
 		this.#hangUp();
 		if (this.#closed) return;
 		const wait = this.#backoff.next();
-		this.#changed({ state: refused ? 'refused' : 'waiting', reason, media: null, hasAudio: false });
+		this.#changed({ ...off, state: refused ? 'refused' : 'waiting', reason });
 		this.#timer = setTimeout(() => this.#restart(), refused ? longestWait : wait);
 	}
 

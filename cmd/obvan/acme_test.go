@@ -219,7 +219,7 @@ func (a *authority) shows(t *testing.T, s *secure) *x509.Certificate {
 func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	ca, data := startAuthority(t, "studio.example"), t.TempDir()
-	flags := certificate{own: "off", acme: "studio.example", challenge: "127.0.0.1:0", directory: ca.URL + "/directory"}
+	flags := certificate{auto: "off", acme: "studio.example", challenge: "127.0.0.1:0", directory: ca.URL + "/directory"}
 	s, err := flags.load(data, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 )
 
-// errLocked is the end of a second server on one data folder: both would write the
-// show, and both would send to its destinations.
-var errLocked = errors.New("another obvan uses this data folder")
+// errLocked stops a second server on the same data folder: both would write the show, and
+// both would send to its destinations.
+var errLocked = errors.New("another obvan is using this data folder")
 
-// lock keeps the data folder for this process, until it is closed or we are dead.
+// lock reserves the data folder for this process, until it is closed or the process ends.
 func lock(data string) (io.Closer, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("-data: %w", err)

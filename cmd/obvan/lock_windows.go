@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// openLocked opens a file that nobody else can open meanwhile.
+// openLocked opens a file that no other process can open meanwhile.
 func openLocked(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Command obvan is a live-streaming studio in one binary: cameras in, cut,
-// program out to platforms, seen live in the browser.
+// program out to platforms, watched live in the browser.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// config is what configures the process; what an operator changes is state.
+// config is what configures the process; what an operator changes is in the state.
 type config struct {
 	listen listenAddrs
 	tls    certificate
@@ -55,8 +55,8 @@ type listenAddrs struct {
 	playRTSP, playRTMP                     string
 }
 
-// parse reads the flags; an environment variable OBVAN_NAME stands in for a flag
-// -name that is not given.
+// parse reads the flags; an environment variable OBVAN_NAME is used when the flag -name is
+// not set.
 func parse(args []string, env func(string) (string, bool), usage io.Writer) (config, error) {
 	var cfg config
 	f := flag.NewFlagSet("obvan", flag.ContinueOnError)
@@ -74,19 +74,19 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	text(&cfg.listen.webrtc, "webrtc", ":8189", "WebRTC media `address`, UDP and TCP")
 	text(&cfg.listen.playRTSP, "play-rtsp", "127.0.0.1:8555", "read-only RTSP `address` for OBS and players")
 	text(&cfg.listen.playRTMP, "play-rtmp", "127.0.0.1:1936", "read-only RTMP `address` for OBS and players")
-	text(&cfg.tls.own, "tls", "off", "auto: https with a certificate that is made and kept here (browsers warn once); `auto or off`")
+	text(&cfg.tls.auto, "tls", "off", "auto: https with a self-signed certificate (browsers warn once); `auto or off`")
 	text(&cfg.tls.cert, "tls-cert", "", "certificate `file` (PEM) for https, RTMPS and RTSPS")
 	text(&cfg.tls.key, "tls-key", "", "its private key `file` (PEM)")
 	text(&cfg.tls.acme, "acme", "", "get a certificate for this `host` by ACME (Let's Encrypt); its terms are accepted")
-	text(&cfg.tls.challenge, "acme-http", ":80", "`address` where the ACME authority asks back")
-	text(&cfg.tls.directory, "acme-directory", "", "another ACME authority's directory `URL`; without it Let's Encrypt is asked")
-	text(&cfg.net.public, "public-ip", "", "`addresses` of a router that forwards the WebRTC port to us, by commas")
-	text(&cfg.net.stun, "stun", "", "STUN server `host:port` that tells the router's address, for us and for browsers")
-	text(&cfg.net.turn, "turn", "", "TURN `URLs` for browsers behind narrow firewalls; OBVAN_TURN_SECRET, or OBVAN_TURN_USER and _PASSWORD, go with them")
-	text(&cfg.data, "data", "obvan-data", "`folder` that keeps the show")
-	text(&cfg.token, "token", "", "the admin's `token`, for automation; without it one is made at the first start")
+	text(&cfg.tls.challenge, "acme-http", ":80", "`address` that the ACME authority connects to")
+	text(&cfg.tls.directory, "acme-directory", "", "another ACME authority's directory `URL`; default: Let's Encrypt")
+	text(&cfg.net.public, "public-ip", "", "`addresses` of a router that forwards the WebRTC port to this server, comma-separated")
+	text(&cfg.net.stun, "stun", "", "STUN server `host:port` that reports the router's address, for this server and for browsers")
+	text(&cfg.net.turn, "turn", "", "TURN `URLs` for browsers behind restrictive firewalls, with OBVAN_TURN_SECRET, or OBVAN_TURN_USER and OBVAN_TURN_PASSWORD")
+	text(&cfg.data, "data", "obvan-data", "`folder` where the show is stored")
+	text(&cfg.token, "token", "", "an admin's `token`, for automation; without it one is created at the first start")
 	text(&cfg.mixer, "mixer", "cut", "`mixer`: cut (built in), or obs://HOST:4455 with the password in OBVAN_OBS_PASSWORD")
-	text(&cfg.log, "log", "text", "log `format` on stderr: text, or json (then the first line on stdout tells the addresses)")
+	text(&cfg.log, "log", "text", "log `format` on stderr: text, or json (then the first line on stdout has the addresses)")
 	f.BoolVar(&cfg.demo, "demo", false, "four built-in demo cameras")
 	if err := f.Parse(args); err != nil {
 		return config{}, err

@@ -43,7 +43,7 @@ func TestOBSIsGivenAnAddressThatItReaches(t *testing.T) {
 		{"0.0.0.0:1935", "obs://127.0.0.1", "127.0.0.1:1935"},
 		{"[::]:1935", "cut", "127.0.0.1:1935"},
 	} {
-		if got := near(c.addr, c.mixer); got != c.want {
+		if got := reachableFrom(c.addr, c.mixer); got != c.want {
 			t.Errorf("%s for %s: %s, want %s", c.addr, c.mixer, got, c.want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestAMixerThatCannotBeSaysWhatToDo(t *testing.T) {
 	for flag, want := range map[string]string{
 		"vmix": "no such mixer", "obs:": "obs://HOST:4455", "obs://:pass@127.0.0.1": "OBVAN_OBS_PASSWORD", "obs://a b": "not an address",
 	} {
-		if _, err := newMixer(flag, desk{}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pass@") {
+		if _, err := newMixer(flag, mixerDeps{}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pass@") {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
@@ -66,8 +66,8 @@ func TestCertificateAndNetworkFlagsAreCheckedTogether(t *testing.T) {
 		"-tls maybe":                        "auto",
 		"-tls auto -tls-cert a -tls-key b":  "choose one",
 		"-tls auto -acme studio.example":    "choose one",
-		"-acme 10.0.0.1":                    "the name of this host",
-		"-acme https://studio.example/":     "the name of this host",
+		"-acme 10.0.0.1":                    "the public name of this host",
+		"-acme https://studio.example/":     "the public name of this host",
 		"-public-ip 1.2.3":                  "not an IP address",
 		"-turn http://x":                    "turn:host",
 		"-turn turn:u:p@host":               "OBVAN_TURN_USER",

@@ -20,11 +20,11 @@ import (
 	"obvan/internal/retry"
 )
 
-// network is how peers reach us, and each other's networks, as the flags say.
+// network is how browsers reach this server through routers and firewalls, as the flags say.
 type network struct {
-	public string // addresses of a router in front of us, by commas
-	stun   string // host:port of a server that tells which address that is
-	turn   string // turn: URLs by commas, for peers behind narrow firewalls
+	public string // addresses of a router in front of the server, comma-separated
+	stun   string // host:port of a server that reports that address
+	turn   string // turn: URLs, comma-separated, for browsers behind restrictive firewalls
 
 	// Of the environment only: others on the machine can read flags.
 	turnUser, turnPassword, turnSecret string
@@ -79,17 +79,17 @@ func list(flag string) (all []string) {
 	return all
 }
 
-// passFor is how long a password that was made from the secret is good.
-const passFor = 12 * time.Hour
+// passwordLifetime is how long a password made from the secret is valid.
+const passwordLifetime = 12 * time.Hour
 
-// links is the servers for peers, as values of Link headers (RFC 9725, 4.6).
+// links is the STUN and TURN servers for browsers, as values of Link headers (RFC 9725, 4.6).
 func (n *network) links() (all []string) {
 	if n.stun != "" {
 		all = append(all, fmt.Sprintf(`<stun:%s>; rel="ice-server"`, n.stun))
 	}
 	user, password := n.turnUser, n.turnPassword
 	if n.turnSecret != "" {
-		user, password = pass(n.turnSecret, n.turnUser, time.Now())
+		user, password = temporaryPassword(n.turnSecret, n.turnUser, time.Now())
 	}
 	for _, u := range list(n.turn) {
 		all = append(all, fmt.Sprintf(`<%s>; rel="ice-server"; username=%s; credential=%s; credential-type="password"`, u, quoted(user), quoted(password)))
@@ -97,10 +97,10 @@ func (n *network) links() (all []string) {
 	return all
 }
 
-// pass is a password for a while, as TURN servers make them of a shared secret
-// (coturn's use-auth-secret): peers never see the secret itself.
-func pass(secret, user string, now time.Time) (name, password string) {
-	name = strconv.FormatInt(now.Add(passFor).Unix(), 10)
+// temporaryPassword is made of a shared secret, as TURN servers do (coturn's
+// use-auth-secret): browsers never see the secret itself.
+func temporaryPassword(secret, user string, now time.Time) (name, password string) {
+	name = strconv.FormatInt(now.Add(passwordLifetime).Unix(), 10)
 	if user != "" {
 		name += ":" + user
 	}
@@ -115,13 +115,13 @@ func quoted(text string) string {
 }
 
 const (
-	lookAgain  = 5 * time.Minute
-	lookSoon   = 15 * time.Second
-	stunWithin = 500 * time.Millisecond
-	stunTries  = 5
+	stunEvery   = 5 * time.Minute
+	stunRetry   = 15 * time.Second
+	stunTimeout = 500 * time.Millisecond
+	stunTries   = 5
 )
 
-// follow tells of our public addresses, and of each change, until ctx is done.
+// follow reports the public addresses, and each change, until ctx is done.
 func (n *network) follow(ctx context.Context, public func([]netip.Addr) error, log *slog.Logger) error {
 	fixed, _ := n.addresses() // they were checked
 	if err := public(fixed); err != nil {
@@ -132,11 +132,11 @@ func (n *network) follow(ctx context.Context, public func([]netip.Addr) error, l
 		return nil
 	}
 	var last netip.Addr
-	for wait := lookAgain; ; wait = lookAgain {
-		seen, err := seenFrom(ctx, n.stun)
+	for wait := stunEvery; ; wait = stunEvery {
+		seen, err := publicAddress(ctx, n.stun)
 		switch {
 		case err != nil:
-			wait = lookSoon
+			wait = stunRetry
 			log.Warn("public address not known", "stun", n.stun, "err", err)
 		case seen != last:
 			last = seen
@@ -151,9 +151,9 @@ func (n *network) follow(ctx context.Context, public func([]netip.Addr) error, l
 	}
 }
 
-// seenFrom is the address a STUN server sees us come from (RFC 8489, 2).
-func seenFrom(ctx context.Context, server string) (netip.Addr, error) {
-	conn, err := (&net.Dialer{Timeout: stunWithin}).DialContext(ctx, "udp4", server)
+// publicAddress is the address that a STUN server sees (RFC 8489, 2).
+func publicAddress(ctx context.Context, server string) (netip.Addr, error) {
+	conn, err := (&net.Dialer{Timeout: stunTimeout}).DialContext(ctx, "udp4", server)
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -166,7 +166,7 @@ func seenFrom(ctx context.Context, server string) (netip.Addr, error) {
 	}
 	buf := make([]byte, 1500)
 	for range stunTries {
-		_ = conn.SetDeadline(time.Now().Add(stunWithin))
+		_ = conn.SetDeadline(time.Now().Add(stunTimeout))
 		if _, err = conn.Write(ask.Raw); err != nil {
 			return netip.Addr{}, err
 		}
@@ -186,7 +186,7 @@ func seenFrom(ctx context.Context, server string) (netip.Addr, error) {
 		}
 	}
 	if err == nil {
-		err = errors.New("no answer of ours")
+		err = errors.New("no valid answer")
 	}
 	return netip.Addr{}, fmt.Errorf("ask the STUN server: %w", err)
 }

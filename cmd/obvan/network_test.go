@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 func TestTURNPasswordsAreMadeAsCoturnChecksThem(t *testing.T) {
-	name, password := pass("north", "obvan", time.Unix(1_700_000_000, 0))
+	name, password := temporaryPassword("north", "obvan", time.Unix(1_700_000_000, 0))
 	// printf 1700043200:obvan | openssl dgst -sha1 -hmac north -binary | base64
 	if name != "1700043200:obvan" || password != "U+mTKGmbVazLqvE4r3SWj75Nnao=" {
 		t.Errorf("%s %s", name, password)
@@ -79,7 +79,7 @@ func TestThePublicAddressIsLearntFromASTUNServer(t *testing.T) {
 
 // Who is sent to the authority, and where the authority is answered.
 func TestACMEIsAskedForItsHostOnly(t *testing.T) {
-	s, err := certificate{acme: "studio.example", challenge: "127.0.0.1:0", own: "off"}.load(t.TempDir(), slog.New(slog.DiscardHandler))
+	s, err := certificate{acme: "studio.example", challenge: "127.0.0.1:0", auto: "off"}.load(t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

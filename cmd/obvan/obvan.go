@@ -34,8 +34,8 @@ import (
 	"obvan/web"
 )
 
-// truck is the signal path, top to bottom.
-type truck struct {
+// app is the signal path, top to bottom.
+type app struct {
 	cfg config
 	log *slog.Logger
 
@@ -48,226 +48,225 @@ type truck struct {
 	studio  *studio.Studio
 
 	ports
-	shelves
-	eyes
+	mediaStores
+	observers
 }
 
-// ports is where others come to us, beside the monitor's WebRTC port.
+// ports are the listeners, besides the monitor's WebRTC port.
 type ports struct {
-	ingests map[string]ingest.Server // by flag name; the play-only ports among them
+	ingests map[string]ingest.Server // by flag name, with the play-only ports
 	panel   net.Listener
 	server  *server.Server // answers on panel
 	secure  *secure        // nil without a certificate
 }
 
-// shelves is the folders of what was brought in.
-type shelves struct {
+// mediaStores are the folders of uploaded files.
+type mediaStores struct {
 	clips *clip.Clips
 	logos *graphics.Logos
 }
 
-// eyes is who looks at streams.
-type eyes struct {
+// observers show or inspect streams.
+type observers struct {
 	monitor *whep.Server
 	snaps   *snapshot.Server
 	look    *look.Detector
 }
 
-// run builds the studio, tells where it listens, and runs it until ctx is done.
+// run builds the server, prints where it listens, and runs it until ctx is done.
 func run(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) error {
-	held, err := lock(cfg.data)
+	dataLock, err := lock(cfg.data)
 	if err != nil {
 		return err
 	}
-	defer held.Close()
-	t := &truck{
+	defer dataLock.Close()
+	a := &app{
 		cfg: cfg, log: log, hub: hub.New(), ports: ports{ingests: map[string]ingest.Server{}},
-		shelves: shelves{clip.New(filepath.Join(cfg.data, "clips")), graphics.NewLogos(filepath.Join(cfg.data, "logos"))},
+		mediaStores: mediaStores{clip.New(filepath.Join(cfg.data, "clips")), graphics.NewLogos(filepath.Join(cfg.data, "logos"))},
 	}
-	if err := t.build(); err != nil {
+	if err := a.build(); err != nil {
 		return err
 	}
-	if err := t.announce(stdout); err != nil {
+	if err := a.announce(stdout); err != nil {
 		return err
 	}
-	return t.run(ctx)
+	return a.run(ctx)
 }
 
 // build binds every port, so that what can't work fails before anything runs.
-func (t *truck) build() (err error) {
-	if t.secure, err = t.cfg.tls.load(t.cfg.data, t.log); err != nil {
+func (a *app) build() (err error) {
+	if a.secure, err = a.cfg.tls.load(a.cfg.data, a.log); err != nil {
 		return err
 	}
-	if t.program, err = program.New(t.hub, t.log); err != nil {
+	if a.program, err = program.New(a.hub, a.log); err != nil {
 		return err
 	}
-	t.relay = relay.New(t.hub, outputs(), t.log)
-	if t.monitor, err = whep.New(t.hub, t.cfg.listen.webrtc, t.log); err != nil {
+	a.relay = relay.New(a.hub, outputs(), a.log)
+	if a.monitor, err = whep.New(a.hub, a.cfg.listen.webrtc, a.log); err != nil {
 		return fmt.Errorf("-webrtc: %w", err)
 	}
-	// The studio answers for who may publish, and needs the ports that ask it.
-	env := ingest.Env{Hub: t.hub, TLS: t.secure.tls(), Log: t.log, Authorise: func(r ingest.Request) error { return t.studio.Authorise(r) }}
-	if err := t.bind(env, t.secure != nil); err != nil {
+	// The studio decides who may publish, and is built after the ports that ask it.
+	env := ingest.Env{Hub: a.hub, TLS: a.secure.tls(), Log: a.log, Authorise: func(r ingest.Request) error { return a.studio.Authorise(r) }}
+	if err := a.bind(env, a.secure != nil); err != nil {
 		return err
 	}
-	t.whip, t.snaps = whip.New(env, t.monitor), snapshot.New(t.hub, t.log)
-	t.look = look.New(t.hub, t.log)
-	t.pulls = ingest.NewPulls(env, ways(t.clips))
-	d := desk{hub: t.hub, program: t.program, logos: t.logos, password: func() string { return t.studio.OBSPassword() }, log: t.log}
-	d.play, d.send = near(t.ingests["play-rtsp"].Addr(), t.cfg.mixer), near(t.ingests["rtmp"].Addr(), t.cfg.mixer)
-	if t.mixer, err = newMixer(t.cfg.mixer, d); err != nil {
+	a.whip, a.snaps = whip.New(env, a.monitor), snapshot.New(a.hub, a.log)
+	a.look = look.New(a.hub, a.log)
+	a.pulls = ingest.NewPulls(env, ingestProtocols(a.clips))
+	d := mixerDeps{hub: a.hub, program: a.program, logos: a.logos, password: func() string { return a.studio.OBSPassword() }, log: a.log}
+	d.play, d.send = reachableFrom(a.ingests["play-rtsp"].Addr(), a.cfg.mixer), reachableFrom(a.ingests["rtmp"].Addr(), a.cfg.mixer)
+	if a.mixer, err = newMixer(a.cfg.mixer, d); err != nil {
 		return err
 	}
-	if t.panel, err = net.Listen("tcp", t.cfg.listen.http); err != nil {
+	if a.panel, err = net.Listen("tcp", a.cfg.listen.http); err != nil {
 		return fmt.Errorf("-http: %w", err)
 	}
-	t.panel = t.secure.over(t.panel)
-	t.studio, err = studio.New(studio.Deps{
-		Hub: t.hub, Mixer: t.mixer, Program: t.program, Relay: t.relay, Pulls: t.pulls, Clips: t.clips, Logos: t.logos, Monitor: t.monitor,
+	a.panel = a.secure.listener(a.panel)
+	a.studio, err = studio.New(studio.Deps{
+		Hub: a.hub, Mixer: a.mixer, Program: a.program, Relay: a.relay, Pulls: a.pulls, Clips: a.clips, Logos: a.logos, Monitor: a.monitor,
 	}, studio.Options{
-		DataDir: t.cfg.data, Token: t.cfg.token, Version: version, MixerURL: t.cfg.mixer,
-		RTMPPort: port(t.ingests["rtmp"].Addr()), RTSPPort: port(t.ingests["rtsp"].Addr()),
-		OBSPassword: t.cfg.obsPassword, OBSPlays: d.play, OBSSends: d.send,
-	}, t.log)
+		DataDir: a.cfg.data, Token: a.cfg.token, Version: version, MixerURL: a.cfg.mixer,
+		RTMPPort: port(a.ingests["rtmp"].Addr()), RTSPPort: port(a.ingests["rtsp"].Addr()),
+		OBSPassword: a.cfg.obsPassword, OBSPlays: d.play, OBSSends: d.send,
+	}, a.log)
 	if err != nil {
 		return err
 	}
-	t.server = server.New(server.Config{
-		Studio: t.studio, Store: t.studio.Store(), Access: t.studio.Access(), Commands: studio.Describe(), Hub: t.hub,
-		Monitor: t.monitor, Whip: t.whip, Snapshots: t.snaps, Panel: web.Files(), Platforms: platform.All(), ICE: t.cfg.net.links, Secure: t.secure != nil,
-	}, t.log)
+	a.server = server.New(server.Config{
+		Studio: a.studio, Store: a.studio.Store(), Access: a.studio.Access(), Commands: studio.Describe(), Hub: a.hub,
+		Monitor: a.monitor, Whip: a.whip, Snapshots: a.snaps, Panel: web.Files(), Platforms: platform.All(), ICE: a.cfg.net.links, Secure: a.secure != nil,
+	}, a.log)
 	return nil
 }
 
-// bind opens the doors for cameras, and the play-only ones.
-func (t *truck) bind(env ingest.Env, secure bool) error {
-	l := t.cfg.listen
-	doors := []struct{ flag, addr string }{{"rtmp", l.rtmp}, {"rtsp", l.rtsp}}
+// bind opens the listeners for cameras, and the play-only ones.
+func (a *app) bind(env ingest.Env, secure bool) error {
+	l := a.cfg.listen
+	listeners := []struct{ flag, addr string }{{"rtmp", l.rtmp}, {"rtsp", l.rtsp}}
 	if secure {
-		doors = append(doors, struct{ flag, addr string }{"rtmps", l.rtmps}, struct{ flag, addr string }{"rtsps", l.rtsps})
+		listeners = append(listeners, struct{ flag, addr string }{"rtmps", l.rtmps}, struct{ flag, addr string }{"rtsps", l.rtsps})
 	}
-	for _, door := range doors {
-		l, err := ways(t.clips)[door.flag].Listen(&url.URL{Scheme: door.flag, Host: door.addr}, env)
+	for _, at := range listeners {
+		l, err := ingestProtocols(a.clips)[at.flag].Listen(&url.URL{Scheme: at.flag, Host: at.addr}, env)
 		if err != nil {
-			return fmt.Errorf("-%s: %w", door.flag, err)
+			return fmt.Errorf("-%s: %w", at.flag, err)
 		}
-		t.ingests[door.flag] = l
+		a.ingests[at.flag] = l
 	}
-	may := func(stream, token, remote string) error { return t.studio.AuthorisePlay(stream, token, remote) }
-	rtspPort, err := playrtsp.Listen(&url.URL{Scheme: "rtsp", Host: l.playRTSP}, t.hub, may, nil, t.log)
+	may := func(stream, token, remote string) error { return a.studio.AuthorisePlay(stream, token, remote) }
+	rtspPort, err := playrtsp.Listen(&url.URL{Scheme: "rtsp", Host: l.playRTSP}, a.hub, may, nil, a.log)
 	if err != nil {
 		return fmt.Errorf("-play-rtsp: %w", err)
 	}
-	rtmpPort, err := playrtmp.Listen(&url.URL{Scheme: "rtmp", Host: l.playRTMP}, t.hub, may, nil, t.log)
+	rtmpPort, err := playrtmp.Listen(&url.URL{Scheme: "rtmp", Host: l.playRTMP}, a.hub, may, nil, a.log)
 	if err != nil {
 		return fmt.Errorf("-play-rtmp: %w", err)
 	}
-	t.ingests["play-rtsp"], t.ingests["play-rtmp"] = rtspPort, rtmpPort
+	a.ingests["play-rtsp"], a.ingests["play-rtmp"] = rtspPort, rtmpPort
 	return nil
 }
 
-// announce says where the panel is; in JSON for programs that start us.
-func (t *truck) announce(stdout io.Writer) error {
-	addr := t.panel.Addr().String()
-	if t.cfg.log == "json" {
-		at := map[string]string{"http": addr, "webrtc": t.monitor.Addr()}
-		for name, server := range t.ingests {
+// announce prints where the panel is; in JSON for programs that start the server.
+func (a *app) announce(stdout io.Writer) error {
+	addr := a.panel.Addr().String()
+	if a.cfg.log == "json" {
+		at := map[string]string{"http": addr, "webrtc": a.monitor.Addr()}
+		for name, server := range a.ingests {
 			at[name] = server.Addr()
 		}
 		return json.NewEncoder(stdout).Encode(map[string]any{"listening": at})
 	}
 	number := strconv.Itoa(port(addr))
-	_, err := fmt.Fprintf(stdout, "\n  OB Van is on air.\n\n  Panel    %s\n  Cameras  rtmp://HOST:%d/live/<name>   rtsp://HOST:%d/live/<name>\n%s\n  Ctrl-C ends the show.\n\n",
-		t.server.LoginLink("localhost:"+number, t.studio.FirstToken()), port(t.ingests["rtmp"].Addr()), port(t.ingests["rtsp"].Addr()), t.phones())
+	_, err := fmt.Fprintf(stdout, "\n  OB Van is running.\n\n  Panel    %s\n  Cameras  rtmp://HOST:%d/live/<name>   rtsp://HOST:%d/live/<name>\n%s\n  Press Ctrl-C to stop the server.\n\n",
+		a.server.LoginLink("localhost:"+number, a.studio.FirstToken()), port(a.ingests["rtmp"].Addr()), port(a.ingests["rtsp"].Addr()), a.httpsHint())
 	return err
 }
 
-// phones is what the newcomer is told of phones as cameras.
-func (t *truck) phones() string {
+// httpsHint is what a new operator should know about https.
+func (a *app) httpsHint() string {
 	switch {
-	case t.secure == nil:
-		return "\n  Without https, phones' browsers can't be cameras, and panels on other machines play\n  fewer codings: start with -tls auto for that.\n"
-	case t.secure.ours:
-		return "\n  The certificate is our own: browsers warn once. Choose \"Advanced\", then go on.\n"
+	case a.secure == nil:
+		return "\n  Without https, phones can't be cameras in their browser, and panels on other computers\n  can show fewer video formats: start with -tls auto for both.\n"
+	case a.secure.selfSigned:
+		return "\n  The certificate is self-signed: browsers warn once. Choose \"Advanced\", then proceed.\n"
 	}
 	return ""
 }
 
-// run runs the rooms. They end in the order in which a show does: outputs say
-// goodbye to the platforms while the program still has pictures, then the doors
-// close, then the program and its state. What fails ends all.
-func (t *truck) run(ctx context.Context) error {
+// run runs everything. It shuts down in the order in which a show ends: destinations are
+// unpublished while the program still has video, then the listeners close, then the program
+// and the studio end. When one of them fails, all are shut down.
+func (a *app) run(ctx context.Context) error {
 	failed, fail := context.WithCancelCause(ctx)
-	core, doors, out := newStage(fail), newStage(fail), newStage(fail)
-	core.run("studio", t.studio.Run)
-	core.run("program", func(ctx context.Context) error { return t.program.Run(ctx, t.studio.ProgramChanged) })
-	core.run("mixer", func(ctx context.Context) error { return t.mixer.Run(ctx, t.studio.MixerChanged) })
-	core.run("pulls", func(ctx context.Context) error { return t.pulls.Run(ctx, t.studio.PullsChanged) })
-	doors.run("monitor", t.monitor.Run)
-	doors.run("whip", t.whip.Run)
-	doors.run("snapshots", t.snaps.Run)
-	doors.run("look", func(ctx context.Context) error {
-		return t.look.Run(ctx, t.program.Watched, func(s look.Sample) { t.program.ReportSample(program.Sample(s)) })
+	core, listeners, out := newGroup(fail), newGroup(fail), newGroup(fail)
+	core.run("studio", a.studio.Run)
+	core.run("program", func(ctx context.Context) error { return a.program.Run(ctx, a.studio.ProgramChanged) })
+	core.run("mixer", func(ctx context.Context) error { return a.mixer.Run(ctx, a.studio.MixerChanged) })
+	core.run("pulls", func(ctx context.Context) error { return a.pulls.Run(ctx, a.studio.PullsChanged) })
+	listeners.run("monitor", a.monitor.Run)
+	listeners.run("whip", a.whip.Run)
+	listeners.run("snapshots", a.snaps.Run)
+	listeners.run("look", func(ctx context.Context) error {
+		return a.look.Run(ctx, a.program.Watched, func(s look.Sample) { a.program.ReportSample(program.Sample(s)) })
 	})
-	doors.run("network", func(ctx context.Context) error { return t.cfg.net.follow(ctx, t.monitor.Public, t.log) })
-	doors.run("panel", func(ctx context.Context) error { return t.server.Run(ctx, t.panel) })
-	if t.secure != nil && t.secure.challenge != nil {
-		doors.run("acme", t.secure.serveChallenge)
+	listeners.run("network", func(ctx context.Context) error { return a.cfg.net.follow(ctx, a.monitor.Public, a.log) })
+	listeners.run("panel", func(ctx context.Context) error { return a.server.Run(ctx, a.panel) })
+	if a.secure != nil && a.secure.challenge != nil {
+		listeners.run("acme", a.secure.serveChallenge)
 	}
-	for name, server := range t.ingests {
-		doors.run(name, server.Run)
+	for name, server := range a.ingests {
+		listeners.run(name, server.Run)
 	}
-	if t.cfg.demo {
-		t.runDemo(doors)
+	if a.cfg.demo {
+		a.runDemo(listeners)
 	}
-	out.run("relay", func(ctx context.Context) error { return t.relay.Run(ctx, t.studio.RelayChanged) })
+	out.run("relay", func(ctx context.Context) error { return a.relay.Run(ctx, a.studio.RelayChanged) })
 	<-failed.Done()
-	err := errors.Join(out.stop(), doors.stop(), core.stop())
+	err := errors.Join(out.stop(), listeners.stop(), core.stop())
 	return err
 }
 
-// runDemo switches the demo cameras on one after the other, so that the first one
-// comes on air.
-func (t *truck) runDemo(doors *stage) {
+// runDemo starts the demo cameras one after the other, so that the first one is on air.
+func (a *app) runDemo(listeners *group) {
 	ready := make(chan struct{})
 	close(ready)
 	for _, camera := range demo.Cameras {
 		u := &url.URL{Scheme: "demo", Host: camera}
 		before, on := ready, make(chan struct{})
 		ready = on
-		doors.run("demo", func(ctx context.Context) error {
+		listeners.run("demo", func(ctx context.Context) error {
 			select {
 			case <-before:
 			case <-ctx.Done():
 				return nil
 			}
-			return demo.Pull(ctx, u, ingest.Env{Hub: t.hub, Log: t.log}, camera, func() { close(on) })
+			return demo.Pull(ctx, u, ingest.Env{Hub: a.hub, Log: a.log}, camera, func() { close(on) })
 		})
 	}
 }
 
-// stage is rooms that end together.
-type stage struct {
+// group is what shuts down together.
+type group struct {
 	errgroup.Group
 	ctx    context.Context
 	cancel context.CancelFunc
 	fail   context.CancelCauseFunc
 }
 
-func newStage(fail context.CancelCauseFunc) *stage {
-	s := &stage{fail: fail}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s
+func newGroup(fail context.CancelCauseFunc) *group {
+	g := &group{fail: fail}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	return g
 }
 
-func (s *stage) run(name string, room func(context.Context) error) {
-	s.Go(func() error {
-		err := room(s.ctx)
-		if s.ctx.Err() == nil { // it ended by itself
+func (g *group) run(name string, run func(context.Context) error) {
+	g.Go(func() error {
+		err := run(g.ctx)
+		if g.ctx.Err() == nil { // it was not shut down
 			if err == nil {
-				err = errors.New("ended by itself")
+				err = errors.New("exited unexpectedly")
 			}
-			s.fail(err)
+			g.fail(err)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -276,9 +275,9 @@ func (s *stage) run(name string, room func(context.Context) error) {
 	})
 }
 
-func (s *stage) stop() error {
-	s.cancel()
-	return s.Wait()
+func (g *group) stop() error {
+	g.cancel()
+	return g.Wait()
 }
 
 func port(addr string) int {

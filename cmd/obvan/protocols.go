@@ -25,7 +25,7 @@ import (
 	"obvan/relay"
 	rtmppush "obvan/relay/rtmp"
 	rtsppush "obvan/relay/rtsp"
-	drillpush "obvan/relay/selftest"
+	selftestpush "obvan/relay/selftest"
 	srtpush "obvan/relay/srt"
 	whippush "obvan/relay/whip"
 )
@@ -33,7 +33,7 @@ import (
 // The tables: the scheme of a URL picks the code. A new protocol adds its line
 // here and nothing else outside its folder.
 
-func ways(clips *clip.Clips) ingest.Protocols {
+func ingestProtocols(clips *clip.Clips) ingest.Protocols {
 	return ingest.Protocols{
 		"rtmp":     {Listen: rtmp.Listen},
 		"rtmps":    {Listen: rtmp.Listen},
@@ -54,36 +54,36 @@ func outputs() relay.Protocols {
 		"rtmp": toRTMP, "rtmps": toRTMP,
 		"rtsp": toRTSP, "rtsps": toRTSP,
 		"srt":      {Push: srtpush.New().Push, CheckAddress: srtpush.CheckAddress},
-		"selftest": {Push: drillpush.Over(push.Push), CheckAddress: drillpush.CheckAddress},
+		"selftest": {Push: selftestpush.Over(push.Push), CheckAddress: selftestpush.CheckAddress},
 		"whip":     toWHIP, "whips": toWHIP, "http": toWHIP, "https": toWHIP,
 	}
 }
 
-// desk is what a mixer may need of the studio.
-type desk struct {
+// mixerDeps is what a mixer may need of the server.
+type mixerDeps struct {
 	hub        *hub.Hub
 	program    *program.Program
 	logos      *graphics.Logos
 	password   func() string // of OBS
-	play, send string        // the ports, host:port, where OBS plays feeds from and sends its program to
+	play, send string        // host:port where OBS plays feeds from, and where it sends its program to
 	log        *slog.Logger
 }
 
-func mixers() map[string]func(u *url.URL, d desk) (mixer.Mixer, error) {
-	return map[string]func(*url.URL, desk) (mixer.Mixer, error){
-		"cut": func(_ *url.URL, d desk) (mixer.Mixer, error) { return cut.New(d.hub, d.program, d.log), nil },
+func mixers() map[string]func(u *url.URL, d mixerDeps) (mixer.Mixer, error) {
+	return map[string]func(*url.URL, mixerDeps) (mixer.Mixer, error){
+		"cut": func(_ *url.URL, d mixerDeps) (mixer.Mixer, error) { return cut.New(d.hub, d.program, d.log), nil },
 		"obs": newOBS,
 	}
 }
 
-// newOBS makes a mixer of the OBS at obs://HOST:4455. Its output is one stream, which
-// the program follows for good.
-func newOBS(u *url.URL, d desk) (mixer.Mixer, error) {
+// newOBS makes a mixer of the OBS at obs://HOST:4455. Its output is one stream, which the
+// program always follows.
+func newOBS(u *url.URL, d mixerDeps) (mixer.Mixer, error) {
 	if u.Host == "" {
-		return nil, errors.New("-mixer obs: where is it? Use obs://HOST:4455")
+		return nil, errors.New("-mixer obs: the address is missing; use obs://HOST:4455")
 	}
 	if u.User != nil {
-		return nil, errors.New("-mixer: put OBS' password in OBVAN_OBS_PASSWORD, not in the address, which everybody on this machine can read")
+		return nil, errors.New("-mixer: put OBS' password in OBVAN_OBS_PASSWORD, not in the address, which everyone on this machine can read")
 	}
 	d.program.Follow(ingest.Mixer, mixer.Instant)
 	return obs.New(obs.Config{
@@ -93,7 +93,7 @@ func newOBS(u *url.URL, d desk) (mixer.Mixer, error) {
 }
 
 // logo finds the files of logos for an OBS that runs on this machine; else it is nil.
-func (d desk) logo() func(name string) string {
+func (d mixerDeps) logo() func(name string) string {
 	if !netaddr.Loopback(d.play) {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (d desk) logo() func(name string) string {
 }
 
 // newMixer makes the mixer that -mixer names: "cut", or a URL.
-func newMixer(flag string, d desk) (mixer.Mixer, error) {
+func newMixer(flag string, d mixerDeps) (mixer.Mixer, error) {
 	u, err := url.Parse(flag)
 	if err != nil {
 		return nil, fmt.Errorf("-mixer: not an address; use cut or obs://HOST:4455")
@@ -126,18 +126,18 @@ func newMixer(flag string, d desk) (mixer.Mixer, error) {
 	return make(u, d)
 }
 
-// near is how the mixer reaches a port of ours that listens at addr: one that listens
-// everywhere has many addresses, and only the one on the way to the mixer will do.
-func near(addr, mixerFlag string) string {
+// reachableFrom is how the mixer reaches a port that listens at addr: one that listens on all
+// interfaces has many addresses, and only the one on the route to the mixer works.
+func reachableFrom(addr, mixerFlag string) string {
 	host, number, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
 		return addr
 	}
 	host = "127.0.0.1"
 	if u, err := url.Parse(mixerFlag); err == nil && u.Hostname() != "" {
-		if way, err := net.DialTimeout("udp", net.JoinHostPort(u.Hostname(), "9"), time.Second); err == nil { // sends nothing
-			host, _, _ = net.SplitHostPort(way.LocalAddr().String())
-			way.Close()
+		if conn, err := net.DialTimeout("udp", net.JoinHostPort(u.Hostname(), "9"), time.Second); err == nil { // sends nothing
+			host, _, _ = net.SplitHostPort(conn.LocalAddr().String())
+			conn.Close()
 		}
 	}
 	return net.JoinHostPort(host, number)

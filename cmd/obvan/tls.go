@@ -19,57 +19,57 @@ import (
 	"obvan/internal/listen"
 )
 
-// certificate is what https, RTMPS and RTSPS show, as the flags say.
+// certificate is the one of https, RTMPS and RTSPS, as the flags say.
 type certificate struct {
-	own       string // -tls: auto or off
+	auto      string // -tls: auto or off
 	cert, key string
 	acme      string // the host to get one for
-	challenge string // where the authority asks back (ACME HTTP-01, RFC 8555, 8.3)
+	challenge string // where the authority connects to (ACME HTTP-01, RFC 8555, 8.3)
 	directory string // the authority's (RFC 8555, 7.1.1); "" is Let's Encrypt
 }
 
 // check says what is wrong with the flags together.
 func (c certificate) check() error {
-	ways := 0
-	for _, way := range []bool{c.own == "auto", c.cert != "", c.acme != ""} {
-		if way {
-			ways++
+	chosen := 0
+	for _, is := range []bool{c.auto == "auto", c.cert != "", c.acme != ""} {
+		if is {
+			chosen++
 		}
 	}
 	switch {
-	case c.own != "auto" && c.own != "off":
-		return fmt.Errorf("-tls %s: use auto (a certificate of our own) or off", c.own)
+	case c.auto != "auto" && c.auto != "off":
+		return fmt.Errorf("-tls %s: use auto (a self-signed certificate) or off", c.auto)
 	case (c.cert == "") != (c.key == ""):
-		return errors.New("-tls-cert and -tls-key go together: give both or neither")
-	case ways > 1:
+		return errors.New("-tls-cert and -tls-key go together: set both or neither")
+	case chosen > 1:
 		return errors.New("choose one of -tls auto, -tls-cert with -tls-key, and -acme")
 	case c.acme != "" && (strings.ContainsAny(c.acme, ":/ ") || net.ParseIP(c.acme) != nil || !strings.Contains(c.acme, ".")):
-		return fmt.Errorf("-acme %s: it must be the name of this host in the world, like studio.example.com", c.acme)
+		return fmt.Errorf("-acme %s: it must be the public name of this host, such as studio.example.com", c.acme)
 	}
 	return nil
 }
 
-// secure is the way a server with a certificate listens; nil without one.
+// secure is how the server listens with a certificate; nil without one.
 type secure struct {
-	config *tls.Config
-	ours   bool // the certificate is of our making: browsers warn
-	// For -acme: answers the authority, and sends everybody else to https.
+	config     *tls.Config
+	selfSigned bool // browsers warn about the certificate
+	// For -acme: answers the authority, and redirects everyone else to https.
 	challenge net.Listener
 	answer    http.Handler
 }
 
-// load reads, makes or asks for the certificate; nil without one. What we keep is in
-// the data directory.
+// load reads, makes or requests the certificate; nil without one. What is stored is in the
+// data directory.
 func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 	switch {
 	case c.acme != "":
 		return c.loadACME(data)
-	case c.own == "auto":
+	case c.auto == "auto":
 		kept, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
 		if err != nil {
 			return nil, fmt.Errorf("-tls auto: %w", err)
 		}
-		return &secure{config: kept.Config(), ours: true}, nil
+		return &secure{config: kept.Config(), selfSigned: true}, nil
 	case c.cert != "":
 		files, err := cert.FollowFiles(c.cert, c.key, log)
 		if err != nil {
@@ -80,8 +80,8 @@ func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 	return nil, nil
 }
 
-// loadACME gets certificates from an authority (RFC 8555) for one name. Whoever
-// comes by another one, or by an address, sees the certificate of our own.
+// loadACME gets certificates from an authority (RFC 8555) for one name. Clients that use
+// another name, or an address, get the self-signed certificate.
 func (c certificate) loadACME(data string) (*secure, error) {
 	kept, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
 	if err != nil {
@@ -100,7 +100,7 @@ func (c certificate) loadACME(data string) (*secure, error) {
 		return m.GetCertificate(hello)
 	}
 	if s.challenge, err = net.Listen("tcp", c.challenge); err != nil {
-		return nil, fmt.Errorf("-acme-http: the authority asks back on port 80: %w", err)
+		return nil, fmt.Errorf("-acme-http: the authority connects to port 80: %w", err)
 	}
 	return s, nil
 }
@@ -113,8 +113,8 @@ func (s *secure) tls() *tls.Config {
 	return s.config
 }
 
-// over is l with https on it, which plain http is sent to.
-func (s *secure) over(l net.Listener) net.Listener {
+// listener is l with https; plain http is redirected to it.
+func (s *secure) listener(l net.Listener) net.Listener {
 	if s == nil {
 		return l
 	}

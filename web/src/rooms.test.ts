@@ -1,4 +1,4 @@
-// The import picture of src, as a test: a room imports only from rooms on a line above
+// The import rules of src, as a test: a room imports only from rooms on a line above
 // its own, so no two rooms need each other. web/README.md says what each room is.
 import { describe, expect, test } from 'vitest';
 

@@ -179,7 +179,7 @@ describe('the connection', () => {
 		expect(sockets.length).toBe(before);
 	});
 
-	test('a client whose access was revoked is told so', async () => {
+	test('a client whose access was revoked learns why', async () => {
 		await connected();
 		status['/api/v1/state'] = 401;
 		newest().onclose?.();

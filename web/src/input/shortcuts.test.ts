@@ -37,7 +37,7 @@ describe('shortcuts', () => {
 		expect(shortcutFor(key({ code: 'Slash', key: '?', shiftKey: true }))).toEqual({ do: 'help' });
 	});
 
-	test('a key that is held down acts once', () => {
+	test('a repeating key acts once', () => {
 		expect(shortcutFor(key({ code: 'Space', key: ' ', repeat: true }))).toBeNull();
 	});
 

@@ -25,7 +25,7 @@ export interface KeyPress {
 
 const digit = /^(?:Digit|Numpad)([0-9])$/;
 
-/** The shortcut of a key, or null. A key that is held down acts once. */
+/** The shortcut of a key, or null. A key acts once until it is released. */
 export function shortcutFor(k: KeyPress): Shortcut | null {
 	if (k.repeat || k.altKey || k.metaKey) return null;
 	const number = digit.exec(k.code);

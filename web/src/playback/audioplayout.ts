@@ -1,7 +1,7 @@
 // Writes decoded audio to a track: block by block on the audio clock, so that it plays
 // evenly while the page is busy.
 
-const maxDrift = 0.03; // s between the stream's clock and the sound card's
+const maxDrift = 0.03; // s between the stream's clock and the audio device's
 const leadTime = 0.005; // s: the earliest a block can be scheduled
 const tooLate = 0.2; // s
 

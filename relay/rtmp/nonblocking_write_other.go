@@ -4,24 +4,27 @@ package rtmp
 
 import "net"
 
-// prompt is a write that does not wait; here each destination writes by itself.
-type prompt struct{}
+// nonblockingWriter is a write that does not wait. Here there is none: each destination
+// writes its own.
+type nonblockingWriter struct{}
 
-func (l *line) prepare() bool { return false }
+func (l *serverConn) prepareNonblocking() bool { return false }
 
-func (p *prompt) write(*line, net.Buffers) (int64, error) { panic("prepare said no") }
+func (p *nonblockingWriter) write(*serverConn, net.Buffers) (int64, error) {
+	panic("prepareNonblocking said no")
+}
 
-func (l *line) from(*pages) {}
+func (l *serverConn) setZeroCopy(*zeroCopyBuffer) {}
 
-func (l *line) full() bool { return false }
+func (l *serverConn) hasRest() bool { return false }
 
-func (l *line) drain() error { return nil }
+func (l *serverConn) writeRest() error { return nil }
 
-// pages are what sockets send from without a copy, elsewhere.
-type pages struct{}
+// zeroCopyBuffer is memory that sockets send from without a copy. Here there is none.
+type zeroCopyBuffer struct{}
 
-func newPages() *pages { return nil }
+func newZeroCopyBuffer() *zeroCopyBuffer { return nil }
 
-func (p *pages) put([]byte) {}
+func (p *zeroCopyBuffer) store([]byte) {}
 
-func (p *pages) close() {}
+func (p *zeroCopyBuffer) close() {}

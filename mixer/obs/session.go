@@ -28,7 +28,7 @@ const (
 	statsEvery   = time.Second            // media players and statistics
 	cursorEvery  = 100 * time.Millisecond // of a running transition
 	refetchEvery = 30 * time.Second       // everything, because not every change has an event: old OBS has none for settings
-	burstWindow  = 15 * time.Millisecond  // events come in bursts: wait for the rest of it before fetching
+	burstWindow  = 15 * time.Millisecond  // events arrive in bursts: wait for the rest of one before fetching
 	fetchPause   = 100 * time.Millisecond // between two fetches
 	publishEvery = 10 * time.Millisecond  // between two states at least
 )

@@ -60,7 +60,7 @@ func (c camera) tracks() media.Tracks {
 	return tr
 }
 
-// on publishes the camera until the returned function is called.
+// publish publishes the camera until the returned function is called.
 func (c camera) publish(t *testing.T, h *hub.Hub) (off func()) {
 	t.Helper()
 	pub, err := h.Publish(c.name, hub.Origin{Proto: "test"})
@@ -178,7 +178,7 @@ func inStudio(t *testing.T, test func(t *testing.T, s *studio)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newStudio(t)) })
 }
 
-// roll switches cameras on; the program follows the first, until off is called.
+// start publishes cameras; the program follows the first, which ends when off is called.
 func (s *studio) start(first camera, others ...camera) (off func()) {
 	s.t.Helper()
 	off = first.publish(s.t, s.hub)

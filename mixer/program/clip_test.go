@@ -115,7 +115,7 @@ func (c *clip) play(h *hub.Hub, name string, stop <-chan struct{}) {
 	}
 }
 
-// dump is the program as an FLV file.
+// flvFile is the program as an FLV file.
 func flvFile(units []unit) []byte {
 	var out bytes.Buffer
 	out.WriteString("FLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")
@@ -150,7 +150,7 @@ func flvFile(units []unit) []byte {
 	return out.Bytes()
 }
 
-// inBand is the configuration's parameter sets as NAL units behind lengths.
+// parameterSets is the parameter sets of the configuration, length-prefixed.
 func parameterSets(config []byte) (out []byte) {
 	sps, pps, _ := media.H264ParameterSets(config)
 	for _, set := range append(sps, pps...) {

@@ -10,7 +10,7 @@ import (
 	"obvan/mixer/program"
 )
 
-// expect lets the bubble come to rest and compares the state.
+// expect waits until nothing runs in the bubble and compares the state.
 func (s *studio) expect(onAir, level, reason string) {
 	s.t.Helper()
 	synctest.Wait()
@@ -215,7 +215,7 @@ func TestSwitchingFailoverOffTwiceKeepsTheSameLevel(t *testing.T) {
 		synctest.Wait()
 		off()
 		s.expect("", program.LevelFreeze, "cam1 has disconnected")
-		s.SetFailover(false) // another deck, or the same once more
+		s.SetFailover(false) // a second client, or the same again
 		cam1.publish(t, s.hub)
 		time.Sleep(50 * time.Millisecond)
 		s.expect("cam1", program.LevelMixer, "")

@@ -93,7 +93,7 @@ func TestACutAwayFromALateCameraLeavesNoGap(t *testing.T) {
 		s.Follow("red", mixer.Instant)
 		for n, au := range red.units[:60] {
 			time.Sleep(time.Second / 30)
-			if n >= 30 { // it hangs, and its clock goes on
+			if n >= 30 { // it stalls, and its clock goes on
 				au.DTS, au.PTS = au.DTS+400*time.Millisecond, au.PTS+400*time.Millisecond
 			}
 			if n == 30 {
@@ -134,7 +134,7 @@ func TestACutAwayFromALateCameraLeavesNoGap(t *testing.T) {
 	decode(t, ffmpeg, "-i", file, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-f", "rawvideo", "-")
 }
 
-// show is a show of some minutes: cuts, and cameras that die and come back.
+// runShow is a show of some minutes: cuts, and cameras that disconnect and reconnect.
 func runShow(t *testing.T, clips map[string]clip) []unit {
 	s := newStudio(t)
 	random := newRand(t)

@@ -83,8 +83,8 @@ func (v *Health) Sample(h *hub.Hub, stream string, now time.Time) {
 	l := measureGOP(h, stream)
 	meant := st.Origin.Proto == "clip" // a slate is still on purpose
 	v.checkVideo(&l, v.decoded.recent(&st, now), meant, now)
-	if gone := now.Sub(st.LastAudio) > time.Second; gone || l.audioFrames >= minFrames {
-		v.mark(Silence, !meant && st.AudioFrames > 0 && (gone || l.audio <= silentFrameBytes), now)
+	if noAudio := now.Sub(st.LastAudio) > time.Second; noAudio || l.audioFrames >= minFrames {
+		v.mark(Silence, !meant && st.AudioFrames > 0 && (noAudio || l.audio <= silentFrameBytes), now)
 	}
 	v.mark(NoKeyframes, st.Keyframes > 1 && now.Sub(st.LastKeyframe) > 2*st.KeyframeInterval+keyframeLate-faultAfter, now)
 	v.checkBitrate(st.Bytes, passed, v.still, now)

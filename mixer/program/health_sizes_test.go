@@ -14,7 +14,7 @@ import (
 	"obvan/mixer/program"
 )
 
-// sizes is a feed of 720p, 30 frames a second, whose units have so many bytes.
+// sizes is the bytes of the units of a 720p feed at 30 frames a second.
 type sizes struct {
 	key, delta, audio int
 	fill              int // of a frame, filler data
@@ -60,7 +60,7 @@ func (s *studio) feeds() (a, b *feed) {
 	return s.feed(), newFeed(s.t, s.hub, "cam2")
 }
 
-// shootAll sends so much of feeds in real time.
+// sendAll sends feeds in real time, for that long.
 func sendAll(d time.Duration, feeds map[*feed]sizes) {
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		for f, s := range feeds {

@@ -15,7 +15,7 @@ import (
 	"obvan/mixer"
 )
 
-// phone is a camera that sends Opus: a tone, 20 ms a packet.
+// opusCamera is a camera that sends Opus: a tone, 20 ms a packet.
 func opusCamera(t *testing.T, h *hub.Hub) {
 	t.Helper()
 	enc, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: 48000, Channels: 2, Application: gopus.ApplicationAudio})

@@ -162,7 +162,7 @@ func (p *Program) SetFailover(on bool) {
 	})
 }
 
-// level is the present level, a backup by its name; p.mu is held.
+// level is the present level, a backup by its name; p.mu is locked.
 func (p *Program) level() string {
 	switch p.state.Level {
 	case LevelBackup:

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -16,12 +15,6 @@ import (
 	"obvan/mixer/program"
 	"obvan/relay"
 )
-
-func contextOf(t testing.TB) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	return ctx, cancel
-}
 
 // page is a log that many write to.
 type page struct {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andreykaipov/goobs/api/events"
+	"github.com/andreykaipov/goobs/api/events/subscriptions"
 	"github.com/andreykaipov/goobs/api/requests/sceneitems"
 	"github.com/andreykaipov/goobs/api/requests/scenes"
 
@@ -28,6 +30,21 @@ func TestBothScenesAreOnAirDuringATransition(t *testing.T) {
 	d.onAir("cam2", "cam2")
 	if s := d.now(); s.Transition.Kind != "Fade" || s.Transition.DurationMs != 60 {
 		t.Errorf("the operator's own transition changed to %+v", s.Transition)
+	}
+}
+
+// OBS sends events from several threads: the older of two may come last.
+func TestTallyIsRightAfterEventsInTheWrongOrder(t *testing.T) {
+	srv := obstest.Start(t, "cam1", "cam2")
+	d := start(t, srv, true)
+	noError(t, d.Cut(shortContext(t), "cam1", mixer.Instant))
+	d.onAir("cam1", "cam1")
+	from, lists := d.stateCount(), srv.Requests("GetInputList")
+	srv.Event("InputActiveStateChanged", subscriptions.InputActiveStateChanged, &events.InputActiveStateChanged{InputName: "cam1 input", VideoActive: false})
+	d.awaitPast(from, "the wrong event is seen", func(s *mixer.State) bool { return len(s.OnAir) == 0 })
+	d.onAir("cam1", "cam1")
+	if srv.Requests("GetInputList") > lists {
+		t.Error("it is right only after everything was fetched again")
 	}
 }
 

@@ -117,6 +117,7 @@ func (m *Mirror) applyInput(event any) bool {
 		m.stale |= Inputs | Items
 	case *events.InputActiveStateChanged:
 		m.onInput(e.InputName, func(in *input) { in.active = e.VideoActive })
+		m.stale |= Active
 	case *events.InputMuteStateChanged:
 		m.onInput(e.InputName, func(in *input) {
 			if in.audio != nil {

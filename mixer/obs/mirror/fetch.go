@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ type Fetch func(ctx context.Context, c Caller) (Patch, error)
 func (m *Mirror) Fetcher(want Part) Fetch {
 	parts := map[Part]Fetch{
 		Buses: fetchBuses, Items: fetchItems, Inputs: fetchInputs(m.feedOf), Transitions: fetchTransitions,
-		Outputs: fetchOutputs, Choices: fetchChoices, About: fetchAbout,
+		Outputs: fetchOutputs, Choices: fetchChoices, About: fetchAbout, Active: fetchActive(slices.Collect(maps.Keys(m.inputs))),
 	}
 	return func(ctx context.Context, c Caller) (Patch, error) {
 		var mu sync.Mutex

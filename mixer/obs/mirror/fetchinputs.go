@@ -48,6 +48,40 @@ func fetchInputs(feedOf func(string) string) Fetch {
 	}
 }
 
+// fetchActive asks which inputs are visible on air. OBS sends its events from several
+// threads: of two about the same input, the later one may arrive first.
+func fetchActive(names []string) Fetch {
+	return func(ctx context.Context, c Caller) (Patch, error) {
+		var mu sync.Mutex
+		active := map[string]bool{}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(atOnce)
+		for _, name := range names {
+			group.Go(func() error {
+				var answer sources.GetSourceActiveResponse
+				err := c.Call(ctx, sources.NewGetSourceActiveParams().WithSourceName(name), &answer)
+				if wire.Refusal(err) != 0 && wire.Refusal(err) != wire.CodeNotReady {
+					return nil // it was removed meanwhile, or this OBS can't say
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				active[name] = answer.VideoActive
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+		return func(m *Mirror) {
+			for name, is := range active {
+				if in := m.inputs[name]; in != nil {
+					in.active = is
+				}
+			}
+		}, nil
+	}
+}
+
 // stillListed is how long a removed input may be in OBS' list: until the last frame with
 // it is rendered.
 const stillListed = 5 * time.Second

@@ -26,6 +26,7 @@ const (
 	Outputs
 	Choices
 	About
+	Active // which inputs are visible on air; a part of Inputs
 
 	All = Buses | Items | Inputs | Transitions | Outputs | Choices | About
 )
@@ -92,6 +93,9 @@ func New(feedOf func(url string) string) *Mirror {
 func (m *Mirror) TakeStale() Part {
 	d := m.stale
 	m.stale = 0
+	if d&Inputs != 0 {
+		d &^= Active // the inputs are fetched with it
+	}
 	return d
 }
 

@@ -9,7 +9,7 @@ import (
 // air stays there while its successor is not ready, and the program fails back to it
 // when it failed meanwhile.
 func (r *run) failoverChain() []string {
-	w := &r.request
+	req := &r.request
 	var names []string
 	add := func(name string) {
 		if name != "" && !slices.Contains(names, name) {
@@ -17,15 +17,15 @@ func (r *run) failoverChain() []string {
 		}
 	}
 	addMixer := func() {
-		add(w.target)
-		if w.target != "" {
+		add(req.target)
+		if req.target != "" {
 			add(r.mixerOnAir)
 		}
 	}
-	switch pinned := w.lockedLevel(); pinned {
+	switch pinned := req.lockedLevel(); pinned {
 	case "":
 		addMixer()
-		for _, feed := range w.backups {
+		for _, feed := range req.backups {
 			add(feed)
 		}
 	case LevelMixer:
@@ -111,11 +111,11 @@ func (r *run) eligible(name string, now time.Time) bool {
 
 // publishState reports the state when it has changed.
 func (r *run) publishState(now time.Time) {
-	w := &r.request
+	req := &r.request
 	s := State{
-		Target: w.target, Level: LevelNone, FailoverOff: w.failoverOffLevel != "", Locked: w.locked,
-		Backups: w.backups, Splices: r.splices, Triggers: w.triggers,
-		TimeoutMs: int(w.timeout.Milliseconds()), Timeouts: w.timeoutsMs(),
+		Target: req.target, Level: LevelNone, FailoverOff: req.failoverOffLevel != "", Locked: req.locked,
+		Backups: req.backups, Splices: r.splices, Triggers: req.triggers,
+		TimeoutMs: int(req.timeout.Milliseconds()), Timeouts: req.timeoutsMs(),
 	}
 	switch {
 	case r.onAir != nil:
@@ -123,8 +123,8 @@ func (r *run) publishState(now time.Time) {
 	case r.timeline.begun():
 		s.Level = LevelFreeze
 	}
-	if r.followPending && w.target != "" && r.allowed(w.target) {
-		s.Pending = w.target
+	if r.followPending && req.target != "" && r.allowed(req.target) {
+		s.Pending = req.target
 	} else if r.next != nil && (r.next.tooLong || r.next.awaitsKeyframe) {
 		s.Pending = r.next.name
 	}

@@ -85,11 +85,11 @@ type request struct {
 }
 
 // lockedLevel is the only level allowed, "" when all are.
-func (w *request) lockedLevel() string {
-	if w.locked != "" {
-		return w.locked
+func (req *request) lockedLevel() string {
+	if req.locked != "" {
+		return req.locked
 	}
-	return w.failoverOffLevel
+	return req.failoverOffLevel
 }
 
 // New claims the stream "program" in h.
@@ -114,9 +114,9 @@ func (p *Program) Follow(stream string, when mixer.When) {
 	if stream == hub.Program {
 		panic("program: it can't follow itself")
 	}
-	p.change(func(w *request) {
-		w.target, w.when = stream, when
-		w.follows++
+	p.change(func(req *request) {
+		req.target, req.when = stream, when
+		req.follows++
 	})
 }
 
@@ -128,10 +128,10 @@ func (p *Program) SetBackups(feeds []string) {
 			backups = append(backups, feed)
 		}
 	}
-	p.change(func(w *request) {
-		w.backups = backups
-		w.timeouts = maps.Clone(w.timeouts)
-		maps.DeleteFunc(w.timeouts, func(level string, _ time.Duration) bool { return !w.has(level) })
+	p.change(func(req *request) {
+		req.backups = backups
+		req.timeouts = maps.Clone(req.timeouts)
+		maps.DeleteFunc(req.timeouts, func(level string, _ time.Duration) bool { return !req.has(level) })
 	})
 }
 
@@ -144,7 +144,7 @@ func (p *Program) SetTriggers(faults []Fault) error {
 		}
 	}
 	triggers := slices.Clone(faults)
-	p.change(func(w *request) { w.triggers = triggers })
+	p.change(func(req *request) { req.triggers = triggers })
 	return nil
 }
 
@@ -152,12 +152,12 @@ func (p *Program) SetTriggers(faults []Fault) error {
 // on its fallback level: no failover, no failback. When that level's source sends no
 // video, its last frame is frozen.
 func (p *Program) SetFailover(on bool) {
-	p.change(func(w *request) {
+	p.change(func(req *request) {
 		switch {
 		case on:
-			w.failoverOffLevel = ""
-		case w.failoverOffLevel == "": // it may be off already, with a freeze frame for now
-			w.failoverOffLevel = p.level()
+			req.failoverOffLevel = ""
+		case req.failoverOffLevel == "": // it may be off already, with a freeze frame for now
+			req.failoverOffLevel = p.level()
 		}
 	})
 }
@@ -182,11 +182,11 @@ func (p *Program) Lock(level string) error {
 	if !known {
 		return fmt.Errorf("lock %q: %w", level, ErrNoLevel)
 	}
-	p.change(func(w *request) { w.locked = level })
+	p.change(func(req *request) { req.locked = level })
 	return nil
 }
 
-func (p *Program) change(change func(w *request)) {
+func (p *Program) change(change func(req *request)) {
 	p.mu.Lock()
 	change(&p.request)
 	p.mu.Unlock()

@@ -57,57 +57,57 @@ func frameTimes(frames []media.AccessUnit) []time.Duration {
 // wall and goes on air at end.
 func compressGOP(times []time.Duration, wall, end time.Duration) timeMap {
 	newest := times[len(times)-1]
-	w := timeMap{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
+	m := timeMap{from: times, to: make([]time.Duration, len(times)), offset: wall - newest, excess: end - wall}
 	for i := range times {
-		w.to[i] = end - time.Duration(len(times)-1-i)*tick
+		m.to[i] = end - time.Duration(len(times)-1-i)*tick
 	}
-	return w
+	return m
 }
 
 // at is the program's time of the source's time t.
-func (w *timeMap) at(t time.Duration) time.Duration {
-	last := len(w.from) - 1
-	if since := t - w.from[last]; since >= 0 {
-		return t + w.offset + w.excessAfter(since)
+func (m *timeMap) at(t time.Duration) time.Duration {
+	last := len(m.from) - 1
+	if since := t - m.from[last]; since >= 0 {
+		return t + m.offset + m.excessAfter(since)
 	}
-	if t <= w.from[0] {
-		return w.to[0]
+	if t <= m.from[0] {
+		return m.to[0]
 	}
-	i := sort.Search(last, func(i int) bool { return w.from[i] > t }) // from[i-1] <= t < from[i]
-	a, b := w.from[i-1], w.from[i]
-	return w.to[i-1] + time.Duration(float64(w.to[i]-w.to[i-1])*float64(t-a)/float64(b-a))
+	i := sort.Search(last, func(i int) bool { return m.from[i] > t }) // from[i-1] <= t < from[i]
+	a, b := m.from[i-1], m.from[i]
+	return m.to[i-1] + time.Duration(float64(m.to[i]-m.to[i-1])*float64(t-a)/float64(b-a))
 }
 
 // excessAfter is how much of the excess remains that long after the splice.
-func (w *timeMap) excessAfter(since time.Duration) time.Duration {
-	over := max(settle, 4*w.excess.Abs())
+func (m *timeMap) excessAfter(since time.Duration) time.Duration {
+	over := max(settle, 4*m.excess.Abs())
 	if since >= over {
 		return 0
 	}
-	return w.excess - time.Duration(float64(w.excess)*float64(since)/float64(over))
+	return m.excess - time.Duration(float64(m.excess)*float64(since)/float64(over))
 }
 
 // presentation is the program's presentation time of the source's presentation time t.
-func (w *timeMap) presentation(t time.Duration) time.Duration {
-	at := w.at(t)
-	return max(at, w.floor+w.slowed(at)-w.slowed(w.first))
+func (m *timeMap) presentation(t time.Duration) time.Duration {
+	at := m.at(t)
+	return max(at, m.floor+m.slowed(at)-m.slowed(m.first))
 }
 
 // slowed is the program's time running at an eighth of its speed after the compressed
 // GOP.
-func (w *timeMap) slowed(at time.Duration) time.Duration {
-	end := w.to[len(w.to)-1]
+func (m *timeMap) slowed(at time.Duration) time.Duration {
+	end := m.to[len(m.to)-1]
 	return min(at, end) + max(at-end, 0)/8
 }
 
 // presentAfter makes the source's frames be presented after floor; first is the
 // presentation time of its first frame.
-func (w *timeMap) presentAfter(floor, first time.Duration) {
-	w.floor, w.first = floor+tick, w.at(first)
+func (m *timeMap) presentAfter(floor, first time.Duration) {
+	m.floor, m.first = floor+tick, m.at(first)
 }
 
 // withoutExcess is the program's time of t without the excess: where audio belongs.
-func (w *timeMap) withoutExcess(t time.Duration) time.Duration { return t + w.offset }
+func (m *timeMap) withoutExcess(t time.Duration) time.Duration { return t + m.offset }
 
 // neededFrames is the frames that have to be sent so that the newest can be decoded:
 // all but the disposable ones. The keyframe and the newest frame are always among them.

@@ -28,29 +28,29 @@ func (p *Program) SetTimeout(level string, d time.Duration) error {
 	if !known {
 		return fmt.Errorf("timeout of %q: %w", level, ErrNoLevel)
 	}
-	p.change(func(w *request) {
+	p.change(func(req *request) {
 		if level == "" {
-			w.timeout = d
+			req.timeout = d
 			return
 		}
 		own := map[string]time.Duration{}
-		maps.Copy(own, w.timeouts)
+		maps.Copy(own, req.timeouts)
 		if own[level] = d; d == 0 {
 			delete(own, level)
 		}
-		w.timeouts = own
+		req.timeouts = own
 	})
 	return nil
 }
 
 // has reports whether the failover chain has the level; the freeze frame is not counted.
-func (w *request) has(level string) bool {
-	return level == LevelMixer || slices.Contains(w.backups, level)
+func (req *request) has(level string) bool {
+	return level == LevelMixer || slices.Contains(req.backups, level)
 }
 
 // timeoutsMs is the levels' own timeouts as the state has them.
-func (w *request) timeoutsMs() (ms map[string]int) {
-	for level, d := range w.timeouts {
+func (req *request) timeoutsMs() (ms map[string]int) {
+	for level, d := range req.timeouts {
 		if ms == nil {
 			ms = map[string]int{}
 		}

@@ -254,7 +254,7 @@ func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 		}
 	}
 
-	// After a restart nobody is asked: the authority may be away, and counts.
+	// After a restart the authority is not asked: it may be unreachable, and has rate limits.
 	ca.Close()
 	again, err := flags.load(data, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -52,5 +52,5 @@ func TestAudioLevelsAreRequestedOnlyWhileAPanelShowsThem(t *testing.T) {
 	l.say(`{"jsonrpc":"2.0","id":3,"method":"audio.meters","params":{"on":true}}`)
 	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 1 }, "OBS is asked for levels")
 	l.Close()
-	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 0 }, "nobody looks any more")
+	testkit.Eventually(t, 5*time.Second, func() bool { return srv.Subscribers(meters) == 0 }, "no panel shows the levels")
 }

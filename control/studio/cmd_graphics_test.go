@@ -99,7 +99,7 @@ func TestALowerThirdOnOBSSurvivesBothSidesRestarts(t *testing.T) {
 	h.Await(t, "confirmed by OBS", confirmed)
 
 	srv.Down()
-	h.Await(t, "OBS is away: nobody knows", func(st *control.State) bool { return st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed })
+	h.Await(t, "OBS is not connected: unconfirmed", func(st *control.State) bool { return st.Graphics.OnAir != nil && !st.Graphics.OnAir.Confirmed })
 	h.Fails(t, "graphics.take", `{"id":"`+id+`"}`, control.Offline)
 	srv.Up()
 	h.Await(t, "confirmed again", confirmed)

@@ -106,7 +106,7 @@ func TestOBSIsDrivenByCommands(t *testing.T) {
 	})
 	h.Fails(t, "audio.mute", `{"input":"nobody","muted":true}`, control.NotFound)
 	h.Fails(t, "audio.volume", `{"input":"cam1 input","db":27}`, control.BadRequest)
-	h.Fails(t, "media.pause", `{"input":"cam1 input"}`, control.NotFound) // nobody may pause a camera
+	h.Fails(t, "media.pause", `{"input":"cam1 input"}`, control.NotFound) // a camera can't be paused
 	h.Fails(t, "output.start", `{"output":"replay"}`, control.NotFound)
 	h.Fails(t, "obs.profile", `{"name":"Third"}`, control.NotFound)
 	h.Do(t, "obs.profile", `{"name":"Second"}`)

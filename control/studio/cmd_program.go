@@ -70,12 +70,12 @@ func programCommands() []Command {
 				return none{}, nil
 			}, program.ErrNoLevel),
 
-		command("program.backups", control.Director, "Choose the feeds that take over when the mixer's output dies.",
+		command("program.backups", control.Director, "Choose the feeds that take over when the program source fails.",
 			func(ctx context.Context, s *Studio, args BackupsArgs) (none, error) {
 				return none{}, s.setBackups(ctx, args.Feeds)
 			}, ingest.ErrBadName),
 
-		command("program.triggers", control.Director, "Choose what the program fails over for besides loss of signal, where a backup is healthy. All of it is estimated from coded frame sizes, and warned of in any case.",
+		command("program.triggers", control.Director, "Choose what the program fails over for besides loss of signal, where a backup is healthy. They are estimated from encoded frame sizes, and warned of in any case.",
 			func(ctx context.Context, s *Studio, args TriggersArgs) (none, error) {
 				return none{}, s.setTriggers(ctx, args.On)
 			}, program.ErrNoFault),

@@ -54,7 +54,7 @@ func (c *Camera) Roll(d time.Duration, reorder bool) {
 // FullShow is a state as large as shows get.
 func FullShow(st *control.State) {
 	for i := range 16 {
-		st.Feeds = append(st.Feeds, control.Feed{ID: fmt.Sprintf("cam%d", i), Name: "Camera", State: control.FeedLive, Video: &control.CodecInfo{Codec: "H264", Width: 1920, Height: 1080}, Notes: []string{"no sound"}})
+		st.Feeds = append(st.Feeds, control.Feed{ID: fmt.Sprintf("cam%d", i), Name: "Camera", State: control.FeedLive, Video: &control.CodecInfo{Codec: "H264", Width: 1920, Height: 1080}, Notes: []string{"no audio"}})
 		st.Mixer.Sources = append(st.Mixer.Sources, mixer.Source{Name: fmt.Sprintf("cam%d", i), Feeds: []string{fmt.Sprintf("cam%d", i)}})
 	}
 	for range 200 {

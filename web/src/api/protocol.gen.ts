@@ -922,9 +922,9 @@ export interface Commands {
   'program.failover': { args: FailoverArgs; result: null };
   /** Lock the program to one source of its failover chain, or unlock it. (operator) */
   'program.lock': { args: LockArgs; result: null };
-  /** Choose the feeds that take over when the mixer's output dies. (director) */
+  /** Choose the feeds that take over when the program source fails. (director) */
   'program.backups': { args: BackupsArgs; result: null };
-  /** Choose what the program fails over for besides loss of signal, where a backup is healthy. All of it is estimated from coded frame sizes, and warned of in any case. (director) */
+  /** Choose what the program fails over for besides loss of signal, where a backup is healthy. They are estimated from encoded frame sizes, and warned of in any case. (director) */
   'program.triggers': { args: TriggersArgs; result: null };
   /** Set the signal-loss timeout: how many milliseconds a source may send no video before the program fails over. (director) */
   'program.timeout': { args: TimeoutArgs; result: null };

@@ -1,7 +1,7 @@
-// Package look decodes a key picture of one stream once a second, to see what coded
+// Package freezedetect decodes a key picture of one stream once a second, to see what coded
 // sizes only let guess: that it is of one colour, or that it does not change. A child
 // of ffmpeg decodes; where there is none, nothing is seen.
-package look
+package freezedetect
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"obvan/hub"
 	"obvan/internal/retry"
 	"obvan/media"
-	"obvan/monitor/bare"
+	"obvan/monitor/annexb"
 )
 
 const (
@@ -181,7 +181,7 @@ func feed(ctx context.Context, sub *hub.Subscriber, key media.AccessUnit, to fun
 		}
 		if now := time.Now(); now.Sub(last) >= every {
 			last = now
-			buf = append(bare.Append(buf[:0], &key), ends(codec)...)
+			buf = append(annexb.Append(buf[:0], &key), ends(codec)...)
 			if err := to(buf); err != nil {
 				return fmt.Errorf("hand over a picture: %w", err)
 			}

@@ -15,7 +15,7 @@ import (
 	"obvan/hub"
 	"obvan/internal/piped"
 	"obvan/media"
-	"obvan/monitor/bare"
+	"obvan/monitor/annexb"
 )
 
 const (
@@ -76,7 +76,7 @@ func (a *album) expect(jpegs int) {
 
 // startChild starts ffmpeg. It decodes all pictures, as it must, and codes a few.
 func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child, error) {
-	name := bare.Format(track.Codec)
+	name := annexb.Format(track.Codec)
 	if name == "" {
 		return nil, ErrNoPicture
 	}
@@ -177,7 +177,7 @@ func (c *child) feed() error {
 		if au.Info().Codec != c.codec {
 			return errors.New("the coding changed")
 		}
-		buf = bare.Append(buf[:0], &au)
+		buf = annexb.Append(buf[:0], &au)
 		_ = c.in.SetWriteDeadline(time.Now().Add(stallAfter))
 		if _, err := c.in.Write(buf); err != nil {
 			return fmt.Errorf("write to ffmpeg: %w", err)

@@ -8,7 +8,7 @@ import (
 
 	"obvan/hub"
 	"obvan/media"
-	"obvan/monitor/rendition"
+	"obvan/monitor/preview"
 )
 
 // smalls are the small pictures of streams that browsers can't show as they are.
@@ -26,12 +26,12 @@ func newSmalls(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *smalls {
 
 // can says whether err, a reason for not showing the stream, goes with a small picture.
 func (s *smalls) can(tracks *media.Tracks, err error) bool {
-	return s.ffmpeg != "" && (errors.Is(err, errBPictures) || errors.Is(err, errH265) || errors.Is(err, errAV1)) && rendition.Check(tracks) == nil
+	return s.ffmpeg != "" && (errors.Is(err, errBPictures) || errors.Is(err, errH265) || errors.Is(err, errAV1)) && preview.Check(tracks) == nil
 }
 
 // draw makes a stream's small picture.
 func (s *smalls) draw(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
-	if err := rendition.Run(ctx, s.ffmpeg, from, to); err != nil {
+	if err := preview.Run(ctx, s.ffmpeg, from, to); err != nil {
 		s.log.Warn("small picture for browsers failed", "stream", stream, "err", err)
 	}
 }

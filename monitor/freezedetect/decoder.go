@@ -1,4 +1,4 @@
-package look
+package freezedetect
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 	"obvan/internal/piped"
 	"obvan/media"
-	"obvan/monitor/bare"
+	"obvan/monitor/annexb"
 )
 
 const (
@@ -28,7 +28,7 @@ type child struct {
 // startChild starts ffmpeg. The thumbnails are not smoothed: what little moves in a
 // live picture that stands still, the noise, must stay in them.
 func startChild(ctx context.Context, ffmpeg string, c media.Codec) (decoder, error) {
-	name := bare.Format(c)
+	name := annexb.Format(c)
 	if name == "" {
 		return nil, errCoding
 	}

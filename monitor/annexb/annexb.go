@@ -1,5 +1,5 @@
-// Package bare hands pictures to children of ffmpeg, as bare streams.
-package bare
+// Package annexb hands pictures to children of ffmpeg, as bare streams.
+package annexb
 
 import "obvan/media"
 

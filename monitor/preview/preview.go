@@ -1,8 +1,8 @@
-// Package rendition makes a small picture of a stream that browsers can't show as it
+// Package preview makes a small picture of a stream that browsers can't show as it
 // is: H.264 without B-frames, at most 640x360, by a child of ffmpeg. Its pictures are
 // on the stream's own clock and say when the original came, so sound and latency are
 // as with any other.
-package rendition
+package preview
 
 import (
 	"bytes"

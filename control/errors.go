@@ -65,7 +65,7 @@ func codes() []codeOf {
 		{NotFound, http.StatusNotFound, []error{
 			ErrUnknown, ErrNotFound, hub.ErrNoStream, mixer.ErrNoSource, mixer.ErrNoTransition, program.ErrNoLevel,
 			relay.ErrUnknown, mixer.ErrNoInput, mixer.ErrNoOutput, mixer.ErrNoChoice, graphics.ErrNoItem,
-			graphics.ErrNoTemplate, graphics.ErrNoLogo, snapshot.ErrNoPicture, clip.ErrNoClip,
+			graphics.ErrNoTemplate, graphics.ErrNoLogo, snapshot.ErrNoVideo, clip.ErrNoClip,
 		}},
 		{Conflict, http.StatusConflict, []error{
 			ErrExists, relay.ErrExists, hub.ErrPublishing, mixer.ErrNoPreview, mixer.ErrBusy, mixer.ErrNotNow,

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestBareStreamsHaveStartCodesAndParameterSets(t *testing.T) {
+func TestAStreamHasStartCodesAndParameterSets(t *testing.T) {
 	tracks := media.Tracks{{Codec: media.H264, Config: []byte{1, 66, 0xc0, 12, 0xff, 0xe1, 0, 2, 0x67, 1, 1, 0, 2, 0x68, 2}}}
 	au := media.AccessUnit{Tracks: &tracks, Key: true, Data: []byte{0, 0, 0, 2, 0x65, 3, 0, 0, 0, 1, 0x65, 0, 0, 0, 9, 1}}
 	want := []byte{0, 0, 0, 1, 0x67, 1, 0, 0, 0, 1, 0x68, 2, 0, 0, 0, 1, 0x65, 3, 0, 0, 0, 1, 0x65}

@@ -35,7 +35,7 @@ const HeaderSize = 33
 
 // tooLate is how far a viewer may be behind before it goes on at the next key
 // picture: it shows what is, not what was.
-const tooLate = time.Second
+const maxLag = time.Second
 
 // Coding is the text message. A field is left out when there is none, or when this
 // package has no words for how it is coded.
@@ -63,12 +63,12 @@ type Message struct {
 
 // Viewer reads one stream for one viewer.
 type Viewer struct {
-	sub    *hub.Subscriber
-	tracks *media.Tracks
-	sends  [2]bool // the picture, the sound
-	gap    bool
-	held   *media.AccessUnit // it comes after the coding
-	header [HeaderSize]byte
+	sub      *hub.Subscriber
+	tracks   *media.Tracks
+	sendable [2]bool // the picture, the sound
+	gap      bool
+	pending  *media.AccessUnit // it comes after the coding
+	header   [HeaderSize]byte
 }
 
 // ErrCoding is for a stream of which nothing can be sent.
@@ -88,12 +88,12 @@ func (v *Viewer) Close() { v.sub.Close() }
 
 // Next waits for the next message. It returns io.EOF when the stream left.
 func (v *Viewer) Next(ctx context.Context) (Message, error) {
-	if au := v.held; au != nil {
-		v.held = nil
+	if au := v.pending; au != nil {
+		v.pending = nil
 		return v.unit(au), nil
 	}
 	for {
-		if v.sub.Lag() > tooLate && v.sub.SkipToKeyframe() > 0 {
+		if v.sub.Lag() > maxLag && v.sub.SkipToKeyframe() > 0 {
 			v.gap = true
 		}
 		au, err := v.sub.Next(ctx)
@@ -105,31 +105,31 @@ func (v *Viewer) Next(ctx context.Context) (Message, error) {
 			if err != nil {
 				return Message{}, err
 			}
-			if v.wants(&au) {
-				v.held = &au
+			if v.accepts(&au) {
+				v.pending = &au
 			}
 			return Message{Text: text}, nil
 		}
-		if v.wants(&au) {
+		if v.accepts(&au) {
 			return v.unit(&au), nil
 		}
 	}
 }
 
-func (v *Viewer) wants(au *media.AccessUnit) bool {
+func (v *Viewer) accepts(au *media.AccessUnit) bool {
 	if len(au.Data) == 0 {
 		return false
 	}
 	if au.Video() {
-		return v.sends[0]
+		return v.sendable[0]
 	}
-	return v.sends[1]
+	return v.sendable[1]
 }
 
 func (v *Viewer) configure(tracks *media.Tracks) ([]byte, error) {
 	v.tracks = tracks
-	c := codingOf(tracks)
-	v.sends = [2]bool{c.Video != nil, c.Audio != nil}
+	c := codecsOf(tracks)
+	v.sendable = [2]bool{c.Video != nil, c.Audio != nil}
 	if c.Video == nil && c.Audio == nil {
 		return nil, ErrCodec
 	}
@@ -165,9 +165,9 @@ func since1970(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
 
 // Watchable says whether a viewer would be sent the pictures of a stream with these
 // tracks.
-func Watchable(tracks *media.Tracks) bool { return codingOf(tracks).Video != nil }
+func Watchable(tracks *media.Tracks) bool { return codecsOf(tracks).Video != nil }
 
-func codingOf(tracks *media.Tracks) (c Codecs) {
+func codecsOf(tracks *media.Tracks) (c Codecs) {
 	if i := tracks.Video(); i >= 0 {
 		c.Video = decoderOf(&(*tracks)[i])
 	}

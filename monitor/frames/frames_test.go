@@ -53,7 +53,7 @@ func at(m Message, i int) float64 {
 	return math.Float64frombits(binary.BigEndian.Uint64(m.Header[1+8*i:]))
 }
 
-func TestAViewerLearnsTheCodingThenGetsTheUnits(t *testing.T) {
+func TestAViewerGetsTheCodecsThenTheUnits(t *testing.T) {
 	p, v := open(t, ingesttest.Tracks(), ingesttest.Units(ingesttest.Tracks(), 12)...)
 	var c Codecs
 	if m := next(t, v); m.Text == nil || json.Unmarshal(m.Text, &c) != nil {
@@ -66,7 +66,7 @@ func TestAViewerLearnsTheCodingThenGetsTheUnits(t *testing.T) {
 	if first.Header[0] != FlagKeyframe || at(first, 0) != 400 || at(first, 1) != 400 || at(first, 3) < at(first, 2) {
 		t.Errorf("the newest key picture, at 400 ms, comes first: %v at %v", first.Header[0], at(first, 0))
 	}
-	pictures, sounds := 1, 0
+	frames, audio := 1, 0
 	p.Close()
 	for {
 		m, err := v.Next(t.Context())
@@ -74,17 +74,17 @@ func TestAViewerLearnsTheCodingThenGetsTheUnits(t *testing.T) {
 			break
 		}
 		if m.Header[0]&FlagAudio != 0 {
-			sounds++
+			audio++
 		} else {
-			pictures++
+			frames++
 		}
 	}
-	if pictures != 2 || sounds < 3 {
-		t.Errorf("%d pictures, %d sounds", pictures, sounds)
+	if frames != 2 || audio < 3 {
+		t.Errorf("%d pictures, %d sounds", frames, audio)
 	}
 }
 
-func TestANewCodingIsToldBeforeItsFirstUnit(t *testing.T) {
+func TestACodecChangeIsSentBeforeItsFirstUnit(t *testing.T) {
 	tracks := ingesttest.Tracks()
 	p, v := open(t, tracks)
 	units := ingesttest.Units(tracks, 1)
@@ -101,7 +101,7 @@ func TestANewCodingIsToldBeforeItsFirstUnit(t *testing.T) {
 	}
 }
 
-func TestASlowViewerGoesOnAtTheNextKeyPicture(t *testing.T) {
+func TestASlowViewerResumesAtTheNextKeyframe(t *testing.T) {
 	tracks := ingesttest.Tracks()
 	p, v := open(t, media.Tracks{tracks[0]})
 	began := time.Now().Add(-10 * time.Second)
@@ -124,7 +124,7 @@ func TestASlowViewerGoesOnAtTheNextKeyPicture(t *testing.T) {
 	}
 }
 
-func TestCodingsHaveTheNamesThatBrowsersKnow(t *testing.T) {
+func TestCodecStringsAreThoseThatBrowsersKnow(t *testing.T) {
 	hvcc := []byte{1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 0}
 	for want, track := range map[string]media.Track{
 		"hvc1.1.6.L93.90": {Codec: media.H265, Config: hvcc},
@@ -144,7 +144,7 @@ func TestCodingsHaveTheNamesThatBrowsersKnow(t *testing.T) {
 	}
 }
 
-func TestAStreamThatNobodyCanNameEndsInWords(t *testing.T) {
+func TestAStreamWithoutACodecStringIsRefused(t *testing.T) {
 	p, v := open(t, media.Tracks{{Codec: media.H264, Config: []byte{1}}})
 	p.Write(media.AccessUnit{Key: true, Data: []byte{0, 0, 0, 1, 0x65}})
 	if _, err := v.Next(t.Context()); !errors.Is(err, ErrCodec) {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	stallAfter = 3 * time.Second
-	diesWithin = time.Second
-	maxPixels  = 8192 * 4320
+	stallTimeout = 3 * time.Second
+	killTimeout  = time.Second
+	maxPixels    = 8192 * 4320
 )
 
 // child is an ffmpeg that decodes.
-type child struct {
+type ffmpegDecoder struct {
 	cmd     *exec.Cmd
 	in, out *os.File
 	stop    context.CancelFunc
@@ -27,17 +27,17 @@ type child struct {
 
 // startChild starts ffmpeg. The thumbnails are not smoothed: what little moves in a
 // live picture that stands still, the noise, must stay in them.
-func startChild(ctx context.Context, ffmpeg string, c media.Codec) (decoder, error) {
+func startFFmpeg(ctx context.Context, ffmpeg string, c media.Codec) (decoder, error) {
 	name := annexb.Format(c)
 	if name == "" {
-		return nil, errCoding
+		return nil, errCodec
 	}
 	ctx, stop := context.WithCancel(ctx)
-	d := &child{stop: stop, cmd: exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet", "-max_pixels", fmt.Sprint(maxPixels),
+	d := &ffmpegDecoder{stop: stop, cmd: exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet", "-max_pixels", fmt.Sprint(maxPixels),
 		"-threads", "1", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", name, "-i", "pipe:0",
 		"-an", "-vf", fmt.Sprintf("scale=%d:%d:flags=neighbor,format=gray", width, height), "-vsync", "passthrough",
 		"-threads", "1", "-flush_packets", "1", "-f", "rawvideo", "pipe:1")}
-	d.cmd.WaitDelay = diesWithin
+	d.cmd.WaitDelay = killTimeout
 	var err error
 	if d.in, d.out, err = piped.Start(d.cmd); err != nil {
 		stop()
@@ -47,16 +47,16 @@ func startChild(ctx context.Context, ffmpeg string, c media.Codec) (decoder, err
 }
 
 // Write hands over a picture.
-func (d *child) Write(picture []byte) (int, error) {
-	_ = d.in.SetWriteDeadline(time.Now().Add(stallAfter))
-	return d.in.Write(picture)
+func (d *ffmpegDecoder) Write(frame []byte) (int, error) {
+	_ = d.in.SetWriteDeadline(time.Now().Add(stallTimeout))
+	return d.in.Write(frame)
 }
 
 // Read reads thumbnails, one behind the other.
-func (d *child) Read(b []byte) (int, error) { return d.out.Read(b) }
+func (d *ffmpegDecoder) Read(b []byte) (int, error) { return d.out.Read(b) }
 
 // Close ends it.
-func (d *child) Close() error {
+func (d *ffmpegDecoder) Close() error {
 	d.stop()
 	_ = d.in.Close()
 	_ = d.cmd.Wait() // it was killed: its complaint is no news

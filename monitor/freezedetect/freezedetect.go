@@ -23,20 +23,20 @@ import (
 const (
 	// calm is how long a stream has to be the one to look at before a child is started:
 	// cuts come in bursts.
-	calm = 2 * time.Second
+	settleTime = 2 * time.Second
 	// every is the least time between two pictures: a little less than a second, so
 	// that key frames a second apart all count.
-	every = 900 * time.Millisecond
+	sampleInterval = 900 * time.Millisecond
 	// mostOwed is how many pictures the decoder may owe before it is given up.
-	mostOwed = 8
+	maxPending = 8
 	// worked is how long a child has to live for the next one to be started soon.
-	worked = 30 * time.Second
+	healthyRun = 30 * time.Second
 )
 
 var (
-	errOwes   = errors.New("the decoder does not answer")
-	errEnded  = errors.New("the decoder ended")
-	errCoding = errors.New("this coding is not decoded")
+	errStalled       = errors.New("the decoder does not answer")
+	errDecoderExited = errors.New("the decoder ended")
+	errCodec         = errors.New("this coding is not decoded")
 )
 
 // Sight is what was seen in a stream's newest key picture.
@@ -51,24 +51,24 @@ type decoder io.ReadWriteCloser
 
 // Looker looks at streams, one at a time.
 type Detector struct {
-	hub   *hub.Hub
-	log   *slog.Logger
-	start func(ctx context.Context, c media.Codec) (decoder, error) // nil where there is no decoder
-	calm  time.Duration
+	hub        *hub.Hub
+	log        *slog.Logger
+	start      func(ctx context.Context, c media.Codec) (decoder, error) // nil where there is no decoder
+	settleTime time.Duration
 }
 
 // New looks for ffmpeg.
 func New(h *hub.Hub, log *slog.Logger) *Detector {
-	l := &Detector{hub: h, log: log, calm: calm}
+	l := &Detector{hub: h, log: log, settleTime: settleTime}
 	if ffmpeg, err := exec.LookPath("ffmpeg"); err == nil {
-		l.start = func(ctx context.Context, c media.Codec) (decoder, error) { return startChild(ctx, ffmpeg, c) }
+		l.start = func(ctx context.Context, c media.Codec) (decoder, error) { return startFFmpeg(ctx, ffmpeg, c) }
 	}
 	return l
 }
 
 // Run looks at the stream that at names, "" for none, until ctx is done; at's channel
 // closes when it is another one. saw must not block.
-func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-chan struct{}), saw func(Sample)) error {
+func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-chan struct{}), report func(Sample)) error {
 	if l.start == nil {
 		<-ctx.Done()
 		return nil
@@ -76,20 +76,20 @@ func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-
 	pauses := retry.Backoff{Min: time.Second, Max: time.Minute}
 	for ctx.Err() == nil {
 		stream, changed := at()
-		l.stay(ctx, stream, changed, func(within context.Context) {
-			if retry.Sleep(within, l.calm) != nil {
+		l.whileWatched(ctx, stream, changed, func(within context.Context) {
+			if retry.Sleep(within, l.settleTime) != nil {
 				return
 			}
 			began := time.Now()
-			err := l.watch(within, stream, saw)
+			err := l.watch(within, stream, report)
 			if within.Err() != nil {
 				return
 			}
-			if time.Since(began) > worked {
+			if time.Since(began) > healthyRun {
 				pauses.Reset()
 			}
 			wait := pauses.Next()
-			if !errors.Is(err, io.EOF) && !errors.Is(err, hub.ErrNoStream) && !errors.Is(err, errCoding) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, hub.ErrNoStream) && !errors.Is(err, errCodec) {
 				l.log.Warn("a picture is not looked at", "stream", stream, "err", err, "retry", wait)
 			}
 			_ = retry.Sleep(within, wait)
@@ -99,7 +99,7 @@ func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-
 }
 
 // stay does something as long as the stream is the one to look at.
-func (l *Detector) stay(ctx context.Context, stream string, changed <-chan struct{}, do func(within context.Context)) {
+func (l *Detector) whileWatched(ctx context.Context, stream string, changed <-chan struct{}, do func(within context.Context)) {
 	within, stop := context.WithCancel(ctx)
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
@@ -119,13 +119,13 @@ func (l *Detector) stay(ctx context.Context, stream string, changed <-chan struc
 }
 
 // watch looks at a stream until it ends, is coded otherwise, or the decoder fails.
-func (l *Detector) watch(ctx context.Context, stream string, saw func(Sample)) error {
+func (l *Detector) watch(ctx context.Context, stream string, report func(Sample)) error {
 	sub, err := l.hub.Subscribe(stream)
 	if err != nil {
 		return err
 	}
 	defer sub.Close()
-	key, err := nextKey(ctx, sub)
+	key, err := nextKeyframe(ctx, sub)
 	if err != nil {
 		return err
 	}
@@ -135,21 +135,21 @@ func (l *Detector) watch(ctx context.Context, stream string, saw func(Sample)) e
 	if err != nil {
 		return fmt.Errorf("start the decoder: %w", err)
 	}
-	var owed atomic.Int64
+	var pending atomic.Int64
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		read(d, func(s Sample) {
-			owed.Add(-1)
+			pending.Add(-1)
 			s.Stream = stream
-			saw(s)
+			report(s)
 		})
-		stop(errEnded)
+		stop(errDecoderExited)
 	})
-	err = feed(ctx, sub, key, func(picture []byte) error {
-		if owed.Add(1) > mostOwed {
-			return errOwes
+	err = feed(ctx, sub, key, func(frame []byte) error {
+		if pending.Add(1) > maxPending {
+			return errStalled
 		}
-		_, err := d.Write(picture)
+		_, err := d.Write(frame)
 		return err
 	})
 	_ = d.Close() // it is of no use any more
@@ -161,7 +161,7 @@ func (l *Detector) watch(ctx context.Context, stream string, saw func(Sample)) e
 }
 
 // nextKey is the next key picture.
-func nextKey(ctx context.Context, sub *hub.Subscriber) (media.AccessUnit, error) {
+func nextKeyframe(ctx context.Context, sub *hub.Subscriber) (media.AccessUnit, error) {
 	for {
 		au, err := sub.Next(ctx)
 		if err != nil || au.Video() && au.Key {
@@ -179,15 +179,15 @@ func feed(ctx context.Context, sub *hub.Subscriber, key media.AccessUnit, to fun
 		if key.Info().Codec != codec {
 			return io.EOF // the end of what this decoder can read
 		}
-		if now := time.Now(); now.Sub(last) >= every {
+		if now := time.Now(); now.Sub(last) >= sampleInterval {
 			last = now
-			buf = append(annexb.Append(buf[:0], &key), ends(codec)...)
+			buf = append(annexb.Append(buf[:0], &key), delimiter(codec)...)
 			if err := to(buf); err != nil {
 				return fmt.Errorf("hand over a picture: %w", err)
 			}
 		}
 		var err error
-		if key, err = nextKey(ctx, sub); err != nil {
+		if key, err = nextKeyframe(ctx, sub); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func feed(ctx context.Context, sub *hub.Subscriber, key media.AccessUnit, to fun
 
 // ends is what tells a parser that a picture is whole, else it waits for the next: an
 // access unit delimiter (H.264, 7.3.2.4; H.265, 7.3.2.5).
-func ends(c media.Codec) []byte {
+func delimiter(c media.Codec) []byte {
 	switch c {
 	case media.H264:
 		return []byte{0, 0, 0, 1, 0x09, 0xf0}

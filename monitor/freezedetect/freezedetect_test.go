@@ -35,29 +35,29 @@ type fake struct {
 	fails  error
 }
 
-func (f *fake) Write(picture []byte) (int, error) {
+func (f *fake) Write(frame []byte) (int, error) {
 	if f.fails == nil && !f.silent {
-		go f.to.Write(bytes.Repeat(picture[len(picture)-7:len(picture)-6], width*height)) // before the delimiter
+		go f.to.Write(bytes.Repeat(frame[len(frame)-7:len(frame)-6], width*height)) // before the delimiter
 	}
-	return len(picture), f.fails
+	return len(frame), f.fails
 }
 
 func (f *fake) Close() error { return f.to.Close() }
 
 // desk is a looker with fake decoders, and what it saw.
-type desk struct {
+type rig struct {
 	*Detector
 	mu      sync.Mutex
 	stream  string
 	changed chan struct{}
-	sights  []Sample
+	samples []Sample
 	started []media.Codec
 }
 
 // newDesk runs a looker until the test's bubble ends.
-func newDesk(t *testing.T, next func() *fake) *desk {
+func newRig(t *testing.T, next func() *fake) *rig {
 	t.Helper()
-	d := &desk{Detector: &Detector{hub: hub.New(), log: quiet, calm: calm}, changed: make(chan struct{})}
+	d := &rig{Detector: &Detector{hub: hub.New(), log: quiet, settleTime: settleTime}, changed: make(chan struct{})}
 	d.start = func(_ context.Context, c media.Codec) (decoder, error) {
 		d.mu.Lock()
 		d.started = append(d.started, c)
@@ -69,7 +69,7 @@ func newDesk(t *testing.T, next func() *fake) *desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := d.Run(ctx, d.at, d.saw); err != nil {
+		if err := d.Run(ctx, d.at, d.report); err != nil {
 			t.Error(err)
 		}
 	})
@@ -77,19 +77,19 @@ func newDesk(t *testing.T, next func() *fake) *desk {
 	return d
 }
 
-func (d *desk) at() (string, <-chan struct{}) {
+func (d *rig) at() (string, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.stream, d.changed
 }
 
-func (d *desk) saw(s Sample) {
+func (d *rig) report(s Sample) {
 	d.mu.Lock()
-	d.sights = append(d.sights, s)
+	d.samples = append(d.samples, s)
 	d.mu.Unlock()
 }
 
-func (d *desk) look(stream string) {
+func (d *rig) selectStream(stream string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stream = stream
@@ -98,16 +98,16 @@ func (d *desk) look(stream string) {
 }
 
 // seen is what was seen since the last question, and how often a decoder was started so far.
-func (d *desk) seen() (sights []Sample, starts int) {
+func (d *rig) taken() (samples []Sample, starts int) {
 	synctest.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	sights, d.sights = d.sights, nil
-	return sights, len(d.started)
+	samples, d.samples = d.samples, nil
+	return samples, len(d.started)
 }
 
 // film publishes key frames twice a second; grey says what the n-th shows.
-func film(t *testing.T, h *hub.Hub, name string, grey func(n int) byte) {
+func publish(t *testing.T, h *hub.Hub, name string, grey func(n int) byte) {
 	t.Helper()
 	p, err := h.Publish(name, hub.Origin{})
 	if err != nil {
@@ -130,17 +130,17 @@ func film(t *testing.T, h *hub.Hub, name string, grey func(n int) byte) {
 	t.Cleanup(func() { cancel(); shooting.Wait() })
 }
 
-func TestAStillPictureIsSeenOnceASecond(t *testing.T) {
+func TestAFrozenStreamIsReportedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, func() *fake { return &fake{} })
-		film(t, d.hub, "cam1", func(int) byte { return 99 })
-		d.look("cam1")
-		time.Sleep(calm + 10*time.Second + 100*time.Millisecond)
-		sights, starts := d.seen()
-		if len(sights) < 10 || len(sights) > 12 || starts != 1 {
-			t.Fatalf("%d sights by %d decoders", len(sights), starts)
+		d := newRig(t, func() *fake { return &fake{} })
+		publish(t, d.hub, "cam1", func(int) byte { return 99 })
+		d.selectStream("cam1")
+		time.Sleep(settleTime + 10*time.Second + 100*time.Millisecond)
+		samples, starts := d.taken()
+		if len(samples) < 10 || len(samples) > 12 || starts != 1 {
+			t.Fatalf("%d sights by %d decoders", len(samples), starts)
 		}
-		for i, s := range sights {
+		for i, s := range samples {
 			if want := (Sample{"cam1", true, i > 0}); s != want {
 				t.Errorf("sight %d: %+v", i, s)
 			}
@@ -148,65 +148,65 @@ func TestAStillPictureIsSeenOnceASecond(t *testing.T) {
 	})
 }
 
-func TestAPictureThatMovesIsNotStill(t *testing.T) {
+func TestAMovingStreamIsNotFrozen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, func() *fake { return &fake{} })
-		film(t, d.hub, "cam1", func(n int) byte { return byte(10 + n) })
-		d.look("cam1")
+		d := newRig(t, func() *fake { return &fake{} })
+		publish(t, d.hub, "cam1", func(n int) byte { return byte(10 + n) })
+		d.selectStream("cam1")
 		time.Sleep(10 * time.Second)
-		sights, _ := d.seen()
-		if len(sights) < 7 || slices.ContainsFunc(sights, func(s Sample) bool { return s.Frozen }) {
-			t.Errorf("%+v", sights)
+		samples, _ := d.taken()
+		if len(samples) < 7 || slices.ContainsFunc(samples, func(s Sample) bool { return s.Frozen }) {
+			t.Errorf("%+v", samples)
 		}
 	})
 }
 
-func TestManyCutsStartNoDecoder(t *testing.T) {
+func TestRapidCutsStartNoDecoder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, func() *fake { return &fake{} })
-		film(t, d.hub, "cam1", func(int) byte { return 1 })
-		film(t, d.hub, "cam2", func(int) byte { return 2 })
+		d := newRig(t, func() *fake { return &fake{} })
+		publish(t, d.hub, "cam1", func(int) byte { return 1 })
+		publish(t, d.hub, "cam2", func(int) byte { return 2 })
 		for n := range 50 {
-			d.look([]string{"cam1", "cam2"}[n%2])
+			d.selectStream([]string{"cam1", "cam2"}[n%2])
 			time.Sleep(time.Second)
 		}
-		if _, starts := d.seen(); starts != 0 {
+		if _, starts := d.taken(); starts != 0 {
 			t.Errorf("%d decoders", starts)
 		}
-		d.look("cam1")
+		d.selectStream("cam1")
 		time.Sleep(5 * time.Second)
-		d.look("")
-		if sights, starts := d.seen(); starts != 1 || len(sights) == 0 {
-			t.Errorf("%d decoders, %+v", starts, sights)
+		d.selectStream("")
+		if samples, starts := d.taken(); starts != 1 || len(samples) == 0 {
+			t.Errorf("%d decoders, %+v", starts, samples)
 		}
 		time.Sleep(5 * time.Second)
-		if sights, starts := d.seen(); starts != 1 || len(sights) != 0 {
-			t.Errorf("nothing to look at: %d decoders, %+v", starts, sights)
+		if samples, starts := d.taken(); starts != 1 || len(samples) != 0 {
+			t.Errorf("nothing to look at: %d decoders, %+v", starts, samples)
 		}
 	})
 }
 
-func TestABrokenDecoderIsStartedAgainEverMoreSeldom(t *testing.T) {
+func TestABrokenDecoderIsRestartedWithBackoff(t *testing.T) {
 	for name, broken := range map[string]func() *fake{
 		"takes nothing": func() *fake { return &fake{fails: errors.New("broken pipe")} },
 		"says nothing":  func() *fake { return &fake{silent: true} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDesk(t, broken)
-				film(t, d.hub, "cam1", func(int) byte { return 1 })
-				d.look("cam1")
+				d := newRig(t, broken)
+				publish(t, d.hub, "cam1", func(int) byte { return 1 })
+				d.selectStream("cam1")
 				time.Sleep(20 * time.Minute)
-				sights, starts := d.seen()
-				if t.Logf("%d starts in 20 minutes", starts); starts < 5 || starts > 90 || len(sights) > 0 {
-					t.Errorf("%d starts, %d sights", starts, len(sights))
+				samples, starts := d.taken()
+				if t.Logf("%d starts in 20 minutes", starts); starts < 5 || starts > 90 || len(samples) > 0 {
+					t.Errorf("%d starts, %d sights", starts, len(samples))
 				}
 			})
 		})
 	}
 }
 
-func TestWithoutADecoderNothingIsSeen(t *testing.T) {
+func TestNothingIsReportedWithoutFFmpeg(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	l := &Detector{hub: hub.New(), log: quiet}
@@ -215,7 +215,7 @@ func TestWithoutADecoderNothingIsSeen(t *testing.T) {
 	}
 }
 
-func TestThumbnails(t *testing.T) {
+func TestUniformAndFrozenThumbnailsAreRecognized(t *testing.T) {
 	noisy := make([]byte, width*height)
 	for i := range noisy {
 		noisy[i] = byte(16 + i*7%9)
@@ -224,44 +224,44 @@ func TestThumbnails(t *testing.T) {
 	for i := range width * 3 { // three lines of ninety
 		bar[i] = 200
 	}
-	if !plain(noisy) || plain(bar) || !plain(make([]byte, width*height)) || !plain(bytes.Repeat([]byte{255}, width*height)) {
+	if !uniform(noisy) || uniform(bar) || !uniform(make([]byte, width*height)) || !uniform(bytes.Repeat([]byte{255}, width*height)) {
 		t.Error("a lens cap, a bar, black and white are taken for each other")
 	}
 	other := bytes.Clone(noisy)
 	for i := 0; i < len(other); i += 4 {
 		other[i]++
 	}
-	if !still(noisy, other) {
+	if !frozen(noisy, other) {
 		t.Error("a quarter of a level apart, and not still")
 	}
 	for i := range other {
 		other[i] = noisy[i] + byte(i%2)
 	}
-	if still(noisy, other) {
+	if frozen(noisy, other) {
 		t.Error("half a level apart, and still")
 	}
 }
 
 // sightsOf runs a looker with ffmpeg until there are n sights of a stream that play writes.
-func sightsOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) []Sample {
+func samplesOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) []Sample {
 	t.Helper()
 	testkit.Tool(t, "ffmpeg")
 	l := New(hub.New(), slog.New(slog.NewTextHandler(t.Output(), nil)))
-	l.calm = 0
+	l.settleTime = 0
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
 	running.Go(func() { play(ctx, l.hub) })
 	testkit.Eventually(t, 5*time.Second, func() bool { _, live := l.hub.Stream("cam1"); return live }, "live")
-	sights := make(chan Sample, 100)
+	samples := make(chan Sample, 100)
 	running.Go(func() {
-		_ = l.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sample) { sights <- s })
+		_ = l.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sample) { samples <- s })
 	})
 	var all []Sample
 	testkit.Eventually(t, 20*time.Second, func() bool {
 		select {
-		case s := <-sights:
+		case s := <-samples:
 			all = append(all, s)
 		default:
 		}
@@ -271,8 +271,8 @@ func sightsOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) [
 	return all
 }
 
-func TestADemoCameraIsNeitherBlackNorStill(t *testing.T) {
-	for _, s := range sightsOf(t, 3, func(ctx context.Context, h *hub.Hub) {
+func TestADemoCameraIsNeitherBlackNorFrozen(t *testing.T) {
+	for _, s := range samplesOf(t, 3, func(ctx context.Context, h *hub.Hub) {
 		u := &url.URL{Scheme: "demo", Host: "cam1"}
 		_ = demo.Pull(ctx, u, ingest.Env{Hub: h, Log: quiet, Authorise: func(ingest.Request) error { return nil }}, "cam1", func() {})
 	}) {
@@ -284,7 +284,7 @@ func TestADemoCameraIsNeitherBlackNorStill(t *testing.T) {
 
 // The two pictures are coded by an encoder that wastes bits on them at a constant rate:
 // their sizes say nothing.
-func TestFFmpegSeesBlackAndStill(t *testing.T) {
+func TestBlackAndFrozenStreamsAreDetectedWithFFmpeg(t *testing.T) {
 	for name, c := range map[string]struct {
 		graph string
 		codec media.Codec
@@ -296,9 +296,9 @@ func TestFFmpegSeesBlackAndStill(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			track, keys := shoot(t, c.graph, c.codec)
-			sights := sightsOf(t, 4, func(ctx context.Context, h *hub.Hub) { play(t, ctx, h, track, keys) })
-			last := sights[len(sights)-1]
+			track, keys := encode(t, c.graph, c.codec)
+			samples := samplesOf(t, 4, func(ctx context.Context, h *hub.Hub) { play(t, ctx, h, track, keys) })
+			last := samples[len(samples)-1]
 			if last.Black != c.black || last.Frozen != !c.black {
 				t.Errorf("%+v", last)
 			}
@@ -326,7 +326,7 @@ func play(t *testing.T, ctx context.Context, h *hub.Hub, track media.Track, keys
 }
 
 // shoot codes a few key frames, and returns them with lengths in front.
-func shoot(t *testing.T, graph string, codec media.Codec) (track media.Track, keys [][]byte) {
+func encode(t *testing.T, graph string, codec media.Codec) (track media.Track, keys [][]byte) {
 	t.Helper()
 	args := []string{"-v", "error", "-f", "lavfi", "-i", graph, "-frames:v", "10", "-pix_fmt", "yuv420p", "-b:v", "4M", "-g", "1"}
 	if codec == media.H264 {

@@ -11,28 +11,28 @@ const (
 const (
 	// alike is how far a pixel may be from the others in a picture of one colour, and
 	// how many of a thousand may be further: a lens cap has noise, too.
-	alike  = 8
-	others = 20
+	tolerance   = 8
+	maxOutliers = 20
 	// moved is the mean difference, in hundredths of a grey level, of two pictures that
 	// are not the same. Two key frames of one picture are up to 23 apart, because they
 	// are not coded alike; those of a live scene in which nothing moves, 45 and more.
-	moved = 30
+	motionThreshold = 30
 )
 
 // read reads thumbnails until there are none any more.
-func read(r io.Reader, saw func(Sample)) {
+func read(r io.Reader, report func(Sample)) {
 	now, was := make([]byte, width*height), make([]byte, 0, width*height)
 	for {
 		if _, err := io.ReadFull(r, now); err != nil {
 			return
 		}
-		saw(Sample{Black: plain(now), Frozen: len(was) > 0 && still(now, was)})
+		report(Sample{Black: uniform(now), Frozen: len(was) > 0 && frozen(now, was)})
 		was = append(was[:0], now...)
 	}
 }
 
 // plain reports whether a picture is of one colour.
-func plain(pixels []byte) bool {
+func uniform(pixels []byte) bool {
 	var counts [256]int
 	for _, p := range pixels {
 		counts[p]++
@@ -43,19 +43,19 @@ func plain(pixels []byte) bool {
 	}
 	far := 0
 	for level, n := range counts {
-		if level < middle-alike || level > middle+alike {
+		if level < middle-tolerance || level > middle+tolerance {
 			far += n
 		}
 	}
-	return far*1000 <= others*len(pixels)
+	return far*1000 <= maxOutliers*len(pixels)
 }
 
 // still reports whether two pictures are the same.
-func still(a, b []byte) bool {
+func frozen(a, b []byte) bool {
 	sum := 0
 	for i := range a {
 		d := int(a[i]) - int(b[i])
 		sum += max(d, -d)
 	}
-	return sum*100 < moved*len(a)
+	return sum*100 < motionThreshold*len(a)
 }

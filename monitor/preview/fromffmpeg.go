@@ -18,11 +18,11 @@ const (
 	videoTag = 9
 )
 
-var errTag = errors.New("ffmpeg sent no FLV")
+var errNotFLV = errors.New("ffmpeg sent no FLV")
 
 // read publishes what ffmpeg makes: an FLV file (Adobe "Video File Format
 // Specification 10.1", annex E) that never ends.
-func (c *child) read(out io.Reader, to *hub.Publisher) (err error) {
+func (c *transcode) read(out io.Reader, to *hub.Publisher) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // this stream's trouble only
 			err = fmt.Errorf("read from ffmpeg: %v", p)
@@ -32,7 +32,7 @@ func (c *child) read(out io.Reader, to *hub.Publisher) (err error) {
 	if _, err := r.Discard(9 + 4); err != nil {
 		return fmt.Errorf("read from ffmpeg: %w", err)
 	}
-	var pictures flv.Reader
+	var frames flv.Reader
 	for {
 		at, body, err := tag(r)
 		if err != nil {
@@ -41,7 +41,7 @@ func (c *child) read(out io.Reader, to *hub.Publisher) (err error) {
 		if body == nil {
 			continue
 		}
-		p, err := pictures.Video(at, body)
+		p, err := frames.Video(at, body)
 		if err != nil {
 			continue
 		}
@@ -67,7 +67,7 @@ func tag(r *bufio.Reader) (at time.Duration, body []byte, err error) {
 	size := int(binary.BigEndian.Uint32(head[0:]) & 0xffffff)
 	at = time.Duration(uint32(head[7])<<24|binary.BigEndian.Uint32(head[4:])>>8) * time.Millisecond
 	if size > maxTag {
-		return 0, nil, errTag
+		return 0, nil, errNotFLV
 	}
 	if head[0]&0x1f != videoTag {
 		_, err := r.Discard(size + 4)

@@ -37,13 +37,13 @@ func Check(tracks *media.Tracks) error {
 }
 
 const (
-	stall = 2 * time.Second // ffmpeg takes nothing for so long: it hangs
-	late  = time.Second     // behind the stream by more: go on at the next key picture
+	stallTimeout = 2 * time.Second // ffmpeg takes nothing for so long: it hangs
+	maxLag       = time.Second     // behind the stream by more: go on at the next key picture
 	// The clock of transport streams wraps after 26 h (ISO/IEC 13818-1, 2.4.3.7).
-	longest = 20 * time.Hour
+	maxRun = 20 * time.Hour
 )
 
-var errChanged = errors.New("the coding changed")
+var errCodecChanged = errors.New("the coding changed")
 
 // Run writes small pictures of from to to, until from ends, which is no error, or ctx
 // is done, or ffmpeg fails.
@@ -52,13 +52,13 @@ func Run(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 	for {
 		err := error(nil)
 		if !au.Video() || !au.Key {
-			au, err = next(ctx, from)
+			au, err = nextKeyframe(ctx, from)
 		}
 		if err == nil {
-			au, err = one(ctx, ffmpeg, from, to, au)
+			au, err = runOnce(ctx, ffmpeg, from, to, au)
 		}
 		switch {
-		case errors.Is(err, errChanged): // au is the first that is coded so
+		case errors.Is(err, errCodecChanged): // au is the first that is coded so
 		case errors.Is(err, io.EOF), ctx.Err() != nil:
 			return nil
 		default:
@@ -68,7 +68,7 @@ func Run(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 }
 
 // next is the next key picture.
-func next(ctx context.Context, from *hub.Subscriber) (media.AccessUnit, error) {
+func nextKeyframe(ctx context.Context, from *hub.Subscriber) (media.AccessUnit, error) {
 	for {
 		au, err := from.Next(ctx)
 		if err != nil || au.Video() && au.Key {
@@ -78,17 +78,17 @@ func next(ctx context.Context, from *hub.Subscriber) (media.AccessUnit, error) {
 }
 
 // one runs one child for as long as the coding stays; last is the unit that changed it.
-func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publisher, first media.AccessUnit) (last media.AccessUnit, err error) {
+func runOnce(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publisher, first media.AccessUnit) (last media.AccessUnit, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	c := &child{tracks: media.Tracks{*first.Info()}, base: first.DTS}
-	format, err := c.contain()
+	c := &transcode{tracks: media.Tracks{*first.Info()}, base: first.DTS}
+	format, err := c.chooseContainer()
 	if err != nil {
 		return last, fmt.Errorf("%w: %w", ErrCodec, err)
 	}
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
 		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", format, "-i", "pipe:0",
-		"-copyts", "-an", "-vf", since(from.Lag())+"scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
+		"-copyts", "-an", "-vf", skipFilter(from.Lag())+"scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-threads", "1",
 		"-g", "30", "-crf", "24", "-maxrate", "1500k", "-bufsize", "750k", "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
 	cmd.WaitDelay = time.Second
@@ -116,55 +116,55 @@ func one(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 
 // since leaves out what was there before anybody watched, but for its end: it has to be
 // decoded, but a burst of many seconds has browsers lose their sense of time.
-func since(behind time.Duration) string {
+func skipFilter(behind time.Duration) string {
 	const end = 100 * time.Millisecond
 	if behind <= end {
 		return ""
 	}
-	return fmt.Sprintf(`select=gte(t\,%.3f),`, (lead + behind - end).Seconds())
+	return fmt.Sprintf(`select=gte(t\,%.3f),`, (ptsOffset + behind - end).Seconds())
 }
 
 // child is one run of ffmpeg.
-type child struct {
+type transcode struct {
 	tracks media.Tracks // the picture alone
 	base   time.Duration
 	to     container
 
 	mu   sync.Mutex
-	sent []stamp // the newest pictures that were handed over
+	sent []frameTime // the newest pictures that were handed over
 }
 
 // stamp is a picture's time on the stream's clock and when it came.
-type stamp struct {
+type frameTime struct {
 	pts     time.Duration
 	arrived time.Time
 }
 
 const (
-	keptStamps = 512
-	lead       = 10 * time.Second // pictures before base have no negative times
+	maxSent   = 512
+	ptsOffset = 10 * time.Second // pictures before base have no negative times
 )
 
 // feed hands pictures over.
-func (c *child) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au media.AccessUnit) (media.AccessUnit, error) {
+func (c *transcode) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au media.AccessUnit) (media.AccessUnit, error) {
 	var buf []byte
 	for {
 		if au.Video() {
-			if info, was := au.Info(), &c.tracks[0]; info.Codec != was.Codec || !bytes.Equal(info.Config, was.Config) || au.DTS-c.base > longest {
-				return au, errChanged
+			if info, was := au.Info(), &c.tracks[0]; info.Codec != was.Codec || !bytes.Equal(info.Config, was.Config) || au.DTS-c.base > maxRun {
+				return au, errCodecChanged
 			}
-			c.note(&au)
+			c.remember(&au)
 			one := au
 			one.Tracks, one.Track = &c.tracks, 0
 			var err error
-			if buf, err = c.to.Append(buf[:0], &one, lead-c.base); err != nil {
+			if buf, err = c.to.Append(buf[:0], &one, ptsOffset-c.base); err != nil {
 				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
 			}
-			_ = in.SetWriteDeadline(time.Now().Add(stall))
+			_ = in.SetWriteDeadline(time.Now().Add(stallTimeout))
 			if _, err := in.Write(buf); err != nil {
 				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
 			}
-			if from.Lag() > late {
+			if from.Lag() > maxLag {
 				from.SkipToKeyframe()
 			}
 		}
@@ -175,19 +175,19 @@ func (c *child) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au 
 	}
 }
 
-func (c *child) note(au *media.AccessUnit) {
+func (c *transcode) remember(au *media.AccessUnit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.sent) == keptStamps {
-		c.sent = append(c.sent[:0], c.sent[keptStamps/2:]...)
+	if len(c.sent) == maxSent {
+		c.sent = append(c.sent[:0], c.sent[maxSent/2:]...)
 	}
-	c.sent = append(c.sent, stamp{au.PTS, au.Arrived})
+	c.sent = append(c.sent, frameTime{au.PTS, au.Arrived})
 }
 
 // original finds the picture that one from ffmpeg, whose times are in milliseconds,
 // was made of.
-func (c *child) original(at time.Duration) (stamp, bool) {
-	at += c.base - lead
+func (c *transcode) original(at time.Duration) (frameTime, bool) {
+	at += c.base - ptsOffset
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := len(c.sent) - 1; i >= 0; i-- {
@@ -195,5 +195,5 @@ func (c *child) original(at time.Duration) (stamp, bool) {
 			return c.sent[i], true
 		}
 	}
-	return stamp{}, false
+	return frameTime{}, false
 }

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // film is a clip with B pictures that are references, as access units.
-func film(t *testing.T, ffmpeg string) (track media.Track, units []media.AccessUnit) {
+func encodeClip(t *testing.T, ffmpeg string) (track media.Track, units []media.AccessUnit) {
 	t.Helper()
 	out, err := exec.Command(ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=960x540:r=30", "-t", "3", "-c:v", "libx264", "-preset", "veryfast",
 		"-bf", "3", "-b_strategy", "0", "-x264-params", "b-pyramid=normal:ref=3:keyint=30", "-f", "flv", "-flvflags", "no_duration_filesize", "pipe:1").Output()
@@ -49,10 +49,10 @@ func film(t *testing.T, ffmpeg string) (track media.Track, units []media.AccessU
 	}
 }
 
-func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
+func TestAPreviewHasNoBFramesAndKeepsTheStreamsTimestamps(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
-	track, units := film(t, ffmpeg)
-	b := newBench(t, track)
+	track, units := encodeClip(t, ffmpeg)
+	b := newRig(t, track)
 	ctx, out := b.run(ffmpeg)
 	const base = 3 * time.Hour // a camera that has been on for a while
 	b.all.Go(func() {
@@ -83,16 +83,16 @@ func TestASmallPictureHasNoBFramesAndKeepsTheStreamsTime(t *testing.T) {
 }
 
 // bench is a stream and what is made of it.
-type bench struct {
+type rig struct {
 	t        *testing.T
 	hub      *hub.Hub
 	from, to *hub.Publisher
 	all      sync.WaitGroup
 }
 
-func newBench(t *testing.T, track media.Track) *bench {
+func newRig(t *testing.T, track media.Track) *rig {
 	t.Helper()
-	b := &bench{t: t, hub: hub.New()}
+	b := &rig{t: t, hub: hub.New()}
 	b.from, _ = b.hub.Publish("obs", hub.Origin{})
 	b.to, _ = b.hub.Publish("small", hub.Origin{})
 	b.from.SetTracks(media.Tracks{track})
@@ -101,7 +101,7 @@ func newBench(t *testing.T, track media.Track) *bench {
 }
 
 // run makes small pictures until the test ends.
-func (b *bench) run(ffmpeg string) (context.Context, *hub.Subscriber) {
+func (b *rig) run(ffmpeg string) (context.Context, *hub.Subscriber) {
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Allow(20*time.Second))
 	in, _ := b.hub.Subscribe("obs")
 	out, _ := b.hub.Subscribe("small")
@@ -114,10 +114,10 @@ func (b *bench) run(ffmpeg string) (context.Context, *hub.Subscriber) {
 	return ctx, out
 }
 
-func TestWhatWasThereBeforeIsNotShown(t *testing.T) {
+func TestFramesFromBeforeTheStartAreSkipped(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
-	track, units := film(t, ffmpeg)
-	b := newBench(t, track)
+	track, units := encodeClip(t, ffmpeg)
+	b := newRig(t, track)
 	began, there := time.Now().Add(-time.Second), 0
 	for n := range units {
 		units[n].Key = n == 0 // one key picture, long ago
@@ -151,10 +151,10 @@ func live(ctx context.Context, to *hub.Publisher, units []media.AccessUnit) {
 
 // A picture can't be shown before those that are decoded before it, but no later: all
 // that may be shown comes although the camera sends nothing more.
-func TestASmallPictureWaitsForNothingButTheOriginal(t *testing.T) {
+func TestAPreviewFrameWaitsForNoLaterFrame(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
-	track, units := film(t, ffmpeg)
-	b := newBench(t, track)
+	track, units := encodeClip(t, ffmpeg)
+	b := newRig(t, track)
 	ctx, out := b.run(ffmpeg)
 	for _, stop := range []int{50, 30} {
 		sent := units[:stop]
@@ -176,7 +176,7 @@ func TestASmallPictureWaitsForNothingButTheOriginal(t *testing.T) {
 	}
 }
 
-func TestWhatFFmpegIsNotHandedIsSaidBefore(t *testing.T) {
+func TestAnUnsupportedCodecIsReportedBeforehand(t *testing.T) {
 	for _, tracks := range []media.Tracks{{}, {{Codec: media.AAC}}, {{Codec: media.AV1}}} {
 		if Check(&tracks) == nil {
 			t.Errorf("%v", tracks)
@@ -184,9 +184,9 @@ func TestWhatFFmpegIsNotHandedIsSaidBefore(t *testing.T) {
 	}
 }
 
-func TestAFailingFFmpegEndsTheSmallPictureOnly(t *testing.T) {
-	track, units := film(t, testkit.Tool(t, "ffmpeg"))
-	b := newBench(t, track)
+func TestAFailingFFmpegEndsThePreviewWithAnError(t *testing.T) {
+	track, units := encodeClip(t, testkit.Tool(t, "ffmpeg"))
+	b := newRig(t, track)
 	b.from.Write(units[0])
 	for _, program := range []string{"/nowhere/ffmpeg", testkit.Tool(t, "true")} {
 		in, _ := b.hub.Subscribe("obs")

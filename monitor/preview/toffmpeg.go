@@ -18,7 +18,7 @@ type container interface {
 // contain chooses the container and says what ffmpeg calls it. In FLV a picture's
 // length is known, in a transport stream it ends where the next one begins, which is
 // two pictures later until ffmpeg has seen to it. But this ffmpeg's FLV is H.264 only.
-func (c *child) contain() (format string, err error) {
+func (c *transcode) chooseContainer() (format string, err error) {
 	if c.tracks[0].Codec == media.H264 {
 		c.to = &flvFile{}
 		return "flv", nil
@@ -27,17 +27,17 @@ func (c *child) contain() (format string, err error) {
 	return "mpegts", err
 }
 
-const maxPicture = 1<<24 - 1 - flv.MaxHeader // a tag's length has 24 bits
+const maxFrame = 1<<24 - 1 - flv.MaxHeader // a tag's length has 24 bits
 
-var errLong = errors.New("the picture is too long")
+var errTooLong = errors.New("the picture is too long")
 
 // flvFile is an FLV file (annex E) that never ends.
 type flvFile struct{ begun bool }
 
 func (f *flvFile) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]byte, error) {
 	at := au.DTS + shift
-	if len(au.Data) > maxPicture {
-		return b, errLong
+	if len(au.Data) > maxFrame {
+		return b, errTooLong
 	}
 	if !f.begun {
 		f.begun = true

@@ -98,8 +98,8 @@ func player(t *testing.T, addr, name string) *rtmptest.Client {
 	c := rtmptest.Dial(t, addr)
 	c.Connect("live")
 	c.R.Media(true)
-	if code, words := c.Play(name + "?token=watch"); code != "NetStream.Play.Start" {
-		t.Fatalf("%s: %s", code, words)
+	if code, text := c.Play(name + "?token=watch"); code != "NetStream.Play.Start" {
+		t.Fatalf("%s: %s", code, text)
 	}
 	return c
 }
@@ -118,7 +118,7 @@ func next(t *testing.T, c *rtmptest.Client) wire.Message {
 	}
 }
 
-func TestAPlayerStartsWithHeadersAndTheNewestKeyFrame(t *testing.T) {
+func TestAPlayerStartsWithHeadersAndTheNewestKeyframe(t *testing.T) {
 	h, addr := listen(t)
 	p := feed(t, h, hub.Program)
 	units := ingesttest.Units(tracks, 15) // the newest key frame is number 10
@@ -147,7 +147,7 @@ func TestAPlayerStartsWithHeadersAndTheNewestKeyFrame(t *testing.T) {
 	}
 }
 
-func TestAnotherMakeOfPlayerPlays(t *testing.T) {
+func TestAThirdPartyClientPlays(t *testing.T) {
 	h, addr := listen(t)
 	live(t, feed(t, h, "cam1"))
 	cl := &gortmplib.Client{URL: &url.URL{Scheme: "rtmp", Host: addr, Path: "/live/cam1", RawQuery: "token=watch"}}
@@ -160,26 +160,26 @@ func TestAnotherMakeOfPlayerPlays(t *testing.T) {
 	if err := r.Initialize(); err != nil || len(r.Tracks()) != 2 {
 		t.Fatalf("%v %v", r.Tracks(), err)
 	}
-	var pictures atomic.Int64
+	var frames atomic.Int64
 	for _, tr := range r.Tracks() {
 		switch tr.Codec.(type) {
 		case *codecs.H264:
-			r.OnDataH264(tr, func(_, _ time.Duration, _ [][]byte) { pictures.Add(1) })
+			r.OnDataH264(tr, func(_, _ time.Duration, _ [][]byte) { frames.Add(1) })
 		case *codecs.MPEG4Audio:
 			r.OnDataMPEG4Audio(tr, func(time.Duration, []byte) {})
 		}
 	}
-	for pictures.Load() < 5 {
+	for frames.Load() < 5 {
 		if err := r.Read(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestRefusalsSayWhy(t *testing.T) {
+func TestARefusalSaysWhy(t *testing.T) {
 	h, addr := listen(t)
 	feed(t, h, "cam1")
-	for _, c := range []struct{ app, name, code, words string }{
+	for _, c := range []struct{ app, name, code, text string }{
 		{"live", "cam1", "NetStream.Play.Failed", "token"},
 		{"live", "cam1?token=nope", "NetStream.Play.Failed", "token"},
 		{"live", "cam2", "NetStream.Play.Failed", "token"}, // who has no token does not learn what is live
@@ -188,18 +188,18 @@ func TestRefusalsSayWhy(t *testing.T) {
 	} {
 		cl := rtmptest.Dial(t, addr)
 		cl.Connect(c.app)
-		if code, words := cl.Play(c.name); code != c.code || !strings.Contains(words, c.words) {
-			t.Errorf("%+v: %s: %s", c, code, words)
+		if code, text := cl.Play(c.name); code != c.code || !strings.Contains(text, c.text) {
+			t.Errorf("%+v: %s: %s", c, code, text)
 		}
 	}
 	cl := rtmptest.Dial(t, addr)
 	cl.Connect("live")
-	if code, words := cl.Publish("cam9?token=watch"); code != "NetStream.Publish.Rejected" || !strings.Contains(words, "plays") {
-		t.Errorf("%s: %s", code, words)
+	if code, text := cl.Publish("cam9?token=watch"); code != "NetStream.Publish.Rejected" || !strings.Contains(text, "plays") {
+		t.Errorf("%s: %s", code, text)
 	}
 }
 
-func TestAFeedThatEndsIsToldAndTheConnectionEnds(t *testing.T) {
+func TestAPlayerIsNotifiedAndDisconnectedWhenItsFeedEnds(t *testing.T) {
 	h, addr := listen(t)
 	p := feed(t, h, "cam1")
 	for _, au := range ingesttest.Units(tracks, 5) {
@@ -216,7 +216,7 @@ func TestAFeedThatEndsIsToldAndTheConnectionEnds(t *testing.T) {
 	}
 }
 
-func TestANewCodingReachesThePlayerBeforeItsPictures(t *testing.T) {
+func TestACodecChangeReachesThePlayerBeforeItsFrames(t *testing.T) {
 	h, addr := listen(t)
 	p := feed(t, h, "cam1")
 	units := ingesttest.Units(tracks, 11)
@@ -237,7 +237,7 @@ func TestANewCodingReachesThePlayerBeforeItsPictures(t *testing.T) {
 	}
 }
 
-func TestASlowPlayerGoesOnAtAKeyFrameAndNobodyWaits(t *testing.T) {
+func TestASlowPlayerResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 	h, addr := listen(t)
 	p := feed(t, h, "cam1")
 	slow, fast := player(t, addr, "cam1"), player(t, addr, "cam1")
@@ -256,10 +256,10 @@ func TestASlowPlayerGoesOnAtAKeyFrameAndNobodyWaits(t *testing.T) {
 			}
 		}
 	}()
-	const pictures = 600
+	const frames = 600
 	big := make([]byte, 200<<10) // 120 MB in all: more than sockets hold
 	from := time.Now().Add(-time.Minute)
-	for i := range pictures {
+	for i := range frames {
 		at := time.Duration(i) * 40 * time.Millisecond
 		copy(big, []byte{0, 3, 0x1f, 0xfc, 0x41})
 		p.Write(media.AccessUnit{PTS: at, DTS: at, Key: i%25 == 0, Data: big, Arrived: from.Add(at)})
@@ -267,7 +267,7 @@ func TestASlowPlayerGoesOnAtAKeyFrameAndNobodyWaits(t *testing.T) {
 	}
 	// It reads on: what comes after the gap is a key frame.
 	last, gap := uint32(0), false
-	for last < (pictures-26)*40 {
+	for last < (frames-26)*40 {
 		m := next(t, slow)
 		if m.Type != wire.TypeVideo || m.Payload[1] != 1 {
 			continue
@@ -285,12 +285,12 @@ func TestASlowPlayerGoesOnAtAKeyFrameAndNobodyWaits(t *testing.T) {
 	}
 	p.Close()
 	<-done
-	if n := got.Load(); n != pictures {
-		t.Errorf("the fast one got %d of %d", n, pictures)
+	if n := got.Load(); n != frames {
+		t.Errorf("the fast one got %d of %d", n, frames)
 	}
 }
 
-func TestAStuckPlayerDoesNotHoldUpTheEnd(t *testing.T) {
+func TestAStalledPlayerDoesNotDelayShutdown(t *testing.T) {
 	h, addr, stop := run(t)
 	p := feed(t, h, "cam1")
 	player(t, addr, "cam1")
@@ -306,7 +306,7 @@ func TestAStuckPlayerDoesNotHoldUpTheEnd(t *testing.T) {
 	}
 }
 
-func TestFFprobeReads(t *testing.T) {
+func TestFFprobeReadsTheStream(t *testing.T) {
 	ffprobe := testkit.Tool(t, "ffprobe")
 	h, addr := listen(t)
 	live(t, feed(t, h, "cam1"))

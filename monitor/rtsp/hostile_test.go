@@ -16,14 +16,14 @@ import (
 )
 
 // talk sends raw text and waits for the other end to close or to fall silent.
-func talk(t testing.TB, addr string, data []byte, patience time.Duration) string {
+func exchange(t testing.TB, addr string, data []byte, timeout time.Duration) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(timeout))
 	_, _ = conn.Write(data)
 	var all bytes.Buffer
 	_, _ = all.ReadFrom(conn)
@@ -31,7 +31,7 @@ func talk(t testing.TB, addr string, data []byte, patience time.Duration) string
 }
 
 // line is a request to the rig; @session stands for the name the server gave.
-func (r *rig) line(method, path string, headers ...string) string {
+func (r *rig) request(method, path string, headers ...string) string {
 	text := method + " rtsp://" + r.addr + path + " RTSP/1.0\r\nCSeq: 1\r\n"
 	for _, h := range headers {
 		text += h + "\r\n"
@@ -41,42 +41,42 @@ func (r *rig) line(method, path string, headers ...string) string {
 
 const overTCP = "Transport: RTP/AVP/TCP;unicast;interleaved=%d-%d"
 
-func TestOddRequestsOfAReaderHarmNobody(t *testing.T) {
+func TestInvalidRequestsDoNotDisturbOtherReaders(t *testing.T) {
 	r := start(t)
 	f := r.publish(t, "cam1")
-	f.more(3)
-	r.publish(t, "cam2").more(1)
+	f.write(3)
+	r.publish(t, "cam2").write(1)
 	good := r.watch(t, "/cam1", gortsplib.TransportTCP)
 	in := "Session: @session"
-	setup := r.line("SETUP", "/cam1/trackID=0", fmt.Sprintf(overTCP, 0, 1))
+	setup := r.request("SETUP", "/cam1/trackID=0", fmt.Sprintf(overTCP, 0, 1))
 	for _, tc := range []struct {
 		name  string
 		lines []string
 		want  string
 	}{
-		{"PLAY twice", []string{setup, r.line("PLAY", "/cam1", in), r.line("PLAY", "/cam1", in)}, "200 200 200"},
-		{"PAUSE", []string{setup, r.line("PLAY", "/cam1", in), r.line("PAUSE", "/cam1", in), r.line("TEARDOWN", "/cam1", in)}, "200 200 501 200"},
-		{"PLAY without SETUP", []string{r.line("PLAY", "/cam1", in)}, "454"},
-		{"another stream's PLAY", []string{setup, r.line("PLAY", "/cam2", in)}, "200 400"},
-		{"another stream's track", []string{setup, r.line("SETUP", "/cam2/trackID=0", fmt.Sprintf(overTCP, 2, 3))}, "200 400"},
-		{"a track that is not there", []string{r.line("SETUP", "/cam1/trackID=7", fmt.Sprintf(overTCP, 0, 1))}, "400"},
+		{"PLAY twice", []string{setup, r.request("PLAY", "/cam1", in), r.request("PLAY", "/cam1", in)}, "200 200 200"},
+		{"PAUSE", []string{setup, r.request("PLAY", "/cam1", in), r.request("PAUSE", "/cam1", in), r.request("TEARDOWN", "/cam1", in)}, "200 200 501 200"},
+		{"PLAY without SETUP", []string{r.request("PLAY", "/cam1", in)}, "454"},
+		{"another stream's PLAY", []string{setup, r.request("PLAY", "/cam2", in)}, "200 400"},
+		{"another stream's track", []string{setup, r.request("SETUP", "/cam2/trackID=0", fmt.Sprintf(overTCP, 2, 3))}, "200 400"},
+		{"a track that is not there", []string{r.request("SETUP", "/cam1/trackID=7", fmt.Sprintf(overTCP, 0, 1))}, "400"},
 		{"a second SETUP of a track", []string{setup, setup}, "200 400"},
-		{"RECORD", []string{setup, r.line("RECORD", "/cam1", in)}, "200 501"},
-		{"SETUP while it plays", []string{setup, r.line("PLAY", "/cam1", in), r.line("SETUP", "/cam1/trackID=1", fmt.Sprintf(overTCP, 2, 3))}, "200 200 400"},
-		{"PLAY after TEARDOWN", []string{setup, r.line("TEARDOWN", "/cam1", in), r.line("PLAY", "/cam1", in)}, "200 200 454 or 200 200 400"}, // it may still be ending
-		{"UDP to port 0", []string{r.line("SETUP", "/cam1/trackID=0", "Transport: RTP/AVP;unicast;client_port=0-1")}, "461"},
+		{"RECORD", []string{setup, r.request("RECORD", "/cam1", in)}, "200 501"},
+		{"SETUP while it plays", []string{setup, r.request("PLAY", "/cam1", in), r.request("SETUP", "/cam1/trackID=1", fmt.Sprintf(overTCP, 2, 3))}, "200 200 400"},
+		{"PLAY after TEARDOWN", []string{setup, r.request("TEARDOWN", "/cam1", in), r.request("PLAY", "/cam1", in)}, "200 200 454 or 200 200 400"}, // it may still be ending
+		{"UDP to port 0", []string{r.request("SETUP", "/cam1/trackID=0", "Transport: RTP/AVP;unicast;client_port=0-1")}, "461"},
 	} {
-		if got := r.converse(t, tc.lines); !slices.Contains(strings.Split(tc.want, " or "), got) {
+		if got := r.statusCodes(t, tc.lines); !slices.Contains(strings.Split(tc.want, " or "), got) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
-	f.more(10)
-	good.has(t, 13)
+	f.write(10)
+	good.waitFor(t, 13)
 }
 
 // converse sends lines one after the other, and is the codes of the answers until
 // the server hung up.
-func (r *rig) converse(t *testing.T, lines []string) string {
+func (r *rig) statusCodes(t *testing.T, lines []string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
 	if err != nil {
@@ -114,11 +114,11 @@ func (r *rig) converse(t *testing.T, lines []string) string {
 func FuzzRequests(f *testing.F) {
 	r := start(f)
 	p := r.publish(f, "cam1")
-	p.more(3)
-	setup := r.line("SETUP", "/cam1/trackID=0", fmt.Sprintf(overTCP, 0, 1))
-	f.Add([]byte(r.line("DESCRIBE", "/cam1") + setup + r.line("PLAY", "/cam1")))
-	f.Add([]byte(setup + r.line("SETUP", "/cam1/trackID=1", fmt.Sprintf(overTCP, 2, 3)) + r.line("TEARDOWN", "/cam1")))
-	f.Add([]byte(r.line("SETUP", "/cam1/trackID=9", fmt.Sprintf(overTCP, 0, 1)) + r.line("SETUP", "/other/trackID=0", fmt.Sprintf(overTCP, 0, 1))))
-	f.Add([]byte(r.line("SETUP", "/cam1/trackID=0", "Transport: RTP/AVP;unicast;client_port=0-0") + r.line("PAUSE", "/cam1") + r.line("RECORD", "/cam1")))
-	f.Fuzz(func(t *testing.T, data []byte) { talk(t, r.addr, data, 20*time.Millisecond) })
+	p.write(3)
+	setup := r.request("SETUP", "/cam1/trackID=0", fmt.Sprintf(overTCP, 0, 1))
+	f.Add([]byte(r.request("DESCRIBE", "/cam1") + setup + r.request("PLAY", "/cam1")))
+	f.Add([]byte(setup + r.request("SETUP", "/cam1/trackID=1", fmt.Sprintf(overTCP, 2, 3)) + r.request("TEARDOWN", "/cam1")))
+	f.Add([]byte(r.request("SETUP", "/cam1/trackID=9", fmt.Sprintf(overTCP, 0, 1)) + r.request("SETUP", "/other/trackID=0", fmt.Sprintf(overTCP, 0, 1))))
+	f.Add([]byte(r.request("SETUP", "/cam1/trackID=0", "Transport: RTP/AVP;unicast;client_port=0-0") + r.request("PAUSE", "/cam1") + r.request("RECORD", "/cam1")))
+	f.Fuzz(func(t *testing.T, data []byte) { exchange(t, r.addr, data, 20*time.Millisecond) })
 }

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	maxLag      = time.Second     // behind the newest unit: then the next key frame
-	reportEvery = 5 * time.Second // sender reports
-	squeezed    = 100 * time.Millisecond
-	aPicture    = time.Millisecond // of the squeezed ones, at most
-	atOnce      = 10               // packets of the first pictures in a row over UDP, then a pause
-	udpPause    = time.Millisecond
-	fullPause   = 5 * time.Millisecond
+	maxLag         = time.Second     // behind the newest unit: then the next key frame
+	reportInterval = 5 * time.Second // sender reports
+	burstLength    = 100 * time.Millisecond
+	burstStep      = time.Millisecond // of the squeezed ones, at most
+	udpBurst       = 10               // packets of the first pictures in a row over UDP, then a pause
+	udpPause       = time.Millisecond
+	fullPause      = 5 * time.Millisecond
 )
 
 // player is one reader. The library's stream is its own: so each reader starts at
@@ -30,17 +30,17 @@ const (
 type player struct {
 	server *Server
 	peer
-	life
+	lifecycle
 	out *gortsplib.ServerStream
 	sub *hub.Subscriber
 
-	writer *rtp.Writer
-	tracks *media.Tracks // the generation that writer describes, or one that fits it
-	sends  []*reports    // by track
+	writer  *rtp.Writer
+	tracks  *media.Tracks    // the generation that writer describes, or one that fits it
+	reports []*senderReports // by track
 
-	pushed, taken uint64 // packets: given to the library, and sent by it
-	lost          uint64 // units, of sub
-	squeeze       squeeze
+	queued, delivered uint64 // packets: given to the library, and sent by it
+	lost              uint64 // units, of sub
+	burst             burstTiming
 }
 
 // peer is who reads what.
@@ -53,12 +53,12 @@ type peer struct {
 }
 
 // life is how far a reader is.
-type life struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	asked   bool // PLAY was answered
-	started bool
-	done    chan struct{} // closed at the end of run
+type lifecycle struct {
+	ctx           context.Context
+	cancel        context.CancelFunc
+	playRequested bool // PLAY was answered
+	started       bool
+	done          chan struct{} // closed at the end of run
 }
 
 func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string, tracks *media.Tracks) (*player, error) {
@@ -67,14 +67,14 @@ func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string
 		return nil, err
 	}
 	p := &player{
-		server: s, writer: writer, tracks: tracks, life: life{done: make(chan struct{})},
+		server: s, writer: writer, tracks: tracks, lifecycle: lifecycle{done: make(chan struct{})},
 		peer: peer{ctx.Session, listen.ConnOf(ctx.Conn.NetConn()), stream, ctx.Conn.NetConn().RemoteAddr().String(), ctx.Transport == gortsplib.TransportUDP},
 	}
 	p.out = &gortsplib.ServerStream{Server: s.lib, Desc: writer.Description()}
 	if err := p.out.Initialize(); err != nil {
 		return nil, err
 	}
-	p.sends = newReports(p.out, writer, len(*tracks))
+	p.reports = newSenderReports(p.out, writer, len(*tracks))
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -112,7 +112,7 @@ func (p *player) run() {
 }
 
 func (p *player) play() error {
-	if err := p.first(); err != nil {
+	if err := p.sendBurst(); err != nil {
 		return err
 	}
 	for {
@@ -121,10 +121,10 @@ func (p *player) play() error {
 			return err
 		}
 		if p.sub.Lag() > maxLag && p.sub.SkipToKeyframe() > 0 {
-			p.note()
+			p.countLost()
 			continue
 		}
-		p.note()
+		p.countLost()
 		if err := p.send(au, false); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (p *player) play() error {
 }
 
 // note counts what the hub says this reader lost.
-func (p *player) note() {
+func (p *player) countLost() {
 	if lost := p.sub.Lost(); lost > p.lost {
 		p.server.skipped.Add(lost - p.lost)
 		p.lost = lost
@@ -141,7 +141,7 @@ func (p *player) note() {
 
 // first sends what is there since the newest key frame. Its sound is left out, but
 // for what belongs to the moment that the pictures are squeezed into.
-func (p *player) first() error {
+func (p *player) sendBurst() error {
 	var units []media.AccessUnit
 	for {
 		au, err := p.sub.TryNext()
@@ -153,9 +153,9 @@ func (p *player) first() error {
 		}
 		units = append(units, au)
 	}
-	p.squeeze = newSqueeze(units)
+	p.burst = compressGOP(units)
 	for _, au := range units {
-		if !au.Video() && au.PTS < p.squeeze.from() {
+		if !au.Video() && au.PTS < p.burst.start() {
 			continue
 		}
 		if err := p.send(au, true); err != nil {
@@ -179,27 +179,27 @@ func (p *player) send(au media.AccessUnit, burst bool) error {
 		return nil
 	}
 	if au.Video() {
-		au.PTS = p.squeeze.at(au.PTS)
+		au.PTS = p.burst.compress(au.PTS)
 	}
 	pkts, err := packetiser.Packets(&au)
 	if err != nil {
 		p.server.broken.Add(1)
 		return nil
 	}
-	report := p.sends[au.Track]
+	report := p.reports[au.Track]
 	if sr := report.due(time.Now(), &au, packetiser.Timestamp(&au)); sr != nil {
 		_ = p.out.WritePacketRTCP(m, sr)
 	}
 	for i, pkt := range pkts {
-		if err := p.room(); err != nil {
+		if err := p.waitForRoom(); err != nil {
 			return err
 		}
 		report.count(len(pkt.Payload))
 		if err := p.out.WritePacketRTP(m, pkt); err != nil {
 			return err
 		}
-		p.pushed++
-		if burst && p.udp && i%atOnce == atOnce-1 {
+		p.queued++
+		if burst && p.udp && i%udpBurst == udpBurst-1 {
 			if err := p.pause(udpPause); err != nil {
 				return err
 			}
@@ -210,9 +210,9 @@ func (p *player) send(au media.AccessUnit, burst bool) error {
 
 // room waits until the library's queue takes a packet: it drops what does not fit.
 // Meanwhile the hub goes on, and the reader is behind.
-func (p *player) room() error {
-	for p.pushed-p.taken >= queue-32 {
-		if p.taken = p.sent(); p.pushed-p.taken < queue-32 {
+func (p *player) waitForRoom() error {
+	for p.queued-p.delivered >= queueSize-32 {
+		if p.delivered = p.deliveredByNow(); p.queued-p.delivered < queueSize-32 {
 			break
 		}
 		if err := p.pause(fullPause); err != nil {
@@ -224,17 +224,17 @@ func (p *player) room() error {
 
 // sent is how many packets have left for the reader. Tracks that it did not set up
 // count as sent.
-func (p *player) sent() (n uint64) {
+func (p *player) deliveredByNow() (n uint64) {
 	stats := p.lib.Stats()
-	n = p.pushed
+	n = p.queued
 	var out, in uint64
 	for m := range stats.Medias {
 		for _, f := range stats.Medias[m].Formats {
 			out += f.RTPPacketsSent
 		}
-		for i := range p.sends {
+		for i := range p.reports {
 			if p.writer.Media(i) == m {
-				in += uint64(p.sends[i].packets)
+				in += uint64(p.reports[i].packets)
 			}
 		}
 	}
@@ -254,14 +254,14 @@ func (p *player) pause(d time.Duration) error {
 
 // squeeze maps the times of the pictures up to live into the moment before it, in
 // their order.
-type squeeze struct {
+type burstTiming struct {
 	live  time.Duration
 	ratio float64
 	span  time.Duration
 }
 
-func newSqueeze(units []media.AccessUnit) squeeze {
-	var q squeeze
+func compressGOP(units []media.AccessUnit) burstTiming {
+	var q burstTiming
 	var first time.Duration
 	n := 0
 	for i := range units {
@@ -275,16 +275,16 @@ func newSqueeze(units []media.AccessUnit) squeeze {
 		n++
 	}
 	long := q.live - first
-	q.ratio, q.span = 1, min(long, squeezed, time.Duration(n)*aPicture)
+	q.ratio, q.span = 1, min(long, burstLength, time.Duration(n)*burstStep)
 	if long > 0 {
 		q.ratio = float64(q.span) / float64(long)
 	}
 	return q
 }
 
-func (q *squeeze) from() time.Duration { return q.live - q.span }
+func (q *burstTiming) start() time.Duration { return q.live - q.span }
 
-func (q *squeeze) at(pts time.Duration) time.Duration {
+func (q *burstTiming) compress(pts time.Duration) time.Duration {
 	if pts >= q.live {
 		return pts
 	}
@@ -295,19 +295,19 @@ func (q *squeeze) at(pts time.Duration) time.Duration {
 // reader relate the stream's time to the same clock, so it can put sound and
 // picture in step. The library's own carry nanoseconds where a fraction of 2^32
 // belongs, and readers that trust them are out of step by up to 0.8 s.
-type reports struct {
+type senderReports struct {
 	ssrc            uint32
 	zero            *time.Time // the wall clock at the stream's time 0, shared by the tracks
 	next            time.Time
 	packets, octets uint32
 }
 
-func newReports(out *gortsplib.ServerStream, w *rtp.Writer, tracks int) []*reports {
+func newSenderReports(out *gortsplib.ServerStream, w *rtp.Writer, tracks int) []*senderReports {
 	stats := out.Stats()
-	all := make([]*reports, tracks)
+	all := make([]*senderReports, tracks)
 	zero := new(time.Time)
 	for i := range all {
-		all[i] = &reports{zero: zero}
+		all[i] = &senderReports{zero: zero}
 		if m := w.Media(i); m != nil {
 			all[i].ssrc = stats.Medias[m].Formats[m.Formats[0]].LocalSSRC
 		}
@@ -316,18 +316,18 @@ func newReports(out *gortsplib.ServerStream, w *rtp.Writer, tracks int) []*repor
 }
 
 // due is the report that goes before a unit, nil when it is not time yet.
-func (r *reports) due(now time.Time, au *media.AccessUnit, ts uint32) rtcp.Packet {
+func (r *senderReports) due(now time.Time, au *media.AccessUnit, ts uint32) rtcp.Packet {
 	if now.Before(r.next) {
 		return nil
 	}
-	r.next = now.Add(reportEvery)
+	r.next = now.Add(reportInterval)
 	if r.zero.IsZero() {
 		*r.zero = now.Add(-au.PTS)
 	}
 	return &rtcp.SenderReport{SSRC: r.ssrc, NTPTime: rtp.NTP(r.zero.Add(au.PTS)), RTPTime: ts, PacketCount: r.packets, OctetCount: r.octets}
 }
 
-func (r *reports) count(size int) {
+func (r *senderReports) count(size int) {
 	r.packets++
 	r.octets += uint32(size)
 }

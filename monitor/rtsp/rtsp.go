@@ -32,13 +32,13 @@ import (
 )
 
 const (
-	maxConns     = 256
-	patience     = 10 * time.Second // from the first byte to PLAY
-	readTimeout  = 10 * time.Second
-	writeTimeout = 5 * time.Second // of a reader that takes nothing
-	defaultPort  = "8554"
-	describeWait = 2 * time.Second // for a stream that is there but not yet known
-	queue        = 1024            // packets to a reader; a power of two
+	maxConns      = 256
+	admitTimeout  = 10 * time.Second // from the first byte to PLAY
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 5 * time.Second // of a reader that takes nothing
+	defaultPort   = "8554"
+	tracksTimeout = 2 * time.Second // for a stream that is there but not yet known
+	queueSize     = 1024            // packets to a reader; a power of two
 )
 
 var (
@@ -48,11 +48,11 @@ var (
 
 // Server is a bound listener.
 type Server struct {
-	hub *hub.Hub
-	may func(stream, token, remote string) error
-	log *slog.Logger
-	lib *gortsplib.Server
-	ln  *listen.Listener
+	hub       *hub.Hub
+	authorise func(stream, token, remote string) error
+	log       *slog.Logger
+	lib       *gortsplib.Server
+	ln        *listen.Listener
 
 	mu      sync.Mutex
 	players map[*gortsplib.ServerSession]*player
@@ -64,7 +64,7 @@ type Server struct {
 // from ?token= or the password of any user. With tls, media goes over the
 // connection only; without, also over UDP.
 func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string) error, tls *tls.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{hub: h, may: authorise, log: log, players: map[*gortsplib.ServerSession]*player{}}
+	s := &Server{hub: h, authorise: authorise, log: log, players: map[*gortsplib.ServerSession]*player{}}
 	port := u.Port()
 	if port == "" {
 		port = defaultPort
@@ -73,10 +73,10 @@ func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string)
 	if err != nil {
 		return nil, fmt.Errorf("listen rtsp: %w", err)
 	}
-	s.ln = &listen.Listener{Listener: ln, Max: maxConns, AdmitTimeout: patience}
+	s.ln = &listen.Listener{Listener: ln, Max: maxConns, AdmitTimeout: admitTimeout}
 	s.lib = &gortsplib.Server{
 		Handler: s, RTSPAddress: ln.Addr().String(), TLSConfig: tls,
-		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, WriteQueueSize: queue,
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, WriteQueueSize: queueSize,
 		AuthMethods:              []auth.VerifyMethod{auth.VerifyMethodBasic}, // only a password that we see can be asked about
 		DisableRTCPSenderReports: true,                                        // they are wrong by up to 0.8 s: see reports
 		Listen:                   func(string, string) (net.Listener, error) { return s.ln, nil },
@@ -96,20 +96,20 @@ func (s *Server) Addr() string { return s.ln.Addr().String() }
 
 // Run serves until ctx is done and all readers are gone.
 func (s *Server) Run(ctx context.Context) error {
-	if err := listen.Run(ctx, s.lib, s.look); err != nil {
+	if err := listen.Run(ctx, s.lib, s.logSlowReaders); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
 	}
 	return nil
 }
 
 // look says what readers missed since it last did.
-func (s *Server) look(time.Time) {
+func (s *Server) logSlowReaders(time.Time) {
 	if skipped, overflowed, broken := s.skipped.Swap(0), s.overflowed.Swap(0), s.broken.Swap(0); skipped+overflowed+broken > 0 {
 		s.log.Debug("slow readers", "proto", "rtsp", "skipped", skipped, "overflowed", overflowed, "broken", broken)
 	}
 }
 
-func answer(code base.StatusCode, why string) *base.Response {
+func response(code base.StatusCode, why string) *base.Response {
 	return &base.Response{StatusCode: code, StatusMessage: why}
 }
 
@@ -118,19 +118,19 @@ func answer(code base.StatusCode, why string) *base.Response {
 func (s *Server) admit(conn *gortsplib.ServerConn, req *base.Request, path, query string) (stream string, tracks *media.Tracks, resp *base.Response, err error) {
 	stream = strings.TrimPrefix(strings.Trim(path, "/"), "live/") // as cameras publish it, too
 	remote := conn.NetConn().RemoteAddr().String()
-	if err := s.may(stream, token(query, req), remote); err != nil {
+	if err := s.authorise(stream, token(query, req), remote); err != nil {
 		s.log.Info("reader refused", "stream", stream, "proto", "rtsp", "remote", remote)
-		return "", nil, answer(base.StatusUnauthorized, "Unauthorized"), liberrors.ErrServerAuth{}
+		return "", nil, response(base.StatusUnauthorized, "Unauthorized"), liberrors.ErrServerAuth{}
 	}
 	if tracks = s.tracks(stream); tracks == nil {
-		return "", nil, answer(base.StatusNotFound, "There is no such stream now"), nil
+		return "", nil, response(base.StatusNotFound, "There is no such stream now"), nil
 	}
 	return stream, tracks, nil, nil
 }
 
 // tracks is a stream's tracks, which may be a moment away.
 func (s *Server) tracks(stream string) *media.Tracks {
-	late := time.NewTimer(describeWait)
+	late := time.NewTimer(tracksTimeout)
 	defer late.Stop()
 	for {
 		changed := s.hub.Changed()
@@ -166,11 +166,11 @@ func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Re
 	}
 	writer, err := rtp.NewWriter(tracks)
 	if err != nil {
-		return answer(base.StatusUnsupportedMediaType, "This stream can't be sent over RTP"), nil, err
+		return response(base.StatusUnsupportedMediaType, "This stream can't be sent over RTP"), nil, err
 	}
 	body, err := writer.Description().Marshal(false)
 	if err != nil {
-		return answer(base.StatusInternalServerError, ""), nil, err
+		return response(base.StatusInternalServerError, ""), nil, err
 	}
 	return &base.Response{StatusCode: base.StatusOK, Body: body}, nil, nil
 }
@@ -179,23 +179,23 @@ func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Re
 // for the others.
 func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	if ctx.Transport == gortsplib.TransportUDP && !portsUsable(ctx.Request) {
-		return answer(base.StatusUnsupportedTransport, "These ports can't be used"), nil, errPorts
+		return response(base.StatusUnsupportedTransport, "These ports can't be used"), nil, errPorts
 	}
 	p := s.player(ctx.Session)
 	if p != nil {
-		return answer(base.StatusOK, "OK"), p.out, nil
+		return response(base.StatusOK, "OK"), p.out, nil
 	}
 	stream, tracks, resp, err := s.admit(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
 	if resp != nil {
 		return resp, nil, err
 	}
 	if p, err = s.newPlayer(ctx, stream, tracks); err != nil {
-		return answer(base.StatusUnsupportedMediaType, "This stream can't be sent over RTP"), nil, err
+		return response(base.StatusUnsupportedMediaType, "This stream can't be sent over RTP"), nil, err
 	}
 	s.mu.Lock()
 	s.players[ctx.Session] = p
 	s.mu.Unlock()
-	return answer(base.StatusOK, "OK"), p.out, nil
+	return response(base.StatusOK, "OK"), p.out, nil
 }
 
 // portsUsable says whether the UDP ports that the peer names exist: the library
@@ -217,13 +217,13 @@ func portsUsable(req *base.Request) bool {
 func (s *Server) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	p := s.player(ctx.Session)
 	if p == nil {
-		return answer(base.StatusBadRequest, "Bad Request"), errReadOnly
+		return response(base.StatusBadRequest, "Bad Request"), errReadOnly
 	}
 	if p.conn != nil {
 		p.conn.Admit()
 	}
-	p.asked = true
-	return answer(base.StatusOK, "OK"), nil
+	p.playRequested = true
+	return response(base.StatusOK, "OK"), nil
 }
 
 // OnResponse starts the media: the library takes packets for a reader only once it
@@ -233,7 +233,7 @@ func (s *Server) OnResponse(conn *gortsplib.ServerConn, res *base.Response) {
 	if lib == nil || res.StatusCode != base.StatusOK {
 		return
 	}
-	if p := s.player(lib); p != nil && p.asked && !p.started {
+	if p := s.player(lib); p != nil && p.playRequested && !p.started {
 		p.started = true
 		go p.run()
 	}

@@ -90,20 +90,20 @@ func (r *rig) publish(t testing.TB, name string) *feed {
 }
 
 // more writes the next n pictures, each with its number in it, and their sound.
-func (f *feed) more(n int) {
+func (f *feed) write(n int) {
 	for range n {
 		at := time.Duration(f.n) * time.Second / rate
 		var arrived time.Time
 		if f.step > 0 {
 			arrived = f.began.Add(time.Duration(f.n) * f.step)
 		}
-		f.Write(media.AccessUnit{PTS: at, DTS: at, Key: f.n%f.gop == 0, Data: picture(f.n, f.n%f.gop == 0, f.size), Arrived: arrived})
+		f.Write(media.AccessUnit{PTS: at, DTS: at, Key: f.n%f.gop == 0, Data: frame(f.n, f.n%f.gop == 0, f.size), Arrived: arrived})
 		f.Write(media.AccessUnit{Track: 1, PTS: at, DTS: at, Key: true, Data: bytes.Repeat([]byte{byte(f.n) | 1}, 100), Arrived: arrived})
 		f.n++
 	}
 }
 
-func picture(n int, key bool, size int) []byte {
+func frame(n int, key bool, size int) []byte {
 	b := binary.BigEndian.AppendUint32(nil, uint32(size))
 	head := byte(0x41)
 	if key {
@@ -118,17 +118,17 @@ func number(au *media.AccessUnit) int {
 	return n | int(au.Data[8])&1
 }
 
-func TestAReaderStartsWithTheNewestKeyFrameAtOnce(t *testing.T) {
+func TestAReaderStartsAtTheNewestKeyframeImmediately(t *testing.T) {
 	for _, transport := range []gortsplib.Transport{gortsplib.TransportTCP, gortsplib.TransportUDP} {
 		t.Run(transport.String(), func(t *testing.T) {
 			r := start(t)
 			f := r.publish(t, "cam1")
-			f.more(90) // key frames 0 and 50
+			f.write(90) // key frames 0 and 50
 			v := r.watch(t, "/cam1", transport)
-			v.has(t, 40)
-			f.more(10)
-			v.has(t, 50)
-			got := v.pictures()
+			v.waitFor(t, 40)
+			f.write(10)
+			v.waitFor(t, 50)
+			got := v.frames()
 			for i := range got {
 				if n := number(&got[i]); n != 50+i || got[i].Key != (n == 50) {
 					t.Fatalf("picture %d is number %d", i, n)
@@ -147,35 +147,35 @@ func TestAReaderStartsWithTheNewestKeyFrameAtOnce(t *testing.T) {
 	}
 }
 
-func TestSoundAndPictureKeepStep(t *testing.T) {
+func TestAudioAndVideoStayInSync(t *testing.T) {
 	r := start(t)
 	f := r.publish(t, "cam1")
-	f.more(60)
+	f.write(60)
 	v := r.watch(t, "/cam1", gortsplib.TransportTCP)
-	v.has(t, 10)
-	f.more(40)
-	v.has(t, 50)
+	v.waitFor(t, 10)
+	f.write(40)
+	v.waitFor(t, 50)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.srs) != 2 {
 		t.Fatalf("%d sender reports", len(v.srs))
 	}
-	var picture, sound time.Duration
+	var frame, audio time.Duration
 	for _, au := range v.units {
 		if au.Track == 0 {
-			picture = au.PTS
+			frame = au.PTS
 		} else {
-			sound = au.PTS
+			audio = au.PTS
 		}
 	}
-	if off := (sound - picture).Abs(); off > 15*time.Millisecond {
+	if off := (audio - frame).Abs(); off > 15*time.Millisecond {
 		t.Fatalf("sound is %v off", off)
 	}
 }
 
-func TestNobodyGetsInWithoutTheToken(t *testing.T) {
+func TestAReaderWithoutTheTokenIsRefused(t *testing.T) {
 	r := start(t)
-	r.publish(t, "locked").more(1)
+	r.publish(t, "locked").write(1)
 	for _, tc := range []struct {
 		address string
 		code    base.StatusCode
@@ -196,7 +196,7 @@ func TestNobodyGetsInWithoutTheToken(t *testing.T) {
 	}
 }
 
-func TestNobodyCanPublish(t *testing.T) {
+func TestPublishingIsRefused(t *testing.T) {
 	r := start(t)
 	ts := tracks()
 	w, err := rtp.NewWriter(&ts)
@@ -211,13 +211,13 @@ func TestNobodyCanPublish(t *testing.T) {
 	}
 }
 
-func TestAReaderLeavesWithItsFeed(t *testing.T) {
+func TestAReaderIsDisconnectedWhenItsFeedEnds(t *testing.T) {
 	for _, transport := range []gortsplib.Transport{gortsplib.TransportTCP, gortsplib.TransportUDP} {
 		r := start(t)
 		f := r.publish(t, "cam1")
-		f.more(3)
+		f.write(3)
 		v := r.watch(t, "/cam1", transport)
-		v.has(t, 3)
+		v.waitFor(t, 3)
 		f.Close()
 		select {
 		case <-v.ended:
@@ -227,23 +227,23 @@ func TestAReaderLeavesWithItsFeed(t *testing.T) {
 	}
 }
 
-func TestNewParameterSetsGoOnAndAnotherCodecDoesNot(t *testing.T) {
+func TestNewParameterSetsContinueTheSessionAndAnotherCodecEndsIt(t *testing.T) {
 	r := start(t)
 	f := r.publish(t, "cam1")
-	f.more(3)
+	f.write(3)
 	v := r.watch(t, "/cam1", gortsplib.TransportTCP)
-	v.has(t, 3)
+	v.waitFor(t, 3)
 	next := tracks()
 	next[0].Config = append(bytes.Clone(avcc[:len(avcc)-1]), 0xc9)
 	f.SetTracks(next)
 	f.n = 50
-	f.more(3)
-	v.has(t, 6)
+	f.write(3)
+	v.waitFor(t, 6)
 	next = tracks()
 	next[1] = media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
 	f.SetTracks(next)
 	f.n = 100
-	f.more(1)
+	f.write(1)
 	select {
 	case <-v.ended:
 	case <-time.After(testkit.Allow(3 * time.Second)):
@@ -251,35 +251,35 @@ func TestNewParameterSetsGoOnAndAnotherCodecDoesNot(t *testing.T) {
 	}
 }
 
-func TestASlowReaderGoesOnAtAKeyFrameAndDisturbsNobody(t *testing.T) {
+func TestASlowReaderResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 	r := start(t)
 	f := r.publish(t, "cam1")
 	// The studio's clock is the test's: it goes on when the fast reader has what was
 	// written, however busy the machine is.
 	f.gop, f.size, f.step, f.began = 10, 400<<10, 100*time.Millisecond, time.Now().Add(-time.Minute)
-	f.more(1)
-	slow := &viewer{hold: make(chan struct{})}
-	release := sync.OnceFunc(func() { close(slow.hold) })
+	f.write(1)
+	slow := &viewer{gate: make(chan struct{})}
+	release := sync.OnceFunc(func() { close(slow.gate) })
 	if err := watch(t, slow, "rtsp://"+r.addr+"/cam1", gortsplib.TransportTCP); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(release) // before its client is closed, which waits for it
 	fast := r.watch(t, "/cam1", gortsplib.TransportTCP)
-	fast.has(t, 1)
+	fast.waitFor(t, 1)
 	for range 40 { // 16 MB: more than sockets and queues hold
-		f.more(1)
-		fast.has(t, f.n)
+		f.write(1)
+		fast.waitFor(t, f.n)
 	}
 	release()
 	for range 15 {
-		f.more(1)
-		fast.has(t, f.n)
+		f.write(1)
+		fast.waitFor(t, f.n)
 	}
 	testkit.Eventually(t, 20*time.Second, func() bool {
-		got := slow.pictures()
+		got := slow.frames()
 		return len(got) > 0 && number(&got[len(got)-1]) == f.n-1
 	}, "the slow reader is not back")
-	got := slow.pictures()
+	got := slow.frames()
 	jumps := 0
 	for i := 1; i < len(got); i++ {
 		if number(&got[i]) != number(&got[i-1])+1 {
@@ -293,10 +293,10 @@ func TestASlowReaderGoesOnAtAKeyFrameAndDisturbsNobody(t *testing.T) {
 	if jumps == 0 || st.Lost == 0 {
 		t.Fatalf("%d jumps, %d lost of %d", jumps, st.Lost, f.n)
 	}
-	fast.has(t, f.n)
+	fast.waitFor(t, f.n)
 }
 
-func TestTheTracksMayBeAMomentAway(t *testing.T) {
+func TestAReaderWaitsForTheTracksOfANewStream(t *testing.T) {
 	r := start(t)
 	p, err := r.hub.Publish("cam1", hub.Origin{})
 	if err != nil {
@@ -307,9 +307,9 @@ func TestTheTracksMayBeAMomentAway(t *testing.T) {
 	camera.Go(func() {
 		<-time.After(200 * time.Millisecond)
 		p.SetTracks(tracks())
-		p.Write(media.AccessUnit{Key: true, Data: picture(0, true, 100)})
+		p.Write(media.AccessUnit{Key: true, Data: frame(0, true, 100)})
 	})
 	v := r.watch(t, "/cam1", gortsplib.TransportTCP)
 	camera.Wait()
-	v.has(t, 1)
+	v.waitFor(t, 1)
 }

@@ -24,7 +24,7 @@ type viewer struct {
 	mu     sync.Mutex
 	units  []media.AccessUnit
 	srs    map[int]rtcp.SenderReport
-	hold   chan struct{} // nil, or closed to let packets be taken
+	gate   chan struct{} // nil, or closed to let packets be taken
 	ended  chan error
 }
 
@@ -37,7 +37,7 @@ func (v *viewer) Write(au media.AccessUnit) {
 	v.units = append(v.units, au)
 }
 
-func (v *viewer) pictures() (got []media.AccessUnit) {
+func (v *viewer) frames() (got []media.AccessUnit) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, au := range v.units {
@@ -68,7 +68,7 @@ func watch(t *testing.T, v *viewer, address string, transport gortsplib.Transpor
 		Scheme: u.Scheme, Host: u.Host, Transport: &transport, TLSConfig: &tls.Config{},
 		OnPacketsLost: func(uint64) {}, OnDecodeError: func(error) {}, OnTransportSwitch: func(error) {},
 	}
-	if v.hold != nil {
+	if v.gate != nil {
 		v.client.DialContext = narrow
 	}
 	if err := v.client.Start2(); err != nil {
@@ -88,8 +88,8 @@ func watch(t *testing.T, v *viewer, address string, transport gortsplib.Transpor
 	}
 	for i, f := range reader.Formats() {
 		v.client.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) {
-			if v.hold != nil {
-				<-v.hold
+			if v.gate != nil {
+				<-v.gate
 			}
 			if err := reader.Packet(i, pkt, time.Now()); err != nil {
 				t.Log(err)
@@ -120,7 +120,7 @@ func (r *rig) watch(t *testing.T, path string, transport gortsplib.Transport) *v
 	return v
 }
 
-func (v *viewer) has(t *testing.T, n int) {
+func (v *viewer) waitFor(t *testing.T, n int) {
 	t.Helper()
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(v.pictures()) >= n }, "%d pictures arrived", len(v.pictures()))
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(v.frames()) >= n }, "%d pictures arrived", len(v.frames()))
 }

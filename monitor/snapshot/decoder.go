@@ -19,18 +19,18 @@ import (
 )
 
 const (
-	maxPixels   = 8192 * 4320
-	maxJPEG     = 8 << 20
-	maxWidth    = 1280
-	stallAfter  = 3 * time.Second
-	tooLate     = time.Second
-	diesWithin  = time.Second
-	usualRate   = 30
-	fastestRate = 240
+	maxPixels    = 8192 * 4320
+	maxJPEG      = 8 << 20
+	maxWidth     = 1280
+	stallTimeout = 3 * time.Second
+	maxLag       = time.Second
+	killTimeout  = time.Second
+	usualRate    = 30
+	fastestRate  = 240
 )
 
 // child is one ffmpeg that decodes one stream.
-type child struct {
+type decoder struct {
 	sub   *hub.Subscriber
 	codec media.Codec
 	cmd   *exec.Cmd
@@ -39,59 +39,59 @@ type child struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 
-	asked atomic.Int64 // UnixNano
-	each  int          // one of so many pictures becomes a JPEG
-	album album
+	lastRequest atomic.Int64 // UnixNano
+	frameStep   int          // one of so many pictures becomes a JPEG
+	output      output
 }
 
 // album is what came out so far.
-type album struct {
-	mu     sync.Mutex
-	jpeg   []byte        // the newest
-	made   int           // so many
-	enough int           // once so many are made, the newest is of now
-	next   chan struct{} // closes with each
+type output struct {
+	mu          sync.Mutex
+	jpeg        []byte        // the newest
+	count       int           // so many
+	currentFrom int           // once so many are made, the newest is of now
+	next        chan struct{} // closes with each
 }
 
-func (a *album) newest() (jpeg []byte, current bool, next <-chan struct{}) {
+func (a *output) newest() (jpeg []byte, current bool, next <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.jpeg, a.made >= a.enough, a.next
+	return a.jpeg, a.count >= a.currentFrom, a.next
 }
 
-func (a *album) add(jpeg []byte) {
+func (a *output) add(jpeg []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.jpeg = jpeg
-	a.made++
+	a.count++
 	close(a.next)
 	a.next = make(chan struct{})
 }
 
-func (a *album) expect(jpegs int) {
+func (a *output) expect(jpegs int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.enough = jpegs
+	a.currentFrom = jpegs
 }
 
 // startChild starts ffmpeg. It decodes all pictures, as it must, and codes a few.
-func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child, error) {
+func startDecoder(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*decoder, error) {
 	name := annexb.Format(track.Codec)
 	if name == "" {
-		return nil, ErrNoPicture
+		return nil, ErrNoVideo
 	}
 	rate := track.FrameRate
-	if rate < perSecond || rate > fastestRate {
+	if rate < jpegsPerSecond || rate > fastestRate {
 		rate = usualRate
 	}
-	c := &child{sub: sub, codec: track.Codec, each: max(1, int(math.Round(rate/perSecond))), album: album{enough: math.MaxInt, next: make(chan struct{})}}
+	c := &decoder{sub: sub, codec: track.Codec, frameStep: max(1, int(math.Round(rate/jpegsPerSecond))), output: output{currentFrom: math.MaxInt, next: make(chan struct{})}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
-	c.asked.Store(time.Now().UnixNano())
+	c.lastRequest.Store(time.Now().UnixNano())
 	c.cmd = exec.CommandContext(c.ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet", "-max_pixels", fmt.Sprint(maxPixels),
 		"-threads", "1", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", name, "-i", "pipe:0",
-		"-an", "-vf", fmt.Sprintf(`select=not(mod(n\,%d)),scale=w=min(%d\,iw):h=-2`, c.each, maxWidth), "-vsync", "passthrough",
+		"-an", "-vf", fmt.Sprintf(`select=not(mod(n\,%d)),scale=w=min(%d\,iw):h=-2`, c.frameStep, maxWidth), "-vsync", "passthrough",
 		"-c:v", "mjpeg", "-q:v", "4", "-threads", "1", "-flush_packets", "1", "-f", "image2pipe", "pipe:1")
-	c.cmd.WaitDelay = diesWithin
+	c.cmd.WaitDelay = killTimeout
 	var err error
 	if c.in, c.out, err = piped.Start(c.cmd); err != nil {
 		c.stop()
@@ -101,13 +101,13 @@ func startChild(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*child,
 }
 
 // ask notes that somebody wants a picture; false when the child is going.
-func (c *child) ask(now time.Time) bool {
-	c.asked.Store(now.UnixNano())
+func (c *decoder) touch(now time.Time) bool {
+	c.lastRequest.Store(now.UnixNano())
 	return c.ctx.Err() == nil
 }
 
 // run feeds and reads until the stream leaves, ffmpeg fails, or nobody asks any more.
-func (c *child) run() error {
+func (c *decoder) run() error {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		_ = c.read() // its end is the end of ffmpeg
@@ -125,22 +125,22 @@ func (c *child) run() error {
 
 // newest is the newest picture; the first question waits until the child has caught
 // up with the stream.
-func (c *child) newest(ctx context.Context) ([]byte, error) {
+func (c *decoder) newest(ctx context.Context) ([]byte, error) {
 	for {
-		jpeg, current, next := c.album.newest()
+		jpeg, current, next := c.output.newest()
 		if current {
 			return jpeg, nil
 		}
 		select {
 		case <-next:
 		case <-c.ctx.Done():
-			return nil, ErrNoPicture
+			return nil, ErrNoVideo
 		case <-ctx.Done():
 			if jpeg != nil {
 				return jpeg, nil
 			}
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return nil, ErrNoPicture
+				return nil, ErrNoVideo
 			}
 			return nil, ctx.Err()
 		}
@@ -148,21 +148,21 @@ func (c *child) newest(ctx context.Context) ([]byte, error) {
 }
 
 // feed writes the stream to ffmpeg.
-func (c *child) feed() error {
+func (c *decoder) feed() error {
 	var buf []byte
-	pictures, caughtUp := 0, false
+	frames, caughtUp := 0, false
 	for {
 		au, err := c.sub.TryNext()
 		if errors.Is(err, hub.ErrNotYet) {
 			if !caughtUp { // all since the key picture is in
 				caughtUp = true
-				c.album.expect(max(1, (pictures+c.each-1)/c.each))
+				c.output.expect(max(1, (frames+c.frameStep-1)/c.frameStep))
 			}
-			wait, cancel := context.WithTimeout(c.ctx, idleAfter)
+			wait, cancel := context.WithTimeout(c.ctx, idleTimeout)
 			au, err = c.sub.Next(wait)
 			cancel()
 		}
-		if c.ctx.Err() != nil || time.Since(time.Unix(0, c.asked.Load())) > idleAfter {
+		if c.ctx.Err() != nil || time.Since(time.Unix(0, c.lastRequest.Load())) > idleTimeout {
 			return nil
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -178,26 +178,26 @@ func (c *child) feed() error {
 			return errors.New("the coding changed")
 		}
 		buf = annexb.Append(buf[:0], &au)
-		_ = c.in.SetWriteDeadline(time.Now().Add(stallAfter))
+		_ = c.in.SetWriteDeadline(time.Now().Add(stallTimeout))
 		if _, err := c.in.Write(buf); err != nil {
 			return fmt.Errorf("write to ffmpeg: %w", err)
 		}
-		pictures++
-		if c.sub.Lag() > tooLate && caughtUp {
+		frames++
+		if c.sub.Lag() > maxLag && caughtUp {
 			c.sub.SkipToKeyframe()
 		}
 	}
 }
 
 // read takes the JPEGs that come back, one behind the other.
-func (c *child) read() error {
+func (c *decoder) read() error {
 	r := bufio.NewReaderSize(c.out, 64<<10)
 	for {
 		jpeg, err := readJPEG(r)
 		if err != nil {
 			return err
 		}
-		c.album.add(jpeg)
+		c.output.add(jpeg)
 	}
 }
 

@@ -19,14 +19,14 @@ import (
 var (
 	ErrNoDecoder = errors.New("snapshots need ffmpeg on the server, and it is not installed")
 	ErrFull      = errors.New("snapshots of as many streams as this server decodes are being made already")
-	ErrNoPicture = errors.New("the stream has no picture that can be decoded now")
+	ErrNoVideo   = errors.New("the stream has no picture that can be decoded now")
 )
 
 const (
-	mostChildren = 4
-	idleAfter    = 10 * time.Second
-	firstWithin  = 4 * time.Second
-	perSecond    = 2 // pictures, while a child is kept
+	maxDecoders    = 4
+	idleTimeout    = 10 * time.Second
+	firstTimeout   = 4 * time.Second
+	jpegsPerSecond = 2 // pictures, while a child is kept
 )
 
 // Server makes snapshots. Its methods are safe for concurrent use.
@@ -37,14 +37,14 @@ type Server struct {
 
 	mu       sync.Mutex
 	running  bool
-	children map[string]*child // by stream
-	gone     sync.WaitGroup
+	decoders map[string]*decoder // by stream
+	active   sync.WaitGroup
 }
 
 // New looks for ffmpeg.
 func New(h *hub.Hub, log *slog.Logger) *Server {
 	ffmpeg, _ := exec.LookPath("ffmpeg") // without it JPEG says so
-	return &Server{hub: h, ffmpeg: ffmpeg, log: log, children: map[string]*child{}}
+	return &Server{hub: h, ffmpeg: ffmpeg, log: log, decoders: map[string]*decoder{}}
 }
 
 // Run lets children be started until ctx is done and all of them have ended.
@@ -55,11 +55,11 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.mu.Lock()
 	s.running = false
-	for _, c := range s.children {
+	for _, c := range s.decoders {
 		c.stop()
 	}
 	s.mu.Unlock()
-	s.gone.Wait()
+	s.active.Wait()
 	return nil
 }
 
@@ -69,27 +69,27 @@ func (s *Server) JPEG(ctx context.Context, stream string) ([]byte, error) {
 	if s.ffmpeg == "" {
 		return nil, ErrNoDecoder
 	}
-	c, err := s.child(stream)
+	c, err := s.decoderFor(stream)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, firstWithin)
+	ctx, cancel := context.WithTimeout(ctx, firstTimeout)
 	defer cancel()
-	picture, err := c.newest(ctx)
+	frame, err := c.newest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot of %s: %w", stream, err)
 	}
-	return picture, nil
+	return frame, nil
 }
 
 // child is the one that decodes a stream; it is started when there is none.
-func (s *Server) child(stream string) (*child, error) {
+func (s *Server) decoderFor(stream string) (*decoder, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.children[stream]; c != nil && c.ask(time.Now()) {
+	if c := s.decoders[stream]; c != nil && c.touch(time.Now()) {
 		return c, nil
 	}
-	if !s.running || len(s.children) >= mostChildren {
+	if !s.running || len(s.decoders) >= maxDecoders {
 		return nil, ErrFull
 	}
 	sub, err := s.hub.Subscribe(stream)
@@ -100,22 +100,22 @@ func (s *Server) child(stream string) (*child, error) {
 	i := tracks.Video()
 	if i < 0 {
 		sub.Close()
-		return nil, ErrNoPicture
+		return nil, ErrNoVideo
 	}
 	track := &(*tracks)[i]
-	c, err := startChild(s.ffmpeg, sub, track)
+	c, err := startDecoder(s.ffmpeg, sub, track)
 	if err != nil {
 		sub.Close()
 		return nil, err
 	}
-	s.children[stream] = c
-	s.gone.Go(func() {
+	s.decoders[stream] = c
+	s.active.Go(func() {
 		err := c.run()
 		s.log.Debug("snapshots ended", "stream", stream, "err", err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.children[stream] == c {
-			delete(s.children, stream)
+		if s.decoders[stream] == c {
+			delete(s.decoders, stream)
 		}
 	})
 	return c, nil

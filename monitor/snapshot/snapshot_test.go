@@ -40,7 +40,7 @@ func start(t *testing.T) (*hub.Hub, *Server) {
 }
 
 // roll plays a demo camera until the test ends.
-func roll(t *testing.T, h *hub.Hub, camera string) (stop func()) {
+func runCamera(t *testing.T, h *hub.Hub, camera string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	live, ended := make(chan struct{}), make(chan error, 1)
@@ -61,19 +61,19 @@ func roll(t *testing.T, h *hub.Hub, camera string) (stop func()) {
 
 func TestMeasureSnapshots(t *testing.T) {
 	testkit.OnlyMeasuring(t)
-	TestASnapshotIsThePictureOfNow(t)
+	TestASnapshotShowsTheCurrentFrame(t)
 }
 
 // decoderOf is the decoder of a stream that runs, nil for none.
-func (s *Server) decoderOf(stream string) *child {
+func (s *Server) decoderOf(stream string) *decoder {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.children[stream]
+	return s.decoders[stream]
 }
 
-func TestASnapshotIsThePictureOfNow(t *testing.T) {
+func TestASnapshotShowsTheCurrentFrame(t *testing.T) {
 	h, s := start(t)
-	stop := roll(t, h, "cam1")
+	stop := runCamera(t, h, "cam1")
 	began := time.Now()
 	first, err := s.JPEG(t.Context(), "cam1")
 	if err != nil {
@@ -104,7 +104,7 @@ func TestASnapshotIsThePictureOfNow(t *testing.T) {
 	testkit.Eventually(t, 3*time.Second, func() bool { _, err := s.JPEG(t.Context(), "cam1"); return errors.Is(err, hub.ErrNoStream) }, "a stream that left has a picture")
 }
 
-func TestNobodyWaitsForEverForAPicture(t *testing.T) {
+func TestARequestWithoutADecodableFrameFails(t *testing.T) {
 	h, s := start(t)
 	if _, err := s.JPEG(t.Context(), "cam9"); !errors.Is(err, hub.ErrNoStream) {
 		t.Errorf("no such stream: %v", err)
@@ -118,20 +118,20 @@ func TestNobodyWaitsForEverForAPicture(t *testing.T) {
 	for _, au := range ingesttest.Units(ingesttest.Tracks(), 3) { // these can't be decoded
 		p.Write(au)
 	}
-	if _, err := s.JPEG(t.Context(), "broken"); !errors.Is(err, ErrNoPicture) {
+	if _, err := s.JPEG(t.Context(), "broken"); !errors.Is(err, ErrNoVideo) {
 		t.Errorf("pictures that can't be decoded: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.JPEG(ctx, "broken"); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrNoPicture) {
+	if _, err := s.JPEG(ctx, "broken"); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrNoVideo) {
 		t.Errorf("who left: %v", err)
 	}
 }
 
-func TestOnlySomeStreamsAreDecodedAtOnce(t *testing.T) {
+func TestTheNumberOfDecodersIsLimited(t *testing.T) {
 	h, s := start(t)
 	for _, camera := range demo.Cameras {
-		roll(t, h, camera)
+		runCamera(t, h, camera)
 		if _, err := s.JPEG(t.Context(), camera); err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestOnlySomeStreamsAreDecodedAtOnce(t *testing.T) {
 	}
 }
 
-func TestWithoutADecoderItIsSaid(t *testing.T) {
+func TestMissingFFmpegIsReported(t *testing.T) {
 	s := &Server{hub: hub.New()}
 	if _, err := s.JPEG(t.Context(), "cam1"); !errors.Is(err, ErrNoDecoder) {
 		t.Error(err)

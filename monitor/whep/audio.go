@@ -14,20 +14,20 @@ import (
 )
 
 // sounds are the streams' sounds as Opus.
-type sounds struct {
-	workshop
+type audioTranscoders struct {
+	onDemand
 	ffmpeg string // its path, or ""
 	log    *slog.Logger
 }
 
-func newSounds(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *sounds {
-	s := &sounds{ffmpeg: ffmpeg, log: log}
-	s.feeds, s.what, s.work, s.made = feeds, hub.Origin{Proto: "sound", Keep: time.Second}, s.turn, map[string]*made{}
+func newAudioTranscoders(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *audioTranscoders {
+	s := &audioTranscoders{ffmpeg: ffmpeg, log: log}
+	s.feeds, s.origin, s.produce, s.streams = feeds, hub.Origin{Proto: "sound", Keep: time.Second}, s.transcode, map[string]*derived{}
 	return s
 }
 
 // listen joins a stream's sound from now on. The function it returns leaves it.
-func (s *sounds) listen(stream string) (*hub.Subscriber, func(), error) {
+func (s *audioTranscoders) subscribe(stream string) (*hub.Subscriber, func(), error) {
 	m, leave, err := s.join(stream)
 	if err != nil {
 		return nil, nil, err
@@ -41,28 +41,28 @@ func (s *sounds) listen(stream string) (*hub.Subscriber, func(), error) {
 }
 
 // turn transcodes a stream's sound.
-func (s *sounds) turn(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
+func (s *audioTranscoders) transcode(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
 	from.SkipToLive()
 	to.SetTracks(media.Tracks{sound.Track()})
-	t := turner{sounds: s, to: to, log: s.log.With("stream", stream), wait: retry.Backoff{Min: time.Second, Max: 30 * time.Second}}
-	defer t.end()
+	t := transcoding{owner: s, to: to, log: s.log.With("stream", stream), backoff: retry.Backoff{Min: time.Second, Max: 30 * time.Second}}
+	defer t.close()
 	t.run(ctx, from)
 }
 
 // turner keeps the transcoder of one stream, through changes of its coding and
 // through failures.
-type turner struct {
-	sounds *sounds
-	to     *hub.Publisher
-	log    *slog.Logger
+type transcoding struct {
+	owner *audioTranscoders
+	to    *hub.Publisher
+	log   *slog.Logger
 
 	transcoder sound.Transcoder
 	track      *media.Track // it was made for, also when that failed
-	wait       retry.Backoff
-	again      time.Time // when to try once more after a failure
+	backoff    retry.Backoff
+	retryAt    time.Time // when to try once more after a failure
 }
 
-func (t *turner) run(ctx context.Context, from *hub.Subscriber) {
+func (t *transcoding) run(ctx context.Context, from *hub.Subscriber) {
 	for {
 		au, err := from.Next(ctx)
 		if err != nil {
@@ -71,32 +71,32 @@ func (t *turner) run(ctx context.Context, from *hub.Subscriber) {
 		if au.Tracks == nil || !au.Info().Codec.Audio() {
 			continue
 		}
-		if !t.ready(au.Info()) {
+		if !t.prepare(au.Info()) {
 			continue
 		}
 		if err := t.transcoder.Write(&au); err != nil {
 			t.log.Warn("sound for browsers failed", "err", err)
-			t.end()
-			t.again = time.Now().Add(t.wait.Next())
+			t.close()
+			t.retryAt = time.Now().Add(t.backoff.Next())
 		}
 	}
 }
 
 // ready makes sure that there is a transcoder for track. A new generation of
 // tracks often has the same sound, which must not click then.
-func (t *turner) ready(track *media.Track) bool {
+func (t *transcoding) prepare(track *media.Track) bool {
 	same := t.track == track || t.track != nil && t.track.Codec == track.Codec && bytes.Equal(t.track.Config, track.Config)
-	if same && (t.transcoder != nil || time.Now().Before(t.again)) {
+	if same && (t.transcoder != nil || time.Now().Before(t.retryAt)) {
 		return t.transcoder != nil
 	}
-	t.end()
+	t.close()
 	t.track = track
-	made, err := sound.New(track, t.sounds.ffmpeg, t.to.Write)
+	made, err := sound.New(track, t.owner.ffmpeg, t.to.Write)
 	if err != nil {
 		t.log.Info("no sound for browsers", "err", err)
-		t.again = time.Now().Add(t.wait.Next())
+		t.retryAt = time.Now().Add(t.backoff.Next())
 		if errors.Is(err, sound.ErrCodec) {
-			t.again = t.again.Add(time.Hour) // it is the coding: until there is another
+			t.retryAt = t.retryAt.Add(time.Hour) // it is the coding: until there is another
 		}
 		return false
 	}
@@ -104,7 +104,7 @@ func (t *turner) ready(track *media.Track) bool {
 	return true
 }
 
-func (t *turner) end() {
+func (t *transcoding) close() {
 	if t.transcoder != nil {
 		_ = t.transcoder.Close() // ffmpeg was killed: its complaint is no news
 		t.transcoder = nil

@@ -17,7 +17,7 @@ var stereo = media.Track{Codec: media.AAC, SampleRate: 48000, Channels: 2, Confi
 
 // speak publishes a camera's sound in real time until the test ends: silence, which
 // has to be coded like anything else.
-func (c *camera) speak(t *testing.T, track media.Track) {
+func (c *camera) publishAudio(t *testing.T, track media.Track) {
 	step := track.FrameDuration()
 	stop, ended := make(chan struct{}), make(chan struct{})
 	start := time.Now()
@@ -35,28 +35,28 @@ func (c *camera) speak(t *testing.T, track media.Track) {
 	t.Cleanup(func() { close(stop); <-ended })
 }
 
-func (d *desk) transcoding() int {
-	d.whep.sounds.mu.Lock()
-	defer d.whep.sounds.mu.Unlock()
-	return len(d.whep.sounds.made)
+func (d *rig) transcoding() int {
+	d.whep.transcoders.mu.Lock()
+	defer d.whep.transcoders.mu.Unlock()
+	return len(d.whep.transcoders.streams)
 }
 
-func TestAACIsHeardAsOpusMadeOnceForAll(t *testing.T) {
-	d := newDesk(t)
-	cam := d.camera("cam1", small, stereo)
-	cam.shoot(true)
+func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
+	d := newRig(t)
+	cam := d.camera("cam1", track180p, stereo)
+	cam.publish(true)
 	if n := d.transcoding(); n != 0 {
 		t.Fatalf("%d sounds are made for nobody", n)
 	}
-	cam.speak(t, stereo)
+	cam.publishAudio(t, stereo)
 	p1, p2 := d.watch("cam1"), d.watch("cam1")
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p1.heard()) > 20 && len(p2.heard()) > 20 }, "both hear")
-	for n, s := range p1.heard()[1:] {
-		if step := s.time - p1.heard()[n].time; step != 960 {
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p1.audioReceived()) > 20 && len(p2.audioReceived()) > 20 }, "both hear")
+	for n, s := range p1.audioReceived()[1:] {
+		if step := s.time - p1.audioReceived()[n].time; step != 960 {
 			t.Errorf("packet %d comes %d samples after the one before", n+1, step)
 		}
 	}
-	a, b := p1.heard(), p2.heard()
+	a, b := p1.audioReceived(), p2.audioReceived()
 	same := 0
 	for _, x := range a {
 		for _, y := range b {
@@ -78,7 +78,7 @@ func TestAACIsHeardAsOpusMadeOnceForAll(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool { return d.transcoding() == 0 }, "the transcoder ends with its last listener")
 }
 
-func TestSoundAndPictureTellOneClock(t *testing.T) {
+func TestAudioAndVideoReportTheSameClock(t *testing.T) {
 	epoch := time.Now().Add(-time.Hour)
 	now := epoch.Add(10 * time.Second)
 	for kind, want := range map[webrtc.RTPCodecType]uint32{webrtc.RTPCodecTypeVideo: 900000, webrtc.RTPCodecTypeAudio: 480000} {
@@ -93,31 +93,31 @@ func TestSoundAndPictureTellOneClock(t *testing.T) {
 	}
 }
 
-func TestSoundThatCanNotBePlayedLeavesThePictureAlone(t *testing.T) {
-	d := newDesk(t)
-	d.whep.sounds.ffmpeg = ""
+func TestUnsupportedAudioDoesNotAffectVideo(t *testing.T) {
+	d := newRig(t)
+	d.whep.transcoders.ffmpeg = ""
 	surround := media.Track{Codec: media.AAC, SampleRate: 48000, Channels: 6, Config: []byte{0x11, 0xb0}}
-	cam := d.camera("cam1", small, surround)
-	cam.roll(t)
-	cam.speak(t, surround)
+	cam := d.camera("cam1", track180p, surround)
+	cam.run(t)
+	cam.publishAudio(t, surround)
 	p := d.watch("cam1")
 	p.await(10)
-	if ok, why := d.whep.Watch("cam1"); !ok {
-		t.Error(why)
+	if ok, reason := d.whep.Watch("cam1"); !ok {
+		t.Error(reason)
 	}
-	cam.SetTracks(media.Tracks{small, stereo}) // and when it changes, it is heard
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.heard()) > 5 }, "the new sound is heard")
+	cam.SetTracks(media.Tracks{track180p, stereo}) // and when it changes, it is heard
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "the new sound is heard")
 }
 
-func TestOpusIsHeardAsItIs(t *testing.T) {
-	d := newDesk(t)
+func TestOpusIsForwardedUnchanged(t *testing.T) {
+	d := newRig(t)
 	track := media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
-	cam := d.camera("cam1", small, track)
-	cam.shoot(true)
-	cam.speak(t, track)
+	cam := d.camera("cam1", track180p, track)
+	cam.publish(true)
+	cam.publishAudio(t, track)
 	p := d.watch("cam1")
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.heard()) > 5 }, "it is heard")
-	if got := p.heard()[0]; !bytes.Equal(got.data, silence.Frame(&track)) {
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "it is heard")
+	if got := p.audioReceived()[0]; !bytes.Equal(got.data, silence.Frame(&track)) {
 		t.Errorf("%x", got.data)
 	}
 }

@@ -7,85 +7,85 @@ import (
 	"obvan/media"
 )
 
-func TestPicturesWaitForASoundThatComesLater(t *testing.T) {
+func TestVideoIsDelayedForLateAudio(t *testing.T) {
 	const period = time.Second / 30
 	begin := time.Now()
 	// talk is some seconds of a stream whose sound comes so much after its picture.
-	talk := func(l *lag, from, seconds int, later func(at time.Duration) time.Duration) {
+	talk := func(l *audioOffset, from, seconds int, later func(at time.Duration) time.Duration) {
 		for at := time.Duration(from) * time.Second; at < time.Duration(from+seconds)*time.Second; at += period {
-			l.picture(&media.AccessUnit{PTS: at}, begin.Add(at))
+			l.frame(&media.AccessUnit{PTS: at}, begin.Add(at))
 			heard := &media.AccessUnit{PTS: at, Arrived: begin.Add(at + later(at))}
-			l.sound(heard)
-			l.sound(heard) // another viewer sees it, too
+			l.audio(heard)
+			l.audio(heard) // another viewer sees it, too
 		}
 	}
 	always := func(d time.Duration) func(time.Duration) time.Duration {
 		return func(time.Duration) time.Duration { return d }
 	}
-	var l lag
+	var l audioOffset
 	talk(&l, 0, 5, always(20*time.Millisecond))
-	if l.late != 20*time.Millisecond {
-		t.Fatalf("sound that comes nearly with the picture: %v", l.late)
+	if l.current != 20*time.Millisecond {
+		t.Fatalf("sound that comes nearly with the picture: %v", l.current)
 	}
 	talk(&l, 5, 5, func(at time.Duration) time.Duration { return 700*time.Millisecond - at%(700*time.Millisecond) })
-	if l.late < 600*time.Millisecond || l.late > 700*time.Millisecond {
-		t.Fatalf("sound in lumps of 0.7 s: %v", l.late)
+	if l.current < 600*time.Millisecond || l.current > 700*time.Millisecond {
+		t.Fatalf("sound in lumps of 0.7 s: %v", l.current)
 	}
 	talk(&l, 10, 3, always(20*time.Millisecond))
-	if l.late < 600*time.Millisecond {
-		t.Fatalf("one good window makes the picture jump to %v", l.late)
+	if l.current < 600*time.Millisecond {
+		t.Fatalf("one good window makes the picture jump to %v", l.current)
 	}
 	talk(&l, 13, 9, always(20*time.Millisecond))
-	if l.late > lagStep {
-		t.Fatalf("sound that has come well for long: %v", l.late)
+	if l.current > minOffsetStep {
+		t.Fatalf("sound that has come well for long: %v", l.current)
 	}
-	var made lag
+	var made audioOffset
 	talk(&made, 0, 5, always(-40*time.Millisecond))
-	if made.late != -40*time.Millisecond {
-		t.Fatalf("a picture that comes later than its sound: %v", made.late)
+	if made.current != -40*time.Millisecond {
+		t.Fatalf("a picture that comes later than its sound: %v", made.current)
 	}
 	talk(&made, 5, 9, always(-time.Second))
-	if made.late != -soundTakes {
-		t.Fatalf("a picture that comes so late that it is shown at once: %v", made.late)
+	if made.current != -audioBuffering {
+		t.Fatalf("a picture that comes so late that it is shown at once: %v", made.current)
 	}
 	talk(&l, 22, 5, always(time.Hour))
-	if l.late > lagMost {
-		t.Fatalf("a broken clock holds pictures back by %v", l.late)
+	if l.current > maxOffset {
+		t.Fatalf("a broken clock holds pictures back by %v", l.current)
 	}
 }
 
-func TestASmallChangeOfTheDelayIsMadeInSteps(t *testing.T) {
+func TestASmallChangeOfTheDelayIsMadeGradually(t *testing.T) {
 	const period = time.Second / 30
 	begin := time.Now()
-	var l lag
+	var l audioOffset
 	for at := time.Duration(0); at < 12*time.Second; at += period {
 		late := 20 * time.Millisecond
 		if at > 5*time.Second {
 			late = 100 * time.Millisecond
 		}
-		before := l.late
-		l.picture(&media.AccessUnit{PTS: at}, begin.Add(at))
-		if step := l.late - before; step > lagSlide {
+		before := l.current
+		l.frame(&media.AccessUnit{PTS: at}, begin.Add(at))
+		if step := l.current - before; step > offsetSlew {
 			t.Fatalf("a step of %v", step)
 		}
-		l.sound(&media.AccessUnit{PTS: at, Arrived: begin.Add(at + late)})
+		l.audio(&media.AccessUnit{PTS: at, Arrived: begin.Add(at + late)})
 	}
-	if l.late != 100*time.Millisecond {
-		t.Fatalf("in the end: %v", l.late)
+	if l.current != 100*time.Millisecond {
+		t.Fatalf("in the end: %v", l.current)
 	}
 }
 
-func TestSoundThatComesInLumpsGoesOutEvenly(t *testing.T) {
+func TestBurstyAudioIsSentEvenly(t *testing.T) {
 	const period = 20 * time.Millisecond
 	const lump = 700 * time.Millisecond
 	begin := time.Now()
-	var l lag
+	var l audioOffset
 	var last time.Time
 	for at := time.Duration(0); at < 10*time.Second; at += period {
-		l.picture(&media.AccessUnit{PTS: at}, begin.Add(at))
+		l.frame(&media.AccessUnit{PTS: at}, begin.Add(at))
 		there := begin.Add(at + lump - at%lump)
 		heard := &media.AccessUnit{PTS: at, Arrived: there}
-		l.sound(heard)
+		l.audio(heard)
 		due := l.due(heard)
 		if at > 5*time.Second {
 			if due.Before(there.Add(-time.Millisecond)) || due.Sub(last) != period {
@@ -96,8 +96,8 @@ func TestSoundThatComesInLumpsGoesOutEvenly(t *testing.T) {
 	}
 }
 
-func TestTheDelayThatBrowsersAreToldFits(t *testing.T) {
-	for late, want := range map[time.Duration]int{-soundTakes: 0, -time.Hour: 0, 0: int(soundTakes.Milliseconds()) / 10, lagMost: int((lagMost + soundTakes).Milliseconds()) / 10, time.Hour: 0xff0} {
+func TestThePlayoutDelayFitsItsField(t *testing.T) {
+	for late, want := range map[time.Duration]int{-audioBuffering: 0, -time.Hour: 0, 0: int(audioBuffering.Milliseconds()) / 10, maxOffset: int((maxOffset + audioBuffering).Milliseconds()) / 10, time.Hour: 0xff0} {
 		p := playInSync(late)
 		low, high := int(p[0])<<4|int(p[1])>>4, int(p[1]&0xf)<<8|int(p[2])
 		if low != want || high < low || high < 1000 {

@@ -14,18 +14,18 @@ import (
 )
 
 // over has a player reach the server by a link that may go wrong.
-func (d *desk) over(link *testkit.Link) func(answer string) string {
+func (d *rig) through(link *testkit.Link) func(answer string) string {
 	_, own, _ := net.SplitHostPort(d.whep.Addr())
 	return func(answer string) string {
 		return strings.ReplaceAll(answer, " 127.0.0.1 "+own+" ", fmt.Sprintf(" 127.0.0.1 %d ", link.Port()))
 	}
 }
 
-func TestAViewerOnABadLinkLowersNobodyElsesPicture(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").roll(t)
+func TestAViewerOnABadLinkDoesNotAffectTheOthers(t *testing.T) {
+	d := newRig(t)
+	d.camera("cam1").run(t)
 	link := testkit.NewLink(t, d.whep.Addr())
-	bad := d.watchBy("cam1", d.over(link), webrtc.NetworkTypeUDP4)
+	bad := d.watchBy("cam1", d.through(link), webrtc.NetworkTypeUDP4)
 	well := d.watch("cam1", webrtc.NetworkTypeUDP4)
 	bad.await(1)
 	before := len(well.await(1))
@@ -45,16 +45,16 @@ func TestAViewerOnABadLinkLowersNobodyElsesPicture(t *testing.T) {
 	}
 	// What the bad link lost is sent again, to its viewer only.
 	sent := bad.pc.GetStats()["iceTransport"].(webrtc.TransportStats)
-	t.Logf("the bad link: %d pictures put together, %d KB; the other: %d pictures", len(bad.got()), sent.BytesReceived>>10, len(got))
+	t.Logf("the bad link: %d pictures put together, %d KB; the other: %d pictures", len(bad.received()), sent.BytesReceived>>10, len(got))
 }
 
 // A browser makes a TCP connection that broke again by itself, pion's player does not:
 // that is tested with one (e2e).
-func TestALinkThatWasGoneForAWhileHealsAtOnce(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").roll(t)
+func TestAViewerResumesImmediatelyAfterALinkOutage(t *testing.T) {
+	d := newRig(t)
+	d.camera("cam1").run(t)
 	link := testkit.NewLink(t, d.whep.Addr())
-	p := d.watchBy("cam1", d.over(link), webrtc.NetworkTypeUDP4)
+	p := d.watchBy("cam1", d.through(link), webrtc.NetworkTypeUDP4)
 	p.await(10)
 	p.mu.Lock()
 	lost := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
@@ -62,12 +62,12 @@ func TestALinkThatWasGoneForAWhileHealsAtOnce(t *testing.T) {
 	link.Cut()
 	gone := time.NewTimer(1500 * time.Millisecond)
 	<-gone.C
-	n := len(p.got())
+	n := len(p.received())
 	link.Restore()
 	mended := time.Now()
 	testkit.Eventually(t, 2*time.Second, func() bool {
 		_ = p.pc.WriteRTCP(lost) // as a browser does that lost the picture
-		return len(p.got()) > n+10
+		return len(p.received()) > n+10
 	}, "pictures come again")
-	t.Logf("%v after the link is back the first picture comes", p.got()[n].at.Sub(mended).Round(time.Millisecond))
+	t.Logf("%v after the link is back the first picture comes", p.received()[n].at.Sub(mended).Round(time.Millisecond))
 }

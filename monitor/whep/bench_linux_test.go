@@ -26,8 +26,8 @@ import (
 // in another process, so that only the sending side's CPU is counted. One run takes
 // some seconds whatever b.N says: use -benchtime 1x.
 const (
-	benchPicture = 6_000_000 / 8 / 30
-	benchFor     = 5 * time.Second
+	benchFrame = 6_000_000 / 8 / 30
+	benchFor   = 5 * time.Second
 )
 
 // BenchmarkViewers is the whole way: hub, packets, pion, socket.
@@ -46,11 +46,11 @@ func BenchmarkViewers(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		p.SetTracks(media.Tracks{small})
+		p.SetTracks(media.Tracks{track180p})
 		web := httptest.NewServer(s)
 		shoot := func(n int) {
 			at := time.Duration(n) * time.Second / 30
-			p.Write(media.AccessUnit{PTS: at, DTS: at, Key: n%60 == 0, Data: prefixed(nal(0x41, sliceP, benchPicture, n))})
+			p.Write(media.AccessUnit{PTS: at, DTS: at, Key: n%60 == 0, Data: prefixed(nal(0x41, sliceP, benchFrame, n))})
 		}
 		shoot(0)
 		child, _ := otherSide(b, web.URL+"/whep/program")
@@ -83,9 +83,9 @@ func BenchmarkBareLoop(b *testing.B) {
 			contexts = append(contexts, c)
 		}
 		seq, plain, sealed := uint16(0), make([]byte, 1500), make([]byte, 1500)
-		tracks := &media.Tracks{small}
+		tracks := &media.Tracks{track180p}
 		measure(b, func(n int) {
-			payloads := packetise(&media.AccessUnit{Tracks: tracks, Data: prefixed(nal(0x41, sliceP, benchPicture, n))})
+			payloads := packetize(&media.AccessUnit{Tracks: tracks, Data: prefixed(nal(0x41, sliceP, benchFrame, n))})
 			for i, to := range addrs {
 				header := rtp.Header{Version: 2, PayloadType: 102, Timestamp: uint32(n) * 3000, SSRC: 1}
 				_ = header.SetExtension(5, []byte{0, 0, 0})
@@ -120,15 +120,15 @@ func measure(b *testing.B, shoot func(n int)) {
 	runtime.ReadMemStats(&memBefore)
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
 	start := time.Now()
-	pictures := int(benchFor * 30 / time.Second)
-	for n := range pictures {
+	frames := int(benchFor * 30 / time.Second)
+	for n := range frames {
 		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / 30))) // the camera's own pace
 		shoot(n)
 	}
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	runtime.ReadMemStats(&memAfter)
 	cpu := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
-	gigabits := float64(pictures) * benchPicture * 8 * benchViewers / 1e9
+	gigabits := float64(frames) * benchFrame * 8 * benchViewers / 1e9
 	b.ReportMetric(cpu.Seconds()*1000/gigabits, "cpu-ms/Gbit")
 	b.ReportMetric(float64(memAfter.Mallocs-memBefore.Mallocs)/gigabits, "allocs/Gbit")
 	b.ReportMetric(100*cpu.Seconds()/time.Since(start).Seconds(), "%core")
@@ -139,7 +139,7 @@ func measure(b *testing.B, shoot func(n int)) {
 func otherSide(b *testing.B, watch string) (end func(), addrs []netip.AddrPort) {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), viewersOf+"="+watch)
+	cmd.Env = append(os.Environ(), benchTargetEnv+"="+watch)
 	cmd.Stderr = os.Stderr
 	in, _ := cmd.StdinPipe()
 	out, err := cmd.StdoutPipe()

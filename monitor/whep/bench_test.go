@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	benchViewers = 100
-	viewersOf    = "WHEP_BENCH_VIEWERS_OF" // set in the receiving process: the URL to watch, or "sockets"
+	benchViewers   = 100
+	benchTargetEnv = "WHEP_BENCH_VIEWERS_OF" // set in the receiving process: the URL to watch, or "sockets"
 )
 
 // receive is the other process: it prints an address for each viewer that is there,

@@ -20,11 +20,11 @@ import (
 const path = "/whep/"
 
 var (
-	errFull       = errors.New("the server has as many viewers as it can serve")
-	errFullToken  = errors.New("this token has as many viewers as one may have")
-	errFullRemote = errors.New("this address has as many viewers as one may have")
-	errPictures   = errors.New(`video can be "keyframes", or be left out for every frame`)
-	errNotRunning = errors.New("the server does not serve viewers now")
+	errFull           = errors.New("the server has as many viewers as it can serve")
+	errFullToken      = errors.New("this token has as many viewers as one may have")
+	errFullRemote     = errors.New("this address has as many viewers as one may have")
+	errVideoParameter = errors.New(`video can be "keyframes", or be left out for every frame`)
+	errNotRunning     = errors.New("the server does not serve viewers now")
 )
 
 // ServeHTTP is WHEP: POST /whep/<stream>, DELETE and PATCH on its Location.
@@ -56,12 +56,12 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 		refuse(w, code, err)
 		return
 	}
-	keys, err := onlyKeys(r)
+	keys, err := keyframesOnly(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	v, reply, err := s.admit(asking{stream: stream, remote: netaddr.Host(r.RemoteAddr), who: who, keys: keys}, body)
+	v, reply, err := s.admit(request{stream: stream, remote: netaddr.Host(r.RemoteAddr), who: who, keyframesOnly: keys}, body)
 	if err != nil {
 		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
 		refuse(w, status(err), err)
@@ -71,14 +71,14 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 }
 
 // onlyKeys says whether key pictures are all that is asked for.
-func onlyKeys(r *http.Request) (bool, error) {
+func keyframesOnly(r *http.Request) (bool, error) {
 	switch r.URL.Query().Get("video") {
 	case "":
 		return false, nil
 	case "keyframes":
 		return true, nil
 	}
-	return false, errPictures
+	return false, errVideoParameter
 }
 
 func (s *Server) delete(w http.ResponseWriter, name string) {
@@ -95,12 +95,12 @@ func (s *Server) delete(w http.ResponseWriter, name string) {
 		refuse(w, http.StatusNotFound, errors.New("there is no such session"))
 		return
 	}
-	v.end(errLeft)
+	v.end(errViewerLeft)
 	w.WriteHeader(http.StatusOK)
 }
 
 // admit makes a viewer of an offer, and the answer to it.
-func (s *Server) admit(a asking, offer string) (*viewer, string, error) {
+func (s *Server) admit(a request, offer string) (*viewer, string, error) {
 	src, err := s.source(a.stream)
 	if err != nil {
 		return nil, "", err
@@ -110,24 +110,24 @@ func (s *Server) admit(a asking, offer string) (*viewer, string, error) {
 	if unfit == nil {
 		unfit = src.refused(stats.Tracks)
 	}
-	if unfit != nil && !s.smalls.can(stats.Tracks, unfit) {
+	if unfit != nil && !s.lowRes.available(stats.Tracks, unfit) {
 		return nil, "", unfit
 	}
-	sound, err := checkOffer(offer)
+	audio, err := checkOffer(offer)
 	if err != nil {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), asking: a, watched: watched{hub: s.hub, source: src, sounds: s.sounds}, udp: s.udp,
-		picture: newSender(webrtc.RTPCodecTypeVideo, a.stream),
-		wants:   wants{lost: make(chan []rtcp.NackPair, 16), restart: make(chan struct{}, 1), heard: make(chan struct{}, 1)},
-		life:    life{connected: make(chan struct{})},
+		id: rand.Text(), request: a, content: content{hub: s.hub, source: src, transcoders: s.transcoders}, udp: s.udp,
+		video:     newSender(webrtc.RTPCodecTypeVideo, a.stream),
+		feedback:  feedback{nacks: make(chan []rtcp.NackPair, 16), keyframeRequests: make(chan struct{}, 1), wake: make(chan struct{}, 1)},
+		lifecycle: lifecycle{connected: make(chan struct{})},
 	}
-	if sound {
-		v.sound = newSender(webrtc.RTPCodecTypeAudio, a.stream)
+	if audio {
+		v.audio = newSender(webrtc.RTPCodecTypeAudio, a.stream)
 	}
 	if unfit != nil {
-		if err := v.beSmall(s.smalls); err != nil {
+		if err := v.useLowRes(s.lowRes); err != nil {
 			return nil, "", err
 		}
 	}
@@ -189,8 +189,8 @@ func (s *Server) enter(v *viewer) (*webrtc.API, error) {
 	if remote >= s.limits.byRemote {
 		return nil, errFullRemote
 	}
-	s.viewers[v.id], v.within = v, s.limits.connect
-	s.gone.Add(1)
+	s.viewers[v.id], v.connectTimeout = v, s.limits.connect
+	s.sessions.Add(1)
 	return s.api, nil
 }
 
@@ -199,7 +199,7 @@ func (s *Server) leave(v *viewer) {
 	delete(s.viewers, v.id)
 	s.mu.Unlock()
 	v.release()
-	s.gone.Done()
+	s.sessions.Done()
 }
 
 // negotiate makes the peer connection and answers the offer.
@@ -209,14 +209,14 @@ func (v *viewer) negotiate(api *webrtc.API, offer string) (string, error) {
 		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
 	v.pc = pc
-	pc.OnConnectionStateChange(v.state)
+	pc.OnConnectionStateChange(v.connectionChanged)
 	only := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly}
-	if _, err := pc.AddTransceiverFromTrack(v.picture, only); err != nil {
+	if _, err := pc.AddTransceiverFromTrack(v.video, only); err != nil {
 		return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 	}
-	pc.GetSenders()[0].Transport().ICETransport().OnSelectedCandidatePairChange(v.reached)
-	if v.sound != nil {
-		if _, err := pc.AddTransceiverFromTrack(v.sound, only); err != nil {
+	pc.GetSenders()[0].Transport().ICETransport().OnSelectedCandidatePairChange(v.pathSelected)
+	if v.audio != nil {
+		if _, err := pc.AddTransceiverFromTrack(v.audio, only); err != nil {
 			return "", fmt.Errorf("%w: %w", signalling.ErrAnswer, err)
 		}
 	}
@@ -246,15 +246,15 @@ func refuse(w http.ResponseWriter, code int, err error) {
 	if code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
-	words := err
+	text := err
 	if errors.Is(err, hub.ErrNoStream) {
-		words = errNotLive
+		text = errNotLive
 	}
 	if errors.Is(err, signalling.ErrAnswer) {
-		words = signalling.ErrAnswer
+		text = signalling.ErrAnswer
 	}
 	w.WriteHeader(code)
-	_, _ = io.WriteString(w, sentence(words)+"\n")
+	_, _ = io.WriteString(w, sentence(text)+"\n")
 }
 
 var errNotLive = errors.New("the stream is not live")

@@ -11,26 +11,26 @@ import (
 	"obvan/media"
 )
 
-const keysOf = "?video=keyframes"
+const keyframesQuery = "?video=keyframes"
 
-func TestAViewerOfKeyPicturesGetsNoOthersAndTheSoundWhole(t *testing.T) {
-	d := newDesk(t)
+func TestAKeyframeViewerGetsKeyframesOnlyAndAllAudio(t *testing.T) {
+	d := newRig(t)
 	track := media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
-	cam := d.camera("cam1", small, track)
+	cam := d.camera("cam1", track180p, track)
 	var want []media.AccessUnit
 	shoot := func(n int) {
 		for i := range n {
-			if au := cam.shoot(i%10 == 0); au.Key {
+			if au := cam.publish(i%10 == 0); au.Key {
 				want = append(want, au)
 			}
 		}
 	}
 	shoot(25)
 	want = want[len(want)-1:] // a viewer begins with the newest
-	p, all := d.watch("cam1"+keysOf), d.watch("cam1")
+	p, all := d.watch("cam1"+keyframesQuery), d.watch("cam1")
 	p.await(1)
 	all.await(5)
-	cam.speak(t, track)
+	cam.publishAudio(t, track)
 	shoot(37)
 	all.await(5 + 37)
 	got := p.await(len(want))
@@ -38,7 +38,7 @@ func TestAViewerOfKeyPicturesGetsNoOthersAndTheSoundWhole(t *testing.T) {
 		t.Fatalf("%d pictures, %d were key pictures", len(got), len(want))
 	}
 	for n, au := range want {
-		if !bytes.Equal(got[n].data, coded(au, small)) || got[n].time != rtpTime(au.PTS, videoRate) {
+		if !bytes.Equal(got[n].data, withParameterSets(au, track180p)) || got[n].time != rtpTime(au.PTS, videoRate) {
 			t.Errorf("picture %d: %d bytes at %d", n, len(got[n].data), got[n].time)
 		}
 	}
@@ -49,9 +49,9 @@ func TestAViewerOfKeyPicturesGetsNoOthersAndTheSoundWhole(t *testing.T) {
 		}
 	}
 	p.mu.Unlock()
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.heard()) > 20 }, "it is heard")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 20 }, "it is heard")
 	step := uint32(track.FrameDuration() * audioRate / time.Second)
-	heard := p.heard()
+	heard := p.audioReceived()
 	for n, s := range heard[1:] {
 		if s.time-heard[n].time != step {
 			t.Errorf("sound %d comes %d samples after the one before", n+1, s.time-heard[n].time)
@@ -59,34 +59,34 @@ func TestAViewerOfKeyPicturesGetsNoOthersAndTheSoundWhole(t *testing.T) {
 	}
 }
 
-func TestAViewerOfKeyPicturesThatAsksAgainGetsOneKeyPicture(t *testing.T) {
-	d := newDesk(t)
+func TestAKeyframeRequestOfAKeyframeViewerBringsOneKeyframe(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	cam.shoot(true)
+	cam.publish(true)
 	for range 5 {
-		cam.shoot(false)
+		cam.publish(false)
 	}
-	p := d.watch("cam1" + keysOf)
+	p := d.watch("cam1" + keyframesQuery)
 	p.await(1)
-	p.askUntil(2)
-	cam.shoot(false)
-	cam.shoot(true)
-	key := cam.shoot(true)
+	p.requestKeyframesUntil(2)
+	cam.publish(false)
+	cam.publish(true)
+	key := cam.publish(true)
 	testkit.Eventually(t, 3*time.Second, func() bool {
-		got := p.got()
-		return bytes.Equal(got[len(got)-1].data, coded(key, small))
+		got := p.received()
+		return bytes.Equal(got[len(got)-1].data, withParameterSets(key, track180p))
 	}, "the newest key picture comes")
-	for n, picture := range p.got() {
-		if len(picture.data) < 5000 {
+	for n, frame := range p.received() {
+		if len(frame.data) < 5000 {
 			t.Errorf("picture %d is no key picture", n)
 		}
 	}
 }
 
-func TestAViewerOfKeyPicturesLosesNoneForTheyAreFarApart(t *testing.T) {
-	d := newDesk(t)
+func TestAKeyframeViewerLosesNoneOfASparseStream(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	w := &wire{gate: make(chan struct{})}
+	w := &packetSink{gate: make(chan struct{})}
 	close(w.gate)
 	old := time.Now().Add(-20 * time.Second)
 	for n := range 271 { // a key picture each three seconds: longer than a viewer may be late
@@ -94,7 +94,7 @@ func TestAViewerOfKeyPicturesLosesNoneForTheyAreFarApart(t *testing.T) {
 		au.Arrived = old.Add(au.DTS)
 		cam.Write(au)
 		if n == 45 { // it joins amid the first
-			d.viewerOn(w, "cam1", func(v *viewer) { v.keys = true })
+			d.viewerOn(w, "cam1", func(v *viewer) { v.keyframesOnly = true })
 		}
 		if n%90 == 45 {
 			testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*(1+n/90) }, "key picture %d is sent", n/90)
@@ -106,18 +106,18 @@ func TestAViewerOfKeyPicturesLosesNoneForTheyAreFarApart(t *testing.T) {
 	}
 }
 
-func TestAViewerOfKeyPicturesThatIsLateGoesOnAtTheNewest(t *testing.T) {
-	d := newDesk(t)
+func TestALateKeyframeViewerResumesAtTheNewest(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	w := &wire{gate: make(chan struct{})}
+	w := &packetSink{gate: make(chan struct{})}
 	old := time.Now().Add(-10 * time.Second)
 	for n := range 90 {
 		au := cam.unit(n%15 == 0)
 		au.Arrived = old.Add(au.DTS)
 		cam.Write(au)
 		if n == 0 {
-			d.viewerOn(w, "cam1", func(v *viewer) { v.keys = true })
-			w.hangs(t)
+			d.viewerOn(w, "cam1", func(v *viewer) { v.keyframesOnly = true })
+			w.waitBlocked(t)
 		}
 	}
 	close(w.gate)
@@ -129,9 +129,9 @@ func TestAViewerOfKeyPicturesThatIsLateGoesOnAtTheNewest(t *testing.T) {
 	}
 }
 
-func TestPicturesOfAnUnknownKindAreRefusedInWords(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").shoot(true)
+func TestAnUnknownVideoParameterIsRefusedWithAReason(t *testing.T) {
+	d := newRig(t)
+	d.camera("cam1").publish(true)
 	for _, kind := range []string{"keys", "KEYFRAMES", "all", "keyframes%20"} {
 		if r := d.post("/whep/cam1?video="+kind, goodOffer); r.code != http.StatusBadRequest || !strings.HasPrefix(r.body, `Video can be "keyframes"`) {
 			t.Errorf("%s: %d %q", kind, r.code, r.body)

@@ -12,34 +12,34 @@ import (
 )
 
 // smalls are the small pictures of streams that browsers can't show as they are.
-type smalls struct {
-	workshop
+type lowResStreams struct {
+	onDemand
 	ffmpeg string // its path, or "": there are none
 	log    *slog.Logger
 }
 
-func newSmalls(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *smalls {
-	s := &smalls{ffmpeg: ffmpeg, log: log}
-	s.feeds, s.what, s.work, s.made = feeds, hub.Origin{Proto: "small", Keep: 4 * time.Second}, s.draw, map[string]*made{}
+func newLowResStreams(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *lowResStreams {
+	s := &lowResStreams{ffmpeg: ffmpeg, log: log}
+	s.feeds, s.origin, s.produce, s.streams = feeds, hub.Origin{Proto: "small", Keep: 4 * time.Second}, s.transcode, map[string]*derived{}
 	return s
 }
 
 // can says whether err, a reason for not showing the stream, goes with a small picture.
-func (s *smalls) can(tracks *media.Tracks, err error) bool {
-	return s.ffmpeg != "" && (errors.Is(err, errBPictures) || errors.Is(err, errH265) || errors.Is(err, errAV1)) && preview.Check(tracks) == nil
+func (s *lowResStreams) available(tracks *media.Tracks, err error) bool {
+	return s.ffmpeg != "" && (errors.Is(err, errBFrames) || errors.Is(err, errH265) || errors.Is(err, errAV1)) && preview.Check(tracks) == nil
 }
 
 // draw makes a stream's small picture.
-func (s *smalls) draw(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
+func (s *lowResStreams) transcode(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
 	if err := preview.Run(ctx, s.ffmpeg, from, to); err != nil {
 		s.log.Warn("small picture for browsers failed", "stream", stream, "err", err)
 	}
 }
 
 // clock is the newest picture's, while somebody watches it.
-func (s *smalls) clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
+func (s *lowResStreams) clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
-	p := s.made[stream]
+	p := s.streams[stream]
 	s.mu.Unlock()
 	if p == nil {
 		return 0, time.Time{}, false

@@ -13,41 +13,41 @@ import (
 
 // Reasons for refusing an offer, beside those of its form.
 var (
-	errNoVideo  = fmt.Errorf("%w: it asks for no picture", signalling.ErrOffer)
-	errSends    = fmt.Errorf("%w: it wants to send, and a player asks for recvonly", signalling.ErrOffer)
-	errNoH264   = errors.New("the offer has no H.264 (packetization-mode=1), which is what this server sends")
-	errUnusable = errors.New("the offer has no media that this server could send")
+	errOfferNoVideo = fmt.Errorf("%w: it asks for no picture", signalling.ErrOffer)
+	errSends        = fmt.Errorf("%w: it wants to send, and a player asks for recvonly", signalling.ErrOffer)
+	errNoH264       = errors.New("the offer has no H.264 (packetization-mode=1), which is what this server sends")
+	errUnusable     = errors.New("the offer has no media that this server could send")
 )
 
 // checkOffer refuses what a player has no use for, before pion takes memory for
 // it, and says whether sound is wanted.
-func checkOffer(body string) (sound bool, err error) {
+func checkOffer(body string) (audio bool, err error) {
 	offer, err := signalling.Parse(body)
 	if err != nil {
 		return false, err
 	}
-	picture, h264 := false, false
+	frame, h264 := false, false
 	for _, m := range offer.MediaDescriptions {
 		if _, sendonly := m.Attribute(sdp.AttrKeySendOnly); sendonly {
 			return false, errSends
 		}
 		switch m.MediaName.Media {
 		case "video":
-			picture = true
+			frame = true
 			h264 = h264 || hasH264(m)
 		case "audio":
-			sound = sound || signalling.Opus(m)
+			audio = audio || signalling.Opus(m)
 		default:
 			return false, signalling.ErrData
 		}
 	}
 	switch {
-	case !picture:
-		return false, errNoVideo
+	case !frame:
+		return false, errOfferNoVideo
 	case !h264:
 		return false, errNoH264
 	}
-	return sound, nil
+	return audio, nil
 }
 
 func hasH264(m *sdp.MediaDescription) bool {

@@ -10,19 +10,19 @@ import (
 
 // workshop makes streams out of streams: each once, whoever wants it, and only while
 // somebody does.
-type workshop struct {
-	feeds *hub.Hub
-	what  hub.Origin
-	work  func(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) // until ctx is done or from ends
+type onDemand struct {
+	feeds   *hub.Hub
+	origin  hub.Origin
+	produce func(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) // until ctx is done or from ends
 
-	mu    sync.Mutex
-	made  map[string]*made // by the stream it is made of
-	ended sync.WaitGroup
+	mu      sync.Mutex
+	streams map[string]*derived // by the stream it is made of
+	ended   sync.WaitGroup
 }
 
 // made is one stream's. It has a hub of its own, with the stream's name in it: one
 // writer, many readers, none of whom waits for another, is just what a hub is.
-type made struct {
+type derived struct {
 	hub    *hub.Hub
 	source *source
 	users  int
@@ -30,10 +30,10 @@ type made struct {
 }
 
 // join has a stream made, if it is not yet. The function it returns leaves it.
-func (w *workshop) join(stream string) (*made, func(), error) {
+func (w *onDemand) join(stream string) (*derived, func(), error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := w.made[stream]
+	m := w.streams[stream]
 	if m != nil {
 		if _, live := m.hub.Stream(stream); !live { // the work failed, or the stream has left
 			m = nil
@@ -45,32 +45,32 @@ func (w *workshop) join(stream string) (*made, func(), error) {
 			return nil, nil, err
 		}
 		m = fresh
-		w.made[stream] = m
+		w.streams[stream] = m
 	}
 	m.users++
 	return m, sync.OnceFunc(func() { w.leave(stream, m) }), nil
 }
 
-func (w *workshop) leave(stream string, m *made) {
+func (w *onDemand) leave(stream string, m *derived) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if m.users--; m.users > 0 {
 		return
 	}
 	m.stop()
-	if w.made[stream] == m {
-		delete(w.made, stream)
+	if w.streams[stream] == m {
+		delete(w.streams, stream)
 	}
 }
 
-func (w *workshop) start(stream string) (*made, error) {
+func (w *onDemand) start(stream string) (*derived, error) {
 	from, err := w.feeds.Subscribe(stream)
 	if err != nil {
 		return nil, err
 	}
-	m := &made{hub: hub.New(), source: newSource(time.Now())}
-	m.source.made = true
-	to, err := m.hub.Publish(stream, w.what)
+	m := &derived{hub: hub.New(), source: newSource(time.Now())}
+	m.source.derived = true
+	to, err := m.hub.Publish(stream, w.origin)
 	if err != nil {
 		from.Close()
 		return nil, err
@@ -80,7 +80,7 @@ func (w *workshop) start(stream string) (*made, error) {
 	w.ended.Go(func() {
 		defer from.Close()
 		defer to.Close()
-		w.work(ctx, stream, from, to)
+		w.produce(ctx, stream, from, to)
 	})
 	return m, nil
 }

@@ -23,7 +23,7 @@ const (
 // packetise makes a picture's RTP payloads (RFC 6184, packetization-mode 1). A key
 // picture gets its track's parameter sets in front, as viewers join at any one
 // (8.4: parameter sets in band). The payloads share one new array.
-func packetise(au *media.AccessUnit) [][]byte {
+func packetize(au *media.AccessUnit) [][]byte {
 	w := payloadWriter{buf: make([]byte, 0, len(au.Data)+len(au.Data)/256+len(au.Info().Config)+64)}
 	if au.Key {
 		w.parameterSets(au.Info().Config)
@@ -106,7 +106,7 @@ func (w *payloadWriter) nal(nal []byte) {
 
 // bPicture says whether a picture has B slices, and whether other pictures refer
 // to it (nal_ref_idc, ISO/IEC 14496-10, 7.4.1).
-func bPicture(data []byte) (b, reference bool) {
+func bFrame(data []byte) (b, reference bool) {
 	for nal := range media.NALUnits(data) {
 		if nal[0]&0x1f == nalSlice && len(nal) > 1 && sliceType(nal[1:])%5 == 1 {
 			b = true

@@ -17,7 +17,7 @@ func unit(track media.Track, key bool, data []byte) *media.AccessUnit {
 }
 
 // together puts payloads back together as a receiver does.
-func together(t *testing.T, payloads [][]byte) (data []byte) {
+func reassemble(t *testing.T, payloads [][]byte) (data []byte) {
 	t.Helper()
 	depacketise := h264.H264Packet{IsAVC: true}
 	for _, p := range payloads {
@@ -33,18 +33,18 @@ func together(t *testing.T, payloads [][]byte) (data []byte) {
 	return data
 }
 
-func TestPayloadsPutTogetherAreThePicture(t *testing.T) {
+func TestReassembledPayloadsAreTheFrame(t *testing.T) {
 	for _, size := range []int{4, 100, maxPayload - 1, maxPayload, maxPayload + 1, 2*maxPayload - 3, 2 * maxPayload, 200_000} {
 		data := prefixed(nal(0x06, 0x05, 20, 0), nal(0x65, sliceI, size, 1), nal(0x41, sliceP, size, 2))
-		au := unit(small, true, data)
-		if got := together(t, packetise(au)); !bytes.Equal(got, coded(*au, small)) {
+		au := unit(track180p, true, data)
+		if got := reassemble(t, packetize(au)); !bytes.Equal(got, withParameterSets(*au, track180p)) {
 			t.Errorf("NAL units of %d bytes: %d bytes came back", size, len(got))
 		}
 	}
 }
 
-func TestFragmentsAreOfOneSizeButTheLast(t *testing.T) {
-	payloads := packetise(unit(small, false, prefixed(nal(0x41, sliceP, 10_000, 0))))
+func TestAllFragmentsButTheLastHaveOneSize(t *testing.T) {
+	payloads := packetize(unit(track180p, false, prefixed(nal(0x41, sliceP, 10_000, 0))))
 	for n, p := range payloads[:len(payloads)-1] {
 		if len(p) != maxPayload {
 			t.Errorf("fragment %d has %d bytes", n, len(p))
@@ -54,16 +54,16 @@ func TestFragmentsAreOfOneSizeButTheLast(t *testing.T) {
 
 func TestDelimitersAndFillerAreLeftOut(t *testing.T) {
 	slice := nal(0x41, sliceP, 50, 0)
-	payloads := packetise(unit(small, false, prefixed([]byte{9, 0x10}, slice, nal(12, 0xff, 3000, 0))))
+	payloads := packetize(unit(track180p, false, prefixed([]byte{9, 0x10}, slice, nal(12, 0xff, 3000, 0))))
 	if len(payloads) != 1 || !bytes.Equal(payloads[0], slice) {
 		t.Fatalf("%d payloads", len(payloads))
 	}
 }
 
-func TestBrokenDataIsCutWhereItBreaks(t *testing.T) {
+func TestInvalidDataIsTruncatedWhereItBreaks(t *testing.T) {
 	slice := nal(0x41, sliceP, 50, 0)
 	data := append(prefixed(slice, []byte{}), 0xff, 0xff, 0xff, 0xff, 1, 2)
-	if payloads := packetise(unit(small, false, data)); len(payloads) != 1 || !bytes.Equal(payloads[0], slice) {
+	if payloads := packetize(unit(track180p, false, data)); len(payloads) != 1 || !bytes.Equal(payloads[0], slice) {
 		t.Fatalf("%d payloads", len(payloads))
 	}
 }
@@ -101,8 +101,8 @@ func TestRTPTimesWrapAndNeverOverflow(t *testing.T) {
 
 // film feeds a source with pictures in decoding order, "I0 P3 b1 B2": its kind (b is
 // a B picture nobody refers to) and its place in showing order.
-func film(s *source, tracks *media.Tracks, pictures ...string) (shown []string, err error) {
-	for n, name := range pictures {
+func feedFrames(s *source, tracks *media.Tracks, frames ...string) (shown []string, err error) {
+	for n, name := range frames {
 		var kind byte
 		var place int
 		if _, err := fmt.Sscanf(name, "%c%d", &kind, &place); err != nil {
@@ -121,7 +121,7 @@ func film(s *source, tracks *media.Tracks, pictures ...string) (shown []string, 
 			Tracks: tracks, Key: kind == 'I', Data: prefixed(nal(head, slice, 30, rand.N(60000))),
 			PTS: time.Duration(place+2) * time.Second / 30, DTS: time.Duration(n) * time.Second / 30,
 		}
-		payloads, _, err := s.picture(au)
+		payloads, _, err := s.frame(au)
 		if err != nil {
 			return shown, err
 		}
@@ -132,45 +132,45 @@ func film(s *source, tracks *media.Tracks, pictures ...string) (shown []string, 
 	return shown, nil
 }
 
-func TestBPicturesThatNobodyRefersToAreLeftOut(t *testing.T) {
-	shown, err := film(newSource(time.Time{}), &media.Tracks{small}, "I0", "P3", "b1", "b2", "P6", "b4", "b5", "I7", "P9", "b8")
+func TestNonReferenceBFramesAreDropped(t *testing.T) {
+	shown, err := feedFrames(newSource(time.Time{}), &media.Tracks{track180p}, "I0", "P3", "b1", "b2", "P6", "b4", "b5", "I7", "P9", "b8")
 	if want := "[I0 P3 P6 I7 P9]"; err != nil || fmt.Sprint(shown) != want {
 		t.Fatalf("%v %v, want %s", shown, err, want)
 	}
 }
 
-func TestAStreamWhoseBPicturesAreReferencesIsRefusedForGood(t *testing.T) {
-	s, tracks := newSource(time.Time{}), &media.Tracks{small}
-	shown, err := film(s, tracks, "I0", "P4", "B2", "b1", "b3")
-	if err != errBPictures || fmt.Sprint(shown) != "[I0 P4]" {
+func TestAStreamWithReferenceBFramesIsRefusedPermanently(t *testing.T) {
+	s, tracks := newSource(time.Time{}), &media.Tracks{track180p}
+	shown, err := feedFrames(s, tracks, "I0", "P4", "B2", "b1", "b3")
+	if err != errBFrames || fmt.Sprint(shown) != "[I0 P4]" {
 		t.Fatalf("%v %v", shown, err)
 	}
-	if s.refused(tracks) != errBPictures {
+	if s.refused(tracks) != errBFrames {
 		t.Fatal("the next viewer would find out anew")
 	}
-	if s.refused(&media.Tracks{small}) != nil {
+	if s.refused(&media.Tracks{track180p}) != nil {
 		t.Fatal("another coding is refused with it")
 	}
 }
 
-func TestBSlicesInShowingOrderAreShown(t *testing.T) {
-	shown, err := film(newSource(time.Time{}), &media.Tracks{small}, "I0", "B1", "B2", "b3", "B4")
+func TestBSlicesInDisplayOrderAreShown(t *testing.T) {
+	shown, err := feedFrames(newSource(time.Time{}), &media.Tracks{track180p}, "I0", "B1", "B2", "b3", "B4")
 	if err != nil || len(shown) != 5 {
 		t.Fatalf("%v %v", shown, err)
 	}
 }
 
-func TestAViewerBehindDoesNotConfuseWhatWasLearnt(t *testing.T) {
-	s, tracks := newSource(time.Time{}), &media.Tracks{small}
-	if _, err := film(s, tracks, "I0", "P1", "B2", "B3", "P4", "P5"); err != nil {
+func TestALateViewerDoesNotChangeTheStreamsAnalysis(t *testing.T) {
+	s, tracks := newSource(time.Time{}), &media.Tracks{track180p}
+	if _, err := feedFrames(s, tracks, "I0", "P1", "B2", "B3", "P4", "P5"); err != nil {
 		t.Fatal(err)
 	}
-	if shown, err := film(s, tracks, "I0", "P1", "B2", "B3"); err != nil || len(shown) != 4 {
+	if shown, err := feedFrames(s, tracks, "I0", "P1", "B2", "B3"); err != nil || len(shown) != 4 {
 		t.Fatalf("%v %v", shown, err)
 	}
 }
 
-func TestOnlySourcesWhosePicturesComeInClumpsAreSmoothed(t *testing.T) {
+func TestOnlyBurstySourcesAreSmoothed(t *testing.T) {
 	const period = time.Second / 30
 	for _, c := range []struct {
 		what  string
@@ -185,12 +185,12 @@ func TestOnlySourcesWhosePicturesComeInClumpsAreSmoothed(t *testing.T) {
 		{"after one hiccup", func(n int) time.Duration { return max(0, 300*time.Millisecond-time.Duration(max(0, 60-n))*time.Second) }, period, false},
 		{"squeezed by a cut", func(n int) time.Duration { return 0 }, time.Millisecond, false},
 	} {
-		s, tracks, start := newSource(time.Time{}), &media.Tracks{small}, time.Now()
+		s, tracks, start := newSource(time.Time{}), &media.Tracks{track180p}, time.Now()
 		smooth := false
 		for n := range 100 {
 			at := time.Duration(n) * c.step
 			au := &media.AccessUnit{Tracks: tracks, PTS: at, DTS: at, Data: prefixed(nal(0x41, sliceP, 30, n)), Arrived: start.Add(at + c.delay(n))}
-			_, show, _ := s.picture(au)
+			_, show, _ := s.frame(au)
 			smooth = show.smooth
 		}
 		if smooth != c.want {
@@ -199,32 +199,32 @@ func TestOnlySourcesWhosePicturesComeInClumpsAreSmoothed(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptIsBounded(t *testing.T) {
-	s, tracks := newSource(time.Time{}), &media.Tracks{small}
+func TestThePacketCacheIsBounded(t *testing.T) {
+	s, tracks := newSource(time.Time{}), &media.Tracks{track180p}
 	s.join()
-	for n := range 3 * maxKept {
+	for n := range 3 * maxCached {
 		au := &media.AccessUnit{Tracks: tracks, DTS: time.Duration(n), Data: prefixed(nal(0x41, sliceP, 30+n%2*100_000, n))}
-		if _, _, err := s.picture(au); err != nil {
+		if _, _, err := s.frame(au); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.kept) > maxKept || len(s.kept) != len(s.order) || s.bytes > maxKeptBytes {
-			t.Fatalf("%d kept, %d bytes", len(s.kept), s.bytes)
+		if len(s.cached) > maxCached || len(s.cached) != len(s.order) || s.bytes > maxCachedBytes {
+			t.Fatalf("%d kept, %d bytes", len(s.cached), s.bytes)
 		}
 	}
 	s.leave()
-	if len(s.kept) != 0 || s.bytes != 0 {
+	if len(s.cached) != 0 || s.bytes != 0 {
 		t.Fatal("kept for nobody")
 	}
 }
 
-func FuzzPacketise(f *testing.F) {
-	f.Add(prefixed(nal(0x65, sliceI, 3000, 0)), small.Config, true)
+func FuzzPacketize(f *testing.F) {
+	f.Add(prefixed(nal(0x65, sliceI, 3000, 0)), track180p.Config, true)
 	f.Add([]byte{0, 0, 0, 1, 0x41, 0, 0, 0, 9}, []byte{1, 2, 3, 4, 5, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68}, true)
 	f.Fuzz(func(t *testing.T, data, config []byte, key bool) {
 		au := unit(media.Track{Codec: media.H264, Config: config}, key, data)
-		bPicture(data)
+		bFrame(data)
 		total := 0
-		for _, p := range packetise(au) {
+		for _, p := range packetize(au) {
 			if len(p) == 0 || len(p) > maxPayload {
 				t.Fatalf("a payload of %d bytes", len(p))
 			}

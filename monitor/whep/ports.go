@@ -21,9 +21,9 @@ import (
 // A viewer whose path is dead for goneAfter is disconnected, and given up
 // failAfter later. webrtc.md: disconnected often heals.
 const (
-	goneAfter = 5 * time.Second
-	failAfter = 10 * time.Second
-	keepAlive = 2 * time.Second
+	disconnectedAfter = 5 * time.Second
+	failAfter         = 10 * time.Second
+	keepAlive         = 2 * time.Second
 )
 
 // settings has all media on the two ports.
@@ -43,7 +43,7 @@ func settings(udp *udpPort, tcp *net.TCPListener) (set webrtc.SettingEngine, clo
 	set.SetIncludeLoopbackCandidate(true)
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
-	set.SetICETimeouts(goneAfter, failAfter, keepAlive)
+	set.SetICETimeouts(disconnectedAfter, failAfter, keepAlive)
 	// The DTLS server chooses the cipher, and a browser would choose the dearer one.
 	// ICE has checked the address already, so its cookie is a round trip for nothing.
 	set.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
@@ -101,11 +101,11 @@ func codecs() (*webrtc.MediaEngine, error) {
 // Limits of the TCP port. Whoever connects to it need not have posted an offer, so one
 // host has no more connections without a session than it may have viewers.
 const (
-	maxTCP       = 1024
-	maxTCPIdle   = maxByRemote
-	tcpStall     = 3 * time.Second
-	tcpReturns   = 6 * time.Second // browsers try for 5 s to connect again
-	tcpSendBytes = 256 << 10       // more would only be delay
+	maxTCP             = 1024
+	maxTCPIdle         = maxByRemote
+	tcpStall           = 3 * time.Second
+	tcpReconnectWindow = 6 * time.Second // browsers try for 5 s to connect again
+	tcpSendBytes       = 256 << 10       // more would only be delay
 )
 
 // tcpPort is the TCP port as pion's mux uses it: its connections are counted, and
@@ -140,7 +140,7 @@ func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	from := netaddr.Host(conn.RemoteAddr().String())
-	if p.closed || !p.room(from) {
+	if p.closed || !p.makeRoom(from) {
 		return nil
 	}
 	c := &tcpConn{TCPConn: conn, port: p, host: from, since: time.Now(), closed: make(chan struct{})}
@@ -150,11 +150,11 @@ func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 
 // room makes room for a connection of a host: the oldest that has not come to a session
 // gives way, of the same host when that has too many of them. p.mu is held.
-func (p *tcpPort) room(from string) bool {
+func (p *tcpPort) makeRoom(from string) bool {
 	var oldest, own *tcpConn
 	idle := 0
 	for c := range p.open {
-		if c.used.Load() {
+		if c.inSession.Load() {
 			continue
 		}
 		oldest = older(oldest, c)
@@ -201,21 +201,21 @@ func (p *tcpPort) Close() error {
 // ends that with its last connection.
 type tcpConn struct {
 	*net.TCPConn
-	port   *tcpPort
-	host   string // the peer's
-	since  time.Time
-	used   atomic.Bool // it belongs to a session: ICE has answered a check of its peer
-	once   sync.Once
-	closed chan struct{}
+	port      *tcpPort
+	host      string // the peer's
+	since     time.Time
+	inSession atomic.Bool // it belongs to a session: ICE has answered a check of its peer
+	once      sync.Once
+	closed    chan struct{}
 }
 
 func (c *tcpConn) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
-	if err != nil && c.used.Load() && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && c.inSession.Load() && !errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = c.TCPConn.Close()
 		select {
 		case <-c.closed:
-		case <-time.After(tcpReturns):
+		case <-time.After(tcpReconnectWindow):
 		}
 		err = net.ErrClosed // which is no news to a session that has another one
 	}
@@ -223,7 +223,7 @@ func (c *tcpConn) Read(b []byte) (int, error) {
 }
 
 func (c *tcpConn) Write(b []byte) (int, error) {
-	c.used.Store(true)
+	c.inSession.Store(true)
 	_ = c.SetWriteDeadline(time.Now().Add(tcpStall))
 	n, err := c.TCPConn.Write(b)
 	if err != nil {

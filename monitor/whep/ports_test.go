@@ -7,12 +7,12 @@ import (
 )
 
 // tcpDoor is the TCP port without pion behind it.
-type tcpDoor struct {
+type tcpRig struct {
 	t    *testing.T
 	port *tcpPort
 }
 
-func newTCPDoor(t *testing.T) *tcpDoor {
+func newTCPRig(t *testing.T) *tcpRig {
 	t.Helper()
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -20,11 +20,11 @@ func newTCPDoor(t *testing.T) *tcpDoor {
 	}
 	p := &tcpPort{TCPListener: l, open: map[*tcpConn]struct{}{}}
 	t.Cleanup(func() { _ = p.Close() })
-	return &tcpDoor{t, p}
+	return &tcpRig{t, p}
 }
 
 // knock is both ends of a connection from an address of this machine.
-func (d *tcpDoor) knock(from string) (peer net.Conn, ours *tcpConn) {
+func (d *tcpRig) connect(from string) (peer net.Conn, ours *tcpConn) {
 	d.t.Helper()
 	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
 	peer, err := dial.Dial("tcp", d.port.Addr().String())
@@ -48,16 +48,16 @@ func isOpen(c *tcpConn) bool {
 	}
 }
 
-func TestAHostsConnectionsThatComeToNoSessionCostItsOwnOldest(t *testing.T) {
-	d := newTCPDoor(t)
-	_, other := d.knock("127.0.0.3")
-	_, viewer := d.knock("127.0.0.2")
+func TestAHostWithTooManyIdleConnectionsLosesItsOldest(t *testing.T) {
+	d := newTCPRig(t)
+	_, other := d.connect("127.0.0.3")
+	_, viewer := d.connect("127.0.0.2")
 	if _, err := viewer.Write([]byte("as ICE does, to a check that is right")); err != nil {
 		t.Fatal(err)
 	}
 	var idle []*tcpConn
 	for range maxTCPIdle + 2 {
-		_, c := d.knock("127.0.0.2")
+		_, c := d.connect("127.0.0.2")
 		idle = append(idle, c)
 	}
 	for i, c := range idle {
@@ -73,24 +73,24 @@ func TestAHostsConnectionsThatComeToNoSessionCostItsOwnOldest(t *testing.T) {
 	}
 }
 
-func TestAFullTCPPortTakesAConnectionInTheOldestIdleOnesPlace(t *testing.T) {
-	d := newTCPDoor(t)
-	_, first := d.knock("127.0.0.2")
+func TestAFullTCPPortReplacesItsOldestIdleConnection(t *testing.T) {
+	d := newTCPRig(t)
+	_, first := d.connect("127.0.0.2")
 	viewers := map[*tcpConn]struct{}{first: {}}
 	for len(viewers) < maxTCP { // files for so many are not everywhere to be had
 		c := &tcpConn{host: "127.0.0.4", since: time.Now(), port: d.port, closed: make(chan struct{})}
-		c.used.Store(true)
+		c.inSession.Store(true)
 		viewers[c] = struct{}{}
 	}
 	d.port.open = viewers
-	if _, c := d.knock("127.0.0.3"); isOpen(first) || !isOpen(c) {
+	if _, c := d.connect("127.0.0.3"); isOpen(first) || !isOpen(c) {
 		t.Errorf("open: the oldest %v, the newest %v", isOpen(first), isOpen(c))
 	}
 	for c := range d.port.open {
-		c.used.Store(true)
+		c.inSession.Store(true)
 	}
 	d.port.mu.Lock()
-	room := d.port.room("127.0.0.3")
+	room := d.port.makeRoom("127.0.0.3")
 	d.port.mu.Unlock()
 	if room {
 		t.Error("there is room in a house full of viewers")

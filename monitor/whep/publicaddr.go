@@ -9,14 +9,14 @@ import (
 )
 
 // reach is how peers reach the two ports.
-type reach struct {
-	set    webrtc.SettingEngine // while Run is running
+type iceSettings struct {
+	engine webrtc.SettingEngine // while Run is running
 	public []string             // addresses of a router in front of us that forwards to the ports
 }
 
 // tell has the public addresses offered beside our own. They are offered as if they
 // were ours: a router that forwards the ports keeps their numbers.
-func (r *reach) tell(set *webrtc.SettingEngine) error {
+func (r *iceSettings) addPublic(set *webrtc.SettingEngine) error {
 	if len(r.public) == 0 {
 		return nil
 	}
@@ -28,20 +28,20 @@ func (r *reach) tell(set *webrtc.SettingEngine) error {
 // Public names the addresses under which a router in front of this machine forwards
 // the WebRTC port, UDP and TCP, with the same number. Peers that come from now on are
 // told of them.
-func (s *Server) Public(addrs []netip.Addr) error {
+func (s *Server) SetPublicAddrs(addrs []netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reach.public = nil
+	s.ice.public = nil
 	for _, a := range addrs {
-		s.reach.public = append(s.reach.public, a.Unmap().String())
+		s.ice.public = append(s.ice.public, a.Unmap().String())
 	}
 	if s.api == nil {
 		return nil // Run tells
 	}
-	if err := s.reach.tell(&s.reach.set); err != nil {
+	if err := s.ice.addPublic(&s.ice.engine); err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)
 	}
-	api, err := newAPI(s.reach.set)
+	api, err := newAPI(s.ice.engine)
 	if err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)
 	}
@@ -55,7 +55,7 @@ func (s *Server) Public(addrs []netip.Addr) error {
 // end with Run.
 func (s *Server) API(engine *webrtc.MediaEngine, interceptors *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error) {
 	s.mu.Lock()
-	set, running := s.reach.set, s.api != nil
+	set, running := s.ice.engine, s.api != nil
 	s.mu.Unlock()
 	if !running {
 		return nil, errNotRunning

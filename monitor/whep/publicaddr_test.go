@@ -9,8 +9,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-func TestPeersAreToldOfTheRoutersAddressToo(t *testing.T) {
-	r := newDesk(t)
+func TestThePublicAddressIsOfferedToPeers(t *testing.T) {
+	r := newRig(t)
 	offered := func() string {
 		api, err := r.whep.API(&webrtc.MediaEngine{}, &interceptor.Registry{}, func(*webrtc.SettingEngine) {})
 		if err != nil {
@@ -39,7 +39,7 @@ func TestPeersAreToldOfTheRoutersAddressToo(t *testing.T) {
 	if sdp := offered(); strings.Contains(sdp, "203.0.113.7") || !strings.Contains(sdp, " 127.0.0.1 "+port) {
 		t.Errorf("before: %s", sdp)
 	}
-	if err := r.whep.Public([]netip.Addr{netip.MustParseAddr("203.0.113.7")}); err != nil {
+	if err := r.whep.SetPublicAddrs([]netip.Addr{netip.MustParseAddr("203.0.113.7")}); err != nil {
 		t.Fatal(err)
 	}
 	sdp := offered()

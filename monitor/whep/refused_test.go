@@ -23,13 +23,13 @@ const goodOffer = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BU
 	"a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:106 H264/90000\r\n" +
 	"a=fmtp:106 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
 
-func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").shoot(true)
-	d.camera("hevc", media.Track{Codec: media.H265}).shoot(true)
-	d.camera("av1", media.Track{Codec: media.AV1}).shoot(true)
-	d.camera("radio", media.Track{Codec: media.AAC}).shoot(true)
-	d.camera("broken", media.Track{Codec: media.H264, Config: []byte{1, 2}}).shoot(true)
+func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
+	d := newRig(t)
+	d.camera("cam1").publish(true)
+	d.camera("hevc", media.Track{Codec: media.H265}).publish(true)
+	d.camera("av1", media.Track{Codec: media.AV1}).publish(true)
+	d.camera("radio", media.Track{Codec: media.AAC}).publish(true)
+	d.camera("broken", media.Track{Codec: media.H264, Config: []byte{1, 2}}).publish(true)
 	if p, err := d.hub.Publish("empty", hub.Origin{}); err == nil {
 		t.Cleanup(p.Close)
 	}
@@ -37,7 +37,7 @@ func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
 	for _, c := range []struct {
 		what, method, path, kind, body string
 		code                           int
-		words                          string
+		text                           string
 	}{
 		{"a stream that is not live", "POST", "/whep/nobody", sdp, goodOffer, 404, "not live"},
 		{"no stream", "POST", "/whep/", sdp, goodOffer, 404, "not live"},
@@ -67,7 +67,7 @@ func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
 		{"what is possible", "OPTIONS", "/whep/cam1", "", "", 204, ""},
 	} {
 		r := d.do(c.method, c.path, c.kind, c.body)
-		if r.code != c.code || !strings.Contains(r.body, c.words) {
+		if r.code != c.code || !strings.Contains(r.body, c.text) {
 			t.Errorf("%s: %d %q", c.what, r.code, r.body)
 		}
 		if (r.code == http.StatusServiceUnavailable) != (r.header.Get("Retry-After") != "") {
@@ -79,15 +79,15 @@ func TestRequestsThatAreNotAPlayersAreRefusedInWords(t *testing.T) {
 	}
 }
 
-func (d *desk) limit(l limits) {
+func (d *rig) limit(l limits) {
 	d.whep.mu.Lock()
 	d.whep.limits = l
 	d.whep.mu.Unlock()
 }
 
 func TestViewersAreLimited(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").shoot(true)
+	d := newRig(t)
+	d.camera("cam1").publish(true)
 	ask := func(who, remote string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/whep/cam1", strings.NewReader(goodOffer))
 		r.Header.Set("Content-Type", "application/sdp")
@@ -103,26 +103,26 @@ func TestViewersAreLimited(t *testing.T) {
 		most        limits
 		who, remote string
 		code        int
-		words       string
+		text        string
 	}{
-		{limits{9, 1, 9, connectWithin}, "Vi", "192.0.2.2:1", 429, "This token has as many viewers as one may have."},
-		{limits{9, 9, 1, connectWithin}, "Bo", "192.0.2.1:2", 429, "This address has as many viewers as one may have."},
-		{limits{1, 1, 1, connectWithin}, "Vi", "192.0.2.1:3", 503, "The server has as many viewers as it can serve."},
-		{limits{9, 1, 1, connectWithin}, "Bo", "192.0.2.2:2", 201, ""},
-		{limits{9, 1, 1, connectWithin}, "", "192.0.2.3:1", 201, ""},
-		{limits{9, 1, 1, connectWithin}, "", "192.0.2.4:1", 201, ""}, // nobody's token is no token
+		{limits{9, 1, 9, connectTimeout}, "Vi", "192.0.2.2:1", 429, "This token has as many viewers as one may have."},
+		{limits{9, 9, 1, connectTimeout}, "Bo", "192.0.2.1:2", 429, "This address has as many viewers as one may have."},
+		{limits{1, 1, 1, connectTimeout}, "Vi", "192.0.2.1:3", 503, "The server has as many viewers as it can serve."},
+		{limits{9, 1, 1, connectTimeout}, "Bo", "192.0.2.2:2", 201, ""},
+		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.3:1", 201, ""},
+		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.4:1", 201, ""}, // nobody's token is no token
 	} {
 		d.limit(c.most)
 		w := ask(c.who, c.remote)
-		if w.Code != c.code || !strings.Contains(w.Body.String(), c.words) || (c.code == 201) != (w.Header().Get("Retry-After") == "") {
+		if w.Code != c.code || !strings.Contains(w.Body.String(), c.text) || (c.code == 201) != (w.Header().Get("Retry-After") == "") {
 			t.Errorf("%q from %s: %d %q, Retry-After %q", c.who, c.remote, w.Code, w.Body, w.Header().Get("Retry-After"))
 		}
 	}
 }
 
-func TestAnOfferThatNobodyFollowsUpIsForgotten(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").shoot(true)
+func TestAViewerThatNeverConnectsIsRemoved(t *testing.T) {
+	d := newRig(t)
+	d.camera("cam1").publish(true)
 	d.limit(limits{9, 9, 9, 300 * time.Millisecond})
 	r := d.post("/whep/cam1", goodOffer)
 	if r.code != http.StatusCreated || !strings.Contains(r.body, "a=sendonly") || !strings.Contains(r.body, "127.0.0.1") {
@@ -137,7 +137,7 @@ func TestAnOfferThatNobodyFollowsUpIsForgotten(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer that never came is forgotten")
 }
 
-func TestBeforeAndAfterRunNobodyIsServed(t *testing.T) {
+func TestAServerThatIsNotRunningRefusesViewers(t *testing.T) {
 	h := hub.New()
 	s, err := New(h, "127.0.0.1:0", slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -145,8 +145,8 @@ func TestBeforeAndAfterRunNobodyIsServed(t *testing.T) {
 	}
 	defer s.udp.Close()
 	defer s.tcp.Close()
-	d := &desk{t: t, hub: h, whep: s}
-	d.camera("cam1").shoot(true)
+	d := &rig{t: t, hub: h, whep: s}
+	d.camera("cam1").publish(true)
 	req := httptest.NewRequestWithContext(t.Context(), "POST", "/whep/cam1", strings.NewReader(goodOffer))
 	req.Header.Set("Content-Type", "application/sdp")
 	w := httptest.NewRecorder()
@@ -157,7 +157,7 @@ func TestBeforeAndAfterRunNobodyIsServed(t *testing.T) {
 	}
 }
 
-func TestTheUDPAndTheTCPPortAreOneNumber(t *testing.T) {
+func TestUDPAndTCPUseTheSamePortNumber(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "0.0.0.0:0", ":0", "[::1]:0"} {
 		s, err := New(hub.New(), addr, slog.New(slog.DiscardHandler))
 		if err != nil {
@@ -201,7 +201,7 @@ func FuzzOffer(f *testing.F) {
 		if _, err := checkOffer(offer); err != nil {
 			return
 		}
-		v := &viewer{picture: newSender(webrtc.RTPCodecTypeVideo, "cam1"), life: life{end: func(error) {}, connected: make(chan struct{})}}
+		v := &viewer{video: newSender(webrtc.RTPCodecTypeVideo, "cam1"), lifecycle: lifecycle{end: func(error) {}, connected: make(chan struct{})}}
 		began := time.Now()
 		_, _ = v.negotiate(api, offer)
 		if v.pc != nil {
@@ -213,9 +213,9 @@ func FuzzOffer(f *testing.F) {
 	})
 }
 
-func TestWhoseAccessIsTakenAwaySeesNothingMore(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").shoot(true)
+func TestRevokedAccessEndsItsSessions(t *testing.T) {
+	d := newRig(t)
+	d.camera("cam1").publish(true)
 	p := d.watch("cam1") // nobody in particular
 	p.await(1)
 	anna := httptest.NewRecorder()

@@ -19,7 +19,7 @@ const (
 
 // repeatable is how many packets can be asked for again: a join burst of 2.4 MB.
 // A power of two, as sequence numbers wrap.
-const repeatable = 2048
+const historySize = 2048
 
 // sender is one RTP stream to one viewer: it numbers, stamps and repeats packets.
 // The payloads are shared with all other viewers of the source. It is the track
@@ -35,7 +35,7 @@ type sender struct {
 
 	header  pion.Header
 	delay   playout // header refers to it
-	sent    []sentPacket
+	history []sentPacket
 	packets uint32
 	octets  uint32
 }
@@ -54,7 +54,7 @@ func newSender(kind webrtc.RTPCodecType, stream string) *sender {
 	s := &sender{kind: kind, stream: stream, bound: make(chan struct{})}
 	s.header = pion.Header{Version: 2, SequenceNumber: uint16(rand.Uint32())}
 	if kind == webrtc.RTPCodecTypeVideo {
-		s.sent = make([]sentPacket, repeatable)
+		s.history = make([]sentPacket, historySize)
 	}
 	return s
 }
@@ -105,13 +105,13 @@ type playout [3]byte
 // Without sound, pictures are shown at once. 10 s is what browsers have to spend
 // without the extension.
 var (
-	playAtOnce = playout{}
-	playSmooth = playout{0, 0x03, 0xe8}
+	playImmediately = playout{}
+	playSmooth      = playout{0, 0x03, 0xe8}
 )
 
 // What browsers need for sound beyond for pictures: a packet's length, a buffer of
 // two or three packets, the sound card. Measured in Chromium.
-const soundTakes = 100 * time.Millisecond
+const audioBuffering = 100 * time.Millisecond
 
 // playInSync holds pictures back for sound that comes so much later. Browsers would
 // find it out by themselves, but slowly (20 s for a camera that sends its sound in
@@ -119,7 +119,7 @@ const soundTakes = 100 * time.Millisecond
 // once: they have to have room for what they find.
 func playInSync(late time.Duration) playout {
 	const step = 10 * time.Millisecond
-	steps := min(max(late+soundTakes+step/2, 0)/step, 0xff0)
+	steps := min(max(late+audioBuffering+step/2, 0)/step, 0xff0)
 	room := max(steps, time.Duration(playSmooth[1])<<8|time.Duration(playSmooth[2]))
 	return playout{byte(steps >> 4), byte(steps<<4) | byte(room>>8), byte(room)}
 }
@@ -137,8 +137,8 @@ func (s *sender) send(payloads [][]byte, stamp uint32) error {
 		// which there is none of (RFC 6184, 5.1; RFC 7587, 4.1).
 		s.header.Marker = i == len(payloads)-1 && s.kind == webrtc.RTPCodecTypeVideo
 		s.header.SequenceNumber++
-		if s.sent != nil {
-			s.sent[s.header.SequenceNumber%repeatable] = sentPacket{s.header.SequenceNumber, s.header.Marker, s.delay, stamp, payload}
+		if s.history != nil {
+			s.history[s.header.SequenceNumber%historySize] = sentPacket{s.header.SequenceNumber, s.header.Marker, s.delay, stamp, payload}
 		}
 		s.packets++
 		s.octets += uint32(len(payload))
@@ -151,15 +151,15 @@ func (s *sender) send(payloads [][]byte, stamp uint32) error {
 
 // repeat sends again what a viewer lost, at most so many packets, and says how
 // many it sent.
-func (s *sender) repeat(lost []rtcp.NackPair, most int) (repeated int) {
-	if s.sent == nil {
+func (s *sender) retransmit(lost []rtcp.NackPair, most int) (repeated int) {
+	if s.history == nil {
 		return 0
 	}
 	header, delay := s.header, s.delay
 	defer func() { s.delay = delay }()
 	for i := range lost {
 		lost[i].Range(func(seq uint16) bool {
-			p := &s.sent[seq%repeatable]
+			p := &s.history[seq%historySize]
 			if p.payload == nil || p.seq != seq {
 				return true
 			}

@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if watch := os.Getenv(viewersOf); watch != "" {
+	if watch := os.Getenv(benchTargetEnv); watch != "" {
 		receive(watch)
 		return
 	}
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 
 // Two real codings by x264: 320x180 High and 640x360 Baseline.
 var (
-	small = avc("0164000dffe100186764000dacb40a0cfcf80880000003008000001e078a155001000468ef0fcbfdf8f800")
-	large = avc("0142c01effe100196742c01eda0280bfe5c044000003000400000300f03c58ba8001000468ce0fc8")
+	track180p = avc("0164000dffe100186764000dacb40a0cfcf80880000003008000001e078a155001000468ef0fcbfdf8f800")
+	track360p = avc("0142c01effe100196742c01eda0280bfe5c044000003000400000300f03c58ba8001000468ce0fc8")
 )
 
 func avc(config string) media.Track {
@@ -45,16 +45,16 @@ func avc(config string) media.Track {
 }
 
 // desk is a running server with a hub behind and HTTP in front.
-type desk struct {
+type rig struct {
 	t    *testing.T
 	hub  *hub.Hub
 	whep *Server
 	url  string
 }
 
-func newDesk(t *testing.T) *desk { return newDeskAt(t, "127.0.0.1:0") }
+func newRig(t *testing.T) *rig { return newRigAt(t, "127.0.0.1:0") }
 
-func newDeskAt(t *testing.T, addr string) *desk {
+func newRigAt(t *testing.T, addr string) *rig {
 	t.Helper()
 	h := hub.New()
 	s, err := New(h, addr, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -73,7 +73,7 @@ func newDeskAt(t *testing.T, addr string) *desk {
 		}
 	})
 	testkit.Eventually(t, 5*time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.api != nil }, "the server runs")
-	return &desk{t, h, s, web.URL}
+	return &rig{t, h, s, web.URL}
 }
 
 // camera publishes pictures of made-up slices, numbered in their last bytes.
@@ -85,14 +85,14 @@ type camera struct {
 	count int
 }
 
-func (d *desk) camera(name string, tracks ...media.Track) *camera {
+func (d *rig) camera(name string, tracks ...media.Track) *camera {
 	d.t.Helper()
 	p, err := d.hub.Publish(name, hub.Origin{Proto: "test"})
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	if len(tracks) == 0 {
-		tracks = []media.Track{small}
+		tracks = []media.Track{track180p}
 	}
 	p.SetTracks(tracks)
 	d.t.Cleanup(p.Close)
@@ -122,7 +122,7 @@ func prefixed(nals ...[]byte) (data []byte) {
 }
 
 // shoot publishes the next picture and returns it.
-func (c *camera) shoot(key bool) media.AccessUnit {
+func (c *camera) publish(key bool) media.AccessUnit {
 	au := c.unit(key)
 	c.Write(au)
 	return au
@@ -153,7 +153,7 @@ func (c *camera) unit(key bool) media.AccessUnit {
 }
 
 // roll shoots in real time, a key picture each half second, until the test ends.
-func (c *camera) roll(t *testing.T) {
+func (c *camera) run(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -162,7 +162,7 @@ func (c *camera) roll(t *testing.T) {
 		for n := 0; ; n++ {
 			select {
 			case <-tick.C:
-				c.shoot(n%15 == 0)
+				c.publish(n%15 == 0)
 			case <-stop:
 				return
 			}
@@ -172,7 +172,7 @@ func (c *camera) roll(t *testing.T) {
 }
 
 // picture is one access unit as a player puts it together.
-type picture struct {
+type frame struct {
 	data []byte
 	time uint32
 	at   time.Time
@@ -186,22 +186,22 @@ type player struct {
 	answer   string
 	posted   time.Time
 
-	mu       sync.Mutex
-	pictures []picture
-	sounds   []picture
-	seqs     []uint16
-	delays   map[string]int
-	ssrc     uint32
-	state    webrtc.PeerConnectionState
+	mu     sync.Mutex
+	frames []frame
+	audio  []frame
+	seqs   []uint16
+	delays map[string]int
+	ssrc   uint32
+	state  webrtc.PeerConnectionState
 }
 
-func (d *desk) watch(stream string, networks ...webrtc.NetworkType) *player {
+func (d *rig) watch(stream string, networks ...webrtc.NetworkType) *player {
 	d.t.Helper()
 	return d.watchBy(stream, func(answer string) string { return answer }, networks...)
 }
 
 // watchBy is watch by other addresses than those in the answer.
-func (d *desk) watchBy(stream string, reroute func(answer string) string, networks ...webrtc.NetworkType) *player {
+func (d *rig) watchBy(stream string, reroute func(answer string) string, networks ...webrtc.NetworkType) *player {
 	d.t.Helper()
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
@@ -258,10 +258,10 @@ func (p *player) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 		}
 	}
 	if track.Kind() == webrtc.RTPCodecTypeAudio {
-		p.hear(track)
+		p.receiveAudio(track)
 		return
 	}
-	var now picture
+	var now frame
 	depacketise := h264.H264Packet{IsAVC: true}
 	for {
 		packet, _, err := track.ReadRTP()
@@ -279,41 +279,41 @@ func (p *player) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 		p.delays[hex.EncodeToString(packet.GetExtension(delayID))]++
 		if packet.Marker {
 			now.at = time.Now()
-			p.pictures = append(p.pictures, now)
-			now = picture{}
+			p.frames = append(p.frames, now)
+			now = frame{}
 		}
 		p.mu.Unlock()
 	}
 }
 
-func (p *player) hear(track *webrtc.TrackRemote) {
+func (p *player) receiveAudio(track *webrtc.TrackRemote) {
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
 			return
 		}
 		p.mu.Lock()
-		p.sounds = append(p.sounds, picture{packet.Payload, packet.Timestamp, time.Now()})
+		p.audio = append(p.audio, frame{packet.Payload, packet.Timestamp, time.Now()})
 		p.mu.Unlock()
 	}
 }
 
-func (p *player) heard() []picture {
+func (p *player) audioReceived() []frame {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]picture(nil), p.sounds...)
+	return append([]frame(nil), p.audio...)
 }
 
-func (p *player) got() []picture {
+func (p *player) received() []frame {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]picture(nil), p.pictures...)
+	return append([]frame(nil), p.frames...)
 }
 
-func (p *player) await(n int) []picture {
+func (p *player) await(n int) []frame {
 	p.t.Helper()
-	testkit.Eventually(p.t, 5*time.Second, func() bool { return len(p.got()) >= n }, "%d pictures arrive", n)
-	return p.got()
+	testkit.Eventually(p.t, 5*time.Second, func() bool { return len(p.received()) >= n }, "%d pictures arrive", n)
+	return p.received()
 }
 
 type reply struct {
@@ -322,7 +322,7 @@ type reply struct {
 	header         http.Header
 }
 
-func (d *desk) do(method, path, kind, body string) reply {
+func (d *rig) do(method, path, kind, body string) reply {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
 	if err != nil {
@@ -344,12 +344,12 @@ func (d *desk) do(method, path, kind, body string) reply {
 	return reply{resp.StatusCode, resp.Header.Get("Location"), string(text), resp.Header}
 }
 
-func (d *desk) post(path, body string) reply {
+func (d *rig) post(path, body string) reply {
 	return d.do(http.MethodPost, path, "application/sdp", body)
 }
 
 // coded is what a player must put together: a key picture has its sets in front.
-func coded(au media.AccessUnit, track media.Track) []byte {
+func withParameterSets(au media.AccessUnit, track media.Track) []byte {
 	if !au.Key {
 		return au.Data
 	}

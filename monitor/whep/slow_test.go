@@ -19,16 +19,16 @@ import (
 )
 
 // wire is where a sender's packets go in place of a connection.
-type wire struct {
-	mu      sync.Mutex
-	gate    chan struct{} // closed when packets may pass
-	came    int           // packets that came so far, those at the gate too
-	headers []rtp.Header
+type packetSink struct {
+	mu       sync.Mutex
+	gate     chan struct{} // closed when packets may pass
+	attempts int           // packets that came so far, those at the gate too
+	headers  []rtp.Header
 }
 
-func (w *wire) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
+func (w *packetSink) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 	w.mu.Lock()
-	w.came++
+	w.attempts++
 	w.mu.Unlock()
 	<-w.gate
 	w.mu.Lock()
@@ -37,22 +37,22 @@ func (w *wire) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
 	return len(payload), nil
 }
 
-func (w *wire) Write([]byte) (int, error) { return 0, errors.New("not used") }
+func (w *packetSink) Write([]byte) (int, error) { return 0, errors.New("not used") }
 
-func (w *wire) count() int {
+func (w *packetSink) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.headers)
 }
 
 // hangs waits until a viewer is held up at the gate.
-func (w *wire) hangs(t *testing.T) {
+func (w *packetSink) waitBlocked(t *testing.T) {
 	t.Helper()
-	testkit.Eventually(t, 5*time.Second, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.came > 0 }, "the viewer sends")
+	testkit.Eventually(t, 5*time.Second, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.attempts > 0 }, "the viewer sends")
 }
 
 // viewerOn runs a viewer's sending side on w, until the test ends.
-func (d *desk) viewerOn(w *wire, stream string, how ...func(*viewer)) {
+func (d *rig) viewerOn(w *packetSink, stream string, how ...func(*viewer)) {
 	d.t.Helper()
 	src, err := d.whep.source(stream)
 	if err != nil {
@@ -63,36 +63,36 @@ func (d *desk) viewerOn(w *wire, stream string, how ...func(*viewer)) {
 		d.t.Fatal(err)
 	}
 	v := &viewer{
-		asking: asking{stream: stream}, watched: watched{hub: d.hub, source: src}, pc: pc, picture: newSender(webrtc.RTPCodecTypeVideo, stream),
-		wants: wants{lost: make(chan []rtcp.NackPair), restart: make(chan struct{}), heard: make(chan struct{})},
+		request: request{stream: stream}, content: content{hub: d.hub, source: src}, pc: pc, video: newSender(webrtc.RTPCodecTypeVideo, stream),
+		feedback: feedback{nacks: make(chan []rtcp.NackPair), keyframeRequests: make(chan struct{}), wake: make(chan struct{})},
 	}
-	v.picture.out = w
+	v.video.out = w
 	for _, change := range how {
 		change(v)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- v.show(ctx) }()
+	go func() { ended <- v.sendVideo(ctx) }()
 	d.t.Cleanup(func() {
-		stop(errLeft)
-		if err := <-ended; !errors.Is(err, errLeft) && !errors.Is(err, errStreamLeft) {
+		stop(errViewerLeft)
+		if err := <-ended; !errors.Is(err, errViewerLeft) && !errors.Is(err, errStreamEnded) {
 			d.t.Errorf("ended with %v", err)
 		}
 		_ = pc.GracefulClose()
 	})
 }
 
-func TestASlowViewerDelaysNobody(t *testing.T) {
-	d := newDesk(t)
+func TestASlowViewerDelaysNoOther(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	slow, fast := &wire{gate: make(chan struct{})}, &wire{gate: make(chan struct{})}
+	slow, fast := &packetSink{gate: make(chan struct{})}, &packetSink{gate: make(chan struct{})}
 	defer close(slow.gate)
 	close(fast.gate)
-	cam.shoot(true)
+	cam.publish(true)
 	d.viewerOn(slow, "cam1")
 	d.viewerOn(fast, "cam1")
 	for range 90 {
-		cam.shoot(false)
+		cam.publish(false)
 	}
 	const packets = 6 + 90 // the key picture is its parameter sets and five fragments
 	testkit.Eventually(t, 5*time.Second, func() bool { return fast.count() == packets }, "the fast viewer has all")
@@ -101,10 +101,10 @@ func TestASlowViewerDelaysNobody(t *testing.T) {
 	}
 }
 
-func TestAViewerThatIsLateGoesOnAtTheNewestKeyPicture(t *testing.T) {
-	d := newDesk(t)
+func TestALateViewerResumesAtTheNewestKeyframe(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	w := &wire{gate: make(chan struct{})}
+	w := &packetSink{gate: make(chan struct{})}
 	old := time.Now().Add(-10 * time.Second)
 	for n := range 90 { // written now, but as if they had come in real time
 		au := cam.unit(n%30 == 0)
@@ -112,7 +112,7 @@ func TestAViewerThatIsLateGoesOnAtTheNewestKeyPicture(t *testing.T) {
 		cam.Write(au)
 		if n == 0 {
 			d.viewerOn(w, "cam1")
-			w.hangs(t)
+			w.waitBlocked(t)
 		}
 	}
 	close(w.gate)
@@ -131,8 +131,8 @@ func TestAViewerThatIsLateGoesOnAtTheNewestKeyPicture(t *testing.T) {
 }
 
 func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").roll(t)
+	d := newRig(t)
+	d.camera("cam1").run(t)
 	p := d.watch("cam1", webrtc.NetworkTypeTCP4)
 	p.await(20)
 	pair, err := p.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
@@ -142,7 +142,7 @@ func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
 }
 
 // frozen is a TCP relay to the server that stops taking its bytes once it is told.
-func frozen(t *testing.T, to string) (port int, freeze func()) {
+func freezableRelay(t *testing.T, to string) (port int, freeze func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -185,12 +185,12 @@ func frozen(t *testing.T, to string) (port int, freeze func()) {
 	return l.Addr().(*net.TCPAddr).Port, func() { close(stop) }
 }
 
-func TestATCPViewerThatStopsReadingIsGivenUpAndDelaysNobody(t *testing.T) {
-	d := newDesk(t)
+func TestATCPViewerThatStopsReadingIsDisconnectedAndDelaysNoOther(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	port, freeze := frozen(t, d.whep.Addr())
+	port, freeze := freezableRelay(t, d.whep.Addr())
 	_, own, _ := net.SplitHostPort(d.whep.Addr())
-	cam.shoot(true)
+	cam.publish(true)
 	stuck := d.watchBy("cam1", func(answer string) string {
 		return strings.ReplaceAll(answer, " 127.0.0.1 "+own+" ", fmt.Sprintf(" 127.0.0.1 %d ", port))
 	}, webrtc.NetworkTypeTCP4)
@@ -209,17 +209,17 @@ func TestATCPViewerThatStopsReadingIsGivenUpAndDelaysNobody(t *testing.T) {
 		n++
 		return d.whep.Viewers() == 1
 	}, "the viewer that takes nothing is given up")
-	last := cam.shoot(true)
+	last := cam.publish(true)
 	testkit.Eventually(t, 5*time.Second, func() bool {
-		got := well.got()
+		got := well.received()
 		return got[len(got)-1].time == rtpTime(last.PTS, videoRate)
 	}, "the other one is up to date")
 }
 
 func TestAllInterfacesAreServedIncludingLoopback(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", ":0"} {
-		d := newDeskAt(t, addr)
-		d.camera("cam1").roll(t)
+		d := newRigAt(t, addr)
+		d.camera("cam1").run(t)
 		p := d.watch("cam1")
 		p.await(5)
 		if !bytes.Contains([]byte(p.answer), []byte(" 127.0.0.1 ")) {
@@ -228,8 +228,8 @@ func TestAllInterfacesAreServedIncludingLoopback(t *testing.T) {
 	}
 }
 
-func TestATCPPeerThatSaysNothingIsNotWaitedFor(t *testing.T) {
-	d := newDesk(t)
+func TestASilentTCPPeerDoesNotDelayShutdown(t *testing.T) {
+	d := newRig(t)
 	conn, err := net.Dial("tcp", d.whep.Addr())
 	if err != nil {
 		t.Fatal(err)

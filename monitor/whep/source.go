@@ -11,33 +11,33 @@ import (
 // What a source keeps packetised. A viewer that is further behind makes its own;
 // the newest GOP, where viewers start, mostly is in here.
 const (
-	maxKept      = 1024
-	maxKeptBytes = 32 << 20
+	maxCached      = 1024
+	maxCachedBytes = 32 << 20
 )
 
 // source is what the viewers of one stream share: its pictures as RTP payloads,
 // made once, and what was learnt from looking at them.
 type source struct {
-	since time.Time // of the stream: a new publisher is a new source
-	made  bool      // here, of another stream's: the pictures say when those came
+	since   time.Time // of the stream: a new publisher is a new source
+	derived bool      // here, of another stream's: the pictures say when those came
 
 	mu      sync.Mutex
 	viewers int
-	shelf
+	packetCache
 
-	seen    bool
-	newest  newestPicture // of all
-	shown   shownPicture  // the newest that was not left out
-	reorder reorder
-	pace    pace
-	lag     lag
+	seen        bool
+	newest      newestFrame // of all
+	shown       shownFrame  // the newest that was not left out
+	reorder     reorder
+	pacing      pacing
+	audioOffset audioOffset
 }
 
 // shelf is the pictures that are kept packetised.
-type shelf struct {
-	kept  map[unitKey]*packets
-	order []unitKey // oldest first
-	bytes int
+type packetCache struct {
+	cached map[unitKey]*packets
+	order  []unitKey // oldest first
+	bytes  int
 }
 
 // unitKey tells coded pictures apart. The data of a picture that is kept is not
@@ -54,18 +54,18 @@ type packets struct {
 	b, reference bool
 }
 
-type newestPicture struct {
+type newestFrame struct {
 	dts     time.Duration
 	arrived time.Time
 }
 
-type shownPicture struct {
+type shownFrame struct {
 	rtp     uint32
 	arrived time.Time
 }
 
 func newSource(since time.Time) *source {
-	return &source{since: since, shelf: shelf{kept: map[unitKey]*packets{}}}
+	return &source{since: since, packetCache: packetCache{cached: map[unitKey]*packets{}}}
 }
 
 // join counts a viewer, leave takes it back and frees what only viewers need.
@@ -79,7 +79,7 @@ func (s *source) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.viewers--; s.viewers == 0 {
-		clear(s.kept)
+		clear(s.cached)
 		s.order, s.bytes = nil, 0
 	}
 }
@@ -96,37 +96,37 @@ func (s *source) refused(tracks *media.Tracks) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reorder.tracks == tracks && s.reorder.references {
-		return errBPictures
+		return errBFrames
 	}
 	return nil
 }
 
 // there is when a picture was there to be sent. One that was made here is seen by its
 // viewers at once.
-func (s *source) there(au *media.AccessUnit) time.Time {
-	if s.made {
+func (s *source) availableAt(au *media.AccessUnit) time.Time {
+	if s.derived {
 		return time.Now()
 	}
 	return au.Arrived
 }
 
 // heard looks at a packet of the stream's sound, and says when it is to go out.
-func (s *source) heard(au *media.AccessUnit) (due time.Time) {
+func (s *source) scheduleAudio(au *media.AccessUnit) (due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lag.sound(au)
-	return s.lag.due(au)
+	s.audioOffset.audio(au)
+	return s.audioOffset.due(au)
 }
 
 // hints are how a source's pictures are best shown.
 type hints struct {
-	smooth bool          // they come in clumps
-	late   time.Duration // the sound, after its picture
+	smooth      bool          // they come in clumps
+	audioOffset time.Duration // the sound, after its picture
 }
 
 // picture makes au ready to be sent: nil payloads mean it is left out. It fails
 // when browsers can't show the stream.
-func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, show hints, err error) {
+func (s *source) frame(au *media.AccessUnit) (payloads [][]byte, show hints, err error) {
 	if len(au.Data) == 0 {
 		return nil, show, nil
 	}
@@ -136,40 +136,40 @@ func (s *source) picture(au *media.AccessUnit) (payloads [][]byte, show hints, e
 	// Viewers are at different places, each picture is looked at once, in order.
 	if !s.seen || au.DTS >= s.newest.dts {
 		s.reorder.observe(au, p)
-		s.pace.observe(au, s.newest)
-		s.lag.picture(au, s.there(au))
+		s.pacing.observe(au, s.newest)
+		s.audioOffset.frame(au, s.availableAt(au))
 		s.newest.dts, s.newest.arrived = au.DTS, au.Arrived
-		if leaveOut := p.b && s.reorder.in(au.Tracks); !leaveOut {
-			s.shown = shownPicture{rtpTime(au.PTS, videoRate), au.Arrived}
+		if leaveOut := p.b && s.reorder.reordered(au.Tracks); !leaveOut {
+			s.shown = shownFrame{rtpTime(au.PTS, videoRate), au.Arrived}
 		}
 		s.seen = true
 	}
 	if s.reorder.references && s.reorder.tracks == au.Tracks {
-		return nil, show, errBPictures
+		return nil, show, errBFrames
 	}
-	if p.b && !p.reference && s.reorder.in(au.Tracks) {
+	if p.b && !p.reference && s.reorder.reordered(au.Tracks) {
 		return nil, show, nil
 	}
-	return p.payloads, hints{s.pace.bursty, s.lag.late}, nil
+	return p.payloads, hints{s.pacing.bursty, s.audioOffset.current}, nil
 }
 
 func (s *source) packets(au *media.AccessUnit) *packets {
 	key := unitKey{au.Tracks, unsafe.SliceData(au.Data), len(au.Data)}
-	if p := s.kept[key]; p != nil {
+	if p := s.cached[key]; p != nil {
 		return p
 	}
 	p := &packets{}
-	if p.b, p.reference = bPicture(au.Data); !p.b || p.reference || !s.reorder.in(au.Tracks) {
-		p.payloads = packetise(au)
+	if p.b, p.reference = bFrame(au.Data); !p.b || p.reference || !s.reorder.reordered(au.Tracks) {
+		p.payloads = packetize(au)
 	}
-	s.kept[key] = p
+	s.cached[key] = p
 	s.order = append(s.order, key)
 	s.bytes += key.size
-	for len(s.order) > maxKept || s.bytes > maxKeptBytes {
+	for len(s.order) > maxCached || s.bytes > maxCachedBytes {
 		old := s.order[0]
 		s.order = s.order[1:]
 		s.bytes -= old.size
-		delete(s.kept, old)
+		delete(s.cached, old)
 	}
 	return p
 }
@@ -199,32 +199,32 @@ func (r *reorder) observe(au *media.AccessUnit, p *packets) {
 }
 
 // in says whether pictures of these tracks are reordered, as far as was seen.
-func (r *reorder) in(tracks *media.Tracks) bool { return r.found && r.tracks == tracks }
+func (r *reorder) reordered(tracks *media.Tracks) bool { return r.found && r.tracks == tracks }
 
 // pace finds sources whose pictures come in clumps. Showing each at once, which is
 // best for all others, would show fewer of them.
-type pace struct {
-	pictures, clumped int // in this window
-	bursty            bool
+type pacing struct {
+	frames, bunched int // in this window
+	bursty          bool
 }
 
-const paceWindow = 32
+const pacingWindow = 32
 
 // minStep leaves out pictures that were squeezed on purpose: an instant cut sends
 // the new camera's pictures since its key frame at once.
 const minStep = 5 * time.Millisecond
 
-func (p *pace) observe(au *media.AccessUnit, before newestPicture) {
+func (p *pacing) observe(au *media.AccessUnit, before newestFrame) {
 	step := au.DTS - before.dts
 	if before.arrived.IsZero() || step < minStep || step > time.Second {
 		return
 	}
-	p.pictures++
+	p.frames++
 	if au.Arrived.Sub(before.arrived) < step/4 {
-		p.clumped++
+		p.bunched++
 	}
-	if p.pictures == paceWindow {
-		p.bursty = p.clumped > paceWindow/3
-		p.pictures, p.clumped = 0, 0
+	if p.frames == pacingWindow {
+		p.bursty = p.bunched > pacingWindow/3
+		p.frames, p.bunched = 0, 0
 	}
 }

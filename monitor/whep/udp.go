@@ -13,8 +13,8 @@ import (
 // packets are gathered for the length of a picture and handed to the kernel as one.
 type udpPort struct {
 	*net.UDPConn
-	bursts sync.Map    // of *burst by netip.AddrPort
-	single atomic.Bool // the kernel, or the network card, does not take several as one
+	bursts     sync.Map    // of *burst by netip.AddrPort
+	noSegments atomic.Bool // the kernel, or the network card, does not take several as one
 }
 
 // ReadFromAddrPort reads on after errors that concern one peer only: the mux would
@@ -31,7 +31,7 @@ func (p *udpPort) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 // WriteToAddrPort writes a packet, or gathers it.
 func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if media := len(b) > 0 && b[0]>>6 == 2; media { // RFC 7983: RTP and RTCP; STUN and DTLS don't wait
-		if open, ok := p.bursts.Load(plain(to)); ok && open.(*burst).add(b) {
+		if open, ok := p.bursts.Load(unmapped(to)); ok && open.(*burst).add(b) {
 			return len(b), nil
 		}
 	}
@@ -39,7 +39,7 @@ func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 }
 
 // plain is an address as it is looked up: a socket for both IPs has IPv4 inside IPv6.
-func plain(a netip.AddrPort) netip.AddrPort {
+func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
@@ -63,7 +63,7 @@ type burst struct {
 
 // gather makes a burst for to, or nil when another viewer has that address.
 func (p *udpPort) gather(to netip.AddrPort) *burst {
-	b := &burst{port: p, to: plain(to)}
+	b := &burst{port: p, to: unmapped(to)}
 	if _, taken := p.bursts.LoadOrStore(b.to, b); taken {
 		return nil
 	}
@@ -124,12 +124,12 @@ func (b *burst) add(packet []byte) bool {
 // loss to whoever sends by UDP. The lock is held for it: packets stay in order, and
 // nobody but this viewer's parts waits.
 func (b *burst) flush() {
-	if b.n > 1 && !b.port.single.Load() {
-		if err := b.port.sendSegments(b.buf, b.size, b.to); err == nil || !notTaken(err) {
+	if b.n > 1 && !b.port.noSegments.Load() {
+		if err := b.port.sendSegments(b.buf, b.size, b.to); err == nil || !segmentsUnsupported(err) {
 			b.n, b.buf = 0, b.buf[:0]
 			return
 		}
-		b.port.single.Store(true)
+		b.port.noSegments.Store(true)
 	}
 	for rest := b.buf; len(rest) > 0; {
 		n := min(b.size, len(rest))

@@ -30,6 +30,6 @@ func (p *udpPort) sendSegments(buf []byte, size int, to netip.AddrPort) error {
 
 // notTaken says whether the kernel or the card can't do it at all: old kernels
 // refuse the message, cards without checksum offload fail with EIO.
-func notTaken(err error) bool {
+func segmentsUnsupported(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EOPNOTSUPP)
 }

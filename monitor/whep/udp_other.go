@@ -10,4 +10,4 @@ import (
 // sendSegments is what only Linux has.
 func (p *udpPort) sendSegments([]byte, int, netip.AddrPort) error { return errors.ErrUnsupported }
 
-func notTaken(error) bool { return true }
+func segmentsUnsupported(error) bool { return true }

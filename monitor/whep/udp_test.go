@@ -57,11 +57,11 @@ func arrived(t *testing.T, conn *net.UDPConn, n int) (packets [][]byte) {
 	return packets
 }
 
-func TestGatheredPacketsArriveOneByOneAndInOrder(t *testing.T) {
+func TestBatchedPacketsArriveSeparatelyAndInOrder(t *testing.T) {
 	for _, single := range []bool{false, true} {
 		t.Run(fmt.Sprintf("single=%v", single), func(t *testing.T) {
 			port, conn, to := newPort(t)
-			port.single.Store(single)
+			port.noSegments.Store(single)
 			b := port.gather(to)
 			defer b.close()
 			var sent [][]byte
@@ -83,14 +83,14 @@ func TestGatheredPacketsArriveOneByOneAndInOrder(t *testing.T) {
 					t.Fatalf("packet %d has %d bytes, want %d", n, len(p), len(sent[n]))
 				}
 			}
-			if !single && port.single.Load() {
+			if !single && port.noSegments.Load() {
 				t.Log("this kernel sends packets one by one")
 			}
 		})
 	}
 }
 
-func TestAPortForBothIPsGathersToo(t *testing.T) {
+func TestADualStackPortBatchesToo(t *testing.T) {
 	port, conn, to := newPortAt(t, ":0")
 	b := port.gather(to)
 	defer b.close()
@@ -107,7 +107,7 @@ func TestAPortForBothIPsGathersToo(t *testing.T) {
 	arrived(t, conn, 3)
 }
 
-func TestWhatIsNotMediaDoesNotWait(t *testing.T) {
+func TestPacketsOtherThanMediaAreSentImmediately(t *testing.T) {
 	port, conn, to := newPort(t)
 	b := port.gather(to)
 	defer b.close()
@@ -124,7 +124,7 @@ func TestWhatIsNotMediaDoesNotWait(t *testing.T) {
 	arrived(t, conn, 1)
 }
 
-func TestOneAddressIsGatheredForOneViewer(t *testing.T) {
+func TestAnAddressIsBatchedForOneViewerOnly(t *testing.T) {
 	port, conn, to := newPort(t)
 	first := port.gather(to)
 	if port.gather(to) != nil {
@@ -145,7 +145,7 @@ func TestOneAddressIsGatheredForOneViewer(t *testing.T) {
 	none.close()
 }
 
-func TestWritersFromAllSidesLoseNothing(t *testing.T) {
+func TestConcurrentWritersLoseNoPackets(t *testing.T) {
 	port, conn, to := newPort(t)
 	b := port.gather(to)
 	defer b.close()

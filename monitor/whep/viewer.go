@@ -22,88 +22,88 @@ import (
 const (
 	// A viewer that is later than this goes on at the next key picture: it shows
 	// what is, not what was.
-	tooLate      = time.Second
-	reportEvery  = time.Second
-	repeatBudget = 4000 // packets sent again in a second, at most
+	maxLag           = time.Second
+	reportInterval   = time.Second
+	retransmitBudget = 4000 // packets sent again in a second, at most
 	// Browsers ask for a key picture again and again until they have one.
-	restartEvery = 500 * time.Millisecond
-	catchingUp   = 400 * time.Millisecond // behind the stream by more
+	restartInterval = 500 * time.Millisecond
+	catchUpLag      = 400 * time.Millisecond // behind the stream by more
 )
 
 // Why a viewer ended, beside the reasons for not showing a stream.
 var (
-	errLeft         = errors.New("the viewer left")
-	errNotConnected = errors.New("no connection came about")
-	errPathDead     = errors.New("the connection failed")
-	errAccess       = errors.New("the access was taken away")
-	errStreamLeft   = errors.New("the stream left")
+	errViewerLeft       = errors.New("the viewer left")
+	errNotConnected     = errors.New("no connection came about")
+	errConnectionFailed = errors.New("the connection failed")
+	errRevoked          = errors.New("the access was taken away")
+	errStreamEnded      = errors.New("the stream left")
 )
 
 // viewer is one WHEP session. One goroutine sends its pictures, so a slow viewer
 // delays nobody; what the viewer says back is read in another and handed over.
 type viewer struct {
 	id string
-	asking
-	watched
+	request
+	content
 
-	pc      *webrtc.PeerConnection
-	picture *sender
-	sound   *sender // nil when the viewer wants none
-	udp     *udpPort
-	path    atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
+	pc    *webrtc.PeerConnection
+	video *sender
+	audio *sender // nil when the viewer wants none
+	udp   *udpPort
+	path  atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
 
 	epochOnce sync.Once
 	epoch     time.Time // when the stream's time 0 was
 
-	wants
-	life
+	feedback
+	lifecycle
 }
 
 // asking is who wants to watch what, and how.
-type asking struct {
+type request struct {
 	stream, remote, who string
 
-	keys bool // only key pictures
+	keyframesOnly bool // only key pictures
 }
 
 // watched is what a viewer is shown, and hears.
-type watched struct {
-	hub    *hub.Hub
-	source *source
-	sounds *sounds
-	left   func() // leaves the small picture; nil when the stream's own is shown
+type content struct {
+	hub         *hub.Hub
+	source      *source
+	transcoders *audioTranscoders
+	leaveLowRes func() // leaves the small picture; nil when the stream's own is shown
 }
 
 // wants is what listen heard, and that it heard something.
-type wants struct {
-	lost    chan []rtcp.NackPair
-	restart chan struct{}
-	heard   chan struct{}
+type feedback struct {
+	nacks            chan []rtcp.NackPair
+	keyframeRequests chan struct{}
+	wake             chan struct{}
 }
 
 // life is how a viewer's connection begins and ends.
-type life struct {
-	within    time.Duration // it has to be connected
-	once      sync.Once
-	connected chan struct{}
-	done      <-chan struct{}
-	end       context.CancelCauseFunc
+type lifecycle struct {
+	connectTimeout time.Duration // it has to be connected
+	once           sync.Once
+	connected      chan struct{}
+	done           <-chan struct{}
+	end            context.CancelCauseFunc
 }
 
 // beSmall has the viewer watch the stream's small picture.
-func (v *viewer) beSmall(of *smalls) error {
+func (v *viewer) useLowRes(of *lowResStreams) error {
 	p, leave, err := of.join(v.stream)
 	if err != nil {
 		return err
 	}
-	v.hub, v.source, v.left = p.hub, p.source, leave
+	v.hub, v.source, v.leaveLowRes = p.hub, p.source, leave
 	return nil
 }
 
 // release gives back what the viewer was handed.
 func (v *viewer) release() {
-	if v.left != nil {
-		v.left()
+	if v.leaveLowRes != nil {
+		v.leaveLowRes()
 	}
 }
 
@@ -111,58 +111,58 @@ func (v *viewer) release() {
 func (v *viewer) serve(ctx context.Context) error {
 	var parts sync.WaitGroup
 	for _, from := range v.pc.GetSenders() {
-		parts.Go(func() { v.listen(from) })
+		parts.Go(func() { v.readRTCP(from) })
 	}
 	defer parts.Wait()
 	defer func() { _ = v.pc.GracefulClose() }()
 
 	v.source.join()
 	defer v.source.leave()
-	connect, cancel := context.WithTimeoutCause(ctx, v.within, errNotConnected)
+	connect, cancel := context.WithTimeoutCause(ctx, v.connectTimeout, errNotConnected)
 	defer cancel()
-	for _, ready := range []<-chan struct{}{v.connected, v.picture.bound} {
+	for _, ready := range []<-chan struct{}{v.connected, v.video.bound} {
 		select {
 		case <-ready:
 		case <-connect.Done():
 			return context.Cause(connect)
 		}
 	}
-	if v.sound != nil {
+	if v.audio != nil {
 		hear, stop := context.WithCancel(ctx)
 		defer stop()
-		parts.Go(func() { v.play(hear) })
+		parts.Go(func() { v.sendAudio(hear) })
 	}
-	return v.show(ctx)
+	return v.sendVideo(ctx)
 }
 
 // follow reads the stream from its newest key picture on. To a viewer of key pictures
 // the stream has no others.
-func (v *viewer) follow() (*hub.Subscriber, error) {
+func (v *viewer) subscribe() (*hub.Subscriber, error) {
 	sub, err := v.hub.Subscribe(v.stream)
 	if err != nil {
-		return nil, errStreamLeft
+		return nil, errStreamEnded
 	}
-	if v.keys {
+	if v.keyframesOnly {
 		sub.Filter(func(au *media.AccessUnit) bool { return au.Key || !au.Video() })
 	}
 	return sub, nil
 }
 
 // show sends pictures, beginning with all since the newest key picture.
-func (v *viewer) show(ctx context.Context) error {
-	sub, err := v.follow()
+func (v *viewer) sendVideo(ctx context.Context) error {
+	sub, err := v.subscribe()
 	if err != nil {
 		return err
 	}
 	defer func() { sub.Close() }()
-	session := session{viewer: v, begun: time.Now()}
+	session := videoSession{viewer: v, burstAt: time.Now()}
 	defer session.close()
 	for {
 		// Also a viewer who is always behind is heard.
 		select {
-		case lost := <-v.lost:
-			session.repeat(lost)
-		case <-v.restart:
+		case lost := <-v.nacks:
+			session.retransmit(lost)
+		case <-v.keyframeRequests:
 			if again := session.restart(); again != nil {
 				sub.Close()
 				sub = again
@@ -174,39 +174,39 @@ func (v *viewer) show(ctx context.Context) error {
 		au, err := sub.TryNext()
 		switch {
 		case errors.Is(err, hub.ErrNotYet):
-			v.pause(ctx, sub)
+			v.wait(ctx, sub)
 			continue
 		case errors.Is(err, io.EOF):
-			return errStreamLeft
+			return errStreamEnded
 		case err != nil:
 			return fmt.Errorf("read the stream: %w", err)
 		}
-		if err := session.unit(&au, sub.Lag()); err != nil {
+		if err := session.send(&au, sub.Lag()); err != nil {
 			return err
 		}
-		if sub.Lag() > tooLate {
+		if sub.Lag() > maxLag {
 			sub.SkipToKeyframe() // only if one lies ahead: the burst at the start stays whole
 		}
 	}
 }
 
 // pause waits until there is something to do.
-func (v *viewer) pause(ctx context.Context, sub *hub.Subscriber) {
+func (v *viewer) wait(ctx context.Context, sub *hub.Subscriber) {
 	select {
 	case <-sub.Ready():
-	case <-v.heard:
+	case <-v.wake:
 	case <-ctx.Done():
 	}
 }
 
 // play sends the sound, from now on. The picture decides when the viewer ends.
-func (v *viewer) play(ctx context.Context) {
+func (v *viewer) sendAudio(ctx context.Context) {
 	select {
-	case <-v.sound.bound:
+	case <-v.audio.bound:
 	case <-ctx.Done():
 		return
 	}
-	sub, leave, err := v.sounds.listen(v.stream)
+	sub, leave, err := v.transcoders.subscribe(v.stream)
 	if err != nil {
 		return
 	}
@@ -217,22 +217,22 @@ func (v *viewer) play(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if !waitFor(ctx, v.source.heard(&au)) {
+		if !waitUntil(ctx, v.source.scheduleAudio(&au)) {
 			return
 		}
-		if v.sound.send([][]byte{au.Data}, rtpTime(au.PTS, audioRate)) != nil {
+		if v.audio.send([][]byte{au.Data}, rtpTime(au.PTS, audioRate)) != nil {
 			return
 		}
-		reported = v.report(v.sound, &au, reported)
-		if sub.Lag() > tooLate+lagMost {
+		reported = v.report(v.audio, &au, reported)
+		if sub.Lag() > maxLag+maxOffset {
 			sub.SkipToLive()
 		}
 	}
 }
 
 // waitFor waits until due, which is never far off. It reports whether ctx is not done.
-func waitFor(ctx context.Context, due time.Time) bool {
-	wait := min(time.Until(due), lagMost)
+func waitUntil(ctx context.Context, due time.Time) bool {
+	wait := min(time.Until(due), maxOffset)
 	if wait < time.Millisecond {
 		return ctx.Err() == nil
 	}
@@ -250,7 +250,7 @@ func waitFor(ctx context.Context, due time.Time) bool {
 // picture report by the same clock, or they would not be played in sync.
 func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.Time {
 	now := time.Now()
-	if now.Sub(last) < reportEvery {
+	if now.Sub(last) < reportInterval {
 		return last
 	}
 	v.epochOnce.Do(func() { v.epoch = au.Arrived.Add(-au.PTS) })
@@ -261,7 +261,7 @@ func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.T
 }
 
 // listen reads what the viewer says of one track until the connection is closed.
-func (v *viewer) listen(from *webrtc.RTPSender) {
+func (v *viewer) readRTCP(from *webrtc.RTPSender) {
 	defer func() {
 		if p := recover(); p != nil { // the parser's: this viewer only
 			v.end(fmt.Errorf("read RTCP: %v", p))
@@ -283,18 +283,18 @@ func (v *viewer) listen(from *webrtc.RTPSender) {
 		for _, p := range packets {
 			switch p := p.(type) {
 			case *rtcp.TransportLayerNack:
-				offer(v.lost, p.Nacks)
-				offer(v.heard, struct{}{})
+				trySend(v.nacks, p.Nacks)
+				trySend(v.wake, struct{}{})
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				offer(v.restart, struct{}{})
-				offer(v.heard, struct{}{})
+				trySend(v.keyframeRequests, struct{}{})
+				trySend(v.wake, struct{}{})
 			}
 		}
 	}
 }
 
 // offer hands over what the other end has room for: a viewer asks again.
-func offer[T any](to chan<- T, what T) {
+func trySend[T any](to chan<- T, what T) {
 	select {
 	case to <- what:
 	default:
@@ -302,7 +302,7 @@ func offer[T any](to chan<- T, what T) {
 }
 
 // reached is told by which path the viewer is reached.
-func (v *viewer) reached(pair *webrtc.ICECandidatePair) {
+func (v *viewer) pathSelected(pair *webrtc.ICECandidatePair) {
 	var path *netip.AddrPort
 	if pair != nil && pair.Remote.Protocol == webrtc.ICEProtocolUDP {
 		if ip, err := netip.ParseAddr(pair.Remote.Address); err == nil {
@@ -314,14 +314,14 @@ func (v *viewer) reached(pair *webrtc.ICECandidatePair) {
 }
 
 // state is told how the connection fares.
-func (v *viewer) state(s webrtc.PeerConnectionState) {
+func (v *viewer) connectionChanged(s webrtc.PeerConnectionState) {
 	switch s {
 	case webrtc.PeerConnectionStateConnected:
 		v.once.Do(func() { close(v.connected) })
 	case webrtc.PeerConnectionStateFailed:
-		v.end(errPathDead)
+		v.end(errConnectionFailed)
 	case webrtc.PeerConnectionStateClosed:
-		v.end(errLeft)
+		v.end(errViewerLeft)
 	}
 }
 

@@ -60,10 +60,10 @@ import (
 // connections; several panels may sit behind one address, and share a token. Neither
 // may be so many that nobody else can watch.
 const (
-	maxViewers    = 256
-	maxByToken    = maxViewers / 2
-	maxByRemote   = 96
-	connectWithin = 15 * time.Second
+	maxViewers     = 256
+	maxByToken     = maxViewers / 2
+	maxByRemote    = 96
+	connectTimeout = 15 * time.Second
 )
 
 type limits struct {
@@ -79,15 +79,15 @@ type Server struct {
 	log *slog.Logger
 	sockets
 
-	mu      sync.Mutex
-	api     *webrtc.API // nil while Run is not running
-	reach   reach
-	viewers map[string]*viewer
-	sources map[string]*source // by stream, as long as that is live
-	gone    sync.WaitGroup     // one for each viewer
-	sounds  *sounds
-	smalls  *smalls
-	limits  limits
+	mu          sync.Mutex
+	api         *webrtc.API // nil while Run is not running
+	ice         iceSettings
+	viewers     map[string]*viewer
+	sources     map[string]*source // by stream, as long as that is live
+	sessions    sync.WaitGroup     // one for each viewer
+	transcoders *audioTranscoders
+	lowRes      *lowResStreams
+	limits      limits
 }
 
 // sockets is the WebRTC port.
@@ -105,10 +105,10 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some streams are not shown, or not heard
 	return &Server{
 		hub: h, log: log, sockets: sockets{&udpPort{UDPConn: udp}, tcp},
-		sounds:  newSounds(h, ffmpeg, log),
-		smalls:  newSmalls(h, ffmpeg, log),
-		viewers: map[string]*viewer{}, sources: map[string]*source{},
-		limits: limits{maxViewers, maxByToken, maxByRemote, connectWithin},
+		transcoders: newAudioTranscoders(h, ffmpeg, log),
+		lowRes:      newLowResStreams(h, ffmpeg, log),
+		viewers:     map[string]*viewer{}, sources: map[string]*source{},
+		limits: limits{maxViewers, maxByToken, maxByRemote, connectTimeout},
 	}, nil
 }
 
@@ -147,7 +147,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)
 	}
-	if err := s.reach.tell(&set); err != nil {
+	if err := s.ice.addPublic(&set); err != nil {
 		return errors.Join(fmt.Errorf("set WebRTC up: %w", err), closePorts())
 	}
 	api, err := newAPI(set)
@@ -155,7 +155,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("set WebRTC up: %w", err), closePorts())
 	}
 	s.mu.Lock()
-	s.api, s.reach.set = api, set
+	s.api, s.ice.engine = api, set
 	s.mu.Unlock()
 	for ctx.Err() == nil {
 		changed := s.hub.Changed()
@@ -171,9 +171,9 @@ func (s *Server) Run(ctx context.Context) error {
 		v.end(errStopping)
 	}
 	s.mu.Unlock()
-	s.gone.Wait()
-	s.sounds.ended.Wait()
-	s.smalls.ended.Wait()
+	s.sessions.Wait()
+	s.transcoders.ended.Wait()
+	s.lowRes.ended.Wait()
 	return closePorts()
 }
 
@@ -215,7 +215,7 @@ func (s *Server) Clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 			return rtp, arrived, ok
 		}
 	}
-	return s.smalls.clock(stream)
+	return s.lowRes.clock(stream)
 }
 
 // Viewers is how many watch, all streams together.
@@ -243,7 +243,7 @@ func (s *Server) End(who string) {
 	defer s.mu.Unlock()
 	for _, v := range s.viewers {
 		if v.who == who {
-			v.end(errAccess)
+			v.end(errRevoked)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func (s *Server) End(who string) {
 // Watch is Watchable for a live stream, with what was seen in its pictures so
 // far: B-frames only show there. When a small picture is shown instead of the
 // stream's own, ok is true and why says so.
-func (s *Server) Watch(stream string) (ok bool, why string) {
+func (s *Server) Watch(stream string) (ok bool, reason string) {
 	stats, live := s.hub.Stream(stream)
 	if !live {
 		return false, "The stream is not live."
@@ -266,7 +266,7 @@ func (s *Server) Watch(stream string) (ok bool, why string) {
 	switch {
 	case err == nil:
 		return true, ""
-	case s.smalls.can(stats.Tracks, err):
+	case s.lowRes.available(stats.Tracks, err):
 		return true, "It is shown here as a small picture made for browsers: " + err.Error() + "."
 	}
 	return false, sentence(err)
@@ -274,7 +274,7 @@ func (s *Server) Watch(stream string) (ok bool, why string) {
 
 // Watchable says whether browsers can show a stream with these tracks, and if
 // not, why, in words.
-func Watchable(tracks *media.Tracks) (ok bool, why string) {
+func Watchable(tracks *media.Tracks) (ok bool, reason string) {
 	if err := watchable(tracks); err != nil {
 		return false, sentence(err)
 	}
@@ -283,14 +283,14 @@ func Watchable(tracks *media.Tracks) (ok bool, why string) {
 
 // Reasons for not showing a stream, in words an operator is shown.
 var (
-	errStopping   = errors.New("the server is stopping")
-	errNoTracks   = errors.New("the stream has sent no picture yet")
-	errNoPicture  = errors.New("the stream has no picture")
-	errH265       = errors.New("browsers can't show H.265 here yet: send H.264")
-	errAV1        = errors.New("browsers can't show AV1 here yet: send H.264")
-	errBPictures  = errors.New("the stream uses B-frames as references, which browsers can't show: set B-frames to 0 in the encoder")
-	errNoConfig   = errors.New("the stream's H.264 parameter sets are missing or broken")
-	errNotPicture = errors.New("browsers can't show this coding: send H.264")
+	errStopping = errors.New("the server is stopping")
+	errNoTracks = errors.New("the stream has sent no picture yet")
+	errNoVideo  = errors.New("the stream has no picture")
+	errH265     = errors.New("browsers can't show H.265 here yet: send H.264")
+	errAV1      = errors.New("browsers can't show AV1 here yet: send H.264")
+	errBFrames  = errors.New("the stream uses B-frames as references, which browsers can't show: set B-frames to 0 in the encoder")
+	errNoConfig = errors.New("the stream's H.264 parameter sets are missing or broken")
+	errCodec    = errors.New("browsers can't show this coding: send H.264")
 )
 
 func watchable(tracks *media.Tracks) error {
@@ -299,7 +299,7 @@ func watchable(tracks *media.Tracks) error {
 	}
 	i := tracks.Video()
 	if i < 0 {
-		return errNoPicture
+		return errNoVideo
 	}
 	switch (*tracks)[i].Codec {
 	case media.H264:
@@ -312,18 +312,18 @@ func watchable(tracks *media.Tracks) error {
 	case media.AV1:
 		return errAV1
 	}
-	return errNotPicture
+	return errCodec
 }
 
 // sentence makes an error's words one.
 func sentence(err error) string {
-	words := err.Error()
-	if words == "" {
+	text := err.Error()
+	if text == "" {
 		return ""
 	}
-	first := words[0]
+	first := text[0]
 	if first >= 'a' && first <= 'z' {
 		first -= 'a' - 'A'
 	}
-	return string(first) + words[1:] + "."
+	return string(first) + text[1:] + "."
 }

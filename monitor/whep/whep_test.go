@@ -14,11 +14,11 @@ import (
 	"obvan/media"
 )
 
-func TestAViewerStartsWithAllSinceTheNewestKeyPicture(t *testing.T) {
-	d := newDesk(t)
+func TestAViewerStartsAtTheNewestKeyframe(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
 	for n := range 20 {
-		cam.shoot(n%12 == 0)
+		cam.publish(n%12 == 0)
 	}
 	var want []media.AccessUnit
 	p := d.watch("cam1")
@@ -29,12 +29,12 @@ func TestAViewerStartsWithAllSinceTheNewestKeyPicture(t *testing.T) {
 	}
 	got := p.await(8)
 	for n, au := range want {
-		if !bytes.Equal(got[n].data, coded(au, small)) || got[n].time != rtpTime(au.PTS, videoRate) {
+		if !bytes.Equal(got[n].data, withParameterSets(au, track180p)) || got[n].time != rtpTime(au.PTS, videoRate) {
 			t.Fatalf("picture %d: %d bytes at %d", n, len(got[n].data), got[n].time)
 		}
 	}
 	t.Logf("first picture %v after the offer", got[0].at.Sub(p.posted))
-	last := cam.shoot(false)
+	last := cam.publish(false)
 	if got := p.await(9); !bytes.Equal(got[8].data, last.Data) {
 		t.Fatalf("the next picture has %d bytes", len(got[8].data))
 	}
@@ -50,8 +50,8 @@ func TestAViewerStartsWithAllSinceTheNewestKeyPicture(t *testing.T) {
 }
 
 func TestDeleteEndsTheSession(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").roll(t)
+	d := newRig(t)
+	d.camera("cam1").run(t)
 	p := d.watch("cam1")
 	p.await(1)
 	if r := d.do(http.MethodDelete, p.location+"x", "", ""); r.code != http.StatusNotFound {
@@ -67,17 +67,17 @@ func TestDeleteEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestAFeedThatLeavesEndsItsViewersOnly(t *testing.T) {
-	d := newDesk(t)
+func TestAFeedThatEndsDisconnectsItsOwnViewersOnly(t *testing.T) {
+	d := newRig(t)
 	cam1, cam2 := d.camera("cam1"), d.camera("cam2")
-	cam1.roll(t)
-	cam2.shoot(true)
+	cam1.run(t)
+	cam2.publish(true)
 	p1, p2 := d.watch("cam1"), d.watch("cam2")
 	p1.await(1)
 	p2.await(1)
 	cam2.Close()
 	testkit.Eventually(t, 5*time.Second, func() bool { p2.mu.Lock(); defer p2.mu.Unlock(); return p2.state == webrtc.PeerConnectionStateClosed }, "the player knows")
-	n := len(p1.got())
+	n := len(p1.received())
 	p1.await(n + 10)
 	if d.whep.Viewers() != 1 {
 		t.Fatalf("%d viewers", d.whep.Viewers())
@@ -88,23 +88,23 @@ func TestAFeedThatLeavesEndsItsViewersOnly(t *testing.T) {
 }
 
 // askUntil asks for a key picture until there are n pictures.
-func (p *player) askUntil(n int) []picture {
+func (p *player) requestKeyframesUntil(n int) []frame {
 	p.t.Helper()
 	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
-	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.got()) >= n }, "pictures come again, %d in all", n)
-	return p.got()
+	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.received()) >= n }, "pictures come again, %d in all", n)
+	return p.received()
 }
 
-func TestABrowserThatAsksGetsTheNewestKeyPictureAgain(t *testing.T) {
-	d := newDesk(t)
+func TestAKeyframeRequestResendsTheNewestKeyframe(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	cam.shoot(true)
+	cam.publish(true)
 	for range 5 {
-		cam.shoot(false)
+		cam.publish(false)
 	}
 	p := d.watch("cam1")
 	p.await(6)
-	p.askUntil(7)
+	p.requestKeyframesUntil(7)
 	got := p.await(12)
 	if !bytes.Equal(got[6].data, got[0].data) {
 		t.Fatal("the burst does not start with the key picture")
@@ -117,16 +117,16 @@ func TestABrowserThatAsksGetsTheNewestKeyPictureAgain(t *testing.T) {
 	if n := len(got); n > 12 {
 		t.Fatalf("%d pictures: asked often within half a second, it was sent more than once", n)
 	}
-	last := cam.shoot(false)
+	last := cam.publish(false)
 	if got := p.await(13); got[12].time != rtpTime(last.PTS, videoRate) {
 		t.Fatal("the next picture does not have its own time again")
 	}
 }
 
-func TestLostPacketsAreSentAgain(t *testing.T) {
-	d := newDesk(t)
+func TestLostPacketsAreRetransmitted(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("cam1")
-	cam.shoot(true)
+	cam.publish(true)
 	p := d.watch("cam1")
 	p.await(1)
 	p.mu.Lock()
@@ -140,7 +140,7 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Eventually(t, 3*time.Second, func() bool { return sent() >= was+2*1188 }, "two packets come again")
-	cam.shoot(false)
+	cam.publish(false)
 	p.await(2)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,47 +149,47 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	}
 }
 
-func TestANewCodingGoesOnInTheSameSession(t *testing.T) {
-	d := newDesk(t)
+func TestACodecChangeContinuesInTheSameSession(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("program")
-	cam.shoot(true)
+	cam.publish(true)
 	p := d.watch("program")
 	p.await(1)
-	cam.SetTracks(media.Tracks{large})
-	au := cam.shoot(true)
-	if got := p.await(2); !bytes.Equal(got[1].data, coded(au, large)) {
+	cam.SetTracks(media.Tracks{track360p})
+	au := cam.publish(true)
+	if got := p.await(2); !bytes.Equal(got[1].data, withParameterSets(au, track360p)) {
 		t.Fatal("the key picture does not have the new parameter sets in front")
 	}
 	cam.SetTracks(media.Tracks{{Codec: media.H265, Config: []byte{1}}})
-	cam.shoot(true)
+	cam.publish(true)
 	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "a coding that can't be shown ends the session")
 	if r := d.post("/whep/program", p.pc.LocalDescription().SDP); r.code != http.StatusConflict || !strings.Contains(r.body, "H.265") {
 		t.Fatalf("%d %q", r.code, r.body)
 	}
 }
 
-func TestPicturesSqueezedTogetherArriveWhole(t *testing.T) {
-	d := newDesk(t)
+func TestABurstOfFramesArrivesComplete(t *testing.T) {
+	d := newRig(t)
 	cam := d.camera("program")
-	cam.shoot(true)
+	cam.publish(true)
 	p := d.watch("program")
 	p.await(1)
 	cam.step = time.Millisecond // an instant cut catches up in steps of 1 ms
 	var want []media.AccessUnit
 	for n := range 60 {
-		want = append(want, cam.shoot(n == 0))
+		want = append(want, cam.publish(n == 0))
 	}
 	got := p.await(61)
 	for n, au := range want {
-		if !bytes.Equal(got[n+1].data, coded(au, small)) || got[n+1].time != rtpTime(au.PTS, videoRate) {
+		if !bytes.Equal(got[n+1].data, withParameterSets(au, track180p)) || got[n+1].time != rtpTime(au.PTS, videoRate) {
 			t.Fatalf("picture %d is not what was sent", n)
 		}
 	}
 }
 
 func TestAServerThatStopsEndsAllSessions(t *testing.T) {
-	d := newDesk(t)
-	d.camera("cam1").shoot(true)
+	d := newRig(t)
+	d.camera("cam1").publish(true)
 	p := d.watch("cam1")
 	p.await(1)
 	// The clean-up of the desk stops the server and fails when Run does not return;

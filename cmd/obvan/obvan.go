@@ -24,7 +24,7 @@ import (
 	"obvan/ingest/whip"
 	"obvan/mixer"
 	"obvan/mixer/program"
-	"obvan/monitor/look"
+	"obvan/monitor/freezedetect"
 	playrtmp "obvan/monitor/rtmp"
 	playrtsp "obvan/monitor/rtsp"
 	"obvan/monitor/snapshot"
@@ -70,7 +70,7 @@ type mediaStores struct {
 type observers struct {
 	monitor *whep.Server
 	snaps   *snapshot.Server
-	look    *look.Detector
+	freezes *freezedetect.Detector
 }
 
 // run builds the server, prints where it listens, and runs it until ctx is done.
@@ -111,7 +111,7 @@ func (a *app) build() (err error) {
 		return err
 	}
 	a.whip, a.snaps = whip.New(env, a.monitor), snapshot.New(a.hub, a.log)
-	a.look = look.New(a.hub, a.log)
+	a.freezes = freezedetect.New(a.hub, a.log)
 	a.pulls = ingest.NewPulls(env, ingestProtocols(a.clips))
 	d := mixerDeps{hub: a.hub, program: a.program, logos: a.logos, password: func() string { return a.studio.OBSPassword() }, log: a.log}
 	d.play, d.send = reachableFrom(a.ingests["play-rtsp"].Addr(), a.cfg.mixer), reachableFrom(a.ingests["rtmp"].Addr(), a.cfg.mixer)
@@ -206,10 +206,10 @@ func (a *app) run(ctx context.Context) error {
 	listeners.run("monitor", a.monitor.Run)
 	listeners.run("whip", a.whip.Run)
 	listeners.run("snapshots", a.snaps.Run)
-	listeners.run("look", func(ctx context.Context) error {
-		return a.look.Run(ctx, a.program.Watched, func(s look.Sample) { a.program.ReportSample(program.Sample(s)) })
+	listeners.run("freeze detection", func(ctx context.Context) error {
+		return a.freezes.Run(ctx, a.program.Watched, func(s freezedetect.Sample) { a.program.ReportSample(program.Sample(s)) })
 	})
-	listeners.run("network", func(ctx context.Context) error { return a.cfg.net.follow(ctx, a.monitor.Public, a.log) })
+	listeners.run("network", func(ctx context.Context) error { return a.cfg.net.follow(ctx, a.monitor.SetPublicAddrs, a.log) })
 	listeners.run("panel", func(ctx context.Context) error { return a.server.Run(ctx, a.panel) })
 	if a.secure != nil && a.secure.challenge != nil {
 		listeners.run("acme", a.secure.serveChallenge)

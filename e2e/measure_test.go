@@ -28,7 +28,7 @@ func TestMeasure(t *testing.T) {
 		{"monitor, many tiles", TestAMultiviewShowsAllItsFeeds},
 		{"monitor, the program by WHEP", TestChromiumPlaysTheProgramByWHEP},
 		{"monitor, interrupted network path", TestALostNetworkPathHealsInTheBrowser},
-		{"panel", TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem},
+		{"panel", TestAnOperatorSeesFourCamerasAndCutsBetweenThem},
 		{"phone camera", TestAPhoneBecomesACameraAndGoesOnAir},
 		{"instant cuts", TestInstantCutsArriveAtTheDestinationInOrder},
 		{"instant cuts in a browser", TestABrowserPlaysInstantCuts},

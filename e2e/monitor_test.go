@@ -77,12 +77,12 @@ func (w view) String() string {
 }
 
 // viewing is what a viewer of the page measured. The longest still is that of the
-// screen, by the compositor's clock; the counter's is that of the pictures as they
+// screen, by the compositor's clock; the counter's is that of the frames as they
 // leave the decoder, read from their pixels.
 type viewed struct {
 	playback
 	PageFreezeMs    float64
-	Missed          int // callbacks that came too late to tell of each picture
+	Missed          int // callbacks that came too late to report each frame
 	Counted, Back   int
 	DecoderFreezeMs float64
 	OffMs           []float64 // each beep behind its flash
@@ -103,7 +103,7 @@ var monitored = []struct {
 	// Of a GOP of 30, 19 are B-frames, which WebRTC can't show.
 	{"B-frames that no frame refers to", "flv", camera{colour: "blue", tone: 600, counts: true, extra: []string{"-profile:v", "main", "-bf", "2", "-b_strategy", "0", "-x264-params", "b-pyramid=none"}},
 		[]view{{"blue", 11, true, counterBits, 0}}},
-	// As OBS sends it when nobody changed its settings: B-frames, some of which are
+	// As OBS sends it with its default settings: B-frames, some of which are
 	// references, and a keyframe every 250. ffmpeg makes a small preview of it.
 	{"B-frames as OBS sends them", "flv", camera{colour: "navy", size: "1280x720", tone: 500, counts: true, coder: []string{"-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-pix_fmt", "yuv420p",
 		"-bf", "3", "-g", "250", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-threads", "2"}},
@@ -116,7 +116,7 @@ func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
 	parallel(t, heavy)
 	s := start(t, "-demo")
 	b := s.viewers()
-	film := func(t *testing.T, n int) {
+	startCamera := func(t *testing.T, n int) {
 		m := monitored[n]
 		m.camera.send(t, m.format, map[string]string{"flv": "rtmp://" + s.listen["rtmp"], "rtsp": "rtsp://" + s.listen["rtsp"]}[m.format]+"/live/"+m.camera.colour)
 	}
@@ -129,7 +129,7 @@ func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
 	if testkit.Measuring() {
 		all := []view{{"cam1", 30, true, 0, 0}, {"cam1", 30, false, 0, 40}}
 		for n, m := range monitored {
-			film(t, n)
+			startCamera(t, n)
 			awake(n)
 			all = append(all, m.views...)
 		}
@@ -143,14 +143,14 @@ func TestTheMonitorPlaysEveryKindOfStream(t *testing.T) {
 		plain := s.plays(t, b, []view{{"cam1", 30, true, 0, 0}}, 4)[0]
 		for n, m := range monitored {
 			t.Run(m.name, func(t *testing.T) {
-				film(t, n)
+				startCamera(t, n)
 				awake(n)
 				for i, got := range s.plays(t, b, m.views, 4) {
 					got.check(t, m.views[i], plain)
 				}
 			})
 		}
-		film(t, 3)
+		startCamera(t, 3)
 		awake(3)
 	}
 	b.do(chromedp.Navigate("about:blank"))

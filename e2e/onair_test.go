@@ -203,30 +203,30 @@ func TestADestinationThatIsLostOrStallsAffectsNoOther(t *testing.T) {
 		send(t, "flv", "rtmp://"+s.listen["rtmp"]+"/live/cam")
 	s.live(10*time.Second, "cam")
 	s.cut("cam")
-	good, other, bad := startNginx(t, ""), startNginx(t, ""), startNginx(t, "")
-	s.sendTo(map[string]*nginx{"good": good, "other": other, "bad": bad})
+	healthy, other, faulty := startNginx(t, ""), startNginx(t, ""), startNginx(t, "")
+	s.sendTo(map[string]*nginx{"healthy": healthy, "other": other, "faulty": faulty})
 	before := s.rss()
 
-	bad.kill()
-	s.await(5*time.Second, "the dead one is retried", func(st control.State) bool { return destination(st, "bad").State == relay.Retrying })
-	bad.restart(t, "")
-	s.destinationLive(40*time.Second, "bad")
+	faulty.kill()
+	s.await(5*time.Second, "the lost one is retried", func(st control.State) bool { return destination(st, "faulty").State == relay.Retrying })
+	faulty.restart(t, "")
+	s.destinationLive(40*time.Second, "faulty")
 
-	bad.signal(syscall.SIGSTOP)
+	faulty.signal(syscall.SIGSTOP)
 	stopped := time.Now()
-	s.await(20*time.Second, "the stalled one is not called live", func(st control.State) bool { return destination(st, "bad").State != relay.Live })
+	s.await(20*time.Second, "the stalled one is not called live", func(st control.State) bool { return destination(st, "faulty").State != relay.Live })
 	late := time.Since(stopped)
-	t.Logf("stalled: %s", destination(s.state(), "bad").Reason)
+	t.Logf("stalled: %s", destination(s.state(), "faulty").Reason)
 	testkit.Measure(t, "stalled destination: until it is not called live", testkit.Milliseconds(late), "ms", testkit.AtMost(2300)) // two seconds, and what asking takes
 	most := before
 	for time.Since(stopped) < scaled(10*time.Second, time.Minute) {
 		pause(t, time.Second)
 		most = max(most, s.rss())
 	}
-	bad.signal(syscall.SIGCONT)
-	s.destinationLive(60*time.Second, "bad")
+	faulty.signal(syscall.SIGCONT)
+	s.destinationLive(60*time.Second, "faulty")
 	testkit.Measure(t, "stalled destination: memory growth", float64((most-before)>>20), "MB", testkit.AtMost(64))
-	for id, n := range map[string]*nginx{"good": good, "other": other} {
+	for id, n := range map[string]*nginx{"healthy": healthy, "other": other} {
 		s.do("destination.stop", map[string]any{"id": id})
 		path := n.onlyRecording(t)
 		line := checkTimeline(t, readFLV(t, path), longestPeriod)

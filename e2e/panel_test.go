@@ -10,7 +10,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-func TestANewcomerSeesFourMovingCamerasAndCutsBetweenThem(t *testing.T) {
+func TestAnOperatorSeesFourCamerasAndCutsBetweenThem(t *testing.T) {
 	parallel(t, heavy)
 	s := start(t, "-demo")
 	s.live(10*time.Second, "cam1", "cam2", "cam3", "cam4")

@@ -168,7 +168,7 @@ func (n *nginx) recordings(t testing.TB) []string {
 	return files
 }
 
-// freePort is a loopback address nobody listens on just now.
+// freePort is a loopback address that is free at the moment.
 func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

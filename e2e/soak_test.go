@@ -23,7 +23,7 @@ import (
 )
 
 // TestSoak is a show with faults for as long as OBVAN_SOAK says (make soak): cuts,
-// cameras that restart in another shape, as OBS does, destinations that fail in every way
+// cameras that restart with another resolution, as OBS does, destinations that fail in every way
 // there is, panels that connect and disconnect. What the server uses must not grow, and the
 // healthy destination must receive every frame.
 func TestSoak(t *testing.T) {
@@ -39,7 +39,7 @@ func TestSoak(t *testing.T) {
 	s.sendTo(map[string]*nginx{"steady": dest, "shaky": show.shaky})
 	other := start(t) // receives the other protocols
 	to := map[string]string{
-		"drill-ok": "selftest://ok",
+		"selftest-ok": "selftest://ok",
 		"rtsp":     "rtsp://" + other.listen["rtsp"] + "/live/rtsp", "whip": other.url("/whip/whip"),
 		"srt-absent": "srt://" + freePort(t), "rtsp-absent": "rtsp://" + freePort(t) + "/live/x", "whip-absent": "whip://" + freePort(t) + "/whip/x",
 	}
@@ -58,7 +58,6 @@ func TestSoak(t *testing.T) {
 	}
 	s.do("destination.remove", map[string]any{"id": "steady"})
 	tags := readFLV(t, dest.onlyRecording(t))
-	// A quarter of a frame: a camera whose clock is mended, on a machine without time.
 	line := checkTimeline(t, tags, longestPeriod)
 	if len(line.gaps) > 0 {
 		t.Errorf("it misses frames: %v", line.gaps)
@@ -104,10 +103,10 @@ type soak struct {
 	panels                 atomic.Int64 // that have come
 }
 
-// sample is what the server holds.
+// sample is what the server uses.
 type sample struct{ goroutines, files, megabytes int }
 
-// film has a camera begin, in one of two shapes.
+// startCamera starts a camera in one of two resolutions.
 func (s *soak) startCamera(colour string) {
 	size := "320x180"
 	if s.restarts%2 == 1 {
@@ -156,11 +155,11 @@ func (s *soak) step(n int) {
 		s.shaky.restart(s.t, "")
 	case n%9 == 8: // an operator who gives up, and tries again
 		s.faults++
-		for _, id := range []string{"bad-reset", "rtsp", "whip"} {
+		for _, id := range []string{"faulty-reset", "rtsp", "whip"} {
 			s.do("destination.stop", map[string]any{"id": id})
 			s.do("destination.start", map[string]any{"id": id})
 		}
-		s.do("destination.retry", map[string]any{"id": "bad-refuse"})
+		s.do("destination.retry", map[string]any{"id": "faulty-refuse"})
 	default:
 		if _, err := s.try("mixer.cut", map[string]any{"source": colour}); err == nil { // a camera that is away can't be cut to
 			s.cuts++
@@ -182,7 +181,7 @@ func (s *soak) note(at time.Duration) {
 		live, len(destinations), s.cuts, s.restarts, s.faults, s.panels.Load())
 }
 
-// connectPanels opens a panel's websocket, reads for a while and leaves, again and
+// connectPanels opens a panel's websocket, reads for a while and disconnects, again and
 // again.
 func (s *soak) connectPanels(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -204,7 +203,7 @@ func (s *soak) connectPanels(ctx context.Context) {
 
 var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)`)
 
-// measure is what the server holds now.
+// measure is what the server uses now.
 func (s *studio) measure() sample {
 	s.t.Helper()
 	text, code := s.get("/metrics")
@@ -223,7 +222,7 @@ func (s *studio) measure() sample {
 }
 
 // checkFlat compares the first sixth of a soak with the last: of half an hour, five
-// minutes. What the server took while it warmed up does not count.
+// minutes. What it took to warm up does not count.
 func (s *soak) checkFlat() {
 	s.t.Helper()
 	if len(s.samples) < 9 {

@@ -239,7 +239,7 @@ window.viewers = (() => {
 		for (let n = 0; n < times; n++) {
 			const v = await play(stream);
 			took.push(v.joinMs);
-			await wait(150 + Math.random() * 300); // anywhere between two key frames
+			await wait(150 + Math.random() * 300); // anywhere between two keyframes
 			await v.end();
 		}
 		return took;

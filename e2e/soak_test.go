@@ -40,7 +40,7 @@ func TestSoak(t *testing.T) {
 	other := start(t) // receives the other protocols
 	to := map[string]string{
 		"selftest-ok": "selftest://ok",
-		"rtsp":     "rtsp://" + other.listen["rtsp"] + "/live/rtsp", "whip": other.url("/whip/whip"),
+		"rtsp":        "rtsp://" + other.listen["rtsp"] + "/live/rtsp", "whip": other.url("/whip/whip"),
 		"srt-absent": "srt://" + freePort(t), "rtsp-absent": "rtsp://" + freePort(t) + "/live/x", "whip-absent": "whip://" + freePort(t) + "/whip/x",
 	}
 	for _, address := range faultyURLs {

@@ -73,6 +73,10 @@ func serveScript(t *testing.T, s script) string {
 
 // pushTo pushes a short program to an address and returns what became of it.
 func pushTo(t *testing.T, raw string, link *relay.Link) error {
+	return pushUntil(t.Context(), t, raw, link)
+}
+
+func pushUntil(ctx context.Context, t *testing.T, raw string, link *relay.Link) error {
 	u, err := url.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +88,7 @@ func pushTo(t *testing.T, raw string, link *relay.Link) error {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Allow(8*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, testkit.Allow(8*time.Second))
 	defer cancel()
 	return rtmp.New(nil).Push(ctx, u, sub, link)
 }
@@ -182,7 +186,9 @@ func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
 		return true
 	})
 	ended := make(chan error, 1)
-	go func() { ended <- pushTo(t, "rtmp://"+addr+"/app#k", relay.NewLink(nil)) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { ended <- pushUntil(ctx, t, "rtmp://"+addr+"/app#k", relay.NewLink(nil)) }()
 	want := map[string]bool{"ack": true, "pong": true}
 	for deadline := time.After(testkit.Allow(5 * time.Second)); len(want) > 0; {
 		select {
@@ -192,6 +198,7 @@ func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
 			t.Fatalf("the server still waits for %v", want)
 		}
 	}
+	cancel()
 	if err := <-ended; err != nil {
 		t.Fatalf("err = %v", err)
 	}

@@ -1,4 +1,4 @@
-// The import picture of the house rules as a test: what may know what.
+// The import rules as a test: what may know what.
 package obvan_test
 
 import (

@@ -1,4 +1,4 @@
-// Package layers is the import picture of the house rules as a table: the rooms of the
+// Package layers is the import rules of the repository as a table: the rooms of the
 // repository, how high each stands, and what it may import. layers_test.go enforces it
 // and "make rooms" prints it.
 package layers
@@ -17,7 +17,7 @@ import (
 // Module is the module's path with a slash: what our own imports begin with.
 const Module = "obvan/"
 
-// Room is a folder that has a place in the import picture, with the folders below it that
+// Room is a folder that has a place in the import rules, with the folders below it that
 // have none of their own. It may import what stands lower, and what is in it.
 type Room struct {
 	Folder string
@@ -27,7 +27,7 @@ type Room struct {
 	Inside int
 }
 
-// rooms is the picture, from the bottom to the top. Rooms of the same level do not import
+// rooms is the table, from the bottom to the top. Rooms of the same level do not import
 // each other: they meet in the hub.
 var rooms = []Room{
 	{Folder: "internal"}, // tools; they know nobody
@@ -65,7 +65,7 @@ func Of(pkg string) (room string, level int, err error) {
 	}
 	switch {
 	case found == nil || found.Folder == "control" && pkg != "control":
-		return "", 0, fmt.Errorf("%s: no such room in the import picture; add it to internal/layers and to the design", pkg)
+		return "", 0, fmt.Errorf("%s: no such room in the import rules; add it to internal/layers and to the design", pkg)
 	case pkg != found.Folder && found.Inside > 0:
 		return found.Folder, found.Inside, nil
 	}
@@ -84,7 +84,7 @@ var Only = []struct {
 // Import is one package that imports another of ours.
 type Import struct{ From, To string }
 
-// Problem says why an import does not fit in the picture; "" when it does.
+// Problem says why an import breaks the rules; "" when it does.
 func (i Import) Problem() string {
 	from, fromLevel, err := Of(i.From)
 	if err != nil {

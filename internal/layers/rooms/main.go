@@ -1,4 +1,4 @@
-// Rooms prints the import picture: the rooms, how high each stands, and which imports
+// Rooms prints the import rules: the rooms, how high each stands, and which imports
 // which. It fails when an import points up. Run it in the module's root: make rooms
 package main
 

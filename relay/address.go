@@ -11,28 +11,27 @@ import (
 	"obvan/internal/redact"
 )
 
-// ErrAddress is an address that can't be a destination's. What is returned says why, in
-// words for the operator who typed it.
-var ErrAddress = errors.New("the address makes no sense")
+// ErrAddress is an address that can't be a destination's. The error that is returned says
+// why, as a sentence for the operator who typed it.
+var ErrAddress = errors.New("invalid address")
 
-// misfit is an ErrAddress in words of its own.
+// addressError is an ErrAddress with a text of its own.
 type addressError string
 
 func (m addressError) Error() string        { return string(m) }
 func (m addressError) Is(target error) bool { return target == ErrAddress }
 
-// keySlots are the places where platforms' help pages write "your key here"; an
-// operator who pastes one means that the key goes there.
+// keyPlaceholders are what platforms' help pages write where the key goes; an operator who
+// pastes one means that the key goes there.
 var keyPlaceholders = [...]string{"{stream_key}", "{streamkey}", "{key}", "<stream_key>", "<streamkey>", "<key>", "[key]", "YOUR_STREAM_KEY", "STREAM_KEY"}
 
-// address makes what a Push is handed: raw without the key (of WHIP, with it where raw has
-// a place for it), the key as Fragment.
-// The key is kept as it was typed, whatever characters it has: platforms compare
-// it byte by byte and hand out keys with '?', '=' and '&' in them. Its errors are
-// clauses on what is wrong.
+// address makes the URL that a Push gets: raw without the key (for WHIP, with it where raw
+// has a place for it), and the key as Fragment. The key stays as it was typed, whatever
+// characters it has: platforms compare it byte by byte and hand out keys with '?', '=' and
+// '&' in them. Its errors are clauses on what is wrong.
 func (p Protocols) address(raw, key string) (*url.URL, error) {
 	raw = strings.TrimSpace(raw)
-	key = strings.TrimSpace(key) // what a clipboard brings along
+	key = strings.TrimSpace(key) // a clipboard may add spaces
 	if raw == "" {
 		return nil, addressError("it is empty")
 	}
@@ -44,7 +43,7 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 		return nil, addressError(fmt.Sprintf("the program can't be sent to %s://; it must start with %s", CleanText(scheme), p.schemes()))
 	}
 	u, err := url.Parse(withKeyInPlace(raw, key, IsWHIP(scheme)))
-	if err != nil { // its text repeats the address, and that may hold a password
+	if err != nil { // the error's text repeats the address, which may hold a password
 		return nil, addressError(fmt.Sprintf("it must look like %s://server/path", strings.ToLower(scheme)))
 	}
 	if u.Hostname() == "" {
@@ -59,7 +58,7 @@ func (p Protocols) address(raw, key string) (*url.URL, error) {
 	return u, nil
 }
 
-// usable is address, of what its output can use.
+// usableAddress is address, checked by its output too.
 func (p Protocols) usableAddress(raw, key string) (*url.URL, error) {
 	u, err := p.address(raw, key)
 	if err != nil || p[u.Scheme].CheckAddress == nil {
@@ -72,32 +71,32 @@ func (p Protocols) usableAddress(raw, key string) (*url.URL, error) {
 	return u, nil
 }
 
-// check says whether d's addresses can be used.
+// checkAddresses reports what is wrong with d's addresses.
 func (p Protocols) checkAddresses(d *Destination, key string) error {
 	first, err := p.usableAddress(d.URL, key)
 	if err != nil {
-		return fmt.Errorf("this address makes no sense: %w", err)
+		return fmt.Errorf("invalid address: %w", err)
 	}
 	if d.BackupURL == "" {
 		if d.SendToBoth {
-			return addressError("to send to both servers at once, give the backup's address too")
+			return addressError("to send to primary and backup at the same time, enter the backup URL too")
 		}
 		return nil
 	}
 	second, err := p.usableAddress(d.BackupURL, key)
 	if err != nil {
-		return fmt.Errorf("the backup address makes no sense: %w", err)
+		return fmt.Errorf("invalid backup address: %w", err)
 	}
-	// A platform takes one session for a key at an address: twins would push each other
-	// out for ever.
+	// A platform takes one session per key and address: two connections to the same one
+	// would keep replacing each other.
 	if d.SendToBoth && first.String() == second.String() {
-		return addressError("to send to both servers at once, the two addresses must differ")
+		return addressError("to send to primary and backup at the same time, the two URLs must differ")
 	}
 	return nil
 }
 
-// placed takes the key, or the slot for it, off the end of an address. Of WHIP that end
-// is where the key has its place.
+// withKeyInPlace removes the key, or a placeholder for it, from the end of an address. For
+// WHIP the key belongs there: a placeholder is replaced by it.
 func withKeyInPlace(raw, key string, inPath bool) string {
 	if key == "" {
 		return raw

@@ -13,11 +13,11 @@ import (
 	"obvan/relay"
 )
 
-// audience counts what a destination gets.
+// receiver counts what a destination gets.
 type receiver struct{ bytes, frames, audioFrames, undecodable atomic.Int64 }
 
-// push is an output whose far end takes everything. The time a picture is shown at is its
-// number, by which those are found that refer to what was left out.
+// push is an output whose server takes everything. A frame's presentation time is its
+// number, so that frames which refer to a dropped one are found.
 func (a *receiver) push(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
 	link.Live()
 	for last := -1; ; {
@@ -39,7 +39,7 @@ func (a *receiver) push(ctx context.Context, _ *url.URL, sub *hub.Subscriber, li
 	}
 }
 
-func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
+func TestADestinationWithABitrateLimitGetsLessAndCanDecodeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got receiver
 		b := startOn(t, got.push)
@@ -64,22 +64,22 @@ func TestALimitedDestinationGetsLessAndWhatItGetsCanBeDecoded(t *testing.T) {
 		}
 		_ = b.Start("a")
 		if kbps := play(60); kbps > 1050 || kbps < 600 || got.undecodable.Load() > 0 || got.audioFrames.Load() < 59*25 {
-			t.Errorf("%d kbit/s, %d pictures refer to what was left out, %d sounds", kbps, got.undecodable.Load(), got.audioFrames.Load())
+			t.Errorf("%d kbit/s, %d frames refer to dropped ones, %d audio frames", kbps, got.undecodable.Load(), got.audioFrames.Load())
 		}
-		b.wantState(relay.Live, "Twitch may have 1.0 of the program's 2.2 Mbit/s: pictures are left out")
+		b.wantState(relay.Live, "Twitch is limited to 1.0 of the program's 2.2 Mbit/s: frames are dropped")
 		if n := b.one().FramesDropped; n < 500 {
-			t.Errorf("%d pictures counted", n)
+			t.Errorf("%d dropped frames counted", n)
 		}
 		d.MaxKbps = 0 // it does not reconnect for that
 		b.put(d, "")
 		play(4)
 		if play(10); got.frames.Load() != 250 || got.undecodable.Load() > 0 || b.one().Attempt != 1 || b.one().Reason != "" {
-			t.Errorf("%d pictures without a limit, %d broken, attempt %d, %q", got.frames.Load(), got.undecodable.Load(), b.one().Attempt, b.one().Reason)
+			t.Errorf("%d frames without a limit, %d undecodable, attempt %d, %q", got.frames.Load(), got.undecodable.Load(), b.one().Attempt, b.one().Reason)
 		}
 	})
 }
 
-func TestADestinationWithoutALimitMayGoAlongWithTheOthers(t *testing.T) {
+func TestADestinationWithoutABitrateLimitSharesTheBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inStep atomic.Bool
 		b := startOn(t, func(ctx context.Context, _ *url.URL, sub *hub.Subscriber, link *relay.Link) error {
@@ -101,7 +101,7 @@ func TestADestinationWithoutALimitMayGoAlongWithTheOthers(t *testing.T) {
 			b.put(d, "")
 			b.program.Write(media.AccessUnit{Key: true, Data: []byte{1}})
 			if synctest.Wait(); inStep.Load() != (limit == 0) {
-				t.Errorf("with a limit of %d kbit/s it goes along: %v", limit, inStep.Load())
+				t.Errorf("with a limit of %d kbit/s it shares the batches: %v", limit, inStep.Load())
 			}
 		}
 	})

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// ErrMistyped is an ErrRefused that no server said: an output can't use the address, or
-// the key with it.
-var ErrInvalidAddress = fmt.Errorf("%w: its address can't be used", ErrRefused)
+// ErrInvalidAddress is an ErrRefused that did not come from a server: an output can't use
+// the address, or the key with it.
+var ErrInvalidAddress = fmt.Errorf("%w: invalid address", ErrRefused)
 
-// Said is an error of a far end that gave its reason. The words come from the
-// network: they are cleaned here, and redacted where they are shown.
+// RemoteError is an error for which the remote server gave a reason. The text comes from
+// the network: it is cleaned here, and redacted where it is shown.
 type RemoteError struct {
 	Class error // one of the sentinels
 	Text  string
 }
 
-// Say makes a Said.
+// NewRemoteError makes a RemoteError with a cleaned text.
 func NewRemoteError(class error, text string) error {
 	return &RemoteError{Class: class, Text: CleanText(text)}
 }
@@ -33,24 +33,24 @@ func (s *RemoteError) Error() string {
 
 func (s *RemoteError) Unwrap() error { return s.Class }
 
-// class is what an error asks for.
+// failureKind decides what happens after a failure.
 type failureKind uint8
 
 const (
-	network     failureKind = iota // try again, for ever
-	stalled                        // the same, with other words
-	refused                        // don't try again
-	busy                           // refused, but an old session of ours may be the reason
-	unsupported                    // wait for the program to change
-	closedEarly                    // closed soon after it agreed: refused after a few times
+	network     failureKind = iota // retry without limit
+	stalled                        // the same, with another sentence
+	refused                        // don't retry
+	busy                           // refused, but a previous session of ours may be the reason
+	unsupported                    // wait for the program's codecs to change
+	closedEarly                    // closed soon after accepting: a refusal after a few times
 )
 
-// soon is how quickly after agreeing a server closes that never meant it: nginx-rtmp
-// with "deny publish" answers Publish.Start and closes; others ask their key
-// database first, and that takes them a moment.
+// earlyCloseWithin is how soon after accepting a server closes that never meant to take
+// the stream: nginx-rtmp with "deny publish" answers Publish.Start and closes; others
+// check the key in a database first, which takes a moment.
 const earlyCloseWithin = 5 * time.Second
 
-// classify says what err of an attempt asks for.
+// classify finds the kind of failure that err of an attempt is.
 func classify(err error, link *Link, ended time.Time) failureKind {
 	var verify *tls.CertificateVerificationError
 	switch {

@@ -25,27 +25,27 @@ func TestEachFailureIsASentenceForAnOperator(t *testing.T) {
 		return fmt.Errorf("connect: %w", &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)})
 	}
 	for want, err := range map[string]error{
-		"Twitch refused the stream: no such key. Check its key and its address":                                                      relay.NewRemoteError(relay.ErrRefused, "no such key."),
-		"Twitch refused the stream: the key or the address is wrong: copy both from its page anew":                                   fmt.Errorf("publish: %w", relay.ErrRefused),
-		"Twitch refused the stream: Already publishing. Somebody else sends with this key, or its last session has not ended yet":    relay.NewRemoteError(relay.ErrRefused, "Already publishing"),
-		"Twitch: its address can't be used: it needs a port: srt://host:port":                                                        relay.NewRemoteError(relay.ErrInvalidAddress, "it needs a port: srt://host:port"),
-		"Twitch can't take the program: RTMP can't carry AV1; set the encoder to H264":                                               relay.NewRemoteError(relay.ErrUnsupported, "RTMP can't carry AV1; set the encoder to H264"),
-		"Twitch can't take the program as it is coded: set the program's encoder to H264 and AAC":                                    relay.ErrUnsupported,
-		"Twitch stopped taking data: its server is stuck, or the network on the way to it":                                           fmt.Errorf("%w for 10s", relay.ErrStalled),
-		"Twitch closed the connection before it agreed to anything: check the address and its port, and whether it wants encryption": connects(syscall.ECONNRESET),
-		"Twitch: nothing accepts connections at main: check the address and its port":                                                connects(syscall.ECONNREFUSED),
-		"Twitch: there is no way to main from this machine's network: check its cable, wifi and router":                              connects(syscall.ENETDOWN),
-		"Twitch does not answer: check the address and its port, and that no firewall is in the way":                                 connects(syscall.ETIMEDOUT),
-		"Twitch: the connection failed: permission denied: a firewall on this machine may forbid it":                                 connects(syscall.EACCES),
-		"Twitch: the connection failed: too many open files: this machine has no room for one more":                                  connects(syscall.EMFILE),
-		"Twitch: there is no host named main: check how the address is spelt":                                                        &net.DNSError{IsNotFound: true},
-		"Twitch: the name main could not be looked up: is this machine on the internet?":                                             &net.DNSError{IsTemporary: true},
-		"Twitch: no encrypted connection could be agreed on: ask who runs it":                                                        tls.AlertError(40),
-		"Twitch takes no encrypted connections on this port: use its other port, or":                                                 tls.RecordHeaderError{},
-		"Twitch showed a certificate that is not valid for main: it has expired, or this machine's clock is wrong: look at the":      &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}},
-		"Twitch showed a certificate that is not valid for main: it belongs to another host: check the address":                      &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}},
-		"Twitch showed a certificate that is not valid for main: nobody this machine trusts signed it: check the address":            &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
-		"Twitch: the server's answer is cut short":                                                                                   fmt.Errorf("connect: %w", errors.New("the server's answer is cut short")),
+		"Twitch refused the stream: no such key. Check the stream key and the URL":                                                     relay.NewRemoteError(relay.ErrRefused, "no such key."),
+		"Twitch refused the stream: wrong stream key or URL: copy both again from the platform's page":                                 fmt.Errorf("publish: %w", relay.ErrRefused),
+		"Twitch refused the stream: Already publishing. This key is already in use, or the previous session has not timed out yet":     relay.NewRemoteError(relay.ErrRefused, "Already publishing"),
+		"Twitch: invalid address: it needs a port: srt://host:port":                                                                    relay.NewRemoteError(relay.ErrInvalidAddress, "it needs a port: srt://host:port"),
+		"Twitch can't accept the program: RTMP can't carry AV1; set the encoder to H264":                                               relay.NewRemoteError(relay.ErrUnsupported, "RTMP can't carry AV1; set the encoder to H264"),
+		"Twitch doesn't support the program's codecs: set the encoder to H.264 and AAC":                                                relay.ErrUnsupported,
+		"Twitch is no longer receiving data: its server or the network path is stalled":                                                fmt.Errorf("%w for 10s", relay.ErrStalled),
+		"Twitch closed the connection before it accepted anything: check the address and the port, and whether it requires encryption": connects(syscall.ECONNRESET),
+		"Twitch: nothing accepts connections at main: check the address and the port":                                                  connects(syscall.ECONNREFUSED),
+		"Twitch: main can't be reached from this machine's network: check its cable, Wi-Fi and router":                                 connects(syscall.ENETDOWN),
+		"Twitch does not answer: check the address and the port, and that no firewall blocks it":                                       connects(syscall.ETIMEDOUT),
+		"Twitch: the connection failed: permission denied: a firewall on this machine may block it":                                    connects(syscall.EACCES),
+		"Twitch: the connection failed: too many open files: this machine has reached its limit of open files":                         connects(syscall.EMFILE),
+		"Twitch: there is no host named main: check the spelling of the address":                                                       &net.DNSError{IsNotFound: true},
+		"Twitch: the name main could not be looked up: is this machine connected to the internet?":                                     &net.DNSError{IsTemporary: true},
+		"Twitch: the TLS handshake failed: ask its operator":                                                                           tls.AlertError(40),
+		"Twitch does not accept encrypted connections on this port: use its other port, or":                                            tls.RecordHeaderError{},
+		"Twitch presented a certificate that is not valid for main: it has expired, or this machine's clock is wrong: check the":       &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}},
+		"Twitch presented a certificate that is not valid for main: it belongs to another host: check the address":                     &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}}},
+		"Twitch presented a certificate that is not valid for main: it is not signed by an authority that this machine trusts":         &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		"Twitch: the server's answer is truncated":                                                                                     fmt.Errorf("connect: %w", errors.New("the server's answer is truncated")),
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := start(t, func(context.Context, *url.URL, *relay.Link) error { return err })
@@ -60,8 +60,9 @@ func TestEachFailureIsASentenceForAnOperator(t *testing.T) {
 	}
 }
 
-// Who was live is not told to check the address, and nobody is told the same for ever.
-func TestWhatThereIsToDoDependsOnWhatWasBefore(t *testing.T) {
+// Once a destination was live, its address is not questioned, and the advice changes when
+// a failure keeps repeating.
+func TestTheAdviceDependsOnWhetherTheDestinationWasLive(t *testing.T) {
 	var next atomic.Pointer[error]
 	play := func(_ context.Context, _ *url.URL, link *relay.Link) error {
 		next := next.Load()
@@ -74,10 +75,10 @@ func TestWhatThereIsToDoDependsOnWhatWasBefore(t *testing.T) {
 		return *next
 	}
 	for want, err := range map[string]error{
-		"Twitch: nothing accepts connections at main: its server is down, or restarts":                    syscall.ECONNREFUSED,
-		"Twitch does not answer: its server is stuck, or the network on the way to it":                    os.ErrDeadlineExceeded,
-		"Twitch: there is no host named main: it was there before, so look at this machine's network":     &net.DNSError{IsNotFound: true},
-		"Twitch closed the connection, again and again: look there whether the show has ended, or somebo": io.EOF,
+		"Twitch: nothing accepts connections at main: its server is down or restarting":                syscall.ECONNREFUSED,
+		"Twitch does not answer: its server or the network path is stalled":                            os.ErrDeadlineExceeded,
+		"Twitch: there is no host named main: it was found before, so check this machine's network":    &net.DNSError{IsNotFound: true},
+		"Twitch keeps closing the connection: check there whether the show has ended, or someone else": io.EOF,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := start(t, play)

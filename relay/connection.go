@@ -12,36 +12,37 @@ import (
 	"obvan/media"
 )
 
-// How refusals and failures are weighed.
+// How refusals and failures are judged.
 const (
 	minRetryWait = 500 * time.Millisecond
 	maxRetryWait = 30 * time.Second
 
-	// A platform may take our old session for alive after the connection broke and
-	// refuse the new one until it gives the old one up: Twitch and YouTube wait 60 to
-	// 90 s, nginx-rtmp its ping timeout. For so long a refusal is retried, see givesUp.
+	// After a connection broke, a platform may consider our old session alive and refuse the
+	// new one until the old one times out: Twitch and YouTube wait 60 to 90 s, nginx-rtmp its
+	// ping timeout. A refusal is retried for this long, see isFinal.
 	staleSessionTimeout = 2 * time.Minute
 
-	// triesInGrace is at least how many attempts fall into the time for which a platform
-	// keeps the broadcast without data, as far as they fail at once.
+	// attemptsInGrace is the least number of attempts within the time for which a platform
+	// keeps the broadcast without data, provided that they fail at once.
 	attemptsInGrace = 3
 
-	// A far end that proves nothing for so long is given up, where it is not known how
-	// long the platform waits; else for a share of that. A moment's hiccup is no reason:
-	// a new connection costs viewers more.
+	// A server that confirms nothing for this long is given up, where it is not known how
+	// long the platform waits; else after a share of that time. A moment's hiccup is no
+	// reason: a new connection costs viewers more.
 	defaultStallTimeout = 10 * time.Second
 	minStallTimeout     = 2 * time.Second
 
-	maxEarlyCloses = 3 // so many closes right after agreeing are a refusal
-	manyFailures   = 3 // so many failures in a row are more than a hiccup
-	attemptsPerURL = 2 // then it is the other address's turn
+	maxEarlyCloses = 3 // this many closes right after accepting are a refusal
+	manyFailures   = 3 // this many failures in a row are more than a hiccup
+	attemptsPerURL = 2 // then the other address is tried
 	waitingReason  = "waiting for the program"
 )
 
-// share is the part of the grace that one attempt may take; 0 when it is not known.
+// perAttempt is the share of the grace period that one attempt may take; 0 when it is not
+// known.
 func (p ReconnectWindow) perAttempt() time.Duration { return p.Grace / (attemptsInGrace + 1) }
 
-// stall is for how long a far end may prove nothing.
+// stallTimeout is how long a server may confirm nothing.
 func (p ReconnectWindow) stallTimeout() time.Duration {
 	if p.Grace == 0 {
 		return defaultStallTimeout
@@ -49,35 +50,35 @@ func (p ReconnectWindow) stallTimeout() time.Duration {
 	return max(p.perAttempt(), minStallTimeout)
 }
 
-// keeper keeps one leg connected until it is cancelled. Its own fields are for its
-// goroutine, except cancel, again and those that the relay's mutex guards.
+// connection keeps one endpoint connected until it is cancelled. Its own fields belong to
+// its goroutine, except cancel, retry and those that the relay's mutex guards.
 type connection struct {
 	relay    *Relay
 	endpoint *endpoint
 	cancel   context.CancelFunc
 	retry    chan struct{} // a token: retry now
 	ended    chan struct{} // closed when run returns
-	previous *connection   // has to end first: a platform takes one session for a key
+	previous *connection   // has to end first: a platform takes one session per key
 
-	stats      *linkStats              // of the attempt that runs; guarded by relay.mu
-	lastSilent time.Time               // when it, once live, last took no data; zero while all is well; guarded by relay.mu
+	stats      *linkStats              // of the attempt under way; guarded by relay.mu
+	lastSilent time.Time               // when it, once live, last confirmed nothing; zero while it is live; guarded by relay.mu
 	abort      context.CancelCauseFunc // ends the attempt; guarded by relay.mu
 
 	bitrateCap bitrateCap
 	history    history
 }
 
-// record is what judging a failure needs to know of those before it.
+// history is what is known of earlier attempts when a failure is handled.
 type history struct {
 	backoff      retry.Backoff
-	failures     int       // in a row
-	earlyCloses  int       // right after agreeing, in a row
-	firstAttempt time.Time // the first attempt
+	failures     int // in a row
+	earlyCloses  int // right after accepting, in a row
+	firstAttempt time.Time
 	lastLive     time.Time // zero when it never was
-	liveAt       string    // the host where
-	lostAt       time.Time // when a session was lost that a far end had agreed to, and may not know of it
+	liveAt       string    // the host at which it was live
+	lostAt       time.Time // when a session was lost that the server had accepted, and may still consider alive
 
-	tracks *media.Tracks // how the program is that the last attempt came to
+	tracks *media.Tracks // the program's when the last attempt ended
 }
 
 func newHistory() history {
@@ -109,13 +110,13 @@ func (k *connection) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil { // nil: the program ended, and everything was said properly
+		if err != nil { // nil: the program ended, and the session was closed properly
 			k.handleFailure(ctx, link, host, err)
 		}
 	}
 }
 
-// end leaves the leg off, unless another keeper has taken over.
+// end leaves the endpoint off, unless another connection has taken over.
 func (k *connection) end() {
 	r := k.relay
 	r.mu.Lock()
@@ -131,7 +132,7 @@ func (k *connection) end() {
 	r.connections.Done()
 }
 
-// settle adds what the attempt counted to the leg; relay.mu is held.
+// addTotals adds what the attempt counted to the endpoint; relay.mu is held.
 func (k *connection) addTotals() {
 	if k.stats != nil {
 		k.endpoint.finished = k.endpoint.finished.plus(k.stats.link)
@@ -139,8 +140,8 @@ func (k *connection) addTotals() {
 	}
 }
 
-// tell notes a state, unless the leg has another keeper by now or was stopped. It
-// returns what operators call it, "" when nothing was noted.
+// update changes the endpoint, unless it has another connection by now or was stopped. It
+// returns the endpoint's label, "" when nothing was changed.
 func (k *connection) update(do func(l *endpoint)) (who string) {
 	r := k.relay
 	r.mu.Lock()
@@ -153,9 +154,9 @@ func (k *connection) update(do func(l *endpoint)) (who string) {
 	return who
 }
 
-// await waits until the program has a picture (or only sound) to start with, and
-// reads it from there. Dialling earlier would hold a silent session open, which
-// platforms end.
+// waitForProgram waits until the program has a video frame (or only audio) to start with,
+// and subscribes there. Connecting earlier would hold an idle session open, which
+// platforms close.
 func (k *connection) waitForProgram(ctx context.Context) (*hub.Subscriber, error) {
 	if st, ok := k.relay.hub.Stream(hub.Program); !ok || st.Keyframes+st.AudioFrames == 0 {
 		k.update(func(l *endpoint) { l.setState(Connecting, waitingReason) })
@@ -184,7 +185,7 @@ func (k *connection) waitForProgram(ctx context.Context) (*hub.Subscriber, error
 	}
 }
 
-// attempt is one connection, from dial to its end.
+// attempt is one connection from its start to its end.
 func (k *connection) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, string, error) {
 	var u *url.URL
 	var err error
@@ -202,12 +203,12 @@ func (k *connection) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, s
 		k.stats, k.abort = newLinkStats(link, time.Now()), drop
 	})
 	if u == nil || err != nil {
-		return link, "", err // stopped meanwhile, or Put checked badly
+		return link, "", err // stopped meanwhile, or Put did not check the address
 	}
 	if k.history.firstAttempt.IsZero() {
 		k.history.firstAttempt = time.Now()
 	}
-	filter := k.bitrateCap.filter(link)
+	filter := k.bitrateCap.newFilter(link)
 	sub.FilterWhile(filter.active, filter.shouldSend)
 	k.history.tracks = sub.Tracks()
 	err = k.relay.outputs[u.Scheme].Push(within, u, sub, link)
@@ -226,16 +227,16 @@ func (k *connection) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, s
 	return link, u.Host, err
 }
 
-// live is told by the output.
+// onLive is called by the output.
 func (k *connection) onLive() {
 	if who := k.update(func(l *endpoint) { l.setState(Live, ""); l.graceEnds = time.Time{} }); who != "" {
 		k.relay.log.Info("destination live", "destination", who)
 	}
 }
 
-// look takes the word "live" away from a far end that stopped proving it, gives it
-// back, and gives the connection up when it has been silent for too long; relay.mu is
-// held. Outputs only say what they see: how long to wait is decided here.
+// checkProof ends the state live when the server stops confirming that it receives data,
+// restores it, and gives the connection up after too long a silence; relay.mu is held.
+// Outputs only report what they measure: how long to wait is decided here.
 func (k *connection) checkProof(now time.Time, programKbps int) {
 	l := k.endpoint
 	k.stats.sample(now)
@@ -249,7 +250,7 @@ func (k *connection) checkProof(now time.Time, programKbps int) {
 		l.startGrace(now.Add(-silent))
 		l.setState(Retrying, fmt.Sprintf("%s stopped %s %d s ago", l.label(), stopped, int(silent.Seconds())))
 	case silent == 0 && !k.lastSilent.IsZero() && now.Sub(k.lastSilent) < stableAfter:
-		l.setState(Retrying, l.label()+" takes data again, not steadily yet")
+		l.setState(Retrying, l.label()+" is receiving data again, but not yet stable")
 		l.graceEnds = time.Time{}
 	case silent == 0 && !k.lastSilent.IsZero():
 		k.lastSilent = time.Time{}
@@ -265,7 +266,8 @@ func (k *connection) checkProof(now time.Time, programKbps int) {
 	}
 }
 
-// judge decides what an attempt's failure means, says so, and waits accordingly.
+// handleFailure decides what an attempt's failure means, reports it, and waits
+// accordingly.
 func (k *connection) handleFailure(ctx context.Context, link *Link, host string, err error) {
 	now := time.Now()
 	what := classify(err, link, now)
@@ -283,7 +285,7 @@ func (k *connection) handleFailure(ctx context.Context, link *Link, host string,
 		k.refuse(sentence)
 		select {
 		case <-k.retry:
-			k.history = newHistory() // the operator says try again
+			k.history = newHistory() // the operator asked for a retry
 		case <-ctx.Done():
 		}
 	default:
@@ -291,7 +293,7 @@ func (k *connection) handleFailure(ctx context.Context, link *Link, host string,
 	}
 }
 
-// count keeps the books on which patience and the backup address depend.
+// recordFailure updates the counters that retries and the backup address depend on.
 func (k *connection) recordFailure(what failureKind, link *Link, now time.Time) {
 	if link.IsLive() {
 		k.history.lastLive = now
@@ -318,10 +320,10 @@ func (k *connection) recordFailure(what failureKind, link *Link, now time.Time) 
 	}
 }
 
-// givesUp reports whether a failure is final. It is not while the far end may
-// still take an old session of ours for alive: one of this run that was live, or,
-// when it says that somebody is publishing already, any of this run, or one of a
-// process before us.
+// isFinal reports whether a failure is final. It is not while the server may still
+// consider an old session of ours alive: one of this run that was live, or, when it says
+// that someone is publishing already, any session of this run, or one of a process before
+// us.
 func (k *connection) isFinal(what failureKind, now time.Time) bool {
 	since := k.history.lastLive
 	if what == busy && k.history.lostAt.After(since) {
@@ -336,7 +338,8 @@ func (k *connection) isFinal(what failureKind, now time.Time) bool {
 	return what == refused || what == busy || what == closedEarly && k.history.earlyCloses >= maxEarlyCloses
 }
 
-// met is how well the far end at a host is known after an attempt, and remembers it.
+// serverHistory is what is known of the server at a host after an attempt; it remembers
+// that too.
 func (r *history) serverHistory(link *Link, host string) serverHistory {
 	if link.IsLive() {
 		r.liveAt = host
@@ -352,7 +355,7 @@ func (r *history) serverHistory(link *Link, host string) serverHistory {
 
 func (k *connection) failureText(l *endpoint, f failure) string {
 	d := l.dest
-	// Where it is known how long the platform waits, that is what matters.
+	// Where the platform's grace period is known, that is what matters.
 	f.repeated = f.repeated && d.spec.ReconnectWindow.Grace == 0
 	s := explain(l.label(), f)
 	secrets := []string{d.key}
@@ -366,11 +369,11 @@ func (k *connection) failureText(l *endpoint, f failure) string {
 
 func (k *connection) refuse(sentence string) {
 	if who := k.update(func(l *endpoint) { l.setState(Refused, sentence) }); who != "" {
-		k.relay.log.Error("destination refused", "destination", who, "why", sentence)
+		k.relay.log.Error("destination refused", "destination", who, "reason", sentence)
 	}
 }
 
-// pause waits for the back-off, or until the operator says now.
+// waitToRetry waits for the back-off, or until the operator asks for a retry.
 func (k *connection) waitToRetry(ctx context.Context, sentence string) {
 	wait := k.history.backoff.Next()
 	who := k.update(func(l *endpoint) {
@@ -379,7 +382,7 @@ func (k *connection) waitToRetry(ctx context.Context, sentence string) {
 		l.nextTry = time.Now().Add(wait)
 	})
 	if who != "" {
-		k.relay.log.Warn("destination lost", "destination", who, "why", sentence, "wait", wait)
+		k.relay.log.Warn("destination lost", "destination", who, "reason", sentence, "wait", wait)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

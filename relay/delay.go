@@ -8,15 +8,15 @@ import (
 	"obvan/hub"
 )
 
-// MaxDelay is how far a destination may stay behind the program on purpose. The
+// MaxDelay is how far a destination may be delayed behind the program on purpose. The
 // program's memory is bounded; at 12 Mbit/s it holds this much.
 const MaxDelay = time.Minute
 
-// delay is how far d stays behind.
+// delay is how far d is held behind the program.
 func (d *Destination) delay() time.Duration { return time.Duration(d.DelayMs) * time.Millisecond }
 
-// longestDelay is how much of the program is kept for the destinations' sake, also
-// for those that are off: they then start at once.
+// longestDelay is how much of the program is stored for the destinations' sake, including
+// those that are off, so that they can start at once.
 func (r *Relay) longestDelay() (longest time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -28,8 +28,8 @@ func (r *Relay) longestDelay() (longest time.Duration) {
 	return longest
 }
 
-// fallBack takes a reader as far behind the program as the destination wants to be,
-// and waits until there is something so old. It fails with ctx.
+// waitForDelay moves a reader back by the destination's delay, and waits until the program
+// is old enough for that. It fails with ctx.
 func (k *connection) waitForDelay(ctx context.Context, sub *hub.Subscriber) error {
 	var delay time.Duration
 	k.update(func(l *endpoint) { delay = l.dest.spec.delay() })
@@ -44,9 +44,9 @@ func (k *connection) waitForDelay(ctx context.Context, sub *hub.Subscriber) erro
 		if ready {
 			return nil
 		}
-		reason := fmt.Sprintf("its delay fills: %d s to go", int((left+time.Second-1)/time.Second))
+		reason := fmt.Sprintf("filling the delay buffer: %d s left", int((left+time.Second-1)/time.Second))
 		if time.Since(began) > delay+hub.DefaultKeep {
-			reason = fmt.Sprintf("the program has too many bits to be kept for %d s, or no key frames: make the delay shorter", int(delay.Seconds()))
+			reason = fmt.Sprintf("the program's bitrate is too high to buffer %d s of it, or it has no keyframes: use a shorter delay", int(delay.Seconds()))
 		}
 		k.update(func(l *endpoint) { l.setState(Connecting, reason) })
 		select {

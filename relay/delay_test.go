@@ -29,7 +29,7 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 				if err != nil {
 					return nil
 				}
-				switch age := time.Since(au.Arrived); { // it begins with a key frame that may be 2 s older
+				switch age := time.Since(au.Arrived); { // it begins with a keyframe that may be 2 s older
 				case age < delay:
 					early.Add(1)
 				case age > delay+2100*time.Millisecond:
@@ -50,13 +50,13 @@ func TestADelayedDestinationStaysBehindTheProgram(t *testing.T) {
 		}
 		_ = b.Start("a")
 		play(10)
-		b.wantState(relay.Connecting, "its delay fills: 20 s to go")
+		b.wantState(relay.Connecting, "filling the delay buffer: 20 s left")
 		play(40)
 		b.wantState(relay.Live, "")
 		if n := read.Load(); n < 20*25 || n > 23*25 || b.one().LatencyMs != 0 {
 			t.Errorf("%d units after 20 s, %d ms behind", n, b.one().LatencyMs)
 		}
-		d.DelayMs = 10_000 // it reconnects, at once: there is enough
+		d.DelayMs = 10_000 // it reconnects at once: enough is buffered
 		b.put(d, "")
 		b.wantState(relay.Live, "")
 		play(10)

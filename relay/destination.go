@@ -23,7 +23,7 @@ func newDestination(spec Destination, key string) *destination {
 	return d
 }
 
-// active is the legs it has: twins, or one that uses the two addresses in turn.
+// active is the endpoints in use: both, or one that uses the two addresses in turn.
 func (d *destination) active() []endpoint {
 	if d.spec.SendToBoth {
 		return d.endpoints[:]
@@ -31,8 +31,9 @@ func (d *destination) active() []endpoint {
 	return d.endpoints[:1]
 }
 
-// change makes it spec, and returns the legs that have to connect anew for it: where
-// only its name and the like changed, or the other leg's address, they stay.
+// change sets spec and key, and returns the endpoints that have to reconnect for it. Where
+// only the name and the like changed, or the other endpoint's address, the connection
+// stays.
 func (d *destination) change(spec Destination, key string) (reconnect []*endpoint) {
 	var was [len(d.endpoints)]connectionConfig
 	for i := range d.endpoints {
@@ -51,8 +52,8 @@ func (d *destination) change(spec Destination, key string) (reconnect []*endpoin
 	return reconnect
 }
 
-// foremost is the leg that the destination is as well off as: one that is live before
-// one that is not.
+// best is the endpoint whose state stands for the destination: a live one before one that
+// is not.
 func (d *destination) best() *endpoint {
 	legs := d.active()
 	for _, s := range []State{Live, Connecting, Retrying, Refused} {
@@ -65,23 +66,23 @@ func (d *destination) best() *endpoint {
 	return &legs[0]
 }
 
-// since is since when it has been in the state it is in.
+// since is when it entered the state it is in.
 func (d *destination) since() time.Time {
 	first := d.best()
 	at := first.since
 	for _, l := range d.active() {
 		switch {
 		case first.state == Live && l.state == Live && l.since.Before(at):
-			at = l.since // the twin joined it
+			at = l.since // the other endpoint joined it
 		case first.state != Live && l.since.After(at):
-			at = l.since // until then it was better off
+			at = l.since // until then it was in a better state
 		}
 	}
 	return at
 }
 
-// words is why it is in its state. Twins of which one is live are live, but not what
-// the operator thinks they have.
+// reasonText says why it is in its state. With two endpoints of which one is live it is
+// live, but without the redundancy the operator expects: that is said too.
 func (d *destination) reasonText(now time.Time) string {
 	live := d.best().state == Live
 	var all []string
@@ -104,10 +105,10 @@ func (d *destination) reasonText(now time.Time) string {
 	return strings.Join(all, ". ")
 }
 
-// ending is how long the platform will wait; nil when that is not known, or when it
-// need not.
+// graceDeadline is when the platform ends the broadcast; nil when that is not known, or
+// does not apply.
 func (d *destination) graceDeadline() *GraceDeadline {
-	var at time.Time // when the leg that had data last starves
+	var at time.Time // when the grace period of the endpoint that had data last ends
 	for _, l := range d.active() {
 		if l.state == Live {
 			return nil
@@ -123,7 +124,7 @@ func (d *destination) graceDeadline() *GraceDeadline {
 	return &GraceDeadline{Platform: p.Name, At: at, GraceMs: p.Grace.Milliseconds()}
 }
 
-// words is the ending as a clause.
+// text is the deadline as a clause.
 func (e *GraceDeadline) text(now time.Time) string {
 	if left := e.At.Sub(now); left > 0 {
 		return fmt.Sprintf("%s ends the broadcast in about %d s", e.Platform, int((left+time.Second-1)/time.Second))
@@ -131,7 +132,7 @@ func (e *GraceDeadline) text(now time.Time) string {
 	return e.Platform + " may have ended the broadcast"
 }
 
-// shown is an address without its secrets, also where the key was pasted at its end.
+// redactedURL is an address without its secrets, also where the key was pasted at its end.
 func (d *destination) redactedURL(raw string) string {
 	if d.key != "" {
 		if short, ok := strings.CutSuffix(raw, "/"+d.key); ok {
@@ -141,8 +142,8 @@ func (d *destination) redactedURL(raw string) string {
 	return RedactURL(raw)
 }
 
-// status is how it fares. Addresses may hold passwords and tokens: they leave here
-// redacted, whatever becomes of the status.
+// status is its status. Addresses may hold passwords and tokens: they are redacted here,
+// whatever becomes of the status.
 func (d *destination) status() Status {
 	first := d.best()
 	st := Status{

@@ -9,8 +9,8 @@ import (
 	"obvan/media"
 )
 
-// Each hands the program's units to take as they come, until ctx is done or the
-// program ends (nil). take gets nil when nothing waits any more.
+// Drain passes the program's units to take as they arrive, until ctx is done or the
+// program ends (nil). take gets nil when no more units are waiting.
 func Drain(ctx context.Context, sub *hub.Subscriber, next func() (media.AccessUnit, error), take func(au *media.AccessUnit, now time.Time) error) error {
 	for ctx.Err() == nil {
 		au, err := next()

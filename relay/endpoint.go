@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// leg is one connection of a destination: the only one, or one of twins. The relay's
-// mutex guards it.
+// endpoint is one of a destination's two addresses and the connection to it: the only one
+// in use, or one of two at the same time. The relay's mutex guards it.
 type endpoint struct {
 	dest       *destination
-	secondary  bool        // of twins: it goes to the backup address
+	secondary  bool        // of two at the same time: it uses the backup address
 	connection *connection // keeps it connected; nil when it is off and has ended
 
 	state     State
 	reason    string
 	since     time.Time // of state
 	nextTry   time.Time
-	graceEnds time.Time // when the platform ends the broadcast unless data comes; zero when that is not known
+	graceEnds time.Time // when the platform ends the broadcast unless data arrives; zero when that is not known
 	attempt   int
 	backup    bool // it uses the backup address
 
 	finished counts // of the attempts that ended
 }
 
-// counts is what a leg got since it was started.
+// counts is what an endpoint was sent since it was started.
 type counts struct{ sent, dropped uint64 }
 
 func (c counts) plus(l *Link) counts {
 	return counts{c.sent + l.Sent.Load(), c.dropped + l.Dropped.Load()}
 }
 
-// wanted reports whether it should be connected.
+// shouldConnect reports whether it should be connected.
 func (l *endpoint) shouldConnect() bool {
 	return l.dest.started && (!l.secondary || l.dest.spec.SendToBoth)
 }
 
-// become notes a state and why.
+// setState notes a state and the reason for it.
 func (l *endpoint) setState(s State, reason string) {
 	if l.state != s {
 		l.state, l.since = s, time.Now()
@@ -47,14 +47,14 @@ func (l *endpoint) setState(s State, reason string) {
 	}
 }
 
-// starved notes since when the far end has had no data.
+// startGrace notes since when the server has had no data.
 func (l *endpoint) startGrace(since time.Time) {
 	if grace := l.dest.spec.ReconnectWindow.Grace; grace > 0 {
 		l.graceEnds = since.Add(grace)
 	}
 }
 
-// urgent is a wait, shorter while the platform keeps the broadcast for us.
+// limitWait shortens a wait while the platform keeps the broadcast for us.
 func (l *endpoint) limitWait(wait time.Duration, now time.Time) time.Duration {
 	if now.Before(l.graceEnds) {
 		return min(wait, l.dest.spec.ReconnectWindow.perAttempt())
@@ -62,7 +62,7 @@ func (l *endpoint) limitWait(wait time.Duration, now time.Time) time.Duration {
 	return wait
 }
 
-// who is what operators call it.
+// label is what operators call it.
 func (l *endpoint) label() string {
 	name := CleanText(l.dest.spec.Name)
 	if u, err := url.Parse(l.dest.spec.URL); name == "" && err == nil {
@@ -77,7 +77,7 @@ func (l *endpoint) label() string {
 	return name
 }
 
-// address is where it goes, as the operator wrote it.
+// address is its address as the operator entered it.
 func (l *endpoint) address() string {
 	if l.backup {
 		return l.dest.spec.BackupURL
@@ -85,7 +85,8 @@ func (l *endpoint) address() string {
 	return l.dest.spec.URL
 }
 
-// far is all that a leg's connection depends on; none for a leg that has none.
+// connectionConfig is everything a connection depends on; empty for an endpoint that has
+// none.
 type connectionConfig struct {
 	address, other, key string
 	delayMs             int64
@@ -97,17 +98,17 @@ func (l *endpoint) config() connectionConfig {
 		return connectionConfig{}
 	}
 	f := connectionConfig{address: l.address(), key: l.dest.key, delayMs: spec.DelayMs}
-	// One that is live at its first address is not disturbed for the sake of its other.
+	// A connection that is live at the first address stays when the other one changes.
 	if !spec.SendToBoth && (l.backup || l.state != Live) {
 		f.other = spec.URL + " " + spec.BackupURL
 	}
 	return f
 }
 
-// without says why it is not live in words that follow its destination's name.
+// reasonClause says why it is not live, as a clause that follows its destination's name.
 func (l *endpoint) reasonClause() string {
 	if l.reason == "" {
-		return "it connects"
+		return "it is connecting"
 	}
 	if clause, ok := strings.CutPrefix(l.reason, l.label()+": "); ok {
 		return clause
@@ -129,8 +130,8 @@ func (l *endpoint) addTo(st *Status) {
 		m := l.connection.stats
 		now = l.finished.plus(m.link)
 		st.Kbps += m.sent.kbps()
-		if lacking := m.link.Warning(); lacking != "" && l.state == Live {
-			st.Warnings = append(st.Warnings, lacking)
+		if warning := m.link.Warning(); warning != "" && l.state == Live {
+			st.Warnings = append(st.Warnings, warning)
 		}
 		st.LatencyMs = max(st.LatencyMs, m.link.ViewerLatency().Milliseconds())
 	}

@@ -6,23 +6,23 @@ import (
 	"obvan/media"
 )
 
-// Shed decides what a destination that is behind leaves out, so that what arrives
-// can be decoded: disposable pictures first, then everything up to a key frame that
-// is not late itself, sound last. It measures on the program's own clock: what a
-// unit's decode time says about when it could have been sent, seen from the last
-// moment when everything had been. It is for one goroutine.
+// FrameDropper decides what is dropped for a destination that is behind, so that what
+// arrives can be decoded: disposable frames first, then everything up to a keyframe that
+// is not late itself, audio last. It measures by the program's clock: a unit's decode time
+// says when it could have been sent, counted from the last moment when everything had been
+// sent. It is for one goroutine.
 type FrameDropper struct {
 	Limit time.Duration // how far behind is too far
 
-	// Ahead, where an output knows it, is how long a unit that is sent now takes until the
-	// far end has it, when the oldest one that has left our hands has been under way so long.
+	// Ahead, where an output knows it, is how long a unit that is sent now takes to reach the
+	// receiver, when the oldest one still on its way was sent that long ago.
 	Ahead func(oldest time.Duration) time.Duration
 
-	caughtUpAt  time.Time     // then
+	caughtUpAt  time.Time     // the last moment when nothing was waiting
 	caughtUpDTS time.Duration // the decode time that was due then
 	newestDTS   time.Duration
 	age         time.Duration // of the unit that Age was asked for
-	broken      bool          // a picture that others refer to was left out
+	broken      bool          // a frame that others refer to was dropped
 }
 
 // Start begins with a unit that is sent now.
@@ -30,14 +30,14 @@ func (s *FrameDropper) Start(dts time.Duration, now time.Time) {
 	s.caughtUpAt, s.caughtUpDTS, s.newestDTS = now, dts, dts
 }
 
-// CaughtUp is told when nothing waits any more.
+// CaughtUp notes that no more units are waiting.
 func (s *FrameDropper) CaughtUp(now time.Time) {
 	if !s.caughtUpAt.IsZero() {
 		s.caughtUpAt, s.caughtUpDTS = now, s.newestDTS
 	}
 }
 
-// Lost is told when a picture that was sent did not arrive.
+// FrameLost notes that a frame that was sent did not arrive.
 func (s *FrameDropper) FrameLost() { s.broken = true }
 
 // Age is how long the unit with this decode time has been waiting.
@@ -47,7 +47,7 @@ func (s *FrameDropper) Age(dts time.Duration, now time.Time) time.Duration {
 	return s.age
 }
 
-// KeepsAll says whether it leaves nothing out of what is so old at the most.
+// SendsAll reports whether it drops nothing of units that are at most this old.
 func (s *FrameDropper) SendsAll(age time.Duration) bool {
 	if s.Ahead != nil {
 		age += s.Ahead(0)
@@ -55,11 +55,11 @@ func (s *FrameDropper) SendsAll(age time.Duration) bool {
 	return !s.broken && age <= s.Limit/2
 }
 
-// soundLonger is how much later than a picture a sound may come.
+// audioExtra is how much later than video audio may arrive.
 const audioExtra = 3 * time.Second
 
-// Keeps says whether to send a unit of that age, or by how old it will be for who
-// watches.
+// ShouldSend reports whether to send a unit of that age, that is, by how old it will be
+// for the viewers.
 func (s *FrameDropper) ShouldSend(au *media.AccessUnit, age time.Duration) bool {
 	if s.Ahead != nil {
 		age = max(age, s.age+s.Ahead(max(0, age-s.age)))

@@ -8,7 +8,7 @@ import (
 	"obvan/relay"
 )
 
-func TestWhatIsLeftOutOfABacklog(t *testing.T) {
+func TestABacklogDropsDisposableFramesFirstThenUpToAKeyframe(t *testing.T) {
 	tracks := &media.Tracks{{Codec: media.H264}, {Codec: media.AAC}}
 	at := time.Unix(1000, 0)
 	s := relay.FrameDropper{Limit: 4 * time.Second}
@@ -28,25 +28,25 @@ func TestWhatIsLeftOutOfABacklog(t *testing.T) {
 		{"late and disposable", 3 * time.Second, false, true, false},
 		{"late and referred to", 3 * time.Second, false, false, true},
 		{"too late", 5 * time.Second, false, false, false},
-		{"refers to what was left out", 3 * time.Second, false, false, false},
-		{"a key frame that is late itself", 3 * time.Second, true, false, false},
+		{"refers to a dropped frame", 3 * time.Second, false, false, false},
+		{"a keyframe that is late itself", 3 * time.Second, true, false, false},
 		{"refers to that", 1 * time.Second, false, false, false},
-		{"a key frame in time", 1 * time.Second, true, false, true},
+		{"a keyframe in time", 1 * time.Second, true, false, true},
 		{"after it", 1 * time.Second, false, false, true},
-		{"a late key frame with nothing broken", 3 * time.Second, true, false, true},
-		{"a key frame that is too late", 5 * time.Second, true, false, false},
+		{"a late keyframe when nothing was dropped", 3 * time.Second, true, false, true},
+		{"a keyframe that is too late", 5 * time.Second, true, false, false},
 	} {
 		if got := frame(0, c.age, c.key, c.disposable); got != c.keep {
-			t.Errorf("%s: kept %v", c.what, got)
+			t.Errorf("%s: sent %v", c.what, got)
 		}
 	}
 	audio := media.AccessUnit{Tracks: tracks, Track: 1, Key: true}
 	if !s.ShouldSend(&audio, 6*time.Second) || s.ShouldSend(&audio, 8*time.Second) {
-		t.Error("sound is left out too early or never")
+		t.Error("audio is dropped too early or never")
 	}
 }
 
-func TestWhatIsAheadOfAUnitCountsAsBacklog(t *testing.T) {
+func TestDataAheadOfAUnitCountsAsBacklog(t *testing.T) {
 	tracks := &media.Tracks{{Codec: media.H264}}
 	at := time.Unix(1000, 0)
 	kept := 500 * time.Millisecond
@@ -55,14 +55,14 @@ func TestWhatIsAheadOfAUnitCountsAsBacklog(t *testing.T) {
 	au := media.AccessUnit{Tracks: tracks, DTS: time.Hour}
 	age := s.Age(au.DTS, at.Add(2*time.Second))
 	if !s.ShouldSend(&au, age) || !s.ShouldSend(&au, age+time.Second) {
-		t.Error("left out in time")
+		t.Error("dropped although in time")
 	}
 	if kept = 1500 * time.Millisecond; !s.ShouldSend(&au, age) || s.ShouldSend(&au, age+time.Second) {
 		t.Error("sent although viewers would see it 4.5 s late")
 	}
 }
 
-func TestABacklogIsMeasuredFromTheLastTimeNothingWaited(t *testing.T) {
+func TestABacklogIsMeasuredFromTheLastTimeNothingWasWaiting(t *testing.T) {
 	at := time.Unix(1000, 0)
 	s := relay.FrameDropper{Limit: 4 * time.Second}
 	s.Start(time.Hour, at)

@@ -12,7 +12,8 @@ import (
 	"obvan/relay"
 )
 
-// breaks is a far end that takes the stream for a minute, and then nobody is there.
+// failsAfterAMinute is a server that takes the stream for a minute, and is not reachable
+// afterwards.
 func failsAfterAMinute() func(context.Context, *url.URL, *relay.Link) error {
 	n := 0
 	return func(ctx context.Context, _ *url.URL, link *relay.Link) error {
@@ -26,7 +27,7 @@ func failsAfterAMinute() func(context.Context, *url.URL, *relay.Link) error {
 	}
 }
 
-func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
+func TestTheReasonSaysHowLongThePlatformWillWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, failsAfterAMinute())
 		b.onAir()
@@ -41,7 +42,7 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 			t.Errorf("%s: %q", st.State, st.Reason)
 		}
 		if e := b.one().GraceDeadline; e == nil || e.Platform != "Twitch" || e.GraceMs != 90_000 || time.Until(e.At).Round(time.Second) != time.Minute {
-			t.Errorf("it ends: %+v", e)
+			t.Errorf("grace deadline: %+v", e)
 		}
 		time.Sleep(time.Minute)
 		b.wantState(relay.Retrying, "Twitch may have ended the broadcast")
@@ -53,8 +54,8 @@ func TestItIsSaidHowLongThePlatformWillWait(t *testing.T) {
 	})
 }
 
-func TestThreeAttemptsFallIntoAShortGrace(t *testing.T) {
-	for range 20 { // the waits have chance in them
+func TestAShortGracePeriodHasTimeForThreeAttempts(t *testing.T) {
+	for range 20 { // the waits are random
 		synctest.Test(t, func(t *testing.T) {
 			b := start(t, failsAfterAMinute())
 			b.onAir()
@@ -71,7 +72,7 @@ func TestThreeAttemptsFallIntoAShortGrace(t *testing.T) {
 	}
 }
 
-func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
+func TestASilentServersReasonSaysHowLongThePlatformWillWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var link *relay.Link
 		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return acceptsAll(ctx, u, l) })
@@ -83,7 +84,7 @@ func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 		b.wantState(relay.Live, "")
 		link.SilentFor.Store(int64(2 * time.Second))
 		time.Sleep(251 * time.Millisecond)
-		b.wantState(relay.Retrying, "Twitch stopped answering 2 s ago. Twitch ends the broadcast in about 88 s")
+		b.wantState(relay.Retrying, "Twitch stopped responding 2 s ago. Twitch ends the broadcast in about 88 s")
 		link.SilentFor.Store(0)
 		time.Sleep(2251 * time.Millisecond)
 		b.wantState(relay.Live, "")
@@ -93,11 +94,11 @@ func TestASilentFarEndSaysHowLongThePlatformWillWait(t *testing.T) {
 	})
 }
 
-func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
+func TestASilentServerIsGivenUpBeforeItsPlatformEndsTheBroadcast(t *testing.T) {
 	for name, c := range map[string]struct {
 		grace   time.Duration
-		soonest time.Duration // for how long it may be silent
-		latest  time.Duration // by when it is dialled again
+		soonest time.Duration // how long it may be silent
+		latest  time.Duration // by when a new connection is made
 	}{
 		"Facebook": {4 * time.Second, 2 * time.Second, 4 * time.Second},
 		"YouTube":  {60 * time.Second, 15 * time.Second, 20 * time.Second},
@@ -105,9 +106,9 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 		"other":    {0, 10 * time.Second, 15 * time.Second},
 	} {
 		for cause, stop := range map[string]func(l *relay.Link, silent time.Duration){
-			"takes nothing":         func(l *relay.Link, _ time.Duration) { l.Unsent.Store(1) },
-			"acknowledges nothing":  func(l *relay.Link, _ time.Duration) { l.OverdueAcks.Store(1) },
-			"answers nothing asked": func(l *relay.Link, silent time.Duration) { l.SilentFor.Store(int64(silent)) },
+			"receives nothing":     func(l *relay.Link, _ time.Duration) { l.Unsent.Store(1) },
+			"acknowledges nothing": func(l *relay.Link, _ time.Duration) { l.OverdueAcks.Store(1) },
+			"answers no ping":      func(l *relay.Link, silent time.Duration) { l.SilentFor.Store(int64(silent)) },
 		} {
 			t.Run(name+" "+cause, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -141,7 +142,7 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 					time.Sleep(c.latest - c.soonest + 1100*time.Millisecond)
 					b.wantState(relay.Live, "")
 					if len(b.hosts()) != 2 || abandoned.Load() != 1 {
-						t.Fatalf("dialled %d times, abandoned %d times", len(b.hosts()), abandoned.Load())
+						t.Fatalf("connected %d times, abandoned %d times", len(b.hosts()), abandoned.Load())
 					}
 				})
 			})
@@ -149,7 +150,7 @@ func TestASilentFarEndIsGivenUpInTimeForItsPlatform(t *testing.T) {
 	}
 }
 
-func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
+func TestAServerThatReceivesAnythingAtAllIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
 			link.OnMeasure(func() { link.Sent.Add(10); link.Unsent.Store(5) }) // some of it is always on its way
@@ -163,7 +164,7 @@ func TestAFarEndThatTakesAnythingAtAllIsNotGivenUp(t *testing.T) {
 		time.Sleep(time.Hour)
 		b.wantState(relay.Live, "")
 		if len(b.hosts()) != 1 {
-			t.Fatalf("dialled %d times", len(b.hosts()))
+			t.Fatalf("connected %d times", len(b.hosts()))
 		}
 	})
 }

@@ -12,24 +12,24 @@ const (
 	measureEvery      = 250 * time.Millisecond
 	measuresPerSecond = int(time.Second / measureEvery)
 	rateWindow        = 3 * time.Second
-	proofTimeout      = 1500 * time.Millisecond // and up to two looks until it is noticed
-	overdueGrace      = 500 * time.Millisecond  // a burst may be ahead of its acknowledgement for so long
-	ackInterval       = time.Second             // an acknowledgement is missed about so long after the last one came
-	stableAfter       = 2 * time.Second         // proof lost is believed again after so long: a far end that takes some now and then is not live
+	proofTimeout      = 1500 * time.Millisecond // and up to two measurements until it is noticed
+	overdueGrace      = 500 * time.Millisecond  // a burst may be ahead of its acknowledgement for this long
+	ackInterval       = time.Second             // an acknowledgement is missed about this long after the last one
+	stableAfter       = 2 * time.Second         // confirmations that return are trusted after this long: a server that receives some data now and then is not live
 	lateAfter         = time.Second
-	resetAfter        = 30 * time.Second // live for so long: the next failure starts anew
+	resetAfter        = 30 * time.Second // after this long live the next failure counts as the first
 )
 
-// meter turns a link's counters into what a status shows, and watches whether the
-// far end still takes what it is sent.
+// linkStats turns a link's counters into what a status shows, and watches whether the
+// receiver still takes what it is sent.
 type linkStats struct {
 	link *Link
 	sent bitrate // of what left the machine
 
-	drained, acked uint64 // the newest, to see them move
+	drained, acked uint64 // the newest, to detect changes
 	drainedAt      time.Time
 	ackedAt        time.Time
-	overdueSince   time.Time // zero while nothing is owed
+	overdueSince   time.Time // zero while no acknowledgement is overdue
 }
 
 // bitrate is of a counter of bytes, over the last seconds.
@@ -52,11 +52,11 @@ func newLinkStats(link *Link, now time.Time) *linkStats {
 	return m
 }
 
-// take notes the counters as they are now.
+// sample notes the current counters.
 func (m *linkStats) sample(now time.Time) {
 	unsent := m.link.Unsent.Load()
 	left := m.link.Sent.Load() - min(uint64(max(unsent, 0)), m.link.Sent.Load())
-	// A far end proves itself by taking bytes, or by having taken all there were.
+	// A receiver confirms by taking bytes, or by having taken everything.
 	if left > m.drained || unsent <= 0 {
 		m.drained, m.drainedAt = max(left, m.drained), now
 	}
@@ -71,9 +71,8 @@ func (m *linkStats) sample(now time.Time) {
 	m.sent.Add(now, m.drained)
 }
 
-// silence is for how long the far end has proved nothing, and what it does not do:
-// it takes nothing although there is something to take, or does not answer. It is 0
-// when all is well.
+// silence is how long the receiver has confirmed nothing, and what it stopped doing:
+// receiving although data is waiting, or answering. It is 0 while all is well.
 func (m *linkStats) silence(now time.Time) (since time.Duration, stopped string) {
 	last := m.drainedAt
 	if !m.overdueSince.IsZero() && now.Sub(m.overdueSince) >= overdueGrace {
@@ -86,30 +85,30 @@ func (m *linkStats) silence(now time.Time) (since time.Duration, stopped string)
 		}
 	}
 	if since = now.Sub(last); since >= proofTimeout {
-		return since, "taking data"
+		return since, "receiving data"
 	}
 	if since = time.Duration(m.link.SilentFor.Load()); since >= proofTimeout {
-		return since, "answering"
+		return since, "responding"
 	}
 	return 0, ""
 }
 
-// proven is when the far end last proved that it gets what it is sent.
+// lastProof is when the receiver last confirmed that it gets what it is sent.
 func (m *linkStats) lastProof(now time.Time) time.Time {
 	silent, _ := m.silence(now)
 	return now.Add(-silent)
 }
 
-// late is one sentence about a far end that takes data, but too slowly; "" when it
-// keeps up.
+// lateText is one sentence about a receiver that takes data too slowly; "" when it keeps
+// up.
 func (m *linkStats) lateText(who string, programKbps int) string {
 	behind := m.link.ViewerLatency()
 	if behind < lateAfter {
 		return ""
 	}
-	do := "lower the program's bitrate, or see who else uses the uplink"
+	do := "lower the program's bitrate, or check what else uses the uplink"
 	if kept := time.Duration(m.link.RemoteBuffer.Load()); kept > behind/2 {
-		do = "it reads slower than the way to it is"
+		do = "its server reads more slowly than the network delivers"
 	}
 	return fmt.Sprintf("%s is %.1f s behind: %.1f of %.1f Mbit/s leave this machine; %s", who, behind.Seconds(),
 		float64(m.sent.kbps())/1000, float64(programKbps)/1000, do)

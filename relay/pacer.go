@@ -5,22 +5,21 @@ import "time"
 const (
 	initialSpeed  = 3 << 20 // bytes a second, before the program's own rate is known
 	minSpeed      = 16 << 10
-	catchUpFactor = 3 // times the program's rate: so fast a backlog is sent
+	catchUpFactor = 3 // times the program's rate: the speed at which a backlog is sent
 
-	// unitIn is how long one unit may take at the most: the key frames of a slide that
-	// stands still are hundreds of times as large as what lies between them, and the
-	// rate of the last second says nothing about them.
+	// maxUnitTime is how long sending one unit may take: the keyframes of a still slide are
+	// hundreds of times as large as the frames between them, and the rate of the last second
+	// says nothing about them.
 	maxUnitTime = 150 * time.Millisecond
 
 	burstFor   = 20 * time.Millisecond
 	burstBytes = 8 << 10
 )
 
-// Pace spreads what is sent over UDP. TCP finds out by itself how fast a path is; over
-// UDP a burst of a whole group of pictures is lost in the first router. It is for one
-// goroutine.
+// Pacer spreads what is sent over UDP. TCP adapts to the path's speed; over UDP a burst of
+// a whole GOP is lost in the first router. It is a token bucket for one goroutine.
 type Pacer struct {
-	Limit float64 // bytes a second the path takes; 0 when that is not known
+	Limit float64 // bytes a second that the path carries; 0 when that is not known
 
 	tokens float64 // bytes that may be sent
 	at     time.Time
@@ -31,7 +30,7 @@ type Pacer struct {
 	since    time.Duration
 }
 
-// Made counts what the program is in bytes.
+// CountUnit counts a unit of the program, to measure its rate.
 func (p *Pacer) CountUnit(bytes int, dts time.Duration) {
 	p.lastUnit = bytes
 	p.counted += bytes
@@ -43,7 +42,7 @@ func (p *Pacer) CountUnit(bytes int, dts time.Duration) {
 	}
 }
 
-// Most is how fast there is reason to send, in bytes a second.
+// MaxSpeed is how fast there is reason to send, in bytes a second.
 func (p *Pacer) MaxSpeed() float64 {
 	if p.rate == 0 {
 		return initialSpeed
@@ -51,7 +50,7 @@ func (p *Pacer) MaxSpeed() float64 {
 	return max(catchUpFactor*p.rate, float64(p.lastUnit)/maxUnitTime.Seconds(), minSpeed)
 }
 
-// Speed is bytes a second.
+// Speed is the current speed in bytes a second.
 func (p *Pacer) Speed() float64 {
 	if p.Limit > 0 {
 		return max(min(p.Limit, p.MaxSpeed()), minSpeed)
@@ -59,7 +58,7 @@ func (p *Pacer) Speed() float64 {
 	return p.MaxSpeed()
 }
 
-// Earn fills the purse for the time that went by.
+// Refill adds tokens for the time that passed.
 func (p *Pacer) Refill(now time.Time) {
 	speed := p.Speed()
 	most := max(speed*burstFor.Seconds(), burstBytes)
@@ -71,7 +70,7 @@ func (p *Pacer) Refill(now time.Time) {
 	p.at = now
 }
 
-// Spend takes bytes from the purse, which may get empty and more.
+// Take removes tokens; their number may become negative.
 func (p *Pacer) Take(bytes int) { p.tokens -= float64(bytes) }
 
 // Wait is how long until more may be sent; 0 is now.

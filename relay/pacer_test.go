@@ -7,9 +7,9 @@ import (
 	"obvan/relay"
 )
 
-func TestTheKeyFramesOfASlideAreNotHeldBack(t *testing.T) {
+func TestTheKeyframesOfAStillSlideAreNotDelayed(t *testing.T) {
 	const frame, packet = 40 * time.Millisecond, 1300
-	for _, shift := range []int{0, 7, 49} { // of the first picture in its group
+	for _, shift := range []int{0, 7, 49} { // of the first frame in its GOP
 		var p relay.Pacer
 		began := time.Unix(1000, 0)
 		now := began
@@ -31,7 +31,7 @@ func TestTheKeyFramesOfASlideAreNotHeldBack(t *testing.T) {
 				p.Take(min(size, packet))
 			}
 			if late := now.Sub(began.Add(dts)); late > 250*time.Millisecond {
-				t.Fatalf("picture %d, %d after a key frame, leaves %v late", n, (n+shift)%50, late)
+				t.Fatalf("frame %d, %d after a keyframe, leaves %v late", n, (n+shift)%50, late)
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func TestDestinationsKeepTheirOrderAndUnknownOnesAreErrors(t *testing.T) {
 	})
 }
 
-func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
+func TestInvalidAddressesAreRefusedWithoutRepeatingThem(t *testing.T) {
 	r := relay.New(hub.New(), relay.Protocols{"rtmps": {}, "rtsp": {CheckAddress: func(u *url.URL) error {
 		return relay.NewRemoteError(relay.ErrInvalidAddress, "no room for "+u.Fragment)
 	}}}, slog.New(slog.DiscardHandler))
@@ -52,7 +52,7 @@ func TestAddressesThatMakeNoSenseAreRefusedWithoutRepeatingThem(t *testing.T) {
 		"rtmps://h/verysecret%zz":          relay.ErrAddress,
 		"rtmps://h:70000/app":              relay.ErrAddress,
 		"rtmps://h:0/app":                  relay.ErrAddress,
-		"rtsp://h/app":                     relay.ErrAddress, // says its output
+		"rtsp://h/app":                     relay.ErrAddress, // its output refuses it
 	} {
 		err := r.Put(relay.Destination{ID: "a", URL: raw}, "verysecret")
 		if !errors.Is(err, want) || strings.Contains(err.Error(), "verysecret") {

@@ -13,11 +13,11 @@ import (
 // hidden stands where a secret was.
 const hidden = redact.Hidden
 
-// maxWords bounds what a far end may say into our state.
+// maxTextLength bounds a remote server's text in our state.
 const maxTextLength = 200
 
-// Redacted is err without secrets, for errors whose text a far end had a part in. What
-// the supervisor judges by stays.
+// Redacted is err without secrets, for errors whose text comes from a remote server. What
+// the supervisor classifies it by stays.
 func Redacted(err error, secrets ...string) error {
 	if err == nil {
 		return nil
@@ -37,12 +37,12 @@ func Redacted(err error, secrets ...string) error {
 	return errors.New(clean)
 }
 
-// leastElement is how long an element of a WHIP address' path must be to be taken for a
+// minKeyElement is how long an element of a WHIP address' path must be to be considered a
 // key: shorter ones are words like "whip" and "publish", which sentences need.
 const minKeyElement = 8
 
-// OverHTTP reports whether a scheme is of WHIP. Some platforms have the key in the path of
-// its addresses, at the end or in the middle, and nothing tells it from the rest.
+// IsWHIP reports whether a scheme is WHIP's. Some platforms have the key in the path of
+// such addresses, at the end or in the middle, and nothing distinguishes it from the rest.
 func IsWHIP(scheme string) bool {
 	switch strings.ToLower(scheme) {
 	case "whip", "whips", "http", "https":
@@ -51,7 +51,7 @@ func IsWHIP(scheme string) bool {
 	return false
 }
 
-// InPath is what may be a key in the path of a WHIP address.
+// PathSecrets is what may be a key in the path of a WHIP address.
 func PathSecrets(u *url.URL) (secrets []string) {
 	if !IsWHIP(u.Scheme) {
 		return nil
@@ -64,9 +64,9 @@ func PathSecrets(u *url.URL) (secrets []string) {
 	return secrets
 }
 
-// Secrets is what must not be repeated of a destination's address: the key, the
+// Secrets is what must not be repeated from a destination's address: the key, the
 // password, the query's values, what may be a key in the path, and the path's last element
-// when no key is apart.
+// when there is no separate key.
 func Secrets(u *url.URL) []string {
 	if u == nil {
 		return nil
@@ -90,8 +90,8 @@ func Secrets(u *url.URL) []string {
 	return secrets
 }
 
-// RedactURL is a destination's address fit for state and logs: without password,
-// query values and fragment, and of WHIP without path. An address that is none is hidden
+// RedactURL is a destination's address fit for state and logs: without password, query
+// values and fragment, and for WHIP without path. Text that is not an address is hidden
 // altogether.
 func RedactURL(raw string) string {
 	if raw == "" {
@@ -137,10 +137,10 @@ func redactQuery(query string) string {
 	return strings.Join(pairs, "&")
 }
 
-// Words makes a far end's text fit to be shown: one line of printable characters,
-// at most 200 of them.
+// CleanText makes a remote server's text fit to be shown: one line of printable
+// characters, at most 200 of them.
 func CleanText(text string) string {
-	if len(text) > 4*maxTextLength { // no need to look further than 200 characters can reach
+	if len(text) > 4*maxTextLength { // 200 characters take no more bytes than this
 		text = text[:4*maxTextLength]
 	}
 	text = strings.ToValidUTF8(text, "")

@@ -55,7 +55,7 @@ func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
 	}
 }
 
-func TestAFarEndsWordsAreOneBoundedLine(t *testing.T) {
+func TestAServersTextBecomesOneBoundedLine(t *testing.T) {
 	got := relay.CleanText("\x1b[31mno\r\n\tsuch  stream\x00\xff " + strings.Repeat("é", 5000))
 	if !strings.HasPrefix(got, "[31mno such stream é") || len([]rune(got)) > 200 {
 		t.Fatalf("%d characters: %q", len([]rune(got)), got)
@@ -67,7 +67,7 @@ func FuzzRedactURL(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, raw string) { relay.RedactURL(raw) })
 }
 
-func TestAnErrorWithoutItsSecretsIsJudgedAsBefore(t *testing.T) {
+func TestARedactedErrorIsClassifiedAsBefore(t *testing.T) {
 	plain := fmt.Errorf("connect: %w", io.ErrUnexpectedEOF)
 	if got := relay.Redacted(plain, "hunter22"); got != plain {
 		t.Errorf("nothing to hide: %v", got)
@@ -80,6 +80,6 @@ func TestAnErrorWithoutItsSecretsIsJudgedAsBefore(t *testing.T) {
 		}
 	}
 	if got := relay.Redacted(errors.New("who is hunter22?"), "hunter22"); got == nil || strings.Contains(got.Error(), "hunter22") {
-		t.Errorf("of no class: %v", got)
+		t.Errorf("unclassified: %v", got)
 	}
 }

@@ -1,6 +1,6 @@
 // Package relay sends the program to destinations. Each destination is its own
 // goroutine with its own bounded backlog: the worst can't delay the best. The
-// outputs themselves are its folders, one a protocol.
+// outputs themselves are its folders, one per protocol.
 package relay
 
 import (
@@ -12,18 +12,18 @@ import (
 	"obvan/hub"
 )
 
-// Errors an output's Push returns, wrapped, so that the supervisor can judge. Any
-// other error is taken for the network's: it is retried.
+// Errors that an output's Push returns, wrapped, so that the supervisor can classify them.
+// Any other error is considered a network failure and retried.
 var (
-	ErrRefused     = errors.New("the server refused the stream")         // do not retry: the key or the address is wrong
-	ErrStalled     = errors.New("the server stopped taking data")        // unsent bytes do not shrink
-	ErrUnsupported = errors.New("this output can't carry the program")   // do not retry before the program changes
-	ErrUnknown     = errors.New("no such destination")                   // of the commands
-	ErrExists      = errors.New("there is a destination with that name") // of the commands
+	ErrRefused     = errors.New("the server refused the stream")               // do not retry: the key or the address is wrong
+	ErrStalled     = errors.New("the server stopped receiving data")           // unsent bytes do not shrink
+	ErrUnsupported = errors.New("this output can't carry the program")         // do not retry before the program changes
+	ErrUnknown     = errors.New("no such destination")                         // of the commands
+	ErrExists      = errors.New("a destination with that name already exists") // of the commands
 )
 
-// Destination is where the program goes, as the operator entered it. The key is
-// kept apart, in secrets.
+// Destination is where the program goes, as the operator entered it. The key is stored
+// separately, with the secrets.
 type Destination struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
@@ -31,22 +31,22 @@ type Destination struct {
 	BackupURL  string `json:"backupUrl,omitempty"`
 	Platform   string `json:"platform,omitempty"`   // a preset's name: "youtube", "twitch", ...
 	Enabled    bool   `json:"enabled"`              // show.live starts it
-	HasKey     bool   `json:"hasKey"`               // a key is kept for it
-	DelayMs    int64  `json:"delayMs,omitempty"`    // how far it stays behind the program, at most 60000
-	MaxKbps    int    `json:"maxKbps,omitempty"`    // pictures are left out above it, on average over seconds; 0 is no limit
-	SendToBoth bool   `json:"sendToBoth,omitempty"` // to URL and BackupURL at once, where the platform wants that; else in turn
+	HasKey     bool   `json:"hasKey"`               // a key is stored for it
+	DelayMs    int64  `json:"delayMs,omitempty"`    // how far it is delayed behind the program, at most 60000
+	MaxKbps    int    `json:"maxKbps,omitempty"`    // frames are dropped above it, averaged over seconds; 0 is no limit
+	SendToBoth bool   `json:"sendToBoth,omitempty"` // to URL and BackupURL at the same time, where the platform recommends it; else in turn
 
 	ReconnectWindow ReconnectWindow `json:"-"`
 }
 
-// Patience is how long a platform keeps the broadcast alive without data; Grace is 0
-// when that is not known.
+// ReconnectWindow is how long a platform keeps the broadcast alive without data; Grace is
+// 0 when that is not known.
 type ReconnectWindow struct {
 	Name  string // of the platform
 	Grace time.Duration
 }
 
-// State is what the far end proved, not what we hope.
+// State is what the server confirmed, not what we hope.
 type State string
 
 // The states of a destination.
@@ -58,11 +58,11 @@ const (
 	Refused    State = "refused"  // Reason says why; only the operator starts it again
 )
 
-// Status is how a destination fares.
+// Status is how a destination is doing.
 type Status struct {
 	Destination
 	State         State          `json:"state"`
-	Reason        string         `json:"reason,omitempty"` // one sentence, in words, without secrets
+	Reason        string         `json:"reason,omitempty"` // one sentence, without secrets
 	Since         time.Time      `json:"since"`            // of State
 	NextTry       *time.Time     `json:"nextTry,omitempty"`
 	Attempt       int            `json:"attempt"` // since the operator started it
@@ -76,38 +76,38 @@ type Status struct {
 	Warnings []string `json:"warnings,omitempty"` // what of the program its platform or its server does not take, in sentences
 }
 
-// Moved is what a destination got, and did not get, since the start.
+// Traffic is what was sent to a destination since it was started, and what was not.
 type Traffic struct {
-	FramesDropped uint64 `json:"framesDropped"` // pictures left out
+	FramesDropped uint64 `json:"framesDropped"` // video frames dropped
 	BytesSent     uint64 `json:"bytesSent"`     // bytes
 }
 
-// Ending is how long a platform still keeps a broadcast that gets no data. Reason says
-// the same in words.
+// GraceDeadline is when a platform ends a broadcast that gets no data. Reason says the
+// same as a sentence.
 type GraceDeadline struct {
 	Platform string    `json:"platform"` // its name
-	At       time.Time `json:"at"`       // about then it ends the broadcast; once that is past it may have
-	GraceMs  int64     `json:"graceMs"`  // how long it waits in all
+	At       time.Time `json:"at"`       // about when it ends the broadcast; after that it may have
+	GraceMs  int64     `json:"graceMs"`  // how long it waits in total
 }
 
-// Push sends sub to u until ctx is done (then it unpublishes properly, within two
-// seconds, and returns nil; at once, and without a goodbye, when ctx is Abandoned) or
-// the far end fails. It also returns nil when the
-// program ended. One call is one attempt. u is the destination's address with the
-// stream key, verbatim, as its Fragment: the output puts it where its protocol has
-// it. Errors must not repeat it.
+// Push sends sub to u until ctx is done or the server fails. When ctx is done it
+// unpublishes properly, within two seconds, and returns nil; when ctx is Abandoned it ends
+// at once, without unpublishing. It also returns nil when the program ended. One call is
+// one attempt. u is the destination's address with the stream key, verbatim, as its
+// Fragment: the output puts it where its protocol has it. Errors must not repeat it.
 type Push func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *Link) error
 
-// Abandoned reports whether an attempt's ctx was ended because its far end proves
-// nothing any more. A goodbye would not be heard in time, and a late one could end the
-// broadcast that the next attempt wants to go on with.
+// Abandoned reports whether an attempt's ctx was ended because its server confirms nothing
+// any more. An unpublish would not arrive in time, and a late one could end the broadcast
+// that the next attempt continues.
 func Abandoned(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrStalled) }
 
-// Output is a way out.
+// Output is a protocol that the program can be sent by.
 type Output struct {
 	Push Push
-	// Fits says what about an address can't be used, as far as that is known before it is
-	// tried: an ErrMistyped. Nil for nothing. It is handed what Push is.
+	// CheckAddress reports what about an address can't be used, as far as that is known
+	// before it is tried: an ErrInvalidAddress. Nil when nothing is wrong. It gets the same
+	// address as Push.
 	CheckAddress func(u *url.URL) error
 }
 

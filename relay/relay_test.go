@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 const secret = "sk_live-123?token=hunter22"
 
-// bench is a relay with a program, whose outputs are played by the test.
+// testRelay is a relay with a program, whose outputs are simulated by the test.
 type testRelay struct {
 	*relay.Relay
 	t       *testing.T
@@ -77,7 +77,7 @@ func (b *testRelay) hosts() []string {
 	return append([]string(nil), b.connects...)
 }
 
-// onAir publishes a program with one picture.
+// onAir publishes a program with one frame.
 func (b *testRelay) onAir() {
 	p, err := b.hub.Publish(hub.Program, hub.Origin{Proto: "program"})
 	if err != nil {
@@ -109,7 +109,7 @@ func twitch() relay.Destination {
 	return relay.Destination{ID: "a", Name: "Twitch", URL: "rtmp://main/app", BackupURL: "rtmp://spare/app"}
 }
 
-// holds is a far end that takes everything until it is told to stop.
+// acceptsAll is a server that takes everything until it is told to stop.
 func acceptsAll(ctx context.Context, _ *url.URL, link *relay.Link) error {
 	link.Accepted()
 	link.Live()
@@ -135,7 +135,7 @@ func TestADestinationWaitsForTheProgramThenGoesLiveAndStops(t *testing.T) {
 	})
 }
 
-func TestStartedBeforeRunConnectsOnceItRuns(t *testing.T) {
+func TestADestinationStartedBeforeRunConnectsOnceItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New()
 		live := make(chan struct{})
@@ -183,7 +183,7 @@ func TestTheKeyReachesTheOutputAsItWasTypedAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestARefusedKeyIsNotRetriedUntilTheOperatorSaysSo(t *testing.T) {
+func TestARefusedKeyIsNotRetriedUntilTheOperatorAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(context.Context, *url.URL, *relay.Link) error {
 			return relay.NewRemoteError(relay.ErrRefused, "no such stream sk_live-123")
@@ -209,7 +209,7 @@ func TestARefusedKeyIsNotRetriedUntilTheOperatorSaysSo(t *testing.T) {
 	})
 }
 
-func TestNetworkFailuresAreRetriedWithTheBackupInTurn(t *testing.T) {
+func TestNetworkFailuresAreRetriedWithPrimaryAndBackupInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(context.Context, *url.URL, *relay.Link) error { return io.EOF })
 		b.onAir()
@@ -226,7 +226,7 @@ func TestNetworkFailuresAreRetriedWithTheBackupInTurn(t *testing.T) {
 			t.Fatalf("%d attempts in ten minutes", len(hosts))
 		}
 		if want := "main main spare spare main main"; strings.Join(hosts[:6], " ") != want {
-			t.Fatalf("dialled %v", hosts[:6])
+			t.Fatalf("connected to %v", hosts[:6])
 		}
 		before := len(hosts)
 		_ = b.Start("a") // retry now
@@ -237,7 +237,7 @@ func TestNetworkFailuresAreRetriedWithTheBackupInTurn(t *testing.T) {
 	})
 }
 
-func TestARefusalAfterHavingBeenLiveIsRetriedWhileTheOldSessionMayLinger(t *testing.T) {
+func TestARefusalAfterBeingLiveIsRetriedWhileTheOldSessionMayStillBeOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		b := start(t, func(ctx context.Context, _ *url.URL, link *relay.Link) error {
@@ -262,7 +262,7 @@ func TestARefusalAfterHavingBeenLiveIsRetriedWhileTheOldSessionMayLinger(t *test
 	})
 }
 
-func TestAServerThatAgreesAndClosesIsARefusalAfterThreeTimes(t *testing.T) {
+func TestAServerThatAcceptsAndClosesThreeTimesHasRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, func(_ context.Context, _ *url.URL, link *relay.Link) error {
 			link.Accepted()
@@ -300,7 +300,7 @@ func TestAnUnsupportedProgramIsRetriedWhenItChanges(t *testing.T) {
 	})
 }
 
-func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
+func TestADestinationIsNoLongerLiveTwoSecondsAfterTheLastConfirmation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var link *relay.Link
 		b := start(t, func(ctx context.Context, u *url.URL, l *relay.Link) error { link = l; return acceptsAll(ctx, u, l) })
@@ -308,7 +308,7 @@ func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 		b.put(twitch(), secret)
 		_ = b.Start("a")
 		b.wantState(relay.Live, "")
-		for range 10 { // 800 kbit/s, always some of it on its way
+		for range 10 { // 800 kbit/s, always with some of it in flight
 			link.Sent.Add(50_000)
 			link.Unsent.Store(20_000)
 			time.Sleep(500 * time.Millisecond)
@@ -325,22 +325,22 @@ func TestLiveIsTakenBackWithinTwoSecondsAfterProofEnded(t *testing.T) {
 		link.Unsent.Add(50_000)
 		link.Sent.Add(50_000)
 		time.Sleep(2*time.Second + time.Millisecond)
-		b.wantState(relay.Retrying, "Twitch stopped taking data 2 s ago")
+		b.wantState(relay.Retrying, "Twitch stopped receiving data 2 s ago")
 		link.Unsent.Store(0)
 		time.Sleep(501 * time.Millisecond)
-		b.wantState(relay.Retrying, "Twitch takes data again, not steadily yet")
+		b.wantState(relay.Retrying, "Twitch is receiving data again, but not yet stable")
 		time.Sleep(2 * time.Second)
 		b.wantState(relay.Live, "")
 		link.OverdueAcks.Store(1) // a server that acknowledges, and stops
 		time.Sleep(2*time.Second + time.Millisecond)
-		b.wantState(relay.Retrying, "stopped taking data")
+		b.wantState(relay.Retrying, "stopped receiving data")
 		link.OverdueAcks.Store(0)
 		link.Unsent.Store(0)
 		time.Sleep(2501 * time.Millisecond)
 		b.wantState(relay.Live, "")
-		link.SilentFor.Store(int64(1600 * time.Millisecond)) // one that was asked, and says nothing
+		link.SilentFor.Store(int64(1600 * time.Millisecond)) // one that was pinged, and does not answer
 		time.Sleep(251 * time.Millisecond)
-		b.wantState(relay.Retrying, "Twitch stopped answering 1 s ago")
+		b.wantState(relay.Retrying, "Twitch stopped responding 1 s ago")
 	})
 }
 
@@ -366,7 +366,7 @@ func TestARenameKeepsTheConnectionAndANewKeyDoesNot(t *testing.T) {
 	})
 }
 
-func TestStoppedAndStartedAgainWaitsForTheOldSessionToEnd(t *testing.T) {
+func TestADestinationStoppedAndStartedAgainWaitsForTheOldSessionToEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := 0
 		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {

@@ -15,7 +15,7 @@ import (
 	"obvan/relay"
 )
 
-func TestASessionThatNeverWasLiveMayLingerToo(t *testing.T) {
+func TestARefusalIsRetriedWhileASessionThatWasNeverLiveMayStillBeOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		b := start(t, func(ctx context.Context, u *url.URL, link *relay.Link) error {
@@ -45,7 +45,7 @@ func TestASessionThatNeverWasLiveMayLingerToo(t *testing.T) {
 	})
 }
 
-func TestAProgramThatIsGoodAgainBeforeItsRefusalIsThereIsRetried(t *testing.T) {
+func TestAProgramWhoseCodecIsSupportedAgainIsRetriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var delayed atomic.Bool
 		var connects atomic.Int64
@@ -59,7 +59,7 @@ func TestAProgramThatIsGoodAgainBeforeItsRefusalIsThereIsRetried(t *testing.T) {
 				}
 				if au.Info().Codec == media.AV1 {
 					if !delayed.Load() {
-						time.Sleep(time.Second) // the goodbye takes its time
+						time.Sleep(time.Second) // unpublishing takes a moment
 					}
 					return relay.NewRemoteError(relay.ErrUnsupported, "AV1 can't be carried")
 				}
@@ -71,7 +71,7 @@ func TestAProgramThatIsGoodAgainBeforeItsRefusalIsThereIsRetried(t *testing.T) {
 			delayed.Store(d.DelayMs > 0)
 			b.put(d, "")
 			_ = b.Start("a")
-			for at := range 90 { // a camera that codes in another way is on air for a moment
+			for at := range 90 { // a camera with another codec is on air for a moment
 				switch at {
 				case 40:
 					b.program.SetTracks(media.Tracks{{Codec: media.AV1}})

@@ -14,7 +14,7 @@ import (
 	"obvan/relay"
 )
 
-// pair is two far ends, each of which can be made to fail.
+// serverPair is two servers, each of which can be made to fail.
 type serverPair struct {
 	mu    sync.Mutex
 	fails map[string]error // by host
@@ -46,7 +46,7 @@ func (p *serverPair) accept(ctx context.Context, u *url.URL, link *relay.Link) e
 	return context.Cause(within)
 }
 
-// fail ends the session at host, and lets none begin before it is mended.
+// fail ends the session at host, and refuses new ones until it is called with nil.
 func (p *serverPair) fail(host string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,7 +69,7 @@ func youTube() relay.Destination {
 	return d
 }
 
-func TestTwinsAreOneDestinationThatIsLiveWhileOneOfThemIs(t *testing.T) {
+func TestADestinationSentToBothIsLiveWhileOneEndpointIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newServerPair()
 		b := start(t, p.accept)
@@ -90,10 +90,10 @@ func TestTwinsAreOneDestinationThatIsLiveWhileOneOfThemIs(t *testing.T) {
 		time.Sleep(time.Minute)
 		b.wantState(relay.Live, "")
 		if reason := b.one().Reason; reason != "" {
-			t.Fatalf("mended, it says %q", reason)
+			t.Fatalf("restored, it says %q", reason)
 		}
 		if n := count(b.hosts(), "main"); n != 1 {
-			t.Fatalf("the primary was dialled %d times", n)
+			t.Fatalf("connected to the primary %d times", n)
 		}
 
 		p.fail("main", relay.NewRemoteError(relay.ErrRefused, "no key "+secret))
@@ -115,7 +115,7 @@ func count(all []string, one string) int {
 	return len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s != one }))
 }
 
-func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
+func TestEditingADestinationReconnectsOnlyTheEndpointConcerned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newServerPair()
 		b := start(t, p.accept)
@@ -126,12 +126,12 @@ func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 		_ = b.Start("a")
 		b.wantState(relay.Live, "")
 		if len(b.hosts()) != 1 {
-			t.Fatalf("dialled %v", b.hosts())
+			t.Fatalf("connected to %v", b.hosts())
 		}
 		steps := []struct {
 			change func()
 			key    string
-			main   int // how often the primary was dialled by then
+			main   int // connections to the primary by then
 			open   map[string]int
 		}{
 			{func() { d.SendToBoth = true }, secret, 1, map[string]int{"main": 1, "spare": 1}},
@@ -151,20 +151,20 @@ func TestEditedOnAirOnlyTheTwinConcernedReconnects(t *testing.T) {
 				}
 			}
 			if n := count(b.hosts(), "main"); n != step.main {
-				t.Fatalf("step %d: the primary was dialled %d times", i, n)
+				t.Fatalf("step %d: connected to the primary %d times", i, n)
 			}
 		}
 	})
 }
 
-func TestTwinsNeedTwoDifferentAddresses(t *testing.T) {
+func TestSendingToBothNeedsTwoDifferentURLs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, acceptsAll)
 		d := youTube()
 		for backup, want := range map[string]string{
-			"":                "to send to both servers at once, give the backup's address too",
-			"rtmp://main/app": "to send to both servers at once, the two addresses must differ",
-			"main/app":        "the backup address makes no sense: it must start with rtmp:// or rtmps://",
+			"":                "to send to primary and backup at the same time, enter the backup URL too",
+			"rtmp://main/app": "to send to primary and backup at the same time, the two URLs must differ",
+			"main/app":        "invalid backup address: it must start with rtmp:// or rtmps://",
 		} {
 			d.BackupURL = backup
 			if err := b.Put(d, secret); !errors.Is(err, relay.ErrAddress) || err.Error() != want {

@@ -31,14 +31,14 @@ func New(h *hub.Hub, outputs Protocols, log *slog.Logger) *Relay {
 	return &Relay{hub: h, outputs: outputs, log: log, dirty: make(chan struct{}, 1), program: newBitrate()}
 }
 
-// Run keeps the started destinations going until ctx is done and each has
-// unpublished. changed gets all statuses whenever one changed, and once a second
-// while one is started; it must not block.
+// Run keeps the started destinations connected until ctx is done and each has unpublished.
+// changed gets all statuses whenever one changed, and once a second while one is started;
+// it must not block.
 func (r *Relay) Run(ctx context.Context, changed func([]Status)) error {
 	r.begin(ctx)
 	measure := time.NewTicker(measureEvery)
 	defer measure.Stop()
-	for looks := 1; ; {
+	for count := 1; ; {
 		select {
 		case <-ctx.Done():
 			r.end()
@@ -47,15 +47,15 @@ func (r *Relay) Run(ctx context.Context, changed func([]Status)) error {
 		case <-r.dirty:
 			changed(r.Statuses())
 		case <-measure.C:
-			if started := r.measure(time.Now()); started && looks%measuresPerSecond == 0 {
+			if started := r.measure(time.Now()); started && count%measuresPerSecond == 0 {
 				changed(r.Statuses())
 			}
-			looks++
+			count++
 		}
 	}
 }
 
-// begin launches what was started before Run.
+// begin connects what was started before Run.
 func (r *Relay) begin(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,7 +68,7 @@ func (r *Relay) begin(ctx context.Context) {
 	r.notify()
 }
 
-// end waits until every destination, all at once, has unpublished; ctx is done.
+// end waits until all destinations, in parallel, have unpublished; ctx is done.
 func (r *Relay) end() {
 	r.mu.Lock()
 	r.running = nil // no more are launched
@@ -76,7 +76,7 @@ func (r *Relay) end() {
 	r.connections.Wait()
 }
 
-// note tells Run that there is something to tell.
+// notify tells Run that a status changed.
 func (r *Relay) notify() {
 	select {
 	case r.dirty <- struct{}{}:
@@ -84,14 +84,14 @@ func (r *Relay) notify() {
 	}
 }
 
-// launchAll gives each of d's legs a keeper; r.mu is held.
+// launchAll starts a connection for each of d's endpoints; r.mu is held.
 func (r *Relay) launchAll(d *destination) {
 	for i := range d.active() {
 		r.launch(&d.endpoints[i])
 	}
 }
 
-// launch gives l a keeper; r.mu is held. The one it had, if any, ends first.
+// launch starts a connection for l; r.mu is held. The one it had, if any, ends first.
 func (r *Relay) launch(l *endpoint) {
 	if r.running == nil {
 		return
@@ -110,9 +110,9 @@ func (r *Relay) launch(l *endpoint) {
 }
 
 // Put adds a destination or replaces the one with its ID. Where one is started and the
-// address, key or delay of a connection changed, that connection is made anew; a new
-// name costs nothing. ErrAddress for an address that makes no sense, in words for an
-// operator. key "" is no key.
+// address, key or delay of a connection changed, that connection is made again; a new name
+// costs nothing. ErrAddress for an invalid address, as a sentence for an operator. key ""
+// is no key.
 func (r *Relay) Put(d Destination, key string) error {
 	if d.ID == "" {
 		return fmt.Errorf("put a destination: %w", ErrUnknown)
@@ -135,7 +135,7 @@ func (r *Relay) Put(d Destination, key string) error {
 	reconnect := old.change(d, key)
 	for i := range old.endpoints {
 		if k := old.endpoints[i].connection; k != nil {
-			k.bitrateCap.kbps.Store(int64(d.MaxKbps)) // it counts at once
+			k.bitrateCap.kbps.Store(int64(d.MaxKbps)) // it applies at once
 		}
 	}
 	for _, l := range reconnect {
@@ -149,7 +149,7 @@ func (r *Relay) Put(d Destination, key string) error {
 	return nil
 }
 
-// Remove stops a destination and forgets it. ErrUnknown.
+// Remove stops a destination and removes it. ErrUnknown.
 func (r *Relay) Remove(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,8 +191,8 @@ func (r *Relay) Start(id string) error {
 	return nil
 }
 
-// Stop ends it with a proper unpublish: it is off once that is done, within two
-// seconds. ErrUnknown.
+// Stop ends it with a proper unpublish: it is off once that is done, within two seconds.
+// ErrUnknown.
 func (r *Relay) Stop(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -205,7 +205,7 @@ func (r *Relay) Stop(id string) error {
 	return nil
 }
 
-// halt tells d's keepers to end; r.mu is held.
+// halt ends d's connections; r.mu is held.
 func (r *Relay) halt(d *destination) {
 	d.started = false
 	for i := range d.endpoints {
@@ -220,7 +220,7 @@ func (r *Relay) halt(d *destination) {
 	}
 }
 
-// Statuses is how all destinations fare, in the order they were added.
+// Statuses is the status of all destinations, in the order they were added.
 func (r *Relay) Statuses() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -240,8 +240,8 @@ func (r *Relay) find(id string) *destination {
 	return nil
 }
 
-// attempts is the keepers that have an attempt under way, and whether any destination is
-// started; r.mu is held.
+// activeConnections is the connections with an attempt under way, and whether any
+// destination is started; r.mu is held.
 func (r *Relay) activeConnections() (under []*connection, started bool) {
 	for _, d := range r.list {
 		started = started || d.started
@@ -254,8 +254,8 @@ func (r *Relay) activeConnections() (under []*connection, started bool) {
 	return under, started
 }
 
-// measure brings the links' counters up to date and takes the word "live" from
-// those that stopped proving it. It reports whether any destination is started.
+// measure brings the links' counters up to date and ends the state live of those that
+// stopped confirming. It reports whether any destination is started.
 func (r *Relay) measure(now time.Time) bool {
 	r.mu.Lock()
 	under, started := r.activeConnections()

@@ -10,8 +10,8 @@ import (
 
 const tlsTimeout = 8 * time.Second
 
-// Secure makes a connection to host one over TLS; it is closed when that fails. config,
-// which may be nil, gets the host's name where it has none.
+// ClientTLS starts TLS on a connection to host; the connection is closed when that fails.
+// config, which may be nil, gets the host's name where it has none.
 func ClientTLS(ctx context.Context, conn net.Conn, host string, config *tls.Config) (*tls.Conn, error) {
 	if config == nil {
 		config = &tls.Config{}

@@ -8,17 +8,17 @@ import (
 	"obvan/media"
 )
 
-// waitForChange waits until the program is coded in another way than what the output
-// could not carry. The program may be so already: the refusal took its time, and a
-// destination that stays behind comes to it later.
+// waitForCodecChange waits until the program's codecs differ from those that the output
+// could not carry. That may be the case already: the refusal took time, and a delayed
+// destination gets there later.
 func (k *connection) waitForCodecChange(ctx context.Context) {
 	k.relay.mu.Lock()
 	delay := k.endpoint.dest.spec.delay()
 	k.relay.mu.Unlock()
-	look := time.NewTicker(measureEvery)
-	defer look.Stop()
+	poll := time.NewTicker(measureEvery)
+	defer poll.Stop()
 	if delay == 0 {
-		look.Stop() // it is told of changes
+		poll.Stop() // it is notified of changes
 	}
 	for {
 		changed := k.relay.hub.Changed()
@@ -27,7 +27,7 @@ func (k *connection) waitForCodecChange(ctx context.Context) {
 		}
 		select {
 		case <-changed:
-		case <-look.C:
+		case <-poll.C:
 		case <-k.retry:
 			return
 		case <-ctx.Done():
@@ -36,7 +36,7 @@ func (k *connection) waitForCodecChange(ctx context.Context) {
 	}
 }
 
-// coded is how the program is coded so far behind, where the next attempt would begin;
+// tracksAt is the program's tracks that far behind, where the next attempt would begin;
 // nil when that is not known.
 func (k *connection) tracksAt(behind time.Duration) *media.Tracks {
 	if behind == 0 {

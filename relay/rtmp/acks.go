@@ -5,29 +5,30 @@ import (
 	"time"
 )
 
-// acks follows how much the server acknowledged.
+// acks follows how much the server has acknowledged.
 type acks struct {
 	sent          atomic.Uint64 // bytes of RTMP, as the server counts them
 	acked         atomic.Uint64
 	maxStep       atomic.Uint64 // the largest step so far
 	count         atomic.Uint64
 	sentAtPublish atomic.Uint64 // sent when publishing was accepted
-	unreliable    atomic.Bool   // its acknowledgements are no measure
+	unreliable    atomic.Bool   // its acknowledgements prove nothing
 
-	windowSize int       // the sender's: bytes between acknowledgements, as we asked last
-	since      time.Time // the sender's: from when, and
-	sinceBytes uint64    // from what, the next window is worked out
+	windowSize int       // the sender's: bytes between acknowledgements, as last requested
+	since      time.Time // the sender's: the time, and
+	sinceBytes uint64    // the count, from which the next window is computed
 }
 
-// An acknowledgement is the only proof that not just the server's kernel is alive,
-// and each wakes us. So one is asked for about each 0.7 s: often enough to take
-// "live" back two seconds after they stopped.
+// An acknowledgement is the only proof that the server itself is alive and not just its
+// kernel, and each one wakes us. So one is requested about every 0.7 s: often enough to
+// end the state live two seconds after they stopped.
 const (
 	ackInterval    = 700 * time.Millisecond
 	windowInterval = 4 * time.Second
 )
 
-// window is how many bytes to ask for, false when that stays as it is.
+// nextWindow is how many bytes to request between acknowledgements, false when that stays
+// as it is.
 func (a *acks) nextWindow(now time.Time) (size uint32, changed bool) {
 	over := now.Sub(a.since)
 	if over < windowInterval {
@@ -42,16 +43,16 @@ func (a *acks) nextWindow(now time.Time) (size uint32, changed bool) {
 		return 0, false
 	}
 	a.windowSize = want
-	a.count.Store(0) // its habit changes
+	a.count.Store(0) // the server's pattern changes
 	a.maxStep.Store(0)
 	return uint32(want), true
 }
 
-// take notes a sequence number, which is 32 bits of a count that goes on.
+// record notes a sequence number: the low 32 bits of a count that continues.
 func (a *acks) record(seq uint32) {
 	sent, last := a.sent.Load(), a.acked.Load()
 	back := uint32(sent) - seq
-	if back >= 1<<31 || uint64(back) > sent { // ahead of us: some count the handshake
+	if back >= 1<<31 || uint64(back) > sent { // ahead of us: some servers count the handshake
 		back = 0
 	}
 	now := max(last, sent-uint64(back))
@@ -66,9 +67,9 @@ func (a *acks) proven() bool {
 	return a.acked.Load() > a.sentAtPublish.Load() && a.sentAtPublish.Load() > 0
 }
 
-// owed is how much should have been acknowledged by now, judged by the server's
-// own habit. drained is what its kernel took: when that runs far ahead, more than
-// any socket buffer holds, the server reads and just does not say so.
+// overdue is how many bytes should have been acknowledged by now, judged by the server's
+// own pattern. drained is what its kernel took: when that runs ahead by more than any
+// socket buffer holds, the server reads without acknowledging.
 func (a *acks) overdue(drained uint64) int64 {
 	if a.count.Load() < 4 || a.unreliable.Load() {
 		return 0

@@ -6,34 +6,34 @@ import (
 	"obvan/hub"
 )
 
-// beat is the moments at which all write. They are moments at which the program was
-// written: the processor is awake then, and waking it for us alone costs as much as
-// several destinations.
-type timer struct {
-	maxWait   time.Duration // how long a unit may wait for company
+// batchTimer decides when all destinations are written to. It picks moments at which the
+// program was written: the processor is awake then, and waking it for us alone costs as
+// much as several destinations.
+type batchTimer struct {
+	maxWait   time.Duration // how long a unit may wait for others
 	program   *hub.Subscriber
 	timer     *time.Timer   // the program was not written again in time
-	lastWrite time.Time     // when it was
-	interval  time.Duration // between that and the next time, as far as can be said
+	lastWrite time.Time     // when the program was last written
+	interval  time.Duration // expected time between two writes
 }
 
-func newBatchTimer(every time.Duration, program *hub.Subscriber) *timer {
-	b := &timer{maxWait: every, program: program, timer: time.NewTimer(time.Hour)}
+func newBatchTimer(every time.Duration, program *hub.Subscriber) *batchTimer {
+	b := &batchTimer{maxWait: every, program: program, timer: time.NewTimer(time.Hour)}
 	b.timer.Stop()
 	return b
 }
 
-// await waits for the next, or until there is a token in look.
-func (b *timer) await(look <-chan struct{}) {
+// await waits for the next moment, or until there is a token in wakeUp.
+func (b *batchTimer) await(wakeUp <-chan struct{}) {
 	defer b.timer.Stop()
 	defer b.program.SuspendWakeups(time.Time{})
-	var first time.Time // when what waits was written
+	var first time.Time // when the first waiting unit was written
 	for {
 		select {
 		case <-b.program.Ready():
 		case <-b.timer.C:
 			return
-		case <-look:
+		case <-wakeUp:
 			return
 		}
 		now := time.Now()
@@ -43,7 +43,7 @@ func (b *timer) await(look <-chan struct{}) {
 		case first.IsZero():
 			first = now
 			b.timer.Reset(b.maxWait)
-			b.program.SuspendWakeups(first.Add(b.maxWait - b.interval)) // what comes before that is not the last
+			b.program.SuspendWakeups(first.Add(b.maxWait - b.interval)) // a unit that arrives before that is not the last
 		}
 		if now.Sub(first)+b.interval > b.maxWait {
 			return
@@ -51,8 +51,8 @@ func (b *timer) await(look <-chan struct{}) {
 	}
 }
 
-// ended goes to the program's end and reports whether that is for good.
-func (b *timer) ended() bool {
+// ended reads to the program's newest unit and reports whether the program has ended.
+func (b *batchTimer) ended() bool {
 	for {
 		au, err := b.program.TryNext()
 		if err != nil {
@@ -62,10 +62,10 @@ func (b *timer) ended() bool {
 	}
 }
 
-// learn notes that the program was written. Sound and pictures that come together say
-// nothing about when the next come. A guess that is too short costs nothing but time:
-// then what waits is late.
-func (b *timer) learn(now time.Time) {
+// learn notes that the program was written. Audio and video written together say nothing
+// about when the next units come. An interval that is too short only costs time: what is
+// waiting is then late.
+func (b *batchTimer) learn(now time.Time) {
 	gap := min(now.Sub(b.lastWrite), b.maxWait)
 	b.lastWrite = now
 	switch {
@@ -77,5 +77,5 @@ func (b *timer) learn(now time.Time) {
 	}
 }
 
-// together is what is written within so short a time.
+// burstWithin is the time within which units count as written together.
 const burstWithin = 5 * time.Millisecond

@@ -19,17 +19,17 @@ import (
 const (
 	dialTimeout = 8 * time.Second
 
-	// unsentLimit is how much the kernel may hold that was not sent yet: 170 ms at
-	// 6 Mbit/s. More would hide a backlog from us.
+	// unsentLimit is how many unsent bytes the kernel may hold: 170 ms at 6 Mbit/s. More
+	// would hide a backlog from us.
 	unsentLimit = 128 << 10
 )
 
-// line is the connection: it counts what leaves, and gives a far end up that takes
-// nothing. As long as it takes something, however little, a write goes on.
+// serverConn is the connection: it counts the bytes that leave, and gives up a server that
+// takes nothing. As long as it takes something, however little, a write continues.
 type serverConn struct {
 	*net.TCPConn
 	tlsConn *tls.Conn // nil for rtmp
-	cork    *cork     // below secure
+	cork    *cork     // below tlsConn
 	link    *relay.Link
 	stall   time.Duration
 
@@ -40,10 +40,10 @@ type serverConn struct {
 	mu          sync.Mutex
 	deadline    time.Time // final, once set: everything ends by then
 	deadlineSet time.Time // when the running deadline was set
-	queued      int       // what the socket held then
+	queued      int       // what the socket held at that time
 }
 
-// dial connects, with TLS where the target asks for it.
+// dial connects, with TLS where the target requires it.
 func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) (*serverConn, error) {
 	d := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4}}
 	conn, err := d.DialContext(ctx, "tcp", to.addr)
@@ -60,7 +60,7 @@ func dial(ctx context.Context, to target, config *tls.Config, link *relay.Link) 
 	return l, err
 }
 
-// reader is where the far end's bytes come from.
+// reader reads what the server sends.
 func (l *serverConn) reader() io.Reader {
 	if l.tlsConn != nil {
 		return l.tlsConn
@@ -68,7 +68,7 @@ func (l *serverConn) reader() io.Reader {
 	return l.TCPConn
 }
 
-// writer is where ours go.
+// writer writes to the server.
 func (l *serverConn) writer() io.Writer {
 	if l.tlsConn != nil {
 		return tlsBatchWriter{l.tlsConn, l.cork}
@@ -76,7 +76,7 @@ func (l *serverConn) writer() io.Writer {
 	return l
 }
 
-// hangUp says that nothing more will be sent.
+// endWriting tells the server that nothing more will be sent.
 func (l *serverConn) endWriting() {
 	if l.tlsConn != nil {
 		_ = l.tlsConn.CloseWrite()
@@ -118,8 +118,8 @@ func (l *serverConn) WriteBuffers(b *net.Buffers) (n int64, err error) {
 	}
 }
 
-// arm sets the write deadline anew once a second: that is often enough for a
-// deadline of ten, and a timer's cost for each write is not.
+// extendDeadline sets the write deadline once a second: often enough for a deadline of
+// ten, and without a timer's cost for each write.
 func (l *serverConn) extendDeadline() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,8 +132,8 @@ func (l *serverConn) extendDeadline() error {
 	return l.SetWriteDeadline(now.Add(l.stall))
 }
 
-// drains reports whether the far end took something although there was no room for
-// more: a socket asks for more only once much of what it holds has left.
+// isDraining reports whether the server took something although there was no room for
+// more: a socket becomes writable only once much of what it holds has left.
 func (l *serverConn) isDraining() bool {
 	queued, _, ok := sock.Inspect(l.TCPConn)
 	l.mu.Lock()
@@ -141,8 +141,8 @@ func (l *serverConn) isDraining() bool {
 	return ok && queued < l.queued
 }
 
-// setEager changes between writes that wait and writes that do not. The latter need
-// no deadline, and one left from before would fail them.
+// setNonblocking switches between writes that wait and writes that do not. The latter need
+// no deadline, and an earlier one would fail them.
 func (l *serverConn) setNonblocking(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,7 +152,7 @@ func (l *serverConn) setNonblocking(on bool) {
 	}
 }
 
-// finishBy is the last deadline: reads and writes fail from then on.
+// finishBy sets the final deadline: reads and writes fail after it.
 func (l *serverConn) finishBy(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -162,7 +162,7 @@ func (l *serverConn) finishBy(at time.Time) {
 	}
 }
 
-// interrupt fails everything that goes on.
+// interrupt fails all reads and writes under way.
 func (l *serverConn) interrupt() { l.finishBy(time.Now()) }
 
 func (l *serverConn) ending() bool {
@@ -171,7 +171,7 @@ func (l *serverConn) ending() bool {
 	return !l.deadline.IsZero()
 }
 
-// expect sets by when the far end must have answered; 0 lets it be silent.
+// expectReply sets by when the server must have replied; 0 removes the limit.
 func (l *serverConn) expectReply(within time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,11 +19,11 @@ import (
 
 const (
 	handshakeTimeout    = 5 * time.Second
-	answerTimeout       = 10 * time.Second // servers ask their key database meanwhile
+	answerTimeout       = 10 * time.Second // servers check the key in a database meanwhile
 	maxRepliesToPublish = 200              // before the stream is accepted
 
-	// firstWindow is after how many bytes we ask the server to acknowledge at first; see
-	// acks.window.
+	// firstWindow is after how many bytes the server is asked to acknowledge at first; see
+	// acks.nextWindow.
 	firstWindow = 256 << 10
 )
 
@@ -38,7 +38,7 @@ const (
 	txDelete
 )
 
-// session is one connection to a server, from handshake to goodbye.
+// session is one connection to a server, from the handshake to its end.
 type session struct {
 	conn         *serverConn
 	to           target
@@ -57,7 +57,7 @@ func newSession(l *serverConn, to target, link *relay.Link) *session {
 	return &session{conn: l, to: to, link: link, pings: pings{zero: time.Now()}}
 }
 
-// answers is what the server is owed. The listener notes it, the sender sends it.
+// replies is what the server has to be answered. The reader notes it, the sender sends it.
 // One of each kind: a server that asks faster than we write gets the last.
 type replies struct {
 	mu   sync.Mutex
@@ -68,7 +68,7 @@ type replies struct {
 	wake chan struct{}
 }
 
-// talk asks the server to take the stream, up to its agreement.
+// establish asks the server to take the stream, up to its acceptance.
 func (s *session) establish(tracks *media.Tracks) error {
 	s.due.wake = make(chan struct{}, 1)
 	s.conn.expectReply(handshakeTimeout)
@@ -79,7 +79,7 @@ func (s *session) establish(tracks *media.Tracks) error {
 	if err := s.connect(tracks); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	// From here on as large as possible; not before, some servers are surprised.
+	// From here on as large as possible; not before, some servers can't handle that.
 	s.w.SetChunkSize(chunks.ChunkSize)
 	s.w.Control(chunks.TypeWindowAck, firstWindow)
 	s.w.Command(0, "releaseStream", txRelease, nil, s.to.name)
@@ -88,7 +88,7 @@ func (s *session) establish(tracks *media.Tracks) error {
 	if err := s.await(txCreate, func(_ string, args []any) error {
 		id, ok := at(args, 1).(float64)
 		if !ok || id < 0 || id > 1<<32-1 {
-			return errors.New("the server gave no stream: it is none that takes streams, or it is out of order")
+			return errors.New("the server did not create a stream: it is not an ingest server, or it is faulty")
 		}
 		s.stream = uint32(id)
 		return nil
@@ -117,8 +117,8 @@ func (s *session) connect(tracks *media.Tracks) error {
 	return s.await(txConnect, nil)
 }
 
-// fourCCs is what Enhanced RTMP wants announced; nothing for H.264 and AAC, whose
-// old form every server takes.
+// fourCCs is what Enhanced RTMP requires to be announced; nothing for H.264 and AAC, whose
+// original form every server takes.
 func fourCCs(tracks *media.Tracks) (cc []any) {
 	if tracks == nil {
 		return nil
@@ -136,8 +136,8 @@ func fourCCs(tracks *media.Tracks) (cc []any) {
 	return cc
 }
 
-// await sends what was collected and reads until transaction tx is answered, or,
-// for publish, until the server says that it starts.
+// await sends what was collected and reads until transaction tx is answered, or, for
+// publish, until the server reports that it starts.
 func (s *session) await(tx float64, take func(name string, args []any) error) error {
 	s.conn.expectReply(answerTimeout)
 	for range maxRepliesToPublish {
@@ -169,16 +169,16 @@ func (s *session) await(tx float64, take func(name string, args []any) error) er
 			return errClosed
 		}
 	}
-	return errors.New("the server talks and does not answer: it is none that takes streams, or it is out of order")
+	return errors.New("the server responds but never answers the command: it is not an ingest server, or it is faulty")
 }
 
 var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
 
-// read is the next message; what protocol control asks for is noted.
+// read is the next message; protocol control requests are noted.
 func (s *session) read() (*chunks.Message, error) {
 	m, err := s.r.Read()
 	if errors.Is(err, chunks.ErrProtocol) {
-		err = fmt.Errorf("what answers there speaks no RTMP: check the address and its port (%w)", err)
+		err = fmt.Errorf("the server there does not speak RTMP: check the address and the port (%w)", err)
 	}
 	if err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (s *session) read() (*chunks.Message, error) {
 	switch m.Type {
 	case chunks.TypeAck:
 		s.acks.record(m.Uint32())
-		s.remoteBuffer.remote(s.acks.acked.Load(), now, time.Duration(s.link.RTT.Load()))
+		s.remoteBuffer.acked(s.acks.acked.Load(), now, time.Duration(s.link.RTT.Load()))
 	case chunks.TypeUserControl:
 		switch event, v, ok := m.Event(); {
 		case ok && event == chunks.EventPingRequest:
@@ -213,7 +213,7 @@ func (a *replies) note(do func(*replies)) {
 	}
 }
 
-// collect adds the answers that are due to the next write.
+// collect adds the replies that are due to the next write.
 func (a *replies) collect(w *chunks.Writer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -234,7 +234,7 @@ func (s *session) flush() error {
 	return err
 }
 
-// listen reads what the server says while we send, until the connection ends.
+// listen reads what the server sends while we send, until the connection ends.
 func (s *session) listen() error {
 	for {
 		m, err := s.read()
@@ -256,7 +256,7 @@ func (s *session) listen() error {
 	}
 }
 
-// command takes a command message apart; the name is "" for all other messages.
+// command parses a command message; the name is "" for all other messages.
 func command(m *chunks.Message) (name string, tx float64, args []any, err error) {
 	if m.Type != chunks.TypeCommand {
 		return "", 0, nil, nil
@@ -277,7 +277,7 @@ func at(values []any, i int) any {
 	return nil
 }
 
-// status judges an onStatus.
+// status classifies an onStatus.
 func status(info any) (started bool, err error) {
 	about, _ := info.(amf0.Object)
 	switch code := about.String("code"); {
@@ -291,14 +291,14 @@ func status(info any) (started bool, err error) {
 	return false, nil
 }
 
-// refusals are the codes that mean no even from servers that forget the level.
+// refusals are the codes that mean a refusal even from servers that omit the level.
 var refusals = map[string]bool{
 	"NetStream.Publish.BadName": true, "NetStream.Publish.Denied": true, "NetStream.Publish.Rejected": true,
 	"NetStream.Publish.Failed": true, "NetConnection.Connect.Rejected": true, "NetConnection.Connect.Failed": true,
 	"NetConnection.Connect.InvalidApp": true,
 }
 
-// refusal is the server's no in its own words.
+// refusal is the server's refusal in its own words.
 func refusal(info any) error {
 	about, _ := info.(amf0.Object)
 	text := about.String("description")
@@ -310,7 +310,7 @@ func refusal(info any) error {
 	return relay.NewRemoteError(relay.ErrRefused, text)
 }
 
-// shakeHands is the plain handshake; go-rtmp writes it in many small pieces.
+// plainHandshake is the plain RTMP handshake; go-rtmp writes it in many small pieces.
 func plainHandshake(l *serverConn) error {
 	p := &flushOnRead{r: l.reader(), w: bufio.NewWriter(l.writer())}
 	if err := handshake.HandshakeWithServer(p, p.w, &handshake.Config{SkipHandshakeVerification: true}); err != nil {
@@ -319,7 +319,7 @@ func plainHandshake(l *serverConn) error {
 	return p.w.Flush()
 }
 
-// pieces sends what was written as soon as an answer is waited for.
+// flushOnRead sends what was written as soon as an answer is waited for.
 type flushOnRead struct {
 	r io.Reader
 	w *bufio.Writer

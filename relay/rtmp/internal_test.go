@@ -98,8 +98,8 @@ func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAcknowledgements(t *testin
 	const rtt = 20 * time.Millisecond
 	is := func(now time.Time, want, habit time.Duration) {
 		t.Helper()
-		if kept, always, ok := s.duration(now, rtt); !ok || kept != want || always != habit {
-			t.Errorf("%v, %v, %v; want %v, %v", kept, always, ok, want, habit)
+		if buffered, always, ok := s.duration(now, rtt); !ok || buffered != want || always != habit {
+			t.Errorf("%v, %v, %v; want %v, %v", buffered, always, ok, want, habit)
 		}
 	}
 	for n := range 100 { // 100 kB a second leave this machine, more than it remembers
@@ -107,17 +107,17 @@ func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAcknowledgements(t *testin
 	}
 	now := at.Add(25 * time.Second)
 	for _, read := range []uint64{2_200_000, 2_220_000} {
-		s.remote(read, now, rtt)
+		s.acked(read, now, rtt)
 		if _, _, ok := s.duration(now, rtt); ok {
 			t.Fatal("two are no habit")
 		}
 	}
-	s.remote(2_250_000, now, rtt)
+	s.acked(2_250_000, now, rtt)
 	is(now, 2730*time.Millisecond, 2730*time.Millisecond)
 	is(now.Add(time.Second), 3230*time.Millisecond, 2730*time.Millisecond) // the next, at 2,295,000 or so, is late
-	s.remote(2_500_000, now.Add(time.Second), rtt)                         // all of it
+	s.acked(2_500_000, now.Add(time.Second), rtt)                          // all of it
 	is(now.Add(time.Second), 1230*time.Millisecond, 1230*time.Millisecond)
-	s.remote(2_400_000, now.Add(2*time.Second), rtt) // nonsense
+	s.acked(2_400_000, now.Add(2*time.Second), rtt) // nonsense
 	is(now.Add(2*time.Second), 1230*time.Millisecond, 1230*time.Millisecond)
 }
 
@@ -127,8 +127,8 @@ func TestWhatTheFarEndsMachineKeepsIsKnownByItsServersAnswers(t *testing.T) {
 	const rtt = 20 * time.Millisecond
 	is := func(want time.Duration) {
 		t.Helper()
-		if kept, ok := p.remoteBuffer(now, rtt); !ok || kept != want {
-			t.Errorf("%v, %v; want %v", kept, ok, want)
+		if buffered, ok := p.remoteBuffer(now, rtt); !ok || buffered != want {
+			t.Errorf("%v, %v; want %v", buffered, ok, want)
 		}
 	}
 	if p.overdue(now) || p.due(now) || p.overdue(now.Add(pingEvery)) {

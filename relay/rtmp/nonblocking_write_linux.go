@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prompt is a vectored write that does not wait: what the socket has no room for
-// is kept.
+// nonblockingWriter is a vectored write that does not wait: what the socket has no room
+// for is kept.
 type nonblockingWriter struct {
 	raw      syscall.RawConn
-	try      func(fd uintptr) bool // write, made once so that a write makes nothing
+	try      func(fd uintptr) bool // write, made once so that a write allocates nothing
 	zeroCopy *zeroCopyBuffer       // what is sent from there
 	parts    net.Buffers           // what is to be written
 	iov      []unix.Iovec
@@ -22,10 +22,10 @@ type nonblockingWriter struct {
 	rest     net.Buffers
 }
 
-// prepare says whether the line can write without waiting.
+// prepareNonblocking reports whether the connection can write without waiting.
 func (l *serverConn) prepareNonblocking() bool {
 	if l.tlsConn != nil {
-		return false // a record can't be left half written
+		return false // a TLS record can't be left half written
 	}
 	raw, err := l.SyscallConn()
 	if err != nil {
@@ -37,22 +37,21 @@ func (l *serverConn) prepareNonblocking() bool {
 	return true
 }
 
-// from has the line send from there what they hold.
+// setZeroCopy has the connection send from p what it holds.
 func (l *serverConn) setZeroCopy(p *zeroCopyBuffer) { l.nonblockingWriter.zeroCopy = p }
 
 // maxParts is how many parts a vectored write may have (IOV_MAX).
 const maxParts = 1024
 
-// attempt writes up to where the socket is full. The scheduler is not told of its system
-// calls: they never wait, and being told costs up to half of what the system takes for
-// them.
+// attempt writes until the socket is full. The scheduler is not told of its system calls:
+// they never wait, and telling it costs up to half as much as the calls themselves.
 func (p *nonblockingWriter) attempt(fd uintptr) bool {
 	p.n, p.err = 0, 0
 	for rest := p.parts; len(rest) > 0; {
 		var n, size int
 		if p.zeroCopy.holds(rest[0]) {
 			if n, p.err = p.zeroCopy.send(fd); p.zeroCopy.bytes == nil {
-				continue // from our own memory, then
+				continue // then from our own memory
 			}
 			size, rest = len(rest[0]), rest[1:]
 		} else {
@@ -67,7 +66,7 @@ func (p *nonblockingWriter) attempt(fd uintptr) bool {
 	return true               // and do not wait for room
 }
 
-// vector is one vectored write, of what comes before what the pages hold. It is
+// vector is one vectored write, up to the part that the zero-copy buffer holds. It is
 // unix.Writev without its allocations.
 func (p *nonblockingWriter) vector(fd uintptr, parts net.Buffers) (n, size int, err syscall.Errno) {
 	p.iov = p.iov[:0]
@@ -92,7 +91,7 @@ func (p *nonblockingWriter) vector(fd uintptr, parts net.Buffers) (n, size int, 
 	}
 }
 
-// write is one try. It reports all of b as written: the rest is the line's.
+// write is one try. It reports all of b as written: the rest is the connection's.
 func (p *nonblockingWriter) write(l *serverConn, b net.Buffers) (n int64, err error) {
 	p.parts = b
 	err = p.raw.Write(p.try)
@@ -117,12 +116,12 @@ func (p *nonblockingWriter) write(l *serverConn, b net.Buffers) (n int64, err er
 	return n, nil
 }
 
-// full reports whether something is left of the last write.
+// hasRest reports whether something is left of the last write.
 func (l *serverConn) hasRest() bool {
 	return l.nonblockingWriter != nil && len(l.nonblockingWriter.rest) > 0
 }
 
-// drain writes what is left, and waits for it.
+// writeRest writes what is left, and waits for it.
 func (l *serverConn) writeRest() error {
 	if !l.hasRest() {
 		return nil

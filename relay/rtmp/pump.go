@@ -8,30 +8,30 @@ import (
 	"obvan/hub"
 )
 
-// pump writes for all destinations that keep up, in one goroutine: waking one
-// goroutine a destination costs as much as the writes do. It never waits for a far
-// end: a destination whose socket is full goes back to its own goroutine, with what
-// is left of the write, and stays there until it has caught up. So the worst
-// destination costs the others one system call that says "full".
+// pump writes for all destinations that keep up, in one goroutine: waking one goroutine
+// per destination costs as much as the writes do. It never waits for a server: a
+// destination whose socket is full goes back to its own goroutine, with what is left of
+// the write, and stays there until it has caught up. So the slowest destination costs the
+// others one system call that returns "full".
 type pump struct {
-	maxWait time.Duration // how long a unit may wait for company
-	wakeUp  chan struct{} // holds one token: a member has something to say
+	maxWait time.Duration // how long a unit may wait for others
+	wakeUp  chan struct{} // holds one token: a member needs attention
 
 	mu      sync.Mutex
 	joining []*sender
-	program *hub.Subscriber // of the stream that all members read; nil while it does not run
+	program *hub.Subscriber // the stream that all members read; nil while it does not run
 }
 
-// loan is a sender's side of it.
+// handOff is the sender's side of the pump.
 type handOff struct {
 	pump     *pump // nil where there is none
 	ctx      context.Context
-	returned chan error // s is needed by its own goroutine
+	returned chan error // the sender is needed by its own goroutine
 }
 
-// lend has the pump send for s until s is needed by its own goroutine again: the
-// socket is full, the program ended, or ctx is done. It is not ok when s reads another
-// stream than the others: that would not wake the pump.
+// sendFor has the pump send for s until s is needed by its own goroutine again: the socket
+// is full, the program ended, or ctx is done. It is not ok when s reads another stream
+// than the others: that would not wake the pump.
 func (p *pump) sendFor(ctx context.Context, s *sender) (ok bool, err error) {
 	s.handOff.ctx = ctx
 	if !p.join(s) {
@@ -65,7 +65,7 @@ func (p *pump) join(s *sender) bool {
 	return true
 }
 
-// nudge has the pump look at its members now.
+// wake has the pump check its members now.
 func (p *pump) wake() {
 	select {
 	case p.wakeUp <- struct{}{}:
@@ -73,7 +73,7 @@ func (p *pump) wake() {
 	}
 }
 
-// run ends when nobody is left.
+// run ends when no members are left.
 func (p *pump) run() {
 	var members []*sender
 	timer, batch := newBatchTimer(p.maxWait, p.program.Watch()), newSharedBatch(p.program)
@@ -88,8 +88,8 @@ func (p *pump) run() {
 	}
 }
 
-// admit takes those that joined. What was written since they last looked may have
-// woken nobody.
+// admit adds those that joined. Units written since they last read may not have woken the
+// pump.
 func (p *pump) admit(members []*sender) []*sender {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *pump) admit(members []*sender) []*sender {
 	return members
 }
 
-// round has all members send what is new, and returns those that stay.
+// sendBatch has all members send what is new, and returns those that stay.
 func (p *pump) sendBatch(members []*sender, batch *sharedBatch) []*sender {
 	stay := members[:0]
 	for _, s := range members {
@@ -118,14 +118,14 @@ func (p *pump) sendBatch(members []*sender, batch *sharedBatch) []*sender {
 	return stay
 }
 
-// sleepToTick sleeps until all destinations that write by themselves do: at the same
-// moments, so that the processor finds the pictures in its caches.
+// sleepToTick sleeps until a moment that is common to all destinations that write on their
+// own: the processor then finds the units in its caches.
 func sleepToTick(every time.Duration) {
 	time.Sleep(every - time.Duration(time.Now().UnixNano())%every)
 }
 
-// step sends what there is without waiting. It is not ok when s has to go on by
-// itself.
+// sendWithoutWaiting sends what there is without waiting. It is not ok when s has to
+// continue on its own goroutine.
 func (s *sender) sendWithoutWaiting(batch *sharedBatch) (ok bool, err error) {
 	if s.handOff.ctx.Err() != nil {
 		return false, nil

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// store is how long what has left this machine lies in the far end's before its server
-// reads it. A kernel takes seconds of a program for a server that is slow, and viewers
-// are behind by them as by anything that waits here. An acknowledgement is written when
-// so much was read; when so much had left is noted here.
+// remoteBuffer measures how long data waits in the receiving machine before its server
+// reads it. A kernel accepts seconds of a program for a slow server, and viewers are
+// behind by them as by anything that waits here. An acknowledgement is sent when that much
+// was read; when that much had left is noted here.
 type remoteBuffer struct {
 	mu    sync.Mutex
-	marks [64]mark // about four a second; oldest first, from first
+	marks [64]mark // about four per second; oldest first, from first
 	first int
 	count int
 
 	read    uint64        // what the server has read
 	maxStep uint64        // the largest of its steps
-	reports int           // how many those were
-	lastAge time.Duration // how long what it read last had lain there
-	minAge  time.Duration // of all
+	reports int           // how many steps there were
+	lastAge time.Duration // how long what it read last had waited there
+	minAge  time.Duration // the least of all
 }
 
-// mark is what had left this machine then.
+// mark is how many bytes had left this machine at a time.
 type mark struct {
 	at  uint64
 	now time.Time
 }
 
-// left notes how much has left this machine.
+// sent notes how much has left this machine.
 func (s *remoteBuffer) sent(at uint64, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,8 +43,8 @@ func (s *remoteBuffer) sent(at uint64, now time.Time) {
 	s.count++
 }
 
-// lain is for how long the byte at a place has been away; 0 for one that perhaps has
-// not left yet.
+// ageOf is how long ago the byte at a position left; 0 for one that perhaps has not left
+// yet.
 func (s *remoteBuffer) ageOf(at uint64, now time.Time, rtt time.Duration) time.Duration {
 	for i := range s.count {
 		if m := s.marks[(s.first+i)%len(s.marks)]; m.at >= at {
@@ -54,8 +54,8 @@ func (s *remoteBuffer) ageOf(at uint64, now time.Time, rtt time.Duration) time.D
 	return 0
 }
 
-// said notes that the server has read so much.
-func (s *remoteBuffer) remote(at uint64, now time.Time, rtt time.Duration) {
+// acked notes that the server has read this much.
+func (s *remoteBuffer) acked(at uint64, now time.Time, rtt time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if at <= s.read {
@@ -71,29 +71,32 @@ func (s *remoteBuffer) remote(at uint64, now time.Time, rtt time.Duration) {
 	s.read = at
 }
 
-// kept is for how long it keeps what comes now, and how much of that it always said,
-// which may be nothing but the server's habit. It is not ok before that is known.
-func (s *remoteBuffer) duration(now time.Time, rtt time.Duration) (kept, habit time.Duration, ok bool) {
+// duration is how long it buffers data that arrives now, and how much of that it always
+// reported, which may be nothing but the server's pattern. It is not ok before that is
+// known.
+func (s *remoteBuffer) duration(now time.Time, rtt time.Duration) (buffered, habit time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return max(s.lastAge, s.ageOf(s.read+s.maxStep*3/2, now, rtt)), s.minAge, s.reports >= 3
 }
 
-// flow is how fast a far end takes what waits for it. The supervisor's goroutine
-// measures, the sender's asks.
+// drainRate is how fast a receiver takes what is waiting for it. The supervisor's
+// goroutine measures, the sender's reads.
 type drainRate struct {
-	sent atomic.Uint64 // bytes of the connection that had left this machine, by the last measure
+	sent atomic.Uint64 // bytes of the connection that had left this machine, by the last measurement
 	rate atomic.Int64  // bytes a second; 0 when it is not known
 
-	marks [16]mark // of the last four seconds in which something waited all the time
+	marks [16]mark // of the last four seconds in which something was always waiting
 	count int
 }
 
-// flowOver is the least time from which a rate is worked out: windows open in lumps.
+// minRateWindow is the least time over which a rate is computed: TCP windows open in
+// steps.
 const minRateWindow = time.Second
 
-// measure notes how much has left and how much waits. Only what leaves while something
-// waits tells how much the way and the far end take, and a hiccup tells nothing.
+// measure notes how much has left and how much is waiting. Only what leaves while
+// something is waiting shows how much the path and the receiver take, and a hiccup shows
+// nothing.
 func (f *drainRate) measure(left, unsent uint64, now time.Time) {
 	f.sent.Store(left)
 	if unsent == 0 {
@@ -112,7 +115,7 @@ func (f *drainRate) measure(left, unsent uint64, now time.Time) {
 	}
 }
 
-// look measures what only the supervisor's clock can, also while nothing is sent.
+// measureRemote measures what needs the supervisor's clock, also while nothing is sent.
 func (s *session) measureRemote(now time.Time) {
 	unsent, sent := uint64(max(0, s.link.Unsent.Load())), s.link.Sent.Load()
 	s.drainRate.measure(sent-min(unsent, sent), unsent, now)
@@ -123,7 +126,7 @@ func (s *session) measureRemote(now time.Time) {
 	}
 }
 
-// ahead is relay.Shed's.
+// ahead is relay.FrameDropper's Ahead.
 func (s *sender) ahead(oldest time.Duration) time.Duration {
 	if rate := s.drainRate.rate.Load(); s.late && rate > 0 {
 		waits := s.link.Sent.Load() + uint64(s.w.Pending()) - s.drainRate.sent.Load()
@@ -132,9 +135,9 @@ func (s *sender) ahead(oldest time.Duration) time.Duration {
 	return oldest + time.Duration(s.link.RemoteBuffer.Load())
 }
 
-// kept is for how long the far end's machine keeps what its server has not read. A
-// server may be slow to acknowledge or to answer: the sooner of the two counts. Where it
-// only acknowledges, what it was never faster than is its habit.
+// remoteBufferTime is how long the receiving machine buffers what its server has not read.
+// A server may be slow to acknowledge or to answer: the sooner of the two counts. Where it
+// only acknowledges, the least delay seen is taken for its pattern.
 func (s *session) remoteBufferTime(now time.Time) time.Duration {
 	rtt := time.Duration(s.link.RTT.Load())
 	pinged, answers := s.pings.remoteBuffer(now, rtt)

@@ -1,12 +1,12 @@
 // Package rtmp sends the program to RTMP and RTMPS servers.
 //
-// The path of a picture is: made into messages once for all destinations that keep up
-// (round), and one system call for each, from memory that their sockets share (pages).
-// A destination that goes its own way, because it is late or has just joined, has a
-// cursor into the program, a few bytes of header and one vectored write. Nothing is
-// queued, copied or allocated for a destination (TLS has to copy: it encrypts). A
-// backlog therefore is only a cursor that is behind, and the socket is told to keep
-// little, so that it stays ours to see and to shed.
+// The path of a video frame: it is made into messages once for all destinations that keep
+// up (sharedBatch), and sent with one system call for each, from memory that their sockets
+// share (zeroCopyBuffer). A destination that is late or has just joined writes on its own:
+// it has a cursor into the program, a few bytes of header and one vectored write. Nothing
+// is queued, copied or allocated per destination (TLS has to copy: it encrypts). A backlog
+// therefore is only a cursor that is behind, and the socket is told to hold little, so
+// that the backlog stays visible to us and frames can be dropped from it.
 package rtmp
 
 import (
@@ -24,18 +24,18 @@ import (
 )
 
 const (
-	// DefaultMerge is how long a unit may wait for company: system calls are the cost
-	// of a destination, and platforms are seconds away.
+	// DefaultMerge is how long a unit may wait for others: system calls are the cost of a
+	// destination, and platforms are seconds behind anyway.
 	DefaultMerge = 50 * time.Millisecond
 
-	// DefaultBacklog is how far a destination may fall behind before pictures are
-	// left out up to a key frame. It is two of the key-frame intervals that platforms
-	// ask for, plus one second: shorter would shed on a hiccup that the far end's own
-	// buffer hides, longer would show the show too late.
+	// DefaultBacklog is how far a destination may fall behind before frames are dropped up to
+	// a keyframe. It is two of the keyframe intervals that platforms ask for, plus one
+	// second: a shorter one would drop frames on a hiccup that the server's own buffer hides,
+	// a longer one would delay the show too much.
 	DefaultBacklog = 5 * time.Second
 
-	// DefaultStall is for how long a far end may take nothing at the most: the deadline
-	// that each write has. The supervisor, who knows the platform, gives up earlier.
+	// DefaultStall is how long a server may take nothing at most: the deadline of each write.
+	// The supervisor, which knows the platform, gives up earlier.
 	DefaultStall = time.Minute
 )
 
@@ -51,8 +51,8 @@ type Output struct {
 	noPing noPingHosts
 }
 
-// New makes an output; config, which may be nil, is for RTMPS: the server's name is
-// added to it.
+// New makes an output; config, which may be nil, is for RTMPS: the server's name is added
+// to it.
 func New(config *tls.Config) *Output {
 	return &Output{Merge: DefaultMerge, Backlog: DefaultBacklog, Stall: DefaultStall, tls: config}
 }
@@ -79,7 +79,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	defer l.Close()
 	l.stall, l.deadlineSet = o.Stall, time.Time{} // not the handshake's deadline
 	s := newSession(l, to, link)
-	// Cancelled while we talk: there is nothing to unpublish yet.
+	// Cancelled during the handshake: there is nothing to unpublish yet.
 	stop := context.AfterFunc(ctx, l.interrupt)
 	err = s.establish(sub.Tracks())
 	if !stop() || err != nil {
@@ -105,14 +105,14 @@ func unlessDone(ctx context.Context, err error) error {
 	return err
 }
 
-// canCarry says whether RTMP has a form for all tracks.
+// canCarry reports an error unless RTMP can carry all tracks.
 func canCarry(tracks *media.Tracks) error {
 	if tracks == nil {
 		return nil // not known yet; the first unit tells
 	}
 	for i := range *tracks {
 		if c := (*tracks)[i].Codec; !flv.CanCarry(c) {
-			return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v; set the program's encoder to H264 and AAC", c))
+			return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("RTMP can't carry %v; set the program's encoder to H.264 and AAC", c))
 		}
 	}
 	return nil

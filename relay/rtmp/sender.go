@@ -15,26 +15,26 @@ import (
 )
 
 const (
-	maxBatch = 256 << 10 // one write; a key frame may be more
+	maxBatch = 256 << 10 // one write; a keyframe may be more
 
-	// What a destination that is late is given at once, and what its socket may hold
-	// unsent: what was written can't be left out any more, and 128 kB are three seconds
-	// to a far end that takes 400 kbit/s.
+	// What a destination that is late is given at once, and what its socket may hold unsent:
+	// what was written can't be dropped any more, and 128 kB are three seconds to a server
+	// that receives 400 kbit/s.
 	lateAfter = 300 * time.Millisecond
 	lateBatch = 16 << 10
 
-	// drainProof is for how long a server that acknowledges nothing must have taken
-	// data, and kept the connection, to count as live. Those that agree first and look
-	// at the key then close within it.
+	// drainProof is how long a server that acknowledges nothing must have taken data, and
+	// kept the connection, to count as live. Servers that accept first and check the key then
+	// close within it.
 	drainProof = 1500 * time.Millisecond
 
-	// goodbye is how long unpublishing may take in all.
+	// unpublishTimeout is how long unpublishing may take in total.
 	unpublishTimeout = 1500 * time.Millisecond
 	linger           = 400 * time.Millisecond // of it, to let the server close first
 )
 
-// sender writes the program to an accepted session. One goroutine at a time: its
-// own, or the pump's while it is on loan.
+// sender writes the program to an accepted session. It is for one goroutine at a time: its
+// own, or the pump's after the hand-off.
 type sender struct {
 	*session
 	sub       *hub.Subscriber
@@ -45,15 +45,15 @@ type sender struct {
 	accepted  time.Time
 	head      [flv.MaxHeader]byte
 	late      bool // by lateAfter
-	batchRoom int  // of a batch
+	batchRoom int  // bytes of a batch
 
-	oldestDue time.Time // the oldest unit that is collected could have gone; zero when there is none
+	oldestDue time.Time // when the oldest collected unit could have been sent; zero when there is none
 	sendQueue sendQueue
 }
 
-// told is what the far end knows.
+// announced is what the server knows.
 type announced struct {
-	tracks  *media.Tracks // generation that was announced
+	tracks  *media.Tracks // the generation that was announced
 	video   []byte        // configurations that were sent
 	audio   []byte
 	started bool
@@ -62,7 +62,7 @@ type announced struct {
 }
 
 func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
-	sub.SkipToKeyframe() // it grew old while we dialled
+	sub.SkipToKeyframe() // the position became old while connecting
 	s.acks.sentAtPublish.Store(s.acks.sent.Load())
 	s.acks.windowSize = firstWindow
 	sd := &sender{session: s, sub: sub, merge: o.Merge, dropper: relay.FrameDropper{Limit: o.Backlog}, accepted: time.Now(), batchRoom: maxBatch}
@@ -72,7 +72,7 @@ func newSender(s *session, sub *hub.Subscriber, o *Output) *sender {
 	return sd
 }
 
-// run sends until ctx is done or the program ends (nil), or the far end fails.
+// run sends until ctx is done or the program ends (nil), or the server fails.
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
@@ -82,7 +82,7 @@ func (s *sender) run(ctx context.Context) error {
 		lost(err)
 		s.due.note(func(*replies) {}) // wakes the sender
 		readerEnded <- err
-		s.conn.finishBy(time.Now().Add(linger)) // a write that is under way may be stuck
+		s.conn.finishBy(time.Now().Add(linger)) // a write under way may be blocked
 	}()
 	stop := context.AfterFunc(ctx, func() {
 		if relay.Abandoned(ctx) {
@@ -98,7 +98,7 @@ func (s *sender) run(ctx context.Context) error {
 		return nil
 	}
 	if err != nil && !errors.Is(err, relay.ErrStalled) {
-		// What the server said before it closed tells more than the closing.
+		// What the server sent before it closed says more than the closing.
 		s.conn.finishBy(time.Now().Add(linger))
 	} else {
 		s.conn.interrupt()
@@ -109,7 +109,7 @@ func (s *sender) run(ctx context.Context) error {
 	return err
 }
 
-// unpublish says goodbye, as far as the far end lets us: whole is false when a
+// unpublish ends the stream properly, as far as the server permits: whole is false when a
 // message was cut short and commands can't follow it.
 func (s *sender) unpublish(whole bool, readerEnded <-chan error) {
 	s.conn.finishBy(time.Now().Add(unpublishTimeout))
@@ -117,8 +117,8 @@ func (s *sender) unpublish(whole bool, readerEnded <-chan error) {
 		s.w.Command(0, "FCUnpublish", txUnpublish, nil, s.to.name)
 		s.w.Command(0, "deleteStream", txDelete, nil, float64(s.stream))
 		if s.flush() == nil {
-			// Our end first; then the server has a moment to read it all: closing at once
-			// could throw away what it has not read yet.
+			// Our end first; then the server has a moment to read everything: closing at
+			// once could discard what it has not read yet.
 			s.conn.endWriting()
 			s.conn.finishBy(time.Now().Add(linger))
 		}
@@ -146,7 +146,7 @@ func (s *sender) send(ctx context.Context) error {
 		case s.handOff.pump != nil:
 			err = s.sendShared(ctx)
 		case n > 0 && s.merge > 0:
-			// The next ones come soon: sleep through them instead of waking for each.
+			// The next units come soon: sleep through them instead of waking for each.
 			sleepToTick(s.merge)
 		default:
 			select {
@@ -162,7 +162,7 @@ func (s *sender) send(ctx context.Context) error {
 	return nil
 }
 
-// pumped lets the pump send, and finishes the write it could not.
+// sendShared lets the pump send, and finishes the write that it could not.
 func (s *sender) sendShared(ctx context.Context) error {
 	s.conn.setNonblocking(true)
 	ok, err := s.handOff.pump.sendFor(ctx, s)
@@ -174,13 +174,13 @@ func (s *sender) sendShared(ctx context.Context) error {
 		return e
 	}
 	if err == io.EOF {
-		return nil // the loop comes to it again
+		return nil // the loop gets there again
 	}
 	return err
 }
 
-// fill collects what there is to send, as one of many where a round is given; n is 0
-// when there was nothing, and there is more when there was no room for all.
+// fill collects what there is to send, from a shared batch where one is given; n is 0 when
+// there was nothing, and more is true when there was no room for everything.
 func (s *sender) fill(r *sharedBatch) (n int, more bool, err error) {
 	now := time.Now()
 	if size, changed := s.acks.nextWindow(now); changed {
@@ -193,7 +193,7 @@ func (s *sender) fill(r *sharedBatch) (n int, more bool, err error) {
 	if s.joinBatch(r, now) {
 		return 1, false, nil
 	}
-	inSocket := s.inSocket(now)
+	inSocket := s.socketDelay(now)
 	for s.w.Pending() < s.batchRoom {
 		au, err := s.sub.TryNext()
 		if err != nil {
@@ -212,9 +212,9 @@ func (s *sender) fill(r *sharedBatch) (n int, more bool, err error) {
 	return n, true, nil
 }
 
-// held is how far behind the far end of a late session is by what its socket holds: a
-// unit that is written now comes to it no earlier.
-func (s *sender) inSocket(now time.Time) time.Duration {
+// socketDelay is how far behind the receiver of a late session is because of what its
+// socket holds: a unit written now arrives no earlier.
+func (s *sender) socketDelay(now time.Time) time.Duration {
 	if !s.late {
 		return 0
 	}
@@ -222,7 +222,7 @@ func (s *sender) inSocket(now time.Time) time.Duration {
 	return s.sendQueue.latency(s.link.Sent.Load()-min(s.link.Sent.Load(), uint64(unsent)), now)
 }
 
-// add collects one unit, unless it is left out.
+// add collects one unit, unless it is dropped.
 func (s *sender) add(au *media.AccessUnit, now time.Time, inSocket time.Duration) error {
 	if au.Tracks != s.announced.tracks {
 		if err := s.announce(au.Tracks); err != nil {
@@ -232,14 +232,14 @@ func (s *sender) add(au *media.AccessUnit, now time.Time, inSocket time.Duration
 	video := au.Video()
 	if !s.announced.started {
 		if !au.Key || !video && s.announced.tracks.Video() >= 0 {
-			return nil // a session starts with a key frame
+			return nil // a session starts with a keyframe
 		}
 		s.announced.started, s.announced.base = true, au.DTS
 		s.dropper.Start(au.DTS, now)
 		s.configure()
 	}
 	if au.DTS < s.announced.base {
-		return nil // sound from before the first picture
+		return nil // audio from before the first video frame
 	}
 	age := s.dropper.Age(au.DTS, now)
 	s.setLate(age > lateAfter)
@@ -280,7 +280,7 @@ func (s *sender) write() error {
 	return s.flush()
 }
 
-// behind keeps as much as possible of what is late in our hands.
+// setLate keeps as much as possible of a late session's data in our hands.
 func (s *sender) setLate(late bool) {
 	if late == s.late {
 		return
@@ -292,8 +292,7 @@ func (s *sender) setLate(late bool) {
 	sock.LimitUnsent(s.conn.TCPConn, min(s.batchRoom, unsentLimit))
 }
 
-// configure sends what decoders must know before the next unit, as far as it
-// changed.
+// configure sends what decoders must know before the next unit, as far as it changed.
 func (s *sender) configure() {
 	s.w.Add(chunks.Header{Chunks: chunks.ChunksData, Type: chunks.TypeData, Stream: s.stream, Timestamp: s.announced.now}, flv.Metadata(*s.announced.tracks), nil)
 	if i := s.announced.tracks.Video(); i >= 0 {
@@ -310,8 +309,8 @@ func (s *sender) configure() {
 	}
 }
 
-// prove says live as soon as the far end proved that it takes the stream. The
-// supervisor's goroutine comes here too.
+// prove reports live as soon as the server has confirmed that it receives the stream. It
+// is also called from the supervisor's goroutine.
 func (s *sender) prove() {
 	if s.link.IsLive() || s.acks.sent.Load() <= s.acks.sentAtPublish.Load() {
 		return
@@ -333,7 +332,7 @@ func (s *sender) prove() {
 func (s *sender) measure() {
 	unsent, rtt, ok := sock.Inspect(s.conn.TCPConn)
 	if !ok && s.conn.writing.Load() {
-		unsent = 1 // something waits: that is all there is to know
+		unsent = 1 // something is waiting: no more is known
 	}
 	s.link.Unsent.Store(int64(unsent))
 	s.link.RTT.Store(int64(rtt))

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// queue is what was handed to the system, batch by batch, until the far end's machine
-// has it: what lies in the socket is behind just as what is not written yet.
+// sendQueue is what was passed to the system, batch by batch, until the receiving machine
+// has it: data in the socket is as late as data that was not written yet.
 type sendQueue struct {
 	mu      sync.Mutex
 	batches [32]batch
@@ -16,14 +16,14 @@ type sendQueue struct {
 
 // batch is one write.
 type batch struct {
-	end uint64    // how many bytes the session has had with it
-	due time.Time // when its oldest unit could have gone
+	end uint64    // bytes of the session up to its end
+	due time.Time // when its oldest unit could have been sent
 }
 
 func (q *sendQueue) add(end uint64, due time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.count == len(q.batches) { // the newest gets larger
+	if q.count == len(q.batches) { // the newest is extended
 		q.batches[(q.first+q.count-1)%len(q.batches)].end = end
 		return
 	}
@@ -31,8 +31,8 @@ func (q *sendQueue) add(end uint64, due time.Time) {
 	q.count++
 }
 
-// lag is for how long the oldest unit is due, of those that the far end's machine does
-// not have when it took so many bytes.
+// latency is how long the oldest unit has been due, among those that the receiving machine
+// does not have after it took this many bytes.
 func (q *sendQueue) latency(drained uint64, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,21 +9,21 @@ import (
 	chunks "obvan/media/rtmp"
 )
 
-// round is what is new in the program, made into messages once for all destinations
-// that are in step: with many, making them for each costs a quarter of what the system
-// takes to send them.
+// sharedBatch is what is new in the program, made into messages once for all destinations
+// that keep up: with many, making them for each costs a quarter of what the system takes
+// to send them.
 type sharedBatch struct {
 	cursor            *hub.Subscriber
 	batch             *chunks.Batch
 	head              [flv.MaxHeader]byte
-	from, to          uint64        // places in the program
+	from, to          uint64        // positions in the program
 	firstDTS, lastDTS time.Duration // decode times
 	tracks            *media.Tracks
 	complete          bool            // it is all that is new, in one generation of tracks
-	zeroCopy          *zeroCopyBuffer // hold the messages where that pays
+	zeroCopy          *zeroCopyBuffer // holds the messages where that pays
 }
 
-// Pages are worth their making for so many destinations and bytes.
+// The zero-copy buffer pays from this many destinations and bytes on.
 const (
 	zeroCopyDestinations = 8
 	zeroCopyBytes        = 16 << 10
@@ -33,7 +33,7 @@ func newSharedBatch(program *hub.Subscriber) *sharedBatch {
 	return &sharedBatch{cursor: program.Watch(), batch: chunks.NewBatch(), zeroCopy: newZeroCopyBuffer()}
 }
 
-// read takes what is new since it was called last, for so many destinations.
+// read takes what is new since the last call, for this many destinations.
 func (r *sharedBatch) read(members int) {
 	r.batch.Next()
 	r.from, r.complete = r.cursor.Position(), false
@@ -41,7 +41,7 @@ func (r *sharedBatch) read(members int) {
 	for ; r.batch.Size() < maxBatch; n++ {
 		au, err := r.cursor.TryNext()
 		if err != nil {
-			// Nothing was missed, and who reads for himself learns of the end.
+			// Nothing was missed; the program's end is noticed by each sender's own reader.
 			r.complete = n > 0 && err == hub.ErrNotYet && r.cursor.Position() == r.from+n
 			break
 		}
@@ -59,12 +59,12 @@ func (r *sharedBatch) read(members int) {
 	}
 }
 
-// stamp is a decode time as a timestamp. Differences of two are the same whatever
-// session they are counted from.
+// timestamp is a decode time as an RTMP timestamp. Differences between two are the same
+// whatever session they are counted from.
 func timestamp(dts time.Duration) uint32 { return uint32(dts / time.Millisecond) }
 
-// header is that of a unit's message, but for the stream, which only the first on each
-// chunk stream names.
+// messageHeader is the header of a unit's message without the stream, which only the first
+// message on each chunk stream names.
 func messageHeader(au *media.AccessUnit, at uint32) chunks.Header {
 	if au.Video() {
 		return chunks.Header{Chunks: chunks.ChunksVideo, Type: chunks.TypeVideo, Timestamp: at}
@@ -72,8 +72,8 @@ func messageHeader(au *media.AccessUnit, at uint32) chunks.Header {
 	return chunks.Header{Chunks: chunks.ChunksAudio, Type: chunks.TypeAudio, Timestamp: at}
 }
 
-// ride collects a round as it is. It reports false where s needs others: it is
-// elsewhere in the program, late, or has left something out.
+// joinBatch collects a shared batch as it is. It returns false where s needs its own
+// messages: it is elsewhere in the program, late, or has dropped something.
 func (s *sender) joinBatch(r *sharedBatch, now time.Time) bool {
 	if r == nil || !r.complete || s.announced.tracks != r.tracks || s.late || !s.announced.started || !s.sub.IsAt(r.from) {
 		return false

@@ -31,14 +31,14 @@ func slow(t *testing.T, how testserver.Behaviour) {
 	server.LimitSegmentSize(1448)
 	server.Behave(func(string) testserver.Behaviour { return how })
 	s := startLiveWith(t, server, size, rtmp.New(nil))
-	type look struct {
+	type wakeUp struct {
 		at     time.Time
 		remote time.Duration
 	}
-	var looks []look
+	var looks []wakeUp
 	began := time.Now()
 	testkit.Eventually(t, 40*time.Second, func() bool {
-		looks = append(looks, look{time.Now(), time.Duration(s.status().LatencyMs) * time.Millisecond})
+		looks = append(looks, wakeUp{time.Now(), time.Duration(s.status().LatencyMs) * time.Millisecond})
 		return time.Since(began) > 16*time.Second
 	}, "it has been slow for a while")
 	worst := time.Duration(0)

@@ -8,7 +8,7 @@ import (
 	"obvan/relay"
 )
 
-// target is where to publish, in the words of RTMP's commands.
+// target is where to publish, in the terms of RTMP's commands.
 type target struct {
 	addr    string // host:port
 	host    string // for the certificate
@@ -19,18 +19,18 @@ type target struct {
 	secrets []string
 }
 
-// Fits is relay.Output's.
+// CheckAddress is relay.Output's.
 func CheckAddress(u *url.URL) error {
 	_, err := parse(u)
 	return err
 }
 
-// parse takes an address apart. With the key as fragment all of the address is the
-// app's, its query too; without one the last path element is the stream's name and
-// the query belongs to it. Nothing is decoded: platforms compare byte by byte.
+// parse splits an address. With the key as fragment all of the address is the app's, its
+// query too; without one the last path element is the stream's name and the query belongs
+// to it. Nothing is decoded: platforms compare byte by byte.
 func parse(u *url.URL) (target, error) {
 	if u.User != nil {
-		return target{}, relay.NewRemoteError(relay.ErrInvalidAddress, "RTMP knows no user names: take the one before the @ out of it")
+		return target{}, relay.NewRemoteError(relay.ErrInvalidAddress, "RTMP URLs can't contain a user name: remove the part before the @")
 	}
 	t := target{host: u.Hostname(), tls: u.Scheme == "rtmps", secrets: relay.Secrets(u)}
 	port := u.Port()
@@ -54,7 +54,7 @@ func parse(u *url.URL) (target, error) {
 		t.app += query
 	}
 	if t.app == "" {
-		return target{}, relay.NewRemoteError(relay.ErrInvalidAddress, "it ends after the host; it needs an application, such as /live or /app")
+		return target{}, relay.NewRemoteError(relay.ErrInvalidAddress, "the part after the host is missing, such as /live or /app")
 	}
 	t.tcURL = u.Scheme + "://" + u.Host + "/" + t.app
 	return t, nil

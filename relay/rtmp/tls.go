@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// plain is the line as TLS sees it: without the methods that would go round it.
+// underTLS is the connection as TLS sees it: without the methods that would bypass it.
 type underTLS struct{ conn *serverConn }
 
 func (p underTLS) Read(b []byte) (int, error)         { return p.conn.TCPConn.Read(b) }
@@ -43,8 +43,8 @@ func (c *cork) start() {
 	c.mu.Unlock()
 }
 
-// release writes what was held. The mutex stays locked for it: a record that TLS
-// adds meanwhile must come after these, they are numbered.
+// release writes what was collected. The mutex stays locked for it: a record that TLS adds
+// meanwhile must follow these, they are numbered.
 func (c *cork) release() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,7 +56,7 @@ func (c *cork) release() error {
 	return err
 }
 
-// sealed is a batch through TLS in one write.
+// tlsBatchWriter sends a batch through TLS in one write.
 type tlsBatchWriter struct {
 	conn *tls.Conn
 	cork *cork

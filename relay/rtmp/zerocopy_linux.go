@@ -7,26 +7,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pages is memory that sockets send from without a copy of their own: a file that is
-// nowhere, whose pages the system keeps until the last far end has acknowledged them.
-// With many destinations that copy is a third of the cost of a merged write.
+// zeroCopyBuffer is memory that sockets send from without a copy of their own: an
+// anonymous file, whose pages the system keeps until the last receiver has acknowledged
+// them. With many destinations that copy is a third of the cost of a merged write.
 type zeroCopyBuffer struct {
 	fd     int
-	bytes  []byte // what they hold, as we have it ourselves; nil for nothing
+	bytes  []byte // its content, as we have it ourselves; nil for nothing
 	offset int64
 }
 
-// newPages is nil where the system has none.
+// newZeroCopyBuffer is nil where the system has none.
 func newZeroCopyBuffer() *zeroCopyBuffer {
-	fd, err := unix.MemfdCreate("obvan-round", unix.MFD_CLOEXEC)
+	fd, err := unix.MemfdCreate("obvan-batch", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil
 	}
 	return &zeroCopyBuffer{fd: fd}
 }
 
-// put has them hold b. What is under way stays as it was: the pages of before are let go
-// of and never written again.
+// store replaces the content by b. Data in flight stays as it was: the pages of before are
+// released and never written again.
 func (p *zeroCopyBuffer) store(b []byte) {
 	if p == nil {
 		return
@@ -40,13 +40,13 @@ func (p *zeroCopyBuffer) store(b []byte) {
 	}
 }
 
-// hold reports whether they hold just this part of a write.
+// holds reports whether it holds exactly this part of a write.
 func (p *zeroCopyBuffer) holds(part []byte) bool {
 	return p != nil && len(part) > 0 && len(p.bytes) == len(part) && &p.bytes[0] == &part[0]
 }
 
-// send writes what they hold to a socket as far as there is room. Where the system
-// can't, they hold nothing afterwards, and it is no error.
+// send writes the content to a socket as far as there is room. Where the system can't, the
+// content is dropped, and that is no error.
 func (p *zeroCopyBuffer) send(fd uintptr) (n int, err syscall.Errno) {
 	for {
 		p.offset = 0

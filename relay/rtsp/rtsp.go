@@ -66,7 +66,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		if !errors.Is(err, errNewCodec) || ctx.Err() != nil {
 			return relay.Redacted(err, to.secrets...)
 		}
-		start = s.start
+		start = s.pending
 	}
 }
 

@@ -35,11 +35,11 @@ var errNewCodec = errors.New("the program is coded in another way now: connectin
 // sender writes the program to a session.
 type sender struct {
 	*connection
-	out    *rtp.Writer
-	sub    *hub.Subscriber
-	link   *relay.Link
-	start  *media.AccessUnit // to be sent first
-	tracks *media.Tracks
+	out     *rtp.Writer
+	sub     *hub.Subscriber
+	link    *relay.Link
+	pending *media.AccessUnit // to be sent first
+	tracks  *media.Tracks
 
 	dropper  relay.FrameDropper
 	accepted time.Time
@@ -61,7 +61,7 @@ func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, s
 	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
 		start = nil
 	}
-	s := &sender{connection: c, out: out, sub: sub, link: c.conn.link, start: start, tracks: tracks, accepted: time.Now(), base: -1}
+	s := &sender{connection: c, out: out, sub: sub, link: c.conn.link, pending: start, tracks: tracks, accepted: time.Now(), base: -1}
 	s.dropper.Limit, s.reports = o.Backlog, make([]report, len(*tracks))
 	return s
 }
@@ -103,8 +103,8 @@ func (s *sender) run(ctx context.Context) error {
 
 // next is the next unit.
 func (s *sender) next() (au media.AccessUnit, err error) {
-	if s.start != nil {
-		au, s.start = *s.start, nil
+	if s.pending != nil {
+		au, s.pending = *s.pending, nil
 		return au, nil
 	}
 	return s.sub.TryNext()
@@ -125,7 +125,7 @@ func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	if au.Tracks != s.tracks {
 		if !s.out.Serves(s.tracks, au.Tracks) {
-			s.start = au
+			s.pending = au
 			return errNewCodec
 		}
 		s.tracks = au.Tracks

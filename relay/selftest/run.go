@@ -40,7 +40,7 @@ func Run(ctx context.Context, h *hub.Hub, healthy int, span time.Duration) (Repo
 	}
 	report := Report{At: r.began, Seconds: span.Seconds()}
 	report.Frames, report.Healthy = r.healthy(healthy)
-	for _, kind := range faulty {
+	for _, kind := range faultyKinds {
 		report.Faulty = append(report.Faulty, *r.states[kind])
 	}
 	report.assess()
@@ -48,7 +48,7 @@ func Run(ctx context.Context, h *hub.Hub, healthy int, span time.Duration) (Repo
 }
 
 // bad are the kinds beside the good ones.
-var faulty = [...]string{Refuse, Stall, Slow, Reset, Close, Silent}
+var faultyKinds = [...]string{Refuse, Stall, Slow, Reset, Close, Silent}
 
 // run is a drill under way.
 type run struct {
@@ -104,7 +104,7 @@ func (r *run) watch(ctx context.Context, healthy int, span time.Duration) error 
 			return err
 		}
 	}
-	for _, kind := range faulty {
+	for _, kind := range faultyKinds {
 		r.states[kind] = &Faulty{Kind: kind}
 	}
 	within, stop := context.WithCancel(ctx)
@@ -117,7 +117,7 @@ func (r *run) watch(ctx context.Context, healthy int, span time.Duration) error 
 		return err
 	}
 	r.mark(&r.began)
-	for _, kind := range faulty {
+	for _, kind := range faultyKinds {
 		address := "selftest://" + kind
 		if kind == Slow {
 			address += fmt.Sprintf("?kbps=%d", r.kbps()/slowFactor+1)

@@ -112,13 +112,13 @@ type inbox struct {
 	free            int
 	naks            []span
 	wake            chan struct{}
-	remoteErr       time.Time // its last word
+	lastReceived    time.Time // its last word
 	sendsKeepAlives bool      // it says that it is there when there is nothing else to say
 }
 
 func (in *inbox) note(do func(*inbox)) {
 	in.mu.Lock()
-	in.remoteErr = time.Now()
+	in.lastReceived = time.Now()
 	do(in)
 	in.mu.Unlock()
 	select {
@@ -186,7 +186,7 @@ func (c *conn) silentFor(now time.Time) time.Duration {
 	}
 	c.inbox.mu.Lock()
 	defer c.inbox.mu.Unlock()
-	if long := now.Sub(c.inbox.remoteErr); c.inbox.sendsKeepAlives && long > keepAliveLimit {
+	if long := now.Sub(c.inbox.lastReceived); c.inbox.sendsKeepAlives && long > keepAliveLimit {
 		return long
 	}
 	return 0

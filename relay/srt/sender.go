@@ -37,9 +37,9 @@ var errNewCodec = errors.New("the program is coded in another way now: connectin
 // sender writes the program to a connection.
 type sender struct {
 	*conn
-	sub   *hub.Subscriber
-	first *media.AccessUnit // the first unit of tracks that need a connection of their own
-	stall time.Duration
+	sub     *hub.Subscriber
+	pending *media.AccessUnit // the first unit of tracks that need a connection of their own
+	stall   time.Duration
 
 	accepted time.Time
 
@@ -64,15 +64,15 @@ func newSender(c *conn, sub *hub.Subscriber, o *Output, first *media.AccessUnit)
 	}
 	now := time.Now()
 	return &sender{
-		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), dropper: relay.FrameDropper{Limit: o.Backlog}, first: first, accepted: now,
+		conn: c, sub: sub, stall: max(o.Stall, 2*c.tooOld()), dropper: relay.FrameDropper{Limit: o.Backlog}, pending: first, accepted: now,
 		congestion: newCongestionWindow(c.latency, now),
 	}
 }
 
 // next is the next unit.
 func (s *sender) next() (au media.AccessUnit, err error) {
-	if s.first != nil {
-		au, s.first = *s.first, nil
+	if s.pending != nil {
+		au, s.pending = *s.pending, nil
 		return au, nil
 	}
 	return s.sub.TryNext()
@@ -276,7 +276,7 @@ func (s *sender) announce(au *media.AccessUnit) error {
 		return err
 	}
 	if !s.ts.Fits(tracks) {
-		s.first = au
+		s.pending = au
 		return errNewCodec
 	}
 	return s.ts.SetTracks(tracks)

@@ -72,7 +72,7 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 		if !errors.Is(err, errNewCodec) || ctx.Err() != nil {
 			return err
 		}
-		first = s.first
+		first = s.pending
 	}
 }
 

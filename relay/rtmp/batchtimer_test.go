@@ -9,8 +9,8 @@ import (
 	"obvan/media"
 )
 
-// beats plays 25 pictures a second and returns when, after the newest picture, and with
-// how many waiting, a destination's units were written.
+// playBatches plays 25 frames a second and returns, for each batch that is written to a
+// destination, how long after the newest frame that was, and how many frames were waiting.
 func playBatches(t *testing.T, every time.Duration, frames int) (after []time.Duration, waiting []int) {
 	h := hub.New()
 	pub, err := h.Publish("cam", hub.Origin{})
@@ -48,32 +48,32 @@ func playBatches(t *testing.T, every time.Duration, frames int) (after []time.Du
 	}
 }
 
-func TestPicturesThatFitAreWrittenWithTheLastOfThemAtOnce(t *testing.T) {
+func TestFramesThatFitIntoABatchAreWrittenAsSoonAsTheLastOneArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		after, waiting := playBatches(t, 50*time.Millisecond, 40)
 		for i := 3; i < len(after)-2; i++ { // it has learned by then
 			if after[i] != 0 || waiting[i] != 2 {
-				t.Errorf("beat %d: %d pictures, the last %v ago", i, waiting[i], after[i])
+				t.Errorf("batch %d: %d frames, the last %v ago", i, waiting[i], after[i])
 			}
 		}
 	})
 }
 
-func TestAPictureNeverWaitsLongerForCompanyThanItMay(t *testing.T) {
+func TestAFrameNeverWaitsLongerForOthersThanItMay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		after, waiting := playBatches(t, 100*time.Millisecond, 4) // then there is none
 		if last := len(after) - 1; after[last] > 100*time.Millisecond || waiting[last] == 0 {
-			t.Errorf("%d pictures after %v", waiting[last], after[last])
+			t.Errorf("%d frames after %v", waiting[last], after[last])
 		}
 	})
 }
 
-func TestWithoutMergingEachIsWrittenAtOnce(t *testing.T) {
+func TestWithoutMergingEachFrameIsWrittenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		after, waiting := playBatches(t, 0, 10)
 		for i := range after {
 			if after[i] != 0 || waiting[i] != 1 {
-				t.Errorf("beat %d: %d pictures after %v", i, waiting[i], after[i])
+				t.Errorf("batch %d: %d frames after %v", i, waiting[i], after[i])
 			}
 		}
 	})

@@ -21,9 +21,9 @@ import (
 const nginxModule = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 
 // BenchmarkNginxPush is the same load through nginx-rtmp's push, for comparison: we
-// publish one stream to it, unit by unit, and it sends N. Of its one process's time
-// that for receiving is taken off: what it needs with nobody to push to. "small" is
-// its own chunk size, 4096; "large" is ours.
+// publish one stream to it, unit by unit, and it sends N. The time its one process needs
+// for receiving, with no one to push to, is subtracted. "small" is its own chunk size,
+// 4096; "large" is ours.
 func BenchmarkNginxPush(b *testing.B) {
 	nginx := testkit.Tool(b, "nginx")
 	if _, err := os.Stat(nginxModule); err != nil {
@@ -50,11 +50,11 @@ func nginxPush(b *testing.B, nginx string, server *benchServers, n int, setting 
 	p.push(b, ctx, out, &url.URL{Scheme: "rtmp", Host: addr, Path: "/in", Fragment: "program"})
 	time.Sleep(3 * time.Second) // nginx connects
 	bytes, cpu := server.bytes(b), processTime(b, pid)
-	time.Sleep(benchFor) // the span that is measured
+	time.Sleep(benchFor) // the measured period
 	return cost{bytes: server.bytes(b) - bytes, cpu: processTime(b, pid) - cpu}
 }
 
-// startNginx is one that pushes what it gets to n keys at to.
+// startNginx starts one that pushes what it receives to n keys at to.
 func startNginx(b *testing.B, nginx, to string, n int, setting string) (addr string, pid int) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -25,11 +25,11 @@ import (
 	"obvan/relay/rtmp"
 )
 
-// Shape of the benchmark: 6 Mbit/s at 30 pictures a second, AAC at 128 kbit/s.
+// Shape of the benchmark: 6 Mbit/s at 30 frames a second, AAC at 128 kbit/s.
 const (
 	benchFor   = 5 * time.Second
 	benchKeep  = 3 * time.Second // of the program
-	benchSize  = 23_300          // of an ordinary picture; the key frame each two seconds is 4 times as large
+	benchSize  = 23_300          // of an ordinary frame; the keyframe every two seconds is 4 times as large
 	benchFrame = time.Second / 30
 	benchAudio = 1024 * time.Second / 48000
 )
@@ -37,15 +37,15 @@ const (
 // BenchmarkDestinations is N destinations on loopback for five seconds of real time,
 // beside a bare loop that writes the same messages to as many sockets.
 //
-// sending-ms/Gbit is the sender's processor time for each delivered gigabit, without
-// that of a program which nobody reads; x-bare is its ratio to the bare loop. "handed"
-// is that loop in a goroutine of its own, so that the program's writer waits for
-// nobody: with few destinations, being woken is most of the cost. The far
-// ends are another process. They take the bytes in both cases in the same way, but
-// only ours acknowledge and answer pings, as servers do, and only ours are measured
-// four times a second, as the supervisor does. From 50 destinations on, five of them
-// read the pictures: p99-ms is from a picture's making to the far end having all of
-// it; kB/dest is resident memory, garbage collected before both looks.
+// sending-ms/Gbit is the sender's processor time for each delivered gigabit, without that
+// of a program with no readers; x-bare is its ratio to the bare loop. "handed" is that
+// loop in a goroutine of its own, so that the program's writer does not wait for it: with
+// few destinations, being woken is most of the cost. The servers are another process. They
+// receive the bytes in both cases in the same way, but only ours acknowledge and answer
+// pings, as real servers do, and only ours are measured four times a second, as by the
+// supervisor. From 50 destinations on, five of them read the frames: p99-ms is from a
+// frame's making to the server having all of it; kB/dest is resident memory, with garbage
+// collected before both measurements.
 func BenchmarkDestinations(b *testing.B) {
 	server := startBenchServers(b)
 	for _, n := range []int{1, 10, 50, 200} {
@@ -70,7 +70,7 @@ func BenchmarkDestinations(b *testing.B) {
 	}
 }
 
-// cost is what a measured span took.
+// cost is what a measured period took.
 type cost struct {
 	cpu     time.Duration
 	bytes   uint64
@@ -79,8 +79,8 @@ type cost struct {
 	memory  uint64 // of a destination, 0 when it was not measured
 }
 
-// measured runs span once for each loop and reports; it returns ms of processor
-// time for sending a gigabit.
+// measured runs span once per loop and reports; it returns ms of processor time for
+// sending a gigabit.
 func measured(b *testing.B, idle cost, span func() cost) (per float64) {
 	for b.Loop() {
 		c := span()
@@ -97,10 +97,10 @@ func measured(b *testing.B, idle cost, span func() cost) (per float64) {
 	return per
 }
 
-// during is what this process needs for a span.
+// during is what this process needs for a period.
 func during(b *testing.B) (c cost) {
 	cpu, mallocs := usage(b)
-	time.Sleep(benchFor) // the span that is measured
+	time.Sleep(benchFor) // the measured period
 	cpu2, mallocs2 := usage(b)
 	return cost{cpu: cpu2 - cpu, mallocs: mallocs2 - mallocs}
 }
@@ -116,12 +116,12 @@ func usage(b *testing.B) (cpu time.Duration, mallocs uint64) {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), m.Mallocs
 }
 
-// onAir is a program that plays.
+// liveProgram is a program that plays.
 type liveProgram struct {
 	hub     *hub.Hub
 	units   atomic.Int64
 	stop    chan struct{}
-	readers sync.WaitGroup // it, and who reads it
+	readers sync.WaitGroup // and its writer
 }
 
 func startProgram(b *testing.B) *liveProgram {
@@ -138,7 +138,7 @@ func startProgram(b *testing.B) *liveProgram {
 	return p
 }
 
-// end stops it and waits for all its readers.
+// close stops it and waits for all its readers.
 func (p *liveProgram) close() {
 	close(p.stop)
 	p.readers.Wait()
@@ -160,15 +160,15 @@ func (p *liveProgram) push(b *testing.B, ctx context.Context, out *rtmp.Output, 
 	return link
 }
 
-// nobody is what a program takes that nobody reads.
+// idleProgram is what a program without readers takes.
 func idleProgram(b *testing.B) cost {
 	p := startProgram(b)
 	defer p.close()
 	return during(b)
 }
 
-// benchProgram calls write for each unit at its time, until stop: sound comes between
-// the pictures.
+// benchProgram calls write for each unit at its time, until stop: audio comes between the
+// video frames.
 func benchProgram(stop <-chan struct{}, write func(au media.AccessUnit)) {
 	begin := time.Now()
 	for frame, audio := 0, 0; ; {
@@ -206,9 +206,9 @@ func benchVideo(at time.Duration, key bool) media.AccessUnit {
 	return media.AccessUnit{Track: 0, PTS: at, DTS: at, Key: key, Data: data}
 }
 
-// bareLoop writes each message to each socket, one after the other; with merge,
-// the messages of so long at once: what merging can save at most. The program is
-// written in the same goroutine, or handed to it as readers get it.
+// runBareLoop writes each message to each socket, one after the other; with merge, the
+// messages of that period at once: the most that merging can save. The program is written
+// in the same goroutine, or handed to it as readers get it.
 func runBareLoop(b *testing.B, server *benchServers, n int, merge time.Duration, handed bool) (c cost) {
 	loop := bareLoop{b: b, merge: merge, last: time.Now()}
 	for range n {
@@ -247,7 +247,7 @@ func runBareLoop(b *testing.B, server *benchServers, n int, merge time.Duration,
 	return cost{cpu: cpu2 - cpu, mallocs: mallocs2 - mallocs, bytes: loop.bytes}
 }
 
-// bare is its state.
+// bareLoop is its state.
 type bareLoop struct {
 	b            *testing.B
 	conns        []net.Conn
@@ -274,7 +274,7 @@ func (l *bareLoop) write(au media.AccessUnit) {
 	l.batch = l.batch[:0]
 }
 
-// destinations pushes to n far ends.
+// destinations pushes to n servers.
 func destinations(b *testing.B, server *benchServers, n int, merge time.Duration) (c cost) {
 	p := startProgram(b)
 	ctx, cancel := context.WithCancel(b.Context())
@@ -326,8 +326,8 @@ func sent(links []*relay.Link) (total uint64) {
 	return total
 }
 
-// awaitLive waits until all are, and have learned how often to have themselves
-// acknowledged.
+// awaitLive waits until all are live, and have learned how often to request
+// acknowledgements.
 func awaitLive(b *testing.B, links []*relay.Link) {
 	until := time.Now().Add(20 * time.Second)
 	for _, l := range links {

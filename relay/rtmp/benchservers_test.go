@@ -16,12 +16,12 @@ import (
 	"obvan/relay/testserver"
 )
 
-// farEndEnv makes this test binary serve as the far ends.
-const benchServersEnv = "OBVAN_BENCH_FAR_ENDS"
+// benchServersEnv makes this test binary serve as the benchmark's servers.
+const benchServersEnv = "OBVAN_BENCH_SERVERS"
 
-const timestampAt = 12 // where a picture carries the time it was written
+const timestampAt = 12 // where a frame carries the time it was written
 
-// farEnds is the other process.
+// benchServers is the other process.
 type benchServers struct {
 	rtmp, raw string
 	in        *bufio.Writer
@@ -67,8 +67,7 @@ func (f *benchServers) latencies(b *testing.B) {
 	}
 }
 
-// serveFarEnds is the other process: an RTMP server and a bare one, until stdin
-// closes.
+// runBenchServers is the other process: an RTMP server and a bare one, until stdin closes.
 func runBenchServers() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -78,7 +77,7 @@ func runBenchServers() {
 	}
 	s.Behave(func(key string) testserver.Behaviour {
 		how := testserver.Behaviour{Discard: !strings.HasPrefix(key, "probe")}
-		if strings.HasPrefix(key, "quiet") { // its sender does not ask
+		if strings.HasPrefix(key, "quiet") { // its sender does not ping
 			how.OnPing = testserver.IgnorePings
 		}
 		return how
@@ -95,7 +94,7 @@ func runBenchServers() {
 				return
 			}
 			go func() {
-				buf := make([]byte, 512<<10) // as the sink does
+				buf := make([]byte, 512<<10) // as the RTMP server does
 				for err := error(nil); err == nil; _, err = conn.Read(buf) {
 				}
 				conn.Close()
@@ -122,7 +121,7 @@ func runBenchServers() {
 	}
 }
 
-// latencies is how late pictures came since then, in ms.
+// latencies is how late frames came since then, in ms.
 func latencies(s *testserver.Server, since time.Time) (p50, p99 float64) {
 	var all []time.Duration
 	for _, ses := range s.Sessions() {

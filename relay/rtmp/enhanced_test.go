@@ -51,7 +51,7 @@ func TestOpusTravelsAsEnhancedRTMPBesideOrdinaryH264(t *testing.T) {
 	}
 }
 
-func TestWhatNeedsEnhancedRTMPIsAnnouncedAndNothingElse(t *testing.T) {
+func TestOnlyCodecsThatNeedEnhancedRTMPAreAnnounced(t *testing.T) {
 	for codec, want := range map[media.Codec]int{media.H264: 0, media.H265: 1} {
 		listed := make(chan int, 1)
 		addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {

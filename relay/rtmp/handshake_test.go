@@ -22,11 +22,11 @@ import (
 	"obvan/relay/rtmp"
 )
 
-// script is a server played by the test: it shakes hands and answers by name of
-// command.
+// script is a server simulated by the test: it completes the handshake and answers by name
+// of command.
 type script func(w *chunks.Writer, name string, values []any) (goOn bool)
 
-// play serves one connection with s and returns where.
+// serveScript serves one connection with s and returns its address.
 func serveScript(t *testing.T, s script) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -65,7 +65,7 @@ func serveScript(t *testing.T, s script) string {
 				return
 			}
 		}
-		_, _ = io.Copy(io.Discard, conn) // the peer closes, so that what we said arrives
+		_, _ = io.Copy(io.Discard, conn) // the peer closes, so that what we sent arrives
 	}()
 	t.Cleanup(func() { ln.Close(); <-done })
 	return ln.Addr().String()
@@ -97,7 +97,7 @@ func info(level, code, words string) amf0.Object {
 	return amf0.Object{{Name: "level", Value: level}, {Name: "code", Value: code}, {Name: "description", Value: words}}
 }
 
-// agree answers as servers do, up to publish.
+// accept answers as servers do, up to publish.
 func accept(w *chunks.Writer, name string, values []any) {
 	switch name {
 	case "connect":
@@ -107,7 +107,7 @@ func accept(w *chunks.Writer, name string, values []any) {
 	}
 }
 
-func TestAServersNoIsARefusalInItsOwnWords(t *testing.T) {
+func TestAServersRefusalIsShownInItsOwnWords(t *testing.T) {
 	for what, c := range map[string]struct {
 		at    string
 		say   func(w *chunks.Writer)
@@ -125,7 +125,7 @@ func TestAServersNoIsARefusalInItsOwnWords(t *testing.T) {
 		"a code alone": {"publish", func(w *chunks.Writer) {
 			w.Command(7, "onStatus", 0, nil, info("", "NetStream.Publish.Denied", ""))
 		}, "NetStream.Publish.Denied"},
-		"words that are too many and repeat the key": {"publish", func(w *chunks.Writer) {
+		"a text that is too long and repeats the key": {"publish", func(w *chunks.Writer) {
 			w.Command(7, "onStatus", 0, nil, info("error", "x", "stream sek%2Fret7 "+strings.Repeat("\x1b[31mA\n", 5000)))
 		}, "stream *** "},
 	} {
@@ -150,19 +150,19 @@ func TestAServersNoIsARefusalInItsOwnWords(t *testing.T) {
 	}
 }
 
-func TestAServerThatTalksAndNeverAnswersIsGivenUp(t *testing.T) {
+func TestAServerThatNeverAnswersTheCommandIsGivenUp(t *testing.T) {
 	addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {
 		for range 300 {
 			w.Command(0, "onBWDone", 0, nil)
 		}
 		return true
 	})
-	if err := pushTo(t, "rtmp://"+addr+"/app#k", relay.NewLink(nil)); err == nil || !strings.Contains(err.Error(), "does not answer") {
+	if err := pushTo(t, "rtmp://"+addr+"/app#k", relay.NewLink(nil)); err == nil || !strings.Contains(err.Error(), "never answers the command") {
 		t.Fatalf("err = %v", err)
 	}
 }
 
-func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
+func TestTheServersPingsAndAckRequestsAreAnswered(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 100)
 	addr := serveScript(t, func(w *chunks.Writer, name string, values []any) bool {
@@ -174,7 +174,7 @@ func TestWhatTheServerAsksForIsAnswered(t *testing.T) {
 			w.Command(7, "onStatus", 0, nil, info("status", "NetStream.Publish.Start", ""))
 			w.Event(chunks.EventPingRequest, 4242)
 			for range 400 {
-				w.Command(7, "onNoise", 0, nil, "what servers say all the time")
+				w.Command(7, "onNoise", 0, nil, "what servers send all the time")
 			}
 		case "ack":
 			got <- "ack"
@@ -244,7 +244,7 @@ func TestAddressesWithoutAnAppAreRefused(t *testing.T) {
 	}
 }
 
-func TestACertificateIsReallyChecked(t *testing.T) {
+func TestTheServersCertificateIsChecked(t *testing.T) {
 	asked := make(chan string, 10)
 	server, roots := testkit.Certificate(t, "localhost")
 	server.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { asked <- h.ServerName; return nil, nil }
@@ -269,7 +269,7 @@ func TestACertificateIsReallyChecked(t *testing.T) {
 		t.Errorf("another host's certificate: %v", err)
 	}
 	if err := push("localhost", rtmp.New(nil)); !errors.As(err, &verify) {
-		t.Errorf("nobody's certificate: %v", err)
+		t.Errorf("an untrusted certificate: %v", err)
 	}
 	for len(asked) > 0 {
 		<-asked
@@ -284,7 +284,7 @@ func TestACertificateIsReallyChecked(t *testing.T) {
 	}
 }
 
-func TestWhatRTMPHasNoFormForIsUnsupported(t *testing.T) {
+func TestACodecThatRTMPCantCarryIsUnsupported(t *testing.T) {
 	p := relaytest.NewProgram(t, 1000)
 	p.SetTracks(media.Tracks{{Codec: media.CodecUnknown}})
 	sub, err := p.Hub.Subscribe("program")

@@ -13,5 +13,5 @@ func TestMeasureContract(t *testing.T) {
 
 func TestMeasureFrozenServer(t *testing.T) {
 	testkit.OnlyMeasuring(t)
-	TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t)
+	TestAFrozenServerIsNotCalledLiveTwoSecondsLater(t)
 }

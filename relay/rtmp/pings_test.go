@@ -18,21 +18,21 @@ import (
 	"obvan/relay/testserver"
 )
 
-// show is a program on its way to one destination.
+// liveDestination is a program on its way to one destination.
 type liveDestination struct {
-	status  func() relay.Status    // how the destination fares
+	status  func() relay.Status    // of the destination
 	written func(by time.Time) int // the newest frame's number at an instant
 	silent  atomic.Bool            // the program pauses
 }
 
-// live runs a relay to one destination until it is live, and feeds it until the test
+// startLive runs a relay to one destination until it is live, and feeds it until the test
 // ends.
 func startLive(t *testing.T, server *testserver.Server) *liveDestination {
 	t.Helper()
-	return startLiveWith(t, server, 1000, rtmp.New(nil)) // 200 kbit/s: kernels hold a minute of it
+	return startLiveWith(t, server, 1000, rtmp.New(nil)) // 200 kbit/s: kernels buffer a minute of it
 }
 
-// liveWith is live with pictures of that size.
+// startLiveWith is startLive with frames of that size.
 func startLiveWith(t *testing.T, server *testserver.Server, size int, out *rtmp.Output) *liveDestination {
 	t.Helper()
 	p := relaytest.NewProgram(t, size)
@@ -44,10 +44,10 @@ func startLiveWith(t *testing.T, server *testserver.Server, size int, out *rtmp.
 		return sort.Search(len(times), func(i int) bool { return times[i].After(by) }) - 1
 	}}
 	r := relay.New(p.Hub, relay.Protocols{"rtmp": {Push: out.Push}, "rtmps": {Push: out.Push}}, slog.New(slog.DiscardHandler))
-	if err := r.Put(relay.Destination{ID: "far", Name: "Far", URL: server.URL()}, "key"); err != nil {
+	if err := r.Put(relay.Destination{ID: "dest", Name: "Dest", URL: server.URL()}, "key"); err != nil {
 		t.Fatal(err)
 	}
-	_ = r.Start("far")
+	_ = r.Start("dest")
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)
 	go func() { _ = r.Run(ctx, func([]relay.Status) {}); ended <- struct{}{} }()
@@ -69,7 +69,7 @@ func startLiveWith(t *testing.T, server *testserver.Server, size int, out *rtmp.
 	return s
 }
 
-func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
+func TestAFrozenServerIsNotCalledLiveTwoSecondsLater(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, nil)
 	const freezes = 5 * time.Second
@@ -78,12 +78,12 @@ func TestAServerThatFreezesIsNotCalledLiveTwoSecondsLater(t *testing.T) {
 	testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.status().State == relay.Retrying }, "not live")
 	st, units := s.status(), server.Last("key").Units()
 	testkit.Measure(t, "relay rtmp: frozen server, until it is not called live", testkit.Milliseconds(st.Since.Sub(units[len(units)-1].Arrived)), "ms", testkit.AtMost(2200))
-	if !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
+	if !strings.HasPrefix(st.Reason, "Dest stopped responding ") || st.Attempt != 1 {
 		t.Errorf("%q, attempt %d", st.Reason, st.Attempt)
 	}
 }
 
-// Nothing leaves while nothing is on air, and still a far end that is gone is found out.
+// Nothing is sent while nothing is on air, and still a frozen server is detected.
 func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) {
 	t.Parallel()
 	server, roots := testkit.Certificate(t, "127.0.0.1")
@@ -97,14 +97,14 @@ func TestAServerThatFreezesWhileTheProgramIsSilentIsNotCalledLive(t *testing.T) 
 			testkit.Eventually(t, freezes, func() bool { return server.Last("key").Counts().Frames > 3*relaytest.FrameRate }, "it answered pings")
 			s.silent.Store(true)
 			testkit.Eventually(t, freezes+5*time.Second, func() bool { return s.status().State == relay.Retrying }, "not live")
-			if st := s.status(); !strings.HasPrefix(st.Reason, "Far stopped answering ") || st.Attempt != 1 {
+			if st := s.status(); !strings.HasPrefix(st.Reason, "Dest stopped responding ") || st.Attempt != 1 {
 				t.Errorf("%q, attempt %d", st.Reason, st.Attempt)
 			}
 		})
 	}
 }
 
-// stays fails the test when it is not live until so many pictures arrived in the
+// staysLive fails the test when it is not live until this many frames arrived in the
 // newest session.
 func (s *liveDestination) staysLive(t *testing.T, server *testserver.Server, frames int) {
 	t.Helper()
@@ -113,10 +113,10 @@ func (s *liveDestination) staysLive(t *testing.T, server *testserver.Server, fra
 			t.Fatalf("%s: %s", st.State, st.Reason)
 		}
 		return server.Last("key").Counts().Frames > frames
-	}, "%d pictures arrive", frames)
+	}, "%d frames arrive", frames)
 }
 
-func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
+func TestAServerThatIgnoresPingsStaysLive(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, nil)
 	server.Behave(func(string) testserver.Behaviour {
@@ -125,7 +125,7 @@ func TestAServerThatDoesNotKnowPingsStaysLive(t *testing.T) {
 	startLive(t, server).staysLive(t, server, 6*relaytest.FrameRate)
 }
 
-func TestAServerThatHangsUpAtAPingIsNotAskedAgain(t *testing.T) {
+func TestAServerThatClosesAtAPingIsNotPingedAgain(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, nil)
 	server.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{OnPing: testserver.CloseOnPing} })

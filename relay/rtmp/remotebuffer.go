@@ -74,7 +74,7 @@ func (s *remoteBuffer) acked(at uint64, now time.Time, rtt time.Duration) {
 // duration is how long it buffers data that arrives now, and how much of that it always
 // reported, which may be nothing but the server's pattern. It is not ok before that is
 // known.
-func (s *remoteBuffer) duration(now time.Time, rtt time.Duration) (buffered, habit time.Duration, ok bool) {
+func (s *remoteBuffer) duration(now time.Time, rtt time.Duration) (buffered, pattern time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return max(s.lastAge, s.ageOf(s.read+s.maxStep*3/2, now, rtt)), s.minAge, s.reports >= 3
@@ -141,7 +141,7 @@ func (s *sender) ahead(oldest time.Duration) time.Duration {
 func (s *session) remoteBufferTime(now time.Time) time.Duration {
 	rtt := time.Duration(s.link.RTT.Load())
 	pinged, answers := s.pings.remoteBuffer(now, rtt)
-	acked, habit, tells := s.remoteBuffer.duration(now, rtt)
+	acked, pattern, tells := s.remoteBuffer.duration(now, rtt)
 	tells = tells && !s.acks.unreliable.Load()
 	switch {
 	case answers && tells:
@@ -149,7 +149,7 @@ func (s *session) remoteBufferTime(now time.Time) time.Duration {
 	case answers:
 		return pinged
 	case tells:
-		return acked - habit
+		return acked - pattern
 	}
 	return 0
 }

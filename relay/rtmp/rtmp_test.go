@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// farEnd runs a sink for a test.
+// startServer runs a test server.
 func startServer(t testing.TB, config *tls.Config) *testserver.Server {
 	s, err := testserver.Listen("127.0.0.1:0", config)
 	if err != nil {
@@ -32,7 +32,7 @@ func startServer(t testing.TB, config *tls.Config) *testserver.Server {
 	go func() {
 		defer close(done)
 		if err := s.Run(ctx); err != nil {
-			t.Errorf("sink: %v", err)
+			t.Errorf("test server: %v", err)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })

@@ -13,7 +13,7 @@ import (
 	"obvan/relay/relaytest"
 )
 
-// member is a sender whose bytes are kept.
+// member is a sender whose bytes are kept in memory.
 type member struct {
 	*sender
 	out bytes.Buffer
@@ -34,7 +34,7 @@ func newMember(t *testing.T, h *hub.Hub) *member {
 	return m
 }
 
-// next has m send what is new, and reports whether that was the round as it is.
+// next has m send what is new, and reports whether that was the shared batch as it is.
 func (m *member) next(t *testing.T, r *sharedBatch) (joined bool) {
 	t.Helper()
 	before := m.sub.Position()
@@ -71,45 +71,45 @@ func (m *member) units(t *testing.T) (all []chunks.Message) {
 	}
 }
 
-func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
+func TestSendersThatKeepUpSendTheSharedBatchAndOthersTheirOwn(t *testing.T) {
 	p := relaytest.NewProgram(t, 3000)
 	p.WriteFrames(relaytest.FrameRate)
 	first := newMember(t, p.Hub)
 	r := newSharedBatch(first.sub)
-	round := func() { p.WriteFrames(3); r.read(0) }
+	step := func() { p.WriteFrames(3); r.read(0) }
 	first.next(t, nil)
-	round()
+	step()
 	if first.next(t, r) {
-		t.Error("the pump's first round is nobody's")
+		t.Error("a sender joined the first shared batch")
 	}
 	for range 20 {
-		if round(); !first.next(t, r) {
-			t.Fatal("not in step")
+		if step(); !first.next(t, r) {
+			t.Fatal("the shared batch was not joined")
 		}
 	}
-	late := newMember(t, p.Hub) // at a later key frame: its clock begins there
+	late := newMember(t, p.Hub) // at a later keyframe: its clock begins there
 	late.next(t, nil)
-	if round(); !late.next(t, r) || !first.next(t, r) {
-		t.Error("one that joined is not in step")
+	if step(); !late.next(t, r) || !first.next(t, r) {
+		t.Error("a sender that was added does not join the shared batch")
 	}
-	first.dropper.FrameLost() // from here up to a key frame it sends no pictures
+	first.dropper.FrameLost() // from here up to a keyframe it sends no video frames
 	left := 0
 	for range relaytest.FrameRate {
-		round()
+		step()
 		if late.next(t, r); !first.next(t, r) {
 			left++
 		}
 	}
 	if left == 0 || left > relaytest.FrameRate/3+1 {
-		t.Errorf("%d rounds on its own", left)
+		t.Errorf("%d batches on its own", left)
 	}
 	p.SetTracks(relaytest.Tracks(0))
 	p.WriteFrames(1)
 	if r.read(0); first.next(t, r) || late.next(t, r) {
-		t.Error("in step before it has told the new tracks")
+		t.Error("joined before it has announced the new tracks")
 	}
-	if round(); !first.next(t, r) || !late.next(t, r) {
-		t.Error("not in step after it")
+	if step(); !first.next(t, r) || !late.next(t, r) {
+		t.Error("not joined after that")
 	}
 
 	all := late.units(t)
@@ -123,6 +123,6 @@ func TestThoseInStepSendTheSameRoundAndTheOthersTheirOwn(t *testing.T) {
 		}
 	}
 	if lost := int(first.link.Dropped.Load()); lost == 0 || len(first.units(t))+lost != len(p.Sent) {
-		t.Errorf("%d units and %d left out, of %d", len(first.units(t)), lost, len(p.Sent))
+		t.Errorf("%d units and %d dropped, of %d", len(first.units(t)), lost, len(p.Sent))
 	}
 }

@@ -27,9 +27,9 @@ const (
 
 func keyOf(i int) string { return fmt.Sprintf("key%02d", i) }
 
-// What is sent for many at once lies with the system until each far end has it, and a slow
-// one has it long after the next was sent.
-func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
+// What is sent to many at once stays with the system until each receiver has it, and a
+// slow one has it long after the next batch was sent.
+func TestManyDestinationsGetTheSameBytesAndSlowOnesGetThemUnchanged(t *testing.T) {
 	t.Parallel()
 	const many = 12
 	server := startServer(t, nil)
@@ -78,12 +78,12 @@ func TestManyDestinationsGetTheSameBytesAndSlowOnesNoOthers(t *testing.T) {
 	}
 }
 
-// noise is pictures of random bytes, by number.
+// randomFrames is frames of random bytes, by number.
 type randomFrames [][]byte
 
 const randomFrameTime = 40 * time.Millisecond
 
-// playNoise writes some in real time until done says so.
+// playRandomFrames writes some in real time until done returns true.
 func playRandomFrames(t *testing.T, p *relaytest.Program, done func() bool) (sent randomFrames) {
 	t.Helper()
 	tick := time.NewTicker(randomFrameTime)
@@ -105,18 +105,18 @@ func playRandomFrames(t *testing.T, p *relaytest.Program, done func() bool) (sen
 		at := time.Duration(n) * randomFrameTime
 		p.Write(media.AccessUnit{DTS: at, PTS: at, Key: n%25 == 0, Data: data, Arrived: time.Now()})
 		return n%10 == 0 && done()
-	}, "all have some")
+	}, "all have enough units")
 	return sent
 }
 
-// has says which of the units of a session were not sent as they arrived, or, where all
-// must be there, which is missing.
+// has reports which of a session's units were not sent as they arrived, or, where all must
+// be there, which is missing.
 func (sent randomFrames) has(units []testserver.Unit, all bool) error {
 	first := slices.IndexFunc(sent, func(data []byte) bool { return bytes.Equal(data, units[0].Data) })
 	for n, u := range units {
 		at := first + int(u.DTS/randomFrameTime)
 		if first < 0 || at >= len(sent) || !bytes.Equal(sent[at], u.Data) {
-			return fmt.Errorf("unit %d of %d is none that was sent then", n, len(units))
+			return fmt.Errorf("unit %d of %d was not sent then", n, len(units))
 		}
 		if all && at != first+n {
 			return fmt.Errorf("one is missing before unit %d", n)

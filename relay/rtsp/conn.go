@@ -18,15 +18,15 @@ import (
 const (
 	dialTimeout = 8 * time.Second
 
-	// unsentLimit is how much the kernel may hold that was not sent yet: 170 ms at
-	// 6 Mbit/s. More would hide a backlog from us.
+	// unsentLimit is how many unsent bytes the kernel may hold: 170 ms at 6 Mbit/s. More
+	// would hide a backlog from us.
 	unsentLimit = 128 << 10
 
-	linger = 400 * time.Millisecond // for the server to read the goodbye
+	linger = 400 * time.Millisecond // for the server to read the TEARDOWN
 )
 
-// line is the connection: it counts what leaves, and gives a far end up that takes
-// nothing. As long as it takes something, however little, a write goes on.
+// serverConn is the connection: it counts the bytes that leave, and gives up a server that
+// takes nothing. As long as it takes something, however little, a write continues.
 type serverConn struct {
 	*net.TCPConn
 	link  *relay.Link
@@ -38,7 +38,7 @@ type serverConn struct {
 	deadline time.Time // final, once set: everything ends by then
 }
 
-// dial connects, with TLS where the target asks for it.
+// dial connects, with TLS where the target requires it.
 func (l *serverConn) dial(ctx context.Context, to target, config *tls.Config) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	conn, err := d.DialContext(ctx, "tcp", to.addr)
@@ -86,7 +86,7 @@ func (l *serverConn) extendDeadline() error {
 	return l.TCPConn.SetWriteDeadline(time.Now().Add(l.stall))
 }
 
-// finishBy is the last deadline: reads and writes fail from then on.
+// finishBy sets the final deadline: reads and writes fail after it.
 func (l *serverConn) finishBy(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,18 +102,19 @@ func (l *serverConn) ending() bool {
 	return !l.deadline.IsZero()
 }
 
-// SetDeadline and its kin do nothing: gortsplib would set what Write knows better.
+// SetDeadline and the other two do nothing: gortsplib would override what Write sets.
 func (l *serverConn) SetDeadline(time.Time) error      { return nil }
 func (l *serverConn) SetReadDeadline(time.Time) error  { return nil }
 func (l *serverConn) SetWriteDeadline(time.Time) error { return nil }
 
-// voice is the connection as gortsplib and the sender share it: whole messages.
+// sharedConn is the connection as gortsplib and the sender share it: messages are written
+// whole.
 type sharedConn struct {
 	net.Conn
 	conn *serverConn
 
 	mu           sync.Mutex
-	remoteClosed chan struct{} // closed when the far end said its last
+	remoteClosed chan struct{} // closed when the server closed its end
 	once         sync.Once
 }
 
@@ -131,8 +132,8 @@ func (v *sharedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close gives the server a moment to read it all: closing at once could throw away
-// what it has not read yet.
+// Close gives the server a moment to read everything: closing at once could discard what
+// it has not read yet.
 func (v *sharedConn) Close() error {
 	v.conn.finishBy(time.Now().Add(linger))
 	if s, ok := v.Conn.(*tls.Conn); ok {

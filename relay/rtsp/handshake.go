@@ -28,11 +28,11 @@ type connection struct {
 	channels   []int // by media: where its RTP goes (RFC 2326, 10.12)
 }
 
-// record asks the server to take the stream, up to its agreement.
+// record asks the server to take the stream, up to its acceptance.
 func record(ctx context.Context, to target, desc *description.Session, l *serverConn, config *tls.Config) (*connection, error) {
 	c := &connection{conn: l}
 	var dialErr error
-	var mu sync.Mutex // OnResponse comes on the library's goroutine
+	var mu sync.Mutex // OnResponse is called on the library's goroutine
 	tcp := gortsplib.TransportTCP
 	c.client = &gortsplib.Client{
 		Transport: &tcp, UserAgent: "obvan", ReadTimeout: answerTimeout, WriteTimeout: answerTimeout, WriteQueueSize: 8,
@@ -57,7 +57,7 @@ func record(ctx context.Context, to target, desc *description.Session, l *server
 				mu.Unlock()
 			}
 		},
-		// Left out, these would write to the standard logger.
+		// Without these the library would write to the standard logger.
 		OnTransportSwitch: func(error) {}, OnPacketsLost: func(uint64) {}, OnDecodeError: func(error) {},
 	}
 	stop := context.AfterFunc(ctx, func() { l.finishBy(time.Now()) })
@@ -75,23 +75,23 @@ func record(ctx context.Context, to target, desc *description.Session, l *server
 		return nil, classify(err)
 	case len(c.channels) != len(desc.Medias):
 		c.client.Close()
-		return nil, errors.New("the server did not say where it wants the stream: it may be no server that takes streams")
+		return nil, errors.New("the server did not say where to send the stream: it may not be an ingest server")
 	}
 	return c, nil
 }
 
-// meanings is what refusals mean to somebody who wants to send.
+// statusTexts is what refusals mean for someone who wants to publish.
 var statusTexts = map[base.StatusCode]string{
-	base.StatusUnauthorized:         "the user name or the password in the address is wrong",
-	base.StatusForbidden:            "it does not let us send there",
-	base.StatusNotFound:             "it knows no such path",
-	base.StatusMethodNotAllowed:     "it only plays, and takes no streams",
-	base.StatusNotImplemented:       "it only plays, and takes no streams",
-	base.StatusUnsupportedTransport: "it takes no streams over TCP",
+	base.StatusUnauthorized:         "the user name or password in the address is wrong",
+	base.StatusForbidden:            "publishing there is not allowed",
+	base.StatusNotFound:             "it has no such path",
+	base.StatusMethodNotAllowed:     "it only plays streams and accepts none",
+	base.StatusNotImplemented:       "it only plays streams and accepts none",
+	base.StatusUnsupportedTransport: "it accepts no streams over TCP",
 }
 
-// judged gives a refusal its class. A server that is busy or broken may take the
-// stream later.
+// classify gives a refusal its class. A server that is busy or faulty may take the stream
+// later.
 func classify(err error) error {
 	var status liberrors.ErrClientBadStatusCode
 	var slow liberrors.ErrClientRequestTimedOut
@@ -106,7 +106,7 @@ func classify(err error) error {
 		}
 		return relay.NewRemoteError(relay.ErrRefused, text)
 	case errors.As(err, &slow):
-		return fmt.Errorf("talk: %w", context.DeadlineExceeded)
+		return fmt.Errorf("session: %w", context.DeadlineExceeded)
 	}
-	return fmt.Errorf("talk: %w", err)
+	return fmt.Errorf("session: %w", err)
 }

@@ -1,13 +1,14 @@
-// Package rtsp sends the program to RTSP servers: ANNOUNCE and RECORD (RFC 2326),
-// RTP interleaved on the one TCP connection.
+// Package rtsp sends the program to RTSP servers: ANNOUNCE and RECORD (RFC 2326), RTP
+// interleaved on the one TCP connection.
 //
-// The stream key of a destination is the end of its address: rtsp://host/live and the
-// key "cam" are rtsp://host/live/cam. An address that ends in "=" is completed by the
-// key as it is: rtsp://host/live/cam?key= is what another studio of this make wants.
-// A server's user name and password stand in the address.
+// The stream key of a destination is the end of its address: rtsp://host/live and the key
+// "cam" are rtsp://host/live/cam. An address that ends in "=" is completed by the key as
+// it is: rtsp://host/live/cam?key= is what another OB Van expects. A server's user name
+// and password are part of the address.
 //
-// gortsplib does the talk. The media is written by us, a picture at a time and straight
-// to the socket: its queue would hide a backlog, and drop packets when it is full.
+// gortsplib does the handshake. The media is written by us, one access unit at a time and
+// straight to the socket: its queue would hide a backlog, and drop packets when it is
+// full.
 package rtsp
 
 import (
@@ -24,12 +25,12 @@ import (
 )
 
 const (
-	// DefaultBacklog is how far a destination may fall behind before pictures are left
-	// out up to a key frame.
+	// DefaultBacklog is how far a destination may fall behind before frames are dropped up to
+	// a keyframe.
 	DefaultBacklog = 5 * time.Second
 
-	// DefaultStall is for how long a far end may take nothing at the most: the deadline
-	// that each write has. The supervisor, who knows the platform, gives up earlier.
+	// DefaultStall is how long a server may take nothing at most: the deadline of each write.
+	// The supervisor, which knows the platform, gives up earlier.
 	DefaultStall = time.Minute
 )
 
@@ -41,8 +42,8 @@ type Output struct {
 	tls *tls.Config
 }
 
-// New makes an output; config, which may be nil, is for rtsps: the server's name is
-// added to it.
+// New makes an output; config, which may be nil, is for rtsps: the server's name is added
+// to it.
 func New(config *tls.Config) *Output {
 	return &Output{Backlog: DefaultBacklog, Stall: DefaultStall, tls: config}
 }
@@ -83,11 +84,11 @@ func first(ctx context.Context, sub *hub.Subscriber) (*media.AccessUnit, error) 
 	}
 }
 
-// session is one connection, which starts with the unit held.
+// session is one connection, which starts with the unit start.
 func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, link *relay.Link, start *media.AccessUnit) (*sender, error) {
 	out, err := rtp.NewWriter(start.Tracks)
 	if err != nil {
-		return nil, relay.NewRemoteError(relay.ErrUnsupported, "RTSP can't carry it as it is coded; set the program's encoder to H264 and AAC")
+		return nil, relay.NewRemoteError(relay.ErrUnsupported, "RTSP can't carry the program's codecs; set its encoder to H.264 and AAC")
 	}
 	c, err := record(ctx, to, out.Description(), &serverConn{link: link, stall: o.Stall}, o.tls)
 	if err != nil {

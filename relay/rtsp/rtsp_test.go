@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// farEnd is the library's server behind a path that can be bad.
+// server is the library's server behind a path that can be impaired.
 type server struct {
 	server *gortsplib.Server
 	path   *relaytest.Path
@@ -86,7 +86,7 @@ func (f *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	}
 	p := &publisher{session: f.Last(key), how: f.BehaviourFor(key)}
 	if p.session != nil && p.session.Ended() {
-		p.session.Reopen() // it connects anew for another coding
+		p.session.Reopen() // it reconnects for another codec
 	} else {
 		p.session = testserver.NewSession("live", key)
 		f.Add(p.session)
@@ -149,8 +149,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// push sends a program to address until live, and returns the far end's last session
-// with that key.
+// push sends a program to address until live, and returns the server's last session with
+// that key.
 func push(t *testing.T, out *rtsp.Output, f *server, address, key string) (*testserver.Session, error) {
 	t.Helper()
 	p := relaytest.NewProgram(t, 3000)
@@ -171,16 +171,16 @@ func push(t *testing.T, out *rtsp.Output, f *server, address, key string) (*test
 	return f.Last(key), <-ended
 }
 
-func TestTheKeyEndsThePath(t *testing.T) {
+func TestTheKeyIsTheEndOfThePath(t *testing.T) {
 	f := startServer(t)
 	s, err := push(t, rtsp.New(nil), f, "rtsp://"+f.path.Addr()+"/live#camera-1", "camera-1")
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Frames > 0 && s.Unpublished() }, "pictures and a goodbye")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Frames > 0 && s.Unpublished() }, "frames and a TEARDOWN")
 }
 
-func TestServersOverTLSAreChecked(t *testing.T) {
+func TestTheCertificateOfAServerOverTLSIsChecked(t *testing.T) {
 	f := startServer(t)
 	server, roots := testkit.Certificate(t, "127.0.0.1")
 	tlsAddr := wrapTLS(t, server, f.path.Addr())
@@ -188,7 +188,7 @@ func TestServersOverTLSAreChecked(t *testing.T) {
 	if err != nil || s == nil {
 		t.Fatalf("session %v, err = %v", s, err)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Frames > 0 }, "pictures")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Frames > 0 }, "frames")
 	var unknown *tls.CertificateVerificationError
 	if _, err := push(t, rtsp.New(nil), f, "rtsps://"+tlsAddr+"/live#secret", "secret"); !errors.As(err, &unknown) {
 		t.Fatalf("err = %v", err)

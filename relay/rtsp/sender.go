@@ -21,16 +21,16 @@ const (
 	reportEvery     = 5 * time.Second // RFC 3550, 6.2
 	teardownTimeout = 1500 * time.Millisecond
 
-	// drainProof is for how long a server must have taken data, and kept the connection,
-	// to count as live: RTSP acknowledges nothing.
+	// drainProof is how long a server must have taken data, and kept the connection, to count
+	// as live: RTSP acknowledges nothing.
 	drainProof = time.Second
 
 	batch = 64 << 10 // of one write
 )
 
-// errTracks ends a session whose description does not fit the program's new coding;
+// errNewCodec ends a session whose description does not match the program's new codec;
 // another one is made.
-var errNewCodec = errors.New("the program is coded in another way now: connecting anew")
+var errNewCodec = errors.New("the program's codec changed: reconnecting")
 
 // sender writes the program to a session.
 type sender struct {
@@ -50,15 +50,16 @@ type sender struct {
 	latency atomic.Int64
 }
 
-// report is what a receiver is told to keep sound and picture together.
+// report is what sender reports say to a receiver, so that it keeps audio and video in
+// sync.
 type report struct {
 	packets, octets uint32
-	sent            time.Time // when it was told last
+	sent            time.Time // when the last one was sent
 }
 
 func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, start *media.AccessUnit) *sender {
 	tracks := start.Tracks
-	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
+	if sub.SkipToKeyframe() > 0 { // the position became old while connecting
 		start = nil
 	}
 	s := &sender{connection: c, out: out, sub: sub, link: c.conn.link, pending: start, tracks: tracks, accepted: time.Now(), base: -1}
@@ -66,7 +67,7 @@ func newSender(c *connection, out *rtp.Writer, sub *hub.Subscriber, o *Output, s
 	return s
 }
 
-// run sends until ctx is done or the program ends (nil), or the far end fails.
+// run sends until ctx is done or the program ends (nil), or the server fails.
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancel(ctx)
 	defer lost()
@@ -75,10 +76,10 @@ func (s *sender) run(ctx context.Context) error {
 	go func() {
 		remoteErr = s.client.Wait()
 		lost()
-		s.conn.finishBy(time.Now()) // a write that is under way may be stuck
+		s.conn.finishBy(time.Now()) // a write under way may be blocked
 		close(closed)
 	}()
-	// A write that is under way ends soon enough for the goodbye.
+	// A write under way ends early enough for the TEARDOWN.
 	defer context.AfterFunc(ctx, func() {
 		if relay.Abandoned(ctx) {
 			s.conn.finishBy(time.Now())
@@ -86,9 +87,9 @@ func (s *sender) run(ctx context.Context) error {
 		s.conn.finishBy(time.Now().Add(teardownTimeout / 2))
 	})()
 	err := relay.Drain(within, s.sub, s.next, s.take)
-	ended := within.Err() != nil && ctx.Err() == nil // by the far end
+	ended := within.Err() != nil && ctx.Err() == nil // by the server
 	if err != nil && !errors.Is(err, errNewCodec) {
-		s.conn.finishBy(time.Now()) // it takes no goodbye either
+		s.conn.finishBy(time.Now()) // it takes no TEARDOWN either
 	}
 	s.client.Close() // with a TEARDOWN
 	<-closed
@@ -110,7 +111,7 @@ func (s *sender) next() (au media.AccessUnit, err error) {
 	return s.sub.TryNext()
 }
 
-// take sends one unit, or learns that all were sent.
+// take sends one unit, or notes that all were sent.
 func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 	if au == nil {
 		s.dropper.CaughtUp(now)
@@ -121,7 +122,7 @@ func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 	return s.send(au, now)
 }
 
-// send writes one unit, unless it is left out.
+// send writes one unit, unless it is dropped.
 func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	if au.Tracks != s.tracks {
 		if !s.out.Serves(s.tracks, au.Tracks) {
@@ -132,14 +133,14 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	}
 	if s.base < 0 {
 		if !au.Key || !au.Video() && s.tracks.Video() >= 0 {
-			return nil // a session starts with a key frame
+			return nil // a session starts with a keyframe
 		}
 		s.base = au.DTS
 		s.dropper.Start(au.DTS, now)
 	}
 	p := s.out.Track(au.Track)
 	if p == nil || au.DTS < s.base {
-		return nil // sound from before the first picture, or a track that can't be sent
+		return nil // audio from before the first video frame, or a track that can't be sent
 	}
 	age := s.dropper.Age(au.DTS, now)
 	s.latency.Store(int64(age))
@@ -149,7 +150,7 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 		}
 		return nil
 	}
-	defer s.prove(now) // one that is slow from the start on has never all that there is
+	defer s.prove(now) // one that is slow from the start never has everything
 	return s.write(au, p, now)
 }
 
@@ -157,7 +158,7 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 func (s *sender) write(au *media.AccessUnit, p *rtp.Packetiser, now time.Time) error {
 	packets, err := p.Packets(au)
 	if err != nil || len(packets) == 0 {
-		return nil //nolint:nilerr // a unit that is broken: the next may be well
+		return nil //nolint:nilerr // a broken unit: the next may be good
 	}
 	r, channel := &s.reports[au.Track], s.channels[s.media(au.Track)]
 	s.buf = s.buf[:0]
@@ -191,7 +192,7 @@ func (s *sender) write(au *media.AccessUnit, p *rtp.Packetiser, now time.Time) e
 	return s.flush()
 }
 
-// frame adds what stands before a packet on a TCP connection (RFC 2326, 10.12).
+// frame adds the header of a packet on a TCP connection (RFC 2326, 10.12).
 func (s *sender) frame(channel, size int) {
 	s.buf = append(s.buf, '$', byte(channel))
 	s.buf = binary.BigEndian.AppendUint16(s.buf, uint16(size))
@@ -203,7 +204,7 @@ func (s *sender) flush() error {
 	return err
 }
 
-// media is the place of a track's media in the description.
+// media is the index of a track's media in the description.
 func (s *sender) media(track int) int {
 	for i, m := range s.out.Description().Medias {
 		if m == s.out.Media(track) {
@@ -213,7 +214,7 @@ func (s *sender) media(track int) int {
 	return 0
 }
 
-// prove says live once the server has taken data for a while.
+// prove reports live once the server has taken data for a while.
 func (s *sender) prove(now time.Time) {
 	if s.link.IsLive() || s.base < 0 || now.Sub(s.accepted) < drainProof {
 		return
@@ -227,7 +228,7 @@ func (s *sender) prove(now time.Time) {
 func (s *sender) measure() {
 	unsent, rtt, ok := sock.Inspect(s.conn.TCPConn)
 	if !ok && s.conn.writing.Load() {
-		unsent = 1 // something waits: that is all there is to know
+		unsent = 1 // something is waiting: no more is known
 	}
 	s.link.Unsent.Store(int64(unsent))
 	s.link.RTT.Store(int64(rtt))

@@ -17,14 +17,14 @@ type target struct {
 	secrets []string
 }
 
-// Fits is relay.Output's.
+// CheckAddress is relay.Output's.
 func CheckAddress(u *url.URL) error {
 	_, err := parse(u)
 	return err
 }
 
-// parse takes an address apart and puts the key where it belongs. Nothing is decoded:
-// servers compare byte by byte.
+// parse splits an address and puts the key where it belongs. Nothing is decoded: servers
+// compare byte by byte.
 func parse(u *url.URL) (target, error) {
 	t := target{host: u.Hostname(), secure: u.Scheme == "rtsps", secrets: relay.Secrets(u)}
 	port := u.Port()
@@ -44,18 +44,18 @@ func parse(u *url.URL) (target, error) {
 	case strings.HasSuffix(where, "="):
 		where += key
 	case strings.Contains(where, "?"):
-		return t, relay.NewRemoteError(relay.ErrInvalidAddress, "it has a query: end it with the name that the key belongs to, as in ?key=")
+		return t, relay.NewRemoteError(relay.ErrInvalidAddress, "it has a query: end it with the key's parameter name, as in ?key=")
 	default:
 		where += "/" + key
 	}
 	if where == "" {
-		return t, relay.NewRemoteError(relay.ErrInvalidAddress, "it ends after the host; it needs a path, such as /live/name")
+		return t, relay.NewRemoteError(relay.ErrInvalidAddress, "the part after the host is missing, such as /live/name")
 	}
 	user := ""
 	if u.User != nil {
 		user = u.User.String() + "@"
 	}
-	// gortsplib would send SRTP with rtsps, which few servers know: TLS is put below it.
+	// gortsplib would send SRTP with rtsps, which few servers support: TLS is put below it.
 	t.url = "rtsp://" + user + t.addr + where
 	return t, nil
 }

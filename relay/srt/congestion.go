@@ -7,59 +7,59 @@ const (
 	initialWindow = 4 * minWindow                 // the path may be slow
 
 	minRoundTrip    = 30 * time.Millisecond // receivers acknowledge every 10 ms
-	slowStartGrowth = 1                     // more each turn, until the path was full once
-	maxGrowth       = 0.25                  // each turn, later, at most: more
-	pacingGain      = 1.5                   // how much faster than the window turns round it may be filled
+	slowStartGrowth = 1                     // per round trip, until the path was full once
+	maxGrowth       = 0.25                  // per round trip after that, at most
+	pacingGain      = 1.5                   // how much faster than one window per round trip it may be filled
 	shrinkBy        = 0.85
 	maxShrink       = 0.5
 
-	// A path that loses less than this of what is sent is a bad one, not a full one.
+	// A path that loses less than this share of what is sent is lossy, not congested.
 	congestionLoss    = 0.15
 	minCongestionLoss = 6 * (headerSize + maxPayload)
 
 	minQueue      = 50 * time.Millisecond
 	maxQueueDelay = 125 * time.Millisecond
 
-	// For so long an empty path's round trip is believed; then the queue is let run
-	// empty once to see it again.
+	// An empty path's round trip is trusted for this long; then the queue is drained once
+	// to measure it again.
 	baseRTTLifetime = 10 * time.Second
 )
 
-// window is how many bytes may be on their way at once. It keeps the queue in front
-// of the slowest part of the path so short that what is lost can be repeated before
-// the receiver goes on without it. What is left out then is the program's to choose
-// (relay.Shed), in whole groups of pictures, and not the path's, packet by packet. The
-// round trip says how long that queue is; losses count where there is none to see.
+// congestionWindow is how many bytes may be in flight. It keeps the queue in front of the
+// slowest part of the path so short that what is lost can be repeated before the receiver
+// continues without it. What is dropped then is the program's choice (relay.FrameDropper),
+// in whole GOPs, and not the path's, packet by packet. The round trip shows how long that
+// queue is; losses count where there is no queue to see.
 type congestionWindow struct {
 	size        int
 	latency     time.Duration
 	baseRTT     time.Duration // the empty path's round trip; 0 when it is not known
-	baseSeen    time.Time     // when it was
-	full        bool          // the path was, once
-	lastCut     time.Time     // when something was late
+	baseSeen    time.Time     // when it was measured
+	full        bool          // the path was full once
+	lastCut     time.Time     // when the window was last reduced for a loss
 	foreign     foreignQueue
-	sharedUntil time.Time // until then a queue is taken for that of others
+	sharedUntil time.Time // until then a queue counts as that of others
 	round       roundTrip
 }
 
-// doubt is that a queue may not be ours: a window half as large does not make it
-// shorter. Then others fill it, or the path has become longer, and to go on shrinking
-// would leave us nothing.
+// foreignQueue is the suspicion that a queue may not be ours: halving the window does not
+// make it shorter. Then others fill it, or the path has become longer, and to shrink
+// further would leave us nothing.
 type foreignQueue struct {
-	size int           // before the window was made smaller; 0 while there is no doubt
-	used int           // of that
+	size int           // the window before it was reduced; 0 while there is no suspicion
+	used int           // bytes of it that were used
 	rtt  time.Duration // the longest since
 	half time.Time     // when the window was half of what was used
 }
 
-// turn is what happened within about a round trip.
+// roundTrip is what happened within about a round trip.
 type roundTrip struct {
 	since   time.Time
-	used    int // bytes on their way, at most
+	used    int // bytes in flight, at most
 	sent    int
 	lost    int
-	limited bool          // the window kept something back
-	rtt     time.Duration // there and back, smoothed; 0 when that was not seen
+	limited bool          // the window held something back
+	rtt     time.Duration // the longest since
 }
 
 func newCongestionWindow(latency time.Duration, now time.Time) congestionWindow {
@@ -68,13 +68,13 @@ func newCongestionWindow(latency time.Duration, now time.Time) congestionWindow 
 	}
 }
 
-// standing is how long the queue may get: what is lost behind it arrives in time when
-// it is repeated, and the repeat waits in the queue again.
+// maxQueue is how long the queue may get: what is lost behind it arrives in time when it
+// is repeated, and the repeat waits in the queue again.
 func (w *congestionWindow) maxQueue() time.Duration {
 	return max(min(w.latency/4, (w.latency-w.baseRTT)/3, maxQueueDelay), minQueue)
 }
 
-// room says whether more may be sent while so many bytes are on their way.
+// room reports whether more may be sent while this many bytes are in flight.
 func (w *congestionWindow) room(flying int) bool {
 	w.round.used = max(w.round.used, flying)
 	if flying < w.size {
@@ -84,7 +84,7 @@ func (w *congestionWindow) room(flying int) bool {
 	return false
 }
 
-// answered is told how long a packet took that nothing held up, there and back.
+// addSample notes the round trip of a packet that nothing held up.
 func (w *congestionWindow) addSample(took time.Duration, now time.Time) {
 	if w.baseRTT == 0 || took < w.baseRTT {
 		w.baseRTT, w.baseSeen = took, now
@@ -95,19 +95,19 @@ func (w *congestionWindow) addSample(took time.Duration, now time.Time) {
 	w.round.rtt += (took - w.round.rtt) / 4
 }
 
-// look draws the conclusions of a turn, once it is over. The receiver's idea of the
-// round trip is smooth and therefore late.
-func (w *congestionWindow) update(rtt time.Duration, now time.Time) {
+// update adapts the window once a round trip is over. The receiver's own round trip is
+// smoothed and therefore late.
+func (w *congestionWindow) update(rtt time.Duration, now time.Time) { // smoothed; 0 when it was not measured
 	long := max(rtt, minRoundTrip)
 	if !w.full {
-		long = 2*rtt + minRoundTrip // what the last step did is to be seen first
+		long = 2*rtt + minRoundTrip // wait for the effect of the last step
 	}
 	if now.Sub(w.round.since) < long {
 		return
 	}
 	t := w.round
 	w.round = roundTrip{since: now}
-	quiet := w.maxQueue() / 4 // up to which it grows
+	quiet := w.maxQueue() / 4 // the queue up to which the window grows
 	if t.rtt > 0 {
 		rtt, quiet = t.rtt, w.maxQueue()/2
 	}
@@ -127,7 +127,7 @@ func (w *congestionWindow) update(rtt time.Duration, now time.Time) {
 	case t.lost >= minCongestionLoss && float64(t.lost) >= congestionLoss*float64(t.sent):
 		w.sharedUntil = time.Time{}
 		w.shrink(t.used-t.lost, shrinkBy)
-	case queue > standing && now.Before(w.sharedUntil) && rtt < w.latency: // what was lost may still be mended
+	case queue > standing && now.Before(w.sharedUntil) && rtt < w.latency: // lost packets may still be recovered
 		w.sharedUntil = now.Add(baseRTTLifetime)
 		if t.limited && t.lost == 0 {
 			w.grow(float64(standing) / float64(4*rtt))
@@ -145,7 +145,7 @@ func (w *congestionWindow) update(rtt time.Duration, now time.Time) {
 	}
 }
 
-// foreign says that a queue which is too long is not ours.
+// isForeign reports that a queue which is too long is not ours.
 func (w *congestionWindow) isForeign(used int, rtt time.Duration, now time.Time) bool {
 	d := &w.foreign
 	if d.size == 0 {
@@ -173,16 +173,16 @@ func (w *congestionWindow) speed(rtt time.Duration) float64 {
 	return pacingGain * float64(w.size) / max(rtt, minRoundTrip).Seconds()
 }
 
-// shrink leaves a part of what was on its way.
+// shrink reduces the window to a part of what was in flight.
 func (w *congestionWindow) shrink(used int, by float64) {
 	w.full = true
 	w.size = max(minWindow, min(w.size, int(max(by, maxShrink)*float64(used))))
 }
 
-// late is told that something arrived too late, or not at all.
+// onLoss notes that something arrived too late, or not at all.
 func (w *congestionWindow) onLoss(now time.Time) {
 	if now.Sub(w.lastCut) < w.latency {
-		return // the same trouble
+		return // the same event
 	}
 	w.lastCut, w.sharedUntil = now, time.Time{}
 	w.shrink(w.size, maxShrink)

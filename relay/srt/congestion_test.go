@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// way is a path with a queue, and a sender that keeps to a window.
+// simulatedPath is a path with a queue, and a sender that keeps to a window.
 type simulatedPath struct {
 	congestionWindow
 	now        time.Time
-	baseLength time.Duration // there and back, without a queue
+	baseLength time.Duration // round trip without a queue
 	rate       float64       // bytes a second
 	queue      float64       // bytes in front of its slowest part
-	others     float64       // bytes a second that somebody else sends, who slows down when the queue is deep
+	others     float64       // bytes a second that someone else sends, who slows down when the queue is deep
 	greedy     bool
 
 	inFlight      []simulatedPacket
 	bytesInFlight int
-	rtt           time.Duration // as the receiver tells it
-	waiting       float64       // bytes the sender would like to send
+	rtt           time.Duration // as the receiver reports it
+	waiting       float64       // bytes the sender has to send
 	tokens        float64
 	sent          int
 }
@@ -28,7 +28,7 @@ type simulatedPacket struct{ left, due time.Time }
 const (
 	simStep  = 2 * time.Millisecond
 	simBytes = headerSize + maxPayload
-	deep     = 250 * time.Millisecond // how much the others let the queue grow
+	deep     = 250 * time.Millisecond // how long the others let the queue get
 )
 
 func newSimulatedPath(rate float64) *simulatedPath {
@@ -36,7 +36,7 @@ func newSimulatedPath(rate float64) *simulatedPath {
 	return &simulatedPath{congestionWindow: newCongestionWindow(DefaultLatency, now), now: now, baseLength: 30 * time.Millisecond, rate: rate, rtt: slackRTT}
 }
 
-// run has the sender send a program of so many bytes a second, and returns how much of
+// run has the sender send a program of that many bytes a second, and returns how much of
 // it left.
 func (w *simulatedPath) run(long time.Duration, program float64) (part float64) {
 	began := w.sent
@@ -66,7 +66,7 @@ func (w *simulatedPath) run(long time.Duration, program float64) (part float64) 
 	return float64(w.sent-began) / (program * long.Seconds())
 }
 
-// crowd is what others send, as TCP does: more and more, until the queue is full.
+// addOthers adds what others send, as TCP does: more and more, until the queue is full.
 func (w *simulatedPath) addOthers(step float64) {
 	if !w.greedy {
 		return
@@ -92,16 +92,16 @@ func TestAPathThatBecomesLongerIsNotTakenForAFullOne(t *testing.T) {
 		}
 		w.baseLength += longer * time.Millisecond
 		if part := w.run(10*time.Second, 400e3); part < 0.95 || w.waiting > 100e3 {
-			t.Errorf("%d ms longer: %.2f left, %.0f bytes wait", longer, part, w.waiting)
+			t.Errorf("%d ms longer: %.2f left, %.0f bytes waiting", longer, part, w.waiting)
 		}
 		w.baseLength = 30 * time.Millisecond
 		if part := w.run(10*time.Second, 400e3); part < 0.95 || w.waiting > 100e3 {
-			t.Errorf("%d ms shorter: %.2f left, %.0f bytes wait", longer, part, w.waiting)
+			t.Errorf("%d ms shorter: %.2f left, %.0f bytes waiting", longer, part, w.waiting)
 		}
 	}
 }
 
-func TestOthersOnThePathAreNotLeftAllOfIt(t *testing.T) {
+func TestOtherTrafficDoesNotTakeAllOfThePath(t *testing.T) {
 	w := newSimulatedPath(1e6)
 	w.run(10*time.Second, 400e3)
 	w.greedy, w.others = true, 100e3
@@ -111,7 +111,7 @@ func TestOthersOnThePathAreNotLeftAllOfIt(t *testing.T) {
 	}
 }
 
-func TestAQueueOfOnesOwnStaysShort(t *testing.T) {
+func TestOurOwnQueueStaysShort(t *testing.T) {
 	for _, slower := range []float64{0.8, 0.5, 0.2} {
 		w := newSimulatedPath(1e6)
 		w.run(10*time.Second, 400e3)

@@ -17,25 +17,25 @@ import (
 )
 
 const (
-	keepAlive   = time.Second            // we say something that often (4.3.3)
+	keepAlive   = time.Second            // we send something that often (4.3.3)
 	slackRTT    = 100 * time.Millisecond // assumed before the first measurement (4.10)
-	maxNAKs     = 4096                   // spans noted at once
+	maxNAKs     = 4096                   // spans stored at once
 	writeWithin = 2 * time.Second
 
-	// flap is how long this machine may have no way to the receiver before that is an
-	// error: a cable is put in again, a router changes its mind. Sessions of TCP live
-	// through that, too.
+	// unreachableLimit is how long this machine may have no route to the receiver before that
+	// is an error: a cable is plugged in again, a router reconverges. TCP sessions survive
+	// that too.
 	unreachableLimit = 3 * time.Second
 
-	// quiet is for how long a receiver may say nothing that keeps the session alive, as
-	// most do each second. Nothing else is heard of it while the program is silent.
+	// keepAliveLimit is how long a receiver that sends keep-alives, as most do every second,
+	// may send none. Nothing else is received from it while the program is silent.
 	keepAliveLimit = 3 * time.Second
 )
 
 var errClosed = fmt.Errorf("the server ended the session: %w", io.EOF)
 
-// conn is a connection to a listener. The sender's goroutine owns it; another one
-// reads and leaves what it read in the inbox.
+// conn is a connection to a listener. The sender's goroutine owns it; another one reads
+// and leaves what it read in the inbox.
 type conn struct {
 	udp     *net.UDPConn
 	crypt   crypto.Crypto // nil without a passphrase
@@ -49,40 +49,40 @@ type conn struct {
 	gauges
 }
 
-// agreed is what the two ends said in the handshake.
+// negotiated is what the two ends agreed on in the handshake.
 type negotiated struct {
-	began     time.Time     // of the connection's clock
+	began     time.Time     // start of the connection's clock
 	peer, own uint32        // socket ids
 	isn       uint32        // sequence number of packet 0
-	latency   time.Duration // for which the receiver holds packets back
-	payload   int           // bytes of a packet
-	window    int           // packets the receiver takes at most; it says so again with each acknowledgement
+	latency   time.Duration // how long the receiver holds packets back
+	payload   int           // bytes per packet
+	window    int           // packets the receiver takes at most; each acknowledgement updates it
 }
 
 // unacknowledged is what may have to be sent again.
 type unacknowledged struct {
 	inFlight      []sentPacket // oldest first
-	oldest        uint64       // the number of flight's first
-	lost          int          // of flight, to be repeated
-	lostBytes     int          // the bytes of those
+	oldest        uint64       // the number of the first one in flight
+	lost          int          // packets in flight to be repeated
+	lostBytes     int          // their bytes
 	bytesInFlight int          // bytes on their way
-	spare         [][]byte     // buffers
+	spare         [][]byte     // free buffers
 }
 
-// moments is when things happened last.
+// timestamps is when things happened last.
 type timestamps struct {
 	lastSent     time.Time // we sent anything
 	lastNew      time.Time // we sent anything for the first time
 	deadlineSet  time.Time // the write deadline was set
 	failingSince time.Time // since when nothing can be sent; zero while all is well
-	unackedSince time.Time // since when the receiver owes an acknowledgement; zero when it owes none
+	unackedSince time.Time // since when an acknowledgement is due; zero when none is
 }
 
 // gauges is what measure reads from another goroutine.
 type gauges struct {
-	unsent      atomic.Int64  // bytes of flight
+	unsent      atomic.Int64  // bytes in flight
 	acked       atomic.Uint64 // bytes
-	rtt         atomic.Int64  // a time.Duration, as is
+	rtt         atomic.Int64  // a time.Duration
 	sendLatency atomic.Int64  // how far the newest unit sent is behind the program
 }
 
@@ -104,16 +104,16 @@ func newConn(k *caller, answer handshake, link *relay.Link) *conn {
 	return c
 }
 
-// inbox is what the receiver said and the sender has not seen.
+// inbox is what the receiver sent and the sender has not processed.
 type inbox struct {
 	mu              sync.Mutex
 	ack             uint32
-	acked           time.Time // when that was said
+	acked           time.Time // when that arrived
 	free            int
 	naks            []span
 	wake            chan struct{}
-	lastReceived    time.Time // its last word
-	sendsKeepAlives bool      // it says that it is there when there is nothing else to say
+	lastReceived    time.Time // when it last sent anything
+	sendsKeepAlives bool      // it sends keep-alives when there is nothing else to send
 }
 
 func (in *inbox) note(do func(*inbox)) {
@@ -161,9 +161,9 @@ func (c *conn) takeACK(p packet) {
 	if !ok {
 		return
 	}
-	if a.full { // it measures the round trip by our answer (3.2.5)
+	if a.full { // the receiver measures the round trip by our answer (3.2.5)
 		b := append(control(make([]byte, 0, headerSize+4), ctrlACKACK, p.specific, c.now(time.Now()), c.peer), 0, 0, 0, 0)
-		_, _ = c.udp.Write(b) // when the connection is broken the next read says so
+		_, _ = c.udp.Write(b) // when the connection is broken the next read reports it
 		if a.rtt > 0 && a.rtt < 60e6 {
 			c.rtt.Store(int64(time.Duration(a.rtt) * time.Microsecond))
 		}
@@ -179,7 +179,8 @@ func (c *conn) takeACK(p packet) {
 	})
 }
 
-// silent is how long the receiver has owed us an acknowledgement, or a sign of life.
+// silentFor is how long an acknowledgement from the receiver, or a keep-alive, has been
+// due.
 func (c *conn) silentFor(now time.Time) time.Duration {
 	if !c.unackedSince.IsZero() {
 		return now.Sub(c.unackedSince)
@@ -221,7 +222,7 @@ func (c *conn) send(payload []byte, now time.Time) error {
 }
 
 func (c *conn) write(b []byte, now time.Time) error {
-	if now.Sub(c.deadlineSet) > writeWithin/2 { // a timer's cost for each packet is too much
+	if now.Sub(c.deadlineSet) > writeWithin/2 { // a timer for each packet costs too much
 		c.deadlineSet = now
 		_ = c.udp.SetWriteDeadline(now.Add(writeWithin))
 	}
@@ -240,7 +241,7 @@ func (c *conn) write(b []byte, now time.Time) error {
 	return nil // a lost packet
 }
 
-// stayAlive tells the receiver that we are here when nothing else did.
+// sendKeepAlive tells the receiver that we are here when nothing else did.
 func (c *conn) sendKeepAlive(now time.Time) error {
 	if now.Sub(c.lastSent) < keepAlive {
 		return nil
@@ -248,7 +249,7 @@ func (c *conn) sendKeepAlive(now time.Time) error {
 	return c.write(append(control(nil, ctrlKeepAlive, 0, c.now(now), c.peer), 0, 0, 0, 0), now)
 }
 
-// shutdown says goodbye. It may get lost; twice seldom does.
+// shutdown ends the connection. The message may get lost; two seldom do.
 func (c *conn) shutdown() {
 	b := append(control(nil, ctrlShutdown, 0, c.now(time.Now()), c.peer), 0, 0, 0, 0)
 	_ = c.udp.SetWriteDeadline(time.Now().Add(writeWithin))

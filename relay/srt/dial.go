@@ -24,7 +24,7 @@ const (
 	ourMTU    = 1500
 	ourWindow = 8192 // packets in flight: 14 s at 6 Mbit/s
 
-	maxPacket = 1500 // none we need is longer
+	maxPacket = 1500 // we need no longer ones
 
 	sendBuffer = 256 << 10
 )
@@ -34,7 +34,7 @@ type caller struct {
 	udp   *net.UDPConn
 	to    target
 	began time.Time
-	hs    handshake // what we say next
+	hs    handshake // what we send next
 	crypt crypto.Crypto
 	buf   [maxPacket]byte
 }
@@ -59,10 +59,10 @@ func dial(ctx context.Context, to target, link *relay.Link) (*conn, error) {
 	return c, nil
 }
 
-// interrupt fails what waits for an answer.
+// interrupt fails reads and writes under way.
 func (k *caller) interrupt() { _ = k.udp.SetDeadline(time.Now()) }
 
-// call opens a socket and asks for the listener behind an address.
+// callAddr opens a socket and sends an induction to the listener at an address.
 func callAddr(ctx context.Context, to target, addr string) (k *caller, first handshake, err error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, "udp", addr)
@@ -84,14 +84,14 @@ func callAddr(ctx context.Context, to target, addr string) (k *caller, first han
 		_ = k.udp.Close()
 		return nil, first, err
 	}
-	k.to.adaptLatency(time.Since(asked)) // longer than it is if a question was lost: that does no harm
+	k.to.adaptLatency(time.Since(asked)) // too long if a packet was lost: that does no harm
 	return k, first, nil
 }
 
-// conclude agrees on the rest with a listener that has answered.
+// conclude completes the handshake with a listener that has answered.
 func (k *caller) conclude(ctx context.Context, first handshake, link *relay.Link) (*conn, error) {
 	if first.version != 5 || first.extension != hsMagic {
-		return nil, relay.NewRemoteError(relay.ErrRefused, "the server speaks an SRT from before 2018: it needs version 1.3 or newer")
+		return nil, relay.NewRemoteError(relay.ErrRefused, "the server's SRT version is too old: it needs 1.3 (2018) or newer")
 	}
 	request, err := k.conclusion(first)
 	if err != nil {
@@ -110,14 +110,14 @@ func (k *caller) conclude(ctx context.Context, first handshake, link *relay.Link
 	return newConn(k, last, link), nil
 }
 
-// conclusion is the second thing we say.
+// conclusion is our second handshake packet.
 func (k *caller) conclusion(first handshake) ([]byte, error) {
 	h := k.hs
 	h.version, h.kind, h.cookie, h.extension, h.encryption = 5, hsConclusion, first.cookie, 1, 0
 	var km bytes.Buffer
 	if k.to.passphrase != "" {
 		length := k.to.keyLength
-		if e := first.encryption; e >= 2 && e <= 4 { // the server's wish comes first
+		if e := first.encryption; e >= 2 && e <= 4 { // the server's choice has priority
 			length = 8 * int(e)
 		}
 		var err error
@@ -153,7 +153,7 @@ func (k *caller) head() []byte {
 	return control(nil, ctrlHandshake, 0, uint32(time.Since(k.began).Microseconds()), 0)
 }
 
-// ask says something until it is answered with a handshake of a kind, or refused.
+// ask sends a request until it is answered with a handshake of a kind, or refused.
 func (k *caller) ask(ctx context.Context, request []byte, kind uint32) (handshake, error) {
 	for {
 		if _, err := k.udp.Write(request); err != nil {
@@ -188,8 +188,8 @@ func (k *caller) ask(ctx context.Context, request []byte, kind uint32) (handshak
 	}
 }
 
-// address is an IP address as handshakes have it: words of four bytes, backwards
-// (3.2.1).
+// address is an IP address as handshakes carry it: words of four bytes, in reverse byte
+// order (3.2.1).
 func address(a net.Addr) (b [16]byte) {
 	udp, ok := a.(*net.UDPAddr)
 	if !ok {

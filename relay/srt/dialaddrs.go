@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// tryNext is how long one of a host's addresses has before the next is tried, too.
+// nextAddrAfter is how long one of a host's addresses has before the next is tried as
+// well.
 const nextAddrAfter = 300 * time.Millisecond
 
-// reached is a listener that answered, or why none did.
+// dialResult is a listener that answered, or why none did.
 type dialResult struct {
 	k     *caller
 	first handshake
 	err   error
 }
 
-// reach looks a host up and asks at its addresses, one after the other, until one
-// answers (RFC 8305). Over UDP nothing else tells that a network has no IPv6 although
-// this machine has, or that the server only listens on IPv4. To be asked costs a
-// listener nothing before it is told the conclusion.
+// dialHost resolves a host and calls its addresses, one after the other, until one answers
+// (RFC 8305). Over UDP nothing else shows that a network has no IPv6 although this machine
+// has, or that the server only listens on IPv4. An induction costs a listener nothing
+// until it gets the conclusion.
 func dialHost(ctx context.Context, to target) (*caller, handshake, error) {
 	host, port, err := net.SplitHostPort(to.addr)
 	if err != nil {
@@ -36,7 +37,7 @@ func dialHost(ctx context.Context, to target) (*caller, handshake, error) {
 	return dialAddrs(ctx, to, addrs)
 }
 
-// race is reach at addresses.
+// dialAddrs is dialHost for addresses.
 func dialAddrs(ctx context.Context, to target, addrs []string) (*caller, handshake, error) {
 	ctx, done := context.WithCancel(ctx)
 	defer done()

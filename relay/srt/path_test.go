@@ -37,7 +37,7 @@ func pushed(t *testing.T, out *srt.Output, address string, p *relaytest.Program)
 	return link, ended
 }
 
-// play writes pictures in real time until done.
+// play writes frames in real time until done.
 func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Second / relaytest.FrameRate)
@@ -51,20 +51,20 @@ func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() 
 	}
 }
 
-func TestAPathThatLosesPacketsDeliversAllPictures(t *testing.T) {
+func TestALossyPathDeliversAllFrames(t *testing.T) {
 	for name, way := range map[string]struct {
 		round time.Duration
 		query string
 		may   int // frames that may be missing
 	}{
 		"near": {0, "?latency=2500", 0}, "far": {80 * time.Millisecond, "?latency=2500", 0},
-		"across an ocean, and nobody said so": {300 * time.Millisecond, "", 10},
+		"across an ocean, without a latency in the address": {300 * time.Millisecond, "", 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := startReceiver(t, "", 20)
 			f.path.setRTT(way.round)
-			p := relaytest.NewProgram(t, 5000) // little: what a busy machine leaves lying is lost, too
+			p := relaytest.NewProgram(t, 5000) // little: datagrams that a busy machine delays are lost too
 			p.WriteFrames(5)
 			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
@@ -98,7 +98,7 @@ func TestThePassphraseIsTheKeyWhenTheAddressHasAStreamID(t *testing.T) {
 	play(t, p, 10*time.Second, link.IsLive)
 	s := f.Last("cam/1")
 	if s == nil || s.Counts().Frames == 0 {
-		t.Fatal("no pictures under the stream id")
+		t.Fatal("no frames under the stream ID")
 	}
 	_, ended := pushed(t, srt.New(), f.URL()+"?streamid=cam&passphrase=another-passphrase", p)
 	if err := <-ended; !errors.Is(err, relay.ErrRefused) || strings.Contains(err.Error(), "another") {
@@ -106,7 +106,7 @@ func TestThePassphraseIsTheKeyWhenTheAddressHasAStreamID(t *testing.T) {
 	}
 }
 
-func TestAddressesThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidAddressesAreRefused(t *testing.T) {
 	p := relaytest.NewProgram(t, 3000)
 	for address, want := range map[string]string{
 		"srt://127.0.0.1":                                                "port",
@@ -125,7 +125,7 @@ func TestAddressesThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-func TestRefusalsSayWhy(t *testing.T) {
+func TestARefusalSaysWhy(t *testing.T) {
 	f := startReceiver(t, "", 0)
 	f.Behave(func(string) testserver.Behaviour { return testserver.Behaviour{Refuse: "no"} })
 	p := relaytest.NewProgram(t, 3000)
@@ -136,8 +136,8 @@ func TestRefusalsSayWhy(t *testing.T) {
 	}
 }
 
-// Nothing leaves while nothing is on air, and still a far end that is gone is found out.
-func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
+// Nothing is sent while nothing is on air, and still a lost receiver is detected.
+func TestAReceiverLostWhileTheProgramIsSilentIsDetected(t *testing.T) {
 	t.Parallel()
 	f := startReceiver(t, "", 0)
 	p := relaytest.NewProgram(t, 3000)
@@ -145,13 +145,13 @@ func TestAFarEndThatIsGoneWhileTheProgramIsSilentIsFoundOut(t *testing.T) {
 	link, _ := pushed(t, srt.New(), f.URL()+"#cam", p)
 	play(t, p, 10*time.Second, link.IsLive)
 	silentFor := func() time.Duration { link.Measure(); return time.Duration(link.SilentFor.Load()) }
-	silent := time.Now() // one that is there says so
+	silent := time.Now() // a working receiver sends keep-alives
 	testkit.Eventually(t, 10*time.Second, func() bool {
 		if m := silentFor(); m > 2*time.Second {
-			t.Fatalf("mute for %v", m)
+			t.Fatalf("silent for %v", m)
 		}
 		return time.Since(silent) > 4*time.Second
 	}, "the program is silent for a while")
 	f.path.behave(testserver.Behaviour{StallAfter: time.Millisecond})
-	testkit.Eventually(t, 10*time.Second, func() bool { return silentFor() > 2*time.Second }, "found out")
+	testkit.Eventually(t, 10*time.Second, func() bool { return silentFor() > 2*time.Second }, "the loss is detected")
 }

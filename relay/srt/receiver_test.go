@@ -14,7 +14,7 @@ import (
 	"obvan/relay/testserver"
 )
 
-// farEnd is gosrt's listener behind a path that can be bad.
+// receiver is gosrt's listener behind a path that can be impaired.
 type receiver struct {
 	t    testing.TB
 	ln   gosrt.Listener
@@ -26,8 +26,8 @@ type receiver struct {
 	testserver.SessionLog
 }
 
-// startFarEnd starts one that wants a passphrase, or none, and loses one datagram in
-// so many, or none.
+// startReceiver starts one that requires a passphrase, or none, and loses one datagram in
+// lose, or none.
 func startReceiver(t testing.TB, passphrase string, lose int) *receiver {
 	config := gosrt.DefaultConfig()
 	config.ReceiverLatency, config.PeerIdleTimeout = 20*time.Millisecond, 3*time.Second
@@ -88,7 +88,7 @@ func (f *receiver) receive(conn gosrt.Conn, ses *testserver.Session, how testser
 			f.path.behave(how)
 		}
 		if _, err := r.Write(buf[:n]); err != nil {
-			f.t.Errorf("far end: %v", err)
+			f.t.Errorf("receiver: %v", err)
 			break
 		}
 		for _, u := range r.Units {
@@ -99,7 +99,7 @@ func (f *receiver) receive(conn gosrt.Conn, ses *testserver.Session, how testser
 	ses.Leave(true)
 }
 
-// keeper turns what a transport stream carries into units.
+// unitCollector turns what a transport stream carries into units.
 type unitCollector struct {
 	ses          *testserver.Session
 	video, audio *media.Track
@@ -138,7 +138,7 @@ func (k *unitCollector) add(u *mpegtstest.Unit) {
 	k.ses.Record(unit)
 }
 
-// path is what lies between: it hands datagrams on, at a rate, without some, or none.
+// path is the network between: it forwards datagrams, at a rate, without some, or none.
 type path struct {
 	t      testing.TB
 	in     *net.UDPConn
@@ -148,10 +148,10 @@ type path struct {
 	mu     sync.Mutex
 	how    testserver.Behaviour
 	since  time.Time
-	freeAt time.Time // when the line has sent all that it was given
-	lose   int       // one in so many
+	freeAt time.Time // when the path has sent everything it was given
+	lose   int       // one datagram in so many
 	count  int
-	rtt    time.Duration // there and back
+	rtt    time.Duration // added to each datagram
 }
 
 // queue is what a router holds before it drops.
@@ -173,7 +173,7 @@ func (p *path) behave(how testserver.Behaviour) {
 	p.mu.Unlock()
 }
 
-// far makes it longer.
+// setRTT makes the path longer.
 func (p *path) setRTT(round time.Duration) {
 	p.mu.Lock()
 	p.rtt = round
@@ -216,22 +216,22 @@ func (p *path) forward() {
 	}
 }
 
-// datagram is one under way.
+// datagram is one in flight.
 type datagram struct {
 	due  time.Time
 	data []byte
 }
 
-// carry hands datagrams on when they are due, in order.
+// deliver forwards datagrams when they are due, in order.
 func deliver(out *net.UDPConn, line <-chan datagram) {
 	defer out.Close()
 	for d := range line {
-		time.Sleep(time.Until(d.due)) // the line is that long
+		time.Sleep(time.Until(d.due)) // the path is that long
 		out.Write(d.data)
 	}
 }
 
-// passes says whether a datagram of n bytes arrives, and how much later.
+// passes reports whether a datagram of n bytes arrives, and how much later.
 func (p *path) passes(n int) (time.Duration, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -267,7 +267,7 @@ func (p *path) client(from *net.UDPAddr) chan datagram {
 	return line
 }
 
-// back is the way back. A stalled far end says nothing either.
+// forwardBack is the return path. A stalled receiver sends nothing either.
 func (p *path) forwardBack(out *net.UDPConn, to *net.UDPAddr) {
 	var buf [2000]byte
 	for {

@@ -5,10 +5,10 @@ import "time"
 const (
 	minTooOld    = time.Second           // see tooOld
 	tooOldSlack  = 20 * time.Millisecond // the same
-	repeatMargin = 20 * time.Millisecond // what is repeated has so much longer than a round trip
+	repeatMargin = 20 * time.Millisecond // a repeated packet has this much longer than a round trip
 )
 
-// flying is a packet that may have to be sent again.
+// sentPacket is a packet that may have to be sent again.
 type sentPacket struct {
 	buf       []byte
 	firstSent time.Time // sent
@@ -17,27 +17,27 @@ type sentPacket struct {
 	repeated  bool      // it was
 }
 
-// news is what the receiver let us know.
+// feedback is what the receiver reported.
 type feedback struct {
-	rtt     time.Duration // there and back, of a packet that nothing held up; 0 when there was none
+	rtt     time.Duration // round trip of a packet that nothing held up; 0 when there was none
 	lost    int           // bytes to be repeated
-	skipped int           // packets it went on without
+	skipped int           // packets it continued without
 }
 
-// take looks into the inbox.
+// readFeedback processes the inbox.
 func (c *conn) readFeedback(now time.Time) (n feedback) {
 	c.inbox.mu.Lock()
 	ack, acked, free, naks := c.inbox.ack, c.inbox.acked, c.inbox.free, c.inbox.naks
 	c.inbox.naks = nil
 	c.inbox.mu.Unlock()
-	before := c.lostBytes // what it misses it may go on without in the next moment
+	before := c.lostBytes // it may skip what it misses in the next moment
 	for _, s := range naks {
 		c.reportLost(s, now)
 	}
 	lost := c.lostBytes - before
 	if !acked.IsZero() {
 		n = c.acknowledge(ack, acked)
-		// What the receiver has room for; some say 0 and mean that they don't count.
+		// What the receiver has room for; some send 0 because they don't count.
 		if free > 0 {
 			c.window = min(max(free, 2), ourWindow)
 		}
@@ -47,13 +47,13 @@ func (c *conn) readFeedback(now time.Time) (n feedback) {
 	return n
 }
 
-// release forgets what was acknowledged at a time: all before seq. A receiver
-// acknowledges what it went on without as well; that was lost for so long that it had
-// to, or the repeat can not have arrived yet.
+// acknowledge discards what was acknowledged at a time: all before seq. A receiver also
+// acknowledges what it skipped: a packet that was lost for so long that it had to, or
+// whose repeat can't have arrived yet.
 func (c *conn) acknowledge(seq uint32, at time.Time) (n feedback) {
 	count := int((seq - c.isn - uint32(c.oldest)) & seqMask)
 	if count == 0 || count > len(c.inFlight) {
-		return n // old news, or nonsense
+		return n // outdated, or invalid
 	}
 	firstTry := true
 	for i := range c.inFlight[:count] {
@@ -74,7 +74,7 @@ func (c *conn) acknowledge(seq uint32, at time.Time) (n feedback) {
 	return n
 }
 
-// forget drops the n oldest packets of the flight.
+// discard drops the n oldest packets in flight.
 func (c *conn) discard(n int) (bytes int) {
 	for i := range c.inFlight[:n] {
 		f := &c.inFlight[i]
@@ -94,8 +94,8 @@ func (c *conn) discard(n int) (bytes int) {
 	return bytes
 }
 
-// onTheWay is how many bytes are, not counting those that are known to be lost. Behind
-// a hole nothing is acknowledged: there, what was sent long ago has arrived.
+// countInFlight is how many bytes are in flight, without those that are known to be lost.
+// Behind a gap nothing is acknowledged: packets sent long ago count as arrived there.
 func (c *conn) countInFlight(now time.Time) int {
 	if len(c.inFlight) == 0 || !c.inFlight[0].lost && !c.inFlight[0].repeated {
 		return int(c.unsent.Load()) - c.lostBytes
@@ -109,8 +109,8 @@ func (c *conn) countInFlight(now time.Time) int {
 	return bytes
 }
 
-// miss marks what the receiver misses. It reports a loss again and again, also while
-// the repeat is on its way.
+// reportLost marks what the receiver misses. It reports a loss repeatedly, also while the
+// repeat is on its way.
 func (c *conn) reportLost(s span, now time.Time) {
 	from := int((s.from - c.isn - uint32(c.oldest)) & seqMask)
 	to := int((s.to - c.isn - uint32(c.oldest)) & seqMask)
@@ -134,9 +134,9 @@ func (c *conn) markLost(f *sentPacket) {
 	c.lostBytes += len(f.buf)
 }
 
-// suspect repeats what the receiver has not complained about. The oldest packet is
-// missing as long as it is not acknowledged; a receiver that says nothing has perhaps
-// nothing since, and the newest packet makes it look for what it misses.
+// detectLoss repeats what the receiver has not reported. The oldest packet is missing as
+// long as it is not acknowledged; a receiver that is silent perhaps has nothing since, and
+// the newest packet makes it check what it misses.
 func (c *conn) detectLoss(now time.Time) {
 	if len(c.inFlight) == 0 {
 		return
@@ -151,12 +151,12 @@ func (c *conn) detectLoss(now time.Time) {
 	}
 }
 
-// tooOld is how long a packet is worth repeating: later the receiver has gone on
+// tooOld is how long a packet is worth repeating: after that the receiver has continued
 // without it (4.6).
 func (c *conn) tooOld() time.Duration { return max(c.latency*5/4, minTooOld) + tooOldSlack }
 
-// dropTooOld gives up what can't arrive in time any more, and says how many packets
-// that were.
+// dropTooOld gives up packets that can't arrive in time any more, and returns how many
+// there were.
 func (c *conn) dropTooOld(now time.Time) int {
 	n := 0
 	for n < len(c.inFlight) && now.Sub(c.inFlight[n].firstSent) > c.tooOld() {
@@ -166,7 +166,7 @@ func (c *conn) dropTooOld(now time.Time) int {
 	return n
 }
 
-// repeat sends lost packets again, as long as may allows it; all says that none is
+// repeat sends lost packets again, as long as may permits it; all reports that none is
 // left.
 func (c *conn) repeat(now time.Time, may func(bytes int) bool) (all bool, err error) {
 	for i := 0; c.lost > 0 && i < len(c.inFlight); i++ {
@@ -195,7 +195,7 @@ func (c *conn) repeat(now time.Time, may func(bytes int) bool) (all bool, err er
 	return true, nil
 }
 
-// lastChance says that another repeat would come too late: this one is sent twice, as
+// lastChance reports that another repeat would come too late: this one is sent twice, as
 // are repeats of repeats.
 func (c *conn) lastChance(f *sentPacket, now time.Time) bool {
 	left, rtt := c.latency-now.Sub(f.firstSent), time.Duration(c.rtt.Load())

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// start is the first unit's time in the stream: decoders take times near zero for
-	// broken, and the clock runs ahead of them.
+	// start is the first unit's time in the stream: decoders consider times near zero
+	// invalid, and the clock runs ahead of them.
 	start = time.Second
 
-	// goodbye is how long leaving may take in all: what is in flight arrives, and the
-	// receiver plays what it holds back before it is told to hang up.
+	// leaveTimeout is how long leaving may take in total: packets in flight arrive, and the
+	// receiver plays what it holds back before the connection is shut down.
 	leaveTimeout = 1500 * time.Millisecond
 	playSlack    = 100 * time.Millisecond // receivers do not play to the millisecond
 
-	// proof is for how long a receiver must have taken data to count as live. Those
-	// that agree first and look at the stream id then hang up within it.
+	// liveAfter is how long a receiver must have taken data to count as live. Those that
+	// accept first and check the stream ID then close within it.
 	liveAfter = time.Second
 
-	pollInterval = 100 * time.Millisecond // at the clock, when nothing happens
+	pollInterval = 100 * time.Millisecond // when nothing happens
 )
 
-// errTracks ends a connection whose receiver can't go on with the program's new
-// coding; another one is made.
-var errNewCodec = errors.New("the program is coded in another way now: connecting anew")
+// errNewCodec ends a connection whose receiver can't continue with the program's new
+// codec; another one is made.
+var errNewCodec = errors.New("the program's codec changed: reconnecting")
 
 // sender writes the program to a connection.
 type sender struct {
@@ -59,7 +59,7 @@ type muxed struct {
 }
 
 func newSender(c *conn, sub *hub.Subscriber, o *Output, first *media.AccessUnit) *sender {
-	if sub.SkipToKeyframe() > 0 { // it grew old while we dialled
+	if sub.SkipToKeyframe() > 0 { // the position became old while connecting
 		first = nil
 	}
 	now := time.Now()
@@ -78,7 +78,7 @@ func (s *sender) next() (au media.AccessUnit, err error) {
 	return s.sub.TryNext()
 }
 
-// run sends until ctx is done or the program ends (nil), or the far end fails.
+// run sends until ctx is done or the program ends (nil), or the server fails.
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancel(ctx)
 	defer lost()
@@ -92,7 +92,7 @@ func (s *sender) run(ctx context.Context) error {
 	err := s.loop(within)
 	if ctx.Err() != nil || err == nil && within.Err() == nil {
 		if relay.Abandoned(ctx) {
-			s.shutdown() // at once: what is in flight is lost
+			s.shutdown() // at once: packets in flight are lost
 		} else {
 			s.leave(closed)
 		}
@@ -138,7 +138,7 @@ func (s *sender) loop(ctx context.Context) error {
 	return nil
 }
 
-// keepUp deals with what the receiver said, and did not.
+// processFeedback handles what the receiver sent, and what it did not.
 func (s *sender) processFeedback(now time.Time) error {
 	n := s.readFeedback(now)
 	s.detectLoss(now)
@@ -150,7 +150,7 @@ func (s *sender) processFeedback(now time.Time) error {
 	s.congestion.update(rtt, now)
 	s.pacer.Limit = s.congestion.speed(rtt)
 	if n.skipped+s.dropTooOld(now) > 0 {
-		s.dropper.FrameLost() // the receiver has a hole where pictures were: go on at a key frame
+		s.dropper.FrameLost() // the receiver has a gap in the video: continue at a keyframe
 		s.congestion.onLoss(now)
 	}
 	if s.acked.Load() > 0 && now.Sub(s.accepted) >= max(liveAfter, s.latency) {
@@ -164,7 +164,7 @@ func (s *sender) processFeedback(now time.Time) error {
 	return s.sendKeepAlive(now)
 }
 
-// may allows bytes that are sent at once.
+// maySend permits bytes that are sent at once.
 func (s *sender) maySend(bytes int) bool {
 	if s.pacer.Wait() > 0 || !s.congestion.room(s.bytesInFlight) {
 		return false
@@ -174,10 +174,10 @@ func (s *sender) maySend(bytes int) bool {
 	return true
 }
 
-// fill sends what there is, and says when to look again.
+// fill sends what there is, and returns when to check again.
 func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
 	s.pacer.Refill(now)
-	// What is lost comes first: what is new may refer to it.
+	// Lost packets come first: new ones may refer to them.
 	if all, err := s.repeat(now, s.maySend); err != nil || !all {
 		return s.retryIn(), err
 	}
@@ -189,7 +189,7 @@ func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
 		}
 		au, err := s.next()
 		if err == hub.ErrNotYet || err == io.EOF {
-			if len(s.tsPackets) > 0 { // nothing more comes at once to fill it with
+			if len(s.tsPackets) > 0 { // nothing more is available to fill it
 				if sent, err := s.sendPending(len(s.tsPackets), now); err != nil || !sent {
 					return s.retryIn(), err
 				}
@@ -210,7 +210,7 @@ func (s *sender) fill(now time.Time) (wait time.Duration, err error) {
 	}
 }
 
-// later is when to try again what could not be sent.
+// retryIn is when to retry what could not be sent.
 func (s *sender) retryIn() time.Duration {
 	if wait := s.pacer.Wait(); wait > 0 {
 		return wait
@@ -218,7 +218,7 @@ func (s *sender) retryIn() time.Duration {
 	return pollInterval / 4 // an acknowledgement wakes us earlier
 }
 
-// one sends n bytes of what is pending, if it may.
+// sendPending sends n bytes of what is pending, if it may.
 func (s *sender) sendPending(n int, now time.Time) (sent bool, err error) {
 	if len(s.inFlight) >= s.window || !s.maySend(n+headerSize) {
 		return false, nil
@@ -228,7 +228,7 @@ func (s *sender) sendPending(n int, now time.Time) (sent bool, err error) {
 	return true, err
 }
 
-// add makes transport packets of one unit, unless it is left out.
+// add makes transport packets of one unit, unless it is dropped.
 func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 	if au.Tracks != s.tracks {
 		if err := s.announce(au); err != nil {
@@ -237,13 +237,13 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 	}
 	if !s.started {
 		if !au.Key || !au.Video() && s.tracks.Video() >= 0 {
-			return nil // a session starts with a key frame
+			return nil // a session starts with a keyframe
 		}
 		s.started, s.base = true, au.DTS
 		s.dropper.Start(au.DTS, now)
 	}
 	if au.DTS < s.base {
-		return nil // sound from before the first picture
+		return nil // audio from before the first video frame
 	}
 	s.pacer.CountUnit(len(au.Data), au.DTS)
 	age := s.dropper.Age(au.DTS, now)
@@ -257,13 +257,13 @@ func (s *sender) add(au *media.AccessUnit, now time.Time) error {
 	var err error
 	s.tsPackets, err = s.ts.Append(s.tsPackets, au, start-s.base)
 	if errors.Is(err, mpegts.ErrNotCarried) {
-		return nil // one frame that can't be: nothing else suffers
+		return nil // one frame that can't be carried: nothing else is affected
 	}
 	return err
 }
 
-// announce takes a new generation of tracks. Parameter sets travel with the pictures;
-// another codec is more than receivers cope with.
+// announce takes a new generation of tracks. Parameter sets travel with the video; another
+// codec is more than receivers can handle.
 func (s *sender) announce(au *media.AccessUnit) error {
 	tracks := au.Tracks
 	if err := canCarry(tracks); err != nil {
@@ -282,7 +282,7 @@ func (s *sender) announce(au *media.AccessUnit) error {
 	return s.ts.SetTracks(tracks)
 }
 
-// leave says goodbye, once what is in flight has arrived and was played.
+// leave ends the connection once what is in flight has arrived and was played.
 func (s *sender) leave(closed <-chan struct{}) {
 	end := time.Now().Add(leaveTimeout)
 	played := s.lastNew.Add(s.latency + playSlack)

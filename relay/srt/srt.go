@@ -1,15 +1,15 @@
 // Package srt sends the program to SRT listeners as an MPEG transport stream
 // (draft-sharabayko-srt-01, live mode, caller).
 //
-// The address is srt://host:port?streamid=...&passphrase=...&latency=ms. The stream
-// key of a destination is its stream id, since that is what platforms hand out; when
-// the address names a stream id, the key is the passphrase.
+// The address is srt://host:port?streamid=...&passphrase=...&latency=ms. The stream key of
+// a destination is its stream ID, since that is what platforms hand out; when the address
+// has a stream ID, the key is the passphrase.
 //
-// The conversation is ours, the cryptography gosrt's. UDP hides nothing and holds
-// nothing back, so what TCP does for other outputs is done here: what was sent is kept
-// until it is acknowledged, repeated when it was lost, and nothing new is sent while
-// the path is full. A backlog therefore is a cursor into the program that is behind,
-// as everywhere, and pictures are left out by what refers to them, not by chance.
+// The protocol is implemented here, with gosrt's cryptography. UDP neither holds data back
+// nor shows congestion, so what TCP does for other outputs is done here: packets are kept
+// until they are acknowledged, repeated when they were lost, and nothing new is sent while
+// the path is full. A backlog therefore is a cursor into the program that is behind, as in
+// the other outputs, and frames are dropped by what refers to them, not at random.
 package srt
 
 import (
@@ -26,20 +26,20 @@ import (
 )
 
 const (
-	// DefaultLatency is how long a receiver holds packets back at least so that lost ones
-	// can be repeated, unless the address says. Platforms are seconds away in any case.
-	// Where the way is long it is so many round trips, which mends 7 % of losses
-	// (doc.haivision.com/additional-resources/rtt-multiplier), up to the most.
+	// DefaultLatency is how long a receiver holds packets back at least so that lost ones can
+	// be repeated, unless the address sets it. Platforms are seconds behind anyway. On a long
+	// path it is latencyRTTs round trips, enough to recover up to 7 % packet loss
+	// (doc.haivision.com/additional-resources/rtt-multiplier), up to maxAutoLatency.
 	DefaultLatency = 500 * time.Millisecond
 	latencyRTTs    = 5
 	maxAutoLatency = 2 * time.Second
 
-	// DefaultBacklog is how far a destination may fall behind before pictures are left
-	// out up to a key frame.
+	// DefaultBacklog is how far a destination may fall behind before frames are dropped up to
+	// a keyframe.
 	DefaultBacklog = 5 * time.Second
 
-	// DefaultStall is for how long a far end may acknowledge nothing at the most. The
-	// supervisor, who knows the platform, gives up earlier.
+	// DefaultStall is how long a server may acknowledge nothing at most. The supervisor,
+	// which knows the platform, gives up earlier.
 	DefaultStall = time.Minute
 )
 
@@ -92,15 +92,15 @@ func (o *Output) session(ctx context.Context, to target, sub *hub.Subscriber, li
 	return s, s.run(ctx)
 }
 
-// canCarry says whether a transport stream has a form for all tracks.
+// canCarry reports an error unless a transport stream can carry all tracks.
 func canCarry(tracks *media.Tracks) error {
 	if _, err := mpegts.NewWriter(tracks); err != nil {
 		for i := range *tracks {
 			if c := (*tracks)[i].Codec; c != media.H264 && c != media.H265 && c != media.AAC && c != media.Opus {
-				return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("SRT can't carry %v; set the program's encoder to H264 and AAC", c))
+				return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("SRT can't carry %v; set the program's encoder to H.264 and AAC", c))
 			}
 		}
-		return relay.NewRemoteError(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
+		return relay.NewRemoteError(relay.ErrUnsupported, "invalid decoder configuration; restart the encoder of the on-air source")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const (
 	headerSize = 16
 	seqMask    = 1<<31 - 1
 
-	// Seven transport packets, what every receiver of live streams takes. With UDP and
+	// Seven transport packets, which every receiver of live streams accepts. With UDP and
 	// IPv6 around it that is 1380 bytes: it passes nearly every tunnel.
 	maxPayload = 7 * 188
 )
@@ -32,7 +32,7 @@ func control(b []byte, kind uint16, specific, at, to uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, to)
 }
 
-// Flags of a data packet (3.1): alone a message, keyed even, sent again.
+// Flags of a data packet (3.1): a message of its own, even key, retransmitted.
 const (
 	flagSolo   = 3 << 30
 	flagEven   = 1 << 27
@@ -48,7 +48,7 @@ func data(b []byte, seq, flags, at, to uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, to)
 }
 
-// packet is one that came, taken apart. Its contents are valid until the next read.
+// packet is a received packet, parsed. Its contents are valid until the next read.
 type packet struct {
 	control  bool
 	kind     uint16
@@ -67,7 +67,7 @@ func readPacket(p []byte) (packet, bool) {
 	}, true
 }
 
-// ack is what an acknowledgement says (3.2.4). A light one only has seq.
+// ack is the content of an acknowledgement (3.2.4). A light one only has seq.
 type ack struct {
 	seq  uint32 // the first that was not received
 	full bool
@@ -107,7 +107,7 @@ func readNAK(list []span, b []byte) []span {
 	return list
 }
 
-// Handshake types (table 4), and what stands in handshakes.
+// Handshake types (table 4), and constants of handshakes.
 const (
 	hsInduction  = 1
 	hsConclusion = 0xffffffff
@@ -118,13 +118,13 @@ const (
 	extKMREQ, extKMRSP = 3, 4
 	extSID             = 5
 
-	// Flags of an HSREQ (table 6): we send and would receive on time, know the
-	// encryption bits, drop what is too late, report losses, and repeat with a flag.
+	// Flags of an HSREQ (table 6): timed sending and receiving, encryption
+	// bits, dropping of late packets, loss reports, and a flag for retransmissions.
 	hsFlags = 0x3f
 	version = 0x010401
 )
 
-// handshake is one (3.2.1).
+// handshake is a handshake packet (3.2.1).
 type handshake struct {
 	version    uint32
 	encryption uint16
@@ -135,14 +135,14 @@ type handshake struct {
 	kind       uint32
 	socket     uint32
 	cookie     uint32
-	peer       [16]byte // the other's address
+	peer       [16]byte // the other end's address
 
 	latency uint32 // of an HSRSP: milliseconds the receiver holds packets back
 	answers bool   // there was one
-	badKey  uint32 // of a KMRSP that says no: 3 no secret, 4 the wrong one
+	badKey  uint32 // of a KMRSP that refuses: 3 no secret, 4 a wrong one
 }
 
-var errHandshake = errors.New("what answers there is no SRT listener: check the address and its port")
+var errHandshake = errors.New("the server there is not an SRT listener: check the address and the port")
 
 // append adds the fixed part.
 func (h *handshake) append(b []byte) []byte {
@@ -162,8 +162,8 @@ func appendExtension(b []byte, kind uint16, body []byte) []byte {
 	return append(b, body...)
 }
 
-// swapped is a text as handshakes carry it (3.2.1.3): padded, each four bytes
-// backwards.
+// wordSwapped is a text as handshakes carry it (3.2.1.3): padded, each four bytes in
+// reverse order.
 func wordSwapped(text string) []byte {
 	b := append([]byte(text), make([]byte, (4-len(text)%4)%4)...)
 	for i := 0; i < len(b); i += 4 {
@@ -195,7 +195,7 @@ func readHandshake(b []byte) (h handshake, err error) {
 			h.latency, h.answers = uint32(binary.BigEndian.Uint16(b[8:])), true
 		case kind == extKMRSP && size == 4:
 			h.badKey = binary.LittleEndian.Uint32(b)
-			if h.badKey > 255 { // some write it the other way round
+			if h.badKey > 255 { // some write it in the other byte order
 				h.badKey = binary.BigEndian.Uint32(b)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"obvan/relay"
 )
 
-func TestALongWayGetsALongerLatencyUnlessTheAddressSays(t *testing.T) {
+func TestALongPathGetsALongerLatencyUnlessTheAddressSetsIt(t *testing.T) {
 	for _, c := range []struct {
 		query string
 		rtt   time.Duration
@@ -34,7 +34,7 @@ func TestALongWayGetsALongerLatencyUnlessTheAddressSays(t *testing.T) {
 	}
 }
 
-func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
+func TestSequenceNumbersMayWrap(t *testing.T) {
 	c := &conn{negotiated: negotiated{isn: seqMask - 2}, link: relay.NewLink(nil)}
 	now := time.Now()
 	for range 6 {
@@ -48,7 +48,7 @@ func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
 	if len(c.inFlight) != 3 || c.lost != 2 || c.acked.Load() != 300 {
 		t.Fatalf("%d in flight, %d lost", len(c.inFlight), c.lost)
 	}
-	for _, old := range []uint32{seqMask, 0, 1 << 20} { // old news, and what was never sent
+	for _, old := range []uint32{seqMask, 0, 1 << 20} { // outdated, and never sent
 		c.acknowledge(old, now)
 	}
 	c.reportLost(span{seqMask - 2, seqMask}, now)
@@ -57,7 +57,7 @@ func TestSequenceNumbersWrapWithoutNotice(t *testing.T) {
 	}
 }
 
-func TestWhatAReceiverGoesOnWithoutIsNoticed(t *testing.T) {
+func TestPacketsThatTheReceiverSkippedAreCounted(t *testing.T) {
 	now := time.Now()
 	c := &conn{link: relay.NewLink(nil), unacknowledged: unacknowledged{inFlight: make([]sentPacket, 4)}, negotiated: negotiated{latency: 200 * time.Millisecond}}
 	for i := range c.inFlight {
@@ -71,7 +71,7 @@ func TestWhatAReceiverGoesOnWithoutIsNoticed(t *testing.T) {
 	}
 }
 
-func TestAWayThatIsGoneForAMomentIsALostPacket(t *testing.T) {
+func TestAPathThatIsLostForAMomentIsALostPacket(t *testing.T) {
 	udp, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(listener(t, false))))
 	if err != nil {
 		t.Fatal(err)
@@ -90,14 +90,14 @@ func TestAWayThatIsGoneForAMomentIsALostPacket(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := write(4*time.Second, tooLong); err != nil {
-		t.Fatalf("gone for another moment: %v", err)
+		t.Fatalf("lost for another moment: %v", err)
 	}
 	if write(8*time.Second, tooLong) == nil {
-		t.Fatal("gone for seconds, and nobody is told")
+		t.Fatal("lost for seconds, and no error")
 	}
 }
 
-func FuzzWhatAListenerSays(f *testing.F) {
+func FuzzListenerPackets(f *testing.F) {
 	h := handshake{version: 5, extension: hsMagic, kind: hsInduction}
 	f.Add(h.append(control(nil, ctrlHandshake, 0, 0, 1)))
 	h.kind = hsConclusion

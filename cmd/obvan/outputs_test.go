@@ -13,14 +13,14 @@ import (
 func TestAnAddressThatCannotWorkIsRefusedWhereItIsTyped(t *testing.T) {
 	r := relay.New(hub.New(), outputs(), slog.New(slog.NewTextHandler(io.Discard, nil)))
 	for address, want := range map[string]string{
-		"rtmp://live.example.com":                  "it needs an application, such as /live or /app",
-		"rtmps://me@live.example.com/app":          "RTMP knows no user names",
+		"rtmp://live.example.com":                  "the part after the host is missing, such as /live or /app",
+		"rtmps://me@live.example.com/app":          "can't contain a user name",
 		"rtsp://live.example.com/app?user=me":      "it has a query",
 		"srt://live.example.com":                   "it needs a port",
 		"srt://live.example.com:99999":             "its port is not a number from 1 to 65535",
 		"srt://live.example.com:1?passphrase=ab":   "10 to 79 characters",
-		"selftest://nope":                          "there is no such drill",
-		"selftest://slow?kbps=fast":                "kbps is a number",
+		"selftest://nope":                          "there is no such self-test",
+		"selftest://slow?kbps=fast":                "kbps must be a number",
 		"rtmp://live.example.com/app":              "",
 		"rtsp://me:word@live.example.com/app":      "",
 		"srt://live.example.com:9000?streamid=a":   "",

@@ -34,10 +34,10 @@ func TestWarningsAppearBeforeTheShowAndDisappearWithTheirReason(t *testing.T) {
 			t.Errorf("warned before it was sure: %q", got)
 		}
 		c.Roll(12*time.Second, false)
-		if got := warnings("tw"); !slices.Equal(got, []string{"A key frame comes every 3.0 s; Twitch wants one every 2 s at least."}) {
+		if got := warnings("tw"); !slices.Equal(got, []string{"A keyframe comes every 3.0 s; Twitch requires one at least every 2 s."}) {
 			t.Errorf("twitch: %q", got)
 		}
-		want := []string{"The program has no sound; Facebook wants some, if only silence."}
+		want := []string{"The program has no audio; Facebook requires it, even if it is silent."}
 		if got := warnings("fb"); len(got) != 0 {
 			t.Errorf("facebook: %q", got)
 		}

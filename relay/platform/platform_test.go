@@ -20,7 +20,7 @@ func good() (*media.Tracks, platform.Bitstream) {
 		}
 }
 
-func TestAnOrdinaryProgramSuitsEveryPlatformThatLies(t *testing.T) {
+func TestAnOrdinaryProgramSuitsEveryPlatform(t *testing.T) {
 	for _, p := range platform.All() {
 		tracks, b := good()
 		if p.Limits.Portrait {
@@ -32,22 +32,22 @@ func TestAnOrdinaryProgramSuitsEveryPlatformThatLies(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitIsSaidInWords(t *testing.T) {
+func TestAProgramOutsideALimitGetsAWarning(t *testing.T) {
 	cases := map[string]struct {
 		platform string
 		change   func(tracks *media.Tracks, b *platform.Bitstream)
 	}{
-		"The picture has 9.0 Mbit/s; Twitch takes up to 6.0.":                     {"twitch", func(_ *media.Tracks, b *platform.Bitstream) { b.VideoKbps = 9000 }},
-		"A key frame comes every 10.0 s; Facebook wants one every 4 s at least.":  {"facebook", func(_ *media.Tracks, b *platform.Bitstream) { b.KeyframeInterval = 10 * time.Second }},
-		"The picture is H265; Twitch takes H264.":                                 {"twitch", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[0].Codec = media.H265 }},
-		"The sound is Opus; YouTube takes AAC.":                                   {"youtube", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[1].Codec = media.Opus }},
-		"The program has no sound; YouTube wants some, if only silence.":          {"youtube", func(tr *media.Tracks, _ *platform.Bitstream) { *tr = (*tr)[:1] }},
-		"The picture lies; viewers of Instagram hold a phone upright (9:16).":     {"instagram", func(*media.Tracks, *platform.Bitstream) {}},
-		"The picture has 60 frames a second; LinkedIn takes up to 30.":            {"linkedin", func(_ *media.Tracks, b *platform.Bitstream) { b.FrameRate = 60 }},
-		"The picture has 3840x2160 pixels; Kick takes up to 1920x1080.":           {"kick", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[0].Width, (*tr)[0].Height = 3840, 2160 }},
-		"The sound has 32 kHz; X takes 44.1 or 48 kHz.":                           {"x", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[1].SampleRate = 32000 }},
-		"The bitrate is uneven: the fastest second has 12.0 Mbit/s, the average ": {"vimeo", func(_ *media.Tracks, b *platform.Bitstream) { b.PeakKbps = 12000 }},
-		"The picture has 0.8 Mbit/s; YouTube recommends at least 3.0":             {"youtube", func(_ *media.Tracks, b *platform.Bitstream) { b.VideoKbps, b.PeakKbps = 800, 900 }},
+		"The video bitrate is 9.0 Mbit/s; Twitch accepts up to 6.0.":               {"twitch", func(_ *media.Tracks, b *platform.Bitstream) { b.VideoKbps = 9000 }},
+		"A keyframe comes every 10.0 s; Facebook requires one at least every 4 s.": {"facebook", func(_ *media.Tracks, b *platform.Bitstream) { b.KeyframeInterval = 10 * time.Second }},
+		"The video is H265; Twitch accepts H264.":                                  {"twitch", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[0].Codec = media.H265 }},
+		"The audio is Opus; YouTube accepts AAC.":                                  {"youtube", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[1].Codec = media.Opus }},
+		"The program has no audio; YouTube requires it, even if it is silent.":     {"youtube", func(tr *media.Tracks, _ *platform.Bitstream) { *tr = (*tr)[:1] }},
+		"The video is landscape; Instagram viewers expect portrait (9:16).":        {"instagram", func(*media.Tracks, *platform.Bitstream) {}},
+		"The video has 60 frames per second; LinkedIn accepts up to 30.":           {"linkedin", func(_ *media.Tracks, b *platform.Bitstream) { b.FrameRate = 60 }},
+		"The video is 3840x2160 pixels; Kick accepts up to 1920x1080.":             {"kick", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[0].Width, (*tr)[0].Height = 3840, 2160 }},
+		"The audio sample rate is 32 kHz; X accepts 44.1 or 48 kHz.":               {"x", func(tr *media.Tracks, _ *platform.Bitstream) { (*tr)[1].SampleRate = 32000 }},
+		"The bitrate is uneven: 12.0 Mbit/s in the busiest second, ":               {"vimeo", func(_ *media.Tracks, b *platform.Bitstream) { b.PeakKbps = 12000 }},
+		"The video bitrate is 0.8 Mbit/s; YouTube recommends at least 3.0":         {"youtube", func(_ *media.Tracks, b *platform.Bitstream) { b.VideoKbps, b.PeakKbps = 800, 900 }},
 	}
 	for want, c := range cases {
 		p, ok := platform.Find(c.platform)
@@ -63,8 +63,8 @@ func TestWhatDoesNotFitIsSaidInWords(t *testing.T) {
 	custom, _ := platform.Find("")
 	h265 := &media.Tracks{{Codec: media.H265}, {Codec: media.AAC}}
 	for url, want := range map[string][]string{
-		"rtmp://h/app": {"The picture is H265; many RTMP servers show only H264, and do not say so.", "Pictures do not come evenly; the server expects a constant frame rate."},
-		"srt://h:9000": {"Pictures do not come evenly; the server expects a constant frame rate."},
+		"rtmp://h/app": {"The video is H265; many RTMP servers support only H264, and do not report an error.", "The frame rate is uneven; the server expects a constant one."},
+		"srt://h:9000": {"The frame rate is uneven; the server expects a constant one."},
 	} {
 		custom.URL = url
 		if got := custom.Check(h265, platform.Bitstream{VariableRate: true}); !slices.Equal(got, want) {
@@ -76,7 +76,7 @@ func TestWhatDoesNotFitIsSaidInWords(t *testing.T) {
 	}
 }
 
-func TestAddressesOfTheTableAreWellFormedAndIDsUnique(t *testing.T) {
+func TestTheTablesAddressesAreWellFormedAndItsIDsUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range platform.All() {
 		if seen[p.ID] || p.Name == "" || p.Hint == "" {

@@ -3,19 +3,19 @@ package platform
 import "time"
 
 // All is the table, custom last. Looked up in public pages on 22 November 2026; each
-// figure has its source beside it, with its date where it bears one. "OBS" is
-// plugins/rtmp-services/data/services.json of obsproject/obs-studio, which platforms
-// keep up to date themselves. "Unconfirmed" marks what only third parties say, and what
-// no page was found to say.
+// figure has its source beside it, with its date where it has one. "OBS" is
+// plugins/rtmp-services/data/services.json of obsproject/obs-studio, which platforms keep
+// up to date themselves. "Unconfirmed" marks what only third parties state, and what no
+// page was found to state.
 func All() []Platform {
 	return []Platform{
 		youTube(), twitch(), facebook(), instagram(), tiktok(), linkedIn(), x(), vimeo(), kick(),
-		{ID: "", Name: "Other RTMP server", Hint: "rtmp://server/app or rtmps://server/app, as its maker says."},
+		{ID: "", Name: "Other RTMP server", Hint: "rtmp://server/app or rtmps://server/app, as given by the provider."},
 	}
 }
 
-// fullHD is what nearly all take: 1920x1080 as H.264 with AAC, up to a frame rate and a
-// bitrate, with a key frame at least every so many seconds.
+// fullHD is what nearly all accept: 1920x1080 as H.264 with AAC, up to a frame rate and a
+// bitrate, with a keyframe at least every keySeconds.
 func fullHD(fps float64, kbps int, keySeconds float64) Limits {
 	return Limits{
 		Video: []string{"H264"}, Audio: []string{"AAC"}, NeedsAudio: true,
@@ -23,7 +23,7 @@ func fullHD(fps float64, kbps int, keySeconds float64) Limits {
 	}
 }
 
-// sound adds what is said about it; 0 kbit/s is nothing.
+// audio adds what is stated about it; 0 kbit/s is nothing.
 func (l Limits) audio(kbps int, hz ...int) Limits {
 	l.MaxAudioKbps, l.SampleRates = kbps, hz
 	return l
@@ -45,7 +45,7 @@ func youTube() Platform {
 		// developers.google.com/youtube/v3/live/docs/liveBroadcasts, enableAutoStop: about one
 		// minute after the video stopped, where "Enable Auto-stop" is on; else not at all.
 		Grace: 60 * time.Second,
-		// support.google.com/youtube/answer/2853702: codecs, bitrates, key frames of 2 s
+		// support.google.com/youtube/answer/2853702: codecs, bitrates, keyframes every 2 s
 		// recommended and 4 s at most, 44.1 kHz stereo. OBS: 51000 kbit/s at most.
 		Limits: Limits{
 			Video: []string{"H264", "H265", "AV1"}, Audio: []string{"AAC"}, NeedsAudio: true,
@@ -60,7 +60,7 @@ func youTube() Platform {
 }
 
 func twitch() Platform {
-	// help.twitch.tv "Broadcasting guidelines": 6000 kbit/s, key frames every 2 s, CBR; the
+	// help.twitch.tv "Broadcasting guidelines": 6000 kbit/s, keyframes every 2 s, CBR; the
 	// same in OBS. twitch.tv/creatorcamp "Broadcast recommendations": 320 kbit/s AAC at
 	// most, 44.1 or 48 kHz, 48 hours.
 	l := fullHD(60, 6000, 2).audio(320, 44100, 48000).atMost(48)
@@ -89,8 +89,8 @@ func facebook() Platform {
 		ID: "facebook", Name: "Facebook", URL: "rtmps://live-api-s.facebook.com:443/rtmp",
 		Hint: "Facebook > Live Producer > Streaming software: the stream key.",
 		// Unconfirmed: no page says so; seen in the field. Of Workplace, which used the same
-		// servers, its maker said 2 to 3 minutes (workplace.com/help, article 507681799627677).
-		// The shorter one is kept: to hurry costs a moment, to be late costs the show.
+		// servers, Facebook stated 2 to 3 minutes (workplace.com/help, article 507681799627677).
+		// The shorter one is used: hurrying costs a moment, being late costs the show.
 		Grace:  4 * time.Second,
 		Limits: l,
 	}
@@ -98,9 +98,9 @@ func facebook() Platform {
 
 func instagram() Platform {
 	// about.instagram.com/blog/tips-and-tricks/instagram-live-producer, 2 November 2022:
-	// 9:16 recommended, 720x1280, 30 fps (60 works), 2250 to 6000 kbit/s; its sound as
+	// 9:16 recommended, 720x1280, 30 fps (60 works), 2250 to 6000 kbit/s; its audio as
 	// quoted by lowyat.net, July 2022: 44.1 kHz stereo, 256 kbit/s. The announcement of 27
-	// October 2020, as quoted by TechCrunch: 4 hours. Key frames as for Facebook, whose
+	// October 2020, as quoted by TechCrunch: 4 hours. Keyframes as for Facebook, whose
 	// servers these are. How long it waits: nothing was found.
 	l := fullHD(60, 6000, 4).audio(256, 44100, 48000).atMost(4)
 	l.Portrait, l.Rates = true, []Rate{{720, 60, 2250, 6000}}
@@ -127,8 +127,8 @@ func linkedIn() Platform {
 	return Platform{
 		ID: "linkedin", Name: "LinkedIn",
 		Hint: "LinkedIn > your event > Go live > Custom stream (RTMP): address and key, for one show, four hours at most.",
-		// help.syncwords.com "Send captions to LinkedIn": 720p recommended, 1080p taken, 30 fps,
-		// key frame every 2 s, 3.5 Mbit/s, 128 kbit/s at 48 kHz. 6 Mbit/s at most: unconfirmed.
+		// help.syncwords.com "Send captions to LinkedIn": 720p recommended, 1080p accepted, 30 fps,
+		// keyframe every 2 s, 3.5 Mbit/s, 128 kbit/s at 48 kHz. 6 Mbit/s at most: unconfirmed.
 		Limits: fullHD(30, 6000, 4).audio(128, 48000).atMost(4),
 	}
 }
@@ -139,7 +139,7 @@ func x() Platform {
 		ID: "x", Name: "X",
 		Hint: "studio.x.com/live > Sources > Create source: its RTMPS address and stream key.",
 		// media.twitter.com "Producer", recommended specifications: 12 Mbit/s at most, 60 fps,
-		// key frames every 3 s, 128 kbit/s; the same in OBS. Unconfirmed for Live Studio, its
+		// keyframes every 3 s, 128 kbit/s; the same in OBS. Unconfirmed for Live Studio, its
 		// successor.
 		Limits: fullHD(60, 12000, 3).audio(128, 44100, 48000),
 	}
@@ -150,7 +150,7 @@ func vimeo() Platform {
 		ID: "vimeo", Name: "Vimeo", URL: "rtmps://rtmp-global.cloud.vimeo.com:443/live",
 		Hint: "Vimeo > your event > Connect (RTMPS): address and stream key.",
 		// help.vimeo.com 12426939452817: 1080p at 30 fps, 5000 kbit/s the most it recommends.
-		// OTT page 31722598759057: 12 hours, without the paid "Extended Stream". Key frames
+		// OTT page 31722598759057: 12 hours, without the paid "Extended Stream". Keyframes
 		// every 2 s: unconfirmed.
 		Limits: fullHD(60, 5000, 2).audio(0, 44100, 48000).atMost(12),
 	}
@@ -162,9 +162,9 @@ func kick() Platform {
 		Hint: "Kick > Creator Dashboard > Settings > Stream URL and key: both are yours alone. The address ends in /app: add it if it is missing.",
 		// Kick takes streams on Amazon IVS, at an address that differs from account to account
 		// (github.com/Soulhackzlol/InstantClone issue 45): rtmps, a host under live-video.net,
-		// the path /app. docs.aws.amazon.com/ivs "Streaming configuration": key frames every
+		// the path /app. docs.aws.amazon.com/ivs "Streaming configuration": keyframes every
 		// 2 s recommended, H.264, AAC-LC 44.1 or 48 kHz, 8500 kbit/s for 1080p. 8000 kbit/s at
-		// most is what others say of Kick: unconfirmed.
+		// most is what others state about Kick: unconfirmed.
 		Limits: fullHD(60, 8000, 2).audio(0, 44100, 48000),
 	}
 }

@@ -18,7 +18,7 @@ import (
 func wholeProgram(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
 	s := p.session()
-	p.playUntil(10*time.Second, func() bool { return s.Counts().Frames >= 2*FrameRate }, "two seconds of pictures arrive")
+	p.playUntil(10*time.Second, func() bool { return s.Counts().Frames >= 2*FrameRate }, "two seconds of video arrive")
 	units := s.Units()
 	if first := units[0]; !first.Video || !first.Key || first.DTS > time.Second {
 		t.Fatalf("the first unit is video %v, key %v, at %v", first.Video, first.Key, first.DTS)
@@ -31,7 +31,7 @@ func wholeProgram(t *testing.T, out Output) {
 		t.Fatalf("tally %+v", counts)
 	}
 	if n := p.link.Dropped.Load(); n != 0 {
-		t.Fatalf("%d pictures dropped", n)
+		t.Fatalf("%d frames dropped", n)
 	}
 	if p.link.Sent.Load() == 0 {
 		t.Fatal("nothing counted as sent")
@@ -43,10 +43,10 @@ func proof(t *testing.T, out Output) {
 	p.playUntil(10*time.Second, p.link.IsLive, "live")
 	s := p.out.Server.Last(Key)
 	if s == nil {
-		t.Fatal("live before the far end took the stream")
+		t.Fatal("live before the server took the stream")
 	}
-	// What its kernel has taken it may not have looked at yet.
-	p.playUntil(5*time.Second, func() bool { return s.Counts().Frames > 0 }, "the pictures that proved it arrive")
+	// The server may not have read yet what its kernel has taken.
+	p.playUntil(5*time.Second, func() bool { return s.Counts().Frames > 0 }, "the frames that proved it arrive")
 }
 
 func unpublish(t *testing.T, out Output) {
@@ -57,7 +57,7 @@ func unpublish(t *testing.T, out Output) {
 		t.Fatalf("err = %v", err)
 	}
 	s := p.session()
-	testkit.Eventually(t, 5*time.Second, func() bool { return s.Unpublished() && s.Ended() }, "the far end sees the goodbye")
+	testkit.Eventually(t, 5*time.Second, func() bool { return s.Unpublished() && s.Ended() }, "the server sees the unpublish")
 }
 
 func refusal(t *testing.T, out Output) {
@@ -80,7 +80,7 @@ func stall(t *testing.T, out Output) {
 	}
 }
 
-// others pushes one program to two far ends, one of which stops reading.
+// stalledBesideGood pushes one program to two servers, one of which stops reading.
 func stalledBesideGood(t *testing.T, good, stops Output) {
 	stops.Server.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
 	p := begin(t, good, 30_000)
@@ -105,22 +105,22 @@ func stalledBesideGood(t *testing.T, good, stops Output) {
 			arrived[FrameNumber(u.Data)] = u.Arrived
 		}
 	}
-	all, bad := 0, 0 // one that waits for another does so for as long as that is stalled
+	all, late := 0, 0 // one that waits for another does so as long as that is stalled
 	for _, au := range p.Sent {
 		if n := FrameNumber(au.Data); au.Track == 0 && n >= alone && n <= newest(units) {
 			at, came := arrived[n]
 			if all++; !came || p.writtenBy(at)-n > usual+FrameRate*6/10 {
-				bad++
+				late++
 			}
 		}
 	}
-	if bad > all/10 {
-		t.Fatalf("of %d pictures %d were late or missing at the good one", all, bad)
+	if late > all/10 {
+		t.Fatalf("of %d frames %d were late or missing at the good one", all, late)
 	}
 }
 
-// writtenBy is the number of the newest frame that was written before an instant. A busy
-// machine writes later as well: how far behind something is, is counted in frames.
+// writtenBy is the number of the newest frame that was written before a time. A busy
+// machine also writes later: so latency is counted in frames.
 func (p *push) writtenBy(at time.Time) int {
 	written := -1
 	for _, au := range p.Sent {
@@ -131,12 +131,12 @@ func (p *push) writtenBy(at time.Time) int {
 	return written
 }
 
-// stuck ends a session whose far end takes nothing.
+// endStalled ends a session whose server takes nothing.
 func endStalled(end func(p *push), within time.Duration) func(*testing.T, Output) {
 	return func(t *testing.T, out Output) {
 		out.Server.Behave(always(testserver.Behaviour{StallAfter: testserver.Now, Buffer: 4096}))
 		p := begin(t, out, 200_000)
-		p.playUntil(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data waits")
+		p.playUntil(10*time.Second, func() bool { p.link.Measure(); return p.link.Unsent.Load() > 0 }, "data is waiting")
 		ends := time.Now()
 		end(p)
 		if err := p.result(within); err != nil && !errors.Is(err, relay.ErrStalled) {
@@ -182,10 +182,10 @@ func silent(t *testing.T, out Output) {
 func change(t *testing.T, out Output) {
 	p := begin(t, out, 3000)
 	s := p.session()
-	p.playUntil(10*time.Second, func() bool { return s.Counts().Frames > 10 && (p.next%FrameRate == 0) }, "pictures arrive")
+	p.playUntil(10*time.Second, func() bool { return s.Counts().Frames > 10 && (p.next%FrameRate == 0) }, "frames arrive")
 	changed := p.next
 	p.SetTracks(Tracks(1))
-	p.playUntil(10*time.Second, func() bool { return newest(s.Units()) >= changed+10 }, "pictures of the new coding arrive")
+	p.playUntil(10*time.Second, func() bool { return newest(s.Units()) >= changed+10 }, "frames of the new codec arrive")
 	before, after := Tracks(0), Tracks(1)
 	channels := map[int]bool{}
 	for _, u := range s.Units() {
@@ -198,15 +198,15 @@ func change(t *testing.T, out Output) {
 			want = after[0]
 		}
 		if string(u.Track.Config) != string(want.Config) {
-			t.Fatalf("picture %d came with another coding's parameter sets", FrameNumber(u.Data))
+			t.Fatalf("frame %d came with another codec's parameter sets", FrameNumber(u.Data))
 		}
 	}
 	if !out.Unsupported.Audio && (!channels[1] || !channels[2]) {
-		t.Fatalf("sound came with %v channels", channels)
+		t.Fatalf("audio came with %v channels", channels)
 	}
 }
 
-// newest is the number of the last picture, -1 before the first.
+// newest is the number of the last frame, -1 before the first.
 func newest(units []testserver.Unit) int {
 	for _, u := range slices.Backward(units) {
 		if u.Video {
@@ -224,19 +224,19 @@ func programEnds(t *testing.T, out Output) {
 		t.Fatalf("err = %v", err)
 	}
 	s := p.session()
-	testkit.Eventually(t, 5*time.Second, s.Unpublished, "the far end sees the goodbye")
+	testkit.Eventually(t, 5*time.Second, s.Unpublished, "the server sees the unpublish")
 }
 
-// slow sends three times as much as the far end takes: what arrives must still be
-// decodable, picture by picture.
+// slow sends three times as much as the server takes: what arrives must still be
+// decodable, frame by frame.
 func slow(t *testing.T, out Output) {
 	const size = 20_000
 	out.Server.Behave(always(testserver.Behaviour{Rate: size * FrameRate / 3, Buffer: 16 << 10}))
 	p := begin(t, out, size)
 	s := p.session()
-	p.playUntil(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Counts().Keyframes >= 3 }, "pictures are left out")
+	p.playUntil(40*time.Second, func() bool { return p.link.Dropped.Load() > 2*FrameRate && s.Counts().Keyframes >= 3 }, "frames are dropped")
 	if !p.link.IsLive() {
-		t.Error("it has taken data all the time, and is not called live")
+		t.Error("it has taken data all the time, but is not live")
 	}
 	missing, last := false, -1
 	for _, u := range s.Units() {
@@ -248,12 +248,12 @@ func slow(t *testing.T, out Output) {
 			missing = missing || lost%2 == 0 || lost%FrameRate == 0 // others refer to it
 		}
 		if missing = missing && !u.Key; missing {
-			t.Fatalf("picture %d came although one it refers to was left out", n)
+			t.Fatalf("frame %d came although one it refers to was dropped", n)
 		}
 		last = n
 	}
 	if n := s.Counts().Reversals; n > 0 {
-		t.Fatalf("time fell %d times", n)
+		t.Fatalf("time decreased %d times", n)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"obvan/relay/testserver"
 )
 
-// Path lies between an output and a far end over TCP that only knows how to behave:
-// it does what a testserver.Behaviour says of closing, stalling and reading slowly.
+// Path lies between an output and a well-behaved server over TCP: it does what a
+// testserver.Behaviour says about closing, stalling and reading slowly.
 type Path struct {
 	ln     net.Listener
 	target string
@@ -20,7 +20,7 @@ type Path struct {
 
 	mu    sync.Mutex
 	how   testserver.Behaviour
-	since time.Time // the far end accepted
+	since time.Time // the server accepted
 	conns []*net.TCPConn
 }
 
@@ -48,10 +48,10 @@ func NewPath(t testing.TB, target string) *Path {
 // Addr is where it listens.
 func (p *Path) Addr() string { return p.ln.Addr().String() }
 
-// Accepted tells it how to behave from now on: the far end agreed to take the stream.
+// Accepted sets how to behave from now on: the server has accepted the stream.
 func (p *Path) Accepted(how testserver.Behaviour) {
 	p.mu.Lock()
-	// The far end's agreement is still on its way back.
+	// The server's answer is still on its way back.
 	p.how, p.since = how, time.Now().Add(50*time.Millisecond)
 	p.mu.Unlock()
 	if how.CloseAfter > 0 {
@@ -91,7 +91,7 @@ func (p *Path) accept() {
 	}
 }
 
-// forward hands on what the output sends.
+// forward passes on what the output sends.
 func (p *Path) forward(in, out *net.TCPConn) {
 	defer func() { _ = out.CloseWrite() }()
 	buf := make([]byte, 32<<10)
@@ -113,14 +113,14 @@ func (p *Path) forward(in, out *net.TCPConn) {
 		if active && how.Rate > 0 {
 			b = buf[:min(len(buf), max(1, how.Rate/20))]
 		}
-		_ = in.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // to look at the behaviour again
+		_ = in.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // to check the behaviour again
 		n, err := in.Read(b)
 		if n > 0 {
 			if _, err := out.Write(b[:n]); err != nil {
 				return
 			}
 			if active && how.Rate > 0 {
-				time.Sleep(time.Duration(n) * time.Second / time.Duration(how.Rate)) // the line is that slow
+				time.Sleep(time.Duration(n) * time.Second / time.Duration(how.Rate)) // the path is that slow
 			}
 		}
 		if ne, ok := err.(net.Error); err != nil && !(ok && ne.Timeout()) {

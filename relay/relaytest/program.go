@@ -9,21 +9,21 @@ import (
 	"obvan/media"
 )
 
-// Program is a program made by hand: pictures that decode to nothing but are built
-// like real ones, and sound to go with them. Write may run faster than real time.
+// Program is a synthetic program: video frames that decode to nothing but are structured
+// like real ones, and audio to go with them. Write may run faster than real time.
 type Program struct {
 	*hub.Publisher
 	Hub *hub.Hub
 
-	Sent []media.AccessUnit // all that was written
+	Sent []media.AccessUnit // everything that was written
 
-	next      int           // picture
-	nextAudio int           // frame of sound
+	next      int           // video frame
+	nextAudio int           // audio frame
 	start     time.Duration // of the program's clock: outputs must rebase it
-	size      int           // bytes of an ordinary picture
+	size      int           // bytes of an ordinary video frame
 }
 
-// Shape of the program: 25 pictures a second, a key frame each second, AAC at 48 kHz.
+// Shape of the program: 25 frames a second, a keyframe every second, AAC at 48 kHz.
 const (
 	FrameRate  = 25
 	frame      = time.Second / FrameRate
@@ -35,11 +35,11 @@ var (
 	pps = []byte{0x68, 0xee, 0x06, 0xf2}
 )
 
-// Tracks is a generation of tracks; each n has another coding.
+// Tracks is a generation of tracks; each n has another configuration.
 func Tracks(n int) media.Tracks {
 	video, err := media.H264Track(sps, append(append([]byte(nil), pps...), byte(n)))
 	if err != nil {
-		panic(err) // the bytes above are no parameter sets
+		panic(err) // the bytes above are not parameter sets
 	}
 	config := []byte{0x11, 0x90} // AAC-LC, 48 kHz, stereo
 	if n%2 == 1 {
@@ -48,7 +48,7 @@ func Tracks(n int) media.Tracks {
 	return media.Tracks{video, {Codec: media.AAC, Config: config, SampleRate: 48000, Channels: 2 - n%2}}
 }
 
-// NewProgram publishes one, of about so many bytes a picture.
+// NewProgram publishes one, of about size bytes per video frame.
 func NewProgram(t testing.TB, size int) *Program {
 	h := hub.New()
 	pub, err := h.Publish(hub.Program, hub.Origin{Proto: "program"})
@@ -60,7 +60,7 @@ func NewProgram(t testing.TB, size int) *Program {
 	return &Program{Publisher: pub, Hub: h, start: 5 * time.Hour, size: size}
 }
 
-// Picture writes the next picture and the sound that belongs before it.
+// WriteFrame writes the next video frame and the audio up to the one after it.
 func (p *Program) WriteFrame() {
 	at := p.start + time.Duration(p.next)*frame
 	key := p.next%FrameRate == 0
@@ -85,14 +85,14 @@ func (p *Program) write(au media.AccessUnit) {
 	p.Sent = append(p.Sent, au)
 }
 
-// Pictures writes n at once.
+// WriteFrames writes n at once.
 func (p *Program) WriteFrames(n int) {
 	for range n {
 		p.WriteFrame()
 	}
 }
 
-// nal is one slice behind its length: number n, readable from the other end.
+// nal is one slice with its length: number n, which a receiver can read back.
 func nal(n, size int, key bool) []byte {
 	data := make([]byte, 4+max(size, 16))
 	binary.BigEndian.PutUint32(data, uint32(len(data)-4))
@@ -100,7 +100,7 @@ func nal(n, size int, key bool) []byte {
 	case key:
 		data[4] = 0x65
 	case n%2 == 1:
-		data[4] = 0x01 // no other picture refers to it
+		data[4] = 0x01 // no other frame refers to it
 	default:
 		data[4] = 0x41
 	}
@@ -108,5 +108,5 @@ func nal(n, size int, key bool) []byte {
 	return data
 }
 
-// Number is which picture data is.
+// FrameNumber is the number of the frame that data is.
 func FrameNumber(data []byte) int { return int(binary.BigEndian.Uint32(data[5:]) & 0x7fffffff) }

@@ -1,5 +1,5 @@
-// Package relaytest is the contract of an output: what each relay.Push must do,
-// run against a far end that behaves and one that does not.
+// Package relaytest is the contract of an output: what each relay.Push must do, run
+// against a server that behaves and one that does not.
 package relaytest
 
 import (
@@ -19,23 +19,23 @@ import (
 // Key is what the contract publishes with: awkward on purpose.
 const Key = "Live_42-x/y%2F?sign=Zx90+=&t=77deadbeef"
 
-// Output is one way out and a far end for it. Push must give a far end up that
-// takes nothing for about a second.
+// Output is an output and a server for it. Push must give up a server that takes nothing
+// for about a second.
 type Output struct {
 	Push        relay.Push
 	Server      Server
 	Unsupported Unsupported
 }
 
-// Lacks is what a protocol has no place for.
+// Unsupported is what a protocol can't do.
 type Unsupported struct {
 	Metadata     bool // a description beside the stream
 	DecodeTimes  bool // only presentation times travel
 	Audio        bool // AAC can't be carried as it is
-	BackPressure bool // a far end can't slow the sender down: what is too much gets lost
+	BackPressure bool // a server can't slow the sender down: what is too much gets lost
 }
 
-// FarEnd takes what Push sends.
+// Server takes what Push sends.
 type Server interface {
 	URL() string // without a key
 	Behave(func(key string) testserver.Behaviour)
@@ -43,34 +43,34 @@ type Server interface {
 }
 
 const (
-	slowName   = "a slow far end gets whole groups of pictures"
+	slowName   = "a slow server gets whole GOPs"
 	cancelName = "cancelling ends a stalled session in time"
-	leftName   = "a far end that was given up is left at once"
+	leftName   = "a server that was given up is left at once"
 )
 
 // Test runs the contract.
 func Test(t *testing.T, start func(t *testing.T) Output) {
 	for name, test := range map[string]func(*testing.T, Output){
-		"the whole program arrives in order, rebased, from a key frame on": wholeProgram,
-		"live is said only once the far end takes data":                    proof,
-		"cancelling unpublishes":                                           unpublish,
-		"a refused key is ErrRefused and not repeated":                     refusal,
-		"a far end that stops reading is ErrStalled":                       stall,
-		cancelName:                          endStalled(func(p *push) { p.cancel() }, 2*time.Second),
-		leftName:                            endStalled(func(p *push) { p.abort(relay.ErrStalled) }, 700*time.Millisecond),
-		"a far end that closes is an error": closing,
-		"a far end that resets is an error": reset,
-		"a far end that never answers can be cancelled":           silent,
-		"a change of tracks arrives with the units it belongs to": change,
-		"the end of the program unpublishes":                      programEnds,
-		slowName:                                                  slow,
-		"nobody there is an error that does not repeat the key":   noServer,
+		"the whole program arrives in order, rebased, from a keyframe on": wholeProgram,
+		"live is reported only once the server takes data":                proof,
+		"cancelling unpublishes":                                          unpublish,
+		"a refused key is ErrRefused and not repeated":                    refusal,
+		"a server that stops reading is ErrStalled":                       stall,
+		cancelName:                         endStalled(func(p *push) { p.cancel() }, 2*time.Second),
+		leftName:                           endStalled(func(p *push) { p.abort(relay.ErrStalled) }, 700*time.Millisecond),
+		"a server that closes is an error": closing,
+		"a server that resets is an error": reset,
+		"a server that never answers can be cancelled":                   silent,
+		"a change of tracks arrives with the units it belongs to":        change,
+		"the end of the program unpublishes":                             programEnds,
+		slowName:                                                         slow,
+		"an unreachable server is an error that does not repeat the key": noServer,
 	} {
 		if testkit.Measuring() && name != cancelName && name != leftName {
-			continue // only these end in figures
+			continue // only these are measured
 		}
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each has its own far end, and most wait
+			t.Parallel() // each has its own server, and most wait
 			out := start(t)
 			if name == slowName && out.Unsupported.BackPressure {
 				t.Skip("the protocol has no back pressure")
@@ -81,7 +81,7 @@ func Test(t *testing.T, start func(t *testing.T) Output) {
 	if testkit.Measuring() {
 		return
 	}
-	t.Run("a stalled far end does not slow another", func(t *testing.T) {
+	t.Run("a stalled server does not slow another", func(t *testing.T) {
 		t.Parallel()
 		stalledBesideGood(t, start(t), start(t))
 	})
@@ -98,14 +98,14 @@ type push struct {
 	ended  chan error
 }
 
-// begin pushes a program of pictures of so many bytes.
+// begin pushes a program with frames of size bytes.
 func begin(t *testing.T, out Output, size int) *push {
 	program := NewProgram(t, size)
 	program.WriteFrames(2*FrameRate + 5) // it starts within the third second
 	return follow(t, out, program)
 }
 
-// follow pushes a program that is there already.
+// follow pushes a program that exists already.
 func follow(t *testing.T, out Output, program *Program) *push {
 	p := &push{Program: program, t: t, out: out, link: relay.NewLink(nil), ended: make(chan error, 1)}
 	u, err := url.Parse(out.Server.URL())
@@ -130,10 +130,10 @@ func follow(t *testing.T, out Output, program *Program) *push {
 	return p
 }
 
-// session is the far end's side of it, once it is there.
+// session is the server's side of it, once it exists.
 func (p *push) session() *testserver.Session {
 	p.t.Helper()
-	testkit.Eventually(p.t, 5*time.Second, func() bool { return p.out.Server.Last(Key) != nil }, "the far end sees no key %s", Key)
+	testkit.Eventually(p.t, 5*time.Second, func() bool { return p.out.Server.Last(Key) != nil }, "the server gets the key %s", Key)
 	return p.out.Server.Last(Key)
 }
 
@@ -153,7 +153,7 @@ func (p *push) result(within time.Duration) error {
 	}
 }
 
-// play writes pictures in real time until done says so.
+// playUntil writes frames in real time until done returns true.
 func (p *push) playUntil(within time.Duration, done func() bool, what string) {
 	p.t.Helper()
 	tick := time.NewTicker(frame)
@@ -181,7 +181,8 @@ func checkKeyHidden(t *testing.T, err error) {
 	}
 }
 
-// presented is units whose decode times say nothing.
+// presented replaces decode times, where a protocol does not carry them, by presentation
+// times.
 func presented(sent []media.AccessUnit, got []testserver.Unit) ([]media.AccessUnit, []testserver.Unit) {
 	sent, got = slices.Clone(sent), slices.Clone(got)
 	for i := range sent {

@@ -9,43 +9,43 @@ import (
 	"obvan/relay"
 )
 
-// Report is what a drill showed.
+// Report is the result of a self-test.
 type Report struct {
 	At      time.Time `json:"at"`      // when it began
-	Seconds float64   `json:"seconds"` // for which the bad ones were there
-	Frames  int       `json:"frames"`  // of the program meanwhile
+	Seconds float64   `json:"seconds"` // for which the faulty destinations were there
+	Frames  int       `json:"frames"`  // of the program in that time
 	Healthy []Healthy `json:"healthy"`
 	Faulty  []Faulty  `json:"faulty"`
 	OK      bool      `json:"ok"`
-	Summary string    `json:"summary"` // what came of it, in one sentence
+	Summary string    `json:"summary"` // the result in one sentence
 }
 
-// Good is a destination that did nothing wrong: it must not notice the others.
+// Healthy is a destination without a fault: the others must not affect it.
 type Healthy struct {
 	Name         string  `json:"name"`
-	MissedFrames int     `json:"missedFrames"` // pictures
-	P99Ms        float64 `json:"p99Ms"`        // from the program to its far end, with the bad ones
-	AloneMs      float64 `json:"aloneMs"`      // the same, before they came
+	MissedFrames int     `json:"missedFrames"` // video frames
+	P99Ms        float64 `json:"p99Ms"`        // from the program to its server, with the faulty ones
+	AloneMs      float64 `json:"aloneMs"`      // the same, before they started
 	OK           bool    `json:"ok"`
 	Summary      string  `json:"summary"`
 }
 
-// Bad is a destination whose far end misbehaves: its light must say so.
+// Faulty is a destination whose server misbehaves: its status must show that.
 type Faulty struct {
 	Kind          string        `json:"kind"`
 	States        []relay.State `json:"states"` // seen, in order; repetitions left out
 	Attempt       int           `json:"attempt"`
-	FramesDropped uint64        `json:"framesDropped"` // pictures left out
-	Reason        string        `json:"reason"`        // the last one said
+	FramesDropped uint64        `json:"framesDropped"` // video frames dropped
+	Reason        string        `json:"reason"`        // the last one reported
 	OK            bool          `json:"ok"`
 	Summary       string        `json:"summary"`
 }
 
-// mostLate is how much slower a good one may get by the bad ones' company: what a busy
-// machine's scheduler does. One that waits for another waits for seconds.
+// maxSlowdown is how much slower a healthy destination may get beside the faulty ones:
+// what a busy machine's scheduler does. One that waits for another waits for seconds.
 const maxSlowdown = 150 * time.Millisecond
 
-// judge fills in what the figures mean.
+// assess fills in what the figures mean.
 func (r *Report) assess() {
 	r.OK = true
 	var wrong []string
@@ -56,9 +56,9 @@ func (r *Report) assess() {
 		case g.P99Ms == 0:
 			g.Summary = "received nothing"
 		case g.MissedFrames > 0:
-			g.Summary = fmt.Sprintf("missed %d of %d pictures", g.MissedFrames, r.Frames)
+			g.Summary = fmt.Sprintf("missed %d of %d frames", g.MissedFrames, r.Frames)
 		case slower > maxSlowdown:
-			g.Summary = fmt.Sprintf("got its pictures %.0f ms later than alone (p99 %.0f ms)", g.P99Ms-g.AloneMs, g.P99Ms)
+			g.Summary = fmt.Sprintf("received its frames %.0f ms later than alone (p99 %.0f ms)", g.P99Ms-g.AloneMs, g.P99Ms)
 		default:
 			g.OK, g.Summary = true, fmt.Sprintf("missed nothing, p99 %.0f ms, alone %.0f ms", g.P99Ms, g.AloneMs)
 		}
@@ -69,19 +69,19 @@ func (r *Report) assess() {
 	for i := range r.Faulty {
 		b := &r.Faulty[i]
 		if b.Summary = b.fault(); b.Summary == "" {
-			b.OK, b.Summary = true, "said what it should: "+b.statesText()
+			b.OK, b.Summary = true, "status as expected: "+b.statesText()
 		} else {
 			wrong = append(wrong, b.Kind+" "+b.Summary)
 		}
 	}
 	if r.OK = len(wrong) == 0; r.OK {
-		r.Summary = fmt.Sprintf("%d good destinations missed nothing in %.0f s beside %d bad ones, and every light was right.", len(r.Healthy), r.Seconds, len(r.Faulty))
+		r.Summary = fmt.Sprintf("%d healthy destinations missed nothing in %.0f s beside %d faulty ones, and every status was correct.", len(r.Healthy), r.Seconds, len(r.Faulty))
 	} else {
-		r.Summary = "The drill failed: " + strings.Join(wrong, "; ") + "."
+		r.Summary = "The self-test failed: " + strings.Join(wrong, "; ") + "."
 	}
 }
 
-// rule is which states a kind of far end must and may lead to.
+// rule is which states a fault must and must not lead to.
 type rule struct{ must, never []relay.State }
 
 func rules(kind string) rule {
@@ -100,7 +100,7 @@ func rules(kind string) rule {
 	return rule{must: []relay.State{relay.Live}, never: []relay.State{relay.Refused, relay.Retrying}}
 }
 
-// fault is what was wrong with a bad one's light; "" when nothing was.
+// fault is what was wrong with a faulty destination's status; "" when nothing was.
 func (b *Faulty) fault() string {
 	want := rules(b.Kind)
 	for _, s := range want.must {
@@ -114,7 +114,7 @@ func (b *Faulty) fault() string {
 		}
 	}
 	if b.Kind == Slow && b.FramesDropped == 0 {
-		return "left no picture out although it is slow"
+		return "dropped no frames although it is slow"
 	}
 	return ""
 }
@@ -134,12 +134,12 @@ func (b *Faulty) statesText() string {
 // String is the report as text, for logs and tests.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "drill of %.0f s, %d pictures: %s\n", r.Seconds, r.Frames, r.Summary)
+	fmt.Fprintf(&b, "self-test of %.0f s, %d frames: %s\n", r.Seconds, r.Frames, r.Summary)
 	for _, g := range r.Healthy {
 		fmt.Fprintf(&b, "  %-8s %s\n", g.Name, g.Summary)
 	}
 	for _, faulty := range r.Faulty {
-		fmt.Fprintf(&b, "  %-8s %s; %d attempts, %d pictures left out\n", faulty.Kind, faulty.Summary, faulty.Attempt, faulty.FramesDropped)
+		fmt.Fprintf(&b, "  %-8s %s; %d attempts, %d frames dropped\n", faulty.Kind, faulty.Summary, faulty.Attempt, faulty.FramesDropped)
 	}
 	return b.String()
 }

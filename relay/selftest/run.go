@@ -19,19 +19,19 @@ import (
 	"obvan/relay/testserver"
 )
 
-// Bounds of a drill.
+// Bounds of a self-test.
 const (
-	Shortest = 15 * time.Second // the slow one needs that to fall behind
+	Shortest = 15 * time.Second // the slow destination needs that to fall behind
 	Longest  = 10 * time.Minute
 
-	aloneFor   = 4 * time.Second // the good ones, before the bad ones come
-	slowFactor = 4               // times too slow: so slow that it falls behind within the drill
+	aloneFor   = 4 * time.Second // the healthy ones, before the faulty ones start
+	slowFactor = 4               // times too slow: enough to fall behind within the self-test
 	settleTime = time.Second     // what was written just before the end may still be on its way
 )
 
-// Run runs the whole matrix on h, whose program plays already, for so long: good
-// destinations beside one of each bad kind. It starts a relay of its own; h should be a
-// hub of its own, too. It fails when ctx is done before.
+// Run sends the program of h, which must be playing already, to healthy destinations
+// beside one of each faulty kind for that long. It starts a relay of its own; h should be
+// a hub of its own too. It fails when ctx is done earlier.
 func Run(ctx context.Context, h *hub.Hub, healthy int, span time.Duration) (Report, error) {
 	span = min(max(span, Shortest), Longest)
 	r := &run{hub: h, rtmp: rtmp.New(nil).Push, servers: map[string]*testserver.Server{}, states: map[string]*Faulty{}}
@@ -47,32 +47,32 @@ func Run(ctx context.Context, h *hub.Hub, healthy int, span time.Duration) (Repo
 	return report, nil
 }
 
-// bad are the kinds beside the good ones.
+// faultyKinds are the kinds beside the healthy ones.
 var faultyKinds = [...]string{Refuse, Stall, Slow, Reset, Close, Silent}
 
-// run is a drill under way.
+// run is a self-test under way.
 type run struct {
 	hub  *hub.Hub
 	rtmp relay.Push
 
 	mu      sync.Mutex
-	began   time.Time // the bad ones came
+	began   time.Time // the faulty destinations started
 	ended   time.Time
-	servers map[string]*testserver.Server // of the good ones, by name
+	servers map[string]*testserver.Server // of the healthy ones, by name
 	states  map[string]*Faulty
 	frames  []writtenFrame // of the program
 }
 
-// written is a picture of the program.
+// writtenFrame is a frame of the program.
 type writtenFrame struct {
 	dts     time.Duration
 	arrived time.Time
-	key     []byte // a key frame's data
+	key     []byte // a keyframe's data
 }
 
-func healthyName(n int) string { return fmt.Sprintf("good-%d", n+1) }
+func healthyName(n int) string { return fmt.Sprintf("healthy-%d", n+1) }
 
-// push is Over's, but it remembers where the good ones' pictures went.
+// push is what Over makes, but it remembers where the healthy ones' frames went.
 func (r *run) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
 	how, err := behaviour(u)
 	if err != nil {
@@ -85,8 +85,8 @@ func (r *run) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *r
 	return a.push(ctx, u, sub, link)
 }
 
-// remember keeps the first far end of a good one: a second connection is pictures
-// missed.
+// remember stores the first server of a healthy one: a second connection means missed
+// frames.
 func (r *run) remember(id string, s *testserver.Server) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,7 +95,7 @@ func (r *run) remember(id string, s *testserver.Server) {
 	}
 }
 
-// watch runs the relay and lets the bad ones come after a while.
+// watch runs the relay and starts the faulty ones after a while.
 func (r *run) watch(ctx context.Context, healthy int, span time.Duration) error {
 	outputs := relay.Protocols{"selftest": {Push: r.push}}
 	out := relay.New(r.hub, outputs, slog.New(slog.DiscardHandler))
@@ -137,7 +137,7 @@ func (r *run) mark(at *time.Time) {
 	r.mu.Unlock()
 }
 
-// kbps is the program's bit rate, roughly.
+// kbps is the program's approximate bitrate.
 func (r *run) kbps() int {
 	st, ok := r.hub.Stream(hub.Program)
 	if !ok {
@@ -147,16 +147,16 @@ func (r *run) kbps() int {
 }
 
 func start(out *relay.Relay, id, address string) error {
-	if err := out.Put(relay.Destination{ID: id, Name: id, URL: address}, "drill-key"); err != nil {
-		return fmt.Errorf("drill: %w", err)
+	if err := out.Put(relay.Destination{ID: id, Name: id, URL: address}, "selftest-key"); err != nil {
+		return fmt.Errorf("self-test: %w", err)
 	}
 	if err := out.Start(id); err != nil {
-		return fmt.Errorf("drill: %w", err)
+		return fmt.Errorf("self-test: %w", err)
 	}
 	return nil
 }
 
-// note follows the lights of the bad ones.
+// recordStates follows the states of the faulty ones.
 func (r *run) recordStates(all []relay.Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +174,7 @@ func (r *run) recordStates(all []relay.Status) {
 	}
 }
 
-// tap notes what the program is, picture by picture.
+// recordProgram notes the program's frames.
 func (r *run) recordProgram(ctx context.Context) {
 	sub, err := r.hub.Await(ctx, hub.Program)
 	if err != nil {
@@ -202,7 +202,7 @@ func (r *run) add(au *media.AccessUnit) {
 	r.mu.Unlock()
 }
 
-// good is how many pictures the program had, and how the good ones fared.
+// healthy is how many frames the program had, and the results of the healthy ones.
 func (r *run) healthy(n int) (frames int, all []Healthy) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -221,12 +221,12 @@ func (r *run) healthy(n int) (frames int, all []Healthy) {
 	return frames, all
 }
 
-// counts says whether a picture was written while the bad ones were there.
+// duringTest reports whether a frame was written while the faulty ones were there.
 func (r *run) duringTest(w writtenFrame) bool {
 	return w.arrived.After(r.began) && w.arrived.Before(r.ended.Add(-settleTime))
 }
 
-// compare finds each picture of the program among those that arrived.
+// compare finds each frame of the program among those that arrived.
 func (r *run) compare(g *Healthy, units []testserver.Unit) {
 	if len(units) == 0 {
 		return
@@ -257,7 +257,7 @@ func (r *run) compare(g *Healthy, units []testserver.Unit) {
 	g.P99Ms, g.AloneMs = p99(beside), p99(alone)
 }
 
-// base is the decode time of the program at which a session began.
+// base is the program's decode time at which a session began.
 func (r *run) base(first *testserver.Unit) (time.Duration, bool) {
 	for _, w := range slices.Backward(r.frames) {
 		if !w.arrived.After(first.Arrived) && w.key != nil && bytes.Equal(w.key, first.Data) {

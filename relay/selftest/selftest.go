@@ -1,6 +1,6 @@
-// Package selftest is the relay's fire drill: far ends that behave as badly as platforms
-// do, inside this process, and the run of all of them at once whose report says
-// whether one bad output can hurt the others.
+// Package selftest tests the relay while it runs: servers that behave as badly as platforms
+// do, inside this process, and a run of all of them at once whose report says whether one
+// bad destination can affect the others.
 //
 //	selftest://ok                accepts, and takes everything
 //	selftest://refuse            refuses every key
@@ -10,7 +10,7 @@
 //	selftest://close             closes instead of answering
 //	selftest://silent            never answers
 //
-// Each attempt goes by RTMP over loopback to a server of its own: the same code as for
+// Each attempt is RTMP over loopback to a server of its own: the same code as for
 // platforms, up to the socket.
 package selftest
 
@@ -26,7 +26,7 @@ import (
 	"obvan/relay/testserver"
 )
 
-// The kinds of far ends.
+// The kinds of servers.
 const (
 	OK     = "ok"
 	Refuse = "refuse"
@@ -43,8 +43,8 @@ const (
 	resetEvery = 5 * time.Second
 )
 
-// Over makes the relay.Push for selftest:// of that for rtmp://: drills go the way that
-// other destinations go, through all that they share.
+// Over makes the relay.Push for selftest:// from that for rtmp://: self-tests take the
+// same path as other destinations, through everything that those share.
 func Over(rtmp relay.Push) relay.Push {
 	return func(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
 		how, err := behaviour(u)
@@ -56,38 +56,38 @@ func Over(rtmp relay.Push) relay.Push {
 	}
 }
 
-// Fits is relay.Output's.
+// CheckAddress is relay.Output's.
 func CheckAddress(u *url.URL) error {
 	_, err := behaviour(u)
 	return err
 }
 
-// attempt is one connection to a far end of its own.
+// attempt is one connection to a server of its own.
 type attempt struct {
 	rtmp    relay.Push
 	how     testserver.Behaviour
-	started func(*testserver.Server) // nil, or told of the far end
+	started func(*testserver.Server) // nil, or called with the server
 }
 
 func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link *relay.Link) error {
 	s, err := testserver.Listen("127.0.0.1:0", nil)
 	if err != nil {
-		return fmt.Errorf("drill: %w", err)
+		return fmt.Errorf("self-test: %w", err)
 	}
-	if a.how.Buffer > 0 { // what a connection begins with can't be taken back later
+	if a.how.Buffer > 0 { // a connection's initial buffer can't be reduced later
 		s.LimitReceiveBuffer(a.how.Buffer)
 	}
 	s.Behave(func(string) testserver.Behaviour { return a.how })
 	if a.started != nil {
 		a.started(s)
 	}
-	within, stop := context.WithCancel(context.Background()) // it outlives ctx: the goodbye is for it
+	within, stop := context.WithCancel(context.Background()) // it outlives ctx, to receive the unpublish
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(within) }()
 	defer func() { stop(); <-ended }()
 	to, err := url.Parse(s.URL())
 	if err != nil {
-		return fmt.Errorf("drill: %w", err)
+		return fmt.Errorf("self-test: %w", err)
 	}
 	if to.Fragment = u.Fragment; to.Fragment == "" {
 		to.Fragment = "selftest"
@@ -95,7 +95,7 @@ func (a attempt) push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	return a.rtmp(ctx, to, sub, link)
 }
 
-// behaviour is what an address asks for.
+// behaviour is the behaviour that an address describes.
 func behaviour(u *url.URL) (how testserver.Behaviour, err error) {
 	q := u.Query()
 	span := func(name string, otherwise time.Duration) time.Duration {
@@ -104,21 +104,21 @@ func behaviour(u *url.URL) (how testserver.Behaviour, err error) {
 		}
 		d, e := time.ParseDuration(q.Get(name))
 		if e != nil || d <= 0 || d > time.Hour {
-			err = relay.NewRemoteError(relay.ErrInvalidAddress, name+" is a time, such as 5s")
+			err = relay.NewRemoteError(relay.ErrInvalidAddress, name+" must be a time, such as 5s")
 		}
 		return d
 	}
 	switch u.Hostname() {
 	case OK:
 	case Refuse:
-		how.Refuse = "this is a drill: no key is good enough"
+		how.Refuse = "this is a self-test: every key is refused"
 	case Stall:
 		how.StallAfter, how.Buffer = span("after", stallAfter), 4096
 	case Slow:
 		kbps := slowKbps
 		if text := q.Get("kbps"); text != "" {
 			if kbps, err = strconv.Atoi(text); err != nil || kbps < 1 || kbps > 1_000_000 {
-				err = relay.NewRemoteError(relay.ErrInvalidAddress, "kbps is a number, such as 400")
+				err = relay.NewRemoteError(relay.ErrInvalidAddress, "kbps must be a number, such as 400")
 			}
 		}
 		how.Rate, how.Buffer = kbps*125, 16<<10
@@ -129,7 +129,7 @@ func behaviour(u *url.URL) (how testserver.Behaviour, err error) {
 	case Silent:
 		how.NoAnswer = true
 	default:
-		err = relay.NewRemoteError(relay.ErrInvalidAddress, "there is no such drill: use ok, refuse, stall, slow, reset, close or silent")
+		err = relay.NewRemoteError(relay.ErrInvalidAddress, "there is no such self-test: use ok, refuse, stall, slow, reset, close or silent")
 	}
 	return how, err
 }

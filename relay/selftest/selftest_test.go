@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // play writes a program in real time until the test ends.
 func play(t *testing.T) *relaytest.Program {
-	p := relaytest.NewProgram(t, 8000) // 1.6 Mbit/s, and a key frame each second
+	p := relaytest.NewProgram(t, 8000) // 1.6 Mbit/s, and a keyframe every second
 	p.WriteFrames(5)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -40,7 +40,7 @@ func play(t *testing.T) *relaytest.Program {
 	return p
 }
 
-func TestOneOfEachBadKindHurtsNobody(t *testing.T) {
+func TestOneOfEachFaultyKindAffectsNoHealthyDestination(t *testing.T) {
 	report, err := selftest.Run(t.Context(), play(t).Hub, 2, selftest.Shortest)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestOneOfEachBadKindHurtsNobody(t *testing.T) {
 	reporttest.Check(t, &report, 2)
 }
 
-func TestADrillCanBeStopped(t *testing.T) {
+func TestASelfTestCanBeStopped(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := selftest.Run(ctx, play(t).Hub, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
@@ -56,7 +56,7 @@ func TestADrillCanBeStopped(t *testing.T) {
 	}
 }
 
-func TestDrillsThatThereAreNotAreRefused(t *testing.T) {
+func TestUnknownSelfTestsAreRefused(t *testing.T) {
 	p := play(t)
 	for _, address := range []string{"selftest://nothing", "selftest://slow?kbps=fast", "selftest://reset?every=now"} {
 		u, err := url.Parse(address)

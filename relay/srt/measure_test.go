@@ -13,5 +13,5 @@ func TestMeasureContract(t *testing.T) {
 
 func TestMeasureLoss(t *testing.T) {
 	testkit.OnlyMeasuring(t)
-	TestAPathThatLosesPacketsDeliversAllPictures(t)
+	TestALossyPathDeliversAllFrames(t)
 }

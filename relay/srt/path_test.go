@@ -52,7 +52,7 @@ func play(t *testing.T, p *relaytest.Program, within time.Duration, done func() 
 }
 
 func TestALossyPathDeliversAllFrames(t *testing.T) {
-	for name, way := range map[string]struct {
+	for name, c := range map[string]struct {
 		round time.Duration
 		query string
 		may   int // frames that may be missing
@@ -63,10 +63,10 @@ func TestALossyPathDeliversAllFrames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := startReceiver(t, "", 20)
-			f.path.setRTT(way.round)
+			f.path.setRTT(c.round)
 			p := relaytest.NewProgram(t, 5000) // little: datagrams that a busy machine delays are lost too
 			p.WriteFrames(5)
-			link, _ := pushed(t, srt.New(), f.URL()+way.query+"#cam", p)
+			link, _ := pushed(t, srt.New(), f.URL()+c.query+"#cam", p)
 			testkit.Eventually(t, 5*time.Second, func() bool { return f.Last("cam") != nil }, "a session")
 			s := f.Last("cam")
 			play(t, p, 15*time.Second, func() bool { return s.Counts().Frames >= 100 })
@@ -81,7 +81,7 @@ func TestALossyPathDeliversAllFrames(t *testing.T) {
 			}
 			// A busy machine adds to a path's delay, which a given latency has room for. If
 			// nothing was sent again, a quarter would be missing.
-			if missing += int(link.Dropped.Load()); missing > way.may {
+			if missing += int(link.Dropped.Load()); missing > c.may {
 				t.Fatalf("%d frames are missing", missing)
 			}
 			testkit.Measure(t, "relay srt: 5 % loss, "+name+": frames missing of 100", float64(missing), "", testkit.AtMost(0))

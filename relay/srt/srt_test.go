@@ -17,7 +17,7 @@ func TestContract(t *testing.T) {
 		out := srt.New()
 		out.Latency, out.Backlog, out.Stall = 250*time.Millisecond, 2*time.Second, time.Second
 		switch {
-		case strings.Contains(t.Name(), "slow_far_end"):
+		case strings.Contains(t.Name(), "slow_server"):
 			out.Latency = time.Second // what a full path loses takes two round trips to recover
 		case strings.Contains(t.Name(), "slow_another"):
 			out.Latency = time.Second // a busy machine may leave packets lying

@@ -1,10 +1,10 @@
 package testserver
 
-// NewSession is the record of a publisher who came by another protocol than RTMP:
-// far ends of such keep theirs in it.
+// NewSession is the record of a publisher by another protocol than RTMP, for the test
+// servers of those.
 func NewSession(app, key string) *Session { return &Session{App: app, Key: key} }
 
-// Take adds what arrived.
+// Record adds what arrived.
 func (s *Session) Record(u Unit) { s.record(u, Behaviour{}) }
 
 func (s *Session) record(u Unit, how Behaviour) {
@@ -37,14 +37,14 @@ func (s *Session) record(u Unit, how Behaviour) {
 	s.units = append(s.units, u)
 }
 
-// Leave notes that the publisher is gone; said, that it said goodbye.
-func (s *Session) Leave(said bool) {
+// Leave notes that the publisher has disconnected; unpublished, that it ended properly.
+func (s *Session) Leave(unpublished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended, s.unpublished = true, s.unpublished || said
+	s.ended, s.unpublished = true, s.unpublished || unpublished
 }
 
-// Return notes that the publisher is back, on another connection.
+// Reopen notes that the publisher has reconnected.
 func (s *Session) Reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,14 +18,14 @@ import (
 	"obvan/media/rtmp"
 )
 
-// Unit is what arrived: a picture or a frame of sound, and how it is coded.
+// Unit is what arrived: a video or audio frame, with its track.
 type Unit struct {
 	Video   bool
 	Key     bool
 	PTS     time.Duration
 	DTS     time.Duration
 	Data    []byte
-	Track   *media.Track // in force when it came
+	Track   *media.Track // in force when it arrived
 	Arrived time.Time
 }
 
@@ -41,11 +41,11 @@ type Session struct {
 	ended       bool
 }
 
-// Tally is a session's counters.
+// Counts is a session's counters.
 type Counts struct {
 	Frames, Keyframes, AudioFrames int
 	Bytes                          uint64 // of units
-	Reversals                      int    // times that fell within a track
+	Reversals                      int    // how often decode time decreased within a track
 	LongestGap                     time.Duration
 	Metadata                       int
 	Configs                        int
@@ -59,14 +59,14 @@ func (s *Session) Units() []Unit {
 	return append([]Unit(nil), s.units...)
 }
 
-// Tally is the counters so far.
+// Counts is the counters so far.
 func (s *Session) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts
 }
 
-// Unpublished reports whether the publisher said goodbye: FCUnpublish and
+// Unpublished reports whether the publisher ended properly: with FCUnpublish and
 // deleteStream.
 func (s *Session) Unpublished() bool {
 	s.mu.Lock()
@@ -74,7 +74,7 @@ func (s *Session) Unpublished() bool {
 	return s.unpublished
 }
 
-// Ended reports whether the connection is gone.
+// Ended reports whether the connection is closed.
 func (s *Session) Ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// pieces sends what the handshake wrote as soon as an answer is waited for.
+// flushOnRead sends what the handshake wrote as soon as an answer is waited for.
 type flushOnRead struct {
 	conn net.Conn
 	w    *bufio.Writer
@@ -138,7 +138,7 @@ func (p *flushOnRead) Read(b []byte) (int, error) {
 	return p.conn.Read(b)
 }
 
-// take deals with one message.
+// take handles one message.
 func (p *peer) take(m *rtmp.Message) error {
 	if seq, due := p.r.AckDue(); due && !p.how.NoAcks {
 		p.w.Control(rtmp.TypeAck, seq)
@@ -283,10 +283,10 @@ func (p *peer) publish(key string) error {
 	return nil
 }
 
-// discard reads until the publisher leaves, acknowledges like a real server, and
-// says as often that it is there, like one that is pinged.
+// discard reads until the publisher leaves, acknowledges like a real server, and as often
+// sends a ping response, like one that is pinged.
 func (p *peer) discard() error {
-	const every = 512 << 10 // about what we are asked for at 6 Mbit/s
+	const every = 512 << 10 // about what is requested at 6 Mbit/s
 	buf := make([]byte, every)
 	for total, acked := 0, 0; ; {
 		n, err := p.conn.Read(buf)
@@ -328,7 +328,7 @@ func tcpOf(c net.Conn) *net.TCPConn {
 	return tcp
 }
 
-// throttle reads as slowly as the behaviour says, or not at all.
+// throttle reads as slowly as the behaviour requires, or not at all.
 type throttle struct {
 	p        *peer
 	ctx      context.Context

@@ -2,7 +2,7 @@ package testserver
 
 import "sync"
 
-// SessionLog is who came to a far end, and how they are treated. The zero value treats
+// SessionLog is the sessions of a server, and how it treats them. The zero value treats
 // all well. It is safe for concurrent use.
 type SessionLog struct {
 	mu       sync.Mutex
@@ -10,14 +10,14 @@ type SessionLog struct {
 	sessions []*Session
 }
 
-// Behave tells how to treat publishers from now on, by their key.
+// Behave sets how to treat publishers from now on, by their key.
 func (g *SessionLog) Behave(how func(key string) Behaviour) {
 	g.mu.Lock()
 	g.behave = how
 	g.mu.Unlock()
 }
 
-// Treat is how to treat a publisher with this key.
+// BehaviourFor is how to treat a publisher with this key.
 func (g *SessionLog) BehaviourFor(key string) Behaviour {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -27,7 +27,7 @@ func (g *SessionLog) BehaviourFor(key string) Behaviour {
 	return g.behave(key)
 }
 
-// Add notes a session, and says how to treat it.
+// Add adds a session, and returns how to treat it.
 func (g *SessionLog) Add(s *Session) Behaviour {
 	g.mu.Lock()
 	g.sessions = append(g.sessions, s)
@@ -35,14 +35,14 @@ func (g *SessionLog) Add(s *Session) Behaviour {
 	return g.BehaviourFor(s.Key)
 }
 
-// Sessions is everyone who published or tried to, in order.
+// Sessions is every session that published or tried to, in order.
 func (g *SessionLog) Sessions() []*Session {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]*Session(nil), g.sessions...)
 }
 
-// Last is the newest session that got as far as naming key, nil when there is none.
+// Last is the newest session that sent this key, nil when there is none.
 func (g *SessionLog) Last(key string) *Session {
 	all := g.Sessions()
 	for i := len(all) - 1; i >= 0; i-- {

@@ -1,6 +1,6 @@
-// Package sink is a far end: a small RTMP server that takes what is published to
-// it, keeps it or only counts it, and behaves as well or as badly as it is told.
-// Tests and drills send to it.
+// Package testserver is a small RTMP server that takes what is published to it, stores it
+// or only counts it, and behaves as well or as badly as it is told. Tests and self-tests
+// send to it.
 package testserver
 
 import (
@@ -15,27 +15,27 @@ import (
 	"obvan/internal/sock"
 )
 
-// Behaviour is how the sink treats a publisher. The zero value is a good server.
+// Behaviour is how the server treats a publisher. The zero value is a good server.
 type Behaviour struct {
-	Refuse     string        // answers publish with an error and these words
+	Refuse     string        // answers publish with an error and this text
 	NoAnswer   bool          // never answers publish
 	CloseFirst bool          // closes instead of answering publish
-	CloseAfter time.Duration // closes so long after it accepted; 0 does not
+	CloseAfter time.Duration // closes this long after it accepted; 0 does not
 	Reset      bool          // and does so with a reset
-	StallAfter time.Duration // stops reading so long after it accepted; 0 does not
-	Rate       int           // reads no faster than so many bytes a second; 0 is at will
+	StallAfter time.Duration // stops reading this long after it accepted; 0 does not
+	Rate       int           // reads no more than this many bytes a second; 0 has no limit
 	NoAcks     bool          // does not acknowledge
-	OnPing     PingBehaviour // what it does at a ping
+	OnPing     PingBehaviour // what it does when pinged
 	Buffer     int           // the socket's receive buffer; 0 is the system's
-	CountOnly  bool          // keeps no units
-	TimesOnly  bool          // keeps the units' times, and the data of the first
-	Discard    bool          // does not even look at what comes: for measuring the sender
+	CountOnly  bool          // stores no units
+	TimesOnly  bool          // stores the units' times, and the data of the first
+	Discard    bool          // does not parse what arrives: for measuring the sender
 }
 
-// Pinged is what a server does when a publisher pings it.
+// PingBehaviour is what a server does when a publisher pings it.
 type PingBehaviour uint8
 
-// All of these exist.
+// Real servers do each of these.
 const (
 	AnswerPings PingBehaviour = iota
 	IgnorePings
@@ -45,7 +45,7 @@ const (
 // Now is a CloseAfter or StallAfter of no time at all.
 const Now = time.Nanosecond
 
-// Server is a far end. Its methods are safe for concurrent use.
+// Server is the server. Its methods are safe for concurrent use.
 type Server struct {
 	ln     net.Listener
 	secure bool
@@ -57,7 +57,7 @@ type Server struct {
 func Listen(addr string, config *tls.Config) (*Server, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("sink: %w", err)
+		return nil, fmt.Errorf("test server: %w", err)
 	}
 	s := &Server{ln: ln, secure: config != nil}
 	if config != nil {
@@ -66,17 +66,17 @@ func Listen(addr string, config *tls.Config) (*Server, error) {
 	return s, nil
 }
 
-// Narrow has the system keep no more than about so many bytes for who reads slowly. It
-// is for the time before the first connection.
+// LimitReceiveBuffer has the system buffer no more than about this many bytes for a slow
+// reader. Call it before the first connection.
 func (s *Server) LimitReceiveBuffer(bytes int) {
 	if ln, ok := s.ln.(*net.TCPListener); ok {
 		sock.LimitReceiveBuffer(ln, bytes)
 	}
 }
 
-// Segment has what comes arrive in pieces of so many bytes at most, as it does over a
-// network. On one machine they have 64 kB, and the window of who reads slowly opens in
-// lumps of seconds. It is for the time before the first connection.
+// LimitSegmentSize has data arrive in segments of at most this many bytes, as it does over
+// a network. On one machine segments have 64 kB, and the TCP window of a slow reader opens
+// in steps of seconds. Call it before the first connection.
 func (s *Server) LimitSegmentSize(bytes int) {
 	if ln, ok := s.ln.(*net.TCPListener); ok {
 		sock.LimitSegmentSize(ln, bytes)
@@ -106,7 +106,7 @@ func (s *Server) Run(ctx context.Context) error {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
 			}
-			return fmt.Errorf("sink: %w", err)
+			return fmt.Errorf("test server: %w", err)
 		}
 		open.Go(func() {
 			defer conn.Close()

@@ -9,16 +9,17 @@ import (
 	"obvan/relay"
 )
 
-// voice is the program's sound as Opus.
+// audioEncoder makes Opus of the program's audio.
 type audioEncoder struct {
 	track      *media.Track
-	transcoder sound.Transcoder // nil when it can't be turned: the picture goes alone
-	tracks     media.Tracks     // of what comes out
+	transcoder sound.Transcoder // nil when it can't be transcoded: video is sent alone
+	tracks     media.Tracks     // of the result
 	link       *relay.Link
 }
 
-// speech is the sound's RTP stream. It goes on whatever the program's sound is coded
-// as: a receiver throws away what is numbered as if it were old (RFC 3711, 3.3.2).
+// audioStream is the audio's RTP stream. It continues whatever codec the program's audio
+// has: a receiver discards packets that are numbered as if they were old (RFC 3711,
+// 3.3.2).
 type audioStream struct {
 	packets *rtp.Packetiser
 	flow    rtpStream
@@ -30,12 +31,12 @@ func newAudioStream() (*audioStream, error) {
 	return &audioStream{packets: packets}, err
 }
 
-// newVoice makes one; the sender has begun with its pictures.
+// newAudioEncoder makes one; the sender has begun with its video.
 func newAudioEncoder(s *sender, track *media.Track) *audioEncoder {
 	v := &audioEncoder{track: track, tracks: media.Tracks{sound.Track()}, link: s.link}
 	s.link.SetWarning("")
 	if !s.accepts[1] {
-		s.link.SetWarning("the server does not take Opus: the picture goes without sound")
+		s.link.SetWarning("the server does not accept Opus: video is sent without audio")
 		return v
 	}
 	if s.audioStream == nil {
@@ -45,20 +46,21 @@ func newAudioEncoder(s *sender, track *media.Track) *audioEncoder {
 		}
 	}
 	var err error
-	v.transcoder, err = sound.New(track, s.out.ffmpeg, func(au media.AccessUnit) { // perhaps on a goroutine of its own
+	v.transcoder, err = sound.New(track, s.out.ffmpeg, func(au media.AccessUnit) { // perhaps on another goroutine
 		au.Tracks = &v.tracks
 		if packets, err := s.audioStream.packets.Packets(&au); err == nil {
-			_ = s.write(s.audio, &s.audioStream.flow, packets, s.at(&au)) // a connection that is over is noticed with the picture
+			_ = s.write(s.audio, &s.audioStream.flow, packets, s.at(&au)) // a closed connection is noticed with the video
 		}
 	})
 	if err != nil {
 		v.transcoder = nil
-		s.link.SetWarning("the picture goes without sound: " + err.Error())
+		s.link.SetWarning("video is sent without audio: " + err.Error())
 	}
 	return v
 }
 
-// fits says whether the sound of other tracks is coded the same: it must not click.
+// fits reports whether the audio of other tracks has the same codec and configuration:
+// restarting would be heard as a click.
 func (v *audioEncoder) fits(tracks *media.Tracks) bool {
 	a := tracks.Audio()
 	return a >= 0 && (*tracks)[a].Codec == v.track.Codec && bytes.Equal((*tracks)[a].Config, v.track.Config)
@@ -70,13 +72,13 @@ func (v *audioEncoder) write(au *media.AccessUnit) {
 	}
 	if err := v.transcoder.Write(au); err != nil {
 		v.close()
-		v.link.SetWarning("the picture goes without sound: " + err.Error())
+		v.link.SetWarning("video is sent without audio: " + err.Error())
 	}
 }
 
 func (v *audioEncoder) close() {
 	if v.transcoder != nil {
-		_ = v.transcoder.Close() // it was told to end: its complaint is no news
+		_ = v.transcoder.Close() // it was told to end: an error says nothing new
 		v.transcoder = nil
 	}
 }

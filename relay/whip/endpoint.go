@@ -26,7 +26,7 @@ const (
 	maxRedirects = 4
 )
 
-// endpoint is the HTTP side: where the offer goes, and the session is ended.
+// endpoint is the HTTP side: where the offer is sent, and the session is ended.
 type endpoint struct {
 	url     string
 	token   string
@@ -34,7 +34,7 @@ type endpoint struct {
 	client  *http.Client
 
 	resource string             // of the session; "" while there is none
-	servers  []webrtc.ICEServer // that the endpoint offers for finding a way to it
+	servers  []webrtc.ICEServer // that the endpoint offers for reaching it
 }
 
 func newEndpoint(u *url.URL, config *tls.Config) *endpoint {
@@ -54,9 +54,9 @@ func newEndpoint(u *url.URL, config *tls.Config) *endpoint {
 	return e
 }
 
-// follow lets a platform send us to one of its machines with 307 and 308 (RFC 9725,
-// 4.5), and the token with us: that machine wants it, too. After other redirects a GET
-// would follow, which is no WHIP.
+// follow lets a platform redirect us to one of its machines with 307 and 308 (RFC 9725,
+// 4.5), along with the token, which that machine needs too. After other redirects a GET
+// would follow, which is not WHIP.
 func (e *endpoint) follow(req *http.Request, via []*http.Request) error {
 	first := via[0]
 	if len(via) > maxRedirects || req.Method != first.Method || first.URL.Scheme == "https" && req.URL.Scheme != "https" {
@@ -89,16 +89,16 @@ func (e *endpoint) offer(ctx context.Context, sdp string) (answer string, err er
 	}
 	e.servers = iceServers(resp.Header)
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/sdp" {
-		return "", errors.New("the server's answer is no session description: check that the address is one for WHIP")
+		return "", errors.New("the server's answer is not a session description: check that this is a WHIP address")
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil || len(body) > maxAnswer {
-		return "", errors.New("the server's answer is cut short, or too long")
+		return "", errors.New("the server's answer is truncated or too long")
 	}
 	return string(body), nil
 }
 
-// leave ends the session (4.2): the server need not wait until it misses us.
+// leave ends the session (4.2), so that the server need not wait for a timeout.
 func (e *endpoint) leave() {
 	if e.resource == "" {
 		return
@@ -127,7 +127,8 @@ func (e *endpoint) request(ctx context.Context, method, to, body string) (*http.
 	return resp, err
 }
 
-// refusal is a server's no. One that is busy or broken may take the stream later.
+// refusal is a server's refusal. A server that is busy or faulty may take the stream
+// later.
 func refusal(resp *http.Response) error {
 	text := http.StatusText(resp.StatusCode)
 	if text == "" {
@@ -141,7 +142,7 @@ func refusal(resp *http.Response) error {
 	}
 	switch code := resp.StatusCode; {
 	case code >= 300 && code < 400:
-		return relay.NewRemoteError(relay.ErrRefused, "the address is another one now, take it from its page: "+text)
+		return relay.NewRemoteError(relay.ErrRefused, "the address has changed, copy it again from the platform's page: "+text)
 	case code == http.StatusConflict:
 		return relay.NewRemoteError(relay.ErrRefused, "the stream is already in use: "+text)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500 && code != http.StatusNotImplemented:
@@ -153,15 +154,15 @@ func refusal(resp *http.Response) error {
 	return relay.NewRemoteError(relay.ErrRefused, text)
 }
 
-// meanings is what refusals mean to somebody who wants to send.
+// statusTexts is what refusals mean for someone who wants to publish.
 var statusTexts = map[int]string{
 	http.StatusUnauthorized:         "the key (bearer token) is wrong or missing",
-	http.StatusForbidden:            "the key does not let us send there",
-	http.StatusNotFound:             "there is nothing at this address",
-	http.StatusGone:                 "the show there is over",
-	http.StatusMethodNotAllowed:     "nothing there takes WHIP",
-	http.StatusUnsupportedMediaType: "nothing there takes WHIP",
-	http.StatusNotImplemented:       "nothing there takes WHIP",
-	http.StatusNotAcceptable:        "it does not take this picture or sound",
-	http.StatusUnprocessableEntity:  "it does not take this picture or sound",
+	http.StatusForbidden:            "the key does not permit publishing there",
+	http.StatusNotFound:             "nothing was found at this address",
+	http.StatusGone:                 "the event there is over",
+	http.StatusMethodNotAllowed:     "the server there does not accept WHIP",
+	http.StatusUnsupportedMediaType: "the server there does not accept WHIP",
+	http.StatusNotImplemented:       "the server there does not accept WHIP",
+	http.StatusNotAcceptable:        "it does not accept this video or audio",
+	http.StatusUnprocessableEntity:  "it does not accept this video or audio",
 }

@@ -10,11 +10,11 @@ import (
 
 const (
 	maxServers = 8
-	maxLink    = 2 << 10 // bytes; Twitch's and Cloudflare's have some hundred
+	maxLink    = 2 << 10 // bytes; Twitch's and Cloudflare's have a few hundred
 )
 
 // iceServers is the STUN and TURN servers that an endpoint's answer names in its Link
-// headers (RFC 9725, 4.6). What makes no sense is left out.
+// headers (RFC 9725, 4.6). Invalid ones are ignored.
 func iceServers(h http.Header) (all []webrtc.ICEServer) {
 	for _, line := range h.Values("Link") {
 		if len(line) > maxLink {
@@ -41,7 +41,7 @@ func iceServers(h http.Header) (all []webrtc.ICEServer) {
 	return all
 }
 
-// nextLink takes the first of a header's links: its parameters by name, and its target
+// nextLink parses the first of a header's links: its parameters by name, and its target
 // under "" (RFC 8288, 3).
 func nextLink(s string) (link map[string]string, rest string) {
 	link = map[string]string{}
@@ -63,14 +63,14 @@ func nextLink(s string) (link map[string]string, rest string) {
 		} else {
 			s = s[end:]
 		}
-		if _, said := link[name]; !said {
+		if _, seen := link[name]; !seen {
 			link[name] = value
 		}
 	}
 	return link, s
 }
 
-// linkValue is a word, or a string in quotation marks (RFC 9110, 5.6.4).
+// linkValue is a token, or a string in quotation marks (RFC 9110, 5.6.4).
 func linkValue(s string) (value, rest string) {
 	if !strings.HasPrefix(s, `"`) {
 		if end := strings.IndexAny(s, ";, \t"); end >= 0 {

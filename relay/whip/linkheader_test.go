@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-func TestLinksToServersAreTaken(t *testing.T) {
+func TestICEServersAreReadFromLinkHeaders(t *testing.T) {
 	for header, want := range map[string][]string{
 		`<stun:stun.example.net>; rel="ice-server"`: {"stun:stun.example.net", ""},
 		`</docs>; rel=help, <turn:t.example.net?transport=udp>; rel="ice-server"; username="u;,"; credential="a\"b"; credential-type="password"`: {"turn:t.example.net?transport=udp", `a"b`},
 		`<turns:t.example.net:443>;REL=ice-server;username=u;credential=secret`:                                                                  {"turns:t.example.net:443", "secret"},
-		`<turn:t.example.net>; rel="ice-server"`:                                                                                                 nil, // nobody gets in without a password
+		`<turn:t.example.net>; rel="ice-server"`:                                                                                                 nil, // a TURN server needs a password
 		`<http://t.example.net>; rel="ice-server"`:                                                                                               nil,
 		`<stun:stun.example.net>; rel="stylesheet"`:                                                                                              nil,
 		`<stun:stun.example.net`:                                                                                                                 nil,

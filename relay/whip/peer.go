@@ -22,13 +22,13 @@ const (
 	connectTimeout = 10 * time.Second
 	directTimeout  = 3 * time.Second // when there are servers that can help
 
-	// A path that is dead for goneAfter is disconnected, which may heal; it is given up
-	// failAfter later.
+	// A path without packets for disconnectedAfter is disconnected, which may recover; it is
+	// given up failedAfter later.
 	disconnectedAfter = 3 * time.Second
 	failedAfter       = 7 * time.Second
 	keepAlive         = time.Second
 
-	nackBuffer = 1024 // packets that can be asked for again
+	nackBuffer = 1024 // packets that can be requested again
 )
 
 // peer is the WebRTC side.
@@ -37,15 +37,15 @@ type peer struct {
 	video      *webrtc.TrackLocalStaticRTP
 	audio      *webrtc.TrackLocalStaticRTP
 	senders    [2]*webrtc.RTPSender // video, audio
-	accepts    [2]bool              // the far end
+	accepts    [2]bool              // the receiver, per track
 	hasServers bool                 // by STUN and TURN servers
 	states     chan webrtc.PeerConnectionState
 }
 
-// errNoWay is for a far end that agreed, and to which no packet gets through.
-var errNoPath = errors.New("the server's answer came, but no way to it was found for the media: let UDP out through the firewall")
+// errNoPath is for a server that accepted, but to which no packet gets through.
+var errNoPath = errors.New("the server answered, but no network path was found for the media: allow outgoing UDP through the firewall")
 
-// newPeer makes a connection that only sends, by way of servers where that is needed.
+// newPeer makes a connection that only sends, through the servers where that is needed.
 func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 	engine, err := codecs()
 	if err != nil {
@@ -70,7 +70,7 @@ func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		select {
 		case p.states <- s:
-		default: // nobody needs that many
+		default: // more than are needed
 		}
 	})
 	if err := p.addTracks(); err != nil {
@@ -81,7 +81,7 @@ func newPeer(host string, servers []webrtc.ICEServer) (*peer, error) {
 }
 
 func (p *peer) addTracks() (err error) {
-	// One stream name: receivers play its picture and sound in sync (RFC 8830).
+	// One stream name: receivers play its video and audio in sync (RFC 8830).
 	p.video, err = webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264}, "video", "obvan")
 	if err != nil {
 		return err
@@ -100,8 +100,8 @@ func (p *peer) addTracks() (err error) {
 	return nil
 }
 
-// codecs is what is offered. High profile is sent under the number of whatever H.264
-// was agreed on: receivers that don't list it decode it all the same.
+// codecs is what is offered. High profile is sent under the payload type of whichever
+// H.264 was agreed on: receivers that don't list it decode it all the same.
 func codecs() (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}}
@@ -146,10 +146,10 @@ func (p *peer) publish(ctx context.Context, e *endpoint) error {
 		return err
 	}
 	if err := p.accept(answer); err != nil {
-		return errors.New("the server's answer can't be used: check that the address is one for WHIP")
+		return errors.New("the server's answer can't be used: check that this is a WHIP address")
 	}
 	if !p.accepts[0] {
-		return relay.NewRemoteError(relay.ErrUnsupported, "the server takes no H264 pictures: switch them on there")
+		return relay.NewRemoteError(relay.ErrUnsupported, "the server does not accept H.264 video: enable it there")
 	}
 	within := connectTimeout
 	if !p.hasServers && len(e.servers) > 0 {
@@ -174,12 +174,12 @@ func (p *peer) connected(ctx context.Context, within time.Duration) error {
 		case <-late.C:
 			return errNoPath
 		case <-ctx.Done():
-			return fmt.Errorf("the media's way to the server: %w", ctx.Err())
+			return fmt.Errorf("connect the media: %w", ctx.Err())
 		}
 	}
 }
 
-// accept looks which of picture (0) and sound (1) the answer takes.
+// accept notes which of video (0) and audio (1) the answer accepts.
 func (p *peer) accept(answer string) error {
 	description := webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}
 	parsed, err := description.Unmarshal()

@@ -26,7 +26,7 @@ import (
 	"obvan/relay/testserver"
 )
 
-// farEnd is a WHIP endpoint made with pion.
+// endpointServer is a WHIP endpoint made with pion.
 type endpointServer struct {
 	t       testing.TB
 	http    *httptest.Server
@@ -38,7 +38,7 @@ type endpointServer struct {
 	mu       sync.Mutex
 	redirect int                   // status of the answer under /elsewhere
 	links    []string              // headers of the answer
-	hidden   bool                  // only who comes by way of a relay learns where it is
+	hidden   bool                  // only a client that comes through a relay learns its address
 	peers    map[string]*publisher // by resource
 	open     sync.WaitGroup
 }
@@ -52,7 +52,7 @@ type publisher struct {
 	opus   []pion.Header
 }
 
-// sounds is what came of sound.
+// opusHeaders is the headers of the audio packets that arrived.
 func (p *publisher) opusHeaders() []pion.Header {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,7 +68,7 @@ func (p *publisher) Write(au media.AccessUnit) {
 	p.ses.Record(testserver.Unit{Video: t.Codec.Video(), Key: au.Key, PTS: au.PTS, DTS: au.DTS, Data: au.Data, Track: t, Arrived: au.Arrived})
 }
 
-// udp is the media port, which can fall silent.
+// udp is the media port, which can stop responding.
 type udp struct {
 	net.PacketConn
 	lose int // one data packet in so many; 0 none
@@ -84,7 +84,7 @@ func (u *udp) silent() bool {
 	return u.stalled
 }
 
-// lost says whether a packet gets lost on its way; those that connect don't.
+// lost reports whether a packet gets lost; those that connect don't.
 func (u *udp) lost(b []byte) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -108,7 +108,7 @@ func (u *udp) WriteTo(b []byte, to net.Addr) (int, error) {
 	return u.PacketConn.WriteTo(b, to)
 }
 
-// startFarEnd starts one that loses one packet in so many, or none.
+// startEndpoint starts one that loses one packet in lose, or none.
 func startEndpoint(t testing.TB, lose int) *endpointServer {
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -204,10 +204,10 @@ func (f *endpointServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, answer)
 }
 
-// direct is where a peer is itself.
+// directCandidates is a peer's own addresses.
 var directCandidates = regexp.MustCompile(`(?m)^a=candidate.* typ (host|srflx).*\n`)
 
-// hide takes out of an answer where it is, unless the one who asks has a relay.
+// hide removes an answer's addresses, unless the client has a relay.
 func (f *endpointServer) hide(answer, offer string) string {
 	if strings.Contains(offer, "typ relay") {
 		return answer
@@ -250,7 +250,7 @@ func (f *endpointServer) misbehave(pc *webrtc.PeerConnection, how testserver.Beh
 		time.AfterFunc(how.CloseAfter, func() { _ = pc.Close() })
 	}
 	if how.StallAfter > 0 {
-		time.AfterFunc(how.StallAfter+100*time.Millisecond, func() { // the other end is to see it connected, too
+		time.AfterFunc(how.StallAfter+100*time.Millisecond, func() { // the other end must see it connected too
 			f.udp.mu.Lock()
 			f.udp.stalled = true
 			f.udp.mu.Unlock()
@@ -268,7 +268,7 @@ func (f *endpointServer) read(p *publisher, track *webrtc.TrackRemote) {
 			f.t.Error(err)
 			return
 		}
-		// It just joined, as far as it is concerned.
+		// As if it had just joined.
 		_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(track.SSRC())}})
 	}
 	line := reorderBuffer{packets: map[uint16]*pion.Packet{}}
@@ -289,7 +289,7 @@ func (f *endpointServer) read(p *publisher, track *webrtc.TrackRemote) {
 	}
 }
 
-// inOrder waits for packets that are repeated.
+// reorderBuffer waits for packets that are repeated.
 type reorderBuffer struct {
 	begun   bool
 	next    uint16

@@ -13,32 +13,32 @@ import (
 )
 
 const (
-	// usualReports is how often a receiver reports before its own habit is known, and
-	// longestHabit what is believed at most.
+	// defaultInterval is how often a receiver is assumed to report before its own interval is
+	// known, and maxInterval the longest that is accepted.
 	defaultInterval = 1200 * time.Millisecond
 	maxInterval     = 6 * time.Second
 
-	// Of 256 packets: from lossy on pictures that no other refers to are left out, from
-	// hopeless on all up to the next key frame.
+	// Lost packets of 256: from lossyPath on frames that no other refers to are dropped,
+	// from hopelessPath on all frames up to the next keyframe.
 	lossyPath    = 13 // 5 %
 	hopelessPath = 51 // 20 %
 	recoverAfter = 3 * time.Second
 )
 
-// ear is what the receiver reports.
+// receiverReports is what the receiver reports.
 type receiverReports struct {
 	mu           sync.Mutex
-	lastReport   time.Time // of a report
+	lastReport   time.Time // when it reported last
 	interval     time.Duration
-	received     bool      // a report said that packets arrived
-	level        int       // how much is left out
+	received     bool      // a report confirmed that packets arrived
+	level        int       // how much is dropped
 	since        time.Time // of the level
-	broken       bool      // a picture was left out: the next must be a key frame
-	sentAtReport uint64    // bytes at the last look after a report
+	broken       bool      // a frame was dropped: the next must be a keyframe
+	sentAtReport uint64    // bytes sent when last checked after a report
 	fresh        bool      // a report came since
 
 	rtt atomic.Int64
-	pli atomic.Bool // a key frame was asked for
+	pli atomic.Bool // a keyframe was requested
 }
 
 func (e *receiverReports) start(now time.Time) { e.lastReport, e.interval = now, defaultInterval }
@@ -84,7 +84,7 @@ func (e *receiverReports) report(reports []rtcp.ReceptionReport, now time.Time) 
 	}
 }
 
-// judge sets how much is left out by what got lost.
+// setLevel sets how much is dropped by how much was lost.
 func (e *receiverReports) setLevel(lost uint8, now time.Time) {
 	level := 0
 	switch {
@@ -100,7 +100,7 @@ func (e *receiverReports) setLevel(lost uint8, now time.Time) {
 	}
 }
 
-// keeps says whether a picture is worth sending over a path that loses as much.
+// shouldSend reports whether a frame is worth sending over a path that loses that much.
 func (e *receiverReports) shouldSend(au *media.AccessUnit) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -118,25 +118,25 @@ func (e *receiverReports) shouldSend(au *media.AccessUnit) bool {
 	return true
 }
 
-// proven says whether the receiver said that it takes packets.
+// proven reports whether the receiver confirmed that it receives packets.
 func (e *receiverReports) proven() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.received
 }
 
-// asked says whether the receiver asked for a key frame since the last call.
+// keyframeRequested reports whether the receiver requested a keyframe since the last call.
 func (e *receiverReports) keyframeRequested() bool { return e.pli.Swap(false) }
 
-// quiet is how long nothing was reported.
+// silentFor is how long nothing was reported.
 func (e *receiverReports) silentFor(now time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return now.Sub(e.lastReport)
 }
 
-// unheard is how many of the bytes sent the receiver has not confirmed although it
-// should have, by its own habit.
+// unconfirmed is how many of the bytes sent the receiver has not confirmed although it
+// should have, by its own interval.
 func (e *receiverReports) unconfirmed(sent uint64, now time.Time) uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()

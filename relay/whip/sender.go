@@ -20,20 +20,20 @@ import (
 )
 
 const (
-	videoRate = 90000 // the RTP clock of pictures (RFC 6184, 8.2.1)
+	videoRate = 90000 // the RTP clock of video (RFC 6184, 8.2.1)
 	audioRate = 48000 // and of Opus (RFC 7587, 4.1)
 
-	// packetSize keeps a packet under 1280 bytes, the least that IPv6 carries everywhere.
+	// packetSize keeps a packet below 1280 bytes, the least that IPv6 carries everywhere.
 	packetSize = 1188
 
-	// proof is for how long a receiver that reports nothing must have been connected to
-	// count as live.
+	// liveAfter is how long a receiver that reports nothing must have been connected to count
+	// as live.
 	liveAfter = 2 * time.Second
 
-	longGOP = 4 * time.Second // between key frames: more is long to wait for a picture
+	longGOP = 4 * time.Second // between keyframes: more is a long wait for new viewers
 )
 
-var errBFrames = relay.NewRemoteError(relay.ErrUnsupported, "it has B-frames, of which WebRTC receivers show nearly nothing; set B-frames to 0 in the encoder")
+var errBFrames = relay.NewRemoteError(relay.ErrUnsupported, "it has B-frames, which WebRTC receivers can't play smoothly; set B-frames to 0 in the encoder")
 
 // sender writes the program to a connected peer.
 type sender struct {
@@ -51,24 +51,24 @@ type sender struct {
 	latency atomic.Int64
 }
 
-// coding is what makes packets of the program as it is coded now.
+// encoders is what makes packets of the program in its current codecs.
 type encoders struct {
 	tracks       *media.Tracks
 	videoPackets *rtp.Packetiser
-	audioEncoder *audioEncoder // nil until some came
+	audioEncoder *audioEncoder // nil until audio arrived
 	audioStream  *audioStream  // the same
 }
 
-// place is where in the program the pictures are.
+// position is where in the program the video is.
 type position struct {
 	started      bool
-	base         time.Duration // decode time of the first picture
+	base         time.Duration // decode time of the first video frame
 	began        time.Time     // when that was sent
-	lastKeyframe time.Duration // decode time of the newest key frame
-	latest       time.Duration // presentation time, to find pictures out of order
+	lastKeyframe time.Duration // decode time of the newest keyframe
+	latest       time.Duration // presentation time, to detect frames out of order
 }
 
-// flow counts one RTP stream.
+// rtpStream counts one RTP stream.
 type rtpStream struct {
 	mu       sync.Mutex
 	packets  uint32
@@ -78,14 +78,14 @@ type rtpStream struct {
 }
 
 func newSender(p *peer, sub *hub.Subscriber, o *Output, link *relay.Link) *sender {
-	sub.SkipToKeyframe() // it grew old while we connected
+	sub.SkipToKeyframe() // the position became old while connecting
 	now := time.Now()
 	s := &sender{peer: p, sub: sub, link: link, out: o, position: position{began: now}, dropper: relay.FrameDropper{Limit: o.Backlog}}
 	s.reports.start(now)
 	return s
 }
 
-// run sends until ctx is done or the program ends (nil), or the far end fails.
+// run sends until ctx is done or the program ends (nil), or the server fails.
 func (s *sender) run(ctx context.Context) error {
 	within, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
@@ -98,7 +98,7 @@ func (s *sender) run(ctx context.Context) error {
 	if s.audioEncoder != nil {
 		s.audioEncoder.close()
 	}
-	for _, from := range s.senders { // ends the listening
+	for _, from := range s.senders { // ends the readers
 		_ = from.Stop()
 	}
 	readers.Wait()
@@ -111,20 +111,20 @@ func (s *sender) run(ctx context.Context) error {
 	return err
 }
 
-// watch returns when the connection is over, or nobody listens at its other end.
+// watch returns when the connection has ended, or the receiver no longer reports.
 func (s *sender) watch(ctx context.Context) error {
-	look := time.NewTicker(200 * time.Millisecond)
-	defer look.Stop()
+	poll := time.NewTicker(200 * time.Millisecond)
+	defer poll.Stop()
 	for {
 		select {
 		case state := <-s.states:
 			switch state {
 			case webrtc.PeerConnectionStateFailed:
-				return fmt.Errorf("%w: the way to the server is lost", relay.ErrStalled)
+				return fmt.Errorf("%w: the network path to the server is lost", relay.ErrStalled)
 			case webrtc.PeerConnectionStateClosed:
 				return fmt.Errorf("the server ended the session: %w", io.EOF)
 			}
-		case now := <-look.C:
+		case now := <-poll.C:
 			if quiet := s.reports.silentFor(now); quiet > s.out.Stall && s.link.Sent.Load() > 0 {
 				return fmt.Errorf("%w for %v", relay.ErrStalled, s.out.Stall)
 			}
@@ -137,7 +137,7 @@ func (s *sender) watch(ctx context.Context) error {
 	}
 }
 
-// take sends one unit, or learns that all were sent.
+// take sends one unit, or notes that all were sent.
 func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 	if au == nil {
 		s.dropper.CaughtUp(now)
@@ -147,7 +147,7 @@ func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 	return s.send(au, now)
 }
 
-// send sends one unit, unless it is left out.
+// send sends one unit, unless it is dropped.
 func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	if au.Tracks != s.tracks {
 		if err := s.announce(au.Tracks); err != nil {
@@ -185,26 +185,26 @@ func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	}
 	packets, err := s.videoPackets.Packets(au)
 	if err != nil {
-		return nil //nolint:nilerr // a picture that is broken: the next may be well
+		return nil //nolint:nilerr // a broken frame: the next may be good
 	}
 	return s.write(s.peer.video, &s.video, packets, s.at(au))
 }
 
-// group begins a group of pictures. A receiver that asks for a key frame waits for the
-// next one: the program's encoder is not ours to ask.
+// startGOP begins a group of pictures (GOP). A receiver that requests a keyframe waits for
+// the next one: the program's encoder is not ours to control.
 func (s *sender) startGOP(at time.Duration) {
 	long := at - s.lastKeyframe
 	s.lastKeyframe = at
 	if s.reports.keyframeRequested() && long > longGOP && s.link.Warning() == "" {
-		s.link.SetWarning(fmt.Sprintf("viewers who join wait for a picture: key frames come every %.0f s; set the encoder's interval to 2 s", long.Seconds()))
+		s.link.SetWarning(fmt.Sprintf("viewers who join wait for video: keyframes come every %.0f s; set the encoder's keyframe interval to 2 s", long.Seconds()))
 	}
 }
 
-// at is the wall clock's time of a unit, as sender reports tell it. Once pictures are
-// sent it may be called from anywhere.
+// at is a unit's time on the wall clock, as sender reports have it. Once video is sent it
+// may be called from any goroutine.
 func (s *sender) at(au *media.AccessUnit) time.Time { return s.began.Add(au.PTS - s.base) }
 
-// write sends the packets of a picture or of a sound.
+// write sends the packets of a video or audio frame.
 func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *rtpStream, packets []*pion.Packet, at time.Time) error {
 	for _, pkt := range packets {
 		if err := to.WriteRTP(pkt); err != nil {
@@ -224,7 +224,7 @@ func (s *sender) write(to *webrtc.TrackLocalStaticRTP, f *rtpStream, packets []*
 	return nil
 }
 
-// spread waits after a packet as long as the path needs: UDP takes everything, and
+// pacePacket waits after a packet as long as the path needs: UDP accepts everything, and
 // loses it later.
 func (s *sender) pacePacket(size int) {
 	s.pacer.Take(size)
@@ -233,8 +233,8 @@ func (s *sender) pacePacket(size int) {
 	}
 }
 
-// report tells the receiver, now and then, how the stream's clock and the wall clock
-// go together (RFC 3550, 6.4.1): sound and picture are played in sync by it.
+// report tells the receiver, once a second, how the stream's clock relates to the wall
+// clock (RFC 3550, 6.4.1), so that audio and video are played in sync.
 func (s *sender) report(f *rtpStream, packets []*pion.Packet, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -259,7 +259,7 @@ func (s *sender) report(f *rtpStream, packets []*pion.Packet, at time.Time) {
 	}})
 }
 
-// announce takes a new generation of tracks: parameter sets travel with the pictures.
+// announce takes a new generation of tracks: parameter sets travel with the video.
 func (s *sender) announce(tracks *media.Tracks) error {
 	if err := canCarry(tracks); err != nil {
 		return err
@@ -268,7 +268,7 @@ func (s *sender) announce(tracks *media.Tracks) error {
 	if s.videoPackets == nil {
 		var err error
 		if s.videoPackets, err = rtp.NewPacketiserOf(&(*tracks)[tracks.Video()], 96, packetSize); err != nil {
-			return relay.NewRemoteError(relay.ErrUnsupported, "its decoder configuration is broken; start the encoder of what is on air anew")
+			return relay.NewRemoteError(relay.ErrUnsupported, "invalid decoder configuration; restart the encoder of the on-air source")
 		}
 	}
 	if s.audioEncoder != nil && !s.audioEncoder.fits(tracks) {
@@ -278,7 +278,7 @@ func (s *sender) announce(tracks *media.Tracks) error {
 	return nil
 }
 
-// speak sends one unit of sound, when the receiver takes any.
+// sendAudio sends one audio unit, when the receiver accepts audio.
 func (s *sender) sendAudio(au *media.AccessUnit) {
 	if s.audioEncoder == nil {
 		s.audioEncoder = newAudioEncoder(s, au.Info())

@@ -1,15 +1,15 @@
-// Package whip sends the program to WHIP endpoints (RFC 9725): platforms of the web,
-// LiveKit, MediaMTX, another studio of this make.
+// Package whip sends the program to WHIP endpoints (RFC 9725): web platforms, LiveKit,
+// MediaMTX, another OB Van.
 //
 // The address is whips://host/path (https) or whip://host/path (http); https:// and
 // http:// mean the same here. The stream key of a destination is the bearer token. Some
-// platforms have a key in the path instead: it is not repeated to anybody either.
+// platforms have a key in the path instead: it is never shown either.
 //
-// The picture is H.264 as it is: with B-frames it can't be carried, since receivers
-// show nearly nothing of it. Opus passes, AAC is turned into Opus; where that can't be
-// done the picture goes alone, and that is said. A receiver that asks for a key frame
-// gets the next one of the program. STUN and TURN servers that the endpoint names are
-// used when there is no direct way to it.
+// The video is H.264 as it is: with B-frames it can't be carried, since receivers don't
+// play it smoothly. Opus passes, AAC is transcoded to Opus; where that is not possible
+// video is sent alone, with a warning. A receiver that requests a keyframe gets the
+// program's next one. STUN and TURN servers that the endpoint names are used when there is
+// no direct path to it.
 package whip
 
 import (
@@ -29,12 +29,12 @@ import (
 )
 
 const (
-	// DefaultStall is for how long a receiver may report nothing at the most. The
-	// supervisor, who knows the platform, gives up earlier.
+	// DefaultStall is how long a receiver may report nothing at most. The supervisor, which
+	// knows the platform, gives up earlier.
 	DefaultStall = time.Minute
 
-	// DefaultBacklog is how far a destination may fall behind before pictures are left
-	// out up to a key frame: WebRTC is for what is watched at once.
+	// DefaultBacklog is how far a destination may fall behind before frames are dropped up to
+	// a keyframe: WebRTC is for what is watched live.
 	DefaultBacklog = 2 * time.Second
 )
 
@@ -44,7 +44,7 @@ type Output struct {
 	Backlog time.Duration
 
 	tls    *tls.Config
-	ffmpeg string // its path, or "": for sound that is not plain AAC-LC
+	ffmpeg string // its path, or "": for audio that is not plain AAC-LC
 }
 
 // New makes an output; config, which may be nil, is for https.
@@ -74,13 +74,13 @@ func (o *Output) Push(ctx context.Context, u *url.URL, sub *hub.Subscriber, link
 	s := newSender(p, sub, o, link)
 	link.OnMeasure(s.measure)
 	err = s.run(ctx)
-	end.leave() // also when it was given up: it would take the next session for a second one
+	end.leave() // also when it was given up: the server would count the next session as a second one
 	return relay.Redacted(err, end.secrets...)
 }
 
-// connect finds a way to the endpoint: directly, or by way of the servers that its
-// answer names. Those come too late for the offer that was answered, and few endpoints
-// can have it changed: another session is made.
+// connect finds a path to the endpoint: directly, or through the servers that its answer
+// names. Those arrive too late for the offer that was answered, and few endpoints allow it
+// to be changed: another session is made.
 func connect(ctx context.Context, end *endpoint, host string) (p *peer, err error) {
 	var servers []webrtc.ICEServer
 	for {
@@ -99,17 +99,17 @@ func connect(ctx context.Context, end *endpoint, host string) (p *peer, err erro
 	}
 }
 
-// canCarry says whether WebRTC has a form for the picture.
+// canCarry reports an error unless WebRTC can carry the video.
 func canCarry(tracks *media.Tracks) error {
 	if tracks == nil {
-		return nil // not known yet; the first unit tells
+		return nil // not known yet; the first unit shows it
 	}
 	v := tracks.Video()
 	if v < 0 {
-		return relay.NewRemoteError(relay.ErrUnsupported, "it has no picture; put something with one on air")
+		return relay.NewRemoteError(relay.ErrUnsupported, "it has no video; put a source with video on air")
 	}
 	if c := (*tracks)[v].Codec; c != media.H264 {
-		return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("WHIP receivers want H264, the program is %v; set its encoder to H264", c))
+		return relay.NewRemoteError(relay.ErrUnsupported, fmt.Sprintf("WHIP receivers require H.264, the program is %v; set its encoder to H.264", c))
 	}
 	return nil
 }

@@ -32,8 +32,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// push sends what write makes until ended, and returns the far end's session and
-// Push's error.
+// push sends the program until until returns true, and returns the link and Push's error.
 func push(t *testing.T, f *endpointServer, p *relaytest.Program, until func(*relay.Link) bool) (*relay.Link, error) {
 	t.Helper()
 	return pushTo(t, f.URL(), p, until)
@@ -66,7 +65,7 @@ func pushTo(t *testing.T, address string, p *relaytest.Program, until func(*rela
 	return link, <-ended
 }
 
-func TestBFramesAreRefusedInWords(t *testing.T) {
+func TestBFramesAreRefused(t *testing.T) {
 	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
 	p.WriteFrames(3)
@@ -80,8 +79,8 @@ func TestBFramesAreRefusedInWords(t *testing.T) {
 	}
 }
 
-func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
-	f := startEndpoint(t, 3) // more than repeats can mend in time
+func TestALossyPathGetsFewerFrames(t *testing.T) {
+	f := startEndpoint(t, 3) // more than repeats can recover in time
 	p := relaytest.NewProgram(t, 8000)
 	p.WriteFrames(5)
 	link, err := push(t, f, p, func(l *relay.Link) bool { return l.Dropped.Load() > relaytest.FrameRate })
@@ -89,11 +88,11 @@ func TestALossyPathGetsFewerPicturesAndNoneTooLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s := f.Last("token"); s.Counts().Keyframes == 0 {
-		t.Fatalf("nothing arrived: %+v, %d left out", s.Counts(), link.Dropped.Load())
+		t.Fatalf("nothing arrived: %+v, %d dropped", s.Counts(), link.Dropped.Load())
 	}
 }
 
-func TestCodecsThatReceiversDoNotTakeAreRefused(t *testing.T) {
+func TestCodecsThatReceiversDoNotAcceptAreRefused(t *testing.T) {
 	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
 	p.SetTracks(media.Tracks{{Codec: media.H265}})
@@ -120,26 +119,26 @@ func TestARedirectIsFollowedWithTheTokenAndTheOffer(t *testing.T) {
 		if err != nil || s == nil {
 			t.Fatalf("%d: err = %v", status, err)
 		}
-		testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Keyframes > 0 }, "%d: a picture arrives", status)
-		testkit.Eventually(t, 5*time.Second, s.Unpublished, "%d: the session is deleted where it is", status)
+		testkit.Eventually(t, 5*time.Second, func() bool { return s.Counts().Keyframes > 0 }, "%d: a frame arrives", status)
+		testkit.Eventually(t, 5*time.Second, s.Unpublished, "%d: the session is deleted at its own address", status)
 	}
 }
 
 func TestAKeyInThePathIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "nobody knows "+r.URL.Path, http.StatusNotFound)
+		http.Error(w, "no stream "+r.URL.Path, http.StatusNotFound)
 	}))
 	defer server.Close()
 	p := relaytest.NewProgram(t, 1000)
 	p.WriteFrames(5)
 	_, err := pushTo(t, server.URL+"/s3cret-in-path/webRTC/publish", p, func(*relay.Link) bool { return false })
-	if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "nobody knows /***/webRTC/publish") {
+	if !errors.Is(err, relay.ErrRefused) || !strings.Contains(err.Error(), "no stream /***/webRTC/publish") {
 		t.Errorf("err = %v", err)
 	}
 }
 
-// startRelay is a TURN server on this machine that knows one user.
+// startTURN is a TURN server on this machine with one user.
 func startTURN(t *testing.T) (address string, used func() bool) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -166,7 +165,7 @@ func startTURN(t *testing.T) (address string, used func() bool) {
 	return conn.LocalAddr().String(), asked.Load
 }
 
-func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
+func TestICEServersFromTheAnswerAreUsed(t *testing.T) {
 	t.Parallel()
 	address, used := startTURN(t)
 	f := startEndpoint(t, 0)
@@ -177,11 +176,11 @@ func TestTheServersThatTheAnswerNamesAreUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s := f.Last("token"); !used() || s.Counts().Keyframes == 0 {
-		t.Fatalf("by way of the relay %v, %+v", used(), s.Counts())
+		t.Fatalf("through the relay %v, %+v", used(), s.Counts())
 	}
 }
 
-func TestWhatIsMissingIsSaid(t *testing.T) {
+func TestMissingAudioIsAWarning(t *testing.T) {
 	t.Parallel()
 	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)
@@ -190,12 +189,12 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	p.SetTracks(tracks)
 	p.WriteFrames(5)
 	link, err := push(t, f, p, func(l *relay.Link) bool { return l.IsLive() && l.Warning() != "" })
-	if err != nil || !strings.Contains(link.Warning(), "without sound") {
+	if err != nil || !strings.Contains(link.Warning(), "without audio") {
 		t.Fatalf("%q, err = %v", link.Warning(), err)
 	}
 }
 
-func TestSoundThatIsCodedInAnotherWayGoesOnWhereItWas(t *testing.T) {
+func TestTheAudioStreamContinuesAcrossACodecChange(t *testing.T) {
 	t.Parallel()
 	f := startEndpoint(t, 0)
 	p := relaytest.NewProgram(t, 1000)

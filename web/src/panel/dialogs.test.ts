@@ -37,7 +37,7 @@ const report: SelfTestReport = {
 	frames: 500,
 	ok: false,
 	summary: 'the self-test failed: silent was live',
-	healthy: [{ name: 'good-1', missedFrames: 0, p99Ms: 14, aloneMs: 12, ok: true, summary: 'missed nothing' }],
+	healthy: [{ name: 'healthy-1', missedFrames: 0, p99Ms: 14, aloneMs: 12, ok: true, summary: 'missed nothing' }],
 	faulty: [
 		{
 			kind: 'refuse',
@@ -73,7 +73,7 @@ test('the self-test runs, counts down and shows its report', () => {
 		[...tr.querySelectorAll('td')].map((td) => td.textContent?.trim()).join(' | '),
 	);
 	expect(rows).toEqual([
-		'good-1 | 0 | 12 ms | 14 ms | unaffected',
+		'healthy-1 | 0 | 12 ms | 14 ms | unaffected',
 		'Refuses the key | connectingrefused | No key is good enough. | correct',
 		'Never answers | live | Was live: live. 3 attempts, 7 frames dropped | WRONG',
 	]);

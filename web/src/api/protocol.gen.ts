@@ -104,10 +104,10 @@ export interface DestinationArgs {
   id: string;
 }
 
-/** DestinationState is what the far end proved, not what we hope. */
+/** DestinationState is what the server confirmed, not what we hope. */
 export type DestinationState = 'off' | 'connecting' | 'live' | 'retrying' | 'refused';
 
-/** DestinationStatus is how a destination fares. */
+/** DestinationStatus is how a destination is doing. */
 export interface DestinationStatus {
   id: string;
   name: string;
@@ -118,16 +118,16 @@ export interface DestinationStatus {
   platform?: string;
   /** show.live starts it */
   enabled: boolean;
-  /** a key is kept for it */
+  /** a key is stored for it */
   hasKey: boolean;
-  /** how far it stays behind the program, at most 60000 */
+  /** how far it is delayed behind the program, at most 60000 */
   delayMs?: number;
-  /** pictures are left out above it, on average over seconds; 0 is no limit */
+  /** frames are dropped above it, averaged over seconds; 0 is no limit */
   maxKbps?: number;
-  /** to URL and BackupURL at once, where the platform wants that; else in turn */
+  /** to URL and BackupURL at the same time, where the platform recommends it; else in turn */
   sendToBoth?: boolean;
   state: DestinationState;
-  /** one sentence, in words, without secrets */
+  /** one sentence, without secrets */
   reason?: string;
   /** of State */
   since: string;
@@ -141,7 +141,7 @@ export interface DestinationStatus {
   kbps: number;
   /** how far it is behind the program */
   latencyMs: number;
-  /** pictures left out */
+  /** video frames dropped */
   framesDropped: number;
   /** bytes */
   bytesSent: number;
@@ -252,13 +252,13 @@ export interface FeedUpdateArgs {
   key?: string;
 }
 
-/** Ending is how long a platform still keeps a broadcast that gets no data. Reason says the same in words. */
+/** GraceDeadline is when a platform ends a broadcast that gets no data. Reason says the same as a sentence. */
 export interface GraceDeadline {
   /** its name */
   platform: string;
-  /** about then it ends the broadcast; once that is past it may have */
+  /** about when it ends the broadcast; after that it may have */
   at: string;
-  /** how long it waits in all */
+  /** how long it waits in total */
   graceMs: number;
 }
 
@@ -623,45 +623,45 @@ export interface SelfTestArgs {
   seconds?: number;
 }
 
-/** Bad is a destination whose far end misbehaves: its light must say so. */
+/** SelfTestFaulty is a destination whose server misbehaves: its status must show that. */
 export interface SelfTestFaulty {
   kind: string;
   /** seen, in order; repetitions left out */
   states: DestinationState[];
   attempt: number;
-  /** pictures left out */
+  /** video frames dropped */
   framesDropped: number;
-  /** the last one said */
+  /** the last one reported */
   reason: string;
   ok: boolean;
   summary: string;
 }
 
-/** Good is a destination that did nothing wrong: it must not notice the others. */
+/** SelfTestHealthy is a destination without a fault: the others must not affect it. */
 export interface SelfTestHealthy {
   name: string;
-  /** pictures */
+  /** video frames */
   missedFrames: number;
-  /** from the program to its far end, with the bad ones */
+  /** from the program to its server, with the faulty ones */
   p99Ms: number;
-  /** the same, before they came */
+  /** the same, before they started */
   aloneMs: number;
   ok: boolean;
   summary: string;
 }
 
-/** SelfTestReport is what a drill showed. */
+/** SelfTestReport is the result of a self-test. */
 export interface SelfTestReport {
   /** when it began */
   at: string;
-  /** for which the bad ones were there */
+  /** for which the faulty destinations were there */
   seconds: number;
-  /** of the program meanwhile */
+  /** of the program in that time */
   frames: number;
   healthy: SelfTestHealthy[];
   faulty: SelfTestFaulty[];
   ok: boolean;
-  /** what came of it, in one sentence */
+  /** the result in one sentence */
   summary: string;
 }
 

@@ -22,7 +22,7 @@ var fences = []struct {
 	{"github.com/prometheus/client_golang", []string{"control/server"}, "every room counts; one page shows it"},
 	{"github.com/pion/webrtc/v4", []string{"monitor/whep", "ingest/whip", "relay/whip", "internal/signalling"}, "WebRTC stays at its doors"},
 	{"github.com/datarhei/gosrt", []string{"relay/srt"}, "each call that fails leaks a goroutine, and handshakes can panic: only its cryptography is used"},
-	{"github.com/tphakala/go-aac", []string{"media/sound"}, "it is LGPL: the code that touches it is one file"},
+	{"github.com/tphakala/go-aac", []string{"media/transcode"}, "it is LGPL: the code that touches it is one file"},
 }
 
 // never are packages that no code of ours may use.

@@ -20,14 +20,14 @@ func (h *Hub) Keep(name string, d time.Duration) {
 // woken by what is written; when the publisher leaves, what is not due is not read.
 func (s *Subscriber) Delay(d time.Duration) (left time.Duration, ready bool) {
 	s.delay = d
-	if to, ok := s.back(); ok {
-		s.cursor, s.needKey = to, true
+	if to, ok := s.newestDueKeyframe(); ok {
+		s.cursor, s.needKeyframe = to, true
 		return 0, true
 	}
 	oldest := time.Now()
-	s.behind(func(seq uint64, e *entry) bool {
-		if s.startsAt(e) {
-			s.cursor, s.needKey, oldest = seq, true, e.au.Arrived
+	s.eachBackwards(func(seq uint64, e *entry) bool {
+		if s.canStartAt(e) {
+			s.cursor, s.needKeyframe, oldest = seq, true, e.au.Arrived
 		}
 		return true
 	})
@@ -35,7 +35,7 @@ func (s *Subscriber) Delay(d time.Duration) (left time.Duration, ready bool) {
 }
 
 // behind goes through what is kept, the newest first, until do returns false.
-func (s *Subscriber) behind(do func(seq uint64, e *entry) bool) {
+func (s *Subscriber) eachBackwards(do func(seq uint64, e *entry) bool) {
 	for seq := s.st.head.Load(); seq > 0; {
 		seq--
 		e := s.st.ring[seq%slots].Load()
@@ -47,14 +47,14 @@ func (s *Subscriber) behind(do func(seq uint64, e *entry) bool) {
 
 // startsAt reports whether a reader may start with e: a key frame, or any sound where
 // there are no pictures.
-func (s *Subscriber) startsAt(e *entry) bool {
+func (s *Subscriber) canStartAt(e *entry) bool {
 	return e.au.Key && (e.au.Video() || e.au.Tracks.Video() < 0)
 }
 
 // back is where a delayed reader starts: the newest key frame that is due.
-func (s *Subscriber) back() (to uint64, ok bool) {
-	s.behind(func(seq uint64, e *entry) bool {
-		to, ok = seq, s.startsAt(e) && s.due(e)
+func (s *Subscriber) newestDueKeyframe() (to uint64, ok bool) {
+	s.eachBackwards(func(seq uint64, e *entry) bool {
+		to, ok = seq, s.canStartAt(e) && s.due(e)
 		return !ok
 	})
 	return to, ok
@@ -65,7 +65,7 @@ func (s *Subscriber) due(e *entry) bool {
 }
 
 // waits reports whether there is something to read now.
-func (s *Subscriber) waits() bool {
+func (s *Subscriber) hasUnit() bool {
 	if s.cursor >= s.st.head.Load() {
 		return false
 	}

@@ -114,7 +114,7 @@ func (h *Hub) wake() {
 	h.changed = make(chan struct{})
 }
 
-func (h *Hub) note() {
+func (h *Hub) notify() {
 	h.mu.Lock()
 	h.wake()
 	h.mu.Unlock()
@@ -144,9 +144,9 @@ type Stats struct {
 	LastAudio        time.Time
 	LastKeyframe     time.Time
 
-	Readers int    // now
-	Lost    uint64 // units that readers skipped because they were too slow, all readers together
-	Waited  uint64 // pictures dropped because no key frame had come yet
+	Readers          int    // now
+	Lost             uint64 // units that readers skipped because they were too slow, all readers together
+	AwaitingKeyframe uint64 // pictures dropped because no key frame had come yet
 }
 
 // Stream is one stream's counters.

@@ -87,7 +87,7 @@ func TestPicturesBeforeTheFirstKeyFrameAreDroppedAndCounted(t *testing.T) {
 	if au, err := s.TryNext(); err != nil || number(au) != 3 {
 		t.Fatalf("got %d %v", number(au), err)
 	}
-	if st, _ := h.Stream("cam1"); st.Waited != 3 || st.Frames != 2 {
+	if st, _ := h.Stream("cam1"); st.AwaitingKeyframe != 3 || st.Frames != 2 {
 		t.Fatalf("stats = %+v", st)
 	}
 }

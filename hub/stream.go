@@ -44,21 +44,21 @@ type waiting struct {
 
 // counters is what Stats tells, since the stream was published.
 type counters struct {
-	pictures, keys, audio, bytes      atomic.Uint64
-	audioBytes                        atomic.Uint64
-	lost, waited                      atomic.Uint64
-	keyInterval                       atomic.Int64
-	lastPicture, lastAudio, lastKeyAt atomic.Int64 // UnixNano
-	readers                           atomic.Int64
+	frames, keyframes, audio, bytes    atomic.Uint64
+	audioBytes                         atomic.Uint64
+	lost, awaitingKeyframe             atomic.Uint64
+	keyframeInterval                   atomic.Int64
+	lastFrame, lastAudio, lastKeyframe atomic.Int64 // UnixNano
+	readers                            atomic.Int64
 }
 
 func (st *stream) stats() Stats {
 	return Stats{
 		Name: st.name, Origin: st.from, Since: st.since, Tracks: st.tracks.Load(),
-		Frames: st.pictures.Load(), Keyframes: st.keys.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(), AudioBytes: st.audioBytes.Load(),
-		KeyframeInterval: time.Duration(st.keyInterval.Load()),
-		LastFrame:        instant(&st.lastPicture), LastAudio: instant(&st.lastAudio), LastKeyframe: instant(&st.lastKeyAt),
-		Readers: int(st.readers.Load()), Lost: st.lost.Load(), Waited: st.waited.Load(),
+		Frames: st.frames.Load(), Keyframes: st.keyframes.Load(), AudioFrames: st.audio.Load(), Bytes: st.bytes.Load(), AudioBytes: st.audioBytes.Load(),
+		KeyframeInterval: time.Duration(st.keyframeInterval.Load()),
+		LastFrame:        instant(&st.lastFrame), LastAudio: instant(&st.lastAudio), LastKeyframe: instant(&st.lastKeyframe),
+		Readers: int(st.readers.Load()), Lost: st.lost.Load(), AwaitingKeyframe: st.awaitingKeyframe.Load(),
 	}
 }
 
@@ -74,12 +74,12 @@ type Publisher struct {
 	hub *Hub
 	st  *stream
 
-	tail    uint64 // oldest seq kept
-	held    int    // bytes in the ring
-	needKey bool
-	lastKey time.Duration // its DTS
-	anyKey  bool
-	closed  bool
+	tail         uint64 // oldest seq kept
+	buffered     int    // bytes in the ring
+	needKeyframe bool
+	lastKey      time.Duration // its DTS
+	anyKey       bool
+	closed       bool
 }
 
 // SetTracks starts a new generation of tracks: the units written from now on are
@@ -87,15 +87,15 @@ type Publisher struct {
 // change of the picture's coding.
 func (p *Publisher) SetTracks(tracks media.Tracks) {
 	old := p.st.tracks.Load()
-	p.needKey = p.needKey || !samePicture(old, &tracks)
+	p.needKeyframe = p.needKeyframe || !sameVideo(old, &tracks)
 	p.st.tracks.Store(&tracks)
-	p.hub.note()
+	p.hub.notify()
 }
 
 // Tracks is the current generation, nil before the first.
 func (p *Publisher) Tracks() *media.Tracks { return p.st.tracks.Load() }
 
-func samePicture(a, b *media.Tracks) bool {
+func sameVideo(a, b *media.Tracks) bool {
 	i, j := a.Video(), b.Video()
 	if i < 0 || j < 0 {
 		return i < 0 && j < 0
@@ -115,13 +115,13 @@ func (p *Publisher) Write(au media.AccessUnit) {
 		au.Arrived = time.Now()
 	}
 	video := au.Video()
-	if video && p.needKey && !au.Key {
-		st.waited.Add(1)
+	if video && p.needKeyframe && !au.Key {
+		st.awaitingKeyframe.Add(1)
 		return
 	}
 	seq := st.head.Load()
 	p.count(&au, video)
-	p.held += len(au.Data)
+	p.buffered += len(au.Data)
 	p.evict(&au, seq)
 	st.ring[seq%slots].Store(&entry{seq, au})
 	if video && au.Key {
@@ -140,17 +140,17 @@ func (p *Publisher) count(au *media.AccessUnit, video bool) {
 		st.lastAudio.Store(au.Arrived.UnixNano())
 		return
 	}
-	st.pictures.Add(1)
-	st.lastPicture.Store(au.Arrived.UnixNano())
+	st.frames.Add(1)
+	st.lastFrame.Store(au.Arrived.UnixNano())
 	if !au.Key {
 		return
 	}
-	st.keys.Add(1)
-	st.lastKeyAt.Store(au.Arrived.UnixNano())
+	st.keyframes.Add(1)
+	st.lastKeyframe.Store(au.Arrived.UnixNano())
 	if p.anyKey {
-		st.keyInterval.Store(int64(au.DTS - p.lastKey))
+		st.keyframeInterval.Store(int64(au.DTS - p.lastKey))
 	}
-	p.needKey, p.anyKey, p.lastKey = false, true, au.DTS
+	p.needKeyframe, p.anyKey, p.lastKey = false, true, au.DTS
 }
 
 // evict makes room for au at seq: by age only what lies before the newest key
@@ -159,7 +159,7 @@ func (p *Publisher) evict(au *media.AccessUnit, seq uint64) {
 	st := p.st
 	for p.tail < seq {
 		old := &st.ring[p.tail%slots].Load().au
-		full := seq-p.tail >= slots || p.held > maxBytes
+		full := seq-p.tail >= slots || p.buffered > maxBytes
 		key := st.key.Load()
 		stale := (key == 0 || p.tail+1 < key) && au.Arrived.Sub(old.Arrived) > time.Duration(st.keep.Load())
 		if !full && !stale {
@@ -168,7 +168,7 @@ func (p *Publisher) evict(au *media.AccessUnit, seq uint64) {
 		if p.tail+1 == key {
 			st.key.Store(0)
 		}
-		p.held -= len(old.Data)
+		p.buffered -= len(old.Data)
 		st.ring[p.tail%slots].Store(nil)
 		p.tail++
 	}
@@ -191,7 +191,7 @@ func (st *stream) wake(now time.Time) {
 	st.waitMu.Lock()
 	st.parked, st.spare = st.spare[:0], st.parked
 	for i, s := range st.spare {
-		if s.rest.After(now) && !done {
+		if s.suspendedUntil.After(now) && !done {
 			st.parked, st.spare[i] = append(st.parked, s), nil
 			continue
 		}

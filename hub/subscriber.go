@@ -14,19 +14,19 @@ type Subscriber struct {
 	cursor uint64
 	// needKey drops pictures until a key frame: the reader joined, or jumped, to a
 	// place where none is in the ring.
-	needKey bool
-	ready   chan struct{}
-	parked  bool      // guarded by st.waitMu
-	rest    time.Time // guarded by st.waitMu
-	lost    uint64
-	closed  bool
-	delay   time.Duration // how far it stays behind
-	sift    func(*media.AccessUnit) bool
-	sifts   func() bool // whether sift leaves out anything now; nil is always
+	needKeyframe   bool
+	ready          chan struct{}
+	parked         bool      // guarded by st.waitMu
+	suspendedUntil time.Time // guarded by st.waitMu
+	lost           uint64
+	closed         bool
+	delay          time.Duration // how far it stays behind
+	filter         func(*media.AccessUnit) bool
+	filterActive   func() bool // whether sift leaves out anything now; nil is always
 }
 
 func newSubscriber(st *stream) *Subscriber {
-	s := &Subscriber{st: st, ready: make(chan struct{}, 1), needKey: true}
+	s := &Subscriber{st: st, ready: make(chan struct{}, 1), needKeyframe: true}
 	st.readers.Add(1)
 	if key := st.key.Load(); key > 0 {
 		s.cursor = key - 1
@@ -76,13 +76,13 @@ func (s *Subscriber) TryNext() (media.AccessUnit, error) {
 			return media.AccessUnit{}, ErrNotYet
 		}
 		s.cursor++
-		if s.needKey && e.au.Video() {
+		if s.needKeyframe && e.au.Video() {
 			if !e.au.Key {
 				continue
 			}
-			s.needKey = false
+			s.needKeyframe = false
 		}
-		if s.sift != nil && !s.sift(&e.au) {
+		if s.filter != nil && !s.filter(&e.au) {
 			continue
 		}
 		return e.au, nil
@@ -96,11 +96,11 @@ func (s *Subscriber) jump() {
 		to = key - 1
 	}
 	if s.delay > 0 {
-		if due, ok := s.back(); ok {
+		if due, ok := s.newestDueKeyframe(); ok {
 			to = due
 		}
 	}
-	s.needKey = true
+	s.needKeyframe = true
 	s.skip(to)
 }
 
@@ -116,14 +116,14 @@ func (s *Subscriber) skip(to uint64) (skipped int) {
 // how many units that left out.
 func (s *Subscriber) SkipToKeyframe() int {
 	if s.delay > 0 {
-		if to, ok := s.back(); ok && to > s.cursor {
-			s.needKey = true
+		if to, ok := s.newestDueKeyframe(); ok && to > s.cursor {
+			s.needKeyframe = true
 			return s.skip(to)
 		}
 		return 0
 	}
 	if key := s.st.key.Load(); key > s.cursor+1 {
-		s.needKey = true
+		s.needKeyframe = true
 		return s.skip(key - 1)
 	}
 	return 0
@@ -132,7 +132,7 @@ func (s *Subscriber) SkipToKeyframe() int {
 // SkipToLive leaves out everything that is there already: the next picture is
 // the next key frame. For readers that must not start with a burst.
 func (s *Subscriber) SkipToLive() {
-	s.cursor, s.needKey = s.st.head.Load(), true
+	s.cursor, s.needKeyframe = s.st.head.Load(), true
 }
 
 // Ready gets a token as soon as TryNext has something new to say. It may also
@@ -144,10 +144,10 @@ func (s *Subscriber) Ready() <-chan struct{} {
 		s.parked = true
 		st.parked = append(st.parked, s)
 	}
-	rests := !s.rest.IsZero() && s.rest.After(time.Now())
+	rests := !s.suspendedUntil.IsZero() && s.suspendedUntil.After(time.Now())
 	st.waitMu.Unlock()
 	// What was written before we were parked woke nobody.
-	if s.waits() && !rests || st.done.Load() {
+	if s.hasUnit() && !rests || st.done.Load() {
 		select {
 		case s.ready <- struct{}{}:
 		default:
@@ -161,7 +161,7 @@ func (s *Subscriber) Ready() <-chan struct{} {
 // time comes. The zero time ends the rest.
 func (s *Subscriber) SuspendWakeups(until time.Time) {
 	s.st.waitMu.Lock()
-	s.rest = until
+	s.suspendedUntil = until
 	s.st.waitMu.Unlock()
 }
 
@@ -172,7 +172,7 @@ func (s *Subscriber) Filter(keep func(au *media.AccessUnit) bool) { s.FilterWhil
 // SiftWhile is Sift for a reader that gets all units as long as on says no: it need not
 // read them itself then.
 func (s *Subscriber) FilterWhile(on func() bool, keep func(au *media.AccessUnit) bool) {
-	s.sifts, s.sift = on, keep
+	s.filterActive, s.filter = on, keep
 }
 
 // Tracks is the stream's newest generation, which may be ahead of the units still
@@ -192,8 +192,8 @@ func (s *Subscriber) Position() uint64 { return s.cursor }
 // At reports whether the reader is at place and would get all units from there on: it
 // waits for no key frame, does not stay behind and sifts nothing.
 func (s *Subscriber) IsAt(place uint64) bool {
-	sifts := s.sift != nil && (s.sifts == nil || s.sifts())
-	return s.cursor == place && !s.needKey && s.delay == 0 && !sifts
+	sifts := s.filter != nil && (s.filterActive == nil || s.filterActive())
+	return s.cursor == place && !s.needKeyframe && s.delay == 0 && !sifts
 }
 
 // Pass goes on at place, for a reader that got from another what lies before it.

@@ -32,7 +32,7 @@ func BenchmarkIngest(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := rtmptest.Shake(b, conn)
+	c := rtmptest.Handshake(b, conn)
 	c.Connect("live")
 	if code, message := c.Publish("cam1"); code != "NetStream.Publish.Start" {
 		b.Fatal(code, message)

@@ -134,7 +134,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 		if code, message := cl.Publish(c.name); code != c.code || !strings.Contains(message, c.message) {
 			t.Errorf("%+v: %s: %s", c, code, message)
 		}
-		if !cl.Gone(3 * time.Second) {
+		if !cl.Disconnected(3 * time.Second) {
 			t.Errorf("%+v: the connection stays open", c)
 		}
 	}

@@ -42,7 +42,7 @@ func Listen(u *url.URL, env ingest.Env) (ingest.Server, error) {
 		opts.TLS = env.TLS
 	}
 	var err error
-	if s.edge, err = edge.Listen(u.Host, edge.Doors{Publish: s.publish}, opts); err != nil {
+	if s.edge, err = edge.Listen(u.Host, edge.Handlers{Publish: s.publish}, opts); err != nil {
 		return nil, fmt.Errorf("rtmp: %w", err)
 	}
 	return s, nil
@@ -68,7 +68,7 @@ func (s *server) publish(r edge.Request) (edge.Sink, error) {
 			request.Key = r.Name
 		}
 	default:
-		return nil, edge.Refusal{Code: badName, Words: "publish to rtmp://HOST/live with stream name FEED?key=KEY"}
+		return nil, edge.Refusal{Code: badName, Message: "publish to rtmp://HOST/live with stream name FEED?key=KEY"}
 	}
 	feed, err := s.env.Publish(request)
 	if err != nil {
@@ -101,7 +101,7 @@ func refusal(err error) error {
 		{hub.ErrPublishing, badName},
 	} {
 		if errors.Is(err, awaitTracks.err) {
-			return edge.Refusal{Code: awaitTracks.code, Words: awaitTracks.err.Error()}
+			return edge.Refusal{Code: awaitTracks.code, Message: awaitTracks.err.Error()}
 		}
 	}
 	return err

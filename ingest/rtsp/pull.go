@@ -201,11 +201,11 @@ func (p *puller) setup(client *gortsplib.Client) error {
 			return err
 		}
 	}
-	p.request.UnsupportedAudioCodec = reader.Mute(desc)
+	p.request.UnsupportedAudioCodec = reader.UnsupportedAudioCodec(desc)
 	if p.feed, err = p.env.Publish(p.request); err != nil {
 		return err
 	}
-	reader.Ready()
+	reader.AnnounceTracks()
 	for i, f := range reader.Formats() {
 		client.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) { p.packet(reader, i, pkt) })
 		client.OnPacketRTCP(f.Media, func(pkt rtcp.Packet) {
@@ -232,7 +232,7 @@ func applyRTPInfo(reader *rtp.Reader, desc *description.Session, header base.Hea
 		for _, entry := range info {
 			// 0 means that the camera does not know.
 			if entry.Timestamp != nil && *entry.Timestamp != 0 && matchesTrack(entry.URL, f.Media, desc.BaseURL) {
-				reader.Begins(i, *entry.Timestamp)
+				reader.RTPInfo(i, *entry.Timestamp)
 			}
 		}
 	}

@@ -78,7 +78,7 @@ func (s *server) OnAnnounce(ctx *gortsplib.ServerHandlerOnAnnounceCtx) (*base.Re
 	if err != nil {
 		return s.refuse(se.request, err)
 	}
-	se.reader, se.request.UnsupportedAudioCodec = reader, reader.Mute(ctx.Description)
+	se.reader, se.request.UnsupportedAudioCodec = reader, reader.UnsupportedAudioCodec(ctx.Description)
 	s.mu.Lock()
 	s.sessions[ctx.Session] = se
 	s.mu.Unlock()
@@ -229,7 +229,7 @@ func (s *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 	}
 	se.feed = feed
 	se.lastPacket.Store(time.Now().UnixNano())
-	se.reader.Ready()
+	se.reader.AnnounceTracks()
 	for i, f := range se.reader.Formats() {
 		ctx.Session.OnPacketRTP(f.Media, f.Format, func(pkt *pion.Packet) { s.packet(se, i, pkt) })
 		ctx.Session.OnPacketRTCP(f.Media, func(pkt rtcp.Packet) {

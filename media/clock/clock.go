@@ -57,13 +57,13 @@ func (c *Counts) Map() map[string]uint64 {
 type Corrector struct {
 	Counts Counts
 
-	tracks []track
-	video  int
-	audio  int
-	line   line
-	jump   jump
-	drift  drift
-	moved  bool // the sound was, to be with the picture: its clock did not go back
+	tracks     []track
+	video      int
+	audio      int
+	line       arrivalLine
+	jump       jump
+	drift      drift
+	audioMoved bool // the sound was, to be with the picture: its clock did not go back
 }
 
 // track is what was seen of one track.
@@ -88,7 +88,7 @@ type jump struct {
 // line is the stream's time against the arrival clock, for the unit that came
 // with the least delay. It forgets slowly, because the two clocks do not run at
 // the same speed.
-type line struct {
+type arrivalLine struct {
 	set    bool
 	lead   time.Duration // stream time minus time since zero
 	newest time.Duration // stream time
@@ -110,7 +110,7 @@ func (r *Corrector) Reset(tracks media.Tracks) {
 
 // Aligned is told that sound and picture are together from here on as they come, by
 // more than a guess.
-func (r *Corrector) Aligned() { r.drift, r.moved = drift{}, true }
+func (r *Corrector) Aligned() { r.drift, r.audioMoved = drift{}, true }
 
 // Fix mends au's times in place.
 func (r *Corrector) Fix(au *media.AccessUnit) {
@@ -128,19 +128,19 @@ func (r *Corrector) Fix(au *media.AccessUnit) {
 	shift := t.shift + slide
 	dts := in + shift - t.early
 	if t.started && dts < t.out+tick {
-		if in <= t.in && (video || !r.moved) {
+		if in <= t.in && (video || !r.audioMoved) {
 			r.Counts.Backwards.Add(1)
 		}
 		dts = t.out + tick
 	}
-	r.moved = r.moved && video
+	r.audioMoved = r.audioMoved && video
 	if d := in - t.in; t.started && d > 0 && d < time.Second {
 		t.step = d
 	}
 	t.started, t.in, t.out, t.arrived, t.slide = true, in, dts, au.Arrived, slide
 	au.DTS, au.PTS = dts, max(in+shift+late, dts)
-	r.line.see(dts, au.Arrived)
-	if r.drift.see(video, dts-slide, au.Arrived) {
+	r.line.observe(dts, au.Arrived)
+	if r.drift.observe(video, dts-slide, au.Arrived) {
 		r.Counts.Drift.Add(1)
 	}
 }
@@ -211,13 +211,13 @@ func (r *Corrector) start(t *track, in time.Duration, arrived time.Time) {
 }
 
 // ahead is how much earlier than possible a unit of that time arrived.
-func (l *line) ahead(out time.Duration, arrived time.Time) time.Duration {
+func (l *arrivalLine) ahead(out time.Duration, arrived time.Time) time.Duration {
 	return out - arrived.Sub(l.zero) - l.lead
 }
 
-func (l *line) see(out time.Duration, arrived time.Time) {
+func (l *arrivalLine) observe(out time.Duration, arrived time.Time) {
 	if !l.set {
-		*l = line{set: true, lead: out, newest: out, at: arrived, zero: arrived}
+		*l = arrivalLine{set: true, lead: out, newest: out, at: arrived, zero: arrived}
 		return
 	}
 	if since := arrived.Sub(l.at); since > 0 {

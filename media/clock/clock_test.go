@@ -67,7 +67,7 @@ type clockCase struct {
 	counts map[string]uint64
 	// how far the repaired times may be from the arrival clock, and the tracks from
 	// each other, at any unit
-	off, apart time.Duration
+	off, offset time.Duration
 }
 
 func clocks() []clockCase {
@@ -122,7 +122,7 @@ func TestClocks(t *testing.T) {
 				if off := (au.DTS - u.arrived).Abs(); off > tc.off {
 					t.Fatalf("unit %d of track %d: %v from the arrival clock", i, u.track, off)
 				}
-				if off := (au.DTS - u.arrived - first[u.track]).Abs(); off > tc.apart {
+				if off := (au.DTS - u.arrived - first[u.track]).Abs(); off > tc.offset {
 					t.Fatalf("unit %d of track %d: moved by %v", i, u.track, off)
 				}
 			}

@@ -34,8 +34,8 @@ type drift struct {
 	last        [3]leads // those before it
 	windows     int
 	was, normal leads            // the last measurement; and when all was well
-	aparts      [4]time.Duration // how far sound has to be moved against the picture, lately
-	mend        mend
+	offsets     [4]time.Duration // how far sound has to be moved against the picture, lately
+	correction  correction
 }
 
 // leads is how far tracks are ahead of the arrival clock.
@@ -43,7 +43,7 @@ type leads struct {
 	video, audio time.Duration
 }
 
-func (l leads) apart() time.Duration { return l.video - l.audio }
+func (l leads) offset() time.Duration { return l.video - l.audio }
 
 // window is what is known of one track, and of the other.
 type window struct{ video, audio best }
@@ -65,10 +65,10 @@ func (b *best) note(lead time.Duration, arrived time.Time) {
 }
 
 // mend is how the tracks are moved.
-type mend struct {
+type correction struct {
 	beyond       int // windows in a row
-	going        bool
-	picture      bool          // it is moved, not the sound
+	active       bool
+	moveVideo    bool          // it is moved, not the sound
 	aim          time.Duration // where the track that is moved is going
 	at           time.Time     // when it was last moved
 	video, audio time.Duration // what is added to the tracks' times now
@@ -77,19 +77,19 @@ type mend struct {
 // restart is told that the tracks are others from now on. What was mended stays: sound
 // and picture are together as they are.
 func (d *drift) restart() {
-	m := d.mend
-	m.beyond, m.going = 0, false
-	*d = drift{mend: m}
+	m := d.correction
+	m.beyond, m.active = 0, false
+	*d = drift{correction: m}
 }
 
 // slide is what has to be added to a track's times now.
 func (d *drift) slide(video bool, arrived time.Time) time.Duration {
-	m := &d.mend
+	m := &d.correction
 	now := &m.audio
 	if video {
 		now = &m.video
 	}
-	if m.going && video == m.picture {
+	if m.active && video == m.moveVideo {
 		limit := min(max(arrived.Sub(m.at), 0), time.Second) / driftSlew
 		*now += min(max(m.aim-*now, -limit), limit)
 		m.at = arrived
@@ -99,7 +99,7 @@ func (d *drift) slide(video bool, arrived time.Time) time.Duration {
 
 // see notes a unit by its time before it was moved. It says whether a drift was found
 // just now.
-func (d *drift) see(video bool, out time.Duration, arrived time.Time) bool {
+func (d *drift) observe(video bool, out time.Duration, arrived time.Time) bool {
 	if d.began.IsZero() {
 		d.began, d.zero = arrived, arrived
 	}
@@ -113,46 +113,46 @@ func (d *drift) see(video bool, out time.Duration, arrived time.Time) bool {
 	}
 	measured := leads{d.window.video.lead, d.window.audio.lead}
 	d.began, d.window = arrived, window{}
-	return d.judge(measured)
+	return d.evaluate(measured)
 }
 
 // judge takes a whole window's measurement.
-func (d *drift) judge(w leads) (found bool) {
+func (d *drift) evaluate(w leads) (found bool) {
 	d.last[d.windows%len(d.last)] = w
 	d.windows++
 	if d.windows < len(d.last) {
 		return false
 	}
 	sorted := d.last
-	slices.SortFunc(sorted[:], func(a, b leads) int { return cmp.Compare(a.apart(), b.apart()) })
-	now, m := sorted[len(sorted)/2], &d.mend
+	slices.SortFunc(sorted[:], func(a, b leads) int { return cmp.Compare(a.offset(), b.offset()) })
+	now, m := sorted[len(sorted)/2], &d.correction
 	if d.windows == len(d.last) {
 		d.was, d.normal = now, leads{video: now.video + m.video, audio: now.audio + m.audio}
-		for i := range d.aparts {
-			d.aparts[i] = m.audio - m.video
+		for i := range d.offsets {
+			d.offsets[i] = m.audio - m.video
 		}
 		return false
 	}
-	if step := now.apart() - d.was.apart(); step.Abs() > driftStep {
+	if step := now.offset() - d.was.offset(); step.Abs() > driftStep {
 		d.normal.video += now.video - d.was.video
 		d.normal.audio += now.audio - d.was.audio
 	}
 	d.was = now
-	apart := now.apart() - d.normal.apart()
-	d.aparts[d.windows%len(d.aparts)] = apart
-	grows := (apart - d.aparts[(d.windows+1)%len(d.aparts)]) / time.Duration(len(d.aparts)-1)
-	off := apart - (m.audio - m.video)
+	offset := now.offset() - d.normal.offset()
+	d.offsets[d.windows%len(d.offsets)] = offset
+	grows := (offset - d.offsets[(d.windows+1)%len(d.offsets)]) / time.Duration(len(d.offsets)-1)
+	off := offset - (m.audio - m.video)
 	if off.Abs() <= driftAllowed {
 		m.beyond = 0
-	} else if m.beyond++; m.beyond == driftFound && !m.going {
+	} else if m.beyond++; m.beyond == driftFound && !m.active {
 		found = true
-		m.going, m.at = true, d.began
-		m.picture = (d.normal.video - now.video - m.video).Abs() > (d.normal.audio - now.audio - m.audio).Abs()
+		m.active, m.at = true, d.began
+		m.moveVideo = (d.normal.video - now.video - m.video).Abs() > (d.normal.audio - now.audio - m.audio).Abs()
 	}
 	if off.Abs() <= driftEnough && grows.Abs() < driftSteady {
-		m.going = false
+		m.active = false
 	}
-	if to := apart + 2*grows; m.picture { // measured a window ago, and good for the next one
+	if to := offset + 2*grows; m.moveVideo { // measured a window ago, and good for the next one
 		m.aim = m.audio - to
 	} else {
 		m.aim = m.video + to

@@ -10,11 +10,11 @@ import (
 
 // configureAV1 takes an AV1CodecConfigurationRecord: four bytes, then OBUs, the
 // sequence header first (AV1 in ISOBMFF, 2.3).
-func (p *picture) configureAV1(record []byte) (Packet, error) {
+func (p *videoState) configureAV1(record []byte) (Packet, error) {
 	if len(record) < 4 || record[0] != 0x81 {
 		return Packet{}, fmt.Errorf("%w: AV1 configuration record", ErrBad)
 	}
-	*p = picture{codec: media.AV1, record: record}
+	*p = videoState{codec: media.AV1, record: record}
 	t := &media.Track{Codec: media.AV1, Config: record}
 	if obu := firstOBU(record[4:]); obu != nil {
 		var seq av1.SequenceHeader

@@ -25,8 +25,8 @@ type Packet struct {
 // Reader reads one publisher's messages. The bodies it is handed become the
 // units' memory: it may reorder bytes in them, and nobody else may after it.
 type Reader struct {
-	pictures picture
-	sound    sound
+	video videoState
+	audio audioState
 }
 
 // Video reads a video message with timestamp at. A unit comes only once its
@@ -56,9 +56,9 @@ func (r *Reader) Video(at time.Duration, body []byte) (Packet, error) {
 	}
 	switch body[1] {
 	case legacyConfig:
-		return r.pictures.configure(c, body[5:])
+		return r.video.configure(c, body[5:])
 	case legacyCoded:
-		return r.pictures.coded(c, videoTime{at, si24(body[2:])}, body[5:], frame == frameKey)
+		return r.video.frame(c, videoTime{at, si24(body[2:])}, body[5:], frame == frameKey)
 	}
 	return Packet{}, nil // the end of a sequence
 }
@@ -83,7 +83,7 @@ func (r *Reader) videoEx(at time.Duration, body []byte) (Packet, error) {
 	when := videoTime{dts: at}
 	switch kind {
 	case exConfig:
-		return r.pictures.configure(c, rest)
+		return r.video.configure(c, rest)
 	case exCoded:
 		if c != media.AV1 {
 			if len(rest) < 3 {
@@ -91,9 +91,9 @@ func (r *Reader) videoEx(at time.Duration, body []byte) (Packet, error) {
 			}
 			when.cts, rest = si24(rest), rest[3:]
 		}
-		return r.pictures.coded(c, when, rest, frame == frameKey)
+		return r.video.frame(c, when, rest, frame == frameKey)
 	case exCodedX:
-		return r.pictures.coded(c, when, rest, frame == frameKey)
+		return r.video.frame(c, when, rest, frame == frameKey)
 	}
 	return Packet{}, nil // ends, HDR information and what is yet to be thought of
 }
@@ -115,9 +115,9 @@ func (r *Reader) Audio(at time.Duration, body []byte) (Packet, error) {
 	}
 	switch body[1] {
 	case legacyConfig:
-		return r.sound.configureAAC(body[2:])
+		return r.audio.configureAAC(body[2:])
 	case legacyCoded:
-		return r.sound.coded(media.AAC, at, body[2:]), nil
+		return r.audio.frame(media.AAC, at, body[2:]), nil
 	}
 	return Packet{}, nil
 }
@@ -131,13 +131,13 @@ func (r *Reader) audioEx(at time.Duration, body []byte) (Packet, error) {
 	case cc != ccAAC && cc != ccOpus:
 		return Packet{}, fmt.Errorf("%w (%q)", ErrCodec, ccName(cc))
 	case kind == exConfig && cc == ccAAC:
-		return r.sound.configureAAC(rest)
+		return r.audio.configureAAC(rest)
 	case kind == exConfig:
-		return r.sound.configureOpus(rest)
+		return r.audio.configureOpus(rest)
 	case kind == exCoded && cc == ccAAC:
-		return r.sound.coded(media.AAC, at, rest), nil
+		return r.audio.frame(media.AAC, at, rest), nil
 	case kind == exCoded:
-		return r.sound.coded(media.Opus, at, rest), nil
+		return r.audio.frame(media.Opus, at, rest), nil
 	}
 	return Packet{}, nil
 }

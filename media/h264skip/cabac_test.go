@@ -80,7 +80,7 @@ func FuzzFollower(f *testing.F) {
 			return
 		}
 		for _, data := range [][]byte{first, second, second} {
-			follower.See(data)
+			follower.Observe(data)
 			for range 3 {
 				if data, err := follower.Next(); err == nil && (len(data) < 6 || data[4] != 0x21) {
 					t.Fatalf("% x", data)

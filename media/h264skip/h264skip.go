@@ -28,7 +28,7 @@ type Follower struct {
 	frameNumBits, lsbBits int
 
 	last     slice // of the newest picture
-	decoded  decoded
+	decoded  refBuffer
 	skipData []byte // the CABAC data of a picture, the same every time
 }
 
@@ -65,7 +65,7 @@ func New(config []byte) (*Follower, error) {
 
 // See takes in the stream's next picture in decoding order: NAL units behind
 // 4-byte lengths.
-func (f *Follower) See(data []byte) {
+func (f *Follower) Observe(data []byte) {
 	for len(data) > 4 {
 		n := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
 		if n <= 0 || n > len(data)-4 {
@@ -81,7 +81,7 @@ func (f *Follower) See(data []byte) {
 			break
 		}
 		f.last = s
-		f.decoded.picture(f, &s)
+		f.decoded.add(f, &s)
 		return
 	}
 	f.decoded.lost = true // nothing is known until the next IDR picture
@@ -110,6 +110,6 @@ func (f *Follower) Next() ([]byte, error) {
 	back := d.back(s.frameNum, f.frameNumBits)
 	data := f.write(p, &s, back)
 	f.last = s
-	d.picture(f, &s)
+	d.add(f, &s)
 	return data, nil
 }

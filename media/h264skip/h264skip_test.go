@@ -139,7 +139,7 @@ func repeats(t *testing.T, c clip, at int) {
 	}
 	frames := append([][]byte{}, c.frames[:at]...)
 	for _, data := range frames {
-		f.See(data)
+		f.Observe(data)
 	}
 	for range held {
 		data, err := f.Next()

@@ -35,7 +35,7 @@ func (f *Follower) write(p pps, s *slice, back uint32) []byte {
 	}
 	if p.weighted {
 		w.ue(0) // luma_log2_weight_denom: weights of 1
-		if f.colour() {
+		if f.hasChroma() {
 			w.ue(0)
 			w.u(1, 0)
 		}

@@ -28,11 +28,11 @@ type Writer struct {
 
 // newest is the decode times of what a receiver waits for when it tunes in.
 type newest struct {
-	begun   bool
-	told    time.Duration // of the tables
-	clocked time.Duration // of the programme clock reference
-	heard   time.Duration // of the sound, beside pictures
-	ahead   time.Duration // how far that was ahead of the last picture
+	begun      bool
+	tablesAt   time.Duration // of the tables
+	clockAt    time.Duration // of the programme clock reference
+	audioAt    time.Duration // of the sound, beside pictures
+	audioAhead time.Duration // how far that was ahead of the last picture
 }
 
 // NewWriter makes a writer of tracks. ErrNotCarried, media.ErrConfig.
@@ -102,22 +102,22 @@ func (w *Writer) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]
 		return b, fmt.Errorf("a transport stream can't begin before its time: %v", min(dts, pts))
 	}
 	video := e.pid == pidVideo
-	if !w.begun || dts-w.told >= tablesEvery || video && au.Key {
-		w.begun, w.told = true, dts
+	if !w.begun || dts-w.tablesAt >= tablesEvery || video && au.Key {
+		w.begun, w.tablesAt = true, dts
 		b = w.packets(b, pidPAT, w.tables[0], true)
 		b = w.packets(b, pidPMT, w.tables[1], true)
 	}
 	var first adaptation
 	if e.pid == w.clockPID {
-		w.clocked, w.ahead = max(dts, w.clocked), max(w.heard-dts, 0)
-		first = adaptation{clock: true, at: w.clocked - lead, random: au.Key}
+		w.clockAt, w.audioAhead = max(dts, w.clockAt), max(w.audioAt-dts, 0)
+		first = adaptation{clock: true, at: w.clockAt - lead, random: au.Key}
 	} else {
-		if w.heard == 0 {
-			w.ahead = max(dts-w.clocked, 0)
+		if w.audioAt == 0 {
+			w.audioAhead = max(dts-w.clockAt, 0)
 		}
-		w.heard = dts
-		if at := dts - w.ahead; at-w.clocked >= pcrEvery { // slow pictures must not slow the clock
-			w.clocked = at
+		w.audioAt = dts
+		if at := dts - w.audioAhead; at-w.clockAt >= pcrEvery { // slow pictures must not slow the clock
+			w.clockAt = at
 			b = w.clockOnly(b, at-lead)
 		}
 	}
@@ -132,7 +132,7 @@ func (w *Writer) pes(au *media.AccessUnit, e *element, pts, dts time.Duration) e
 	w.parts = append(w.parts[:0], nil) // its header, see below
 	switch codec := au.Info().Codec; codec {
 	case media.H264, media.H265:
-		w.picture(au, codec)
+		w.addVideo(au, codec)
 	case media.AAC:
 		head, err := w.adtsFrame(len(au.Data))
 		if err != nil {
@@ -170,7 +170,7 @@ var (
 )
 
 // picture adds a picture in byte stream format (ISO/IEC 14496-10, annex B).
-func (w *Writer) picture(au *media.AccessUnit, codec media.Codec) {
+func (w *Writer) addVideo(au *media.AccessUnit, codec media.Codec) {
 	if codec == media.H264 {
 		w.parts = append(w.parts, delimiterH264)
 	} else {

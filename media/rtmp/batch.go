@@ -12,12 +12,12 @@ import (
 // they are the same for every Writer whose last messages were the same, whatever the
 // timestamps it began with. It is for one goroutine.
 type Batch struct {
-	w      Writer
-	known  uint64     // bit for each chunk stream with a message before this batch
-	used   uint64     // and for each with one in it
-	before [64]uint32 // timestamp of the last message before this batch
-	unfit  bool       // it has a message whose header is not a difference
-	flat   []byte     // all of it, once Bytes was asked
+	w            Writer
+	known        uint64     // bit for each chunk stream with a message before this batch
+	used         uint64     // and for each with one in it
+	before       [64]uint32 // timestamp of the last message before this batch
+	incompatible bool       // it has a message whose header is not a difference
+	flat         []byte     // all of it, once Bytes was asked
 }
 
 // NewBatch makes an empty batch, of chunks of ChunkSize.
@@ -28,7 +28,7 @@ func (b *Batch) Next() {
 	w := &b.w
 	clear(w.parts) // do not keep the media alive
 	w.parts, w.own, w.from, w.shared = w.parts[:0], reuse(w.own), 0, 0
-	b.used, b.unfit, b.flat = 0, false, nil
+	b.used, b.incompatible, b.flat = 0, false, nil
 }
 
 // Add collects a message as Writer.Add does.
@@ -38,7 +38,7 @@ func (b *Batch) Add(h Header, head, data []byte) {
 	if b.used&bit == 0 {
 		b.before[stream] = last
 	}
-	b.unfit = b.unfit || b.known&bit == 0 || h.Timestamp-last >= 1<<31
+	b.incompatible = b.incompatible || b.known&bit == 0 || h.Timestamp-last >= 1<<31
 	b.used, b.known = b.used|bit, b.known|bit
 	b.w.Add(h, head, data)
 }
@@ -58,7 +58,7 @@ func (b *Batch) Size() int { return b.w.Pending() }
 // AddBatch collects all of b, whose messages have timestamps that are later by zero
 // than w's. It collects nothing and reports false where b's differences are not w's.
 func (w *Writer) AddBatch(b *Batch, zero uint32) bool {
-	if b.unfit || w.size != b.w.size {
+	if b.incompatible || w.size != b.w.size {
 		return false
 	}
 	for used := b.used; used != 0; used &= used - 1 {

@@ -13,13 +13,13 @@ const (
 	maxChunkStreams = 16
 	maxMedia        = 8 << 20  // a media message
 	maxInFlight     = 16 << 20 // all messages that are only half here
-	maxTalk         = 64 << 10 // a command or data message
+	maxCommand      = 64 << 10 // a command or data message
 	maxControl      = 256
 	maxChunkSize    = 8 << 20
 
 	// quietInFlight bounds peers that media is not taken from, which is all who did
 	// not log in.
-	quietInFlight = 128 << 10
+	maxInFlightNoMedia = 128 << 10
 
 	readBuffer = 4 << 10 // larger payloads are read past it, straight into place
 
@@ -266,7 +266,7 @@ func (r *Reader) begin(c *chunkStream) error {
 	if c.skip {
 		return nil
 	}
-	all := quietInFlight
+	all := maxInFlightNoMedia
 	if r.media {
 		all = maxInFlight
 	}
@@ -284,9 +284,9 @@ func (r *Reader) limit(t Type) (limit int, wanted bool) {
 	case TypeAudio, TypeVideo, TypeAggregate:
 		return maxMedia, r.media
 	case TypeCommand, TypeCommandAMF3:
-		return maxTalk, true
+		return maxCommand, true
 	case TypeData, TypeDataAMF3:
-		return maxTalk, r.media
+		return maxCommand, r.media
 	case TypeChunkSize, TypeAbort, TypeAck, TypeUserControl, TypeWindowAck, TypePeerBandwidth:
 		return maxControl, true
 	}

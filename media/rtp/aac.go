@@ -108,8 +108,8 @@ func (in *aacInput) frames(pkt *pion.Packet) (frames []frame, err error) {
 func (in *aacInput) gather(pkt *pion.Packet) (whole []*pion.Packet) {
 	p := *pkt
 	p.Marker = true
-	goesOn := in.Packet != nil && pkt.SequenceNumber == in.next && pkt.Timestamp == in.Timestamp
-	if in.Packet != nil && !goesOn {
+	continues := in.Packet != nil && pkt.SequenceNumber == in.next && pkt.Timestamp == in.Timestamp
+	if in.Packet != nil && !continues {
 		if len(in.Payload)-auStart == in.size { // it was no fragment
 			whole = append(whole, in.Packet)
 		}
@@ -120,7 +120,7 @@ func (in *aacInput) gather(pkt *pion.Packet) (whole []*pion.Packet) {
 	}
 	size := int(binary.BigEndian.Uint16(p.Payload[2:]) >> auIndexBits)
 	switch {
-	case goesOn:
+	case continues:
 		in.Payload = append(in.Payload, p.Payload[auStart:]...)
 	case !pkt.Marker:
 		p.Payload = bytes.Clone(p.Payload)

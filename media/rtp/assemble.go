@@ -13,7 +13,7 @@ import (
 type decoder func(*pion.Packet) ([][]byte, error)
 
 // gathered is the parts of a picture: NAL units, or OBUs.
-type gathered struct {
+type assembled struct {
 	ts    uint32 // RTP timestamp
 	parts [][]byte
 }
@@ -26,7 +26,7 @@ type assembler struct {
 	renew  func() (decoder, error)
 	decode decoder
 	slice  func(part []byte) (coded, first bool) // what a NAL unit is to its picture; nil when that can't be told
-	at     picturing
+	cur    unfinished
 	marked uint32 // timestamp of the last picture that ended with a marker
 	byTime bool   // the sender puts markers on slices
 	next   uint16 // sequence number to come
@@ -34,8 +34,8 @@ type assembler struct {
 }
 
 // picturing is the picture at hand.
-type picturing struct {
-	gathered
+type unfinished struct {
+	assembled
 	packets  int
 	size     int
 	headless bool // packets before it are missing, maybe its own
@@ -43,8 +43,8 @@ type picturing struct {
 }
 
 // each is the frames that are made of the pictures a packet completes.
-func (a *assembler) each(pkt *pion.Packet, of func(gathered) frame) (frames []frame, err error) {
-	whole, err := a.pictures(pkt)
+func (a *assembler) framesOf(pkt *pion.Packet, of func(assembled) frame) (frames []frame, err error) {
+	whole, err := a.assemble(pkt)
 	for _, p := range whole {
 		frames = append(frames, of(p))
 	}
@@ -53,22 +53,22 @@ func (a *assembler) each(pkt *pion.Packet, of func(gathered) frame) (frames []fr
 
 // pictures takes a packet and returns what is complete with it: two at most, when a
 // sender's markers come and go.
-func (a *assembler) pictures(pkt *pion.Packet) (whole []gathered, err error) {
+func (a *assembler) assemble(pkt *pion.Packet) (whole []assembled, err error) {
 	if !a.begun {
 		a.begun, a.next, a.marked = true, pkt.SequenceNumber, pkt.Timestamp-1
 	}
 	lost := pkt.SequenceNumber != a.next
 	a.next = pkt.SequenceNumber + 1
-	switch p := &a.at; {
+	switch p := &a.cur; {
 	case p.packets == 0:
 		a.start(pkt, lost)
 	case pkt.Timestamp != p.ts: // some cameras set no markers
 		if !lost {
-			whole = a.take(whole)
+			whole = a.appendComplete(whole)
 		}
 		a.start(pkt, lost)
 	case lost:
-		a.spoil()
+		a.discard()
 	}
 	if len(pkt.Payload) == 0 {
 		return whole, nil // to keep a path open, or to fill one
@@ -77,8 +77,8 @@ func (a *assembler) pictures(pkt *pion.Packet) (whole []gathered, err error) {
 		return whole, err
 	}
 	if pkt.Marker && !a.byTime {
-		whole = a.take(whole)
-		a.at.packets, a.marked = 0, pkt.Timestamp
+		whole = a.appendComplete(whole)
+		a.cur.packets, a.marked = 0, pkt.Timestamp
 	}
 	return whole, nil
 }
@@ -88,18 +88,18 @@ func (a *assembler) start(pkt *pion.Packet, lost bool) {
 	if lost {
 		a.decode = nil // it may hold part of what is missing
 	}
-	a.at = picturing{gathered: gathered{ts: pkt.Timestamp}, headless: lost}
+	a.cur = unfinished{assembled: assembled{ts: pkt.Timestamp}, headless: lost}
 }
 
 // add takes a packet apart. After an error the rest of its picture is left out.
 func (a *assembler) add(pkt *pion.Packet) (err error) {
-	p := &a.at
+	p := &a.cur
 	if p.packets++; p.broken {
 		return nil
 	}
 	defer func() {
 		if err != nil {
-			a.spoil()
+			a.discard()
 		}
 	}()
 	if p.packets > maxPackets {
@@ -117,7 +117,7 @@ func (a *assembler) add(pkt *pion.Packet) (err error) {
 	case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded), errors.Is(err, rtpav1.ErrMorePacketsNeeded):
 		return nil
 	case errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtph265.ErrNonStartingPacketAndNoPrevious), errors.Is(err, rtpav1.ErrNonStartingPacketAndNoPrevious):
-		a.spoil()
+		a.discard()
 		return nil
 	case err != nil:
 		return err
@@ -125,21 +125,21 @@ func (a *assembler) add(pkt *pion.Packet) (err error) {
 	for _, part := range parts {
 		p.size += len(part)
 	}
-	if p.parts = append(p.parts, parts...); p.size > maxPicture || len(p.parts) > maxParts {
+	if p.parts = append(p.parts, parts...); p.size > maxFrame || len(p.parts) > maxParts {
 		return errPackets
 	}
 	if a.slice != nil && !a.byTime && p.ts == a.marked && !p.headless {
-		a.byTime = a.goesOn()
+		a.byTime = a.continues()
 	}
 	return nil
 }
 
 // spoil gives the picture at hand up, and what the decoder may hold of it.
-func (a *assembler) spoil() { a.decode, a.at.parts, a.at.broken = nil, nil, true }
+func (a *assembler) discard() { a.decode, a.cur.parts, a.cur.broken = nil, nil, true }
 
 // goesOn says whether the parts at hand belong to a picture that was taken for complete.
-func (a *assembler) goesOn() bool {
-	for _, part := range a.at.parts {
+func (a *assembler) continues() bool {
+	for _, part := range a.cur.parts {
 		if coded, first := a.slice(part); coded {
 			return !first
 		}
@@ -148,12 +148,12 @@ func (a *assembler) goesOn() bool {
 }
 
 // take adds the picture at hand to whole, when nothing of it is missing.
-func (a *assembler) take(whole []gathered) []gathered {
-	p := &a.at
-	if p.broken || len(p.parts) == 0 || p.headless && a.slice != nil && a.goesOn() {
+func (a *assembler) appendComplete(whole []assembled) []assembled {
+	p := &a.cur
+	if p.broken || len(p.parts) == 0 || p.headless && a.slice != nil && a.continues() {
 		return whole
 	}
-	return append(whole, p.gathered)
+	return append(whole, p.assembled)
 }
 
 // slice264 looks at a NAL unit for first_mb_in_slice, which is 0 in a single bit (H.264,

@@ -55,7 +55,7 @@ func FuzzDescription(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r.Ready()
+		r.AnnounceTracks()
 		for i := range r.Formats() {
 			_ = r.Packet(i, &pion.Packet{Header: pion.Header{Marker: true}, Payload: []byte{0x65, 1, 2, 3, 4}}, epoch)
 		}

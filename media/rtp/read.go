@@ -22,7 +22,7 @@ type Reader struct {
 	formats []Format
 	inputs  []input
 	times   []timeline
-	order   order
+	order   decodeOrder
 	reports reports
 	began   time.Time
 	known   bool // the sink has tracks
@@ -38,7 +38,7 @@ type Format struct {
 // can carry into sink. ErrNoTracks when there is neither.
 func NewReader(desc *description.Session, sink Sink) (*Reader, error) {
 	r := &Reader{sink: sink}
-	for _, want := range []func(format.Format) input{picture, sound} {
+	for _, want := range []func(format.Format) input{videoInput, audioInput} {
 		if f, in, ok := find(desc, want); ok {
 			r.formats, r.inputs = append(r.formats, f), append(r.inputs, in)
 			r.times = append(r.times, timeline{rate: clockRate(f.Format)})
@@ -64,7 +64,7 @@ func find(desc *description.Session, want func(format.Format) input) (Format, in
 	return Format{}, nil, false
 }
 
-func picture(f format.Format) input {
+func videoInput(f format.Format) input {
 	switch f := f.(type) {
 	case *format.H264:
 		return newH264(f)
@@ -76,7 +76,7 @@ func picture(f format.Format) input {
 	return nil
 }
 
-func sound(f format.Format) input {
+func audioInput(f format.Format) input {
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
 		if in, err := newAAC(f); err == nil {
@@ -100,7 +100,7 @@ func (r *Reader) Formats() []Format { return r.formats }
 
 // Mute is how the sound in desc is coded that the studio can't carry; "" when it has
 // some that it can, or none.
-func (r *Reader) Mute(desc *description.Session) string {
+func (r *Reader) UnsupportedAudioCodec(desc *description.Session) string {
 	if len(r.inputs) == 2 || !r.Video() {
 		return ""
 	}
@@ -189,7 +189,7 @@ func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport, now time.Time) {
 // Begins takes what a server said about the start of playing: the RTP timestamps
 // that belong to one moment (RFC 2326, 12.33: RTP-Info). The first sender reports
 // may be ten seconds away; until then this is all there is.
-func (r *Reader) Begins(i int, timestamp uint32) {
+func (r *Reader) RTPInfo(i int, timestamp uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reports.begin(&r.times[i], timestamp)
@@ -209,7 +209,7 @@ func (r *Reader) align() {
 
 // Ready hands the sink the tracks now, when the session description had them all:
 // viewers need not wait for the first packet.
-func (r *Reader) Ready() {
+func (r *Reader) AnnounceTracks() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.known {

@@ -23,7 +23,7 @@ var (
 // Limits of what one picture may be made of.
 const (
 	maxPackets = 16384   // of the smallest size
-	maxPicture = 8 << 20 // bytes
+	maxFrame   = 8 << 20 // bytes
 	maxParts   = 4096    // NAL units or OBUs
 	maxSets    = 8       // parameter sets of a kind
 	maxSet     = 4 << 10 // bytes of one

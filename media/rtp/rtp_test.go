@@ -190,7 +190,7 @@ func TestNewParameterSetsInBandAreANewGeneration(t *testing.T) {
 func TestWithoutParameterSetsInTheDescriptionTheFirstInBandCount(t *testing.T) {
 	f := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
 	r, s := reader(t, session(f, aacFormat()))
-	r.Ready()
+	r.AnnounceTracks()
 	var seq, seqA uint16
 	feed(t, r, 1, 0, packets(t, aacFormat(), 0, &seqA, nalu(1, 50))...)
 	feed(t, r, 0, 0, packets(t, f, 0, &seq, nalu(0x41, 50))...)
@@ -333,7 +333,7 @@ func TestH265(t *testing.T) {
 func TestSoundOfSeveralFramesInAPacket(t *testing.T) {
 	f := aacFormat()
 	r, s := reader(t, session(f))
-	r.Ready()
+	r.AnnounceTracks()
 	var seq uint16
 	feed(t, r, 0, 0, packets(t, f, 0xfffffff0, &seq, nalu(1, 100), nalu(2, 100), nalu(3, 100))...)
 	feed(t, r, 0, 0, packets(t, f, 3072-16, &seq, nalu(4, 4000))...) // in fragments

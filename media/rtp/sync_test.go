@@ -87,8 +87,8 @@ func TestTheStartOfPlayingPutsSoundAndPictureInStepBeforeAnyReport(t *testing.T)
 	f, a := h264Format(), aacFormat()
 	r, s := reader(t, session(f, a))
 	var seq, seqA uint16
-	r.Begins(0, 5000)
-	r.Begins(1, 9000)
+	r.RTPInfo(0, 5000)
+	r.RTPInfo(1, 9000)
 	for i := range 3 {
 		at := time.Duration(i) * 40 * time.Millisecond
 		feed(t, r, 0, at, packets(t, f, 5000+uint32(i)*3600, &seq, nalu(0x65, 50))...)

@@ -267,7 +267,7 @@ func (w *Writer) Track(track int) *Packetiser {
 
 // Serves says whether the packets of another generation still fit the description:
 // new parameter sets travel with the key frames, but not another codec or sound.
-func (w *Writer) Serves(old, now *media.Tracks) bool {
+func (w *Writer) Fits(old, now *media.Tracks) bool {
 	if len(*old) != len(*now) {
 		return false
 	}

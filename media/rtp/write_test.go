@@ -16,7 +16,7 @@ import (
 func TestWhatIsWrittenCanBeRead(t *testing.T) {
 	d := session(h264Format(), aacFormat())
 	r, s := reader(t, d)
-	r.Ready()
+	r.AnnounceTracks()
 	tracks := &s.generations[0]
 	w, err := rtp.NewWriter(tracks)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	r2, got := reader(t, &again)
-	r2.Ready()
+	r2.AnnounceTracks()
 	var sent []media.AccessUnit
 	for i := range 50 {
 		at := time.Duration(i) * 40 * time.Millisecond
@@ -76,7 +76,7 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 
 func TestH265AndOpusAreWrittenToo(t *testing.T) {
 	r, s := reader(t, session(&format.H265{PayloadTyp: 96, VPS: vps265, SPS: sps265, PPS: pps265}, &format.Opus{PayloadTyp: 97, ChannelCount: 2}))
-	r.Ready()
+	r.AnnounceTracks()
 	w, err := rtp.NewWriter(&s.generations[0])
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func TestH265AndOpusAreWrittenToo(t *testing.T) {
 func TestBrokenUnitsAreNotSent(t *testing.T) {
 	_, s := reader(t, session(h264Format()))
 	r, _ := rtp.NewReader(session(h264Format()), s)
-	r.Ready()
+	r.AnnounceTracks()
 	w, err := rtp.NewWriter(&s.generations[0])
 	if err != nil {
 		t.Fatal(err)

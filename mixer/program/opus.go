@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"obvan/media"
-	audio "obvan/media/sound"
+	"obvan/media/transcode"
 )
 
 // The program's audio is AAC, also while a phone is on air, which sends Opus: RTMP
@@ -16,14 +16,14 @@ const decoderWarmUp = 200 * time.Millisecond
 
 // opusTranscoder is for one source, from its splice on.
 type opusTranscoder struct {
-	aac    *audio.ToAAC
+	aac    *transcode.ToAAC
 	tracks *media.Tracks // of what comes out
 }
 
 // programAudio is the track that a source's audio has in the program.
 func programAudio(t *media.Track) media.Track {
 	if t.Codec == media.Opus {
-		return audio.AACTrack()
+		return transcode.AACTrack()
 	}
 	return *t
 }
@@ -35,8 +35,8 @@ func (l *timeline) transcode(au media.AccessUnit) {
 		return
 	}
 	if l.opus == nil {
-		t := &opusTranscoder{tracks: &media.Tracks{audio.AACTrack()}}
-		to, err := audio.NewToAAC(func(aac media.AccessUnit) {
+		t := &opusTranscoder{tracks: &media.Tracks{transcode.AACTrack()}}
+		to, err := transcode.NewToAAC(func(aac media.AccessUnit) {
 			aac.Tracks, aac.Track = t.tracks, 0
 			l.writeAudio(aac)
 		})

@@ -269,7 +269,7 @@ func (l *timeline) placeFrame(au media.AccessUnit) {
 // noteFrame shows the follower a frame that it did not make.
 func (l *timeline) noteFrame(data []byte) {
 	if l.follower != nil {
-		l.follower.See(data)
+		l.follower.Observe(data)
 	}
 }
 

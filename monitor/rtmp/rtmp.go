@@ -38,7 +38,7 @@ func Listen(u *url.URL, h *hub.Hub, authorise Authorise, conf *tls.Config, log *
 		opts.TLS = conf
 	}
 	var err error
-	if s.edge, err = edge.Listen(u.Host, edge.Doors{Play: s.play}, opts); err != nil {
+	if s.edge, err = edge.Listen(u.Host, edge.Handlers{Play: s.play}, opts); err != nil {
 		return nil, fmt.Errorf("rtmp play-out: %w", err)
 	}
 	return s, nil
@@ -53,18 +53,18 @@ func (s *Server) Run(ctx context.Context) error { return s.edge.Run(ctx) }
 // play decides on a player, for the edge.
 func (s *Server) play(r edge.Request) (edge.Player, error) {
 	if r.App != "live" {
-		return nil, edge.Refusal{Code: "NetStream.Play.StreamNotFound", Words: "play rtmp://HOST/live/STREAM"}
+		return nil, edge.Refusal{Code: "NetStream.Play.StreamNotFound", Message: "play rtmp://HOST/live/STREAM"}
 	}
 	token := r.Query.Get("token")
 	if token == "" {
 		token = r.Query.Get("key")
 	}
 	if err := s.authorise(r.Name, token, r.Remote); err != nil {
-		return nil, edge.Refusal{Code: "NetStream.Play.Failed", Words: err.Error()}
+		return nil, edge.Refusal{Code: "NetStream.Play.Failed", Message: err.Error()}
 	}
 	sub, err := s.hub.Subscribe(r.Name)
 	if err != nil {
-		return nil, edge.Refusal{Code: "NetStream.Play.StreamNotFound", Words: "nothing is live under this name"}
+		return nil, edge.Refusal{Code: "NetStream.Play.StreamNotFound", Message: "nothing is live under this name"}
 	}
 	s.log.Info("player connected", "proto", "rtmp", "feed", r.Name, "remote", r.Remote)
 	p := &player{sub: sub}

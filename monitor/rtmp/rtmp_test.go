@@ -211,7 +211,7 @@ func TestAPlayerIsNotifiedAndDisconnectedWhenItsFeedEnds(t *testing.T) {
 	if code, _ := c.Status(); code != "NetStream.Play.UnpublishNotify" {
 		t.Errorf("goodbye is %q", code)
 	}
-	if !c.Gone(3 * time.Second) {
+	if !c.Disconnected(3 * time.Second) {
 		t.Error("the connection stays")
 	}
 }

@@ -169,7 +169,7 @@ var errTracks = errors.New("the stream is another one now")
 
 func (p *player) send(au media.AccessUnit, burst bool) error {
 	if au.Tracks != p.tracks {
-		if !p.writer.Serves(p.tracks, au.Tracks) {
+		if !p.writer.Fits(p.tracks, au.Tracks) {
 			return errTracks // the description is wrong: let the reader ask anew
 		}
 		p.tracks = au.Tracks

@@ -10,7 +10,7 @@ import (
 	"obvan/hub"
 	"obvan/internal/retry"
 	"obvan/media"
-	"obvan/media/sound"
+	"obvan/media/transcode"
 )
 
 // sounds are the streams' sounds as Opus.
@@ -43,7 +43,7 @@ func (s *audioTranscoders) subscribe(stream string) (*hub.Subscriber, func(), er
 // turn transcodes a stream's sound.
 func (s *audioTranscoders) transcode(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
 	from.SkipToLive()
-	to.SetTracks(media.Tracks{sound.Track()})
+	to.SetTracks(media.Tracks{transcode.Track()})
 	t := transcoding{owner: s, to: to, log: s.log.With("stream", stream), backoff: retry.Backoff{Min: time.Second, Max: 30 * time.Second}}
 	defer t.close()
 	t.run(ctx, from)
@@ -56,7 +56,7 @@ type transcoding struct {
 	to    *hub.Publisher
 	log   *slog.Logger
 
-	transcoder sound.Transcoder
+	transcoder transcode.Transcoder
 	track      *media.Track // it was made for, also when that failed
 	backoff    retry.Backoff
 	retryAt    time.Time // when to try once more after a failure
@@ -91,11 +91,11 @@ func (t *transcoding) prepare(track *media.Track) bool {
 	}
 	t.close()
 	t.track = track
-	made, err := sound.New(track, t.owner.ffmpeg, t.to.Write)
+	made, err := transcode.New(track, t.owner.ffmpeg, t.to.Write)
 	if err != nil {
 		t.log.Info("no sound for browsers", "err", err)
 		t.retryAt = time.Now().Add(t.backoff.Next())
-		if errors.Is(err, sound.ErrCodec) {
+		if errors.Is(err, transcode.ErrCodec) {
 			t.retryAt = t.retryAt.Add(time.Hour) // it is the coding: until there is another
 		}
 		return false

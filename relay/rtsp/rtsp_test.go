@@ -115,7 +115,7 @@ func (f *server) OnRecord(ctx *gortsplib.ServerHandlerOnRecordCtx) (*base.Respon
 	if p.how.NoAnswer {
 		<-f.over
 	}
-	p.reader.Ready()
+	p.reader.AnnounceTracks()
 	for i, format := range p.reader.Formats() {
 		ctx.Session.OnPacketRTP(format.Media, format.Format, func(pkt *pion.Packet) { _ = p.reader.Packet(i, pkt, time.Now()) })
 		ctx.Session.OnPacketRTCP(format.Media, func(pkt rtcp.Packet) {

@@ -125,7 +125,7 @@ func (s *sender) take(au *media.AccessUnit, now time.Time) error {
 // send writes one unit, unless it is dropped.
 func (s *sender) send(au *media.AccessUnit, now time.Time) error {
 	if au.Tracks != s.tracks {
-		if !s.out.Serves(s.tracks, au.Tracks) {
+		if !s.out.Fits(s.tracks, au.Tracks) {
 			s.pending = au
 			return errNewCodec
 		}

@@ -5,15 +5,15 @@ import (
 
 	"obvan/media"
 	"obvan/media/rtp"
-	"obvan/media/sound"
+	"obvan/media/transcode"
 	"obvan/relay"
 )
 
 // audioEncoder makes Opus of the program's audio.
 type audioEncoder struct {
 	track      *media.Track
-	transcoder sound.Transcoder // nil when it can't be transcoded: video is sent alone
-	tracks     media.Tracks     // of the result
+	transcoder transcode.Transcoder // nil when it can't be transcoded: video is sent alone
+	tracks     media.Tracks         // of the result
 	link       *relay.Link
 }
 
@@ -26,14 +26,14 @@ type audioStream struct {
 }
 
 func newAudioStream() (*audioStream, error) {
-	track := sound.Track()
+	track := transcode.Track()
 	packets, err := rtp.NewPacketiserOf(&track, 111, packetSize)
 	return &audioStream{packets: packets}, err
 }
 
 // newAudioEncoder makes one; the sender has begun with its video.
 func newAudioEncoder(s *sender, track *media.Track) *audioEncoder {
-	v := &audioEncoder{track: track, tracks: media.Tracks{sound.Track()}, link: s.link}
+	v := &audioEncoder{track: track, tracks: media.Tracks{transcode.Track()}, link: s.link}
 	s.link.SetWarning("")
 	if !s.accepts[1] {
 		s.link.SetWarning("the server does not accept Opus: video is sent without audio")
@@ -46,7 +46,7 @@ func newAudioEncoder(s *sender, track *media.Track) *audioEncoder {
 		}
 	}
 	var err error
-	v.transcoder, err = sound.New(track, s.out.ffmpeg, func(au media.AccessUnit) { // perhaps on another goroutine
+	v.transcoder, err = transcode.New(track, s.out.ffmpeg, func(au media.AccessUnit) { // perhaps on another goroutine
 		au.Tracks = &v.tracks
 		if packets, err := s.audioStream.packets.Packets(&au); err == nil {
 			_ = s.write(s.audio, &s.audioStream.flow, packets, s.at(&au)) // a closed connection is noticed with the video

@@ -28,15 +28,15 @@ type conn struct {
 	net.Conn // for what go-rtmp wants of a net.Conn and never calls
 
 	server *Server
-	line
-	life
-	in   incoming
-	talk talk
-	out  Out
+	transport
+	lifecycle
+	in     incoming
+	bridge bridge
+	out    Out
 }
 
 // line is the connection itself.
-type line struct {
+type transport struct {
 	net    net.Conn // raw, or TLS over it
 	raw    net.Conn
 	host   string
@@ -45,29 +45,29 @@ type line struct {
 }
 
 // life is how far it got and how it ends.
-type life struct {
+type lifecycle struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	busy    atomic.Bool // it publishes or plays
 	playing atomic.Bool
-	polite  atomic.Bool // the peer is owed time to read our last words
+	closing atomic.Bool // the peer is owed time to read our last words
 	once    sync.Once
 	players sync.WaitGroup
 }
 
 // incoming is the reading side.
 type incoming struct {
-	shook  int    // bytes of the handshake handed to go-rtmp
-	start  []byte // of the handshake, read before go-rtmp was involved
-	r      *rtmp.Reader
-	m      rtmp.Message // the one at hand; here, so that handing it on takes no memory
-	login  time.Time    // when the peer must have asked for something
-	sink   Sink         // nil while it does not publish
-	toTalk []byte       // commands on their way to go-rtmp
+	handshakeRead int    // bytes of the handshake handed to go-rtmp
+	start         []byte // of the handshake, read before go-rtmp was involved
+	r             *rtmp.Reader
+	m             rtmp.Message // the one at hand; here, so that handing it on takes no memory
+	login         time.Time    // when the peer must have asked for something
+	sink          Sink         // nil while it does not publish
+	forGoRTMP     []byte       // commands on their way to go-rtmp
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{server: s, line: line{net: nc, raw: nc, remote: nc.RemoteAddr().String(), since: time.Now()}}
+	c := &conn{server: s, transport: transport{net: nc, raw: nc, remote: nc.RemoteAddr().String(), since: time.Now()}}
 	c.host, _, _ = net.SplitHostPort(c.remote)
 	if s.opts.TLS != nil {
 		c.net = tls.Server(nc, s.opts.TLS)
@@ -79,7 +79,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 
 // begin waits for the start of a handshake. Until it is there, a connection costs
 // a goroutine and two kilobytes; go-rtmp takes a hundred.
-func (c *conn) begin() {
+func (c *conn) awaitHandshake() {
 	c.net.SetReadDeadline(time.Now().Add(handshakeTime))
 	c.in.start = make([]byte, handshakeStart)
 	if _, err := io.ReadFull(c.net, c.in.start); err != nil || c.in.start[0] != 3 {
@@ -87,7 +87,7 @@ func (c *conn) begin() {
 		return
 	}
 	select {
-	case c.server.door.conns <- c:
+	case c.server.handshaken.conns <- c:
 	case <-c.ctx.Done():
 		c.Close()
 	}
@@ -98,8 +98,8 @@ func (c *conn) begin() {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.read(p)
 	if err != nil {
-		c.leave() // now, and not when go-rtmp is done with closing: the name must be free
-		if !c.polite.Load() {
+		c.stopPublishing() // now, and not when go-rtmp is done with closing: the name must be free
+		if !c.closing.Load() {
 			c.raw.Close()
 		}
 	}
@@ -107,22 +107,22 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) read(p []byte) (int, error) {
-	if c.in.shook < handshakeAll {
+	if c.in.handshakeRead < handshakeAll {
 		return c.readHandshake(p)
 	}
 	if c.in.r == nil {
-		if err := c.greet(); err != nil {
+		if err := c.startReading(); err != nil {
 			return 0, err
 		}
 	}
-	for len(c.in.toTalk) == 0 {
+	for len(c.in.forGoRTMP) == 0 {
 		if err := c.next(); err != nil {
 			c.logEnd(err)
 			return 0, err
 		}
 	}
-	n := copy(p, c.in.toTalk)
-	c.in.toTalk = c.in.toTalk[n:]
+	n := copy(p, c.in.forGoRTMP)
+	c.in.forGoRTMP = c.in.forGoRTMP[n:]
 	return n, nil
 }
 
@@ -131,17 +131,17 @@ func (c *conn) readHandshake(p []byte) (n int, err error) {
 		n = copy(p, c.in.start)
 		c.in.start = c.in.start[n:]
 	} else {
-		n, err = c.net.Read(p[:min(len(p), handshakeAll-c.in.shook)])
+		n, err = c.net.Read(p[:min(len(p), handshakeAll-c.in.handshakeRead)])
 	}
-	c.in.shook += n
+	c.in.handshakeRead += n
 	return n, err
 }
 
 // greet starts reading chunks. The peer learns our chunk size before anything
 // else: many use it for their own writing.
-func (c *conn) greet() error {
-	c.in.r = rtmp.NewReader(&flow{conn: c})
-	c.await()
+func (c *conn) startReading() error {
+	c.in.r = rtmp.NewReader(&progressReader{conn: c})
+	c.awaitRequest()
 	w := c.out.Begin()
 	w.Control(rtmp.TypeWindowAck, 2_500_000)
 	w.Control(rtmp.TypePeerBandwidth, 2_500_000)
@@ -150,29 +150,29 @@ func (c *conn) greet() error {
 }
 
 // enough is how many bytes show that a publisher is alive: not a few to keep it so.
-const enough = 16 << 10
+const livenessBytes = 16 << 10
 
 // flow reads from a connection and notes that it flows: a key frame may take longer on a
 // narrow way than a publisher may be silent.
-type flow struct {
-	conn *conn
-	came int // since the deadline was last put off
+type progressReader struct {
+	conn     *conn
+	received int // since the deadline was last put off
 }
 
-func (f *flow) Read(p []byte) (int, error) {
+func (f *progressReader) Read(p []byte) (int, error) {
 	n, err := f.conn.net.Read(p)
-	if f.came += n; f.came >= enough && f.conn.in.sink != nil {
-		f.came = 0
-		f.conn.alive()
+	if f.received += n; f.received >= livenessBytes && f.conn.in.sink != nil {
+		f.received = 0
+		f.conn.extendDeadline()
 	}
 	return n, err
 }
 
 // alive puts the deadline of a publisher off.
-func (c *conn) alive() { c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout)) }
+func (c *conn) extendDeadline() { c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout)) }
 
 // await gives a peer that does nothing yet its time to ask for something.
-func (c *conn) await() {
+func (c *conn) awaitRequest() {
 	c.in.login = time.Now().Add(loginTime)
 	c.net.SetReadDeadline(c.in.login)
 }
@@ -193,7 +193,7 @@ func (c *conn) next() error {
 	switch m.Type {
 	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeData:
 		if c.in.sink != nil {
-			c.alive()
+			c.extendDeadline()
 			c.in.sink.Message(m)
 		}
 	case rtmp.TypeUserControl:
@@ -208,7 +208,7 @@ func (c *conn) next() error {
 }
 
 // leave ends publishing; the connection may go on.
-func (c *conn) leave() {
+func (c *conn) stopPublishing() {
 	if c.in.sink == nil {
 		return
 	}
@@ -234,8 +234,8 @@ func (c *conn) logEnd(err error) {
 func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.cancel()
-		c.leave()
-		if c.polite.Load() {
+		c.stopPublishing()
+		if c.closing.Load() {
 			c.linger()
 		}
 		c.raw.Close()

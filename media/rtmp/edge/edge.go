@@ -47,19 +47,19 @@ type Request struct {
 
 // Doors are what a server lets clients do. Errors should be a Refusal, in words
 // that help who reads them on the device.
-type Doors struct {
+type Handlers struct {
 	Publish func(Request) (Sink, error)
 	Play    func(Request) (Player, error)
 }
 
 // Refusal is a no with its code and words.
 type Refusal struct {
-	Code  string // NetStream.Publish.BadName, ...
-	Words string
+	Code    string // NetStream.Publish.BadName, ...
+	Message string
 }
 
 // Error is the refusal's words.
-func (r Refusal) Error() string { return r.Words }
+func (r Refusal) Error() string { return r.Message }
 
 // Sink takes what a publisher sends. Its methods are called by one goroutine;
 // Close comes last, and as soon as the publisher is gone.

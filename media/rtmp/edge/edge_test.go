@@ -34,7 +34,7 @@ type studio struct {
 func start(t *testing.T, timeout time.Duration) *studio {
 	t.Helper()
 	s := &studio{done: make(chan error, 1)}
-	srv, err := edge.Listen("127.0.0.1:0", edge.Doors{Publish: s.publish, Play: s.play},
+	srv, err := edge.Listen("127.0.0.1:0", edge.Handlers{Publish: s.publish, Play: s.play},
 		edge.Options{PeerTimeout: timeout, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func (s *studio) publish(r edge.Request) (edge.Sink, error) {
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r)
 	if r.Name != "cam" {
-		return nil, edge.Refusal{Code: "NetStream.Publish.BadName", Words: "no, not " + r.Name}
+		return nil, edge.Refusal{Code: "NetStream.Publish.BadName", Message: "no, not " + r.Name}
 	}
 	return s, nil
 }
@@ -191,11 +191,11 @@ func TestARefusalArrivesInWords(t *testing.T) {
 func TestAPublisherMayLeaveAndComeBackOnOneConnection(t *testing.T) {
 	s := start(t, time.Minute)
 	c := s.camera(t)
-	c.Say(0, "FCUnpublish", 4, nil, "cam")
-	c.Say(0, "deleteStream", 5, nil, 1)
+	c.Send(0, "FCUnpublish", 4, nil, "cam")
+	c.Send(0, "deleteStream", 5, nil, 1)
 	testkit.Eventually(t, 3*time.Second, func() bool { return s.left() == 1 }, "it never left")
-	c.Say(0, "createStream", 6, nil)
-	c.Say(2, "publish", 7, nil, "cam", "live")
+	c.Send(0, "createStream", 6, nil)
+	c.Send(2, "publish", 7, nil, "cam", "live")
 	if code, words := c.Status(); code != "NetStream.Publish.Start" {
 		t.Fatalf("%s: %s", code, words)
 	}
@@ -207,7 +207,7 @@ func TestPlayersGetPlayStartFirstAndGoodbyeLast(t *testing.T) {
 	c := rtmptest.Dial(t, s.addr)
 	c.Connect("live")
 	c.R.Media(true)
-	c.Say(rtmptest.Stream, "play", 3, nil, "cam")
+	c.Send(rtmptest.Stream, "play", 3, nil, "cam")
 	for _, want := range []rtmp.Type{rtmp.TypeUserControl, rtmp.TypeCommand, rtmp.TypeVideo} {
 		if m, err := c.R.Read(); err != nil || m.Type != want {
 			t.Fatalf("%+v %v, not type %d", m, err, want)
@@ -217,7 +217,7 @@ func TestPlayersGetPlayStartFirstAndGoodbyeLast(t *testing.T) {
 	if code, _ := c.Status(); code != "NetStream.Play.UnpublishNotify" {
 		t.Errorf("goodbye is %q", code)
 	}
-	if !c.Gone(3 * time.Second) {
+	if !c.Disconnected(3 * time.Second) {
 		t.Error("the connection stays")
 	}
 }
@@ -257,7 +257,7 @@ func TestASilentPublisherIsLetGo(t *testing.T) {
 		c.Flush()
 		return s.left() == 1
 	}, "it is still there")
-	if !c.Gone(5 * time.Second) {
+	if !c.Disconnected(5 * time.Second) {
 		t.Error("and so is its connection")
 	}
 }
@@ -269,7 +269,7 @@ func TestPeersThatNeverAskAreLetGo(t *testing.T) {
 	s := start(t, time.Minute)
 	half := rtmptest.Dial(t, s.addr)
 	done := make(chan bool)
-	go func() { done <- half.Gone(15 * time.Second) }()
+	go func() { done <- half.Disconnected(15 * time.Second) }()
 	talks := rtmptest.Dial(t, s.addr)
 	talks.Connect("live")
 	go func() {
@@ -280,7 +280,7 @@ func TestPeersThatNeverAskAreLetGo(t *testing.T) {
 			}
 			<-time.After(200 * time.Millisecond)
 		}
-		done <- talks.Gone(3 * time.Second)
+		done <- talks.Disconnected(3 * time.Second)
 	}()
 	for range 2 {
 		if !<-done {

@@ -17,11 +17,11 @@ import (
 
 // Server accepts connections.
 type Server struct {
-	doors    Doors
-	opts     Options
-	listener net.Listener
-	door     door // through which go-rtmp gets connections that spoke RTMP
-	quiet    *logrus.Logger
+	handlers   Handlers
+	opts       Options
+	listener   net.Listener
+	handshaken connListener // through which go-rtmp gets connections that spoke RTMP
+	quiet      *logrus.Logger
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
@@ -30,7 +30,7 @@ type Server struct {
 }
 
 // Listen binds addr.
-func Listen(addr string, doors Doors, opts Options) (*Server, error) {
+func Listen(addr string, doors Handlers, opts Options) (*Server, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err // says all that there is to say
@@ -39,9 +39,9 @@ func Listen(addr string, doors Doors, opts Options) (*Server, error) {
 	quiet.SetOutput(io.Discard)
 	quiet.SetLevel(logrus.PanicLevel) // or it formats what it discards
 	return &Server{
-		doors: doors, opts: opts, listener: l, quiet: quiet,
-		door:  door{conns: make(chan *conn), closed: make(chan struct{})},
-		conns: map[*conn]struct{}{},
+		handlers: doors, opts: opts, listener: l, quiet: quiet,
+		handshaken: connListener{conns: make(chan *conn), closed: make(chan struct{})},
+		conns:      map[*conn]struct{}{},
 	}, nil
 }
 
@@ -50,20 +50,20 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Run serves until ctx is done and all connections have ended.
 func (s *Server) Run(ctx context.Context) error {
-	talk := gortmp.NewServer(&gortmp.ServerConfig{OnConnect: s.talkTo})
+	talk := gortmp.NewServer(&gortmp.ServerConfig{OnConnect: s.onConnect})
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		talk.Serve(&s.door) // ends when talk is closed, with an error that says so
+		talk.Serve(&s.handshaken) // ends when talk is closed, with an error that says so
 	}()
 	stop := context.AfterFunc(ctx, func() { s.listener.Close() })
 	defer stop()
 	err := s.accept(ctx)
 	s.listener.Close()
-	s.end()
+	s.endAll()
 	s.all.Wait()
 	talk.Close()
-	s.door.Close() // go-rtmp does not close a listener that Serve has not registered yet
+	s.handshaken.Close() // go-rtmp does not close a listener that Serve has not registered yet
 	<-served
 	return err
 }
@@ -100,7 +100,7 @@ func (s *Server) admit(ctx context.Context, nc net.Conn) {
 	c := newConn(s, nc)
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	s.mu.Lock()
-	old := s.crowd(c.host)
+	old := s.toEvict(c.host)
 	full := old == nil && s.full(c.host)
 	if !full && !s.ending {
 		if old != nil {
@@ -120,15 +120,15 @@ func (s *Server) admit(ctx context.Context, nc net.Conn) {
 		nc.Close()
 		return
 	}
-	go c.begin()
+	go c.awaitHandshake()
 }
 
 // full and crowd look at the limits; s.mu is held.
 func (s *Server) full(host string) bool {
-	return len(s.conns) >= maxConns || s.from(host) >= maxPerHost
+	return len(s.conns) >= maxConns || s.countFrom(host) >= maxPerHost
 }
 
-func (s *Server) from(host string) (n int) {
+func (s *Server) countFrom(host string) (n int) {
 	for c := range s.conns {
 		if c.host == host {
 			n++
@@ -138,9 +138,9 @@ func (s *Server) from(host string) (n int) {
 }
 
 // crowd is who has to go for one more connection from host: nil for nobody.
-func (s *Server) crowd(host string) *conn {
+func (s *Server) toEvict(host string) *conn {
 	total := len(s.conns) >= maxConns
-	if !total && s.from(host) < maxPerHost {
+	if !total && s.countFrom(host) < maxPerHost {
 		return nil
 	}
 	var oldest *conn
@@ -156,7 +156,7 @@ func (s *Server) crowd(host string) *conn {
 }
 
 // end closes publishers and idlers at once and lets players say goodbye.
-func (s *Server) end() {
+func (s *Server) endAll() {
 	s.mu.Lock()
 	s.ending = true
 	all := make([]*conn, 0, len(s.conns))
@@ -182,7 +182,7 @@ func (s *Server) remove(c *conn) {
 }
 
 // talkTo is go-rtmp's hook: what it gets as its connection.
-func (s *Server) talkTo(nc net.Conn) (io.ReadWriteCloser, *gortmp.ConnConfig) {
+func (s *Server) onConnect(nc net.Conn) (io.ReadWriteCloser, *gortmp.ConnConfig) {
 	c := nc.(*conn)
 	return c, &gortmp.ConnConfig{
 		Handler:                   &handler{c: c},
@@ -195,14 +195,14 @@ func (s *Server) talkTo(nc net.Conn) (io.ReadWriteCloser, *gortmp.ConnConfig) {
 }
 
 // door is the listener that go-rtmp believes to accept from.
-type door struct {
+type connListener struct {
 	conns  chan *conn
 	once   sync.Once
 	closed chan struct{}
 }
 
 // Accept is the next connection that has begun a handshake.
-func (d *door) Accept() (net.Conn, error) {
+func (d *connListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.conns:
 		return c, nil
@@ -212,10 +212,10 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 // Close ends Accept.
-func (d *door) Close() error {
+func (d *connListener) Close() error {
 	d.once.Do(func() { close(d.closed) })
 	return nil
 }
 
 // Addr is never asked for.
-func (d *door) Addr() net.Addr { return &net.TCPAddr{} }
+func (d *connListener) Addr() net.Addr { return &net.TCPAddr{} }

@@ -33,11 +33,11 @@ func Dial(t testing.TB, addr string) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return Shake(t, conn)
+	return Handshake(t, conn)
 }
 
 // Shake is Dial on a connection that is there.
-func Shake(t testing.TB, conn net.Conn) *Client {
+func Handshake(t testing.TB, conn net.Conn) *Client {
 	t.Helper()
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	hello := make([]byte, 1+2*1536)
@@ -52,7 +52,7 @@ func Shake(t testing.TB, conn net.Conn) *Client {
 }
 
 // Say sends commands' values on a message stream.
-func (c *Client) Say(stream uint32, values ...any) {
+func (c *Client) Send(stream uint32, values ...any) {
 	c.W.Command(stream, values...)
 	c.Flush()
 }
@@ -65,8 +65,8 @@ func (c *Client) Flush() { c.W.Flush() }
 func (c *Client) Connect(app string) {
 	c.t.Helper()
 	c.W.SetChunkSize(rtmp.ChunkSize)
-	c.Say(0, "connect", 1, amf0.Object{{Name: "app", Value: app}, {Name: "tcUrl", Value: "rtmp://test/" + app}})
-	c.Say(0, "createStream", 2, nil)
+	c.Send(0, "connect", 1, amf0.Object{{Name: "app", Value: app}, {Name: "tcUrl", Value: "rtmp://test/" + app}})
+	c.Send(0, "createStream", 2, nil)
 	for {
 		name, args, err := c.Command()
 		if err != nil {
@@ -84,14 +84,14 @@ func (c *Client) Connect(app string) {
 // Publish asks to publish name and returns the status that comes back.
 func (c *Client) Publish(name string) (code, words string) {
 	c.t.Helper()
-	c.Say(Stream, "publish", 3, nil, name, "live")
+	c.Send(Stream, "publish", 3, nil, name, "live")
 	return c.Status()
 }
 
 // Play asks to play name and returns the status that comes back.
 func (c *Client) Play(name string) (code, words string) {
 	c.t.Helper()
-	c.Say(Stream, "play", 3, nil, name, -2000)
+	c.Send(Stream, "play", 3, nil, name, -2000)
 	return c.Status()
 }
 
@@ -142,7 +142,7 @@ func (c *Client) Media(t rtmp.Type, at uint32, body []byte) {
 func (c *Client) Raw(b []byte) { c.Conn.Write(b) }
 
 // Gone reports whether the server hangs up within a time.
-func (c *Client) Gone(within time.Duration) bool {
+func (c *Client) Disconnected(within time.Duration) bool {
 	c.SetReadDeadline(time.Now().Add(testkit.Allow(within)))
 	_, err := io.Copy(io.Discard, c.Conn)
 	timeout, _ := err.(net.Error)

@@ -45,7 +45,7 @@ func avcc(nalus [][]byte) []byte {
 
 type h264Input struct {
 	assembler
-	coding
+	paramSets
 }
 
 func newH264(f *format.H264) *h264Input {
@@ -67,10 +67,10 @@ func newH264(f *format.H264) *h264Input {
 func (in *h264Input) current() (media.Track, int, bool) { return in.track, in.depth, in.known }
 
 func (in *h264Input) frames(pkt *pion.Packet) ([]frame, error) {
-	return in.each(pkt, in.frame)
+	return in.framesOf(pkt, in.frame)
 }
 
-func (in *h264Input) frame(p gathered) frame {
+func (in *h264Input) frame(p assembled) frame {
 	nalus := p.parts
 	f := frame{ts: p.ts, disposable: true}
 	var sps []byte
@@ -112,7 +112,7 @@ func (in *h264Input) frame(p gathered) frame {
 
 type h265Input struct {
 	assembler
-	coding
+	paramSets
 }
 
 func newH265(f *format.H265) *h265Input {
@@ -134,10 +134,10 @@ func newH265(f *format.H265) *h265Input {
 func (in *h265Input) current() (media.Track, int, bool) { return in.track, in.depth, in.known }
 
 func (in *h265Input) frames(pkt *pion.Packet) ([]frame, error) {
-	return in.each(pkt, in.frame)
+	return in.framesOf(pkt, in.frame)
 }
 
-func (in *h265Input) frame(p gathered) frame {
+func (in *h265Input) frame(p assembled) frame {
 	nalus := p.parts
 	f := frame{ts: p.ts, disposable: true}
 	var vps, sps []byte
@@ -201,10 +201,10 @@ func (in *av1Input) current() (media.Track, int, bool) {
 }
 
 func (in *av1Input) frames(pkt *pion.Packet) ([]frame, error) {
-	return in.each(pkt, in.frame)
+	return in.framesOf(pkt, in.frame)
 }
 
-func (in *av1Input) frame(p gathered) frame {
+func (in *av1Input) frame(p assembled) frame {
 	obus := p.parts
 	f := frame{ts: p.ts}
 	obus = slices.DeleteFunc(obus, func(o []byte) bool { return len(o) == 0 || av1.OBUType(o[0]>>3&15) == av1.OBUTypeTemporalDelimiter })

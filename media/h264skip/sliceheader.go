@@ -63,14 +63,14 @@ const (
 
 // slice is what a slice header says about its picture (H.264, 7.3.3).
 type slice struct {
-	idr       bool
-	reference bool // nal_ref_idc is not 0
-	pps       uint32
-	frameNum  uint32
-	lsb       uint32 // pic_order_cnt_lsb
-	unmark    []uint32
-	marked    bool // adaptive_ref_pic_marking_mode_flag
-	strange   bool // it uses long-term references, or marks in a way that is not followed
+	idr         bool
+	reference   bool // nal_ref_idc is not 0
+	pps         uint32
+	frameNum    uint32
+	lsb         uint32 // pic_order_cnt_lsb
+	unmark      []uint32
+	marked      bool // adaptive_ref_pic_marking_mode_flag
+	unsupported bool // it uses long-term references, or marks in a way that is not followed
 }
 
 // parseSlice reads the header of a slice's NAL unit.
@@ -128,8 +128,8 @@ func (f *Follower) parseMarking(r *reader, p pps, kind uint32, s *slice) {
 		f.skipWeights(r, refs[:lists])
 	}
 	if s.idr {
-		r.bit()              // no_output_of_prior_pics_flag
-		s.strange = r.flag() // long_term_reference_flag
+		r.bit()                  // no_output_of_prior_pics_flag
+		s.unsupported = r.flag() // long_term_reference_flag
 		return
 	}
 	s.marked = r.flag()
@@ -140,7 +140,7 @@ func (f *Follower) parseMarking(r *reader, p pps, kind uint32, s *slice) {
 		case 1:
 			s.unmark = append(s.unmark, r.ue()+1)
 		default:
-			s.strange = true
+			s.unsupported = true
 			return
 		}
 		if n > 32 || r.short {
@@ -167,7 +167,7 @@ func skipModification(r *reader) {
 // skipWeights passes pred_weight_table (H.264, 7.3.3.2).
 func (f *Follower) skipWeights(r *reader, refs []uint32) {
 	r.ue()
-	if f.colour() {
+	if f.hasChroma() {
 		r.ue()
 	}
 	for _, n := range refs {
@@ -176,7 +176,7 @@ func (f *Follower) skipWeights(r *reader, refs []uint32) {
 				r.se()
 				r.se()
 			}
-			if f.colour() && r.flag() {
+			if f.hasChroma() && r.flag() {
 				for range 4 {
 					r.se()
 				}
@@ -187,7 +187,7 @@ func (f *Follower) skipWeights(r *reader, refs []uint32) {
 
 // colour reports whether ChromaArrayType is not 0. mediacommon leaves
 // chroma_format_idc at 0 for the profiles that do not send it; those are 4:2:0.
-func (f *Follower) colour() bool {
+func (f *Follower) hasChroma() bool {
 	switch f.sps.ProfileIdc {
 	case 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135:
 		return f.sps.ChromaFormatIdc != 0

@@ -25,7 +25,7 @@ func TestTheClockOfHEAACIsThatOfWhatIsHeard(t *testing.T) {
 	}
 	f := &format.MPEG4Audio{PayloadTyp: 97, Config: &c, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3}
 	r, s := reader(t, session(f))
-	r.Ready()
+	r.AnnounceTracks()
 	var seq uint16
 	const frame = 2048 * time.Second / 48000
 	for i := range uint32(3) { // three frames in each packet
@@ -67,7 +67,7 @@ func aacPackets(frame []byte, ts uint32, seq *uint16, size int) (pkts []*pion.Pa
 
 func TestFramesOfSoundAreMadeOfTheirFragments(t *testing.T) {
 	r, s := reader(t, session(aacFormat()))
-	r.Ready()
+	r.AnnounceTracks()
 	var seq uint16
 	feed(t, r, 0, 0, aacPackets(nalu(1, 4000), 0, &seq, 1400)...)
 	feed(t, r, 0, 0, aacPackets(nalu(2, 300), 1024, &seq, 1400)...)
@@ -88,7 +88,7 @@ func TestFramesOfSoundAreMadeOfTheirFragments(t *testing.T) {
 
 func TestSoundWithoutMarkersIsHeard(t *testing.T) {
 	r, s := reader(t, session(aacFormat()))
-	r.Ready()
+	r.AnnounceTracks()
 	var seq uint16
 	for i := range uint32(50) {
 		pkts := aacPackets(nalu(byte(i), 300), i*1024, &seq, 1400)
@@ -138,7 +138,7 @@ func latm(t testing.TB) (*format.MPEG4AudioLATM, func(frame []byte) []byte) {
 func TestSoundInALATMMultiplexIsHeard(t *testing.T) {
 	f, muxed := latm(t)
 	r, s := reader(t, session(h264Format(), f))
-	r.Ready()
+	r.AnnounceTracks()
 	var seq uint16
 	for i, frame := range [][]byte{nalu(1, 300), nalu(2, 700), nalu(3, 2000)} {
 		for rest := muxed(frame); len(rest) > 0; seq++ {
@@ -165,11 +165,11 @@ func TestSoundThatIsNotCarriedHasAName(t *testing.T) {
 	talkback := session(h264Format(), g711)
 	talkback.Medias[1].IsBackChannel = true
 	for want, d := range map[string]*description.Session{"G711": session(h264Format(), g711), "": session(h264Format(), aacFormat())} {
-		if r, _ := reader(t, d); r.Mute(d) != want {
-			t.Errorf("%q, not %q", r.Mute(d), want)
+		if r, _ := reader(t, d); r.UnsupportedAudioCodec(d) != want {
+			t.Errorf("%q, not %q", r.UnsupportedAudioCodec(d), want)
 		}
 	}
-	if r, _ := reader(t, talkback); r.Mute(talkback) != "" {
-		t.Errorf("what the camera wants to hear is %q", r.Mute(talkback))
+	if r, _ := reader(t, talkback); r.UnsupportedAudioCodec(talkback) != "" {
+		t.Errorf("what the camera wants to hear is %q", r.UnsupportedAudioCodec(talkback))
 	}
 }

@@ -1,4 +1,4 @@
-package sound
+package transcode
 
 import (
 	"fmt"
@@ -17,11 +17,11 @@ type ToAAC struct {
 	opus *gopus.Decoder
 	aac  aacEncoder
 
-	started bool
-	next    time.Duration // when the next sample belongs
-	waiting [2][]float32  // decoded, less than a frame of it
-	at      []time.Duration
-	pcm     [2 * maxOpus]float32
+	started  bool
+	next     time.Duration // when the next sample belongs
+	buffered [2][]float32  // decoded, less than a frame of it
+	at       []time.Duration
+	pcm      [2 * maxOpus]float32
 }
 
 // maxOpus is the longest packet, 120 ms (RFC 6716, 3.2.5), in samples.
@@ -51,20 +51,20 @@ func (t *ToAAC) Write(au *media.AccessUnit) {
 	if err != nil || n == 0 {
 		return
 	}
-	held := samples(int64(len(t.waiting[0])))
-	if skew := au.PTS - t.next - held; !t.started || skew.Abs() > maxSkew {
-		t.started, t.next = true, au.PTS-held // a hole, or a clock that jumped: what waits goes before it
+	pending := samples(int64(len(t.buffered[0])))
+	if skew := au.PTS - t.next - pending; !t.started || skew.Abs() > maxSkew {
+		t.started, t.next = true, au.PTS-pending // a hole, or a clock that jumped: what waits goes before it
 	}
 	for i := range n {
-		for ch := range t.waiting {
-			t.waiting[ch] = append(t.waiting[ch], sane(t.pcm[2*i+ch]))
+		for ch := range t.buffered {
+			t.buffered[ch] = append(t.buffered[ch], sanitize(t.pcm[2*i+ch]))
 		}
 	}
-	t.code(au.Arrived)
+	t.encode(au.Arrived)
 }
 
 // sane keeps from the encoder what is no sound: a broken packet may decode to it.
-func sane(x float32) float32 {
+func sanitize(x float32) float32 {
 	if math.IsNaN(float64(x)) {
 		return 0
 	}
@@ -86,28 +86,28 @@ func (t *ToAAC) decode(packet []byte) (n int, err error) {
 
 // code makes frames of what is enough for one. The encoder hands out each frame late;
 // at remembers when the ones it holds belong.
-func (t *ToAAC) code(arrived time.Time) {
-	const held = 2 + aacDelay/aacFrame // it is a call late, and what it decodes to is later still
+func (t *ToAAC) encode(arrived time.Time) {
+	const pending = 2 + aacDelay/aacFrame // it is a call late, and what it decodes to is later still
 	done := 0
-	for ; len(t.waiting[0])-done >= aacFrame; done += aacFrame {
+	for ; len(t.buffered[0])-done >= aacFrame; done += aacFrame {
 		t.at = append(t.at, t.next)
 		t.next += samples(aacFrame)
-		frame, err := t.aac.encode(t.waiting[0][done:done+aacFrame], t.waiting[1][done:done+aacFrame])
+		frame, err := t.aac.encode(t.buffered[0][done:done+aacFrame], t.buffered[1][done:done+aacFrame])
 		if err != nil {
 			t.at = t.at[:0]
 			_ = t.aac.reset() // it took this configuration before
 			continue
 		}
-		if len(t.at) > held {
+		if len(t.at) > pending {
 			t.at = append(t.at[:0], t.at[1:]...)
 		}
-		if len(frame) == 0 || len(t.at) < held {
+		if len(frame) == 0 || len(t.at) < pending {
 			continue
 		}
 		pts := t.at[0]
 		t.emit(media.AccessUnit{PTS: pts, DTS: pts, Key: true, Data: frame, Arrived: arrived})
 	}
-	for ch := range t.waiting {
-		t.waiting[ch] = append(t.waiting[ch][:0], t.waiting[ch][done:]...)
+	for ch := range t.buffered {
+		t.buffered[ch] = append(t.buffered[ch][:0], t.buffered[ch][done:]...)
 	}
 }

@@ -11,13 +11,13 @@ import (
 // When a picture is at most depth places away from the order of display, then the
 // decode times are the times of display in order, depth pictures late: each
 // picture takes the smallest of the last depth+1 that is left.
-type order struct {
+type decodeOrder struct {
 	depth  int
 	frame  time.Duration
 	window []time.Duration // sorted, depth long
 	last   time.Duration
 	any    bool
-	shown  [maxDepth + 1]time.Duration // of the last pictures, in no order
+	recent [maxDepth + 1]time.Duration // of the last pictures, in no order
 	seen   int
 }
 
@@ -28,7 +28,7 @@ const (
 )
 
 // configure is told how deep the coding reorders, as far as it says.
-func (o *order) configure(depth int, rate float64) {
+func (o *decodeOrder) configure(depth int, rate float64) {
 	o.depth = min(max(depth, 0), maxDepth)
 	o.frame = 40 * time.Millisecond
 	if rate >= 1 && rate <= 480 {
@@ -39,11 +39,11 @@ func (o *order) configure(depth int, rate float64) {
 
 // dts is the decode time of the next picture, shown at pts. It grows as long as
 // pts does in the long run.
-func (o *order) dts(pts time.Duration) time.Duration {
-	if o.any && ((pts-o.last).Abs() > orderReset || pts < o.last && !o.room(pts)) {
+func (o *decodeOrder) dts(pts time.Duration) time.Duration {
+	if o.any && ((pts-o.last).Abs() > orderReset || pts < o.last && !o.hasGapAt(pts)) {
 		o.window, o.any, o.seen = o.window[:0], false, 0
 	}
-	o.shown[o.seen%len(o.shown)] = pts
+	o.recent[o.seen%len(o.recent)] = pts
 	o.seen++
 	if o.any && pts < o.last && o.depth < maxDepth {
 		o.deepen() // the coding reorders more than it said
@@ -64,11 +64,11 @@ func (o *order) dts(pts time.Duration) time.Duration {
 
 // room says whether the last pictures left one out at pts, which comes now. Where they
 // did not, it is the clock that went back: some cameras set theirs while they send.
-func (o *order) room(pts time.Duration) bool {
+func (o *decodeOrder) hasGapAt(pts time.Duration) bool {
 	if o.seen < enoughSeen {
 		return true
 	}
-	times := slices.Sorted(slices.Values(o.shown[:min(o.seen, len(o.shown))]))
+	times := slices.Sorted(slices.Values(o.recent[:min(o.seen, len(o.recent))]))
 	frame := orderReset
 	for i, t := range times[1:] {
 		if gap := t - times[i]; gap > 0 {
@@ -83,7 +83,7 @@ func (o *order) room(pts time.Duration) bool {
 }
 
 // deepen makes room for one picture more, decoded before all that are known.
-func (o *order) deepen() {
+func (o *decodeOrder) deepen() {
 	o.depth++
 	first := o.last
 	if len(o.window) > 0 {

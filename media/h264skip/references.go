@@ -3,7 +3,7 @@ package h264skip
 // decoded is the decoder's memory as far as it matters here: the short-term
 // references, and how far the counts have come. Long-term references are not
 // followed: a stream that uses them is lost until its next IDR picture.
-type decoded struct {
+type refBuffer struct {
 	refs      []ref // in decoding order
 	prevRef   uint32
 	prevOrder int // picture order count of the last reference
@@ -18,10 +18,10 @@ type ref struct {
 }
 
 // picture takes a picture in.
-func (d *decoded) picture(f *Follower, s *slice) {
+func (d *refBuffer) add(f *Follower, s *slice) {
 	limit := uint32(1) << f.frameNumBits
 	if s.idr {
-		*d = decoded{lost: s.strange || !s.reference}
+		*d = refBuffer{lost: s.unsupported || !s.reference}
 	} else if gap := (s.frameNum - d.prevRef) % limit; gap > 1 {
 		// Pictures are missing. The decoder makes something up for them; only the newest
 		// reference is sure.
@@ -32,7 +32,7 @@ func (d *decoded) picture(f *Follower, s *slice) {
 	if !s.reference {
 		return
 	}
-	if s.strange {
+	if s.unsupported {
 		d.lost = true
 	}
 	if s.marked {
@@ -51,7 +51,7 @@ func (d *decoded) picture(f *Follower, s *slice) {
 
 // order is the picture order count (H.264, 8.2.1). The one of type 2 is the
 // decoding order; any growing number will do.
-func (d *decoded) order(f *Follower, s *slice) int {
+func (d *refBuffer) order(f *Follower, s *slice) int {
 	switch {
 	case f.sps.PicOrderCntType != 0:
 		if s.idr {
@@ -72,7 +72,7 @@ func (d *decoded) order(f *Follower, s *slice) int {
 	return order
 }
 
-func (d *decoded) remove(frameNum uint32) {
+func (d *refBuffer) remove(frameNum uint32) {
 	for i, r := range d.refs {
 		if r.frameNum == frameNum {
 			d.refs = append(d.refs[:i], d.refs[i+1:]...)
@@ -83,7 +83,7 @@ func (d *decoded) remove(frameNum uint32) {
 
 // oldest is the reference that the sliding window forgets (H.264, 8.2.5.3): the
 // one furthest behind now.
-func (d *decoded) oldest(now, limit uint32) (frameNum uint32) {
+func (d *refBuffer) oldest(now, limit uint32) (frameNum uint32) {
 	var most uint32
 	for _, r := range d.refs {
 		if behind := (now - r.frameNum) % limit; behind >= most {
@@ -95,7 +95,7 @@ func (d *decoded) oldest(now, limit uint32) (frameNum uint32) {
 
 // back is how many frame numbers before now the reference lies that was shown last,
 // or 0 when it is the newest, which comes first in the list anyway (8.2.4.2.1).
-func (d *decoded) back(now uint32, frameNumBits int) uint32 {
+func (d *refBuffer) back(now uint32, frameNumBits int) uint32 {
 	best := d.refs[len(d.refs)-1]
 	newest := best
 	for _, r := range d.refs {

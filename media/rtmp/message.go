@@ -95,7 +95,7 @@ func (a *aggregate) next() (Message, bool) {
 			a.started, a.shift = true, a.at-ts
 		}
 		switch t := Type(b[0]); {
-		case t == TypeAudio, t == TypeVideo, t == TypeData && size <= maxTalk:
+		case t == TypeAudio, t == TypeVideo, t == TypeData && size <= maxCommand:
 			return Message{Type: t, Stream: a.stream, Timestamp: ts + a.shift, Payload: b[head : head+size : head+size]}, true
 		}
 	}

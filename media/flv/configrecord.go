@@ -10,7 +10,7 @@ import (
 )
 
 // record writes the configuration record of the sets; they are complete.
-func (p *params) record(c media.Codec) []byte {
+func (p *paramSets) record(c media.Codec) []byte {
 	if c == media.H265 {
 		return p.record265()
 	}
@@ -32,7 +32,7 @@ func (p *params) record(c media.Codec) []byte {
 
 // record265 is ISO/IEC 14496-15, 8.3.3.1.2. The profile is copied from the SPS,
 // where it stands in the same form.
-func (p *params) record265() []byte {
+func (p *paramSets) record265() []byte {
 	nal := p.sps[len(p.sps)-1].nal
 	plain := h264.EmulationPreventionRemove(nal) // the same rule as in H.265
 	b := make([]byte, 23)

@@ -11,11 +11,11 @@ import (
 )
 
 // sound is what is known of the publisher's sound.
-type sound struct {
+type audioState struct {
 	track *media.Track
 }
 
-func (s *sound) configureAAC(asc []byte) (Packet, error) {
+func (s *audioState) configureAAC(asc []byte) (Packet, error) {
 	var conf mpeg4audio.AudioSpecificConfig
 	if err := conf.Unmarshal(asc); err != nil {
 		return Packet{}, fmt.Errorf("%w: AudioSpecificConfig: %w", ErrBad, err)
@@ -31,7 +31,7 @@ func (s *sound) configureAAC(asc []byte) (Packet, error) {
 	return s.set(media.Track{Codec: media.AAC, Config: asc, SampleRate: conf.SampleRate, Channels: channels}), nil
 }
 
-func (s *sound) configureOpus(head []byte) (Packet, error) {
+func (s *audioState) configureOpus(head []byte) (Packet, error) {
 	dops, err := opusRecord(head)
 	if err != nil {
 		return Packet{}, fmt.Errorf("%w: %w", ErrBad, err)
@@ -39,7 +39,7 @@ func (s *sound) configureOpus(head []byte) (Packet, error) {
 	return s.set(media.Track{Codec: media.Opus, Config: dops, SampleRate: 48000, Channels: int(dops[1])}), nil
 }
 
-func (s *sound) set(t media.Track) Packet {
+func (s *audioState) set(t media.Track) Packet {
 	if s.track != nil && s.track.Codec == t.Codec && bytes.Equal(s.track.Config, t.Config) {
 		return Packet{} // some encoders repeat it
 	}
@@ -47,7 +47,7 @@ func (s *sound) set(t media.Track) Packet {
 	return Packet{Config: &t}
 }
 
-func (s *sound) coded(c media.Codec, at time.Duration, frame []byte) Packet {
+func (s *audioState) frame(c media.Codec, at time.Duration, frame []byte) Packet {
 	if s.track == nil || s.track.Codec != c || len(frame) == 0 {
 		return Packet{}
 	}

@@ -68,7 +68,7 @@ func (c *conn) play(p Player, stream uint32) {
 	if err != nil && c.ctx.Err() == nil {
 		c.server.opts.Log.Info("player left", "proto", "rtmp", "remote", c.remote, "err", err)
 	}
-	c.polite.Store(true)
+	c.closing.Store(true)
 	w := c.out.Begin()
 	w.Event(rtmp.EventStreamEOF, stream)
 	w.Command(stream, "onStatus", 0, nil, status("status", "NetStream.Play.UnpublishNotify", "the stream has ended"))

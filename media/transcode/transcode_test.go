@@ -1,4 +1,4 @@
-package sound
+package transcode
 
 import (
 	"errors"
@@ -285,7 +285,7 @@ func TestSurroundAndOddRatesGoThroughFFmpeg(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			track, frames := clip(t, name)
 			var e ear
-			tr, err := newChild(&track, ffmpeg, e.hear)
+			tr, err := newFFmpegDecoder(&track, ffmpeg, e.hear)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package sound
+package transcode
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 // child decodes what this process can't, by ffmpeg: HE-AAC, surround, odd rates.
 // Frames go in behind ADTS headers, samples come back; the packets are made here,
 // as for direct, which keeps the delay low and the times ours.
-type child struct {
+type ffmpegDecoder struct {
 	adts  adtsHeader
 	frame time.Duration // of one AAC frame
 	in    *os.File
@@ -41,16 +41,16 @@ type anchor struct {
 }
 
 const (
-	childStall = 2 * time.Second
-	maxAnchors = 64
+	ffmpegWriteTimeout = 2 * time.Second
+	maxAnchors         = 64
 )
 
-func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*child, error) {
+func newFFmpegDecoder(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*ffmpegDecoder, error) {
 	adts, err := newADTSHeader(track.Config)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPacker(adts.heard(), emit)
+	p, err := newPacker(adts.outputChannels(), emit)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*
 		stop()
 		return nil, fmt.Errorf("%w: start ffmpeg: %w", ErrCodec, err)
 	}
-	c := &child{adts: adts, frame: 1024 * time.Second / time.Duration(adts.rate), in: in, stop: stop}
+	c := &ffmpegDecoder{adts: adts, frame: 1024 * time.Second / time.Duration(adts.rate), in: in, stop: stop}
 	c.ended.Go(func() {
 		err := c.read(out, p)
 		stop()
@@ -75,9 +75,9 @@ func newChild(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (*
 	return c, nil
 }
 
-func (c *child) Write(au *media.AccessUnit) error {
+func (c *ffmpegDecoder) Write(au *media.AccessUnit) error {
 	if len(au.Data) > 0 && len(au.Data) <= maxADTS && c.place(au.PTS) {
-		_ = c.in.SetWriteDeadline(time.Now().Add(childStall))
+		_ = c.in.SetWriteDeadline(time.Now().Add(ffmpegWriteTimeout))
 		if _, err := c.in.Write(append(c.adts.header(len(au.Data)), au.Data...)); err != nil {
 			c.fail(fmt.Errorf("write to ffmpeg: %w", err))
 		}
@@ -89,7 +89,7 @@ func (c *child) Write(au *media.AccessUnit) error {
 
 // place notes where a frame lies in time, and says whether it is to be decoded:
 // ffmpeg's samples have no times of their own.
-func (c *child) place(pts time.Duration) bool {
+func (c *ffmpegDecoder) place(pts time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	skew := pts - c.due
@@ -106,7 +106,7 @@ func (c *child) place(pts time.Duration) bool {
 }
 
 // read makes packets of the samples that come back.
-func (c *child) read(out io.Reader, p *packer) error {
+func (c *ffmpegDecoder) read(out io.Reader, p *packer) error {
 	r := bufio.NewReaderSize(out, 1<<16)
 	raw, pcm := make([]byte, 2*packetSamples*p.channels), make([]float32, packetSamples*p.channels)
 	for n := int64(0); ; n += packetSamples {
@@ -123,7 +123,7 @@ func (c *child) read(out io.Reader, p *packer) error {
 }
 
 // when is the time of the n-th sample.
-func (c *child) when(n int64) time.Duration {
+func (c *ffmpegDecoder) when(n int64) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.anchors) > 1 && c.anchors[1].sample <= n {
@@ -135,7 +135,7 @@ func (c *child) when(n int64) time.Duration {
 	return c.anchors[0].pts + samples(n-c.anchors[0].sample)
 }
 
-func (c *child) fail(err error) {
+func (c *ffmpegDecoder) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failed == nil {
@@ -143,7 +143,7 @@ func (c *child) fail(err error) {
 	}
 }
 
-func (c *child) Close() error {
+func (c *ffmpegDecoder) Close() error {
 	c.stop()
 	err := c.in.Close()
 	c.ended.Wait()

@@ -12,7 +12,7 @@ import (
 )
 
 // coding is what a NAL unit codec's parameter sets are at the moment.
-type coding struct {
+type paramSets struct {
 	vps, sps []byte
 	pps      [][]byte // by their ids, as they came
 	track    media.Track
@@ -22,8 +22,8 @@ type coding struct {
 
 // setH264 takes an access unit's parameter sets. It says whether the track is
 // another one now. Sets that can't be read change nothing.
-func (c *coding) setH264(sps []byte, pps [][]byte) bool {
-	next := coding{sps: c.sps, pps: c.pps}
+func (c *paramSets) setH264(sps []byte, pps [][]byte) bool {
+	next := paramSets{sps: c.sps, pps: c.pps}
 	if sps != nil && len(sps) <= maxSet && !bytes.Equal(sps, c.sps) {
 		next.sps = bytes.Clone(sps)
 		if len(pps) > 0 {
@@ -53,7 +53,7 @@ func (c *coding) setH264(sps []byte, pps [][]byte) bool {
 }
 
 // keepUnlessKnown collects sets until there are enough for a track.
-func (c *coding) keepUnlessKnown(next coding) {
+func (c *paramSets) keepUnlessKnown(next paramSets) {
 	if !c.known {
 		*c = next
 	}
@@ -111,8 +111,8 @@ func idPPS(pps []byte, head int) (uint32, bool) {
 func equalSets(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
 
 // setH265 is setH264 for H.265.
-func (c *coding) setH265(vps, sps []byte, pps [][]byte) bool {
-	next := coding{vps: pick(vps, c.vps), sps: pick(sps, c.sps), pps: c.pps}
+func (c *paramSets) setH265(vps, sps []byte, pps [][]byte) bool {
+	next := paramSets{vps: pick(vps, c.vps), sps: pick(sps, c.sps), pps: c.pps}
 	if len(pps) > 0 && !bytes.Equal(next.sps, c.sps) {
 		next.pps = nil // they belong to the old one
 	}

@@ -9,17 +9,17 @@ import (
 )
 
 // picture is what is known of the publisher's picture.
-type picture struct {
-	codec  media.Codec
-	record []byte // the last configuration record as it came
-	sets   params // parameter sets, from the record and in band
-	prefix int    // bytes of a NAL unit's length; 0 before a record came
-	fresh  bool   // sets holds what track does not
-	track  *media.Track
+type videoState struct {
+	codec       media.Codec
+	record      []byte    // the last configuration record as it came
+	sets        paramSets // parameter sets, from the record and in band
+	prefix      int       // bytes of a NAL unit's length; 0 before a record came
+	setsChanged bool      // sets holds what track does not
+	track       *media.Track
 }
 
 // configure takes a configuration record.
-func (p *picture) configure(c media.Codec, record []byte) (Packet, error) {
+func (p *videoState) configure(c media.Codec, record []byte) (Packet, error) {
 	if p.codec == c && bytes.Equal(p.record, record) {
 		return Packet{}, nil // some encoders repeat it with each key frame
 	}
@@ -30,7 +30,7 @@ func (p *picture) configure(c media.Codec, record []byte) (Packet, error) {
 	if err != nil {
 		return Packet{}, err
 	}
-	*p = picture{codec: c, record: record, sets: sets, prefix: prefix}
+	*p = videoState{codec: c, record: record, sets: sets, prefix: prefix}
 	if !sets.complete(c) {
 		return Packet{}, nil // the sets will come in band
 	}
@@ -43,18 +43,18 @@ func (p *picture) configure(c media.Codec, record []byte) (Packet, error) {
 }
 
 // set notes a new track.
-func (p *picture) set(t *media.Track) Packet {
+func (p *videoState) set(t *media.Track) Packet {
 	p.track = t
 	return Packet{Config: t}
 }
 
 // coded takes the coded bytes of a picture; key is what the sender says of it.
-func (p *picture) coded(c media.Codec, at videoTime, b []byte, key bool) (Packet, error) {
+func (p *videoState) frame(c media.Codec, at videoTime, b []byte, key bool) (Packet, error) {
 	if p.codec != c {
 		if c == media.AV1 {
 			return Packet{}, nil // nothing is known of it yet
 		}
-		*p = picture{codec: c} // no record, but parameter sets may come in band
+		*p = videoState{codec: c} // no record, but parameter sets may come in band
 	}
 	unit := media.AccessUnit{DTS: at.dts, PTS: at.pts(), Key: key}
 	if c == media.AV1 {
@@ -68,18 +68,18 @@ func (p *picture) coded(c media.Codec, at videoTime, b []byte, key bool) (Packet
 			return Packet{}, err
 		}
 	}
-	w := walk{codec: c, marked: key, sets: &p.sets}
+	w := nalFilter{codec: c, marked: key, sets: &p.sets}
 	data, err := w.strip(b)
-	p.fresh = p.fresh || w.fresh
+	p.setsChanged = p.setsChanged || w.setsChanged
 	if err != nil {
 		return Packet{}, err
 	}
 	var packet Packet
-	if p.fresh && p.sets.complete(c) {
-		p.fresh = false
+	if p.setsChanged && p.sets.complete(c) {
+		p.setsChanged = false
 		packet = p.set(p.sets.track(c, p.sets.record(c)))
 	}
-	if p.track == nil || !w.coded {
+	if p.track == nil || !w.hasFrame {
 		return packet, nil
 	}
 	unit.Key, unit.Disposable, unit.Data = w.key, !w.reference, data
@@ -110,21 +110,21 @@ func widen(b []byte, prefix int) ([]byte, error) {
 func errLength(n int) error { return fmt.Errorf("%w: a NAL unit of %d bytes", ErrBad, n) }
 
 // walk looks at each NAL unit of a picture.
-type walk struct {
+type nalFilter struct {
 	codec  media.Codec
 	marked bool // the sender says it is a key frame
-	sets   *params
+	sets   *paramSets
 
-	coded     bool // there is a picture in it
-	key       bool
-	reference bool // other pictures may refer to it
-	fresh     bool // a parameter set in it was new
+	hasFrame    bool // there is a picture in it
+	key         bool
+	reference   bool // other pictures may refer to it
+	setsChanged bool // a parameter set in it was new
 }
 
 // strip removes what is not for the middle: parameter sets, delimiters, padding
 // and empty units. In most streams that is nothing, or all at the front, and
 // no byte is moved.
-func (w *walk) strip(b []byte) ([]byte, error) {
+func (w *nalFilter) strip(b []byte) ([]byte, error) {
 	start, end := 0, 0
 	for at := 0; at < len(b); {
 		if len(b)-at < 4 {
@@ -150,13 +150,13 @@ func (w *walk) strip(b []byte) ([]byte, error) {
 }
 
 // keep says whether a NAL unit stays in the picture.
-func (w *walk) keep(nal []byte) bool {
+func (w *nalFilter) keep(nal []byte) bool {
 	if w.codec == media.H265 {
 		return w.keep265(nal)
 	}
 	switch t := nal[0] & 31; t {
 	case nal264SPS, nal264PPS:
-		w.fresh = w.sets.put(w.codec, nal) || w.fresh
+		w.setsChanged = w.sets.put(w.codec, nal) || w.setsChanged
 		return false
 	case nal264AUD, nal264Filler, nal264SPSExt:
 		return false
@@ -164,25 +164,25 @@ func (w *walk) keep(nal []byte) bool {
 		// An open GOP starts with a recovery point; the sender calls it a key frame.
 		w.key = w.key || w.marked && media.H264RecoveryPoint(nal)
 	case 1, 2, 3, 4, nal264IDR:
-		w.coded = true
+		w.hasFrame = true
 		w.key = w.key || t == nal264IDR
 		w.reference = w.reference || nal[0]&0x60 != 0
 	}
 	return true
 }
 
-func (w *walk) keep265(nal []byte) bool {
+func (w *nalFilter) keep265(nal []byte) bool {
 	if len(nal) < 2 {
 		return false
 	}
 	switch t := nal[0] >> 1 & 63; {
 	case t == nal265VPS, t == nal265SPS, t == nal265PPS:
-		w.fresh = w.sets.put(w.codec, nal) || w.fresh
+		w.setsChanged = w.sets.put(w.codec, nal) || w.setsChanged
 		return false
 	case t == nal265AUD, t == nal265Filler:
 		return false
 	case t < 32:
-		w.coded = true
+		w.hasFrame = true
 		w.key = w.key || t >= 16 && t <= 23
 		// Even types below 16 are no reference within their layer (table 7-1), and in the
 		// uppermost layer that means at all.

@@ -1,4 +1,4 @@
-package sound
+package transcode
 
 // This is the one file that touches go-aac, which is LGPL-2.1 (see NOTICE).
 
@@ -85,14 +85,14 @@ func (d *aacDecoder) decode(frame []byte) (samples []float32, err error) {
 type aacEncoder struct{ enc *aac.Encoder }
 
 const (
-	aacFrame = aac.FrameSize    // samples of a frame
-	aacDelay = aac.EncoderDelay // samples by which what is decoded is late
-	aacRate  = 128_000
+	aacFrame   = aac.FrameSize    // samples of a frame
+	aacDelay   = aac.EncoderDelay // samples by which what is decoded is late
+	aacBitrate = 128_000
 )
 
 // reset begins a new stream.
 func (e *aacEncoder) reset() (err error) {
-	config := aac.EncoderConfig{SampleRate: Rate, Channels: 2, Bitrate: aacRate}
+	config := aac.EncoderConfig{SampleRate: Rate, Channels: 2, Bitrate: aacBitrate}
 	if e.enc != nil {
 		return e.enc.Reset(config)
 	}

@@ -36,7 +36,7 @@ func TestCommandsThatKillOthersOnlyEndTheirConnection(t *testing.T) {
 			c.W.Add(rtmp.Header{Chunks: 3, Type: rtmp.TypeCommand}, nil, connectWith(body))
 			c.Flush()
 		}
-		if !c.Gone(3 * time.Second) {
+		if !c.Disconnected(3 * time.Second) {
 			t.Errorf("%s: the connection stays", name)
 		}
 		if after := memory(); after > before+20<<20 {
@@ -69,7 +69,7 @@ func TestHalfMessagesTakeBoundedMemory(t *testing.T) {
 	}
 	c := s.camera(t)
 	half(c, 9, rtmp.TypeVideo, 8<<20)
-	if !c.Gone(3 * time.Second) {
+	if !c.Disconnected(3 * time.Second) {
 		t.Error("96 MB in flight are all right with it")
 	}
 	if after := memory(); after > before+60<<20 {
@@ -96,13 +96,13 @@ func TestOddMessagesDoNotEndAConnection(t *testing.T) {
 		"a real AMF3 command":          func() { add(rtmp.TypeCommandAMF3, 0, []byte{3, 1, 2, 3}) },
 		"an aggregate":                 func() { add(rtmp.TypeAggregate, 1, append([]byte{9, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'x'}, 0, 0, 0, 12)) },
 		"a lying aggregate":            func() { add(rtmp.TypeAggregate, 1, []byte{9, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'x'}) },
-		"a result that nobody asked":   func() { c.Say(0, "_result", 77, nil, nil) },
-		"an unknown command":           func() { c.Say(1, "dance", 78, nil, amf0.Object{{Name: "how", Value: []any{nil, 1}}}) },
+		"a result that nobody asked":   func() { c.Send(0, "_result", 77, nil, nil) },
+		"an unknown command":           func() { c.Send(1, "dance", 78, nil, amf0.Object{{Name: "how", Value: []any{nil, 1}}}) },
 		"an unknown data message":      func() { add(rtmp.TypeData, 1, amf0.Append(nil, "onMetaData", amf0.ECMAArray{{Name: "a", Value: 1}})) },
 		"broken metadata":              func() { add(rtmp.TypeData, 1, []byte{10, 0x7f, 0xff, 0xff, 0xff}) },
 		"a message stream not created": func() { add(rtmp.TypeVideo, 55, []byte{1}) },
-		"a second connect":             func() { c.Say(0, "connect", 1, amf0.Object{{Name: "app", Value: "x"}}) },
-		"a second publish":             func() { c.Say(1, "publish", 5, nil, "other", "live") },
+		"a second connect":             func() { c.Send(0, "connect", 1, amf0.Object{{Name: "app", Value: "x"}}) },
+		"a second publish":             func() { c.Send(1, "publish", 5, nil, "other", "live") },
 		"a bandwidth of nothing":       func() { c.W.Control(rtmp.TypePeerBandwidth, 0); c.Flush() },
 		"a window of one byte":         func() { c.W.Control(rtmp.TypeWindowAck, 1); c.Flush() },
 		"an abort of nothing":          func() { c.W.Control(rtmp.TypeAbort, 6); c.Flush() },
@@ -130,7 +130,7 @@ func TestOddConnectsAreUnderstood(t *testing.T) {
 		c := rtmptest.Dial(t, s.addr)
 		c.W.SetChunkSize(rtmp.ChunkSize)
 		c.W.Add(rtmp.Header{Chunks: 3, Type: rtmp.TypeCommandAMF3}, []byte{0}, connectWith(about))
-		c.Say(0, "createStream", 2, nil)
+		c.Send(0, "createStream", 2, nil)
 		if code, words := c.Publish("cam"); code != "NetStream.Publish.Start" {
 			t.Errorf("%s: %s: %s", name, code, words)
 		}

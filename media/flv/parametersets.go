@@ -34,7 +34,7 @@ const (
 const maxSets = 31
 
 // params are a stream's parameter sets.
-type params struct {
+type paramSets struct {
 	vps, sps, pps []set
 	layers        int // temporal layers, of the newest H.265 SPS
 }
@@ -44,14 +44,14 @@ type set struct {
 	nal []byte
 }
 
-func (p *params) complete(c media.Codec) bool {
+func (p *paramSets) complete(c media.Codec) bool {
 	return len(p.sps) > 0 && len(p.pps) > 0 && (c == media.H264 || len(p.vps) > 0)
 }
 
 // put takes a set, which replaces the one with its id (H.264, 7.4.1.2.1), and says
 // whether it is new.
-func (p *params) put(c media.Codec, nal []byte) bool {
-	list, id := p.place(c, nal)
+func (p *paramSets) put(c media.Codec, nal []byte) bool {
+	list, id := p.listFor(c, nal)
 	if list == nil || len(nal) > math.MaxUint16 {
 		return false
 	}
@@ -73,7 +73,7 @@ func (p *params) put(c media.Codec, nal []byte) bool {
 }
 
 // place is the list a set belongs to, and its id; nil for what is no set.
-func (p *params) place(c media.Codec, nal []byte) (*[]set, uint32) {
+func (p *paramSets) listFor(c media.Codec, nal []byte) (*[]set, uint32) {
 	head := h264.EmulationPreventionRemove(nal[:min(len(nal), 32)])
 	if c == media.H264 {
 		switch {
@@ -117,7 +117,7 @@ func golomb(b []byte) uint32 {
 }
 
 // track describes the stream with record as its configuration.
-func (p *params) track(c media.Codec, record []byte) *media.Track {
+func (p *paramSets) track(c media.Codec, record []byte) *media.Track {
 	t := &media.Track{Codec: c, Config: record}
 	var rate float64
 	// A set that can't be read leaves the size unknown; decoders may know better.
@@ -150,7 +150,7 @@ func recordLengthAt(c media.Codec) int {
 }
 
 // readRecord reads an AVC or HEVC decoder configuration record.
-func readRecord(c media.Codec, b []byte) (p params, prefix int, err error) {
+func readRecord(c media.Codec, b []byte) (p paramSets, prefix int, err error) {
 	bad := fmt.Errorf("%w: %v configuration record", ErrBad, c)
 	head := 5
 	if c == media.H265 {
@@ -185,7 +185,7 @@ func readRecord(c media.Codec, b []byte) (p params, prefix int, err error) {
 }
 
 // readSets reads a count of size bytes, of which mask counts, and as many sets.
-func (p *params) readSets(c media.Codec, b []byte, mask, size int) ([]byte, bool) {
+func (p *paramSets) readSets(c media.Codec, b []byte, mask, size int) ([]byte, bool) {
 	if len(b) < size {
 		return nil, false
 	}

@@ -1,4 +1,4 @@
-package sound
+package transcode
 
 import "fmt"
 
@@ -41,7 +41,7 @@ func (h adtsHeader) header(n int) []byte {
 }
 
 // heard is how many channels browsers get of it: surround is mixed down.
-func (h adtsHeader) heard() int {
+func (h adtsHeader) outputChannels() int {
 	if h.channels == 1 && !h.parametric {
 		return 1
 	}

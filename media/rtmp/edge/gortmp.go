@@ -15,19 +15,19 @@ import (
 )
 
 // talk is what is between us and go-rtmp.
-type talk struct {
+type bridge struct {
 	// Towards it; read side only.
-	to    *rtmp.Writer
-	toBuf bytes.Buffer
-	app   string
-	name  string // of the publish or play that go-rtmp is asked about
-	made  int    // streams
+	to             *rtmp.Writer
+	toBuf          bytes.Buffer
+	app            string
+	name           string // of the publish or play that go-rtmp is asked about
+	streamsCreated int    // streams
 
 	// From it; its writing goroutine only, after the handshake.
-	shook  []byte
-	shaken bool
-	from   *rtmp.Reader
-	pipe   pipe
+	handshake     []byte
+	handshakeSent bool
+	from          *rtmp.Reader
+	pipe          pipe
 }
 
 // command passes a command on to go-rtmp when it is one of those that matter.
@@ -52,71 +52,71 @@ func (c *conn) command(m *rtmp.Message) error {
 	switch name {
 	case "connect":
 		if about, ok := arg(2).(amf0.Object); ok {
-			c.talk.app = about.String("app")
+			c.bridge.app = about.String("app")
 		} else if err != nil {
 			return fmt.Errorf("connect: %w", err)
 		}
-		c.toTalk(0, "connect", 1, amf0.Object{{Name: "app", Value: "app"}, {Name: "objectEncoding", Value: 0}})
+		c.sendToGoRTMP(0, "connect", 1, amf0.Object{{Name: "app", Value: "app"}, {Name: "objectEncoding", Value: 0}})
 	case "createStream":
-		if c.talk.made++; c.talk.made > maxStreams {
+		if c.bridge.streamsCreated++; c.bridge.streamsCreated > maxStreams {
 			return errors.New("too many streams")
 		}
-		c.toTalk(0, "createStream", id, nil)
+		c.sendToGoRTMP(0, "createStream", id, nil)
 	case "publish", "play":
 		if c.busy.Load() {
 			return nil
 		}
-		c.talk.name, _ = arg(3).(string)
+		c.bridge.name, _ = arg(3).(string)
 		if name == "publish" {
-			c.toTalk(m.Stream, "publish", 0, nil, "name", "live")
+			c.sendToGoRTMP(m.Stream, "publish", 0, nil, "name", "live")
 		} else {
-			c.toTalk(m.Stream, "play", 0, nil, "name")
+			c.sendToGoRTMP(m.Stream, "play", 0, nil, "name")
 		}
 	case "FCUnpublish", "deleteStream", "closeStream":
 		if c.in.sink != nil {
-			c.leave()
-			c.await()
+			c.stopPublishing()
+			c.awaitRequest()
 		}
 	}
 	return nil
 }
 
 // toTalk queues a command for go-rtmp.
-func (c *conn) toTalk(stream uint32, values ...any) {
-	if c.talk.to == nil {
-		c.talk.to = rtmp.NewWriter(&c.talk.toBuf)
-		c.talk.to.SetChunkSize(rtmp.ChunkSize)
+func (c *conn) sendToGoRTMP(stream uint32, values ...any) {
+	if c.bridge.to == nil {
+		c.bridge.to = rtmp.NewWriter(&c.bridge.toBuf)
+		c.bridge.to.SetChunkSize(rtmp.ChunkSize)
 	}
-	c.talk.toBuf.Reset()
-	c.talk.to.Command(stream, values...)
-	c.talk.to.Flush() // a buffer takes it all
-	c.in.toTalk = c.talk.toBuf.Bytes()
+	c.bridge.toBuf.Reset()
+	c.bridge.to.Command(stream, values...)
+	c.bridge.to.Flush() // a buffer takes it all
+	c.in.forGoRTMP = c.bridge.toBuf.Bytes()
 }
 
 // Write is where go-rtmp writes: its half of the handshake, then a chunk in each
 // call, since its chunks are larger than what it has to say.
 func (c *conn) Write(p []byte) (int, error) {
-	if !c.talk.shaken {
-		c.talk.shook = append(c.talk.shook, p...)
-		if len(c.talk.shook) < handshakeAll {
+	if !c.bridge.handshakeSent {
+		c.bridge.handshake = append(c.bridge.handshake, p...)
+		if len(c.bridge.handshake) < handshakeAll {
 			return len(p), nil
 		}
 		c.net.SetWriteDeadline(time.Now().Add(writeTime))
-		_, err := c.net.Write(c.talk.shook) // nobody else writes yet
-		c.talk.shaken, c.talk.shook = true, nil
+		_, err := c.net.Write(c.bridge.handshake) // nobody else writes yet
+		c.bridge.handshakeSent, c.bridge.handshake = true, nil
 		return len(p), err
 	}
-	if c.talk.from == nil {
-		c.talk.from = newTalkReader(&c.talk.pipe)
+	if c.bridge.from == nil {
+		c.bridge.from = newReplyReader(&c.bridge.pipe)
 	}
-	c.talk.pipe.b = p
+	c.bridge.pipe.b = p
 	for {
-		m, err := c.talk.from.Read()
+		m, err := c.bridge.from.Read()
 		if err == io.EOF {
 			return len(p), nil
 		}
 		if err == nil {
-			err = c.fromTalk(&m)
+			err = c.fromGoRTMP(&m)
 		}
 		if err != nil {
 			c.raw.Close()
@@ -126,7 +126,7 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 // newTalkReader reads what go-rtmp writes, in chunks of our size.
-func newTalkReader(p *pipe) *rtmp.Reader {
+func newReplyReader(p *pipe) *rtmp.Reader {
 	var b bytes.Buffer
 	w := rtmp.NewWriter(&b)
 	w.SetChunkSize(rtmp.ChunkSize)
@@ -150,8 +150,8 @@ func (p *pipe) Read(b []byte) (int, error) {
 }
 
 // fromTalk sends on what go-rtmp has to say.
-func (c *conn) fromTalk(m *rtmp.Message) error {
-	if c.polite.Load() {
+func (c *conn) fromGoRTMP(m *rtmp.Message) error {
+	if c.closing.Load() {
 		return nil // we have had the last word
 	}
 	h := rtmp.Header{Chunks: rtmp.ChunksCommand, Type: m.Type, Stream: m.Stream}
@@ -185,10 +185,10 @@ type handler struct {
 // OnPublish is asked on the reading goroutine; media follows only after it.
 func (h *handler) OnPublish(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStreamPublish) error {
 	c := h.c
-	if c.server.doors.Publish == nil {
+	if c.server.handlers.Publish == nil {
 		return c.refuse(ctx.StreamID, Refusal{"NetStream.Publish.Rejected", "this port only plays"})
 	}
-	sink, err := c.server.doors.Publish(request(c.talk.app, c.talk.name, c.remote))
+	sink, err := c.server.handlers.Publish(request(c.bridge.app, c.bridge.name, c.remote))
 	if err != nil {
 		return c.refuse(ctx.StreamID, err)
 	}
@@ -201,10 +201,10 @@ func (h *handler) OnPublish(ctx *gortmp.StreamContext, _ uint32, _ *message.NetS
 // OnPlay only remembers the player: Play.Start is yet to be sent.
 func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStreamPlay) error {
 	c := h.c
-	if c.server.doors.Play == nil {
+	if c.server.handlers.Play == nil {
 		return c.refuse(ctx.StreamID, Refusal{"NetStream.Play.Failed", "this port only takes cameras; watch in the panel"})
 	}
-	p, err := c.server.doors.Play(request(c.talk.app, c.talk.name, c.remote))
+	p, err := c.server.handlers.Play(request(c.bridge.app, c.bridge.name, c.remote))
 	if err != nil {
 		return c.refuse(ctx.StreamID, err)
 	}
@@ -217,12 +217,12 @@ func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStre
 // refuse says no and has the connection end. The error that go-rtmp gets makes
 // it close; its own words for it are dropped.
 func (c *conn) refuse(stream uint32, err error) error {
-	r := Refusal{Code: "NetStream.Publish.Failed", Words: "something went wrong here; ask the studio"}
+	r := Refusal{Code: "NetStream.Publish.Failed", Message: "something went wrong here; ask the studio"}
 	if !errors.As(err, &r) {
 		c.server.opts.Log.Error("can't serve", "proto", "rtmp", "remote", c.remote, "err", err)
 	}
-	c.polite.Store(true)
-	c.out.Begin().Command(stream, "onStatus", 0, nil, status("error", r.Code, r.Words))
+	c.closing.Store(true)
+	c.out.Begin().Command(stream, "onStatus", 0, nil, status("error", r.Code, r.Message))
 	if err := c.out.End(); err != nil {
 		return err
 	}

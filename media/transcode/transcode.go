@@ -4,7 +4,7 @@
 //
 // Plain AAC-LC is decoded in this process. Everything else that ffmpeg knows goes
 // through a child of it, if there is one. Opus passes through as it is.
-package sound
+package transcode
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ func New(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transc
 		if track.Channels > 2 {
 			return nil, fmt.Errorf("%w: Opus with %d channels", ErrCodec, track.Channels)
 		}
-		return passing{emit}, nil
+		return passthrough{emit}, nil
 	case media.AAC:
 		return newAAC(track, ffmpeg, emit)
 	}
@@ -54,27 +54,27 @@ func Track() media.Track {
 }
 
 func newAAC(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transcoder, error) {
-	direct, err := newDirect(track, emit)
+	direct, err := newInProcess(track, emit)
 	if err == nil {
 		return direct, nil
 	}
 	if ffmpeg == "" {
 		return nil, fmt.Errorf("%w: it is not plain stereo AAC-LC, and ffmpeg is not installed", ErrCodec)
 	}
-	return newChild(track, ffmpeg, emit)
+	return newFFmpegDecoder(track, ffmpeg, emit)
 }
 
 // passing hands Opus on.
-type passing struct{ emit func(media.AccessUnit) }
+type passthrough struct{ emit func(media.AccessUnit) }
 
-func (p passing) Write(au *media.AccessUnit) error {
+func (p passthrough) Write(au *media.AccessUnit) error {
 	if len(au.Data) > 0 {
 		p.emit(media.AccessUnit{PTS: au.PTS, DTS: au.PTS, Key: true, Data: au.Data, Arrived: au.Arrived})
 	}
 	return nil
 }
 
-func (passing) Close() error { return nil }
+func (passthrough) Close() error { return nil }
 
 // Of a packet: 20 ms.
 const packetSamples = Rate / 50
@@ -86,16 +86,16 @@ const maxSkew = 40 * time.Millisecond
 // packer cuts samples into packets and codes them. The time of each packet is
 // counted in samples from where the sound began, so it has no jitter.
 type packer struct {
-	enc      *gopus.Encoder
-	emit     func(media.AccessUnit)
-	channels int
-	early    time.Duration // what the encoder holds back
+	enc       *gopus.Encoder
+	emit      func(media.AccessUnit)
+	channels  int
+	lookahead time.Duration // what the encoder holds back
 
-	started bool
-	start   time.Duration
-	coded   int64 // samples since start
-	waiting []float32
-	buf     [4000]byte
+	started  bool
+	start    time.Duration
+	encoded  int64 // samples since start
+	buffered []float32
+	buf      [4000]byte
 }
 
 func newPacker(channels int, emit func(media.AccessUnit)) (*packer, error) {
@@ -106,7 +106,7 @@ func newPacker(channels int, emit func(media.AccessUnit)) (*packer, error) {
 	if err := errors.Join(enc.SetFrameSize(packetSamples), enc.SetBitrate(32000+32000*channels)); err != nil {
 		return nil, fmt.Errorf("set the Opus encoder up: %w", err)
 	}
-	return &packer{enc: enc, emit: emit, channels: channels, early: samples(int64(enc.Lookahead()))}, nil
+	return &packer{enc: enc, emit: emit, channels: channels, lookahead: samples(int64(enc.Lookahead()))}, nil
 }
 
 func samples(n int64) time.Duration {
@@ -116,40 +116,40 @@ func samples(n int64) time.Duration {
 // write takes interleaved samples at 48 kHz that begin at pts.
 func (p *packer) write(pts time.Duration, pcm []float32, arrived time.Time) error {
 	if p.started {
-		skew := pts - p.start - samples(p.coded+int64(len(p.waiting)/p.channels))
+		skew := pts - p.start - samples(p.encoded+int64(len(p.buffered)/p.channels))
 		if skew < -maxSkew {
 			return nil // more sound than time: leave some out
 		}
 		if skew > maxSkew {
 			p.started = false // a hole: what waits is played out with silence behind it
-			if len(p.waiting) > 0 {
-				p.waiting = append(p.waiting, make([]float32, packetSamples*p.channels-len(p.waiting))...)
+			if len(p.buffered) > 0 {
+				p.buffered = append(p.buffered, make([]float32, packetSamples*p.channels-len(p.buffered))...)
 			}
 		}
 	}
-	if err := p.code(arrived); err != nil {
+	if err := p.encode(arrived); err != nil {
 		return err
 	}
 	if !p.started {
-		p.started, p.start, p.coded = true, pts, 0
+		p.started, p.start, p.encoded = true, pts, 0
 	}
-	p.waiting = append(p.waiting, pcm...)
-	return p.code(arrived)
+	p.buffered = append(p.buffered, pcm...)
+	return p.encode(arrived)
 }
 
 // code makes packets of what is enough for one.
-func (p *packer) code(arrived time.Time) error {
+func (p *packer) encode(arrived time.Time) error {
 	const size = packetSamples
 	done := 0
-	for ; len(p.waiting)-done >= size*p.channels; done += size * p.channels {
-		n, err := p.enc.Encode(p.waiting[done:done+size*p.channels], p.buf[:])
+	for ; len(p.buffered)-done >= size*p.channels; done += size * p.channels {
+		n, err := p.enc.Encode(p.buffered[done:done+size*p.channels], p.buf[:])
 		if err != nil {
 			return fmt.Errorf("code Opus: %w", err)
 		}
-		at := p.start + samples(p.coded) - p.early
-		p.coded += size
+		at := p.start + samples(p.encoded) - p.lookahead
+		p.encoded += size
 		p.emit(media.AccessUnit{PTS: at, DTS: at, Key: true, Data: append([]byte(nil), p.buf[:n]...), Arrived: arrived})
 	}
-	p.waiting = append(p.waiting[:0], p.waiting[done:]...)
+	p.buffered = append(p.buffered[:0], p.buffered[done:]...)
 	return nil
 }

@@ -1,4 +1,4 @@
-package sound
+package transcode
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 )
 
 // direct is AAC-LC to Opus in this process.
-type direct struct {
+type inProcess struct {
 	aac      *aacDecoder
 	resample *resampler // nil at 48 kHz
 	packer   *packer
@@ -17,7 +17,7 @@ type direct struct {
 // maxBad is how many bad frames in a row, some 20 s, are the end.
 const maxBad = 1000
 
-func newDirect(track *media.Track, emit func(media.AccessUnit)) (*direct, error) {
+func newInProcess(track *media.Track, emit func(media.AccessUnit)) (*inProcess, error) {
 	aac, err := newAACDecoder(track.Config)
 	if err != nil {
 		return nil, err
@@ -26,14 +26,14 @@ func newDirect(track *media.Track, emit func(media.AccessUnit)) (*direct, error)
 	if err != nil {
 		return nil, err
 	}
-	d := &direct{aac: aac, packer: p}
+	d := &inProcess{aac: aac, packer: p}
 	if aac.rate != Rate {
 		d.resample = newResampler(aac.rate, Rate, aac.channels)
 	}
 	return d, nil
 }
 
-func (d *direct) Write(au *media.AccessUnit) error {
+func (d *inProcess) Write(au *media.AccessUnit) error {
 	pcm, err := d.aac.decode(au.Data)
 	if err != nil {
 		if d.bad++; d.bad > maxBad {
@@ -50,4 +50,4 @@ func (d *direct) Write(au *media.AccessUnit) error {
 	return d.packer.write(pts, pcm, au.Arrived)
 }
 
-func (d *direct) Close() error { return nil }
+func (d *inProcess) Close() error { return nil }

@@ -30,6 +30,7 @@ func (m *Mirror) Apply(event any) {
 		m.stale |= Items
 	case *events.SceneItemEnableStateChanged:
 		m.itemEnabled(e)
+		m.stale |= Active
 	case *events.CurrentSceneCollectionChanging:
 		m.choices.switching = true
 	case *events.CurrentSceneCollectionChanged:
@@ -117,7 +118,6 @@ func (m *Mirror) applyInput(event any) bool {
 		m.stale |= Inputs | Items
 	case *events.InputActiveStateChanged:
 		m.onInput(e.InputName, func(in *input) { in.active = e.VideoActive })
-		m.stale |= Active
 	case *events.InputMuteStateChanged:
 		m.onInput(e.InputName, func(in *input) {
 			if in.audio != nil {

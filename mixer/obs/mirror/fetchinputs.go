@@ -48,8 +48,9 @@ func fetchInputs(feedOf func(string) string) Fetch {
 	}
 }
 
-// fetchActive asks which inputs are visible on air. OBS sends its events from several
-// threads: of two about the same input, the later one may arrive first.
+// fetchActive asks which inputs are visible on air, after an item was shown or hidden. OBS
+// reports a change only when it finds one with its next frame: an input that an Inputs
+// fetch found off air meanwhile, and that is on air again by then, gets no event.
 func fetchActive(names []string) Fetch {
 	return func(ctx context.Context, c Caller) (Patch, error) {
 		var mu sync.Mutex

@@ -23,11 +23,11 @@ type bitrateCap struct {
 }
 
 // warning is one sentence while frames are dropped, else "".
-func (l *bitrateCap) warning(who string, now time.Time, programKbps int) string {
-	if at := l.lastDrop.Load(); at == nil || now.Sub(*at) > rateWindow {
+func (b *bitrateCap) warning(who string, now time.Time, programKbps int) string {
+	if at := b.lastDrop.Load(); at == nil || now.Sub(*at) > rateWindow {
 		return ""
 	}
-	return fmt.Sprintf("%s is limited to %.1f of the program's %.1f Mbit/s: frames are dropped; raise its bitrate limit, or lower the program's bitrate", who, float64(l.kbps.Load())/1000, float64(programKbps)/1000)
+	return fmt.Sprintf("%s is limited to %.1f of the program's %.1f Mbit/s: frames are dropped; raise its bitrate limit, or lower the program's bitrate", who, float64(b.kbps.Load())/1000, float64(programKbps)/1000)
 }
 
 // capFilter keeps one connection to the limit. It computes how far behind a server would
@@ -42,8 +42,8 @@ type capFilter struct {
 	tracks *media.Tracks // of the unit that was read last
 }
 
-func (l *bitrateCap) newFilter(link *Link) *capFilter {
-	return &capFilter{bitrateCap: l, link: link, dropper: FrameDropper{Limit: capWindow}}
+func (b *bitrateCap) newFilter(link *Link) *capFilter {
+	return &capFilter{bitrateCap: b, link: link, dropper: FrameDropper{Limit: capWindow}}
 }
 
 // active reports whether it may drop anything. Without a limit a destination shares the

@@ -86,68 +86,68 @@ func newHistory() history {
 }
 
 // retryNow ends a wait.
-func (k *connection) retryNow() {
+func (c *connection) retryNow() {
 	select {
-	case k.retry <- struct{}{}:
+	case c.retry <- struct{}{}:
 	default:
 	}
 }
 
-func (k *connection) run(ctx context.Context) {
-	defer k.end()
-	if k.previous != nil {
-		<-k.previous.ended // it was cancelled, so it ends within two seconds
-		k.previous = nil
+func (c *connection) run(ctx context.Context) {
+	defer c.end()
+	if c.previous != nil {
+		<-c.previous.ended // it was cancelled, so it ends within two seconds
+		c.previous = nil
 	}
-	k.history = newHistory()
+	c.history = newHistory()
 	for ctx.Err() == nil {
-		sub, err := k.waitForProgram(ctx)
+		sub, err := c.waitForProgram(ctx)
 		if err != nil {
 			return
 		}
-		link, host, err := k.attempt(ctx, sub)
+		link, host, err := c.attempt(ctx, sub)
 		sub.Close()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil { // nil: the program ended, and the session was closed properly
-			k.handleFailure(ctx, link, host, err)
+			c.handleFailure(ctx, link, host, err)
 		}
 	}
 }
 
 // end leaves the endpoint off, unless another connection has taken over.
-func (k *connection) end() {
-	r := k.relay
+func (c *connection) end() {
+	r := c.relay
 	r.mu.Lock()
-	k.addTotals()
-	if k.endpoint.connection == k {
-		k.endpoint.connection = nil
-		k.endpoint.setState(Off, "")
+	c.addTotals()
+	if c.endpoint.connection == c {
+		c.endpoint.connection = nil
+		c.endpoint.setState(Off, "")
 	}
 	r.mu.Unlock()
-	close(k.ended)
-	k.cancel()
+	close(c.ended)
+	c.cancel()
 	r.notify()
 	r.connections.Done()
 }
 
 // addTotals adds what the attempt counted to the endpoint; relay.mu is held.
-func (k *connection) addTotals() {
-	if k.stats != nil {
-		k.endpoint.finished = k.endpoint.finished.plus(k.stats.link)
-		k.stats, k.lastSilent, k.abort = nil, time.Time{}, nil
+func (c *connection) addTotals() {
+	if c.stats != nil {
+		c.endpoint.finished = c.endpoint.finished.plus(c.stats.link)
+		c.stats, c.lastSilent, c.abort = nil, time.Time{}, nil
 	}
 }
 
 // update changes the endpoint, unless it has another connection by now or was stopped. It
 // returns the endpoint's label, "" when nothing was changed.
-func (k *connection) update(do func(l *endpoint)) (who string) {
-	r := k.relay
+func (c *connection) update(do func(e *endpoint)) (who string) {
+	r := c.relay
 	r.mu.Lock()
-	if k.endpoint.connection == k && k.endpoint.shouldConnect() {
-		do(k.endpoint)
-		who = k.endpoint.label()
+	if c.endpoint.connection == c && c.endpoint.shouldConnect() {
+		do(c.endpoint)
+		who = c.endpoint.label()
 	}
 	r.mu.Unlock()
 	r.notify()
@@ -157,12 +157,12 @@ func (k *connection) update(do func(l *endpoint)) (who string) {
 // waitForProgram waits until the program has a video frame (or only audio) to start with,
 // and subscribes there. Connecting earlier would hold an idle session open, which
 // platforms close.
-func (k *connection) waitForProgram(ctx context.Context) (*hub.Subscriber, error) {
-	if st, ok := k.relay.hub.Stream(hub.Program); !ok || st.Keyframes+st.AudioFrames == 0 {
-		k.update(func(l *endpoint) { l.setState(Connecting, waitingReason) })
+func (c *connection) waitForProgram(ctx context.Context) (*hub.Subscriber, error) {
+	if st, ok := c.relay.hub.Stream(hub.Program); !ok || st.Keyframes+st.AudioFrames == 0 {
+		c.update(func(e *endpoint) { e.setState(Connecting, waitingReason) })
 	}
 	for {
-		sub, err := k.relay.hub.Await(ctx, hub.Program)
+		sub, err := c.relay.hub.Await(ctx, hub.Program)
 		if err != nil {
 			return nil, err
 		}
@@ -174,10 +174,10 @@ func (k *connection) waitForProgram(ctx context.Context) (*hub.Subscriber, error
 		if err != nil {
 			continue // the program ended before it began
 		}
-		if sub, err = k.relay.hub.Subscribe(hub.Program); err != nil {
+		if sub, err = c.relay.hub.Subscribe(hub.Program); err != nil {
 			continue
 		}
-		if err = k.waitForDelay(ctx, sub); err != nil {
+		if err = c.waitForDelay(ctx, sub); err != nil {
 			sub.Close()
 			return nil, err
 		}
@@ -186,135 +186,135 @@ func (k *connection) waitForProgram(ctx context.Context) (*hub.Subscriber, error
 }
 
 // attempt is one connection from its start to its end.
-func (k *connection) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, string, error) {
+func (c *connection) attempt(ctx context.Context, sub *hub.Subscriber) (*Link, string, error) {
 	var u *url.URL
 	var err error
-	link := NewLink(k.onLive)
+	link := NewLink(c.onLive)
 	select {
-	case <-k.retry: // it was meant for a wait that is over
+	case <-c.retry: // it was meant for a wait that is over
 	default:
 	}
 	within, drop := context.WithCancelCause(ctx)
 	defer drop(nil)
-	k.update(func(l *endpoint) {
-		u, err = k.relay.outputs.address(l.address(), l.dest.key)
-		l.attempt++
-		l.setState(Connecting, "")
-		k.stats, k.abort = newLinkStats(link, time.Now()), drop
+	c.update(func(e *endpoint) {
+		u, err = c.relay.outputs.address(e.address(), e.dest.key)
+		e.attempt++
+		e.setState(Connecting, "")
+		c.stats, c.abort = newLinkStats(link, time.Now()), drop
 	})
 	if u == nil || err != nil {
 		return link, "", err // stopped meanwhile, or Put did not check the address
 	}
-	if k.history.firstAttempt.IsZero() {
-		k.history.firstAttempt = time.Now()
+	if c.history.firstAttempt.IsZero() {
+		c.history.firstAttempt = time.Now()
 	}
-	filter := k.bitrateCap.newFilter(link)
+	filter := c.bitrateCap.newFilter(link)
 	sub.FilterWhile(filter.active, filter.shouldSend)
-	k.history.tracks = sub.Tracks()
-	err = k.relay.outputs[u.Scheme].Push(within, u, sub, link)
+	c.history.tracks = sub.Tracks()
+	err = c.relay.outputs[u.Scheme].Push(within, u, sub, link)
 	if filter.tracks != nil {
-		k.history.tracks = filter.tracks
+		c.history.tracks = filter.tracks
 	}
 	if Abandoned(within) {
 		err = context.Cause(within)
 	}
-	k.relay.mu.Lock()
-	if k.stats != nil && link.IsLive() {
-		k.endpoint.startGrace(k.stats.lastProof(time.Now()))
+	c.relay.mu.Lock()
+	if c.stats != nil && link.IsLive() {
+		c.endpoint.startGrace(c.stats.lastProof(time.Now()))
 	}
-	k.addTotals()
-	k.relay.mu.Unlock()
+	c.addTotals()
+	c.relay.mu.Unlock()
 	return link, u.Host, err
 }
 
 // onLive is called by the output.
-func (k *connection) onLive() {
-	if who := k.update(func(l *endpoint) { l.setState(Live, ""); l.graceEnds = time.Time{} }); who != "" {
-		k.relay.log.Info("destination live", "destination", who)
+func (c *connection) onLive() {
+	if who := c.update(func(e *endpoint) { e.setState(Live, ""); e.graceEnds = time.Time{} }); who != "" {
+		c.relay.log.Info("destination live", "destination", who)
 	}
 }
 
 // checkProof ends the state live when the server stops confirming that it receives data,
 // restores it, and gives the connection up after too long a silence; relay.mu is held.
 // Outputs only report what they measure: how long to wait is decided here.
-func (k *connection) checkProof(now time.Time, programKbps int) {
-	l := k.endpoint
-	k.stats.sample(now)
-	silent, stopped := k.stats.silence(now)
+func (c *connection) checkProof(now time.Time, programKbps int) {
+	e := c.endpoint
+	c.stats.sample(now)
+	silent, stopped := c.stats.silence(now)
 	switch {
-	case silent > 0 && (l.state == Live || !k.lastSilent.IsZero()):
-		if k.lastSilent.IsZero() {
-			defer k.relay.notify()
+	case silent > 0 && (e.state == Live || !c.lastSilent.IsZero()):
+		if c.lastSilent.IsZero() {
+			defer c.relay.notify()
 		}
-		k.lastSilent = now
-		l.startGrace(now.Add(-silent))
-		l.setState(Retrying, fmt.Sprintf("%s stopped %s %d s ago", l.label(), stopped, int(silent.Seconds())))
-	case silent == 0 && !k.lastSilent.IsZero() && now.Sub(k.lastSilent) < stableAfter:
-		l.setState(Retrying, l.label()+" is receiving data again, but not yet stable")
-		l.graceEnds = time.Time{}
-	case silent == 0 && !k.lastSilent.IsZero():
-		k.lastSilent = time.Time{}
-		l.setState(Live, "")
-		k.relay.notify()
-	case l.state == Live:
-		if l.reason = k.stats.lateText(l.label(), programKbps); l.reason == "" {
-			l.reason = k.bitrateCap.warning(l.label(), now, programKbps)
+		c.lastSilent = now
+		e.startGrace(now.Add(-silent))
+		e.setState(Retrying, fmt.Sprintf("%s stopped %s %d s ago", e.label(), stopped, int(silent.Seconds())))
+	case silent == 0 && !c.lastSilent.IsZero() && now.Sub(c.lastSilent) < stableAfter:
+		e.setState(Retrying, e.label()+" is receiving data again, but not yet stable")
+		e.graceEnds = time.Time{}
+	case silent == 0 && !c.lastSilent.IsZero():
+		c.lastSilent = time.Time{}
+		e.setState(Live, "")
+		c.relay.notify()
+	case e.state == Live:
+		if e.reason = c.stats.lateText(e.label(), programKbps); e.reason == "" {
+			e.reason = c.bitrateCap.warning(e.label(), now, programKbps)
 		}
 	}
-	if silent >= l.dest.spec.ReconnectWindow.stallTimeout() && !k.stats.link.acceptedAt().IsZero() {
-		k.abort(ErrStalled)
+	if silent >= e.dest.spec.ReconnectWindow.stallTimeout() && !c.stats.link.acceptedAt().IsZero() {
+		c.abort(ErrStalled)
 	}
 }
 
 // handleFailure decides what an attempt's failure means, reports it, and waits
 // accordingly.
-func (k *connection) handleFailure(ctx context.Context, link *Link, host string, err error) {
+func (c *connection) handleFailure(ctx context.Context, link *Link, host string, err error) {
 	now := time.Now()
 	what := classify(err, link, now)
-	k.recordFailure(what, link, now)
-	f := failure{err: err, kind: what, host: host, server: k.history.serverHistory(link, host), repeated: k.history.failures >= manyFailures}
+	c.recordFailure(what, link, now)
+	f := failure{err: err, kind: what, host: host, server: c.history.serverHistory(link, host), repeated: c.history.failures >= manyFailures}
 	var sentence string
-	if k.update(func(l *endpoint) { sentence = k.failureText(l, f) }) == "" {
+	if c.update(func(e *endpoint) { sentence = c.failureText(e, f) }) == "" {
 		return // stopped, or replaced
 	}
 	switch {
 	case what == unsupported:
-		k.refuse(sentence)
-		k.waitForCodecChange(ctx)
-	case k.isFinal(what, now):
-		k.refuse(sentence)
+		c.refuse(sentence)
+		c.waitForCodecChange(ctx)
+	case c.isFinal(what, now):
+		c.refuse(sentence)
 		select {
-		case <-k.retry:
-			k.history = newHistory() // the operator asked for a retry
+		case <-c.retry:
+			c.history = newHistory() // the operator asked for a retry
 		case <-ctx.Done():
 		}
 	default:
-		k.waitToRetry(ctx, sentence)
+		c.waitToRetry(ctx, sentence)
 	}
 }
 
 // recordFailure updates the counters that retries and the backup address depend on.
-func (k *connection) recordFailure(what failureKind, link *Link, now time.Time) {
+func (c *connection) recordFailure(what failureKind, link *Link, now time.Time) {
 	if link.IsLive() {
-		k.history.lastLive = now
+		c.history.lastLive = now
 		if at := link.acceptedAt(); now.Sub(at) >= resetAfter {
-			k.history.backoff.Reset()
-			k.history.failures = 0
+			c.history.backoff.Reset()
+			c.history.failures = 0
 		}
 	}
 	if (what == network || what == stalled) && !link.acceptedAt().IsZero() {
-		k.history.lostAt = now
+		c.history.lostAt = now
 	}
-	k.history.failures++
+	c.history.failures++
 	if what == closedEarly {
-		k.history.earlyCloses++
+		c.history.earlyCloses++
 	} else {
-		k.history.earlyCloses = 0
+		c.history.earlyCloses = 0
 	}
-	if k.history.failures%attemptsPerURL == 0 {
-		k.update(func(l *endpoint) {
-			if spec := &l.dest.spec; !spec.SendToBoth {
-				l.backup = !l.backup && spec.BackupURL != ""
+	if c.history.failures%attemptsPerURL == 0 {
+		c.update(func(e *endpoint) {
+			if spec := &e.dest.spec; !spec.SendToBoth {
+				e.backup = !e.backup && spec.BackupURL != ""
 			}
 		})
 	}
@@ -324,18 +324,18 @@ func (k *connection) recordFailure(what failureKind, link *Link, now time.Time) 
 // consider an old session of ours alive: one of this run that was live, or, when it says
 // that someone is publishing already, any session of this run, or one of a process before
 // us.
-func (k *connection) isFinal(what failureKind, now time.Time) bool {
-	since := k.history.lastLive
-	if what == busy && k.history.lostAt.After(since) {
-		since = k.history.lostAt
+func (c *connection) isFinal(what failureKind, now time.Time) bool {
+	since := c.history.lastLive
+	if what == busy && c.history.lostAt.After(since) {
+		since = c.history.lostAt
 	}
 	if what == busy && since.IsZero() {
-		since = k.history.firstAttempt
+		since = c.history.firstAttempt
 	}
 	if !since.IsZero() && now.Sub(since) < staleSessionTimeout {
 		return false
 	}
-	return what == refused || what == busy || what == closedEarly && k.history.earlyCloses >= maxEarlyCloses
+	return what == refused || what == busy || what == closedEarly && c.history.earlyCloses >= maxEarlyCloses
 }
 
 // serverHistory is what is known of the server at a host after an attempt; it remembers
@@ -353,42 +353,42 @@ func (r *history) serverHistory(link *Link, host string) serverHistory {
 	return neverAccepted
 }
 
-func (k *connection) failureText(l *endpoint, f failure) string {
-	d := l.dest
+func (c *connection) failureText(e *endpoint, f failure) string {
+	d := e.dest
 	// Where the platform's grace period is known, that is what matters.
 	f.repeated = f.repeated && d.spec.ReconnectWindow.Grace == 0
-	s := explain(l.label(), f)
+	s := explain(e.label(), f)
 	secrets := []string{d.key}
 	for _, raw := range []string{d.spec.URL, d.spec.BackupURL} {
-		if u, err := k.relay.outputs.address(raw, d.key); err == nil {
+		if u, err := c.relay.outputs.address(raw, d.key); err == nil {
 			secrets = append(secrets, Secrets(u)...)
 		}
 	}
 	return redact.Text(s, secrets...)
 }
 
-func (k *connection) refuse(sentence string) {
-	if who := k.update(func(l *endpoint) { l.setState(Refused, sentence) }); who != "" {
-		k.relay.log.Error("destination refused", "destination", who, "reason", sentence)
+func (c *connection) refuse(sentence string) {
+	if who := c.update(func(e *endpoint) { e.setState(Refused, sentence) }); who != "" {
+		c.relay.log.Error("destination refused", "destination", who, "reason", sentence)
 	}
 }
 
 // waitToRetry waits for the back-off, or until the operator asks for a retry.
-func (k *connection) waitToRetry(ctx context.Context, sentence string) {
-	wait := k.history.backoff.Next()
-	who := k.update(func(l *endpoint) {
-		l.setState(Retrying, sentence)
-		wait = l.limitWait(wait, time.Now())
-		l.nextTry = time.Now().Add(wait)
+func (c *connection) waitToRetry(ctx context.Context, sentence string) {
+	wait := c.history.backoff.Next()
+	who := c.update(func(e *endpoint) {
+		e.setState(Retrying, sentence)
+		wait = e.limitWait(wait, time.Now())
+		e.nextTry = time.Now().Add(wait)
 	})
 	if who != "" {
-		k.relay.log.Warn("destination lost", "destination", who, "reason", sentence, "wait", wait)
+		c.relay.log.Warn("destination lost", "destination", who, "reason", sentence, "wait", wait)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-k.retry:
+	case <-c.retry:
 	case <-ctx.Done():
 	}
 }

@@ -30,9 +30,9 @@ func (r *Relay) longestDelay() (longest time.Duration) {
 
 // waitForDelay moves a reader back by the destination's delay, and waits until the program
 // is old enough for that. It fails with ctx.
-func (k *connection) waitForDelay(ctx context.Context, sub *hub.Subscriber) error {
+func (c *connection) waitForDelay(ctx context.Context, sub *hub.Subscriber) error {
 	var delay time.Duration
-	k.update(func(l *endpoint) { delay = l.dest.spec.delay() })
+	c.update(func(e *endpoint) { delay = e.dest.spec.delay() })
 	if delay == 0 {
 		return ctx.Err()
 	}
@@ -48,7 +48,7 @@ func (k *connection) waitForDelay(ctx context.Context, sub *hub.Subscriber) erro
 		if time.Since(began) > delay+hub.DefaultKeep {
 			reason = fmt.Sprintf("the program's bitrate is too high to buffer %d s of it, or it has no keyframes: use a shorter delay", int(delay.Seconds()))
 		}
-		k.update(func(l *endpoint) { l.setState(Connecting, reason) })
+		c.update(func(e *endpoint) { e.setState(Connecting, reason) })
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -44,9 +44,9 @@ func (d *destination) change(spec Destination, key string) (reconnect []*endpoin
 		d.endpoints[0].backup = false
 	}
 	for i := range d.endpoints {
-		if l := &d.endpoints[i]; l.config() != was[i] {
-			l.backup, l.graceEnds = l.secondary, time.Time{}
-			reconnect = append(reconnect, l)
+		if e := &d.endpoints[i]; e.config() != was[i] {
+			e.backup, e.graceEnds = e.secondary, time.Time{}
+			reconnect = append(reconnect, e)
 		}
 	}
 	return reconnect
@@ -70,12 +70,12 @@ func (d *destination) best() *endpoint {
 func (d *destination) since() time.Time {
 	first := d.best()
 	at := first.since
-	for _, l := range d.active() {
+	for _, e := range d.active() {
 		switch {
-		case first.state == Live && l.state == Live && l.since.Before(at):
-			at = l.since // the other endpoint joined it
-		case first.state != Live && l.since.After(at):
-			at = l.since // until then it was in a better state
+		case first.state == Live && e.state == Live && e.since.Before(at):
+			at = e.since // the other endpoint joined it
+		case first.state != Live && e.since.After(at):
+			at = e.since // until then it was in a better state
 		}
 	}
 	return at
@@ -86,17 +86,17 @@ func (d *destination) since() time.Time {
 func (d *destination) reasonText(now time.Time) string {
 	live := d.best().state == Live
 	var all []string
-	for _, l := range d.active() {
-		words := l.reason
-		if live && l.state != Live && d.started {
+	for _, e := range d.active() {
+		reason := e.reason
+		if live && e.state != Live && d.started {
 			side := "primary"
-			if l.secondary {
+			if e.secondary {
 				side = "backup"
 			}
-			words = fmt.Sprintf("%s: the %s is not live: %s", d.endpoints[0].label(), side, l.reasonClause())
+			reason = fmt.Sprintf("%s: the %s is not live: %s", d.endpoints[0].label(), side, e.reasonClause())
 		}
-		if words != "" && !slices.Contains(all, words) {
-			all = append(all, words)
+		if reason != "" && !slices.Contains(all, reason) {
+			all = append(all, reason)
 		}
 	}
 	if e := d.graceDeadline(); e != nil {
@@ -109,12 +109,12 @@ func (d *destination) reasonText(now time.Time) string {
 // does not apply.
 func (d *destination) graceDeadline() *GraceDeadline {
 	var at time.Time // when the grace period of the endpoint that had data last ends
-	for _, l := range d.active() {
-		if l.state == Live {
+	for _, e := range d.active() {
+		if e.state == Live {
 			return nil
 		}
-		if l.graceEnds.After(at) {
-			at = l.graceEnds
+		if e.graceEnds.After(at) {
+			at = e.graceEnds
 		}
 	}
 	if at.IsZero() {

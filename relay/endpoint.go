@@ -32,57 +32,57 @@ func (c counts) plus(l *Link) counts {
 }
 
 // shouldConnect reports whether it should be connected.
-func (l *endpoint) shouldConnect() bool {
-	return l.dest.started && (!l.secondary || l.dest.spec.SendToBoth)
+func (e *endpoint) shouldConnect() bool {
+	return e.dest.started && (!e.secondary || e.dest.spec.SendToBoth)
 }
 
 // setState notes a state and the reason for it.
-func (l *endpoint) setState(s State, reason string) {
-	if l.state != s {
-		l.state, l.since = s, time.Now()
+func (e *endpoint) setState(s State, reason string) {
+	if e.state != s {
+		e.state, e.since = s, time.Now()
 	}
-	l.reason, l.nextTry = reason, time.Time{}
+	e.reason, e.nextTry = reason, time.Time{}
 	if s == Off || s == Refused {
-		l.graceEnds = time.Time{}
+		e.graceEnds = time.Time{}
 	}
 }
 
 // startGrace notes since when the server has had no data.
-func (l *endpoint) startGrace(since time.Time) {
-	if grace := l.dest.spec.ReconnectWindow.Grace; grace > 0 {
-		l.graceEnds = since.Add(grace)
+func (e *endpoint) startGrace(since time.Time) {
+	if grace := e.dest.spec.ReconnectWindow.Grace; grace > 0 {
+		e.graceEnds = since.Add(grace)
 	}
 }
 
 // limitWait shortens a wait while the platform keeps the broadcast for us.
-func (l *endpoint) limitWait(wait time.Duration, now time.Time) time.Duration {
-	if now.Before(l.graceEnds) {
-		return min(wait, l.dest.spec.ReconnectWindow.perAttempt())
+func (e *endpoint) limitWait(wait time.Duration, now time.Time) time.Duration {
+	if now.Before(e.graceEnds) {
+		return min(wait, e.dest.spec.ReconnectWindow.perAttempt())
 	}
 	return wait
 }
 
 // label is what operators call it.
-func (l *endpoint) label() string {
-	name := CleanText(l.dest.spec.Name)
-	if u, err := url.Parse(l.dest.spec.URL); name == "" && err == nil {
+func (e *endpoint) label() string {
+	name := CleanText(e.dest.spec.Name)
+	if u, err := url.Parse(e.dest.spec.URL); name == "" && err == nil {
 		name = u.Hostname()
 	}
 	if name == "" {
 		name = "the destination"
 	}
-	if l.secondary {
+	if e.secondary {
 		name += " (backup)"
 	}
 	return name
 }
 
 // address is its address as the operator entered it.
-func (l *endpoint) address() string {
-	if l.backup {
-		return l.dest.spec.BackupURL
+func (e *endpoint) address() string {
+	if e.backup {
+		return e.dest.spec.BackupURL
 	}
-	return l.dest.spec.URL
+	return e.dest.spec.URL
 }
 
 // connectionConfig is everything a connection depends on; empty for an endpoint that has
@@ -92,45 +92,45 @@ type connectionConfig struct {
 	delayMs             int64
 }
 
-func (l *endpoint) config() connectionConfig {
-	spec := &l.dest.spec
-	if l.secondary && !spec.SendToBoth {
+func (e *endpoint) config() connectionConfig {
+	spec := &e.dest.spec
+	if e.secondary && !spec.SendToBoth {
 		return connectionConfig{}
 	}
-	f := connectionConfig{address: l.address(), key: l.dest.key, delayMs: spec.DelayMs}
+	f := connectionConfig{address: e.address(), key: e.dest.key, delayMs: spec.DelayMs}
 	// A connection that is live at the first address stays when the other one changes.
-	if !spec.SendToBoth && (l.backup || l.state != Live) {
+	if !spec.SendToBoth && (e.backup || e.state != Live) {
 		f.other = spec.URL + " " + spec.BackupURL
 	}
 	return f
 }
 
 // reasonClause says why it is not live, as a clause that follows its destination's name.
-func (l *endpoint) reasonClause() string {
-	if l.reason == "" {
+func (e *endpoint) reasonClause() string {
+	if e.reason == "" {
 		return "it is connecting"
 	}
-	if clause, ok := strings.CutPrefix(l.reason, l.label()+": "); ok {
+	if clause, ok := strings.CutPrefix(e.reason, e.label()+": "); ok {
 		return clause
 	}
-	if clause, ok := strings.CutPrefix(l.reason, l.label()+" "); ok {
+	if clause, ok := strings.CutPrefix(e.reason, e.label()+" "); ok {
 		return "it " + clause
 	}
-	return l.reason
+	return e.reason
 }
 
 // addTo adds its counters to its destination's status.
-func (l *endpoint) addTo(st *Status) {
-	st.Attempt = max(st.Attempt, l.attempt)
-	if next := l.nextTry; !next.IsZero() && (st.NextTry == nil || next.Before(*st.NextTry)) {
+func (e *endpoint) addTo(st *Status) {
+	st.Attempt = max(st.Attempt, e.attempt)
+	if next := e.nextTry; !next.IsZero() && (st.NextTry == nil || next.Before(*st.NextTry)) {
 		st.NextTry = &next
 	}
-	now := l.finished
-	if l.connection != nil && l.connection.stats != nil {
-		m := l.connection.stats
-		now = l.finished.plus(m.link)
+	now := e.finished
+	if e.connection != nil && e.connection.stats != nil {
+		m := e.connection.stats
+		now = e.finished.plus(m.link)
 		st.Kbps += m.sent.kbps()
-		if warning := m.link.Warning(); warning != "" && l.state == Live {
+		if warning := m.link.Warning(); warning != "" && e.state == Live {
 			st.Warnings = append(st.Warnings, warning)
 		}
 		st.LatencyMs = max(st.LatencyMs, m.link.ViewerLatency().Milliseconds())

@@ -91,22 +91,22 @@ func (r *Relay) launchAll(d *destination) {
 	}
 }
 
-// launch starts a connection for l; r.mu is held. The one it had, if any, ends first.
-func (r *Relay) launch(l *endpoint) {
+// launch starts a connection for e; r.mu is held. The one it had, if any, ends first.
+func (r *Relay) launch(e *endpoint) {
 	if r.running == nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.running)
-	k := &connection{relay: r, endpoint: l, cancel: cancel, retry: make(chan struct{}, 1), ended: make(chan struct{}), previous: l.connection}
-	if k.previous != nil {
-		k.previous.cancel()
-		k.previous.addTotals()
+	c := &connection{relay: r, endpoint: e, cancel: cancel, retry: make(chan struct{}, 1), ended: make(chan struct{}), previous: e.connection}
+	if c.previous != nil {
+		c.previous.cancel()
+		c.previous.addTotals()
 	}
-	k.bitrateCap.kbps.Store(int64(l.dest.spec.MaxKbps))
-	l.connection = k
-	l.setState(Connecting, "")
+	c.bitrateCap.kbps.Store(int64(e.dest.spec.MaxKbps))
+	e.connection = c
+	e.setState(Connecting, "")
 	r.connections.Add(1)
-	go k.run(ctx)
+	go c.run(ctx)
 }
 
 // Put adds a destination or replaces the one with its ID. Where one is started and the
@@ -134,16 +134,16 @@ func (r *Relay) Put(d Destination, key string) error {
 	}
 	reconnect := old.change(d, key)
 	for i := range old.endpoints {
-		if k := old.endpoints[i].connection; k != nil {
-			k.bitrateCap.kbps.Store(int64(d.MaxKbps)) // it applies at once
+		if c := old.endpoints[i].connection; c != nil {
+			c.bitrateCap.kbps.Store(int64(d.MaxKbps)) // it applies at once
 		}
 	}
-	for _, l := range reconnect {
+	for _, e := range reconnect {
 		switch {
-		case l.shouldConnect():
-			r.launch(l)
-		case l.connection != nil:
-			l.connection.cancel()
+		case e.shouldConnect():
+			r.launch(e)
+		case e.connection != nil:
+			e.connection.cancel()
 		}
 	}
 	return nil
@@ -173,9 +173,9 @@ func (r *Relay) Start(id string) error {
 	}
 	defer r.notify()
 	if d.started && d.endpoints[0].connection != nil {
-		for _, l := range d.active() {
-			if l.connection != nil {
-				l.connection.retryNow()
+		for _, e := range d.active() {
+			if e.connection != nil {
+				e.connection.retryNow()
 			}
 		}
 		return nil
@@ -209,14 +209,14 @@ func (r *Relay) Stop(id string) error {
 func (r *Relay) halt(d *destination) {
 	d.started = false
 	for i := range d.endpoints {
-		l := &d.endpoints[i]
-		l.graceEnds = time.Time{}
-		if l.connection == nil {
-			l.setState(Off, "")
+		e := &d.endpoints[i]
+		e.graceEnds = time.Time{}
+		if e.connection == nil {
+			e.setState(Off, "")
 			continue
 		}
-		l.connection.cancel()
-		l.reason, l.nextTry = "stopping", time.Time{}
+		e.connection.cancel()
+		e.reason, e.nextTry = "stopping", time.Time{}
 	}
 }
 
@@ -246,8 +246,8 @@ func (r *Relay) activeConnections() (under []*connection, started bool) {
 	for _, d := range r.list {
 		started = started || d.started
 		for i := range d.endpoints {
-			if k := d.endpoints[i].connection; k != nil && k.stats != nil {
-				under = append(under, k)
+			if c := d.endpoints[i].connection; c != nil && c.stats != nil {
+				under = append(under, c)
 			}
 		}
 	}
@@ -260,12 +260,12 @@ func (r *Relay) measure(now time.Time) bool {
 	r.mu.Lock()
 	under, started := r.activeConnections()
 	links := make([]*Link, len(under))
-	for i, k := range under {
-		links[i] = k.stats.link
+	for i, c := range under {
+		links[i] = c.stats.link
 	}
 	r.mu.Unlock()
-	for _, l := range links {
-		l.Measure() // asks the system: not under the mutex
+	for _, link := range links {
+		link.Measure() // asks the system: not under the mutex
 	}
 	r.hub.Keep(hub.Program, r.longestDelay())
 	program, _ := r.hub.Stream(hub.Program)
@@ -273,8 +273,8 @@ func (r *Relay) measure(now time.Time) bool {
 	defer r.mu.Unlock()
 	r.program.Add(now, program.Bytes)
 	under, _ = r.activeConnections()
-	for _, k := range under {
-		k.checkProof(now, r.program.kbps())
+	for _, c := range under {
+		c.checkProof(now, r.program.kbps())
 	}
 	return started
 }

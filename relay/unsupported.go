@@ -11,24 +11,24 @@ import (
 // waitForCodecChange waits until the program's codecs differ from those that the output
 // could not carry. That may be the case already: the refusal took time, and a delayed
 // destination gets there later.
-func (k *connection) waitForCodecChange(ctx context.Context) {
-	k.relay.mu.Lock()
-	delay := k.endpoint.dest.spec.delay()
-	k.relay.mu.Unlock()
+func (c *connection) waitForCodecChange(ctx context.Context) {
+	c.relay.mu.Lock()
+	delay := c.endpoint.dest.spec.delay()
+	c.relay.mu.Unlock()
 	poll := time.NewTicker(measureEvery)
 	defer poll.Stop()
 	if delay == 0 {
 		poll.Stop() // it is notified of changes
 	}
 	for {
-		changed := k.relay.hub.Changed()
-		if now := k.tracksAt(delay); now != nil && now != k.history.tracks {
+		changed := c.relay.hub.Changed()
+		if now := c.tracksAt(delay); now != nil && now != c.history.tracks {
 			return
 		}
 		select {
 		case <-changed:
 		case <-poll.C:
-		case <-k.retry:
+		case <-c.retry:
 			return
 		case <-ctx.Done():
 			return
@@ -38,12 +38,12 @@ func (k *connection) waitForCodecChange(ctx context.Context) {
 
 // tracksAt is the program's tracks that far behind, where the next attempt would begin;
 // nil when that is not known.
-func (k *connection) tracksAt(behind time.Duration) *media.Tracks {
+func (c *connection) tracksAt(behind time.Duration) *media.Tracks {
 	if behind == 0 {
-		st, _ := k.relay.hub.Stream(hub.Program)
+		st, _ := c.relay.hub.Stream(hub.Program)
 		return st.Tracks
 	}
-	sub, err := k.relay.hub.Subscribe(hub.Program)
+	sub, err := c.relay.hub.Subscribe(hub.Program)
 	if err != nil {
 		return nil
 	}

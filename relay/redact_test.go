@@ -56,7 +56,7 @@ func TestAnAddressIsShownWithoutItsSecrets(t *testing.T) {
 }
 
 func TestAServersTextBecomesOneBoundedLine(t *testing.T) {
-	got := relay.CleanText("\x1b[31mno\r\n\tsuch  stream\x00\xff " + strings.Repeat("é", 5000))
+	got := relay.CleanText("\x1b[31mno\r\n\tsuch  stream\x00\xff " + strings.Repeat("é", 300))
 	if !strings.HasPrefix(got, "[31mno such stream é") || len([]rune(got)) > 200 {
 		t.Fatalf("%d characters: %q", len([]rune(got)), got)
 	}

@@ -155,7 +155,7 @@ func (h *handshake) append(b []byte) []byte {
 	return append(b, h.peer[:]...)
 }
 
-// extend adds one extension; body's length is a multiple of four.
+// appendExtension adds one extension; body's length is a multiple of four.
 func appendExtension(b []byte, kind uint16, body []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, kind)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(body)/4))

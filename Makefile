@@ -18,7 +18,8 @@ run: build
 
 ## build: the panel and one static binary, bin/obvan
 build: panel
-	$(GO) build -ldflags "-s -w -X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/obvan ./cmd/obvan
+	$(GO) build -ldflags "-s -w -X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev) \
+		-X main.commit=$$(git describe --always --exclude '*' --dirty=+dirty 2>/dev/null)" -o bin/obvan ./cmd/obvan
 
 ## panel: the web panel into web/dist, when its sources changed
 panel: web/dist/index.html

@@ -11,14 +11,17 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 )
 
-// version is set by the linker.
-var version = "dev"
-
 func main() {
+	if asksForVersion(os.Args[1:]) {
+		build, _ := debug.ReadBuildInfo()
+		fmt.Println(versionLine(version, commit, build))
+		return
+	}
 	cfg, err := parse(os.Args[1:], os.LookupEnv, os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -29,7 +32,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, cfg, os.Stdout, logger(cfg.log)); err != nil {
+	if err := run(ctx, cfg, os.Stdout, logger(cfg.log, cfg.logLevel)); err != nil {
 		fmt.Fprintln(os.Stderr, "obvan:", err)
 		os.Exit(1)
 	}
@@ -45,6 +48,8 @@ type config struct {
 	mixer  string
 	log    string
 	demo   bool
+
+	logLevel slog.Level
 
 	obsPassword string // of the environment only: others on the machine can read flags
 }
@@ -87,6 +92,7 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	text(&cfg.token, "token", "", "an admin's `token`, for automation; without it one is created at the first start")
 	text(&cfg.mixer, "mixer", "cut", "`mixer`: cut (built in), or obs://HOST:4455 with the password in OBVAN_OBS_PASSWORD")
 	text(&cfg.log, "log", "text", "log `format` on stderr: text, or json (then the first line on stdout has the addresses)")
+	level := f.String("log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	f.BoolVar(&cfg.demo, "demo", false, "four built-in demo cameras")
 	if err := f.Parse(args); err != nil {
 		return config{}, err
@@ -101,6 +107,10 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	cfg.net.env(env)
 	if cfg.log != "text" && cfg.log != "json" {
 		return config{}, fmt.Errorf("-log %s: use text or json", cfg.log)
+	}
+	var known bool
+	if cfg.logLevel, known = logLevels[*level]; !known {
+		return config{}, fmt.Errorf("-log-level %s: use debug, info, warn or error", *level)
 	}
 	return cfg, errors.Join(cfg.tls.check(), cfg.net.check())
 }
@@ -121,9 +131,13 @@ func fromEnv(f *flag.FlagSet, env func(string) (string, bool)) (err error) {
 	return err
 }
 
-func logger(format string) *slog.Logger {
+// logLevels are the values of -log-level.
+var logLevels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+func logger(format string, least slog.Level) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: least}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -21,10 +22,11 @@ func TestFlagsWinOverTheEnvironment(t *testing.T) {
 func TestBadFlagsSayWhatToDo(t *testing.T) {
 	none := func(string) (string, bool) { return "", false }
 	for args, want := range map[string]string{
-		"-log yaml":      "use text or json",
-		"-tls-cert a":    "go together",
-		"serve":          "unexpected argument",
-		"-unknown-thing": "not defined",
+		"-log yaml":       "use text or json",
+		"-log-level loud": "use debug, info, warn or error",
+		"-tls-cert a":     "go together",
+		"serve":           "unexpected argument",
+		"-unknown-thing":  "not defined",
 	} {
 		if _, err := parse(strings.Fields(args), none, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: err = %v", args, err)
@@ -33,6 +35,35 @@ func TestBadFlagsSayWhatToDo(t *testing.T) {
 	bad := func(name string) (string, bool) { return "perhaps", name == "OBVAN_DEMO" }
 	if _, err := parse(nil, bad, io.Discard); err == nil || !strings.Contains(err.Error(), "OBVAN_DEMO") {
 		t.Errorf("err = %v", err)
+	}
+}
+
+func TestTheLogLevelIsChosenByFlagOrEnvironment(t *testing.T) {
+	env := map[string]string{}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	for _, c := range []struct {
+		args []string
+		env  string
+		want slog.Level
+	}{
+		{nil, "", slog.LevelInfo},
+		{[]string{"-log-level", "debug"}, "", slog.LevelDebug},
+		{nil, "warn", slog.LevelWarn},
+		{[]string{"-log-level", "error"}, "debug", slog.LevelError},
+	} {
+		delete(env, "OBVAN_LOG_LEVEL")
+		if c.env != "" {
+			env["OBVAN_LOG_LEVEL"] = c.env
+		}
+		cfg, err := parse(c.args, lookup, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for level := slog.LevelDebug; level <= slog.LevelError; level += 4 {
+			if on := logger("text", cfg.logLevel).Enabled(t.Context(), level); on != (level >= c.want) {
+				t.Errorf("%q, %q: %v is logged: %v", c.args, c.env, level, on)
+			}
+		}
 	}
 }
 

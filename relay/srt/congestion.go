@@ -59,7 +59,7 @@ type roundTrip struct {
 	sent    int
 	lost    int
 	limited bool          // the window held something back
-	rtt     time.Duration // the longest since
+	rtt     time.Duration // smoothed; 0 when it was not measured
 }
 
 func newCongestionWindow(latency time.Duration, now time.Time) congestionWindow {
@@ -97,7 +97,7 @@ func (w *congestionWindow) addSample(took time.Duration, now time.Time) {
 
 // update adapts the window once a round trip is over. The receiver's own round trip is
 // smoothed and therefore late.
-func (w *congestionWindow) update(rtt time.Duration, now time.Time) { // smoothed; 0 when it was not measured
+func (w *congestionWindow) update(rtt time.Duration, now time.Time) {
 	long := max(rtt, minRoundTrip)
 	if !w.full {
 		long = 2*rtt + minRoundTrip // wait for the effect of the last step

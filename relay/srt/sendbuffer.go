@@ -11,8 +11,8 @@ const (
 // sentPacket is a packet that may have to be sent again.
 type sentPacket struct {
 	buf       []byte
-	firstSent time.Time // sent
-	lastSent  time.Time // sent again
+	firstSent time.Time // sent for the first time
+	lastSent  time.Time // sent last
 	lost      bool      // to be repeated
 	repeated  bool      // it was
 }

@@ -67,7 +67,7 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	f := flag.NewFlagSet("obvan", flag.ContinueOnError)
 	f.SetOutput(usage)
 	f.Usage = func() {
-		fmt.Fprintf(usage, "obvan %s: a live-streaming studio in one binary. Each flag may also be set as OBVAN_NAME in the environment.\n\n", version)
+		fmt.Fprintf(usage, "obvan %s: a live-streaming studio in one binary. \"obvan version\" prints the version and the commit. Each flag may also be set as OBVAN_NAME in the environment.\n\n", version)
 		f.PrintDefaults()
 	}
 	text := func(to *string, name, otherwise, what string) { f.StringVar(to, name, otherwise, what) }
@@ -92,7 +92,7 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	text(&cfg.token, "token", "", "an admin's `token`, for automation; without it one is created at the first start")
 	text(&cfg.mixer, "mixer", "cut", "`mixer`: cut (built in), or obs://HOST:4455 with the password in OBVAN_OBS_PASSWORD")
 	text(&cfg.log, "log", "text", "log `format` on stderr: text, or json (then the first line on stdout has the addresses)")
-	level := f.String("log-level", "info", "least `level` that is logged: debug, info, warn or error")
+	level := f.String("log-level", "info", "least serious `level` that is logged: debug, info, warn or error")
 	f.BoolVar(&cfg.demo, "demo", false, "four built-in demo cameras")
 	if err := f.Parse(args); err != nil {
 		return config{}, err

@@ -13,7 +13,7 @@ import (
 	"obvan/media/transcode"
 )
 
-// sounds are the streams' sounds as Opus.
+// audioTranscoders are the streams' audio transcoded to Opus.
 type audioTranscoders struct {
 	onDemand
 	ffmpeg string // its path, or ""
@@ -26,7 +26,7 @@ func newAudioTranscoders(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *audio
 	return s
 }
 
-// listen joins a stream's sound from now on. The function it returns leaves it.
+// subscribe joins a stream's audio from now on. The function it returns leaves it.
 func (s *audioTranscoders) subscribe(stream string) (*hub.Subscriber, func(), error) {
 	m, leave, err := s.join(stream)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *audioTranscoders) subscribe(stream string) (*hub.Subscriber, func(), er
 	return sub, func() { sub.Close(); leave() }, nil
 }
 
-// turn transcodes a stream's sound.
+// transcode runs the transcoder of one stream's audio.
 func (s *audioTranscoders) transcode(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
 	from.SkipToLive()
 	to.SetTracks(media.Tracks{transcode.Track()})
@@ -49,7 +49,7 @@ func (s *audioTranscoders) transcode(ctx context.Context, stream string, from *h
 	t.run(ctx, from)
 }
 
-// turner keeps the transcoder of one stream, through changes of its coding and
+// transcoding keeps the transcoder of one stream running, through changes of its codec and
 // through failures.
 type transcoding struct {
 	owner *audioTranscoders
@@ -75,15 +75,15 @@ func (t *transcoding) run(ctx context.Context, from *hub.Subscriber) {
 			continue
 		}
 		if err := t.transcoder.Write(&au); err != nil {
-			t.log.Warn("sound for browsers failed", "err", err)
+			t.log.Warn("audio for browsers failed", "err", err)
 			t.close()
 			t.retryAt = time.Now().Add(t.backoff.Next())
 		}
 	}
 }
 
-// ready makes sure that there is a transcoder for track. A new generation of
-// tracks often has the same sound, which must not click then.
+// prepare makes sure that there is a transcoder for track. A new generation of
+// tracks often has the same audio, which must not click then.
 func (t *transcoding) prepare(track *media.Track) bool {
 	same := t.track == track || t.track != nil && t.track.Codec == track.Codec && bytes.Equal(t.track.Config, track.Config)
 	if same && (t.transcoder != nil || time.Now().Before(t.retryAt)) {
@@ -93,10 +93,10 @@ func (t *transcoding) prepare(track *media.Track) bool {
 	t.track = track
 	made, err := transcode.New(track, t.owner.ffmpeg, t.to.Write)
 	if err != nil {
-		t.log.Info("no sound for browsers", "err", err)
+		t.log.Info("no audio for browsers", "err", err)
 		t.retryAt = time.Now().Add(t.backoff.Next())
 		if errors.Is(err, transcode.ErrCodec) {
-			t.retryAt = t.retryAt.Add(time.Hour) // it is the coding: until there is another
+			t.retryAt = t.retryAt.Add(time.Hour) // the codec is unsupported: wait for another one
 		}
 		return false
 	}

@@ -15,7 +15,7 @@ import (
 
 var stereo = media.Track{Codec: media.AAC, SampleRate: 48000, Channels: 2, Config: []byte{0x11, 0x90}}
 
-// speak publishes a camera's sound in real time until the test ends: silence, which
+// publishAudio publishes a camera's audio in real time until the test ends: silence, which
 // has to be coded like anything else.
 func (c *camera) publishAudio(t *testing.T, track media.Track) {
 	step := track.FrameDuration()
@@ -46,7 +46,7 @@ func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
 	cam := d.camera("cam1", track180p, stereo)
 	cam.publish(true)
 	if n := d.transcoding(); n != 0 {
-		t.Fatalf("%d sounds are made for nobody", n)
+		t.Fatalf("%d streams are transcoded that no viewer needs", n)
 	}
 	cam.publishAudio(t, stereo)
 	p1, p2 := d.watch("cam1"), d.watch("cam1")
@@ -66,11 +66,11 @@ func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
 		}
 	}
 	if n := d.transcoding(); n != 1 || same < 10 {
-		t.Errorf("%d sounds are made, %d packets are the same", n, same)
+		t.Errorf("%d transcoders run, %d packets are the same", n, same)
 	}
 	p1.mu.Lock()
 	if held := p1.delays[fmt.Sprintf("%x", playInSync(0))]; held == 0 {
-		t.Errorf("pictures with sound have playout delays %v", p1.delays)
+		t.Errorf("frames with audio have playout delays %v", p1.delays)
 	}
 	p1.mu.Unlock()
 	p1.leave()
@@ -106,7 +106,7 @@ func TestUnsupportedAudioDoesNotAffectVideo(t *testing.T) {
 		t.Error(reason)
 	}
 	cam.SetTracks(media.Tracks{track180p, stereo}) // and when it changes, it is heard
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "the new sound is heard")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "the new audio arrives")
 }
 
 func TestOpusIsForwardedUnchanged(t *testing.T) {

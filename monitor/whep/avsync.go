@@ -8,37 +8,37 @@ import (
 
 const (
 	offsetWindow  = 2 * time.Second
-	firstWindow   = time.Second           // a picture that begins to play may jump
-	minOffsetStep = 30 * time.Millisecond // less is not worth a jump of the picture
-	maxOffset     = time.Second           // beyond, it is no live picture any more
+	firstWindow   = time.Second           // video that starts to play may jump
+	minOffsetStep = 30 * time.Millisecond // less is not worth a visible jump
+	maxOffset     = time.Second           // beyond this it is no longer live video
 
-	// A small change is made step by step, one a picture: nobody sees or hears it.
+	// A small change is made in steps, one per frame, so that it can't be seen or heard.
 	offsetSlew = 2 * time.Millisecond
 	offsetJump = 150 * time.Millisecond // a larger one is made at once
 )
 
-// lag finds how much later a stream's sound comes than the picture that it belongs
-// to: ffmpeg's RTSP, say, sends up to 0.7 s of sound in one packet. It is negative
-// where the picture is later, as small ones are. Who hears a stream has its pictures
-// held back for so long.
+// audioOffset finds how much later a stream's audio arrives than the video that it belongs
+// to: ffmpeg's RTSP, for example, sends up to 0.7 s of audio in one packet. It is negative
+// where the video is later, as low-resolution streams are. A viewer with audio gets the
+// video delayed by that much.
 type audioOffset struct {
 	current    time.Duration
 	target     time.Duration // where late is going
 	known      bool          // late was measured
-	videoDelay time.Duration // of the pictures of the last window: when they were there, less PTS
+	videoDelay time.Duration // of the frames of the last window: time of arrival less PTS
 
 	from               time.Time // of this window
 	frames             int
 	audioPackets       int
-	minVideo, maxAudio time.Duration // of pictures and of sounds: when there, less PTS
-	lowerWindows       int           // windows in which the sound came sooner
+	minVideo, maxAudio time.Duration // of video and audio: time of arrival less PTS
+	lowerWindows       int           // windows in which the audio arrived earlier
 	epoch              time.Time
 }
 
-// picture is told of one that was there at now.
+// frame takes note of a frame that arrived at now.
 func (l *audioOffset) frame(au *media.AccessUnit, now time.Time) {
 	at := l.delayOf(au, now)
-	if l.audioPackets == 0 && now.Sub(l.from) > offsetWindow { // nobody listens
+	if l.audioPackets == 0 && now.Sub(l.from) > offsetWindow { // no viewer has audio
 		l.from, l.frames = now, 0
 	}
 	if l.frames == 0 || at < l.minVideo {
@@ -53,10 +53,10 @@ func (l *audioOffset) frame(au *media.AccessUnit, now time.Time) {
 }
 
 func (l *audioOffset) audio(au *media.AccessUnit) {
-	if !au.Arrived.After(l.from) { // another viewer has told already
+	if !au.Arrived.After(l.from) { // another viewer has reported it already
 		return
 	}
-	if l.audioPackets == 0 && !l.known { // one packet alone says little
+	if l.audioPackets == 0 && !l.known { // one packet alone is not enough
 		l.from, l.frames = au.Arrived, 0
 	}
 	at := l.delayOf(au, au.Arrived)
@@ -73,7 +73,7 @@ func (l *audioOffset) audio(au *media.AccessUnit) {
 	}
 }
 
-// since is when a unit was there, less its time on the stream's clock.
+// delayOf is when a unit was there, less its time on the stream's clock.
 func (l *audioOffset) delayOf(au *media.AccessUnit, there time.Time) time.Duration {
 	if l.epoch.IsZero() {
 		l.epoch, l.from = there, there
@@ -81,8 +81,8 @@ func (l *audioOffset) delayOf(au *media.AccessUnit, there time.Time) time.Durati
 	return there.Sub(l.epoch) - au.PTS
 }
 
-// judge ends a window. Sound that comes later counts at once; that it comes sooner
-// must last, as each change makes the picture jump.
+// endWindow ends a window. Audio that arrives later counts at once; that it arrives earlier
+// must last, as each change makes the video jump.
 func (l *audioOffset) endWindow(now time.Time) {
 	late := min(max(l.maxAudio-l.minVideo, -audioBuffering), maxOffset)
 	switch {
@@ -101,9 +101,9 @@ func (l *audioOffset) endWindow(now time.Time) {
 	l.from, l.frames, l.audioPackets = now, 0, 0
 }
 
-// due is when a packet of sound is to go out: so late that the latest comes in time.
+// due is when a packet of audio is sent: late enough for the latest one to be in time.
 // What comes in lumps goes out evenly, or browsers would add a buffer of their own for
-// the lumps, and sound and picture part.
+// the lumps, and audio and video drift apart.
 func (l *audioOffset) due(au *media.AccessUnit) time.Time {
 	if !l.known {
 		return au.Arrived

@@ -10,7 +10,7 @@ import (
 func TestVideoIsDelayedForLateAudio(t *testing.T) {
 	const period = time.Second / 30
 	begin := time.Now()
-	// talk is some seconds of a stream whose sound comes so much after its picture.
+	// talk is some seconds of a stream whose audio arrives that much after its video.
 	talk := func(l *audioOffset, from, seconds int, later func(at time.Duration) time.Duration) {
 		for at := time.Duration(from) * time.Second; at < time.Duration(from+seconds)*time.Second; at += period {
 			l.frame(&media.AccessUnit{PTS: at}, begin.Add(at))
@@ -25,32 +25,32 @@ func TestVideoIsDelayedForLateAudio(t *testing.T) {
 	var l audioOffset
 	talk(&l, 0, 5, always(20*time.Millisecond))
 	if l.current != 20*time.Millisecond {
-		t.Fatalf("sound that comes nearly with the picture: %v", l.current)
+		t.Fatalf("audio that arrives almost with its video: %v", l.current)
 	}
 	talk(&l, 5, 5, func(at time.Duration) time.Duration { return 700*time.Millisecond - at%(700*time.Millisecond) })
 	if l.current < 600*time.Millisecond || l.current > 700*time.Millisecond {
-		t.Fatalf("sound in lumps of 0.7 s: %v", l.current)
+		t.Fatalf("audio in lumps of 0.7 s: %v", l.current)
 	}
 	talk(&l, 10, 3, always(20*time.Millisecond))
 	if l.current < 600*time.Millisecond {
-		t.Fatalf("one good window makes the picture jump to %v", l.current)
+		t.Fatalf("one good window makes the video jump to %v", l.current)
 	}
 	talk(&l, 13, 9, always(20*time.Millisecond))
 	if l.current > minOffsetStep {
-		t.Fatalf("sound that has come well for long: %v", l.current)
+		t.Fatalf("audio that has come well for long: %v", l.current)
 	}
 	var made audioOffset
 	talk(&made, 0, 5, always(-40*time.Millisecond))
 	if made.current != -40*time.Millisecond {
-		t.Fatalf("a picture that comes later than its sound: %v", made.current)
+		t.Fatalf("video that arrives later than its audio: %v", made.current)
 	}
 	talk(&made, 5, 9, always(-time.Second))
 	if made.current != -audioBuffering {
-		t.Fatalf("a picture that comes so late that it is shown at once: %v", made.current)
+		t.Fatalf("video so late that it is shown at once: %v", made.current)
 	}
 	talk(&l, 22, 5, always(time.Hour))
 	if l.current > maxOffset {
-		t.Fatalf("a broken clock holds pictures back by %v", l.current)
+		t.Fatalf("a broken clock delays frames by %v", l.current)
 	}
 }
 

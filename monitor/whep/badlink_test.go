@@ -13,7 +13,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// over has a player reach the server by a link that may go wrong.
+// through has a player reach the server by a link that may go wrong.
 func (d *rig) through(link *testkit.Link) func(answer string) string {
 	_, own, _ := net.SplitHostPort(d.whep.Addr())
 	return func(answer string) string {
@@ -33,7 +33,7 @@ func TestAViewerOnABadLinkDoesNotAffectTheOthers(t *testing.T) {
 	got := well.await(before + 60)
 	for n := range got[1:] {
 		if step := got[n+1].time - got[n].time; step < 2999 || step > 3001 { // 30 a second, at 90 kHz
-			t.Fatalf("picture %d comes %d after the one before: one is missing, or was held back", n+1, step)
+			t.Fatalf("frame %d comes %d after the one before: one is missing, or was delayed", n+1, step)
 		}
 	}
 	well.mu.Lock()
@@ -45,7 +45,7 @@ func TestAViewerOnABadLinkDoesNotAffectTheOthers(t *testing.T) {
 	}
 	// What the bad link lost is sent again, to its viewer only.
 	sent := bad.pc.GetStats()["iceTransport"].(webrtc.TransportStats)
-	t.Logf("the bad link: %d pictures put together, %d KB; the other: %d pictures", len(bad.received()), sent.BytesReceived>>10, len(got))
+	t.Logf("the bad link: %d frames put together, %d KB; the other: %d frames", len(bad.received()), sent.BytesReceived>>10, len(got))
 }
 
 // A browser makes a TCP connection that broke again by itself, pion's player does not:
@@ -66,8 +66,8 @@ func TestAViewerResumesImmediatelyAfterALinkOutage(t *testing.T) {
 	link.Restore()
 	mended := time.Now()
 	testkit.Eventually(t, 2*time.Second, func() bool {
-		_ = p.pc.WriteRTCP(lost) // as a browser does that lost the picture
+		_ = p.pc.WriteRTCP(lost) // as a browser does that lost a frame
 		return len(p.received()) > n+10
-	}, "pictures come again")
-	t.Logf("%v after the link is back the first picture comes", p.received()[n].at.Sub(mended).Round(time.Millisecond))
+	}, "frames arrive again")
+	t.Logf("the first frame arrives %v after the link is back", p.received()[n].at.Sub(mended).Round(time.Millisecond))
 }

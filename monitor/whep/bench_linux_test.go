@@ -22,7 +22,7 @@ import (
 	"obvan/media"
 )
 
-// The benchmarks send 6 Mbit/s, 30 pictures a second in real time, to many viewers
+// The benchmarks send 6 Mbit/s, 30 frames a second in real time, to many viewers
 // in another process, so that only the sending side's CPU is counted. One run takes
 // some seconds whatever b.N says: use -benchtime 1x.
 const (
@@ -112,7 +112,7 @@ func BenchmarkBareLoop(b *testing.B) {
 	}
 }
 
-// measure sends pictures in real time and reports the CPU of a delivered gigabit.
+// measure sends frames in real time and reports the CPU of a delivered gigabit.
 func measure(b *testing.B, shoot func(n int)) {
 	b.Helper()
 	var before, after syscall.Rusage

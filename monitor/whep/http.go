@@ -30,7 +30,7 @@ var (
 // ServeHTTP is WHEP: POST /whep/<stream>, DELETE and PATCH on its Location.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.ServeViewer(w, r, "") }
 
-// ServeViewer is ServeHTTP for somebody whom the caller knows, see End.
+// ServeViewer is ServeHTTP for a client whose name the caller knows, see End.
 func (s *Server) ServeViewer(w http.ResponseWriter, r *http.Request, who string) {
 	name, ok := strings.CutPrefix(r.URL.Path, path)
 	if !ok || name == "" {
@@ -70,7 +70,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 	signalling.Created(w, path+stream+"/"+v.id, reply)
 }
 
-// onlyKeys says whether key pictures are all that is asked for.
+// keyframesOnly reports whether only keyframes are requested.
 func keyframesOnly(r *http.Request) (bool, error) {
 	switch r.URL.Query().Get("video") {
 	case "":

@@ -35,11 +35,11 @@ func TestAKeyframeViewerGetsKeyframesOnlyAndAllAudio(t *testing.T) {
 	all.await(5 + 37)
 	got := p.await(len(want))
 	if len(got) != len(want) {
-		t.Fatalf("%d pictures, %d were key pictures", len(got), len(want))
+		t.Fatalf("%d frames, %d were keyframes", len(got), len(want))
 	}
 	for n, au := range want {
 		if !bytes.Equal(got[n].data, withParameterSets(au, track180p)) || got[n].time != rtpTime(au.PTS, videoRate) {
-			t.Errorf("picture %d: %d bytes at %d", n, len(got[n].data), got[n].time)
+			t.Errorf("frame %d: %d bytes at %d", n, len(got[n].data), got[n].time)
 		}
 	}
 	p.mu.Lock()
@@ -54,7 +54,7 @@ func TestAKeyframeViewerGetsKeyframesOnlyAndAllAudio(t *testing.T) {
 	heard := p.audioReceived()
 	for n, s := range heard[1:] {
 		if s.time-heard[n].time != step {
-			t.Errorf("sound %d comes %d samples after the one before", n+1, s.time-heard[n].time)
+			t.Errorf("audio %d comes %d samples after the one before", n+1, s.time-heard[n].time)
 		}
 	}
 }
@@ -75,10 +75,10 @@ func TestAKeyframeRequestOfAKeyframeViewerBringsOneKeyframe(t *testing.T) {
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		got := p.received()
 		return bytes.Equal(got[len(got)-1].data, withParameterSets(key, track180p))
-	}, "the newest key picture comes")
+	}, "the newest keyframe arrives")
 	for n, frame := range p.received() {
 		if len(frame.data) < 5000 {
-			t.Errorf("picture %d is no key picture", n)
+			t.Errorf("frame %d is no keyframe", n)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestAKeyframeViewerLosesNoneOfASparseStream(t *testing.T) {
 	w := &packetSink{gate: make(chan struct{})}
 	close(w.gate)
 	old := time.Now().Add(-20 * time.Second)
-	for n := range 271 { // a key picture each three seconds: longer than a viewer may be late
+	for n := range 271 { // a keyframe each three seconds: longer than a viewer may be late
 		au := cam.unit(n%90 == 0)
 		au.Arrived = old.Add(au.DTS)
 		cam.Write(au)
@@ -97,7 +97,7 @@ func TestAKeyframeViewerLosesNoneOfASparseStream(t *testing.T) {
 			d.viewerOn(w, "cam1", func(v *viewer) { v.keyframesOnly = true })
 		}
 		if n%90 == 45 {
-			testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*(1+n/90) }, "key picture %d is sent", n/90)
+			testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*(1+n/90) }, "keyframe %d is sent", n/90)
 		}
 	}
 	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*4 }, "the last is sent")
@@ -121,7 +121,7 @@ func TestALateKeyframeViewerResumesAtTheNewest(t *testing.T) {
 		}
 	}
 	close(w.gate)
-	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6+6 }, "the picture it hung at, and the newest key picture")
+	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6+6 }, "the frame it hung at, and the newest keyframe")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if got, want := w.headers[6].Timestamp, rtpTime(75*time.Second/30, videoRate); got != want {

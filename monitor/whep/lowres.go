@@ -11,7 +11,7 @@ import (
 	"obvan/monitor/preview"
 )
 
-// smalls are the small pictures of streams that browsers can't show as they are.
+// lowResStreams are low-resolution versions of streams that browsers can't play as they are.
 type lowResStreams struct {
 	onDemand
 	ffmpeg string // its path, or "": there are none
@@ -24,19 +24,19 @@ func newLowResStreams(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *lowResSt
 	return s
 }
 
-// can says whether err, a reason for not showing the stream, goes with a small picture.
+// available reports whether a low-resolution stream helps where the stream can't be shown because of err.
 func (s *lowResStreams) available(tracks *media.Tracks, err error) bool {
 	return s.ffmpeg != "" && (errors.Is(err, errBFrames) || errors.Is(err, errH265) || errors.Is(err, errAV1)) && preview.Check(tracks) == nil
 }
 
-// draw makes a stream's small picture.
+// transcode makes the low-resolution version of a stream.
 func (s *lowResStreams) transcode(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) {
 	if err := preview.Run(ctx, s.ffmpeg, from, to); err != nil {
-		s.log.Warn("small picture for browsers failed", "stream", stream, "err", err)
+		s.log.Warn("low-resolution stream for browsers failed", "stream", stream, "err", err)
 	}
 }
 
-// clock is the newest picture's, while somebody watches it.
+// clock is that of the newest frame, while there is a viewer.
 func (s *lowResStreams) clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	p := s.streams[stream]

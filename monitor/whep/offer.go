@@ -13,14 +13,14 @@ import (
 
 // Reasons for refusing an offer, beside those of its form.
 var (
-	errOfferNoVideo = fmt.Errorf("%w: it asks for no picture", signalling.ErrOffer)
-	errSends        = fmt.Errorf("%w: it wants to send, and a player asks for recvonly", signalling.ErrOffer)
+	errOfferNoVideo = fmt.Errorf("%w: it asks for no video", signalling.ErrOffer)
+	errSends        = fmt.Errorf("%w: it offers to send; a player's offer must be recvonly", signalling.ErrOffer)
 	errNoH264       = errors.New("the offer has no H.264 (packetization-mode=1), which is what this server sends")
 	errUnusable     = errors.New("the offer has no media that this server could send")
 )
 
 // checkOffer refuses what a player has no use for, before pion takes memory for
-// it, and says whether sound is wanted.
+// it, and reports whether audio is requested.
 func checkOffer(body string) (audio bool, err error) {
 	offer, err := signalling.Parse(body)
 	if err != nil {

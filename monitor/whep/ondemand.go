@@ -8,8 +8,8 @@ import (
 	"obvan/hub"
 )
 
-// workshop makes streams out of streams: each once, whoever wants it, and only while
-// somebody does.
+// onDemand makes streams from other streams: each once for all viewers, and only while
+// there is a viewer.
 type onDemand struct {
 	feeds   *hub.Hub
 	origin  hub.Origin
@@ -20,7 +20,7 @@ type onDemand struct {
 	ended   sync.WaitGroup
 }
 
-// made is one stream's. It has a hub of its own, with the stream's name in it: one
+// derived is one stream's. It has a hub of its own, with the stream's name in it: one
 // writer, many readers, none of whom waits for another, is just what a hub is.
 type derived struct {
 	hub    *hub.Hub

@@ -20,8 +20,8 @@ const (
 	nalFUA    = 28
 )
 
-// packetise makes a picture's RTP payloads (RFC 6184, packetization-mode 1). A key
-// picture gets its track's parameter sets in front, as viewers join at any one
+// packetize makes a frame's RTP payloads (RFC 6184, packetization-mode 1). A key
+// frame gets its track's parameter sets in front, as viewers join at any one
 // (8.4: parameter sets in band). The payloads share one new array.
 func packetize(au *media.AccessUnit) [][]byte {
 	w := payloadWriter{buf: make([]byte, 0, len(au.Data)+len(au.Data)/256+len(au.Info().Config)+64)}
@@ -42,7 +42,7 @@ type payloadWriter struct {
 	payloads [][]byte
 }
 
-// end finishes the payload being written. It stays valid when buf grows: nobody
+// end finishes the payload being written. It stays valid when buf grows: nothing
 // writes to the part that is done.
 func (w *payloadWriter) end() {
 	w.payloads = append(w.payloads, w.buf[w.start:len(w.buf):len(w.buf)])
@@ -104,7 +104,7 @@ func (w *payloadWriter) nal(nal []byte) {
 	}
 }
 
-// bPicture says whether a picture has B slices, and whether other pictures refer
+// bFrame reports whether a frame has B slices, and whether other frames refer
 // to it (nal_ref_idc, ISO/IEC 14496-10, 7.4.1).
 func bFrame(data []byte) (b, reference bool) {
 	for nal := range media.NALUnits(data) {
@@ -119,7 +119,7 @@ func bFrame(data []byte) (b, reference bool) {
 // sliceType reads slice_type, the second Exp-Golomb number of a slice header
 // (ISO/IEC 14496-10, 7.3.3 and 9.1); -1 when it can't be read. An emulation
 // prevention byte can't matter: it comes after two zero bytes, and a
-// first_mb_in_slice that big is of no picture.
+// A first_mb_in_slice that large belongs to no valid frame.
 func sliceType(header []byte) int {
 	bits, at := header[:min(len(header), 8)], 0
 	golomb := func() int {

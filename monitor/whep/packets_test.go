@@ -16,7 +16,7 @@ func unit(track media.Track, key bool, data []byte) *media.AccessUnit {
 	return &media.AccessUnit{Tracks: &media.Tracks{track}, Key: key, Data: data}
 }
 
-// together puts payloads back together as a receiver does.
+// reassemble puts payloads back together as a receiver does.
 func reassemble(t *testing.T, payloads [][]byte) (data []byte) {
 	t.Helper()
 	depacketise := h264.H264Packet{IsAVC: true}
@@ -99,8 +99,8 @@ func TestRTPTimesWrapAndNeverOverflow(t *testing.T) {
 	}
 }
 
-// film feeds a source with pictures in decoding order, "I0 P3 b1 B2": its kind (b is
-// a B picture nobody refers to) and its place in showing order.
+// feedFrames feeds a source with frames in decoding order, "I0 P3 b1 B2": its kind (b is
+// a B frame nobody refers to) and its place in showing order.
 func feedFrames(s *source, tracks *media.Tracks, frames ...string) (shown []string, err error) {
 	for n, name := range frames {
 		var kind byte
@@ -149,7 +149,7 @@ func TestAStreamWithReferenceBFramesIsRefusedPermanently(t *testing.T) {
 		t.Fatal("the next viewer would find out anew")
 	}
 	if s.refused(&media.Tracks{track180p}) != nil {
-		t.Fatal("another coding is refused with it")
+		t.Fatal("another codec is refused with it")
 	}
 }
 

@@ -63,7 +63,7 @@ func newAPI(set webrtc.SettingEngine) (*webrtc.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No interceptors: a sender repeats and reports by itself, at a tenth of the cost.
+	// No interceptors: the sender itself retransmits and reports, at a tenth of the cost.
 	none := &interceptor.Registry{}
 	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(none)), nil
 }
@@ -124,7 +124,7 @@ func (p *tcpPort) Accept() (net.Conn, error) {
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
 		}
-		if err != nil { // out of files, or the peer is gone again: the mux would stop
+		if err != nil { // out of files, or the peer has disconnected: the mux would stop
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -148,7 +148,7 @@ func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	return c
 }
 
-// room makes room for a connection of a host: the oldest that has not come to a session
+// makeRoom makes room for a connection of a host: the oldest that has not come to a session
 // gives way, of the same host when that has too many of them. p.mu is held.
 func (p *tcpPort) makeRoom(from string) bool {
 	var oldest, own *tcpConn

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// tcpDoor is the TCP port without pion behind it.
+// tcpRig is the TCP port without pion behind it.
 type tcpRig struct {
 	t    *testing.T
 	port *tcpPort
@@ -23,7 +23,7 @@ func newTCPRig(t *testing.T) *tcpRig {
 	return &tcpRig{t, p}
 }
 
-// knock is both ends of a connection from an address of this machine.
+// connect is both ends of a connection from an address of this machine.
 func (d *tcpRig) connect(from string) (peer net.Conn, ours *tcpConn) {
 	d.t.Helper()
 	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}

@@ -8,13 +8,13 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// reach is how peers reach the two ports.
+// iceSettings is how peers reach the two ports.
 type iceSettings struct {
 	engine webrtc.SettingEngine // while Run is running
 	public []string             // addresses of a router in front of us that forwards to the ports
 }
 
-// tell has the public addresses offered beside our own. They are offered as if they
+// addPublic has the public addresses offered beside our own. They are offered as if they
 // were ours: a router that forwards the ports keeps their numbers.
 func (r *iceSettings) addPublic(set *webrtc.SettingEngine) error {
 	if len(r.public) == 0 {
@@ -25,9 +25,9 @@ func (r *iceSettings) addPublic(set *webrtc.SettingEngine) error {
 	})
 }
 
-// Public names the addresses under which a router in front of this machine forwards
+// SetPublicAddrs names the addresses under which a router in front of this machine forwards
 // the WebRTC port, UDP and TCP, with the same number. Peers that come from now on are
-// told of them.
+// notified.
 func (s *Server) SetPublicAddrs(addrs []netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,7 @@ func (s *Server) SetPublicAddrs(addrs []netip.Addr) error {
 		s.ice.public = append(s.ice.public, a.Unmap().String())
 	}
 	if s.api == nil {
-		return nil // Run tells
+		return nil // Run reports it
 	}
 	if err := s.ice.addPublic(&s.ice.engine); err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	videoRate = 90000 // the RTP clock of pictures (RFC 6184, 8.2.1)
-	audioRate = 48000 // and of Opus, whatever the sound's own rate (RFC 7587, 4.1)
+	videoRate = 90000 // the RTP clock of video (RFC 6184, 8.2.1)
+	audioRate = 48000 // and of Opus, whatever the audio's own rate (RFC 7587, 4.1)
 )
 
-// repeatable is how many packets can be asked for again: a join burst of 2.4 MB.
+// historySize is how many packets can be asked for again: a join burst of 2.4 MB.
 // A power of two, as sequence numbers wrap.
 const historySize = 2048
 
@@ -27,7 +27,7 @@ const historySize = 2048
 // interceptor twice. After bound it belongs to one goroutine.
 type sender struct {
 	kind   webrtc.RTPCodecType
-	stream string // sound and picture of one stream are played in sync
+	stream string // audio and video of one stream are played in sync
 
 	once  sync.Once
 	bound chan struct{}
@@ -67,7 +67,7 @@ func (s *sender) StreamID() string                      { return s.stream }
 func (s *sender) Kind() webrtc.RTPCodecType             { return s.kind }
 func (s *sender) Unbind(webrtc.TrackLocalContext) error { return nil } // writes fail by themselves
 
-// Bind is told what was negotiated, before the first packet.
+// Bind gets what was negotiated, before the first packet.
 func (s *sender) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	mime := webrtc.MimeTypeH264
 	if s.kind == webrtc.RTPCodecTypeAudio {
@@ -97,25 +97,25 @@ func (s *sender) extend(negotiated []webrtc.RTPHeaderExtensionParameter) {
 	}
 }
 
-// playout says how long browsers may hold pictures back: the value of the
+// playout is how long browsers may delay frames: the value of the
 // playout-delay extension, min and max in 10 ms, 12 bits each. It is set on each
 // packet as browsers keep the last they saw.
 type playout [3]byte
 
-// Without sound, pictures are shown at once. 10 s is what browsers have to spend
+// Without audio, frames are shown at once. 10 s is what browsers have to spend
 // without the extension.
 var (
 	playImmediately = playout{}
 	playSmooth      = playout{0, 0x03, 0xe8}
 )
 
-// What browsers need for sound beyond for pictures: a packet's length, a buffer of
-// two or three packets, the sound card. Measured in Chromium.
+// What browsers need for audio on top of video: a packet's length, a buffer of
+// two or three packets, the audio device. Measured in Chromium.
 const audioBuffering = 100 * time.Millisecond
 
-// playInSync holds pictures back for sound that comes so much later. Browsers would
-// find it out by themselves, but slowly (20 s for a camera that sends its sound in
-// lumps), only to within 30 ms, and not at all where they are to show pictures at
+// playInSync delays frames for audio that arrives that much later. Browsers would
+// find it out themselves, but slowly (20 s for a camera that sends its audio in
+// lumps), only to within 30 ms, and not at all where they are told to show frames at
 // once: they have to have room for what they find.
 func playInSync(late time.Duration) playout {
 	const step = 10 * time.Millisecond
@@ -125,15 +125,15 @@ func playInSync(late time.Duration) playout {
 }
 
 // send writes the packets of one unit. The timestamp is the unit's own, unless the
-// viewer was sent back to a key picture: then time goes on by the least step,
-// because browsers drop pictures from the past.
+// viewer was sent back to a keyframe: then the timestamp grows by the smallest step,
+// because browsers drop frames from the past.
 func (s *sender) send(payloads [][]byte, stamp uint32) error {
 	if s.packets > 0 && int32(stamp-s.header.Timestamp) <= 0 {
 		stamp = s.header.Timestamp + 1
 	}
 	s.header.Timestamp = stamp
 	for i, payload := range payloads {
-		// The marker is a picture's end; for sound it is a start after silence,
+		// The marker is a frame's end; for audio it is a start after silence,
 		// which there is none of (RFC 6184, 5.1; RFC 7587, 4.1).
 		s.header.Marker = i == len(payloads)-1 && s.kind == webrtc.RTPCodecTypeVideo
 		s.header.SequenceNumber++
@@ -149,7 +149,7 @@ func (s *sender) send(payloads [][]byte, stamp uint32) error {
 	return nil
 }
 
-// repeat sends again what a viewer lost, at most so many packets, and says how
+// retransmit sends again what a viewer lost, at most so many packets, and returns how
 // many it sent.
 func (s *sender) retransmit(lost []rtcp.NackPair, most int) (repeated int) {
 	if s.history == nil {
@@ -177,7 +177,7 @@ func (s *sender) retransmit(lost []rtcp.NackPair, most int) (repeated int) {
 }
 
 // report is the sender report that ties RTP timestamps to the wall clock (RFC
-// 3550, 6.4.1): the stream's time 0 was at epoch. Browsers play sound and picture
+// 3550, 6.4.1): the stream's time 0 was at epoch. Browsers play audio and video
 // in sync by it. nil before the first packet.
 func (s *sender) report(now, epoch time.Time) *rtcp.SenderReport {
 	if s.packets == 0 {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// Two real codings by x264: 320x180 High and 640x360 Baseline.
+// Two real codecs by x264: 320x180 High and 640x360 Baseline.
 var (
 	track180p = avc("0164000dffe100186764000dacb40a0cfcf80880000003008000001e078a155001000468ef0fcbfdf8f800")
 	track360p = avc("0142c01effe100196742c01eda0280bfe5c044000003000400000300f03c58ba8001000468ce0fc8")
@@ -44,7 +44,7 @@ func avc(config string) media.Track {
 	return media.Track{Codec: media.H264, Config: b, Width: 320, Height: 180}
 }
 
-// desk is a running server with a hub behind and HTTP in front.
+// rig is a running server with a hub behind and HTTP in front.
 type rig struct {
 	t    *testing.T
 	hub  *hub.Hub
@@ -76,10 +76,10 @@ func newRigAt(t *testing.T, addr string) *rig {
 	return &rig{t, h, s, web.URL}
 }
 
-// camera publishes pictures of made-up slices, numbered in their last bytes.
+// camera publishes frames of made-up slices, numbered in their last bytes.
 type camera struct {
 	*hub.Publisher
-	mu    sync.Mutex // a publisher has one writer: picture and sound take turns
+	mu    sync.Mutex // a publisher has one writer: video and audio take turns
 	at    time.Duration
 	step  time.Duration
 	count int
@@ -121,7 +121,7 @@ func prefixed(nals ...[]byte) (data []byte) {
 	return data
 }
 
-// shoot publishes the next picture and returns it.
+// publish publishes the next frame and returns it.
 func (c *camera) publish(key bool) media.AccessUnit {
 	au := c.unit(key)
 	c.Write(au)
@@ -152,7 +152,7 @@ func (c *camera) unit(key bool) media.AccessUnit {
 	return au
 }
 
-// roll shoots in real time, a key picture each half second, until the test ends.
+// run shoots in real time, a keyframe each half second, until the test ends.
 func (c *camera) run(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -171,7 +171,7 @@ func (c *camera) run(t *testing.T) {
 	t.Cleanup(func() { close(stop); <-ended })
 }
 
-// picture is one access unit as a player puts it together.
+// frame is one access unit as a player puts it together.
 type frame struct {
 	data []byte
 	time uint32
@@ -312,7 +312,7 @@ func (p *player) received() []frame {
 
 func (p *player) await(n int) []frame {
 	p.t.Helper()
-	testkit.Eventually(p.t, 5*time.Second, func() bool { return len(p.received()) >= n }, "%d pictures arrive", n)
+	testkit.Eventually(p.t, 5*time.Second, func() bool { return len(p.received()) >= n }, "%d frames arrive", n)
 	return p.received()
 }
 
@@ -348,7 +348,7 @@ func (d *rig) post(path, body string) reply {
 	return d.do(http.MethodPost, path, "application/sdp", body)
 }
 
-// coded is what a player must put together: a key picture has its sets in front.
+// withParameterSets is what a player must put together: a keyframe has its sets in front.
 func withParameterSets(au media.AccessUnit, track media.Track) []byte {
 	if !au.Key {
 		return au.Data

@@ -18,7 +18,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// wire is where a sender's packets go in place of a connection.
+// packetSink is where a sender's packets go in place of a connection.
 type packetSink struct {
 	mu       sync.Mutex
 	gate     chan struct{} // closed when packets may pass
@@ -45,7 +45,7 @@ func (w *packetSink) count() int {
 	return len(w.headers)
 }
 
-// hangs waits until a viewer is held up at the gate.
+// waitBlocked waits until a viewer is held up at the gate.
 func (w *packetSink) waitBlocked(t *testing.T) {
 	t.Helper()
 	testkit.Eventually(t, 5*time.Second, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.attempts > 0 }, "the viewer sends")
@@ -94,7 +94,7 @@ func TestASlowViewerDelaysNoOther(t *testing.T) {
 	for range 90 {
 		cam.publish(false)
 	}
-	const packets = 6 + 90 // the key picture is its parameter sets and five fragments
+	const packets = 6 + 90 // the keyframe is its parameter sets and five fragments
 	testkit.Eventually(t, 5*time.Second, func() bool { return fast.count() == packets }, "the fast viewer has all")
 	if slow.count() != 0 {
 		t.Fatal("the slow viewer is not slow")
@@ -116,7 +116,7 @@ func TestALateViewerResumesAtTheNewestKeyframe(t *testing.T) {
 		}
 	}
 	close(w.gate)
-	const packets = 6 + 6 + 29 // the picture it hung at, and all since the newest key picture
+	const packets = 6 + 6 + 29 // the frame it hung at, and all since the newest keyframe
 	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == packets }, "the viewer is up to date")
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -141,7 +141,7 @@ func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
 	}
 }
 
-// frozen is a TCP relay to the server that stops taking its bytes once it is told.
+// freezableRelay is a TCP relay to the server that stops taking its bytes once it is told.
 func freezableRelay(t *testing.T, to string) (port int, freeze func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,11 +15,11 @@ const (
 	maxCachedBytes = 32 << 20
 )
 
-// source is what the viewers of one stream share: its pictures as RTP payloads,
+// source is what the viewers of one stream share: its frames as RTP payloads,
 // made once, and what was learnt from looking at them.
 type source struct {
 	since   time.Time // of the stream: a new publisher is a new source
-	derived bool      // here, of another stream's: the pictures say when those came
+	derived bool      // made here from another stream: its frames carry the times of arrival of that one
 
 	mu      sync.Mutex
 	viewers int
@@ -33,14 +33,14 @@ type source struct {
 	audioOffset audioOffset
 }
 
-// shelf is the pictures that are kept packetised.
+// packetCache holds the newest frames in packetised form.
 type packetCache struct {
 	cached map[unitKey]*packets
 	order  []unitKey // oldest first
 	bytes  int
 }
 
-// unitKey tells coded pictures apart. The data of a picture that is kept is not
+// unitKey identifies a coded frame. The data of a cached frame is not
 // freed, so its address is its name; a camera that loops a clip repeats it rightly.
 type unitKey struct {
 	tracks *media.Tracks
@@ -48,7 +48,7 @@ type unitKey struct {
 	size   int
 }
 
-// packets is a picture ready to be sent, and what it is to the others.
+// packets is a frame ready to be sent, and its relation to others.
 type packets struct {
 	payloads     [][]byte
 	b, reference bool
@@ -84,14 +84,14 @@ func (s *source) leave() {
 	}
 }
 
-// clock is the newest picture's, while somebody watches.
+// clock is that of the newest frame, while there is a viewer.
 func (s *source) clock() (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.rtp, s.shown.arrived, s.viewers > 0 && s.seen
 }
 
-// refused says why viewers can't be shown the stream, from what was seen of it.
+// refused is why viewers can't be shown the stream, from what was observed of it.
 func (s *source) refused(tracks *media.Tracks) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *source) refused(tracks *media.Tracks) error {
 	return nil
 }
 
-// there is when a picture was there to be sent. One that was made here is seen by its
+// availableAt is when a frame was available for sending. One that was made here is timed by its
 // viewers at once.
 func (s *source) availableAt(au *media.AccessUnit) time.Time {
 	if s.derived {
@@ -110,7 +110,7 @@ func (s *source) availableAt(au *media.AccessUnit) time.Time {
 	return au.Arrived
 }
 
-// heard looks at a packet of the stream's sound, and says when it is to go out.
+// scheduleAudio inspects a packet of the stream's audio, and returns when it is to be sent.
 func (s *source) scheduleAudio(au *media.AccessUnit) (due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,13 +118,13 @@ func (s *source) scheduleAudio(au *media.AccessUnit) (due time.Time) {
 	return s.audioOffset.due(au)
 }
 
-// hints are how a source's pictures are best shown.
+// hints are how a source's frames are shown best.
 type hints struct {
 	smooth      bool          // they come in clumps
-	audioOffset time.Duration // the sound, after its picture
+	audioOffset time.Duration // of the audio after its video
 }
 
-// picture makes au ready to be sent: nil payloads mean it is left out. It fails
+// frame packetises au: nil payloads mean that it is dropped. It fails
 // when browsers can't show the stream.
 func (s *source) frame(au *media.AccessUnit) (payloads [][]byte, show hints, err error) {
 	if len(au.Data) == 0 {
@@ -133,7 +133,7 @@ func (s *source) frame(au *media.AccessUnit) (payloads [][]byte, show hints, err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.packets(au)
-	// Viewers are at different places, each picture is looked at once, in order.
+	// Viewers are at different positions; each frame is inspected once, in order.
 	if !s.seen || au.DTS >= s.newest.dts {
 		s.reorder.observe(au, p)
 		s.pacing.observe(au, s.newest)
@@ -174,13 +174,13 @@ func (s *source) packets(au *media.AccessUnit) *packets {
 	return p
 }
 
-// reorder finds pictures that are shown before one that was decoded earlier.
-// Browsers lose nearly all pictures of a stream with such. They are left out where
-// that is right: when no other picture refers to them. B slices alone are no
-// trouble; some hardware encoders use them for pictures in order.
+// reorder finds frames that are shown before one that was decoded earlier.
+// Browsers lose nearly all frames of a stream that has them. They are dropped where
+// that is possible: when no other frame refers to them. B slices alone are no
+// problem; some hardware encoders use them for frames in order.
 type reorder struct {
 	tracks     *media.Tracks
-	latest     time.Duration // highest PTS since the key picture
+	latest     time.Duration // highest PTS since the keyframe
 	found      bool
 	references bool // one of them is a reference: it can't be left out
 }
@@ -198,10 +198,10 @@ func (r *reorder) observe(au *media.AccessUnit, p *packets) {
 	}
 }
 
-// in says whether pictures of these tracks are reordered, as far as was seen.
+// reordered reports whether frames of these tracks are reordered, as far as was observed.
 func (r *reorder) reordered(tracks *media.Tracks) bool { return r.found && r.tracks == tracks }
 
-// pace finds sources whose pictures come in clumps. Showing each at once, which is
+// pacing finds sources whose frames come in clumps. Showing each at once, which is
 // best for all others, would show fewer of them.
 type pacing struct {
 	frames, bunched int // in this window
@@ -210,8 +210,8 @@ type pacing struct {
 
 const pacingWindow = 32
 
-// minStep leaves out pictures that were squeezed on purpose: an instant cut sends
-// the new camera's pictures since its key frame at once.
+// minStep ignores frames that were compressed in time on purpose: an instant cut sends
+// the new camera's frames since its keyframe at once.
 const minStep = 5 * time.Millisecond
 
 func (p *pacing) observe(au *media.AccessUnit, before newestFrame) {

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// udpPort is the UDP port as pion's mux uses it. A picture is some twenty packets to
+// udpPort is the UDP port as pion's mux uses it. A frame is some twenty packets to
 // one address, and a system call each is most of what a viewer costs; so a viewer's
-// packets are gathered for the length of a picture and handed to the kernel as one.
+// packets are gathered for one frame and handed to the kernel as one.
 type udpPort struct {
 	*net.UDPConn
 	bursts     sync.Map    // of *burst by netip.AddrPort
@@ -38,7 +38,7 @@ func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return p.WriteToUDPAddrPort(b, to)
 }
 
-// plain is an address as it is looked up: a socket for both IPs has IPv4 inside IPv6.
+// unmapped is an address as it is looked up: a socket for both IPs has IPv4 inside IPv6.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
@@ -121,8 +121,8 @@ func (b *burst) add(packet []byte) bool {
 }
 
 // flush sends what was gathered, as one where that works. An error is as good as
-// loss to whoever sends by UDP. The lock is held for it: packets stay in order, and
-// nobody but this viewer's parts waits.
+// loss to a UDP sender. The lock is kept for it: packets stay in order, and
+// only this viewer's parts wait.
 func (b *burst) flush() {
 	if b.n > 1 && !b.port.noSegments.Load() {
 		if err := b.port.sendSegments(b.buf, b.size, b.to); err == nil || !segmentsUnsupported(err) {

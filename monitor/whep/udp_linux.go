@@ -28,7 +28,7 @@ func (p *udpPort) sendSegments(buf []byte, size int, to netip.AddrPort) error {
 	return err
 }
 
-// notTaken says whether the kernel or the card can't do it at all: old kernels
+// segmentsUnsupported reports whether the kernel or the network card can't do it at all: old kernels
 // refuse the message, cards without checksum offload fail with EIO.
 func segmentsUnsupported(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EOPNOTSUPP)

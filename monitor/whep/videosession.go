@@ -10,7 +10,7 @@ import (
 	"obvan/media"
 )
 
-// session is how far one viewer's pictures are. It is for one goroutine.
+// videoSession is the position of one viewer's video. It is for one goroutine.
 type videoSession struct {
 	viewer *viewer
 	tracks *media.Tracks
@@ -26,8 +26,8 @@ type videoSession struct {
 	retransmitted int
 }
 
-// unit sends a picture, of a stream that is so much further. It fails when the viewer
-// is gone, or can't be shown more.
+// send sends a frame of a stream that is that much further. It fails when the viewer
+// has disconnected, or can't be shown more.
 func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	if au.Tracks != s.tracks {
 		if err := watchable(au.Tracks); err != nil {
@@ -55,13 +55,13 @@ func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	return nil
 }
 
-// delay is how long a picture may be held back. Those that a viewer begins with are
+// delay is how long a frame may be delayed. Those that a viewer begins with are
 // old already.
 func (s *videoSession) delay(au *media.AccessUnit, show hints, behind time.Duration) playout {
 	s.caughtUp = s.caughtUp || behind < catchUpLag
-	sounds := s.viewer.audio != nil && (au.Tracks.Audio() >= 0 || s.viewer.leaveLowRes != nil)
+	audio := s.viewer.audio != nil && (au.Tracks.Audio() >= 0 || s.viewer.leaveLowRes != nil)
 	switch {
-	case sounds && s.caughtUp: // also when a picture is late: to hold none would throw away those that are held
+	case audio && s.caughtUp: // also when a frame is late: without a delay the browser would drop those it holds
 		return playInSync(show.audioOffset)
 	case show.smooth:
 		return playSmooth
@@ -84,7 +84,7 @@ func (s *videoSession) close() {
 	s.burst = nil
 }
 
-// repeat sends lost packets again, within the budget.
+// retransmit sends lost packets again, within the budget.
 func (s *videoSession) retransmit(lost []rtcp.NackPair) {
 	if now := time.Now(); now.Sub(s.budgetStart) > time.Second {
 		s.budgetStart, s.retransmitted = now, 0
@@ -95,8 +95,8 @@ func (s *videoSession) retransmit(lost []rtcp.NackPair) {
 	s.burst.end()
 }
 
-// restart goes back to the newest key picture for a viewer that has lost the
-// picture; nil when it had that only just now.
+// restart goes back to the newest keyframe for a viewer that has lost the
+// video; nil when it was sent that just now.
 func (s *videoSession) restart() *hub.Subscriber {
 	if time.Since(s.burstAt) < restartInterval {
 		return nil

@@ -20,12 +20,12 @@ import (
 
 // How a viewer is treated.
 const (
-	// A viewer that is later than this goes on at the next key picture: it shows
+	// A viewer that is later than this goes on at the next keyframe: it shows
 	// what is, not what was.
 	maxLag           = time.Second
 	reportInterval   = time.Second
 	retransmitBudget = 4000 // packets sent again in a second, at most
-	// Browsers ask for a key picture again and again until they have one.
+	// Browsers ask for a keyframe again and again until they have one.
 	restartInterval = 500 * time.Millisecond
 	catchUpLag      = 400 * time.Millisecond // behind the stream by more
 )
@@ -39,8 +39,8 @@ var (
 	errStreamEnded      = errors.New("the stream left")
 )
 
-// viewer is one WHEP session. One goroutine sends its pictures, so a slow viewer
-// delays nobody; what the viewer says back is read in another and handed over.
+// viewer is one WHEP session. One goroutine sends its frames, so a slow viewer
+// delays no other; what the viewer reports is read in another and handed over.
 type viewer struct {
 	id string
 	request
@@ -48,7 +48,7 @@ type viewer struct {
 
 	pc    *webrtc.PeerConnection
 	video *sender
-	audio *sender // nil when the viewer wants none
+	audio *sender // nil when the viewer requests none
 	udp   *udpPort
 	path  atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
 
@@ -59,29 +59,29 @@ type viewer struct {
 	lifecycle
 }
 
-// asking is who wants to watch what, and how.
+// request is who requests which stream, and how.
 type request struct {
 	stream, remote, who string
 
-	keyframesOnly bool // only key pictures
+	keyframesOnly bool // only keyframes
 }
 
-// watched is what a viewer is shown, and hears.
+// content is what a viewer is shown, and hears.
 type content struct {
 	hub         *hub.Hub
 	source      *source
 	transcoders *audioTranscoders
-	leaveLowRes func() // leaves the small picture; nil when the stream's own is shown
+	leaveLowRes func() // leaves the low-resolution stream; nil when the stream's own is shown
 }
 
-// wants is what listen heard, and that it heard something.
+// feedback is what listen received, with a token for it.
 type feedback struct {
 	nacks            chan []rtcp.NackPair
 	keyframeRequests chan struct{}
 	wake             chan struct{}
 }
 
-// life is how a viewer's connection begins and ends.
+// lifecycle is how a viewer's connection begins and ends.
 type lifecycle struct {
 	connectTimeout time.Duration // it has to be connected
 	once           sync.Once
@@ -90,7 +90,7 @@ type lifecycle struct {
 	end            context.CancelCauseFunc
 }
 
-// beSmall has the viewer watch the stream's small picture.
+// useLowRes switches the viewer to the low-resolution stream.
 func (v *viewer) useLowRes(of *lowResStreams) error {
 	p, leave, err := of.join(v.stream)
 	if err != nil {
@@ -107,7 +107,7 @@ func (v *viewer) release() {
 	}
 }
 
-// serve runs until the viewer leaves, the stream ends or ctx is done, and says why.
+// serve runs until the viewer leaves, the stream ends or ctx is done, and returns why.
 func (v *viewer) serve(ctx context.Context) error {
 	var parts sync.WaitGroup
 	for _, from := range v.pc.GetSenders() {
@@ -135,7 +135,7 @@ func (v *viewer) serve(ctx context.Context) error {
 	return v.sendVideo(ctx)
 }
 
-// follow reads the stream from its newest key picture on. To a viewer of key pictures
+// subscribe reads the stream from its newest keyframe on. To a viewer of keyframes
 // the stream has no others.
 func (v *viewer) subscribe() (*hub.Subscriber, error) {
 	sub, err := v.hub.Subscribe(v.stream)
@@ -148,7 +148,7 @@ func (v *viewer) subscribe() (*hub.Subscriber, error) {
 	return sub, nil
 }
 
-// show sends pictures, beginning with all since the newest key picture.
+// sendVideo sends frames, beginning with all since the newest keyframe.
 func (v *viewer) sendVideo(ctx context.Context) error {
 	sub, err := v.subscribe()
 	if err != nil {
@@ -190,7 +190,7 @@ func (v *viewer) sendVideo(ctx context.Context) error {
 	}
 }
 
-// pause waits until there is something to do.
+// wait waits until there is something to do.
 func (v *viewer) wait(ctx context.Context, sub *hub.Subscriber) {
 	select {
 	case <-sub.Ready():
@@ -199,7 +199,7 @@ func (v *viewer) wait(ctx context.Context, sub *hub.Subscriber) {
 	}
 }
 
-// play sends the sound, from now on. The picture decides when the viewer ends.
+// sendAudio sends the audio from now on. The video decides when the session ends.
 func (v *viewer) sendAudio(ctx context.Context) {
 	select {
 	case <-v.audio.bound:
@@ -230,7 +230,7 @@ func (v *viewer) sendAudio(ctx context.Context) {
 	}
 }
 
-// waitFor waits until due, which is never far off. It reports whether ctx is not done.
+// waitUntil waits until due, which is never far off. It reports whether ctx is not done.
 func waitUntil(ctx context.Context, due time.Time) bool {
 	wait := min(time.Until(due), maxOffset)
 	if wait < time.Millisecond {
@@ -246,8 +246,8 @@ func waitUntil(ctx context.Context, due time.Time) bool {
 	}
 }
 
-// report tells the viewer now and then what time it is in the stream. Sound and
-// picture report by the same clock, or they would not be played in sync.
+// report sends the viewer sender reports from time to time. Audio and
+// video report by the same clock, or they would not be played in sync.
 func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.Time {
 	now := time.Now()
 	if now.Sub(last) < reportInterval {
@@ -255,12 +255,12 @@ func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.T
 	}
 	v.epochOnce.Do(func() { v.epoch = au.Arrived.Add(-au.PTS) })
 	if r := of.report(now, v.epoch); r != nil {
-		_ = v.pc.WriteRTCP([]rtcp.Packet{r}) // a dead connection shows in the next picture
+		_ = v.pc.WriteRTCP([]rtcp.Packet{r}) // a dead connection is noticed at the next frame
 	}
 	return now
 }
 
-// listen reads what the viewer says of one track until the connection is closed.
+// readRTCP reads the viewer's feedback on one track until the connection is closed.
 func (v *viewer) readRTCP(from *webrtc.RTPSender) {
 	defer func() {
 		if p := recover(); p != nil { // the parser's: this viewer only
@@ -293,7 +293,7 @@ func (v *viewer) readRTCP(from *webrtc.RTPSender) {
 	}
 }
 
-// offer hands over what the other end has room for: a viewer asks again.
+// trySend hands over what there is room for: a viewer asks again.
 func trySend[T any](to chan<- T, what T) {
 	select {
 	case to <- what:
@@ -301,7 +301,7 @@ func trySend[T any](to chan<- T, what T) {
 	}
 }
 
-// reached is told by which path the viewer is reached.
+// pathSelected takes note of the path by which the viewer is reached.
 func (v *viewer) pathSelected(pair *webrtc.ICECandidatePair) {
 	var path *netip.AddrPort
 	if pair != nil && pair.Remote.Protocol == webrtc.ICEProtocolUDP {
@@ -313,7 +313,7 @@ func (v *viewer) pathSelected(pair *webrtc.ICECandidatePair) {
 	v.path.Store(path)
 }
 
-// state is told how the connection fares.
+// connectionChanged takes note of the connection's state.
 func (v *viewer) connectionChanged(s webrtc.PeerConnectionState) {
 	switch s {
 	case webrtc.PeerConnectionStateConnected:

@@ -1,43 +1,43 @@
 // Package whep shows any stream to browsers by WHEP (draft-ietf-wish-whep): one
 // POST with an offer, one answer, media over one UDP port with TCP as fallback.
 //
-// A stream's pictures are packetised once, whoever watches; each viewer is a
+// A stream's frames are packetised once for all viewers; each viewer is a
 // cursor of its own into the hub and a goroutine that only stamps, encrypts and
-// sends. A viewer starts with everything since the newest key frame, at once and
-// with its true timestamps, so a picture shows within a few frames.
+// sends. A viewer starts with everything since the newest keyframe, at once and
+// with its true timestamps, so video shows within a few frames.
 //
 // # For the panel
 //
 // Post the offer at once, without gathering: the answer holds the server's
 // addresses, and the server learns the browser's from its first check. Ask for
 // video as recvonly, and for audio only where it is heard: AAC is transcoded while
-// somebody asks for it, and pictures with sound are held back for it, for the two
-// to be in sync: 100 ms, and more where a camera sends its sound late. Put stereo=1 into the offer's Opus fmtp. An answer other
+// a viewer asks for it, and video with audio is delayed for it, for the two
+// to be in sync: 100 ms, and more where a camera sends its audio late. Put stereo=1 into the offer's Opus fmtp. An answer other
 // than 201 is a plain sentence to show: 404 the stream is not live, 409 browsers
 // can't show it, 429 you watch too much already, 503 not now (see Retry-After for both).
 //
 // Streams that browsers can't show as they are (B-frames that are references, H.265)
-// are shown as a small picture, where there is ffmpeg to make it. B-frames only show
-// in the pictures: the first viewer's session ends, and the next offer's is small.
+// are shown as a low-resolution stream, where ffmpeg is installed to make it. B-frames only show
+// in the frames: the first viewer's session ends, and the next offer gets the low-resolution stream.
 //
 // POST /whep/<stream>?video=keyframes asks for keyframes only, with all of the audio: a
 // small tile that moves once a second or so costs its page next to nothing to decode.
 //
 // When the stream ends, or can't be shown any more, the server closes. Chromium's
-// connectionState says so 6 s later, but the DTLS transport at once: listen to
+// connectionState reports it 6 s later, but the DTLS transport at once: listen to
 // receiver.transport.onstatechange for "closed", and ask again; the answer says
 // what became of the stream.
 //
-// Latency on the picture: a picture's RTP timestamp is its PTS in 90 kHz, the
+// Latency of the video: a frame's RTP timestamp is its PTS in 90 kHz, the
 // same for all viewers, and requestVideoFrameCallback reports it (rtpTimestamp).
-// Clock gives the newest picture's timestamp with the instant when the server had
+// Clock gives the newest frame's timestamp with the instant when the server had
 // it. So with {rtp, arrivedMs, nowMs} from the server, and skew the difference of
 // the clocks (the browser's now minus nowMs, less half the round trip),
 //
 //	latency = shown - skew - (arrivedMs - int32(rtp - frame.rtpTimestamp)/90)
 //
 // where shown is performance.timeOrigin + frame.expectedDisplayTime. A timestamp
-// is off by a few ticks of 1/90000 s in the pictures sent again after a loss.
+// is off by a few ticks of 1/90000 s in the frames sent again after a loss.
 package whep
 
 import (
@@ -58,7 +58,7 @@ import (
 
 // How many may watch. A panel with sixteen tiles, preview and program is 18
 // connections; several panels may sit behind one address, and share a token. Neither
-// may be so many that nobody else can watch.
+// may take all of the capacity.
 const (
 	maxViewers     = 256
 	maxByToken     = maxViewers / 2
@@ -69,7 +69,7 @@ const (
 type limits struct {
 	viewers, byToken, byRemote int
 
-	connect time.Duration // from the answer to the first picture
+	connect time.Duration // from the answer to the first frame
 }
 
 // Server answers WHEP requests. It is an http.Handler for /whep/<stream>; the
@@ -141,7 +141,7 @@ func bind(addr string) (*net.UDPConn, *net.TCPListener, error) {
 // Addr is where media goes.
 func (s *Server) Addr() string { return s.udp.LocalAddr().String() }
 
-// Run serves viewers until ctx is done and all are gone.
+// Run serves viewers until ctx is done and all have left.
 func (s *Server) Run(ctx context.Context) error {
 	set, closePorts, err := settings(s.udp, s.tcp)
 	if err != nil {
@@ -204,8 +204,8 @@ func (s *Server) source(name string) (*source, error) {
 	return src, nil
 }
 
-// Clock is the newest picture sent of a stream: its RTP timestamp and when the
-// server had it. ok is false while nobody watches the stream.
+// Clock is the newest frame sent of a stream: its RTP timestamp and when the
+// server received it. ok is false while the stream has no viewer.
 func (s *Server) Clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	src := s.sources[stream]
@@ -248,9 +248,9 @@ func (s *Server) End(who string) {
 	}
 }
 
-// Watch is Watchable for a live stream, with what was seen in its pictures so
-// far: B-frames only show there. When a small picture is shown instead of the
-// stream's own, ok is true and why says so.
+// Watch is Watchable for a live stream, with what was observed in its frames so
+// far: B-frames only show there. When a low-resolution stream is shown instead of the
+// stream's own, ok is true and reason says so.
 func (s *Server) Watch(stream string) (ok bool, reason string) {
 	stats, live := s.hub.Stream(stream)
 	if !live {
@@ -267,12 +267,12 @@ func (s *Server) Watch(stream string) (ok bool, reason string) {
 	case err == nil:
 		return true, ""
 	case s.lowRes.available(stats.Tracks, err):
-		return true, "It is shown here as a small picture made for browsers: " + err.Error() + "."
+		return true, "Shown here in low resolution, converted for browsers: " + err.Error() + "."
 	}
 	return false, sentence(err)
 }
 
-// Watchable says whether browsers can show a stream with these tracks, and if
+// Watchable reports whether browsers can show a stream with these tracks, and if
 // not, why, in words.
 func Watchable(tracks *media.Tracks) (ok bool, reason string) {
 	if err := watchable(tracks); err != nil {
@@ -284,13 +284,13 @@ func Watchable(tracks *media.Tracks) (ok bool, reason string) {
 // Reasons for not showing a stream, in words an operator is shown.
 var (
 	errStopping = errors.New("the server is stopping")
-	errNoTracks = errors.New("the stream has sent no picture yet")
-	errNoVideo  = errors.New("the stream has no picture")
+	errNoTracks = errors.New("the stream has sent no video yet")
+	errNoVideo  = errors.New("the stream has no video")
 	errH265     = errors.New("browsers can't show H.265 here yet: send H.264")
 	errAV1      = errors.New("browsers can't show AV1 here yet: send H.264")
 	errBFrames  = errors.New("the stream uses B-frames as references, which browsers can't show: set B-frames to 0 in the encoder")
 	errNoConfig = errors.New("the stream's H.264 parameter sets are missing or broken")
-	errCodec    = errors.New("browsers can't show this coding: send H.264")
+	errCodec    = errors.New("browsers can't play this codec: send H.264")
 )
 
 func watchable(tracks *media.Tracks) error {

@@ -30,13 +30,13 @@ func TestAViewerStartsAtTheNewestKeyframe(t *testing.T) {
 	got := p.await(8)
 	for n, au := range want {
 		if !bytes.Equal(got[n].data, withParameterSets(au, track180p)) || got[n].time != rtpTime(au.PTS, videoRate) {
-			t.Fatalf("picture %d: %d bytes at %d", n, len(got[n].data), got[n].time)
+			t.Fatalf("frame %d: %d bytes at %d", n, len(got[n].data), got[n].time)
 		}
 	}
-	t.Logf("first picture %v after the offer", got[0].at.Sub(p.posted))
+	t.Logf("first frame %v after the offer", got[0].at.Sub(p.posted))
 	last := cam.publish(false)
 	if got := p.await(9); !bytes.Equal(got[8].data, last.Data) {
-		t.Fatalf("the next picture has %d bytes", len(got[8].data))
+		t.Fatalf("the next frame has %d bytes", len(got[8].data))
 	}
 	p.mu.Lock()
 	if n := len(p.seqs); p.delays["000000"] != n {
@@ -87,11 +87,11 @@ func TestAFeedThatEndsDisconnectsItsOwnViewersOnly(t *testing.T) {
 	}
 }
 
-// askUntil asks for a key picture until there are n pictures.
+// requestKeyframesUntil asks for a keyframe until there are n frames.
 func (p *player) requestKeyframesUntil(n int) []frame {
 	p.t.Helper()
 	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
-	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.received()) >= n }, "pictures come again, %d in all", n)
+	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.received()) >= n }, "frames arrive again, %d in all", n)
 	return p.received()
 }
 
@@ -107,19 +107,19 @@ func TestAKeyframeRequestResendsTheNewestKeyframe(t *testing.T) {
 	p.requestKeyframesUntil(7)
 	got := p.await(12)
 	if !bytes.Equal(got[6].data, got[0].data) {
-		t.Fatal("the burst does not start with the key picture")
+		t.Fatal("the burst does not start with the keyframe")
 	}
 	for n := 1; n < len(got); n++ {
 		if int32(got[n].time-got[n-1].time) <= 0 {
-			t.Fatalf("picture %d goes back in time: %d after %d", n, got[n].time, got[n-1].time)
+			t.Fatalf("frame %d goes back in time: %d after %d", n, got[n].time, got[n-1].time)
 		}
 	}
 	if n := len(got); n > 12 {
-		t.Fatalf("%d pictures: asked often within half a second, it was sent more than once", n)
+		t.Fatalf("%d frames: asked often within half a second, it was sent more than once", n)
 	}
 	last := cam.publish(false)
 	if got := p.await(13); got[12].time != rtpTime(last.PTS, videoRate) {
-		t.Fatal("the next picture does not have its own time again")
+		t.Fatal("the next frame does not have its own time again")
 	}
 }
 
@@ -158,11 +158,11 @@ func TestACodecChangeContinuesInTheSameSession(t *testing.T) {
 	cam.SetTracks(media.Tracks{track360p})
 	au := cam.publish(true)
 	if got := p.await(2); !bytes.Equal(got[1].data, withParameterSets(au, track360p)) {
-		t.Fatal("the key picture does not have the new parameter sets in front")
+		t.Fatal("the keyframe does not have the new parameter sets in front")
 	}
 	cam.SetTracks(media.Tracks{{Codec: media.H265, Config: []byte{1}}})
 	cam.publish(true)
-	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "a coding that can't be shown ends the session")
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "a codec that browsers can't play ends the session")
 	if r := d.post("/whep/program", p.pc.LocalDescription().SDP); r.code != http.StatusConflict || !strings.Contains(r.body, "H.265") {
 		t.Fatalf("%d %q", r.code, r.body)
 	}
@@ -182,7 +182,7 @@ func TestABurstOfFramesArrivesComplete(t *testing.T) {
 	got := p.await(61)
 	for n, au := range want {
 		if !bytes.Equal(got[n+1].data, withParameterSets(au, track180p)) || got[n+1].time != rtpTime(au.PTS, videoRate) {
-			t.Fatalf("picture %d is not what was sent", n)
+			t.Fatalf("frame %d is not what was sent", n)
 		}
 	}
 }

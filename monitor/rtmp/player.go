@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// A player that is further behind than this goes on at the newest key frame.
+	// A player that is further behind than this skips to the newest keyframe.
 	maxLag = 2 * time.Second
-	// What is written at once, when a player starts or catches up.
+	// Bytes written at once, when a player starts or catches up.
 	batch = 256 << 10
 )
 
@@ -28,7 +28,7 @@ type player struct {
 	head   [flv.MaxHeader]byte
 }
 
-// run is the edge.Player.
+// run implements edge.Player.
 func (p *player) run(ctx context.Context, out *edge.Out) error {
 	defer p.sub.Close()
 	p.stream = out.Stream()
@@ -44,7 +44,7 @@ func (p *player) run(ctx context.Context, out *edge.Out) error {
 		p.add(w, &au)
 		for w.Pending() < batch {
 			if au, err = p.sub.TryNext(); err != nil {
-				break // the next round says what it is
+				break // the next call of Next returns the error, if it is one
 			}
 			p.add(w, &au)
 		}
@@ -57,7 +57,7 @@ func (p *player) run(ctx context.Context, out *edge.Out) error {
 	}
 }
 
-// add writes a unit, and before it how it is coded when that is new.
+// add writes a unit, preceded by the codec configuration when it changed.
 func (p *player) add(w *rtmp.Writer, au *media.AccessUnit) {
 	now := p.clock.Stamp(au.DTS)
 	if au.Tracks != p.tracks {

@@ -1,6 +1,5 @@
-// Package rtmp shows any stream to players and other studios by RTMP:
-// rtmp://HOST/live/<stream>?token=<token>. The port only plays; cameras have
-// their own.
+// Package rtmp plays any stream of the hub to players and other studios over RTMP, read-only:
+// rtmp://HOST/live/<stream>?token=<token>. Cameras publish to a port of their own.
 package rtmp
 
 import (
@@ -15,8 +14,8 @@ import (
 	"obvan/media/rtmp/edge"
 )
 
-// Authorise says whether whoever shows token may watch stream. Its error is shown
-// to the player.
+// Authorise decides whether a client with this token may watch stream. Its error is sent to
+// the player.
 type Authorise = func(stream, token, remote string) error
 
 // Server is a bound play-out port.
@@ -44,13 +43,13 @@ func Listen(u *url.URL, h *hub.Hub, authorise Authorise, conf *tls.Config, log *
 	return s, nil
 }
 
-// Addr is where it listens.
+// Addr is where players connect to.
 func (s *Server) Addr() string { return s.edge.Addr() }
 
-// Run serves players until ctx is done and all are gone.
+// Run serves players until ctx is done and all are disconnected.
 func (s *Server) Run(ctx context.Context) error { return s.edge.Run(ctx) }
 
-// play decides on a player, for the edge.
+// play accepts or refuses a player that the RTMP server (edge) has read a request of.
 func (s *Server) play(r edge.Request) (edge.Player, error) {
 	if r.App != "live" {
 		return nil, edge.Refusal{Code: "NetStream.Play.StreamNotFound", Message: "play rtmp://HOST/live/STREAM"}

@@ -28,14 +28,14 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// listen runs a play-out port that wants "watch".
+// listen runs a play-out port that requires the token "watch".
 func listen(t *testing.T) (h *hub.Hub, addr string) {
 	t.Helper()
 	h, addr, _ = run(t)
 	return h, addr
 }
 
-// run is listen whose server can be stopped, and waited for, before the test ends.
+// run is listen for a test that stops the server itself; stop waits for its end.
 func run(t *testing.T) (h *hub.Hub, addr string, stop func()) {
 	t.Helper()
 	h = hub.New()
@@ -74,7 +74,7 @@ func feed(t *testing.T, h *hub.Hub, name string) *hub.Publisher {
 	return p
 }
 
-// live plays into p for seconds, at the pace of a camera.
+// live publishes to p for some seconds, at the pace of a camera.
 func live(t *testing.T, p *hub.Publisher) {
 	var end sync.WaitGroup
 	stop := make(chan struct{})
@@ -121,17 +121,17 @@ func next(t *testing.T, c *rtmptest.Client) wire.Message {
 func TestAPlayerStartsWithHeadersAndTheNewestKeyframe(t *testing.T) {
 	h, addr := listen(t)
 	p := feed(t, h, hub.Program)
-	units := ingesttest.Units(tracks, 15) // the newest key frame is number 10
+	units := ingesttest.Units(tracks, 15) // the newest keyframe is number 10
 	for _, au := range units {
 		au.DTS, au.PTS = au.DTS+time.Hour, au.PTS+time.Hour
 		p.Write(au)
 	}
 	c := player(t, addr, hub.Program)
 	if m := next(t, c); m.Timestamp != 0 || !bytes.Equal(m.Payload, flv.VideoConfig(&tracks[0])) {
-		t.Fatalf("first comes %+v", m)
+		t.Fatalf("the first message is %+v", m)
 	}
 	if m := next(t, c); !bytes.Equal(m.Payload, flv.AudioConfig(&tracks[1])) {
-		t.Fatalf("then %+v", m)
+		t.Fatalf("the second message is %+v", m)
 	}
 	for i := range units {
 		if units[i].Track != 0 || units[i].DTS < 400*time.Millisecond {
@@ -142,7 +142,7 @@ func TestAPlayerStartsWithHeadersAndTheNewestKeyframe(t *testing.T) {
 			m = next(t, c)
 		}
 		if want := uint32((units[i].DTS - 400*time.Millisecond).Milliseconds()); m.Timestamp != want || !bytes.HasSuffix(m.Payload, units[i].Data) {
-			t.Fatalf("at %d there are %d bytes; want those of %d", m.Timestamp, len(m.Payload), want)
+			t.Fatalf("%d bytes at %d ms; want those of the frame at %d ms", len(m.Payload), m.Timestamp, want)
 		}
 	}
 }
@@ -182,7 +182,7 @@ func TestARefusalSaysWhy(t *testing.T) {
 	for _, c := range []struct{ app, name, code, text string }{
 		{"live", "cam1", "NetStream.Play.Failed", "token"},
 		{"live", "cam1?token=nope", "NetStream.Play.Failed", "token"},
-		{"live", "cam2", "NetStream.Play.Failed", "token"}, // who has no token does not learn what is live
+		{"live", "cam2", "NetStream.Play.Failed", "token"}, // a client without a token is not told what is live
 		{"live", "cam2?token=watch", "NetStream.Play.StreamNotFound", "nothing is live"},
 		{"vod", "cam1?token=watch", "NetStream.Play.StreamNotFound", "rtmp://HOST/live"},
 	} {
@@ -209,10 +209,10 @@ func TestAPlayerIsNotifiedAndDisconnectedWhenItsFeedEnds(t *testing.T) {
 	next(t, c)
 	p.Close()
 	if code, _ := c.Status(); code != "NetStream.Play.UnpublishNotify" {
-		t.Errorf("goodbye is %q", code)
+		t.Errorf("the last status is %q", code)
 	}
 	if !c.Disconnected(3 * time.Second) {
-		t.Error("the connection stays")
+		t.Error("the connection stays open")
 	}
 }
 
@@ -222,7 +222,7 @@ func TestACodecChangeReachesThePlayerBeforeItsFrames(t *testing.T) {
 	units := ingesttest.Units(tracks, 11)
 	p.Write(units[0])
 	c := player(t, addr, "cam1")
-	next(t, c) // video, then audio configuration, then the picture
+	next(t, c) // video configuration, audio configuration, then the frame
 	next(t, c)
 	next(t, c)
 	other := media.Tracks{tracks[0]}
@@ -257,7 +257,7 @@ func TestASlowPlayerResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 		}
 	}()
 	const frames = 600
-	big := make([]byte, 200<<10) // 120 MB in all: more than sockets hold
+	big := make([]byte, 200<<10) // 120 MB in all: more than the sockets can store
 	from := time.Now().Add(-time.Minute)
 	for i := range frames {
 		at := time.Duration(i) * 40 * time.Millisecond
@@ -265,7 +265,7 @@ func TestASlowPlayerResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 		p.Write(media.AccessUnit{PTS: at, DTS: at, Key: i%25 == 0, Data: big, Arrived: from.Add(at)})
 		testkit.Eventually(t, 5*time.Second, func() bool { return got.Load() > int64(i)-10 }, "the fast player is stuck at %d of %d", got.Load(), i)
 	}
-	// It reads on: what comes after the gap is a key frame.
+	// It continues to read: the gap ends at a keyframe.
 	last, gap := uint32(0), false
 	for last < (frames-26)*40 {
 		m := next(t, slow)
@@ -275,18 +275,18 @@ func TestASlowPlayerResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 		if last > 0 && m.Timestamp-last > 40 {
 			gap = true
 			if m.Payload[0]>>4 != 1 {
-				t.Errorf("after a gap at %d comes no key frame", last)
+				t.Errorf("the gap after %d ms does not end at a keyframe", last)
 			}
 		}
 		last = m.Timestamp
 	}
 	if !gap {
-		t.Error("the slow player got everything")
+		t.Error("the slow player received everything")
 	}
 	p.Close()
 	<-done
 	if n := got.Load(); n != frames {
-		t.Errorf("the fast one got %d of %d", n, frames)
+		t.Errorf("the fast player received %d of %d", n, frames)
 	}
 }
 
@@ -295,7 +295,7 @@ func TestAStalledPlayerDoesNotDelayShutdown(t *testing.T) {
 	p := feed(t, h, "cam1")
 	player(t, addr, "cam1")
 	au := media.AccessUnit{Key: true, Data: make([]byte, 4<<20)}
-	for range 8 { // more than the sockets hold
+	for range 8 { // more than the sockets can store
 		au.DTS, au.PTS = au.DTS+time.Second, au.PTS+time.Second
 		p.Write(au)
 	}

@@ -15,7 +15,7 @@ import (
 	"obvan/internal/testkit"
 )
 
-// talk sends raw text and waits for the other end to close or to fall silent.
+// exchange sends raw text, and reads until the server closes the connection or the timeout.
 func exchange(t testing.TB, addr string, data []byte, timeout time.Duration) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -30,7 +30,7 @@ func exchange(t testing.TB, addr string, data []byte, timeout time.Duration) str
 	return all.String()
 }
 
-// line is a request to the rig; @session stands for the name the server gave.
+// request is the text of a request to the rig; @session stands for the id from the server.
 func (r *rig) request(method, path string, headers ...string) string {
 	text := method + " rtsp://" + r.addr + path + " RTSP/1.0\r\nCSeq: 1\r\n"
 	for _, h := range headers {
@@ -50,23 +50,23 @@ func TestInvalidRequestsDoNotDisturbOtherReaders(t *testing.T) {
 	in := "Session: @session"
 	setup := r.request("SETUP", "/cam1/trackID=0", fmt.Sprintf(overTCP, 0, 1))
 	for _, tc := range []struct {
-		name  string
-		lines []string
-		want  string
+		name     string
+		requests []string
+		want     string
 	}{
 		{"PLAY twice", []string{setup, r.request("PLAY", "/cam1", in), r.request("PLAY", "/cam1", in)}, "200 200 200"},
 		{"PAUSE", []string{setup, r.request("PLAY", "/cam1", in), r.request("PAUSE", "/cam1", in), r.request("TEARDOWN", "/cam1", in)}, "200 200 501 200"},
 		{"PLAY without SETUP", []string{r.request("PLAY", "/cam1", in)}, "454"},
 		{"another stream's PLAY", []string{setup, r.request("PLAY", "/cam2", in)}, "200 400"},
 		{"another stream's track", []string{setup, r.request("SETUP", "/cam2/trackID=0", fmt.Sprintf(overTCP, 2, 3))}, "200 400"},
-		{"a track that is not there", []string{r.request("SETUP", "/cam1/trackID=7", fmt.Sprintf(overTCP, 0, 1))}, "400"},
+		{"a track that does not exist", []string{r.request("SETUP", "/cam1/trackID=7", fmt.Sprintf(overTCP, 0, 1))}, "400"},
 		{"a second SETUP of a track", []string{setup, setup}, "200 400"},
 		{"RECORD", []string{setup, r.request("RECORD", "/cam1", in)}, "200 501"},
-		{"SETUP while it plays", []string{setup, r.request("PLAY", "/cam1", in), r.request("SETUP", "/cam1/trackID=1", fmt.Sprintf(overTCP, 2, 3))}, "200 200 400"},
-		{"PLAY after TEARDOWN", []string{setup, r.request("TEARDOWN", "/cam1", in), r.request("PLAY", "/cam1", in)}, "200 200 454 or 200 200 400"}, // it may still be ending
+		{"SETUP while playing", []string{setup, r.request("PLAY", "/cam1", in), r.request("SETUP", "/cam1/trackID=1", fmt.Sprintf(overTCP, 2, 3))}, "200 200 400"},
+		{"PLAY after TEARDOWN", []string{setup, r.request("TEARDOWN", "/cam1", in), r.request("PLAY", "/cam1", in)}, "200 200 454 or 200 200 400"}, // the session may still be closing
 		{"UDP to port 0", []string{r.request("SETUP", "/cam1/trackID=0", "Transport: RTP/AVP;unicast;client_port=0-1")}, "461"},
 	} {
-		if got := r.statusCodes(t, tc.lines); !slices.Contains(strings.Split(tc.want, " or "), got) {
+		if got := r.statusCodes(t, tc.requests); !slices.Contains(strings.Split(tc.want, " or "), got) {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
@@ -74,9 +74,9 @@ func TestInvalidRequestsDoNotDisturbOtherReaders(t *testing.T) {
 	good.waitFor(t, 13)
 }
 
-// converse sends lines one after the other, and is the codes of the answers until
-// the server hung up.
-func (r *rig) statusCodes(t *testing.T, lines []string) string {
+// statusCodes sends requests one after the other, and returns the codes of the responses
+// until the server closes the connection.
+func (r *rig) statusCodes(t *testing.T, requests []string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *rig) statusCodes(t *testing.T, lines []string) string {
 	_ = conn.SetDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
 	var codes []string
 	session, in := "none", bufio.NewReader(conn)
-	for _, text := range lines {
+	for _, text := range requests {
 		if _, err := conn.Write([]byte(strings.ReplaceAll(text, "@session", session))); err != nil {
 			break
 		}

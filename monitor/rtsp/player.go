@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	maxLag         = time.Second     // behind the newest unit: then the next key frame
+	maxLag         = time.Second     // behind the newest unit by more: skip to the next keyframe
 	reportInterval = 5 * time.Second // sender reports
 	burstLength    = 100 * time.Millisecond
-	burstStep      = time.Millisecond // of the squeezed ones, at most
-	udpBurst       = 10               // packets of the first pictures in a row over UDP, then a pause
+	burstStep      = time.Millisecond // between compressed frames, at most
+	udpBurst       = 10               // packets of the first frames sent back to back over UDP, then a pause
 	udpPause       = time.Millisecond
 	fullPause      = 5 * time.Millisecond
 )
 
-// player is one reader. The library's stream is its own: so each reader starts at
-// a key frame and falls behind alone.
+// player is one reader. It has a library stream (out) of its own, so that each reader
+// starts at a keyframe and a slow one delays no other.
 type player struct {
 	server *Server
 	peer
@@ -35,15 +35,15 @@ type player struct {
 	sub *hub.Subscriber
 
 	writer  *rtp.Writer
-	tracks  *media.Tracks    // the generation that writer describes, or one that fits it
+	tracks  *media.Tracks    // those that writer describes, or newer ones that fit its description
 	reports []*senderReports // by track
 
-	queued, delivered uint64 // packets: given to the library, and sent by it
-	lost              uint64 // units, of sub
+	queued, delivered uint64 // packets: handed to the library, and sent by it
+	lost              uint64 // units that sub skipped, as counted so far
 	burst             burstTiming
 }
 
-// peer is who reads what.
+// peer is who reads which stream.
 type peer struct {
 	lib    *gortsplib.ServerSession
 	conn   *listen.Conn
@@ -52,7 +52,7 @@ type peer struct {
 	udp    bool
 }
 
-// life is how far a reader is.
+// lifecycle is how far a session has come.
 type lifecycle struct {
 	ctx           context.Context
 	cancel        context.CancelFunc
@@ -79,7 +79,7 @@ func (s *Server) newPlayer(ctx *gortsplib.ServerHandlerOnSetupCtx, stream string
 	return p, nil
 }
 
-// close ends the reader; the library has ended its session.
+// close ends the reader, after the library has ended its session.
 func (p *player) close() {
 	p.cancel()
 	if p.started {
@@ -102,13 +102,13 @@ func (p *player) run() {
 	defer sub.Close()
 	p.sub = sub
 	log := p.server.log.With("stream", p.stream, "proto", "rtsp", "remote", p.remote)
-	log.Info("reader joined")
+	log.Info("reader connected")
 	err = p.play()
 	switch {
 	case p.ctx.Err() != nil, errors.Is(err, io.EOF):
 		err = nil
 	}
-	log.Info("reader left", "lost", sub.Lost(), "err", err)
+	log.Info("reader disconnected", "lost", sub.Lost(), "err", err)
 }
 
 func (p *player) play() error {
@@ -131,7 +131,7 @@ func (p *player) play() error {
 	}
 }
 
-// note counts what the hub says this reader lost.
+// countLost adds the units that the hub skipped for this reader.
 func (p *player) countLost() {
 	if lost := p.sub.Lost(); lost > p.lost {
 		p.server.skipped.Add(lost - p.lost)
@@ -139,8 +139,8 @@ func (p *player) countLost() {
 	}
 }
 
-// first sends what is there since the newest key frame. Its sound is left out, but
-// for what belongs to the moment that the pictures are squeezed into.
+// sendBurst sends everything since the newest keyframe. Its audio is left out, except for
+// the short span that the frames are compressed into.
 func (p *player) sendBurst() error {
 	var units []media.AccessUnit
 	for {
@@ -165,12 +165,12 @@ func (p *player) sendBurst() error {
 	return nil
 }
 
-var errTracks = errors.New("the stream is another one now")
+var errTracks = errors.New("the tracks of the stream changed")
 
 func (p *player) send(au media.AccessUnit, burst bool) error {
 	if au.Tracks != p.tracks {
 		if !p.writer.Fits(p.tracks, au.Tracks) {
-			return errTracks // the description is wrong: let the reader ask anew
+			return errTracks // the description no longer fits: the reader has to send DESCRIBE again
 		}
 		p.tracks = au.Tracks
 	}
@@ -208,8 +208,8 @@ func (p *player) send(au media.AccessUnit, burst bool) error {
 	return nil
 }
 
-// room waits until the library's queue takes a packet: it drops what does not fit.
-// Meanwhile the hub goes on, and the reader is behind.
+// waitForRoom waits until the library's queue has room: it drops packets that do not fit.
+// Meanwhile the stream goes on, and this reader's lag grows.
 func (p *player) waitForRoom() error {
 	for p.queued-p.delivered >= queueSize-32 {
 		if p.delivered = p.deliveredByNow(); p.queued-p.delivered < queueSize-32 {
@@ -222,8 +222,8 @@ func (p *player) waitForRoom() error {
 	return nil
 }
 
-// sent is how many packets have left for the reader. Tracks that it did not set up
-// count as sent.
+// deliveredByNow is how many packets were sent to the reader. Those of tracks that it did
+// not set up count as sent.
 func (p *player) deliveredByNow() (n uint64) {
 	stats := p.lib.Stats()
 	n = p.queued
@@ -252,8 +252,8 @@ func (p *player) pause(d time.Duration) error {
 	}
 }
 
-// squeeze maps the times of the pictures up to live into the moment before it, in
-// their order.
+// burstTiming compresses the timestamps of the frames up to live into the short span before
+// it, in their order.
 type burstTiming struct {
 	live  time.Duration
 	ratio float64
@@ -291,10 +291,10 @@ func (q *burstTiming) compress(pts time.Duration) time.Duration {
 	return q.live - time.Duration(float64(q.live-pts)*q.ratio)
 }
 
-// reports makes one track's sender reports (RFC 3550, 6.4.1). All tracks of a
-// reader relate the stream's time to the same clock, so it can put sound and
-// picture in step. The library's own carry nanoseconds where a fraction of 2^32
-// belongs, and readers that trust them are out of step by up to 0.8 s.
+// senderReports makes one track's sender reports (RFC 3550, 6.4.1). All tracks of a reader
+// relate the stream's time to the same clock, so that it can play audio and video in sync.
+// The library's own reports carry nanoseconds where a fraction of 2^32 belongs; readers
+// that trust them are out of sync by up to 0.8 s.
 type senderReports struct {
 	ssrc            uint32
 	zero            *time.Time // the wall clock at the stream's time 0, shared by the tracks
@@ -315,7 +315,7 @@ func newSenderReports(out *gortsplib.ServerStream, w *rtp.Writer, tracks int) []
 	return all
 }
 
-// due is the report that goes before a unit, nil when it is not time yet.
+// due is the report to send before a unit; nil when none is due.
 func (r *senderReports) due(now time.Time, au *media.AccessUnit, ts uint32) rtcp.Packet {
 	if now.Before(r.next) {
 		return nil

@@ -1,9 +1,9 @@
 // Package rtsp plays any stream of the hub over RTSP 1.0 (RFC 2326), read-only:
 // rtsp://HOST/<stream>. OBS pulls the cameras from here.
 //
-// A reader gets the pictures since the newest key frame at once, squeezed into a
-// moment, and then what comes: it shows a picture as soon as it can decode one, and
-// it is not behind by the age of that key frame for as long as it watches.
+// A reader gets all frames since the newest keyframe at once, with their timestamps
+// compressed into 100 ms, and then the live stream: it shows a frame as soon as it can
+// decode one, and its delay does not grow by the age of that keyframe.
 package rtsp
 
 import (
@@ -35,15 +35,15 @@ const (
 	maxConns      = 256
 	admitTimeout  = 10 * time.Second // from the first byte to PLAY
 	readTimeout   = 10 * time.Second
-	writeTimeout  = 5 * time.Second // of a reader that takes nothing
+	writeTimeout  = 5 * time.Second // of a reader that receives nothing
 	defaultPort   = "8554"
-	tracksTimeout = 2 * time.Second // for a stream that is there but not yet known
+	tracksTimeout = 2 * time.Second // for a stream that is connected, but whose codecs are not known yet
 	queueSize     = 1024            // packets to a reader; a power of two
 )
 
 var (
 	errReadOnly = errors.New("this stream can't be played")
-	errPorts    = errors.New("no such UDP ports")
+	errPorts    = errors.New("invalid UDP ports")
 )
 
 // Server is a bound listener.
@@ -57,12 +57,12 @@ type Server struct {
 	mu      sync.Mutex
 	players map[*gortsplib.ServerSession]*player
 
-	skipped, overflowed, broken atomic.Uint64 // since the last line in the log
+	skipped, overflowed, broken atomic.Uint64 // since the last log line
 }
 
-// Listen binds u. authorise says whether somebody may play a stream: the token is
-// from ?token= or the password of any user. With tls, media goes over the
-// connection only; without, also over UDP.
+// Listen binds u. authorise decides whether a client may play a stream: the token is the
+// one in ?token=, or the password of any user. With tls, media goes over the connection
+// only; without, also over UDP.
 func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string) error, tls *tls.Config, log *slog.Logger) (*Server, error) {
 	s := &Server{hub: h, authorise: authorise, log: log, players: map[*gortsplib.ServerSession]*player{}}
 	port := u.Port()
@@ -77,8 +77,8 @@ func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string)
 	s.lib = &gortsplib.Server{
 		Handler: s, RTSPAddress: ln.Addr().String(), TLSConfig: tls,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, WriteQueueSize: queueSize,
-		AuthMethods:              []auth.VerifyMethod{auth.VerifyMethodBasic}, // only a password that we see can be asked about
-		DisableRTCPSenderReports: true,                                        // they are wrong by up to 0.8 s: see reports
+		AuthMethods:              []auth.VerifyMethod{auth.VerifyMethodBasic}, // authorise needs the password itself
+		DisableRTCPSenderReports: true,                                        // they are wrong by up to 0.8 s: see senderReports
 		Listen:                   func(string, string) (net.Listener, error) { return s.ln, nil },
 	}
 	if tls != nil {
@@ -94,7 +94,7 @@ func Listen(u *url.URL, h *hub.Hub, authorise func(stream, token, remote string)
 // Addr is where readers connect to.
 func (s *Server) Addr() string { return s.ln.Addr().String() }
 
-// Run serves until ctx is done and all readers are gone.
+// Run serves until ctx is done and all readers are disconnected.
 func (s *Server) Run(ctx context.Context) error {
 	if err := listen.Run(ctx, s.lib, s.logSlowReaders); err != nil {
 		return fmt.Errorf("rtsp: %w", err)
@@ -102,33 +102,33 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// look says what readers missed since it last did.
+// logSlowReaders logs what readers missed since the last call.
 func (s *Server) logSlowReaders(time.Time) {
 	if skipped, overflowed, broken := s.skipped.Swap(0), s.overflowed.Swap(0), s.broken.Swap(0); skipped+overflowed+broken > 0 {
 		s.log.Debug("slow readers", "proto", "rtsp", "skipped", skipped, "overflowed", overflowed, "broken", broken)
 	}
 }
 
-func response(code base.StatusCode, why string) *base.Response {
-	return &base.Response{StatusCode: code, StatusMessage: why}
+func response(code base.StatusCode, reason string) *base.Response {
+	return &base.Response{StatusCode: code, StatusMessage: reason}
 }
 
-// admit says whether the peer may play the stream, and what the stream is. resp is
-// nil when it may.
+// admit decides whether the client may play the stream, and finds its name and tracks. resp
+// is nil when it may.
 func (s *Server) admit(conn *gortsplib.ServerConn, req *base.Request, path, query string) (stream string, tracks *media.Tracks, resp *base.Response, err error) {
-	stream = strings.TrimPrefix(strings.Trim(path, "/"), "live/") // as cameras publish it, too
+	stream = strings.TrimPrefix(strings.Trim(path, "/"), "live/") // the prefix that cameras publish with works here, too
 	remote := conn.NetConn().RemoteAddr().String()
 	if err := s.authorise(stream, token(query, req), remote); err != nil {
 		s.log.Info("reader refused", "stream", stream, "proto", "rtsp", "remote", remote)
 		return "", nil, response(base.StatusUnauthorized, "Unauthorized"), liberrors.ErrServerAuth{}
 	}
 	if tracks = s.tracks(stream); tracks == nil {
-		return "", nil, response(base.StatusNotFound, "There is no such stream now"), nil
+		return "", nil, response(base.StatusNotFound, "No such stream"), nil
 	}
 	return stream, tracks, nil, nil
 }
 
-// tracks is a stream's tracks, which may be a moment away.
+// tracks is a stream's tracks; one that has just connected is given a moment to report them.
 func (s *Server) tracks(stream string) *media.Tracks {
 	late := time.NewTimer(tracksTimeout)
 	defer late.Stop()
@@ -157,8 +157,8 @@ func token(query string, req *base.Request) string {
 	return ""
 }
 
-// OnDescribe says what a stream is. There is no library's stream yet: each reader
-// gets its own, at SETUP.
+// OnDescribe describes a stream. It returns no library stream: each reader gets its own, at
+// SETUP.
 func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	_, tracks, resp, err := s.admit(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
 	if resp != nil {
@@ -175,8 +175,8 @@ func (s *Server) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Re
 	return &base.Response{StatusCode: base.StatusOK, Body: body}, nil, nil
 }
 
-// OnSetup makes the reader at its first track; the library wants the same stream
-// for the others.
+// OnSetup makes the player at a reader's first track; for the others the library needs the
+// same stream.
 func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	if ctx.Transport == gortsplib.TransportUDP && !portsUsable(ctx.Request) {
 		return response(base.StatusUnsupportedTransport, "These ports can't be used"), nil, errPorts
@@ -198,8 +198,8 @@ func (s *Server) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 	return response(base.StatusOK, "OK"), p.out, nil
 }
 
-// portsUsable says whether the UDP ports that the peer names exist: the library
-// does not look.
+// portsUsable reports whether the client's UDP ports are from 1 to 65535; the library does
+// not check that.
 func portsUsable(req *base.Request) bool {
 	var offered headers.Transports
 	if offered.Unmarshal(req.Header["Transport"]) != nil {
@@ -213,7 +213,7 @@ func portsUsable(req *base.Request) bool {
 	return true
 }
 
-// OnPlay lets the connection take its time. Media starts after the answer.
+// OnPlay lifts the connection's admission timeout. Media starts after the response.
 func (s *Server) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	p := s.player(ctx.Session)
 	if p == nil {
@@ -226,8 +226,8 @@ func (s *Server) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, 
 	return response(base.StatusOK, "OK"), nil
 }
 
-// OnResponse starts the media: the library takes packets for a reader only once it
-// has worked through PLAY, and this is the first it says after that.
+// OnResponse starts the media: the library accepts packets for a reader only once it has
+// processed PLAY, and this is its first callback after that.
 func (s *Server) OnResponse(conn *gortsplib.ServerConn, res *base.Response) {
 	lib := conn.Session()
 	if lib == nil || res.StatusCode != base.StatusOK {
@@ -256,7 +256,7 @@ func (s *Server) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
 	}
 }
 
-// OnConnClose ends the session with its connection, also one over UDP.
+// OnConnClose ends the session with its connection, also when its media is sent over UDP.
 func (s *Server) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
 	if lib := ctx.Conn.Session(); lib != nil {
 		lib.Close()

@@ -36,7 +36,7 @@ func tracks() media.Tracks {
 	}
 }
 
-// rig is a hub with a play port that wants the token "sesame" for "locked".
+// rig is a hub with a play port that requires the token "sesame" for the stream "locked".
 type rig struct {
 	hub  *hub.Hub
 	addr string
@@ -70,11 +70,11 @@ func start(t testing.TB) *rig {
 	return r
 }
 
-// feed is a publisher that counts its pictures.
+// feed is a publisher that counts its frames.
 type feed struct {
 	*hub.Publisher
 	n, gop, size int
-	step         time.Duration // from one arrival to the next since began; 0 for the clock's time
+	step         time.Duration // between arrivals, from began on; 0 for the wall clock
 	began        time.Time
 }
 
@@ -89,7 +89,7 @@ func (r *rig) publish(t testing.TB, name string) *feed {
 	return &feed{Publisher: p, gop: 50, size: 2000}
 }
 
-// more writes the next n pictures, each with its number in it, and their sound.
+// write writes the next n frames, each with its number in it, and their audio.
 func (f *feed) write(n int) {
 	for range n {
 		at := time.Duration(f.n) * time.Second / rate
@@ -123,7 +123,7 @@ func TestAReaderStartsAtTheNewestKeyframeImmediately(t *testing.T) {
 		t.Run(transport.String(), func(t *testing.T) {
 			r := start(t)
 			f := r.publish(t, "cam1")
-			f.write(90) // key frames 0 and 50
+			f.write(90) // keyframes 0 and 50
 			v := r.watch(t, "/cam1", transport)
 			v.waitFor(t, 40)
 			f.write(10)
@@ -131,17 +131,17 @@ func TestAReaderStartsAtTheNewestKeyframeImmediately(t *testing.T) {
 			got := v.frames()
 			for i := range got {
 				if n := number(&got[i]); n != 50+i || got[i].Key != (n == 50) {
-					t.Fatalf("picture %d is number %d", i, n)
+					t.Fatalf("frame %d is number %d", i, n)
 				}
 				if i > 0 && got[i].PTS <= got[i-1].PTS {
-					t.Fatalf("picture %d at %v, after %v", i, got[i].PTS, got[i-1].PTS)
+					t.Fatalf("frame %d at %v, after %v", i, got[i].PTS, got[i-1].PTS)
 				}
 			}
 			if behind := got[39].PTS - got[0].PTS; behind > 110*time.Millisecond {
 				t.Errorf("the reader starts %v behind", behind)
 			}
 			if step := got[49].PTS - got[39].PTS; (step - 400*time.Millisecond).Abs() > time.Millisecond {
-				t.Errorf("ten pictures take %v", step)
+				t.Errorf("ten frames take %v", step)
 			}
 		})
 	}
@@ -169,7 +169,7 @@ func TestAudioAndVideoStayInSync(t *testing.T) {
 		}
 	}
 	if off := (audio - frame).Abs(); off > 15*time.Millisecond {
-		t.Fatalf("sound is %v off", off)
+		t.Fatalf("audio is off by %v", off)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestAReaderIsDisconnectedWhenItsFeedEnds(t *testing.T) {
 		select {
 		case <-v.ended:
 		case <-time.After(testkit.Allow(3 * time.Second)):
-			t.Fatalf("%v: the session goes on", transport)
+			t.Fatalf("%v: the session continues", transport)
 		}
 	}
 }
@@ -247,14 +247,14 @@ func TestNewParameterSetsContinueTheSessionAndAnotherCodecEndsIt(t *testing.T) {
 	select {
 	case <-v.ended:
 	case <-time.After(testkit.Allow(3 * time.Second)):
-		t.Fatal("the session goes on")
+		t.Fatal("the session continues")
 	}
 }
 
 func TestASlowReaderResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 	r := start(t)
 	f := r.publish(t, "cam1")
-	// The studio's clock is the test's: it goes on when the fast reader has what was
+	// Arrival times are the test's: they advance when the fast reader has received what was
 	// written, however busy the machine is.
 	f.gop, f.size, f.step, f.began = 10, 400<<10, 100*time.Millisecond, time.Now().Add(-time.Minute)
 	f.write(1)
@@ -266,7 +266,7 @@ func TestASlowReaderResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 	t.Cleanup(release) // before its client is closed, which waits for it
 	fast := r.watch(t, "/cam1", gortsplib.TransportTCP)
 	fast.waitFor(t, 1)
-	for range 40 { // 16 MB: more than sockets and queues hold
+	for range 40 { // 16 MB: more than sockets and queues can store
 		f.write(1)
 		fast.waitFor(t, f.n)
 	}
@@ -278,14 +278,14 @@ func TestASlowReaderResumesAtAKeyframeAndDelaysNoOther(t *testing.T) {
 	testkit.Eventually(t, 20*time.Second, func() bool {
 		got := slow.frames()
 		return len(got) > 0 && number(&got[len(got)-1]) == f.n-1
-	}, "the slow reader is not back")
+	}, "the slow reader does not catch up")
 	got := slow.frames()
 	jumps := 0
 	for i := 1; i < len(got); i++ {
 		if number(&got[i]) != number(&got[i-1])+1 {
 			jumps++
 			if !got[i].Key {
-				t.Fatalf("it goes on at picture %d", number(&got[i]))
+				t.Fatalf("it resumes at frame %d, which is no keyframe", number(&got[i]))
 			}
 		}
 	}

@@ -18,13 +18,13 @@ import (
 	"obvan/media/rtp"
 )
 
-// viewer is a reader built on the library's client. It keeps what it gets.
+// viewer is a reader built on the library's client. It stores what it receives.
 type viewer struct {
 	client *gortsplib.Client
 	mu     sync.Mutex
 	units  []media.AccessUnit
 	srs    map[int]rtcp.SenderReport
-	gate   chan struct{} // nil, or closed to let packets be taken
+	gate   chan struct{} // nil, or closed to let packets be read
 	ended  chan error
 }
 
@@ -48,7 +48,8 @@ func (v *viewer) frames() (got []media.AccessUnit) {
 	return got
 }
 
-// narrow dials so that little waits in the kernel of who does not read.
+// narrow connects with a small receive buffer, so that little waits in the kernel of a
+// client that does not read.
 func narrow(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if tcp, ok := conn.(*net.TCPConn); ok {
@@ -122,5 +123,5 @@ func (r *rig) watch(t *testing.T, path string, transport gortsplib.Transport) *v
 
 func (v *viewer) waitFor(t *testing.T, n int) {
 	t.Helper()
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(v.frames()) >= n }, "%d pictures arrived", len(v.frames()))
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(v.frames()) >= n }, "%d frames arrived", len(v.frames()))
 }

@@ -18,13 +18,13 @@ const (
 	videoTag = 9
 )
 
-var errNotFLV = errors.New("ffmpeg sent no FLV")
+var errNotFLV = errors.New("ffmpeg's output is not FLV")
 
-// read publishes what ffmpeg makes: an FLV file (Adobe "Video File Format
-// Specification 10.1", annex E) that never ends.
+// read publishes ffmpeg's output: an endless FLV file (Adobe "Video File Format
+// Specification 10.1", annex E).
 func (c *transcode) read(out io.Reader, to *hub.Publisher) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // this stream's trouble only
+		if p := recover(); p != nil { // only this stream is affected
 			err = fmt.Errorf("read from ffmpeg: %v", p)
 		}
 	}()
@@ -58,7 +58,7 @@ func (c *transcode) read(out io.Reader, to *hub.Publisher) (err error) {
 	}
 }
 
-// tag is the next picture's bytes; nil for a tag of another kind.
+// tag reads the next tag: a frame's bytes, or nil when it is not a video tag.
 func tag(r *bufio.Reader) (at time.Duration, body []byte, err error) {
 	var head [11]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

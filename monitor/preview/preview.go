@@ -1,7 +1,7 @@
-// Package preview makes a small picture of a stream that browsers can't show as it
-// is: H.264 without B-frames, at most 640x360, by a child of ffmpeg. Its pictures are
-// on the stream's own clock and say when the original came, so sound and latency are
-// as with any other.
+// Package preview transcodes a stream that browsers can't play to a low-resolution one
+// that they can: H.264 without B-frames, at most 640x360, made by an ffmpeg process. Its
+// frames keep the timestamps and the arrival times of the original, so audio sync and
+// measured latency are as with any other stream.
 package preview
 
 import (
@@ -21,10 +21,10 @@ import (
 	"obvan/media/mpegts"
 )
 
-// ErrCoding is for pictures that ffmpeg is not handed here.
-var ErrCodec = errors.New("no small picture can be made of this coding")
+// ErrCodec is returned for video that can't be passed to ffmpeg.
+var ErrCodec = errors.New("no preview can be made of this codec")
 
-// Check says whether Run can make a small picture of tracks.
+// Check reports whether Run can transcode tracks: nil, or ErrCodec.
 func Check(tracks *media.Tracks) error {
 	i := tracks.Video()
 	if i < 0 {
@@ -37,16 +37,16 @@ func Check(tracks *media.Tracks) error {
 }
 
 const (
-	stallTimeout = 2 * time.Second // ffmpeg takes nothing for so long: it hangs
-	maxLag       = time.Second     // behind the stream by more: go on at the next key picture
-	// The clock of transport streams wraps after 26 h (ISO/IEC 13818-1, 2.4.3.7).
+	stallTimeout = 2 * time.Second // an ffmpeg that reads nothing for this long has hung
+	maxLag       = time.Second     // further behind the stream, it resumes at the next keyframe
+	// The clock of a transport stream wraps after 26 h (ISO/IEC 13818-1, 2.4.3.7).
 	maxRun = 20 * time.Hour
 )
 
-var errCodecChanged = errors.New("the coding changed")
+var errCodecChanged = errors.New("the codec configuration changed")
 
-// Run writes small pictures of from to to, until from ends, which is no error, or ctx
-// is done, or ffmpeg fails.
+// Run transcodes from and publishes the frames to to until from ends or ctx is done, which
+// are no errors, or until ffmpeg fails.
 func Run(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publisher) error {
 	var au media.AccessUnit
 	for {
@@ -58,7 +58,7 @@ func Run(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 			au, err = runOnce(ctx, ffmpeg, from, to, au)
 		}
 		switch {
-		case errors.Is(err, errCodecChanged): // au is the first that is coded so
+		case errors.Is(err, errCodecChanged): // au is the first unit with the new configuration
 		case errors.Is(err, io.EOF), ctx.Err() != nil:
 			return nil
 		default:
@@ -67,7 +67,7 @@ func Run(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publi
 	}
 }
 
-// next is the next key picture.
+// nextKeyframe waits for the next keyframe.
 func nextKeyframe(ctx context.Context, from *hub.Subscriber) (media.AccessUnit, error) {
 	for {
 		au, err := from.Next(ctx)
@@ -77,7 +77,8 @@ func nextKeyframe(ctx context.Context, from *hub.Subscriber) (media.AccessUnit, 
 	}
 }
 
-// one runs one child for as long as the coding stays; last is the unit that changed it.
+// runOnce runs one ffmpeg until the codec configuration changes; last is the first unit
+// after the change.
 func runOnce(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.Publisher, first media.AccessUnit) (last media.AccessUnit, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -99,7 +100,7 @@ func runOnce(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.P
 	var read error
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		defer stop() // who feeds it waits for units, too
+		defer stop() // feed may be waiting for a unit
 		read = c.read(out, to)
 	})
 	last, err = c.feed(ctx, from, in, first)
@@ -109,13 +110,13 @@ func runOnce(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.P
 	_ = cmd.Wait() // it was killed
 	_ = out.Close()
 	if err != nil && read != nil && errors.Is(err, context.Canceled) {
-		return last, fmt.Errorf("ffmpeg ended: %v", read) // its end is not that of the stream
+		return last, fmt.Errorf("ffmpeg exited: %v", read) // not wrapped: the stream itself has not ended
 	}
 	return last, err
 }
 
-// since leaves out what was there before anybody watched, but for its end: it has to be
-// decoded, but a burst of many seconds has browsers lose their sense of time.
+// skipFilter drops all but the last frames from before the first viewer joined: they have to
+// be decoded, but browsers lose their timing when they get a burst of many seconds.
 func skipFilter(behind time.Duration) string {
 	const end = 100 * time.Millisecond
 	if behind <= end {
@@ -124,17 +125,17 @@ func skipFilter(behind time.Duration) string {
 	return fmt.Sprintf(`select=gte(t\,%.3f),`, (ptsOffset + behind - end).Seconds())
 }
 
-// child is one run of ffmpeg.
+// transcode is one run of ffmpeg.
 type transcode struct {
-	tracks media.Tracks // the picture alone
+	tracks media.Tracks // the video track only
 	base   time.Duration
 	to     container
 
 	mu   sync.Mutex
-	sent []frameTime // the newest pictures that were handed over
+	sent []frameTime // the latest frames passed to ffmpeg
 }
 
-// stamp is a picture's time on the stream's clock and when it came.
+// frameTime is a frame's time on the stream's clock, and when it arrived.
 type frameTime struct {
 	pts     time.Duration
 	arrived time.Time
@@ -142,10 +143,10 @@ type frameTime struct {
 
 const (
 	maxSent   = 512
-	ptsOffset = 10 * time.Second // pictures before base have no negative times
+	ptsOffset = 10 * time.Second // so that frames before base have no negative timestamps
 )
 
-// feed hands pictures over.
+// feed passes frames to ffmpeg.
 func (c *transcode) feed(ctx context.Context, from *hub.Subscriber, in *os.File, au media.AccessUnit) (media.AccessUnit, error) {
 	var buf []byte
 	for {
@@ -158,11 +159,11 @@ func (c *transcode) feed(ctx context.Context, from *hub.Subscriber, in *os.File,
 			one.Tracks, one.Track = &c.tracks, 0
 			var err error
 			if buf, err = c.to.Append(buf[:0], &one, ptsOffset-c.base); err != nil {
-				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
+				return au, fmt.Errorf("write a frame to ffmpeg: %w", err)
 			}
 			_ = in.SetWriteDeadline(time.Now().Add(stallTimeout))
 			if _, err := in.Write(buf); err != nil {
-				return au, fmt.Errorf("hand a picture to ffmpeg: %w", err)
+				return au, fmt.Errorf("write a frame to ffmpeg: %w", err)
 			}
 			if from.Lag() > maxLag {
 				from.SkipToKeyframe()
@@ -184,8 +185,8 @@ func (c *transcode) remember(au *media.AccessUnit) {
 	c.sent = append(c.sent, frameTime{au.PTS, au.Arrived})
 }
 
-// original finds the picture that one from ffmpeg, whose times are in milliseconds,
-// was made of.
+// original finds the source frame of one that ffmpeg made, whose timestamps are in
+// milliseconds.
 func (c *transcode) original(at time.Duration) (frameTime, bool) {
 	at += c.base - ptsOffset
 	c.mu.Lock()

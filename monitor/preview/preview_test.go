@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// film is a clip with B pictures that are references, as access units.
+// encodeClip encodes a clip with B-frames that are references, as access units.
 func encodeClip(t *testing.T, ffmpeg string) (track media.Track, units []media.AccessUnit) {
 	t.Helper()
 	out, err := exec.Command(ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=960x540:r=30", "-t", "3", "-c:v", "libx264", "-preset", "veryfast",
@@ -70,19 +70,19 @@ func TestAPreviewHasNoBFramesAndKeepsTheStreamsTimestamps(t *testing.T) {
 	for n := range 75 {
 		au, err := out.Next(ctx)
 		if err != nil {
-			t.Fatalf("after %d pictures: %v", n, err)
+			t.Fatalf("after %d frames: %v", n, err)
 		}
 		if info := au.Info(); info.Codec != media.H264 || info.Width != 640 || info.Height != 360 {
-			t.Fatalf("coded as %+v", info)
+			t.Fatalf("the preview is %+v", info)
 		}
 		if au.PTS <= last || au.PTS != au.DTS || au.PTS < base || au.PTS > base+4*time.Second || au.Arrived.IsZero() {
-			t.Fatalf("picture %d at %v after %v", n, au.PTS, last)
+			t.Fatalf("frame %d at %v after %v", n, au.PTS, last)
 		}
 		last = au.PTS
 	}
 }
 
-// bench is a stream and what is made of it.
+// rig is a stream and its preview.
 type rig struct {
 	t        *testing.T
 	hub      *hub.Hub
@@ -100,7 +100,7 @@ func newRig(t *testing.T, track media.Track) *rig {
 	return b
 }
 
-// run makes small pictures until the test ends.
+// run makes the preview until the test ends.
 func (b *rig) run(ffmpeg string) (context.Context, *hub.Subscriber) {
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Allow(20*time.Second))
 	in, _ := b.hub.Subscribe("obs")
@@ -120,7 +120,7 @@ func TestFramesFromBeforeTheStartAreSkipped(t *testing.T) {
 	b := newRig(t, track)
 	began, there := time.Now().Add(-time.Second), 0
 	for n := range units {
-		units[n].Key = n == 0 // one key picture, long ago
+		units[n].Key = n == 0 // one keyframe, long ago
 		units[n].Arrived = began.Add(units[n].DTS - units[0].DTS)
 		if units[n].DTS-units[0].DTS < time.Second {
 			b.from.Write(units[n])
@@ -133,11 +133,11 @@ func TestFramesFromBeforeTheStartAreSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if late := units[there].DTS - au.PTS; !au.Key || late > 300*time.Millisecond {
-		t.Errorf("it begins %v ago", late)
+		t.Errorf("the preview starts %v behind", late)
 	}
 }
 
-// live is units as a camera sends them: in decode order, each at its decode time.
+// live writes units as a camera does: in decode order, each at its decode time.
 func live(ctx context.Context, to *hub.Publisher, units []media.AccessUnit) {
 	for began, n := time.Now(), 0; n < len(units); n++ {
 		select {
@@ -149,8 +149,8 @@ func live(ctx context.Context, to *hub.Publisher, units []media.AccessUnit) {
 	}
 }
 
-// A picture can't be shown before those that are decoded before it, but no later: all
-// that may be shown comes although the camera sends nothing more.
+// A frame can't be shown before the frames that are decoded before it are, but it must not be
+// delayed further: each frame that is due arrives although the camera sends nothing more.
 func TestAPreviewFrameWaitsForNoLaterFrame(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	track, units := encodeClip(t, ffmpeg)
@@ -169,7 +169,7 @@ func TestAPreviewFrameWaitsForNoLaterFrame(t *testing.T) {
 		for newest < due {
 			au, err := out.Next(ctx)
 			if err != nil {
-				t.Fatalf("the picture at %v is held back, the newest is that at %v: %v", due, newest, err)
+				t.Fatalf("the frame at %v is delayed; the newest is at %v: %v", due, newest, err)
 			}
 			newest = au.PTS
 		}
@@ -202,7 +202,7 @@ func FuzzTag(f *testing.F) {
 	f.Add([]byte{9, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if _, body, err := tag(bufio.NewReader(bytes.NewReader(data))); err == nil && len(body) > len(data) {
-			t.Fatal("more than there was")
+			t.Fatal("the body is longer than the input")
 		}
 	})
 }

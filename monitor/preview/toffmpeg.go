@@ -10,14 +10,15 @@ import (
 	"obvan/media/mpegts"
 )
 
-// container is how ffmpeg is handed pictures. Append adds one to b, shift later.
+// container is the format in which ffmpeg gets frames. Append appends one to b, its
+// timestamps increased by shift.
 type container interface {
 	Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]byte, error)
 }
 
-// contain chooses the container and says what ffmpeg calls it. In FLV a picture's
-// length is known, in a transport stream it ends where the next one begins, which is
-// two pictures later until ffmpeg has seen to it. But this ffmpeg's FLV is H.264 only.
+// chooseContainer chooses the container and returns ffmpeg's name of it. In FLV a frame's
+// length is known. In a transport stream a frame ends where the next one starts, which adds
+// two frames of delay in ffmpeg. But ffmpeg reads only H.264 from FLV.
 func (c *transcode) chooseContainer() (format string, err error) {
 	if c.tracks[0].Codec == media.H264 {
 		c.to = &flvFile{}
@@ -29,9 +30,9 @@ func (c *transcode) chooseContainer() (format string, err error) {
 
 const maxFrame = 1<<24 - 1 - flv.MaxHeader // a tag's length has 24 bits
 
-var errTooLong = errors.New("the picture is too long")
+var errTooLong = errors.New("the frame is too large")
 
-// flvFile is an FLV file (annex E) that never ends.
+// flvFile is an endless FLV file (annex E).
 type flvFile struct{ begun bool }
 
 func (f *flvFile) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]byte, error) {

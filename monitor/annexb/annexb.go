@@ -1,9 +1,9 @@
-// Package annexb hands pictures to children of ffmpeg, as bare streams.
+// Package annexb formats frames as elementary streams, for ffmpeg processes that decode them.
 package annexb
 
 import "obvan/media"
 
-// Format is ffmpeg's name of the bare stream; "" for what it is not asked to decode.
+// Format is ffmpeg's name of a codec's elementary stream; "" for a codec that is not decoded.
 func Format(c media.Codec) string {
 	switch c {
 	case media.H264:
@@ -16,9 +16,9 @@ func Format(c media.Codec) string {
 	return ""
 }
 
-// Append appends a picture as ffmpeg reads bare streams: NAL units behind start codes
-// (ITU-T H.264, annex B), or OBUs behind a temporal delimiter (AV1, 7.5). A key
-// picture gets its parameter sets in front.
+// Append appends a frame as ffmpeg reads elementary streams: NAL units after start codes
+// (ITU-T H.264, annex B), or OBUs after a temporal delimiter (AV1, 7.5). A keyframe is
+// preceded by its parameter sets.
 func Append(buf []byte, au *media.AccessUnit) []byte {
 	track := au.Info()
 	if track.Codec == media.AV1 {
@@ -29,7 +29,7 @@ func Append(buf []byte, au *media.AccessUnit) []byte {
 		return append(buf, au.Data...)
 	}
 	if au.Key {
-		for _, set := range sets(track) {
+		for _, set := range parameterSets(track) {
 			buf = append(buf, 0, 0, 0, 1)
 			buf = append(buf, set...)
 		}
@@ -41,7 +41,7 @@ func Append(buf []byte, au *media.AccessUnit) []byte {
 	return buf
 }
 
-func sets(track *media.Track) (all [][]byte) {
+func parameterSets(track *media.Track) (all [][]byte) {
 	if track.Codec == media.H264 {
 		sps, pps, err := media.H264ParameterSets(track.Config)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"obvan/media"
 )
 
-// decoderOf describes a track; nil when its configuration says too little.
+// decoderOf describes a track; nil when its configuration is missing or invalid.
 func decoderOf(t *media.Track) *Decoder {
 	d := &Decoder{Description: t.Config, Width: t.Width, Height: t.Height, SampleRate: t.SampleRate, Channels: t.Channels}
 	switch t.Codec {
@@ -35,7 +35,8 @@ func decoderOf(t *media.Track) *Decoder {
 	return d
 }
 
-// hevc names H.265 by its configuration record (ISO/IEC 14496-15, 8.3.3.1 and E.3).
+// hevc is the codec string of H.265, made from its configuration record (ISO/IEC 14496-15,
+// 8.3.3.1 and E.3).
 func hevc(c []byte) string {
 	if len(c) < 23 || c[0] != 1 {
 		return ""
@@ -57,7 +58,8 @@ func hevc(c []byte) string {
 	return name
 }
 
-// av1 names AV1 by its configuration record (AV1 in ISOBMFF, 2.3 and 5).
+// av1 is the codec string of AV1, made from its configuration record (AV1 in ISOBMFF, 2.3
+// and 5).
 func av1(c []byte) string {
 	if len(c) < 4 || c[0] != 0x81 {
 		return ""
@@ -76,7 +78,7 @@ func av1(c []byte) string {
 }
 
 // audioObject is the audio object type of an AudioSpecificConfig (ISO/IEC 14496-3,
-// 1.6.2.1): five bits, and six more behind 31.
+// 1.6.2.1): five bits; 31 means that six more follow.
 func audioObject(c []byte) int {
 	object := int(c[0] >> 3)
 	if object == 31 {

@@ -1,12 +1,12 @@
-// Package frames hands a stream's coded pictures and sound to viewers that decode by
-// themselves: browsers by WebCodecs. It is the way for what WebRTC can't carry, such
-// as B-frames and AAC, with the decoding left to the viewer.
+// Package frames sends a stream's encoded video and audio to viewers that decode them
+// themselves: browsers, with WebCodecs. It serves streams that WebRTC can't carry, such as
+// those with B-frames or AAC.
 //
-// A viewer gets messages. A text one, in JSON (Coding), says how the following units
-// are coded; it comes first and with each change. A binary one is a unit: a header of
-// 33 bytes, then its data as it is in media.AccessUnit. The header is one byte of
-// flags, then four big-endian float64 in milliseconds: the time to show it, the time
-// to decode it (both on the stream's clock), when the server had it and when this
+// A viewer gets messages. A text message, in JSON (Codecs), describes the codecs of the
+// units that follow; it comes first, and again when they change. A binary message is a
+// unit: a header of 33 bytes, then its data as in media.AccessUnit. The header is one byte
+// of flags, then four big-endian float64 in milliseconds: the presentation time, the decode
+// time (both on the stream's clock), when the unit arrived at the server and when this
 // message was made (both since 1970).
 package frames
 
@@ -26,25 +26,25 @@ import (
 // The flags of a unit.
 const (
 	FlagKeyframe = 1 << iota // decoding can start here
-	FlagAudio                // it is sound
-	FlagGap                  // units before it were left out: the viewer was too slow
+	FlagAudio                // it is audio
+	FlagGap                  // frames before it were skipped: the viewer was too slow
 )
 
-// HeaderSize is of a unit's message.
+// HeaderSize is the size of the header of a unit's message.
 const HeaderSize = 33
 
-// tooLate is how far a viewer may be behind before it goes on at the next key
-// picture: it shows what is, not what was.
+// maxLag is how far a viewer may be behind before it skips to the newest keyframe: a live
+// view must not fall further and further behind.
 const maxLag = time.Second
 
-// Coding is the text message. A field is left out when there is none, or when this
-// package has no words for how it is coded.
+// Codecs is the text message. A field is left out when the stream has no such track, or a
+// track without a codec string.
 type Codecs struct {
 	Video *Decoder `json:"video,omitempty"`
 	Audio *Decoder `json:"audio,omitempty"`
 }
 
-// Decoder is what configures a decoder, in the words of WebCodecs.
+// Decoder configures a decoder; the fields are those of WebCodecs.
 type Decoder struct {
 	Codec       string `json:"codec"`                 // RFC 6381
 	Description []byte `json:"description,omitempty"` // in base64
@@ -65,16 +65,16 @@ type Message struct {
 type Viewer struct {
 	sub      *hub.Subscriber
 	tracks   *media.Tracks
-	sendable [2]bool // the picture, the sound
+	sendable [2]bool // video, audio
 	gap      bool
-	pending  *media.AccessUnit // it comes after the coding
+	pending  *media.AccessUnit // the unit to send after the codecs
 	header   [HeaderSize]byte
 }
 
-// ErrCoding is for a stream of which nothing can be sent.
-var ErrCodec = errors.New("players have no name for how this stream is coded")
+// ErrCodec is for a stream of which no track can be sent.
+var ErrCodec = errors.New("no codec string is defined for this stream")
 
-// Open reads stream from its newest key picture on. It fails with hub.ErrNoStream.
+// Open reads stream from its newest keyframe on. It fails with hub.ErrNoStream.
 func Open(h *hub.Hub, stream string) (*Viewer, error) {
 	sub, err := h.Subscribe(stream)
 	if err != nil {
@@ -83,10 +83,10 @@ func Open(h *hub.Hub, stream string) (*Viewer, error) {
 	return &Viewer{sub: sub}, nil
 }
 
-// Close ends the reading.
+// Close ends the subscription.
 func (v *Viewer) Close() { v.sub.Close() }
 
-// Next waits for the next message. It returns io.EOF when the stream left.
+// Next waits for the next message. It returns io.EOF when the stream ended.
 func (v *Viewer) Next(ctx context.Context) (Message, error) {
 	if au := v.pending; au != nil {
 		v.pending = nil
@@ -135,7 +135,7 @@ func (v *Viewer) configure(tracks *media.Tracks) ([]byte, error) {
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
-		return nil, fmt.Errorf("describe the coding: %w", err)
+		return nil, fmt.Errorf("describe the codecs: %w", err)
 	}
 	return text, nil
 }
@@ -163,8 +163,7 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 
 func since1970(t time.Time) float64 { return float64(t.UnixMicro()) / 1000 }
 
-// Watchable says whether a viewer would be sent the pictures of a stream with these
-// tracks.
+// Watchable reports whether the video of a stream with these tracks can be sent to a viewer.
 func Watchable(tracks *media.Tracks) bool { return codecsOf(tracks).Video != nil }
 
 func codecsOf(tracks *media.Tracks) (c Codecs) {

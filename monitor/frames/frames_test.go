@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// open publishes what is there already, then comes the viewer.
-func open(t *testing.T, tracks media.Tracks, there ...media.AccessUnit) (*hub.Publisher, *Viewer) {
+// open publishes the units that the stream already has, then opens a viewer.
+func open(t *testing.T, tracks media.Tracks, existing ...media.AccessUnit) (*hub.Publisher, *Viewer) {
 	t.Helper()
 	h := hub.New()
 	p, err := h.Publish("cam1", hub.Origin{})
@@ -27,7 +27,7 @@ func open(t *testing.T, tracks media.Tracks, there ...media.AccessUnit) (*hub.Pu
 		t.Fatal(err)
 	}
 	p.SetTracks(tracks)
-	for _, au := range there {
+	for _, au := range existing {
 		p.Write(au)
 	}
 	v, err := Open(h, "cam1")
@@ -64,7 +64,7 @@ func TestAViewerGetsTheCodecsThenTheUnits(t *testing.T) {
 	}
 	first := next(t, v)
 	if first.Header[0] != FlagKeyframe || at(first, 0) != 400 || at(first, 1) != 400 || at(first, 3) < at(first, 2) {
-		t.Errorf("the newest key picture, at 400 ms, comes first: %v at %v", first.Header[0], at(first, 0))
+		t.Errorf("the newest keyframe, at 400 ms, is not first: flags %b at %v ms", first.Header[0], at(first, 0))
 	}
 	frames, audio := 1, 0
 	p.Close()
@@ -80,7 +80,7 @@ func TestAViewerGetsTheCodecsThenTheUnits(t *testing.T) {
 		}
 	}
 	if frames != 2 || audio < 3 {
-		t.Errorf("%d pictures, %d sounds", frames, audio)
+		t.Errorf("%d frames, %d audio units", frames, audio)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestACodecChangeIsSentBeforeItsFirstUnit(t *testing.T) {
 	p.SetTracks(media.Tracks{tracks[0]})
 	p.Write(units[0])
 	if m := next(t, v); m.Text == nil {
-		t.Fatal("a unit of another coding came unannounced")
+		t.Fatal("a unit of another codec was sent unannounced")
 	}
 	if m := next(t, v); m.Text != nil || m.Header[0] != FlagKeyframe {
 		t.Fatal("its first unit was lost")
@@ -117,10 +117,10 @@ func TestASlowViewerResumesAtTheNextKeyframe(t *testing.T) {
 	write(5, 60)
 	m := next(t, v)
 	if m.Header[0] != FlagKeyframe|FlagGap || at(m, 0) != 2000 {
-		t.Errorf("flags %b at %v ms, want a key picture at 2000 with a gap before it", m.Header[0], at(m, 0))
+		t.Errorf("flags %b at %v ms, want a keyframe at 2000 with a gap before it", m.Header[0], at(m, 0))
 	}
 	if m := next(t, v); m.Header[0] != 0 {
-		t.Errorf("the one behind it: %b", m.Header[0])
+		t.Errorf("the frame after it: flags %b", m.Header[0])
 	}
 }
 
@@ -139,7 +139,7 @@ func TestCodecStringsAreThoseThatBrowsersKnow(t *testing.T) {
 	}
 	for _, codec := range []media.Codec{media.H264, media.H265, media.AV1, media.AAC, media.CodecUnknown} {
 		if d := decoderOf(&media.Track{Codec: codec, Config: []byte{1}}); d != nil {
-			t.Errorf("%v with a broken record: %+v", codec, d)
+			t.Errorf("%v with an invalid record: %+v", codec, d)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestAStreamWithoutACodecStringIsRefused(t *testing.T) {
 	}
 }
 
-func FuzzCodecNames(f *testing.F) {
+func FuzzCodecStrings(f *testing.F) {
 	f.Add(uint8(media.H265), []byte{1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 0})
 	f.Add(uint8(media.AV1), []byte{0x81, 8, 0x0c, 0})
 	f.Add(uint8(media.AAC), []byte{0xf9, 0x48})
@@ -160,7 +160,7 @@ func FuzzCodecNames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, codec uint8, config []byte) {
 		d := decoderOf(&media.Track{Codec: media.Codec(codec), Config: config})
 		if d != nil && len(d.Codec) > 60 {
-			t.Errorf("a name of %d letters", len(d.Codec))
+			t.Errorf("a codec string of %d letters", len(d.Codec))
 		}
 	})
 }

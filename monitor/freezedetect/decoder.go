@@ -18,15 +18,15 @@ const (
 	maxPixels    = 8192 * 4320
 )
 
-// child is an ffmpeg that decodes.
+// ffmpegDecoder is an ffmpeg process that decodes.
 type ffmpegDecoder struct {
 	cmd     *exec.Cmd
 	in, out *os.File
 	stop    context.CancelFunc
 }
 
-// startChild starts ffmpeg. The thumbnails are not smoothed: what little moves in a
-// live picture that stands still, the noise, must stay in them.
+// startFFmpeg starts ffmpeg. The thumbnails are scaled without smoothing: they must keep the
+// noise, which is all that moves in a live view of a motionless scene.
 func startFFmpeg(ctx context.Context, ffmpeg string, c media.Codec) (decoder, error) {
 	name := annexb.Format(c)
 	if name == "" {
@@ -46,19 +46,19 @@ func startFFmpeg(ctx context.Context, ffmpeg string, c media.Codec) (decoder, er
 	return d, nil
 }
 
-// Write hands over a picture.
+// Write sends a frame to ffmpeg.
 func (d *ffmpegDecoder) Write(frame []byte) (int, error) {
 	_ = d.in.SetWriteDeadline(time.Now().Add(stallTimeout))
 	return d.in.Write(frame)
 }
 
-// Read reads thumbnails, one behind the other.
+// Read reads thumbnails, one after the other.
 func (d *ffmpegDecoder) Read(b []byte) (int, error) { return d.out.Read(b) }
 
-// Close ends it.
+// Close stops ffmpeg.
 func (d *ffmpegDecoder) Close() error {
 	d.stop()
 	_ = d.in.Close()
-	_ = d.cmd.Wait() // it was killed: its complaint is no news
+	_ = d.cmd.Wait() // it was killed, so it always fails
 	return d.out.Close()
 }

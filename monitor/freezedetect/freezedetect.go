@@ -1,6 +1,6 @@
-// Package freezedetect decodes a key picture of one stream once a second, to see what coded
-// sizes only let guess: that it is of one colour, or that it does not change. A child
-// of ffmpeg decodes; where there is none, nothing is seen.
+// Package freezedetect decodes one keyframe a second of one stream, to find what the sizes of
+// encoded frames only suggest: that the video is of one color, or frozen. An ffmpeg process
+// decodes; without ffmpeg nothing is reported.
 package freezedetect
 
 import (
@@ -21,35 +21,35 @@ import (
 )
 
 const (
-	// calm is how long a stream has to be the one to look at before a child is started:
+	// settleTime is how long a stream has to be the watched one before ffmpeg is started:
 	// cuts come in bursts.
 	settleTime = 2 * time.Second
-	// every is the least time between two pictures: a little less than a second, so
-	// that key frames a second apart all count.
+	// sampleInterval is the least time between two samples: a little less than a second, so
+	// that of keyframes a second apart none is skipped.
 	sampleInterval = 900 * time.Millisecond
-	// mostOwed is how many pictures the decoder may owe before it is given up.
+	// maxPending is how many frames the decoder may be behind before it counts as stalled.
 	maxPending = 8
-	// worked is how long a child has to live for the next one to be started soon.
+	// healthyRun is how long ffmpeg has to run for the next start to be without back-off.
 	healthyRun = 30 * time.Second
 )
 
 var (
 	errStalled       = errors.New("the decoder does not answer")
-	errDecoderExited = errors.New("the decoder ended")
-	errCodec         = errors.New("this coding is not decoded")
+	errDecoderExited = errors.New("the decoder exited")
+	errCodec         = errors.New("this codec is not decoded")
 )
 
-// Sight is what was seen in a stream's newest key picture.
+// Sample is what a stream's newest keyframe shows.
 type Sample struct {
 	Stream string
-	Black  bool // it is black, or of one colour
-	Frozen bool // it is the one before
+	Black  bool // it is black, or of one color
+	Frozen bool // it equals the one before
 }
 
-// decoder takes key pictures as a bare stream, and gives a thumbnail of each.
+// decoder takes keyframes as an elementary stream, and returns a thumbnail of each.
 type decoder io.ReadWriteCloser
 
-// Looker looks at streams, one at a time.
+// Detector samples streams, one at a time.
 type Detector struct {
 	hub        *hub.Hub
 	log        *slog.Logger
@@ -59,29 +59,29 @@ type Detector struct {
 
 // New looks for ffmpeg.
 func New(h *hub.Hub, log *slog.Logger) *Detector {
-	l := &Detector{hub: h, log: log, settleTime: settleTime}
+	d := &Detector{hub: h, log: log, settleTime: settleTime}
 	if ffmpeg, err := exec.LookPath("ffmpeg"); err == nil {
-		l.start = func(ctx context.Context, c media.Codec) (decoder, error) { return startFFmpeg(ctx, ffmpeg, c) }
+		d.start = func(ctx context.Context, c media.Codec) (decoder, error) { return startFFmpeg(ctx, ffmpeg, c) }
 	}
-	return l
+	return d
 }
 
-// Run looks at the stream that at names, "" for none, until ctx is done; at's channel
-// closes when it is another one. saw must not block.
-func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-chan struct{}), report func(Sample)) error {
-	if l.start == nil {
+// Run samples the stream that watched names ("" for none) until ctx is done; the channel
+// closes when it is another one. report must not block.
+func (d *Detector) Run(ctx context.Context, watched func() (stream string, changed <-chan struct{}), report func(Sample)) error {
+	if d.start == nil {
 		<-ctx.Done()
 		return nil
 	}
 	pauses := retry.Backoff{Min: time.Second, Max: time.Minute}
 	for ctx.Err() == nil {
-		stream, changed := at()
-		l.whileWatched(ctx, stream, changed, func(within context.Context) {
-			if retry.Sleep(within, l.settleTime) != nil {
+		stream, changed := watched()
+		d.whileWatched(ctx, stream, changed, func(within context.Context) {
+			if retry.Sleep(within, d.settleTime) != nil {
 				return
 			}
 			began := time.Now()
-			err := l.watch(within, stream, report)
+			err := d.watch(within, stream, report)
 			if within.Err() != nil {
 				return
 			}
@@ -90,7 +90,7 @@ func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-
 			}
 			wait := pauses.Next()
 			if !errors.Is(err, io.EOF) && !errors.Is(err, hub.ErrNoStream) && !errors.Is(err, errCodec) {
-				l.log.Warn("a picture is not looked at", "stream", stream, "err", err, "retry", wait)
+				d.log.Warn("freeze detection failed", "stream", stream, "err", err, "retry", wait)
 			}
 			_ = retry.Sleep(within, wait)
 		})
@@ -98,8 +98,8 @@ func (l *Detector) Run(ctx context.Context, at func() (stream string, changed <-
 	return nil
 }
 
-// stay does something as long as the stream is the one to look at.
-func (l *Detector) whileWatched(ctx context.Context, stream string, changed <-chan struct{}, do func(within context.Context)) {
+// whileWatched calls do, and cancels it when the stream is no longer the watched one.
+func (d *Detector) whileWatched(ctx context.Context, stream string, changed <-chan struct{}, do func(within context.Context)) {
 	within, stop := context.WithCancel(ctx)
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
@@ -118,9 +118,9 @@ func (l *Detector) whileWatched(ctx context.Context, stream string, changed <-ch
 	do(within)
 }
 
-// watch looks at a stream until it ends, is coded otherwise, or the decoder fails.
-func (l *Detector) watch(ctx context.Context, stream string, report func(Sample)) error {
-	sub, err := l.hub.Subscribe(stream)
+// watch samples a stream until it ends, its codec changes, or the decoder fails.
+func (d *Detector) watch(ctx context.Context, stream string, report func(Sample)) error {
+	sub, err := d.hub.Subscribe(stream)
 	if err != nil {
 		return err
 	}
@@ -131,14 +131,14 @@ func (l *Detector) watch(ctx context.Context, stream string, report func(Sample)
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	d, err := l.start(ctx, key.Info().Codec)
+	dec, err := d.start(ctx, key.Info().Codec)
 	if err != nil {
 		return fmt.Errorf("start the decoder: %w", err)
 	}
 	var pending atomic.Int64
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		read(d, func(s Sample) {
+		read(dec, func(s Sample) {
 			pending.Add(-1)
 			s.Stream = stream
 			report(s)
@@ -149,10 +149,10 @@ func (l *Detector) watch(ctx context.Context, stream string, report func(Sample)
 		if pending.Add(1) > maxPending {
 			return errStalled
 		}
-		_, err := d.Write(frame)
+		_, err := dec.Write(frame)
 		return err
 	})
-	_ = d.Close() // it is of no use any more
+	_ = dec.Close() // its error adds nothing
 	reading.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -160,7 +160,7 @@ func (l *Detector) watch(ctx context.Context, stream string, report func(Sample)
 	return err
 }
 
-// nextKey is the next key picture.
+// nextKeyframe waits for the next keyframe.
 func nextKeyframe(ctx context.Context, sub *hub.Subscriber) (media.AccessUnit, error) {
 	for {
 		au, err := sub.Next(ctx)
@@ -170,20 +170,20 @@ func nextKeyframe(ctx context.Context, sub *hub.Subscriber) (media.AccessUnit, e
 	}
 }
 
-// feed hands over key pictures, from key on.
+// feed passes keyframes to the decoder, from key on.
 func feed(ctx context.Context, sub *hub.Subscriber, key media.AccessUnit, to func([]byte) error) error {
 	codec := key.Info().Codec
 	var buf []byte
 	var last time.Time
 	for {
 		if key.Info().Codec != codec {
-			return io.EOF // the end of what this decoder can read
+			return io.EOF // this decoder was started for another codec
 		}
 		if now := time.Now(); now.Sub(last) >= sampleInterval {
 			last = now
 			buf = append(annexb.Append(buf[:0], &key), delimiter(codec)...)
 			if err := to(buf); err != nil {
-				return fmt.Errorf("hand over a picture: %w", err)
+				return fmt.Errorf("write a frame to the decoder: %w", err)
 			}
 		}
 		var err error
@@ -193,8 +193,8 @@ func feed(ctx context.Context, sub *hub.Subscriber, key media.AccessUnit, to fun
 	}
 }
 
-// ends is what tells a parser that a picture is whole, else it waits for the next: an
-// access unit delimiter (H.264, 7.3.2.4; H.265, 7.3.2.5).
+// delimiter tells a parser that a frame is complete; without it the parser waits for the next
+// one. It is an access unit delimiter (H.264, 7.3.2.4; H.265, 7.3.2.5).
 func delimiter(c media.Codec) []byte {
 	switch c {
 	case media.H264:

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// fake is a decoder that makes thumbnails of one grey: what the picture's last byte says.
+// fake is a decoder whose thumbnails are of one gray level: the last byte of the frame.
 type fake struct {
 	*io.PipeReader
 	to     *io.PipeWriter
@@ -44,7 +44,7 @@ func (f *fake) Write(frame []byte) (int, error) {
 
 func (f *fake) Close() error { return f.to.Close() }
 
-// desk is a looker with fake decoders, and what it saw.
+// rig is a detector with fake decoders, and the samples that it reported.
 type rig struct {
 	*Detector
 	mu      sync.Mutex
@@ -54,7 +54,7 @@ type rig struct {
 	started []media.Codec
 }
 
-// newDesk runs a looker until the test's bubble ends.
+// newRig runs a detector until the test's bubble ends.
 func newRig(t *testing.T, next func() *fake) *rig {
 	t.Helper()
 	d := &rig{Detector: &Detector{hub: hub.New(), log: quiet, settleTime: settleTime}, changed: make(chan struct{})}
@@ -97,7 +97,7 @@ func (d *rig) selectStream(stream string) {
 	d.changed = make(chan struct{})
 }
 
-// seen is what was seen since the last question, and how often a decoder was started so far.
+// taken is the samples since the last call, and how often a decoder was started so far.
 func (d *rig) taken() (samples []Sample, starts int) {
 	synctest.Wait()
 	d.mu.Lock()
@@ -106,8 +106,8 @@ func (d *rig) taken() (samples []Sample, starts int) {
 	return samples, len(d.started)
 }
 
-// film publishes key frames twice a second; grey says what the n-th shows.
-func publish(t *testing.T, h *hub.Hub, name string, grey func(n int) byte) {
+// publish publishes a keyframe twice a second; gray is the level of the n-th.
+func publish(t *testing.T, h *hub.Hub, name string, gray func(n int) byte) {
 	t.Helper()
 	p, err := h.Publish(name, hub.Origin{})
 	if err != nil {
@@ -115,19 +115,19 @@ func publish(t *testing.T, h *hub.Hub, name string, grey func(n int) byte) {
 	}
 	p.SetTracks(ingesttest.Tracks())
 	ctx, cancel := context.WithCancel(context.Background())
-	var shooting sync.WaitGroup
-	shooting.Go(func() {
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
 		defer p.Close()
 		for n := 0; ctx.Err() == nil; n++ {
 			at := time.Duration(n) * 500 * time.Millisecond
-			p.Write(media.AccessUnit{Key: true, PTS: at, DTS: at, Data: []byte{0, 0, 0, 2, 0x65, grey(n)}})
+			p.Write(media.AccessUnit{Key: true, PTS: at, DTS: at, Data: []byte{0, 0, 0, 2, 0x65, gray(n)}})
 			select {
 			case <-time.After(500 * time.Millisecond):
 			case <-ctx.Done():
 			}
 		}
 	})
-	t.Cleanup(func() { cancel(); shooting.Wait() })
+	t.Cleanup(func() { cancel(); publishing.Wait() })
 }
 
 func TestAFrozenStreamIsReportedOnceASecond(t *testing.T) {
@@ -138,11 +138,11 @@ func TestAFrozenStreamIsReportedOnceASecond(t *testing.T) {
 		time.Sleep(settleTime + 10*time.Second + 100*time.Millisecond)
 		samples, starts := d.taken()
 		if len(samples) < 10 || len(samples) > 12 || starts != 1 {
-			t.Fatalf("%d sights by %d decoders", len(samples), starts)
+			t.Fatalf("%d samples by %d decoders", len(samples), starts)
 		}
 		for i, s := range samples {
 			if want := (Sample{"cam1", true, i > 0}); s != want {
-				t.Errorf("sight %d: %+v", i, s)
+				t.Errorf("sample %d: %+v", i, s)
 			}
 		}
 	})
@@ -181,15 +181,15 @@ func TestRapidCutsStartNoDecoder(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		if samples, starts := d.taken(); starts != 1 || len(samples) != 0 {
-			t.Errorf("nothing to look at: %d decoders, %+v", starts, samples)
+			t.Errorf("no stream is watched: %d decoders, %+v", starts, samples)
 		}
 	})
 }
 
 func TestABrokenDecoderIsRestartedWithBackoff(t *testing.T) {
 	for name, broken := range map[string]func() *fake{
-		"takes nothing": func() *fake { return &fake{fails: errors.New("broken pipe")} },
-		"says nothing":  func() *fake { return &fake{silent: true} },
+		"accepts no data": func() *fake { return &fake{fails: errors.New("broken pipe")} },
+		"returns no data": func() *fake { return &fake{silent: true} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestABrokenDecoderIsRestartedWithBackoff(t *testing.T) {
 				time.Sleep(20 * time.Minute)
 				samples, starts := d.taken()
 				if t.Logf("%d starts in 20 minutes", starts); starts < 5 || starts > 90 || len(samples) > 0 {
-					t.Errorf("%d starts, %d sights", starts, len(samples))
+					t.Errorf("%d starts, %d samples", starts, len(samples))
 				}
 			})
 		})
@@ -209,8 +209,8 @@ func TestABrokenDecoderIsRestartedWithBackoff(t *testing.T) {
 func TestNothingIsReportedWithoutFFmpeg(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l := &Detector{hub: hub.New(), log: quiet}
-	if err := l.Run(ctx, func() (string, <-chan struct{}) { t.Error("it asks"); return "", nil }, nil); err != nil {
+	d := &Detector{hub: hub.New(), log: quiet}
+	if err := d.Run(ctx, func() (string, <-chan struct{}) { t.Error("it asks for the stream"); return "", nil }, nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -221,42 +221,43 @@ func TestUniformAndFrozenThumbnailsAreRecognized(t *testing.T) {
 		noisy[i] = byte(16 + i*7%9)
 	}
 	bar := bytes.Clone(noisy)
-	for i := range width * 3 { // three lines of ninety
+	for i := range width * 3 { // 3 of 90 lines
 		bar[i] = 200
 	}
 	if !uniform(noisy) || uniform(bar) || !uniform(make([]byte, width*height)) || !uniform(bytes.Repeat([]byte{255}, width*height)) {
-		t.Error("a lens cap, a bar, black and white are taken for each other")
+		t.Error("noise, a bar, black or white is misjudged")
 	}
 	other := bytes.Clone(noisy)
 	for i := 0; i < len(other); i += 4 {
 		other[i]++
 	}
 	if !frozen(noisy, other) {
-		t.Error("a quarter of a level apart, and not still")
+		t.Error("a quarter of a level apart, and not frozen")
 	}
 	for i := range other {
 		other[i] = noisy[i] + byte(i%2)
 	}
 	if frozen(noisy, other) {
-		t.Error("half a level apart, and still")
+		t.Error("half a level apart, and frozen")
 	}
 }
 
-// sightsOf runs a looker with ffmpeg until there are n sights of a stream that play writes.
+// samplesOf runs a detector with ffmpeg until it has reported n samples of the stream that
+// play writes.
 func samplesOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) []Sample {
 	t.Helper()
 	testkit.Tool(t, "ffmpeg")
-	l := New(hub.New(), slog.New(slog.NewTextHandler(t.Output(), nil)))
-	l.settleTime = 0
+	d := New(hub.New(), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	d.settleTime = 0
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	running.Go(func() { play(ctx, l.hub) })
-	testkit.Eventually(t, 5*time.Second, func() bool { _, live := l.hub.Stream("cam1"); return live }, "live")
+	running.Go(func() { play(ctx, d.hub) })
+	testkit.Eventually(t, 5*time.Second, func() bool { _, live := d.hub.Stream("cam1"); return live }, "live")
 	samples := make(chan Sample, 100)
 	running.Go(func() {
-		_ = l.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sample) { samples <- s })
+		_ = d.Run(ctx, func() (string, <-chan struct{}) { return "cam1", nil }, func(s Sample) { samples <- s })
 	})
 	var all []Sample
 	testkit.Eventually(t, 20*time.Second, func() bool {
@@ -266,7 +267,7 @@ func samplesOf(t *testing.T, n int, play func(ctx context.Context, h *hub.Hub)) 
 		default:
 		}
 		return len(all) == n
-	}, "%d sights", n)
+	}, "%d samples", n)
 	t.Logf("%+v", all)
 	return all
 }
@@ -282,17 +283,17 @@ func TestADemoCameraIsNeitherBlackNorFrozen(t *testing.T) {
 	}
 }
 
-// The two pictures are coded by an encoder that wastes bits on them at a constant rate:
-// their sizes say nothing.
+// The encoder spends a constant bitrate on the video, although nothing moves: the sizes of the
+// frames show nothing.
 func TestBlackAndFrozenStreamsAreDetectedWithFFmpeg(t *testing.T) {
 	for name, c := range map[string]struct {
 		graph string
 		codec media.Codec
 		black bool
 	}{
-		"a still picture":      {"testsrc2=s=640x360:r=30,loop=-1:1", media.H264, false},
-		"black with noise":     {"color=black:s=640x360:r=30,noise=c0s=6:c0f=t", media.H264, true},
-		"a still one of H.265": {"testsrc2=s=640x360:r=30,loop=-1:1", media.H265, false},
+		"a still image":          {"testsrc2=s=640x360:r=30,loop=-1:1", media.H264, false},
+		"black with noise":       {"color=black:s=640x360:r=30,noise=c0s=6:c0f=t", media.H264, true},
+		"a still image in H.265": {"testsrc2=s=640x360:r=30,loop=-1:1", media.H265, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -306,7 +307,7 @@ func TestBlackAndFrozenStreamsAreDetectedWithFFmpeg(t *testing.T) {
 	}
 }
 
-// play publishes pictures one a second.
+// play publishes one frame a second.
 func play(t *testing.T, ctx context.Context, h *hub.Hub, track media.Track, keys [][]byte) {
 	p, err := h.Publish("cam1", hub.Origin{})
 	if err != nil {
@@ -325,7 +326,7 @@ func play(t *testing.T, ctx context.Context, h *hub.Hub, track media.Track, keys
 	}
 }
 
-// shoot codes a few key frames, and returns them with lengths in front.
+// encode encodes a few keyframes, and returns them with length prefixes.
 func encode(t *testing.T, graph string, codec media.Codec) (track media.Track, keys [][]byte) {
 	t.Helper()
 	args := []string{"-v", "error", "-f", "lavfi", "-i", graph, "-frames:v", "10", "-pix_fmt", "yuv420p", "-b:v", "4M", "-g", "1"}
@@ -343,14 +344,14 @@ func encode(t *testing.T, graph string, codec media.Codec) (track media.Track, k
 		switch {
 		case len(nal) == 0:
 			continue
-		case nal[0] == 0x09, nal[0] == 0x46: // an access unit delimiter: the next picture, its parameter sets in it
+		case nal[0] == 0x09, nal[0] == 0x46: // an access unit delimiter: the next frame and its parameter sets follow
 			keys = append(keys, nil)
 		}
 		last := &keys[len(keys)-1]
 		*last = append(binary.BigEndian.AppendUint32(*last, uint32(len(nal))), nal...)
 	}
 	if len(keys) != 10 {
-		t.Fatalf("%d pictures", len(keys))
+		t.Fatalf("%d frames", len(keys))
 	}
 	return media.Track{Codec: codec}, keys
 }

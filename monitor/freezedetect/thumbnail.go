@@ -2,36 +2,36 @@ package freezedetect
 
 import "io"
 
-// A thumbnail is this many grey pixels.
+// A thumbnail is this many gray pixels.
 const (
 	width  = 160
 	height = 90
 )
 
 const (
-	// alike is how far a pixel may be from the others in a picture of one colour, and
-	// how many of a thousand may be further: a lens cap has noise, too.
+	// tolerance is how far a pixel may be from the median in an image of one color, and
+	// maxOutliers how many of a thousand may be further: a lens cap has noise, too.
 	tolerance   = 8
 	maxOutliers = 20
-	// moved is the mean difference, in hundredths of a grey level, of two pictures that
-	// are not the same. Two key frames of one picture are up to 23 apart, because they
-	// are not coded alike; those of a live scene in which nothing moves, 45 and more.
+	// motionThreshold is the mean difference, in hundredths of a gray level, from which on two
+	// frames are different. Two keyframes of one still image differ by up to 23, because they
+	// are not encoded alike; those of a live scene in which nothing moves by 45 and more.
 	motionThreshold = 30
 )
 
-// read reads thumbnails until there are none any more.
+// read reads thumbnails until the decoder ends, and reports a sample for each.
 func read(r io.Reader, report func(Sample)) {
-	now, was := make([]byte, width*height), make([]byte, 0, width*height)
+	image, previous := make([]byte, width*height), make([]byte, 0, width*height)
 	for {
-		if _, err := io.ReadFull(r, now); err != nil {
+		if _, err := io.ReadFull(r, image); err != nil {
 			return
 		}
-		report(Sample{Black: uniform(now), Frozen: len(was) > 0 && frozen(now, was)})
-		was = append(was[:0], now...)
+		report(Sample{Black: uniform(image), Frozen: len(previous) > 0 && frozen(image, previous)})
+		previous = append(previous[:0], image...)
 	}
 }
 
-// plain reports whether a picture is of one colour.
+// uniform reports whether an image is of one color.
 func uniform(pixels []byte) bool {
 	var counts [256]int
 	for _, p := range pixels {
@@ -50,7 +50,7 @@ func uniform(pixels []byte) bool {
 	return far*1000 <= maxOutliers*len(pixels)
 }
 
-// still reports whether two pictures are the same.
+// frozen reports whether two images are the same.
 func frozen(a, b []byte) bool {
 	sum := 0
 	for i := range a {

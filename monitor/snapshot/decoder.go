@@ -29,7 +29,7 @@ const (
 	fastestRate  = 240
 )
 
-// child is one ffmpeg that decodes one stream.
+// decoder is one ffmpeg process that decodes one stream.
 type decoder struct {
 	sub   *hub.Subscriber
 	codec media.Codec
@@ -40,17 +40,17 @@ type decoder struct {
 	stop  context.CancelFunc
 
 	lastRequest atomic.Int64 // UnixNano
-	frameStep   int          // one of so many pictures becomes a JPEG
+	frameStep   int          // one of this many frames becomes a JPEG
 	output      output
 }
 
-// album is what came out so far.
+// output is the JPEGs so far.
 type output struct {
 	mu          sync.Mutex
 	jpeg        []byte        // the newest
-	count       int           // so many
-	currentFrom int           // once so many are made, the newest is of now
-	next        chan struct{} // closes with each
+	count       int           // how many were made
+	currentFrom int           // from this count on, the newest shows a current frame
+	next        chan struct{} // closed at each JPEG
 }
 
 func (a *output) newest() (jpeg []byte, current bool, next <-chan struct{}) {
@@ -74,7 +74,7 @@ func (a *output) expect(jpegs int) {
 	a.currentFrom = jpegs
 }
 
-// startChild starts ffmpeg. It decodes all pictures, as it must, and codes a few.
+// startDecoder starts ffmpeg. It has to decode all frames, and encodes some as JPEG.
 func startDecoder(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*decoder, error) {
 	name := annexb.Format(track.Codec)
 	if name == "" {
@@ -100,31 +100,31 @@ func startDecoder(ffmpeg string, sub *hub.Subscriber, track *media.Track) (*deco
 	return c, nil
 }
 
-// ask notes that somebody wants a picture; false when the child is going.
+// touch notes a request for a snapshot; it returns false when the decoder is shutting down.
 func (c *decoder) touch(now time.Time) bool {
 	c.lastRequest.Store(now.UnixNano())
 	return c.ctx.Err() == nil
 }
 
-// run feeds and reads until the stream leaves, ffmpeg fails, or nobody asks any more.
+// run feeds and reads ffmpeg until the stream ends, ffmpeg fails, or requests stop.
 func (c *decoder) run() error {
 	var reading sync.WaitGroup
 	reading.Go(func() {
-		_ = c.read() // its end is the end of ffmpeg
+		_ = c.read() // it always ends with an error: when ffmpeg exits
 		c.stop()
 	})
 	err := c.feed()
 	c.stop()
 	c.sub.Close()
 	_ = c.in.Close()
-	_ = c.cmd.Wait() // it was killed: its complaint is no news
+	_ = c.cmd.Wait() // it was killed, so it always fails
 	reading.Wait()
 	_ = c.out.Close()
 	return err
 }
 
-// newest is the newest picture; the first question waits until the child has caught
-// up with the stream.
+// newest is the newest snapshot; the first request waits until the decoder has caught up with
+// the stream.
 func (c *decoder) newest(ctx context.Context) ([]byte, error) {
 	for {
 		jpeg, current, next := c.output.newest()
@@ -154,7 +154,7 @@ func (c *decoder) feed() error {
 	for {
 		au, err := c.sub.TryNext()
 		if errors.Is(err, hub.ErrNotYet) {
-			if !caughtUp { // all since the key picture is in
+			if !caughtUp { // everything since the newest keyframe is written
 				caughtUp = true
 				c.output.expect(max(1, (frames+c.frameStep-1)/c.frameStep))
 			}
@@ -175,7 +175,7 @@ func (c *decoder) feed() error {
 			continue
 		}
 		if au.Info().Codec != c.codec {
-			return errors.New("the coding changed")
+			return errors.New("the codec changed")
 		}
 		buf = annexb.Append(buf[:0], &au)
 		_ = c.in.SetWriteDeadline(time.Now().Add(stallTimeout))
@@ -189,7 +189,7 @@ func (c *decoder) feed() error {
 	}
 }
 
-// read takes the JPEGs that come back, one behind the other.
+// read reads the JPEGs from ffmpeg, one after the other.
 func (c *decoder) read() error {
 	r := bufio.NewReaderSize(c.out, 64<<10)
 	for {
@@ -201,10 +201,10 @@ func (c *decoder) read() error {
 	}
 }
 
-var errJPEG = errors.New("not a JPEG, or too long a one")
+var errJPEG = errors.New("not a JPEG, or longer than 8 MiB")
 
-// readJPEG reads up to the end marker, which nothing else in a JPEG of ffmpeg's looks
-// like (ITU-T T.81, B.1.1.2).
+// readJPEG reads up to the end marker; its two bytes appear nowhere else in a JPEG from
+// ffmpeg (ITU-T T.81, B.1.1.2).
 func readJPEG(r *bufio.Reader) ([]byte, error) {
 	var jpeg []byte
 	for {

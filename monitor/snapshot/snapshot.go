@@ -1,6 +1,6 @@
-// Package snapshot makes JPEG pictures of streams, for scripts, chat bots and pages
-// that can't play video. The studio does not decode: a child of ffmpeg does, which is
-// started at the first question and kept as long as somebody goes on asking.
+// Package snapshot makes JPEG images of streams, for scripts, chat bots and pages that can't
+// play video. An ffmpeg process decodes: it is started at the first request, and stopped when
+// there was none for ten seconds.
 package snapshot
 
 import (
@@ -15,18 +15,18 @@ import (
 	"obvan/hub"
 )
 
-// Errors a caller can act on.
+// Errors that a caller can act on.
 var (
-	ErrNoDecoder = errors.New("snapshots need ffmpeg on the server, and it is not installed")
-	ErrFull      = errors.New("snapshots of as many streams as this server decodes are being made already")
-	ErrNoVideo   = errors.New("the stream has no picture that can be decoded now")
+	ErrNoDecoder = errors.New("snapshots need ffmpeg, which is not installed on the server")
+	ErrFull      = errors.New("snapshots of as many streams as this server can decode are already being made")
+	ErrNoVideo   = errors.New("the stream has no video that can be decoded at the moment")
 )
 
 const (
 	maxDecoders    = 4
 	idleTimeout    = 10 * time.Second
 	firstTimeout   = 4 * time.Second
-	jpegsPerSecond = 2 // pictures, while a child is kept
+	jpegsPerSecond = 2 // of each decoder
 )
 
 // Server makes snapshots. Its methods are safe for concurrent use.
@@ -43,11 +43,11 @@ type Server struct {
 
 // New looks for ffmpeg.
 func New(h *hub.Hub, log *slog.Logger) *Server {
-	ffmpeg, _ := exec.LookPath("ffmpeg") // without it JPEG says so
+	ffmpeg, _ := exec.LookPath("ffmpeg") // without it JPEG returns ErrNoDecoder
 	return &Server{hub: h, ffmpeg: ffmpeg, log: log, decoders: map[string]*decoder{}}
 }
 
-// Run lets children be started until ctx is done and all of them have ended.
+// Run allows decoders to be started until ctx is done; it returns when all have ended.
 func (s *Server) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = true
@@ -63,8 +63,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// JPEG is the stream's newest picture, at most about a second old. It fails with
-// ErrNoDecoder, ErrFull, ErrNoPicture, hub.ErrNoStream or ctx's error.
+// JPEG is the stream's newest frame, at most about a second old. It fails with ErrNoDecoder,
+// ErrFull, ErrNoVideo, hub.ErrNoStream or ctx's error.
 func (s *Server) JPEG(ctx context.Context, stream string) ([]byte, error) {
 	if s.ffmpeg == "" {
 		return nil, ErrNoDecoder
@@ -75,14 +75,14 @@ func (s *Server) JPEG(ctx context.Context, stream string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstTimeout)
 	defer cancel()
-	frame, err := c.newest(ctx)
+	jpeg, err := c.newest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot of %s: %w", stream, err)
 	}
-	return frame, nil
+	return jpeg, nil
 }
 
-// child is the one that decodes a stream; it is started when there is none.
+// decoderFor is the decoder of a stream; it is started when there is none.
 func (s *Server) decoderFor(stream string) (*decoder, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

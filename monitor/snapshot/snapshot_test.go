@@ -35,11 +35,11 @@ func start(t *testing.T) (*hub.Hub, *Server) {
 			t.Error(err)
 		}
 	})
-	testkit.Eventually(t, 5*time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.running }, "it runs")
+	testkit.Eventually(t, 5*time.Second, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.running }, "it does not run")
 	return h, s
 }
 
-// roll plays a demo camera until the test ends.
+// runCamera publishes a demo camera until the test ends, or stop is called.
 func runCamera(t *testing.T, h *hub.Hub, camera string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -64,7 +64,7 @@ func TestMeasureSnapshots(t *testing.T) {
 	TestASnapshotShowsTheCurrentFrame(t)
 }
 
-// decoderOf is the decoder of a stream that runs, nil for none.
+// decoderOf is the running decoder of a stream; nil for none.
 func (s *Server) decoderOf(stream string) *decoder {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,24 +84,24 @@ func TestASnapshotShowsTheCurrentFrame(t *testing.T) {
 		t.Errorf("%+v %v", size, err)
 	}
 	t.Logf("%d bytes after %v", len(first), time.Since(began))
-	child, soonest := s.decoderOf("cam1"), time.Hour
+	decoder, fastest := s.decoderOf("cam1"), time.Hour
 	for range 5 {
 		began = time.Now()
 		if _, err := s.JPEG(t.Context(), "cam1"); err != nil {
 			t.Error(err)
 		}
-		soonest = min(soonest, time.Since(began))
+		fastest = min(fastest, time.Since(began))
 	}
-	if s.decoderOf("cam1") != child {
+	if s.decoderOf("cam1") != decoder {
 		t.Error("each snapshot starts a decoder of its own")
 	}
-	testkit.Measure(t, "snapshot of a stream that is decoded already", testkit.Milliseconds(soonest), "ms", testkit.AtMost(50))
+	testkit.Measure(t, "snapshot of a stream that is decoded already", testkit.Milliseconds(fastest), "ms", testkit.AtMost(50))
 	testkit.Eventually(t, 3*time.Second, func() bool {
 		next, err := s.JPEG(t.Context(), "cam1")
 		return err == nil && !bytes.Equal(next, first)
-	}, "the picture moves on")
+	}, "the snapshot does not change")
 	stop()
-	testkit.Eventually(t, 3*time.Second, func() bool { _, err := s.JPEG(t.Context(), "cam1"); return errors.Is(err, hub.ErrNoStream) }, "a stream that left has a picture")
+	testkit.Eventually(t, 3*time.Second, func() bool { _, err := s.JPEG(t.Context(), "cam1"); return errors.Is(err, hub.ErrNoStream) }, "a stream that ended has a snapshot")
 }
 
 func TestARequestWithoutADecodableFrameFails(t *testing.T) {
@@ -119,12 +119,12 @@ func TestARequestWithoutADecodableFrameFails(t *testing.T) {
 		p.Write(au)
 	}
 	if _, err := s.JPEG(t.Context(), "broken"); !errors.Is(err, ErrNoVideo) {
-		t.Errorf("pictures that can't be decoded: %v", err)
+		t.Errorf("frames that can't be decoded: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.JPEG(ctx, "broken"); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrNoVideo) {
-		t.Errorf("who left: %v", err)
+		t.Errorf("a request that was cancelled: %v", err)
 	}
 }
 

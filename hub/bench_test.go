@@ -11,9 +11,9 @@ import (
 	"obvan/media"
 )
 
-// BenchmarkReaders is one writer and N parked readers, all of which take each
-// unit before the next is written: the worst case for wake-ups. One operation is
-// one unit delivered to every reader; allocs are the writer's and all readers'.
+// BenchmarkReaders runs one writer and N parked readers; every reader reads each
+// unit before the next is written, which is the worst case for wake-ups. One operation
+// is one unit delivered to all readers; allocs counts those of the writer and all readers.
 func BenchmarkReaders(b *testing.B) {
 	for _, readers := range []int{1, 100, 300, 1000} {
 		b.Run(fmt.Sprint(readers), func(b *testing.B) {

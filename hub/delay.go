@@ -2,9 +2,9 @@ package hub
 
 import "time"
 
-// Keep makes a stream keep at least d for readers that are late, also those that are
-// late on purpose. 0 goes back to what its publisher asked for. A stream that is not
-// live has nothing to keep.
+// Keep sets how much of a stream is kept for late readers, including readers that are
+// delayed on purpose: at least d. 0 restores the publisher's own setting. It has no
+// effect when the stream is not live.
 func (h *Hub) Keep(name string, d time.Duration) {
 	h.mu.Lock()
 	st := h.streams[name]
@@ -14,10 +14,10 @@ func (h *Hub) Keep(name string, d time.Duration) {
 	}
 }
 
-// Delay makes the reader stay d behind the writer. It starts at the newest key frame
-// that is so old; ready is false, and left is about how long that will take, when there
-// is none yet. Somebody has to make the stream Keep that much. A delayed reader is
-// woken by what is written; when the publisher leaves, what is not due is not read.
+// Delay makes the reader stay d behind the writer. It starts at the newest keyframe
+// that is at least that old; while there is none, ready is false and left is roughly
+// how long that will take. The caller must make the stream Keep that much. A delayed
+// reader is woken by writes; when the publisher closes, units not yet due are not read.
 func (s *Subscriber) Delay(d time.Duration) (left time.Duration, ready bool) {
 	s.delay = d
 	if to, ok := s.newestDueKeyframe(); ok {
@@ -34,7 +34,7 @@ func (s *Subscriber) Delay(d time.Duration) (left time.Duration, ready bool) {
 	return max(0, d-time.Since(oldest)), false
 }
 
-// behind goes through what is kept, the newest first, until do returns false.
+// eachBackwards calls do for each unit in the ring, newest first, until do returns false.
 func (s *Subscriber) eachBackwards(do func(seq uint64, e *entry) bool) {
 	for seq := s.st.head.Load(); seq > 0; {
 		seq--
@@ -45,13 +45,13 @@ func (s *Subscriber) eachBackwards(do func(seq uint64, e *entry) bool) {
 	}
 }
 
-// startsAt reports whether a reader may start with e: a key frame, or any sound where
-// there are no pictures.
+// canStartAt reports whether a reader may start with e: a keyframe, or any audio frame
+// when the stream has no video.
 func (s *Subscriber) canStartAt(e *entry) bool {
 	return e.au.Key && (e.au.Video() || e.au.Tracks.Video() < 0)
 }
 
-// back is where a delayed reader starts: the newest key frame that is due.
+// newestDueKeyframe is where a delayed reader starts: the newest keyframe that is due.
 func (s *Subscriber) newestDueKeyframe() (to uint64, ok bool) {
 	s.eachBackwards(func(seq uint64, e *entry) bool {
 		to, ok = seq, s.canStartAt(e) && s.due(e)
@@ -64,7 +64,7 @@ func (s *Subscriber) due(e *entry) bool {
 	return s.delay == 0 || time.Since(e.au.Arrived) >= s.delay
 }
 
-// waits reports whether there is something to read now.
+// hasUnit reports whether there is a unit to read now.
 func (s *Subscriber) hasUnit() bool {
 	if s.cursor >= s.st.head.Load() {
 		return false

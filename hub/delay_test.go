@@ -10,7 +10,7 @@ import (
 	"obvan/hub"
 )
 
-func TestADelayedReaderStaysBehindFromAKeyFrameOn(t *testing.T) {
+func TestADelayedReaderStartsAtAKeyframeAndStaysBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const delay = 40 * time.Second
 		h := hub.New()
@@ -18,7 +18,7 @@ func TestADelayedReaderStaysBehindFromAKeyFrameOn(t *testing.T) {
 		n := 0
 		write := func(d time.Duration) {
 			for range int(d * 30 / time.Second) {
-				p.Write(picture(n, n%60 == 0))
+				p.Write(videoFrame(n, n%60 == 0))
 				n++
 				time.Sleep(time.Second / 30)
 			}
@@ -42,7 +42,7 @@ func TestADelayedReaderStaysBehindFromAKeyFrameOn(t *testing.T) {
 			}
 		}
 		if skipped := s.SkipToKeyframe(); skipped != 0 {
-			t.Errorf("skipped %d: the next key frame is not due", skipped)
+			t.Errorf("skipped %d: the next keyframe is not due", skipped)
 		}
 		for range 300 { // ten seconds: each unit is read when it is due, no sooner, no later
 			write(time.Second / 30)
@@ -62,7 +62,7 @@ func TestADelayedReaderStaysBehindFromAKeyFrameOn(t *testing.T) {
 	})
 }
 
-// readsWhatIsDue reads on, and checks that each unit is delay old and no more than longest later.
+// readsWhatIsDue reads all due units and checks that each is at least delay old, and late by at most longest.
 func readsWhatIsDue(t *testing.T, s *hub.Subscriber, delay, longest time.Duration) {
 	t.Helper()
 	for {
@@ -77,7 +77,7 @@ func readsWhatIsDue(t *testing.T, s *hub.Subscriber, delay, longest time.Duratio
 	select {
 	case <-s.Ready():
 		if _, err := s.TryNext(); err != nil {
-			t.Fatal("woken for nothing")
+			t.Fatal("woken with nothing to read")
 		}
 	default:
 	}

@@ -1,10 +1,10 @@
-// Package hub keeps the live streams by name: one writer each, many readers.
+// Package hub holds the live streams by name: one writer and many readers each.
 //
 // A stream is a ring of access units, bounded in time and bytes. A reader is a
 // cursor into it: it has no queue, no copy and no goroutine of its own, and the
 // writer never waits for it. A reader that falls off the ring's tail jumps to the
-// newest key frame, alone, and is counted. A new reader starts at the newest key
-// frame, so that a picture shows at once.
+// newest keyframe; no other reader is affected, and the loss is counted. A new reader
+// starts at the newest keyframe, so that video shows immediately.
 package hub
 
 import (
@@ -28,7 +28,7 @@ var (
 // Program is the name of the stream every output follows.
 const Program = "program"
 
-// Limits of what a stream keeps for readers that are late.
+// Limits of what a stream keeps for late readers.
 const (
 	DefaultKeep = 12 * time.Second
 	maxBytes    = 96 << 20
@@ -40,8 +40,8 @@ type Origin struct {
 	Proto                 string                   // "rtmp", "rtsp", "whip", "demo", "program"
 	Remote                string                   // the peer's address, "" for streams made here
 	Keep                  time.Duration            // how much to keep for late readers; 0 is DefaultKeep
-	Corrections           func() map[string]uint64 // what was mended on the way in, by kind; nil when nothing can be
-	UnsupportedAudioCodec string                   // how the sound is coded that can't be carried; "" for none
+	Corrections           func() map[string]uint64 // timestamps corrected on ingest, by kind; nil when the source corrects none
+	UnsupportedAudioCodec string                   // name of the audio codec that can't be carried; "" when there is none
 }
 
 // Hub is the set of live streams.
@@ -57,7 +57,7 @@ func New() *Hub {
 }
 
 // Publish claims name. The stream has no tracks until SetTracks. It fails with
-// ErrPublishing while somebody else publishes under that name.
+// ErrPublishing while another publisher has that name.
 func (h *Hub) Publish(name string, from Origin) (*Publisher, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,7 +74,7 @@ func (h *Hub) Publish(name string, from Origin) (*Publisher, error) {
 	return &Publisher{hub: h, st: st}, nil
 }
 
-// Subscribe reads a stream from its newest key frame on. It fails with ErrNoStream.
+// Subscribe reads a stream from its newest keyframe on. It fails with ErrNoStream.
 func (h *Hub) Subscribe(name string) (*Subscriber, error) {
 	h.mu.Lock()
 	st := h.streams[name]
@@ -100,15 +100,15 @@ func (h *Hub) Await(ctx context.Context, name string) (*Subscriber, error) {
 	}
 }
 
-// Changed closes when a stream appears, leaves or changes its tracks. Take it
-// before looking, so that nothing is missed in between.
+// Changed is closed when a stream starts, ends or changes its tracks. Get the channel
+// before reading the state, so that no change in between is missed.
 func (h *Hub) Changed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.changed
 }
 
-// wake tells whoever waits on Changed; h.mu is held.
+// wake closes the channel that Changed returned; the caller holds h.mu.
 func (h *Hub) wake() {
 	close(h.changed)
 	h.changed = make(chan struct{})
@@ -139,17 +139,17 @@ type Stats struct {
 	Frames, Keyframes, AudioFrames, Bytes uint64
 	AudioBytes                            uint64 // of Bytes
 
-	KeyframeInterval time.Duration // between the last two key frames; 0 until there were two
-	LastFrame        time.Time     // when it arrived; zero when there was none
+	KeyframeInterval time.Duration // between the last two keyframes; 0 until there were two
+	LastFrame        time.Time     // when it arrived; zero before the first
 	LastAudio        time.Time
 	LastKeyframe     time.Time
 
 	Readers          int    // now
-	Lost             uint64 // units that readers skipped because they were too slow, all readers together
-	AwaitingKeyframe uint64 // pictures dropped because no key frame had come yet
+	Lost             uint64 // units skipped by readers that were too slow, summed over all readers
+	AwaitingKeyframe uint64 // video frames dropped because no keyframe had arrived yet
 }
 
-// Stream is one stream's counters.
+// Stream returns one stream's counters.
 func (h *Hub) Stream(name string) (Stats, bool) {
 	h.mu.Lock()
 	st := h.streams[name]
@@ -160,7 +160,7 @@ func (h *Hub) Stream(name string) (Stats, bool) {
 	return st.stats(), true
 }
 
-// Streams is the counters of all streams, by name.
+// Streams returns the counters of all streams, sorted by name.
 func (h *Hub) Streams() []Stats {
 	h.mu.Lock()
 	all := make([]*stream, 0, len(h.streams))

@@ -21,7 +21,7 @@ var tracks = media.Tracks{
 	{Codec: media.AAC, SampleRate: 48000, Channels: 2},
 }
 
-func picture(n int, key bool) media.AccessUnit {
+func videoFrame(n int, key bool) media.AccessUnit {
 	at := time.Duration(n) * time.Second / 30
 	return media.AccessUnit{PTS: at, DTS: at, Key: key, Data: []byte{byte(n >> 8), byte(n)}}
 }
@@ -49,7 +49,7 @@ func subscribe(t testing.TB, h *hub.Hub, name string) *hub.Subscriber {
 	return s
 }
 
-func TestASecondPublisherIsRefusedUntilTheFirstLeft(t *testing.T) {
+func TestASecondPublisherIsRefusedUntilTheFirstCloses(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	if _, err := h.Publish("cam1", hub.Origin{}); !errors.Is(err, hub.ErrPublishing) {
@@ -59,11 +59,11 @@ func TestASecondPublisherIsRefusedUntilTheFirstLeft(t *testing.T) {
 	publish(t, h, "cam1")
 }
 
-func TestANewReaderStartsAtTheNewestKeyFrame(t *testing.T) {
+func TestANewReaderStartsAtTheNewestKeyframe(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	for n := range 10 {
-		p.Write(picture(n, n%4 == 0))
+		p.Write(videoFrame(n, n%4 == 0))
 	}
 	s := subscribe(t, h, "cam1")
 	for want := 8; want < 10; want++ {
@@ -77,12 +77,12 @@ func TestANewReaderStartsAtTheNewestKeyFrame(t *testing.T) {
 	}
 }
 
-func TestPicturesBeforeTheFirstKeyFrameAreDroppedAndCounted(t *testing.T) {
+func TestFramesBeforeTheFirstKeyframeAreDroppedAndCounted(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	s := subscribe(t, h, "cam1")
 	for n := range 5 {
-		p.Write(picture(n, n == 3))
+		p.Write(videoFrame(n, n == 3))
 	}
 	if au, err := s.TryNext(); err != nil || number(au) != 3 {
 		t.Fatalf("got %d %v", number(au), err)
@@ -92,14 +92,14 @@ func TestPicturesBeforeTheFirstKeyFrameAreDroppedAndCounted(t *testing.T) {
 	}
 }
 
-func TestANewGenerationOfTracksTravelsWithItsUnits(t *testing.T) {
+func TestUnitsCarryTheTracksTheyWereWrittenWith(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	s := subscribe(t, h, "cam1")
-	p.Write(picture(0, true))
+	p.Write(videoFrame(0, true))
 	p.SetTracks(media.Tracks{{Codec: media.H264, Config: []byte{9}}, tracks[1]})
-	p.Write(picture(1, false)) // of the old coding, or undecodable: dropped
-	p.Write(picture(2, true))
+	p.Write(videoFrame(1, false)) // of the old configuration, or undecodable: dropped
+	p.Write(videoFrame(2, true))
 	first, _ := s.TryNext()
 	second, _ := s.TryNext()
 	if number(second) != 2 || first.Tracks == second.Tracks || (*second.Tracks)[0].Config[0] != 9 {
@@ -107,20 +107,20 @@ func TestANewGenerationOfTracksTravelsWithItsUnits(t *testing.T) {
 	}
 }
 
-func TestASlowReaderJumpsToTheNewestKeyFrameAlone(t *testing.T) {
+func TestASlowReaderJumpsToTheNewestKeyframeWithoutAffectingOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New()
 		p := publish(t, h, "cam1")
 		slow, fast := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
-		for n := range 30 * 30 { // 30 s of pictures, of which the ring keeps 12
-			p.Write(picture(n, n%30 == 0))
+		for n := range 30 * 30 { // 30 s of video, of which the ring keeps 12
+			p.Write(videoFrame(n, n%30 == 0))
 			if au, err := fast.TryNext(); err != nil || number(au) != n {
 				t.Fatalf("the fast reader got %d %v, want %d", number(au), err, n)
 			}
 			time.Sleep(time.Second / 30)
 		}
 		if au, err := slow.TryNext(); err != nil || number(au) != 870 || !au.Key {
-			t.Fatalf("the slow reader got %d %v, want the key frame 870", number(au), err)
+			t.Fatalf("the slow reader got %d %v, want keyframe 870", number(au), err)
 		}
 		if slow.Lost() != 870 || fast.Lost() != 0 {
 			t.Fatalf("lost: slow %d, fast %d", slow.Lost(), fast.Lost())
@@ -128,29 +128,29 @@ func TestASlowReaderJumpsToTheNewestKeyFrameAlone(t *testing.T) {
 	})
 }
 
-func TestBytesAreBoundedWhateverTheKeyFramesDo(t *testing.T) {
+func TestTheByteLimitHoldsWithoutKeyframes(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	s := subscribe(t, h, "cam1")
 	for n := range 40 {
-		au := picture(n, n == 0)
+		au := videoFrame(n, n == 0)
 		au.Data = make([]byte, 4<<20)
 		p.Write(au)
 	}
-	if _, err := s.TryNext(); !errors.Is(err, hub.ErrNotYet) { // no key frame is left to start from
+	if _, err := s.TryNext(); !errors.Is(err, hub.ErrNotYet) { // no keyframe is left to start from
 		t.Fatalf("err = %v", err)
 	}
-	p.Write(picture(40, true))
+	p.Write(videoFrame(40, true))
 	if au, err := s.TryNext(); err != nil || number(au) != 40 {
 		t.Fatalf("got %v %v", au.Data, err)
 	}
 }
 
-func TestTheEndComesAfterWhatIsLeft(t *testing.T) {
+func TestReadersGetTheRemainingUnitsBeforeTheEnd(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	s := subscribe(t, h, "cam1")
-	p.Write(picture(0, true))
+	p.Write(videoFrame(0, true))
 	p.Close()
 	if _, err := s.Next(t.Context()); err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func TestNextWakesForAUnitAndForTheContext(t *testing.T) {
 		})
 	}
 	for n := range units {
-		p.Write(picture(n, n == 0))
+		p.Write(videoFrame(n, n == 0))
 	}
 	all.Wait()
 
@@ -210,12 +210,12 @@ func TestAwaitWaitsForTheName(t *testing.T) {
 	}
 }
 
-func TestStatsCount(t *testing.T) {
+func TestStatsCountFramesBytesAndReaders(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	s := subscribe(t, h, "cam1")
 	for n := range 61 {
-		p.Write(picture(n, n%30 == 0))
+		p.Write(videoFrame(n, n%30 == 0))
 		p.Write(media.AccessUnit{Track: 1, Key: true, Data: []byte{1}})
 	}
 	p.Write(media.AccessUnit{Track: 7}) // no such track: dropped
@@ -229,7 +229,7 @@ func TestStatsCount(t *testing.T) {
 	}
 }
 
-func TestAWatcherIsToldOfWhatIsWrittenAndDoesNotCount(t *testing.T) {
+func TestAWatchIsWokenByWritesAndIsNotCountedAsAReader(t *testing.T) {
 	h := hub.New()
 	pub, err := h.Publish("cam", hub.Origin{})
 	if err != nil {
@@ -243,8 +243,8 @@ func TestAWatcherIsToldOfWhatIsWrittenAndDoesNotCount(t *testing.T) {
 	}
 	defer sub.Close()
 	w := sub.Watch()
-	if _, err := w.TryNext(); err != hub.ErrNotYet || !w.SubscribeSame(sub) {
-		t.Fatalf("err = %v, beside %v", err, w.SubscribeSame(sub))
+	if _, err := w.TryNext(); err != hub.ErrNotYet || !w.SameStream(sub) {
+		t.Fatalf("err = %v, same stream %v", err, w.SameStream(sub))
 	}
 	ready := w.Ready()
 	pub.Write(media.AccessUnit{Key: true, DTS: 1})
@@ -261,48 +261,48 @@ func TestAWatcherIsToldOfWhatIsWrittenAndDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestAReaderPassesWhatAnotherReadForIt(t *testing.T) {
+func TestAReaderSkipsWhatAnotherReadOnItsBehalf(t *testing.T) {
 	h := hub.New()
 	p := publish(t, h, "cam1")
 	waits, reads := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
 	watch := waits.Watch()
 	if waits.IsAt(watch.Position()) {
-		t.Error("it waits for a key frame, which another need not read for it")
+		t.Error("a reader that waits for a keyframe reports that it is at the position")
 	}
-	p.Write(picture(0, true))
+	p.Write(videoFrame(0, true))
 	for _, s := range []*hub.Subscriber{waits, reads} {
 		if _, err := s.TryNext(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if watch.Position() == reads.Position() || reads.IsAt(watch.Position()) {
-		t.Error("they are not at the same place")
+		t.Error("readers at different positions report the same one")
 	}
 	if _, err := watch.TryNext(); err != nil || !reads.IsAt(watch.Position()) {
-		t.Error("they are at the same place", err)
+		t.Error("readers at the same position report different ones", err)
 	}
-	p.Write(picture(1, false))
-	p.Write(picture(2, false))
+	p.Write(videoFrame(1, false))
+	p.Write(videoFrame(2, false))
 	if _, err := watch.TryNext(); err != nil {
 		t.Fatal(err)
 	}
 	reads.SeekTo(watch.Position())
 	if au, err := reads.TryNext(); err != nil || number(au) != 2 || reads.Lost() != 0 {
-		t.Errorf("picture %d, %d lost, %v", number(au), reads.Lost(), err)
+		t.Errorf("frame %d, %d lost, %v", number(au), reads.Lost(), err)
 	}
 	if au, err := waits.TryNext(); err != nil || number(au) != 1 {
-		t.Errorf("picture %d, %v", number(au), err)
+		t.Errorf("frame %d, %v", number(au), err)
 	}
 	if waits.Delay(time.Second); waits.IsAt(waits.Position()) {
-		t.Error("one that stays behind takes nothing from one that does not")
+		t.Error("a delayed reader reports that it is at the position")
 	}
 }
 
-func TestAReaderThatRestsIsWokenByWhatIsWrittenThen(t *testing.T) {
+func TestAReaderWithSuspendedWakeupsIsWokenByTheFirstWriteAfterThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hub.New()
 		p := publish(t, h, "cam1")
-		rests, other := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
+		suspended, other := subscribe(t, h, "cam1"), subscribe(t, h, "cam1")
 		woken := func(s *hub.Subscriber) bool {
 			select {
 			case <-s.Ready():
@@ -311,30 +311,30 @@ func TestAReaderThatRestsIsWokenByWhatIsWrittenThen(t *testing.T) {
 				return false
 			}
 		}
-		rests.SuspendWakeups(time.Now().Add(time.Second))
-		rests.Ready()
-		p.Write(picture(0, true))
-		if woken(rests) || !woken(other) {
-			t.Error("woken before its time, or the other is not")
+		suspended.SuspendWakeups(time.Now().Add(time.Second))
+		suspended.Ready()
+		p.Write(videoFrame(0, true))
+		if woken(suspended) || !woken(other) {
+			t.Error("woken while suspended, or the other reader was not woken")
 		}
 		time.Sleep(time.Second) // of the test's clock
-		p.Write(picture(1, false))
-		if !woken(rests) {
-			t.Error("not woken when it is time")
+		p.Write(videoFrame(1, false))
+		if !woken(suspended) {
+			t.Error("not woken after the suspension ended")
 		}
-		rests.SuspendWakeups(time.Now().Add(time.Hour))
-		if woken(rests) {
-			t.Error("woken by what was there when it lay down")
+		suspended.SuspendWakeups(time.Now().Add(time.Hour))
+		if woken(suspended) {
+			t.Error("woken by a unit written before the suspension")
 		}
-		rests.SuspendWakeups(time.Time{})
-		if !woken(rests) {
-			t.Error("not woken by what it slept through")
+		suspended.SuspendWakeups(time.Time{})
+		if !woken(suspended) {
+			t.Error("not woken by a unit written during the suspension")
 		}
-		rests.SuspendWakeups(time.Now().Add(time.Hour))
-		rests.Ready()
+		suspended.SuspendWakeups(time.Now().Add(time.Hour))
+		suspended.Ready()
 		p.Close()
-		if !woken(rests) {
-			t.Error("not woken by the end")
+		if !woken(suspended) {
+			t.Error("not woken by the end of the stream")
 		}
 	})
 }

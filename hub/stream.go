@@ -15,9 +15,9 @@ type entry struct {
 	au  media.AccessUnit
 }
 
-// stream is the ring. The publisher alone writes; readers only load. A slot
-// holds the entry whose seq is congruent to it, or nil once that was evicted, so a
-// reader knows by the seq whether it was overtaken.
+// stream is the ring. Only the publisher writes; readers only load. A slot holds the
+// entry whose seq is congruent to it, or nil once that was evicted, so a reader can
+// tell from the seq whether it has been overtaken.
 type stream struct {
 	name  string
 	from  Origin
@@ -25,7 +25,7 @@ type stream struct {
 
 	ring [slots]atomic.Pointer[entry]
 	head atomic.Uint64 // seq the next unit gets
-	key  atomic.Uint64 // seq of the newest key picture, plus one; 0 while there is none
+	key  atomic.Uint64 // seq of the newest keyframe, plus one; 0 while there is none
 	done atomic.Bool
 	keep atomic.Int64 // how much to keep for late readers, a time.Duration
 
@@ -35,14 +35,14 @@ type stream struct {
 	counters
 }
 
-// waiting is the readers that are to be woken by the next unit.
+// waiting is the readers to wake when the next unit is written.
 type waiting struct {
 	waitMu sync.Mutex
 	parked []*Subscriber
 	spare  []*Subscriber // the other half of the swap in wake; the writer's own
 }
 
-// counters is what Stats tells, since the stream was published.
+// counters holds the values behind Stats, since the stream was published.
 type counters struct {
 	frames, keyframes, audio, bytes    atomic.Uint64
 	audioBytes                         atomic.Uint64
@@ -74,7 +74,7 @@ type Publisher struct {
 	hub *Hub
 	st  *stream
 
-	tail         uint64 // oldest seq kept
+	tail         uint64 // oldest seq in the ring
 	buffered     int    // bytes in the ring
 	needKeyframe bool
 	lastKey      time.Duration // its DTS
@@ -82,9 +82,9 @@ type Publisher struct {
 	closed       bool
 }
 
-// SetTracks starts a new generation of tracks: the units written from now on are
-// coded so. Pictures are dropped, and counted, until the first key frame after a
-// change of the picture's coding.
+// SetTracks starts a new generation of tracks, which describes the units written from
+// now on. After a change of the video codec or its configuration, video frames are
+// dropped, and counted, until the first keyframe.
 func (p *Publisher) SetTracks(tracks media.Tracks) {
 	old := p.st.tracks.Load()
 	p.needKeyframe = p.needKeyframe || !sameVideo(old, &tracks)
@@ -153,8 +153,9 @@ func (p *Publisher) count(au *media.AccessUnit, video bool) {
 	p.needKeyframe, p.anyKey, p.lastKey = false, true, au.DTS
 }
 
-// evict makes room for au at seq: by age only what lies before the newest key
-// frame, so that a long GOP stays joinable; by bytes and slots anything.
+// evict makes room for au at seq. Age alone evicts only what precedes the newest
+// keyframe, so that readers can still join a long GOP; the limits on bytes and slots
+// evict anything.
 func (p *Publisher) evict(au *media.AccessUnit, seq uint64) {
 	st := p.st
 	for p.tail < seq {
@@ -174,7 +175,7 @@ func (p *Publisher) evict(au *media.AccessUnit, seq uint64) {
 	}
 }
 
-// Close ends the stream: readers get what is left, then io.EOF; the name is free.
+// Close ends the stream: readers get the remaining units, then io.EOF; the name is free.
 func (p *Publisher) Close() {
 	if p.closed {
 		return
@@ -185,7 +186,7 @@ func (p *Publisher) Close() {
 	p.st.wake(time.Now())
 }
 
-// wake tells the parked readers, outside the lock.
+// wake wakes the parked readers, outside the lock.
 func (st *stream) wake(now time.Time) {
 	done := st.done.Load()
 	st.waitMu.Lock()
@@ -204,7 +205,7 @@ func (st *stream) wake(now time.Time) {
 		}
 		select {
 		case s.ready <- struct{}{}:
-		default: // it has a wake-up waiting already
+		default: // a wake-up is already pending
 		}
 		st.spare[i] = nil
 	}

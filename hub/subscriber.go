@@ -12,17 +12,17 @@ import (
 type Subscriber struct {
 	st     *stream
 	cursor uint64
-	// needKey drops pictures until a key frame: the reader joined, or jumped, to a
-	// place where none is in the ring.
+	// needKeyframe drops video frames until a keyframe: the reader joined, or jumped to,
+	// a position with no keyframe in the ring.
 	needKeyframe   bool
 	ready          chan struct{}
 	parked         bool      // guarded by st.waitMu
 	suspendedUntil time.Time // guarded by st.waitMu
 	lost           uint64
 	closed         bool
-	delay          time.Duration // how far it stays behind
+	delay          time.Duration // how far it stays behind the writer
 	filter         func(*media.AccessUnit) bool
-	filterActive   func() bool // whether sift leaves out anything now; nil is always
+	filterActive   func() bool // whether filter drops anything now; nil means always
 }
 
 func newSubscriber(st *stream) *Subscriber {
@@ -36,7 +36,7 @@ func newSubscriber(st *stream) *Subscriber {
 	return s
 }
 
-// Next waits for the next unit. It returns io.EOF when the publisher left, or
+// Next waits for the next unit. It returns io.EOF when the publisher closed, or
 // the context's error.
 func (s *Subscriber) Next(ctx context.Context) (media.AccessUnit, error) {
 	for {
@@ -89,7 +89,7 @@ func (s *Subscriber) TryNext() (media.AccessUnit, error) {
 	}
 }
 
-// jump leaves a place that was overwritten for the newest key frame.
+// jump moves from a position that was overwritten to the newest keyframe.
 func (s *Subscriber) jump() {
 	to := s.st.head.Load()
 	if key := s.st.key.Load(); key > s.cursor {
@@ -112,8 +112,8 @@ func (s *Subscriber) skip(to uint64) (skipped int) {
 	return int(n)
 }
 
-// SkipToKey goes on at the newest key frame when that lies ahead, and returns
-// how many units that left out.
+// SkipToKeyframe continues at the newest keyframe when that lies ahead, and returns
+// how many units it skipped.
 func (s *Subscriber) SkipToKeyframe() int {
 	if s.delay > 0 {
 		if to, ok := s.newestDueKeyframe(); ok && to > s.cursor {
@@ -129,14 +129,14 @@ func (s *Subscriber) SkipToKeyframe() int {
 	return 0
 }
 
-// SkipToLive leaves out everything that is there already: the next picture is
-// the next key frame. For readers that must not start with a burst.
+// SkipToLive skips everything already in the ring: the next video frame read is the
+// next keyframe written. For readers that must not start with a burst.
 func (s *Subscriber) SkipToLive() {
 	s.cursor, s.needKeyframe = s.st.head.Load(), true
 }
 
-// Ready gets a token as soon as TryNext has something new to say. It may also
-// get one for nothing.
+// Ready returns a channel that receives a token as soon as TryNext has something new
+// to return. There may also be spurious tokens.
 func (s *Subscriber) Ready() <-chan struct{} {
 	st := s.st
 	st.waitMu.Lock()
@@ -144,10 +144,10 @@ func (s *Subscriber) Ready() <-chan struct{} {
 		s.parked = true
 		st.parked = append(st.parked, s)
 	}
-	rests := !s.suspendedUntil.IsZero() && s.suspendedUntil.After(time.Now())
+	suspended := !s.suspendedUntil.IsZero() && s.suspendedUntil.After(time.Now())
 	st.waitMu.Unlock()
-	// What was written before we were parked woke nobody.
-	if s.hasUnit() && !rests || st.done.Load() {
+	// What was written before this reader was parked did not wake it.
+	if s.hasUnit() && !suspended || st.done.Load() {
 		select {
 		case s.ready <- struct{}{}:
 		default:
@@ -156,21 +156,21 @@ func (s *Subscriber) Ready() <-chan struct{} {
 	return s.ready
 }
 
-// Rest has Ready keep still until something is written at that time or later, or the
-// stream ends: waking a reader costs more than what it reads. Nobody wakes it when that
-// time comes. The zero time ends the rest.
+// SuspendWakeups keeps Ready silent until a unit is written at that time or later, or
+// the stream ends: waking a reader costs more than reading a unit. No timer wakes it at
+// that time. The zero time resumes wake-ups.
 func (s *Subscriber) SuspendWakeups(until time.Time) {
 	s.st.waitMu.Lock()
 	s.suspendedUntil = until
 	s.st.waitMu.Unlock()
 }
 
-// Sift has the reader pass over the units that keep does not want. It must leave out
-// pictures so that the others can be decoded.
+// Filter makes the reader skip the units for which keep returns false. keep must drop
+// video frames in such a way that the remaining ones can be decoded.
 func (s *Subscriber) Filter(keep func(au *media.AccessUnit) bool) { s.FilterWhile(nil, keep) }
 
-// SiftWhile is Sift for a reader that gets all units as long as on says no: it need not
-// read them itself then.
+// FilterWhile is Filter for a reader that gets all units while on returns false: another
+// reader may then read them on its behalf (see SeekTo).
 func (s *Subscriber) FilterWhile(on func() bool, keep func(au *media.AccessUnit) bool) {
 	s.filterActive, s.filter = on, keep
 }
@@ -182,33 +182,35 @@ func (s *Subscriber) Tracks() *media.Tracks { return s.st.tracks.Load() }
 // Origin is where the stream comes from.
 func (s *Subscriber) Origin() Origin { return s.st.from }
 
-// Beside reports whether other reads the same stream: what is new to one is new to
+// SameStream reports whether other reads the same stream: what is new to one is new to
 // the other.
-func (s *Subscriber) SubscribeSame(other *Subscriber) bool { return s.st == other.st }
+func (s *Subscriber) SameStream(other *Subscriber) bool { return s.st == other.st }
 
-// Place is the reader's place in the stream's count of units: that of the next.
+// Position is the sequence number, within the stream, of the unit this reader reads next.
 func (s *Subscriber) Position() uint64 { return s.cursor }
 
-// At reports whether the reader is at place and would get all units from there on: it
-// waits for no key frame, does not stay behind and sifts nothing.
-func (s *Subscriber) IsAt(place uint64) bool {
-	sifts := s.filter != nil && (s.filterActive == nil || s.filterActive())
-	return s.cursor == place && !s.needKeyframe && s.delay == 0 && !sifts
+// IsAt reports whether the reader is at pos and would get all units from there on: it
+// is not waiting for a keyframe, is not delayed and filters nothing.
+func (s *Subscriber) IsAt(pos uint64) bool {
+	filtering := s.filter != nil && (s.filterActive == nil || s.filterActive())
+	return s.cursor == pos && !s.needKeyframe && s.delay == 0 && !filtering
 }
 
-// Pass goes on at place, for a reader that got from another what lies before it.
-func (s *Subscriber) SeekTo(place uint64) { s.cursor = place }
+// SeekTo continues at pos, for a reader that was handed the units before it by another
+// reader.
+func (s *Subscriber) SeekTo(pos uint64) { s.cursor = pos }
 
-// Watch is a cursor at the end of the same stream, for who wants to know when something
-// is written. It does not count as a reader, and need not be closed.
+// Watch returns a cursor at the end of the same stream, for callers that need to know
+// when something is written. It does not count as a reader and need not be closed.
 func (s *Subscriber) Watch() *Subscriber {
 	return &Subscriber{st: s.st, cursor: s.st.head.Load(), ready: make(chan struct{}, 1), closed: true}
 }
 
-// Lost is how many units this reader left out because it was too slow.
+// Lost is how many units this reader skipped because it was too slow.
 func (s *Subscriber) Lost() uint64 { return s.lost }
 
-// Lag is how far the reader is behind the newest unit, in time of arrival.
+// Lag is how far the reader is behind the newest unit, by arrival time, beyond its
+// delay.
 func (s *Subscriber) Lag() time.Duration {
 	head := s.st.head.Load()
 	if head == 0 || s.cursor+1 >= head {
@@ -225,7 +227,7 @@ func (s *Subscriber) Lag() time.Duration {
 	return max(0, newest.au.Arrived.Sub(next.au.Arrived)-s.delay)
 }
 
-// Close gives the cursor up. The stream does not depend on it; it only counts.
+// Close releases the cursor. It only updates the reader count; the stream does not depend on it.
 func (s *Subscriber) Close() {
 	if !s.closed {
 		s.closed = true

@@ -58,7 +58,7 @@ func (p *pump) join(s *sender) bool {
 	case p.program == nil:
 		p.program = s.sub
 		go p.run()
-	case !p.program.SubscribeSame(s.sub):
+	case !p.program.SameStream(s.sub):
 		return false
 	}
 	p.joining = append(p.joining, s)

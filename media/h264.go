@@ -10,7 +10,7 @@ import (
 // ErrConfig is for parameter sets or a configuration record that can't be used.
 var ErrConfig = errors.New("bad decoder configuration")
 
-// H264Track makes a track from one sequence and one picture parameter set (NAL
+// H264Track makes a track from one sequence parameter set and one picture parameter set (NAL
 // units without length or start code).
 func H264Track(sps, pps []byte) (Track, error) {
 	var info h264.SPS
@@ -43,7 +43,7 @@ func H264ParameterSets(config []byte) (sps, pps [][]byte, err error) {
 	take := func(n int) (sets [][]byte) {
 		for range n {
 			if len(rest) < 2 || len(rest)-2 < int(rest[0])<<8|int(rest[1]) {
-				err = fmt.Errorf("%w: an AVC configuration record that is cut short", ErrConfig)
+				err = fmt.Errorf("%w: truncated AVC configuration record", ErrConfig)
 				return nil
 			}
 			size := int(rest[0])<<8 | int(rest[1])
@@ -63,14 +63,14 @@ func H264ParameterSets(config []byte) (sps, pps [][]byte, err error) {
 		pps = take(n)
 	}
 	if err == nil && (len(sps) == 0 || len(pps) == 0) {
-		err = fmt.Errorf("%w: an AVC configuration record without parameter sets", ErrConfig)
+		err = fmt.Errorf("%w: AVC configuration record without parameter sets", ErrConfig)
 	}
 	return sps, pps, err
 }
 
-// H264RecoveryPoint says whether a supplemental NAL unit has message 6 (H.264, D.1.7):
-// decoding can start here, in an open GOP or an intra refresh, though there is no IDR
-// picture.
+// H264RecoveryPoint reports whether an SEI NAL unit contains a recovery point message
+// (type 6; H.264, D.1.7): decoding can start here, in an open GOP or an intra refresh,
+// although there is no IDR picture.
 func H264RecoveryPoint(nal []byte) bool {
 	if len(nal) < 2 {
 		return false
@@ -95,5 +95,5 @@ func H264RecoveryPoint(nal []byte) bool {
 	return false
 }
 
-// maxSEI is how far into it a recovery point is looked for.
+// maxSEI is how many bytes of an SEI NAL unit are searched for a recovery point.
 const maxSEI = 2 << 10

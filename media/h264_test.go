@@ -8,13 +8,13 @@ import (
 	"obvan/media"
 )
 
-// A 1280x720 Main profile SPS at 30 pictures a second and its PPS, from x264.
+// A 1280x720 Main profile SPS at 30 frames per second and its PPS, from x264.
 var (
 	sps = []byte{0x67, 0x4d, 0x40, 0x1f, 0xec, 0xa0, 0x28, 0x02, 0xdd, 0x80, 0x88, 0x00, 0x00, 0x03, 0x00, 0x08, 0x00, 0x00, 0x03, 0x01, 0xe0, 0x78, 0xc1, 0x8c, 0xb0}
 	pps = []byte{0x68, 0xeb, 0xe3, 0xcb, 0x20}
 )
 
-func TestParameterSetsComeBackFromTheRecord(t *testing.T) {
+func TestParameterSetsAreReadBackFromTheConfigurationRecord(t *testing.T) {
 	track, err := media.H264Track(sps, pps)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestParameterSetsComeBackFromTheRecord(t *testing.T) {
 	}
 }
 
-func TestARecordThatIsCutShortIsRefused(t *testing.T) {
+func TestATruncatedConfigurationRecordIsRefused(t *testing.T) {
 	track, _ := media.H264Track(sps, pps)
 	for n := range track.Config {
 		if _, _, err := media.H264ParameterSets(track.Config[:n]); !errors.Is(err, media.ErrConfig) {
@@ -42,22 +42,22 @@ func FuzzH264ParameterSets(f *testing.F) {
 	f.Add(track.Config)
 	f.Fuzz(func(t *testing.T, config []byte) {
 		if s, p, err := media.H264ParameterSets(config); err == nil && (len(s) == 0 || len(p) == 0) {
-			t.Fatal("no parameter sets and no error")
+			t.Fatal("neither parameter sets nor an error")
 		}
 	})
 }
 
-func TestARecoveryPointIsFoundAmongOtherMessages(t *testing.T) {
+func TestARecoveryPointIsFoundAmongOtherSEIMessages(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		nal  []byte
 		want bool
 	}{
 		{"alone", []byte{6, 6, 1, 0xc4, 0x80}, true},
-		{"behind picture timing", []byte{6, 1, 1, 0x12, 6, 1, 0xc4, 0x80}, true},
-		{"behind bytes that need an escape", []byte{6, 1, 4, 0, 0, 3, 0, 7, 6, 1, 0xc4, 0x80}, true},
+		{"after picture timing", []byte{6, 1, 1, 0x12, 6, 1, 0xc4, 0x80}, true},
+		{"after bytes with emulation prevention", []byte{6, 1, 4, 0, 0, 3, 0, 7, 6, 1, 0xc4, 0x80}, true},
 		{"picture timing", []byte{6, 1, 1, 0x12, 0x80}, false},
-		{"cut short", []byte{6, 255, 255}, false},
+		{"truncated", []byte{6, 255, 255}, false},
 		{"nothing", []byte{6}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 )
 
 // H265ParameterSets splits an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15,
-// 8.3.3.1) into its parameter sets, in the order in which decoders want them:
+// 8.3.3.1) into its parameter sets, in the order in which decoders need them:
 // video, sequence, picture. They are sub-slices of config.
 func H265ParameterSets(config []byte) ([][]byte, error) {
-	short := fmt.Errorf("%w: an HEVC configuration record that is cut short", ErrConfig)
+	short := fmt.Errorf("%w: truncated HEVC configuration record", ErrConfig)
 	if len(config) < 23 || config[0] != 1 {
 		return nil, short
 	}
@@ -35,14 +35,14 @@ func H265ParameterSets(config []byte) ([][]byte, error) {
 	}
 	for _, kind := range sets {
 		if len(kind) == 0 {
-			return nil, fmt.Errorf("%w: an HEVC configuration record without parameter sets", ErrConfig)
+			return nil, fmt.Errorf("%w: HEVC configuration record without parameter sets", ErrConfig)
 		}
 	}
 	return append(append(sets[0], sets[1]...), sets[2]...), nil
 }
 
-// NALUnits is the NAL units of an H.264 or H.265 access unit, as parts of data. It
-// ends where the data is broken.
+// NALUnits iterates over the NAL units of an H.264 or H.265 access unit, as sub-slices
+// of data. It stops at the first malformed length.
 func NALUnits(data []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for len(data) > 4 {

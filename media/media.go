@@ -1,9 +1,9 @@
-// Package media holds the nouns of the signal path: a Track says how a picture
-// or a sound is coded, an AccessUnit is one coded picture or one audio frame.
+// Package media defines the types of the signal path: a Track describes how video or
+// audio is encoded, an AccessUnit is one encoded video frame or audio frame.
 //
-// Everything that comes in is turned into access units at the door (ingest) and
-// into some protocol's bytes at the other door (relay, monitor). The
-// middle of the studio knows nothing else.
+// Ingest turns everything it receives into access units; relay and monitor turn access
+// units into the bytes of some protocol. Everything between them handles access units
+// only.
 package media
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Codec is how a track is coded.
+// Codec is how a track is encoded.
 type Codec uint8
 
 // The codecs the studio carries. It forwards them; it does not decode them.
@@ -37,14 +37,14 @@ func (c Codec) String() string {
 // MarshalText makes codecs readable in state and metrics.
 func (c Codec) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// Video reports whether the codec codes pictures.
+// Video reports whether it is a video codec.
 func (c Codec) Video() bool { return c == H264 || c == H265 || c == AV1 }
 
-// Audio reports whether the codec codes sound.
+// Audio reports whether it is an audio codec.
 func (c Codec) Audio() bool { return c == AAC || c == Opus }
 
-// Track is one picture or sound of a stream. A Track is never modified once a
-// stream carries it: a change of coding is a new generation of Tracks.
+// Track is the video or the audio of a stream. A Track is never modified once a stream
+// carries it: a change of codec or configuration is a new generation of Tracks.
 type Track struct {
 	Codec Codec
 
@@ -57,7 +57,7 @@ type Track struct {
 	Config []byte
 
 	Width, Height int     // pixels as displayed, 0 when unknown
-	FrameRate     float64 // pictures a second, 0 when the coding does not say
+	FrameRate     float64 // frames per second, 0 when the bitstream does not say
 
 	SampleRate int // Hz
 	Channels   int
@@ -75,8 +75,8 @@ func (t *Track) SamplesPerFrame() int {
 	return 0
 }
 
-// FrameDuration is the length of one audio frame, or of one picture when the
-// frame rate is known; 0 when it is not.
+// FrameDuration is the length of one audio frame, or of one video frame when the frame
+// rate is known; 0 when it is not.
 func (t *Track) FrameDuration() time.Duration {
 	switch {
 	case t.Codec.Audio() && t.SampleRate > 0:
@@ -87,15 +87,15 @@ func (t *Track) FrameDuration() time.Duration {
 	return 0
 }
 
-// Tracks is one generation of a stream's tracks: at most one picture and one
-// sound. It is never modified; readers compare the pointer they are handed with
-// the last one to see a change, and then configure themselves anew.
+// Tracks is one generation of a stream's tracks: at most one video and one audio track.
+// It is never modified; a reader compares the pointer it gets with the last one to
+// notice a change, and then reconfigures itself.
 type Tracks []Track
 
-// Video is the index of the picture, or -1.
+// Video is the index of the video track, or -1.
 func (t *Tracks) Video() int { return t.find(Codec.Video) }
 
-// Audio is the index of the sound, or -1.
+// Audio is the index of the audio track, or -1.
 func (t *Tracks) Audio() int { return t.find(Codec.Audio) }
 
 func (t *Tracks) find(is func(Codec) bool) int {
@@ -110,20 +110,20 @@ func (t *Tracks) find(is func(Codec) bool) int {
 	return -1
 }
 
-// AccessUnit is the smallest coded piece that has a timestamp: one picture or
-// one audio frame. All readers of a stream share it, so nothing in it is ever
-// modified after it was written.
+// AccessUnit is the smallest encoded unit that has a timestamp: one video frame or one
+// audio frame. All readers of a stream share it, so nothing in it is modified once it
+// has been written.
 type AccessUnit struct {
-	Tracks *Tracks // the generation this unit was coded in; set by the hub
+	Tracks *Tracks // the generation this unit was encoded with; set by the hub
 	Track  int     // index into Tracks
 
-	PTS, DTS time.Duration // on the stream's clock; DTS never falls within a track
+	PTS, DTS time.Duration // on the stream's clock; DTS never decreases within a track
 
 	Key        bool // decoding can start here (IDR, IRAP); true for every audio frame
-	Disposable bool // no other picture refers to this one (H.264 nal_ref_idc 0, 7.4.1)
+	Disposable bool // no other frame refers to this one (H.264 nal_ref_idc 0, 7.4.1)
 
-	// Data is the coded bytes. H.264 and H.265: NAL units, each behind a 4-byte
-	// big-endian length, parameter sets left to the track, AUDs removed. AV1: OBUs
+	// Data is the encoded bytes. H.264 and H.265: NAL units, each after a 4-byte
+	// big-endian length; parameter sets are in the track, AUDs removed. AV1: OBUs
 	// in low-overhead format. AAC: a raw_data_block without ADTS. Opus: one packet.
 	Data []byte
 
@@ -132,7 +132,7 @@ type AccessUnit struct {
 	Arrived time.Time
 }
 
-// Video reports whether the unit is a picture.
+// Video reports whether the unit is a video frame.
 func (au *AccessUnit) Video() bool {
 	return au.Tracks != nil && au.Track >= 0 && au.Track < len(*au.Tracks) && (*au.Tracks)[au.Track].Codec.Video()
 }

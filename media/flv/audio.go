@@ -10,7 +10,7 @@ import (
 	"obvan/media"
 )
 
-// sound is what is known of the publisher's sound.
+// audioState is what is known of the publisher's audio.
 type audioState struct {
 	track *media.Track
 }
@@ -20,7 +20,7 @@ func (s *audioState) configureAAC(asc []byte) (Packet, error) {
 	if err := conf.Unmarshal(asc); err != nil {
 		return Packet{}, fmt.Errorf("%w: AudioSpecificConfig: %w", ErrBad, err)
 	}
-	// 7 is 7.1; 0 has its layout in a PCE, which only multichannel encoders use.
+	// 7 means 7.1; with 0 the layout is in a PCE, which only multichannel encoders use.
 	channels := int(conf.ChannelConfig)
 	switch channels {
 	case 7:

@@ -25,8 +25,8 @@ func (p *videoState) configureAV1(record []byte) (Packet, error) {
 	return p.set(t), nil
 }
 
-// firstOBU is the first OBU of b without its size field, as the parser wants
-// it; nil when there is none.
+// firstOBU is the first OBU of b without its size field, as the parser expects it; nil
+// when there is none.
 func firstOBU(b []byte) []byte {
 	var h av1.OBUHeader
 	if h.Unmarshal(b) != nil || !h.HasSize {
@@ -40,8 +40,8 @@ func firstOBU(b []byte) []byte {
 	return append([]byte{b[0] &^ 2}, b[1+n:1+n+int(size)]...)
 }
 
-// withoutDelimiter leaves out the temporal delimiter that some encoders put in
-// front: it has no place in a file or a message (AV1 in ISOBMFF, 2.4).
+// withoutDelimiter removes the temporal delimiter that some encoders put first; files
+// and messages must not contain it (AV1 in ISOBMFF, 2.4).
 func withoutDelimiter(b []byte) []byte {
 	if len(b) >= 2 && b[0] == 0x12 && b[1] == 0 {
 		return b[2:]
@@ -49,6 +49,6 @@ func withoutDelimiter(b []byte) []byte {
 	return b
 }
 
-// startsSequence reports a sequence header in front: encoders write one with each
-// key frame, and some senders do not mark the frame.
+// startsSequence reports whether b starts with a sequence header: encoders write one
+// with each keyframe, and some senders do not flag the keyframe.
 func startsSequence(b []byte) bool { return len(b) > 0 && b[0]>>3&15 == 1 }

@@ -9,12 +9,12 @@ import (
 	"obvan/media"
 )
 
-// record writes the configuration record of the sets; they are complete.
+// record makes the configuration record of a complete group of parameter sets.
 func (p *paramSets) record(c media.Codec) []byte {
 	if c == media.H265 {
 		return p.record265()
 	}
-	sps := p.sps[len(p.sps)-1].nal // put saw to 5 bytes
+	sps := p.sps[len(p.sps)-1].nal // put accepts only sets of 5 bytes and more
 	b := []byte{1, sps[1], sps[2], sps[3], 0xfc | 3, 0xe0 | byte(len(p.sps))}
 	b = appendSets(b, p.sps)
 	b = appendSets(append(b, byte(len(p.pps))), p.pps)
@@ -30,8 +30,8 @@ func (p *paramSets) record(c media.Codec) []byte {
 	return append(b, 0xfc|chroma&3, 0xf8|luma&7, 0xf8|depth&7, 0)
 }
 
-// record265 is ISO/IEC 14496-15, 8.3.3.1.2. The profile is copied from the SPS,
-// where it stands in the same form.
+// record265 is ISO/IEC 14496-15, 8.3.3.1.2. The profile is copied from the SPS, which
+// has it in the same form.
 func (p *paramSets) record265() []byte {
 	nal := p.sps[len(p.sps)-1].nal
 	plain := h264.EmulationPreventionRemove(nal) // the same rule as in H.265

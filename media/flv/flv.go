@@ -12,10 +12,10 @@ import "encoding/binary"
 const (
 	frameKey   = 1
 	frameInter = 2
-	frameInfo  = 5 // a command, no picture
+	frameInfo  = 5 // a command, not a frame
 
 	codecAVC  = 7
-	codecHEVC = 12 // never standard, but cameras of some makers send it
+	codecHEVC = 12 // never standardized, but some makers' cameras send it
 )
 
 // Second byte of a legacy AVC or AAC body.
@@ -24,8 +24,8 @@ const (
 	legacyCoded  = 1
 )
 
-// Enhanced RTMP: the top bit of a video body's first byte, or sound format 9 of an
-// audio body, says that a packet type and a FourCC follow.
+// Enhanced RTMP: the top bit of a video body's first byte, or format 9 in an audio
+// body, says that a packet type and a FourCC follow.
 const (
 	exVideo = 0x80
 	exAudio = 9

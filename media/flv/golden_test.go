@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// tag is one tag of an FLV file: what an RTMP message carries.
+// tag is one tag of an FLV file: the contents of an RTMP message.
 type tag struct {
 	kind byte
 	at   time.Duration
@@ -47,10 +47,10 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func TestAFileOfFFmpegReadsAndWritesBackByteByByte(t *testing.T) {
+func TestAnFFmpegFileIsWrittenBackByteForByte(t *testing.T) {
 	var r flv.Reader
 	tracks := make(media.Tracks, 2)
-	var pictures, sounds, keys, disposable int
+	var frames, audioFrames, keyframes, disposable int
 	for _, tag := range tags(t, "testdata/h264-aac.flv") {
 		var p flv.Packet
 		var err error
@@ -82,12 +82,12 @@ func TestAFileOfFFmpegReadsAndWritesBackByteByByte(t *testing.T) {
 			au := p.Unit
 			au.Tracks, au.Track = &tracks, track
 			if au.DTS != tag.at || &au.Data[0] != &tag.body[len(tag.body)-len(au.Data)] {
-				t.Fatal("the unit is not the message's own memory at its time")
+				t.Fatal("the unit does not share the message's memory, or has another time")
 			}
 			back = append(flv.AppendHeader(nil, &au), au.Data...)
-			count(&pictures, track == 0)
-			count(&sounds, track == 1)
-			count(&keys, track == 0 && au.Key)
+			count(&frames, track == 0)
+			count(&audioFrames, track == 1)
+			count(&keyframes, track == 0 && au.Key)
 			count(&disposable, au.Disposable)
 		}
 		if !bytes.Equal(back, was) {
@@ -101,8 +101,8 @@ func TestAFileOfFFmpegReadsAndWritesBackByteByByte(t *testing.T) {
 	if a.Codec != media.AAC || a.SampleRate != 48000 || a.Channels != 2 {
 		t.Errorf("audio is %+v", a)
 	}
-	if pictures != 10 || keys != 2 || sounds != 20 || disposable != 4 {
-		t.Errorf("%d pictures, %d of them keys and %d disposable, %d sounds", pictures, keys, disposable, sounds)
+	if frames != 10 || keyframes != 2 || audioFrames != 20 || disposable != 4 {
+		t.Errorf("%d video frames, %d of them keyframes and %d disposable, %d audio frames", frames, keyframes, disposable, audioFrames)
 	}
 }
 
@@ -125,7 +125,7 @@ const (
 	head = "4f707573486561640102380180bb0000000000"
 )
 
-// bodies are messages written by hand from the specifications, and what they say.
+// bodies are messages written by hand from the specifications, and the units in them.
 var bodies = []struct {
 	name   string
 	audio  bool
@@ -154,7 +154,7 @@ var bodies = []struct {
 // records are the tracks' Config by codec.
 var records = map[media.Codec]string{media.H264: avc, media.H265: hvc, media.AV1: av1, media.AAC: "1190", media.Opus: dops}
 
-func TestMessagesOfTheSpecificationBecomeUnits(t *testing.T) {
+func TestMessagesFromTheSpecificationAreReadAsUnits(t *testing.T) {
 	for _, b := range bodies {
 		t.Run(b.name, func(t *testing.T) {
 			var r flv.Reader
@@ -175,7 +175,7 @@ func TestMessagesOfTheSpecificationBecomeUnits(t *testing.T) {
 				t.Errorf("track is %+v", got)
 			}
 			if p, err = read(0, unhex(t, b.config)); err != nil || p.Config != nil {
-				t.Errorf("the same configuration again is news: %+v %v", p, err)
+				t.Errorf("the same configuration is reported again: %+v %v", p, err)
 			}
 			p, err = read(100*time.Millisecond, unhex(t, b.coded))
 			au := p.Unit
@@ -187,7 +187,7 @@ func TestMessagesOfTheSpecificationBecomeUnits(t *testing.T) {
 	}
 }
 
-func TestUnitsBecomeMessagesOfTheSpecification(t *testing.T) {
+func TestUnitsAreWrittenAsMessagesOfTheSpecification(t *testing.T) {
 	for _, b := range bodies {
 		t.Run(b.name, func(t *testing.T) {
 			track := b.track
@@ -206,7 +206,7 @@ func TestUnitsBecomeMessagesOfTheSpecification(t *testing.T) {
 				t.Errorf("message is %x", got)
 			}
 			if len(head) > flv.MaxHeader {
-				t.Errorf("the head has %d bytes", len(head))
+				t.Errorf("the header has %d bytes", len(head))
 			}
 		})
 	}

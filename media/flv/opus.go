@@ -7,8 +7,8 @@ import (
 
 const opusMagic = "OpusHead"
 
-// opusHead is the header that Enhanced RTMP wants (RFC 7845, 5.1: little-endian,
-// with magic) for the record a track carries (dOps: big-endian, without).
+// opusHead converts the record a track carries (dOps: big-endian, without magic) into
+// the header of Enhanced RTMP (RFC 7845, 5.1: little-endian, with magic).
 func opusHead(dops []byte) []byte {
 	if len(dops) < 11 {
 		dops = []byte{0, 2, 1, 0x38, 0, 0, 0xbb, 0x80, 0, 0, 0} // stereo, 312 samples pre-skip, 48 kHz
@@ -20,7 +20,7 @@ func opusHead(dops []byte) []byte {
 	return append(head, dops[10:]...)
 }
 
-// opusRecord is the other way round.
+// opusRecord converts the header of Enhanced RTMP into a track's record.
 func opusRecord(head []byte) ([]byte, error) {
 	if len(head) < 19 || string(head[:8]) != opusMagic {
 		return nil, errors.New("malformed OpusHead")

@@ -29,11 +29,11 @@ const (
 	nal265Filler = 38
 )
 
-// maxSets bounds the sets of each kind: real streams have one or two, and
-// the records count to 31.
+// maxSets limits the parameter sets of each kind: real streams have one or two, and a
+// configuration record can hold 31.
 const maxSets = 31
 
-// params are a stream's parameter sets.
+// paramSets are a stream's parameter sets.
 type paramSets struct {
 	vps, sps, pps []set
 	layers        int // temporal layers, of the newest H.265 SPS
@@ -48,8 +48,8 @@ func (p *paramSets) complete(c media.Codec) bool {
 	return len(p.sps) > 0 && len(p.pps) > 0 && (c == media.H264 || len(p.vps) > 0)
 }
 
-// put takes a set, which replaces the one with its id (H.264, 7.4.1.2.1), and says
-// whether it is new.
+// put stores a parameter set, replacing the one with the same id (H.264, 7.4.1.2.1),
+// and reports whether it is new.
 func (p *paramSets) put(c media.Codec, nal []byte) bool {
 	list, id := p.listFor(c, nal)
 	if list == nil || len(nal) > math.MaxUint16 {
@@ -60,7 +60,7 @@ func (p *paramSets) put(c media.Codec, nal []byte) bool {
 			if bytes.Equal((*list)[i].nal, nal) {
 				return false
 			}
-			// Not in place: the list may be that of an earlier generation.
+			// A new list: the old one may belong to an earlier generation.
 			*list = append((*list)[:i:i], (*list)[i+1:]...)
 			break
 		}
@@ -72,7 +72,7 @@ func (p *paramSets) put(c media.Codec, nal []byte) bool {
 	return true
 }
 
-// place is the list a set belongs to, and its id; nil for what is no set.
+// listFor is the list a parameter set belongs to, and its id; nil for other NAL units.
 func (p *paramSets) listFor(c media.Codec, nal []byte) (*[]set, uint32) {
 	head := h264.EmulationPreventionRemove(nal[:min(len(nal), 32)])
 	if c == media.H264 {
@@ -91,7 +91,8 @@ func (p *paramSets) listFor(c media.Codec, nal []byte) (*[]set, uint32) {
 	case nal265VPS:
 		return &p.vps, uint32(head[2] >> 4)
 	case nal265SPS:
-		// Behind the profile, whose length depends on the layers: one SPS is all anyone sends.
+		// The id comes after the profile, whose length depends on the layers. It is not
+		// read: in practice a stream has one SPS.
 		p.layers = int(head[2]>>1&7) + 1
 		return &p.sps, 0
 	case nal265PPS:
@@ -100,7 +101,7 @@ func (p *paramSets) listFor(c media.Codec, nal []byte) (*[]set, uint32) {
 	return nil, 0
 }
 
-// golomb is the first ue(v) of b (H.264, 9.1), enough for ids.
+// golomb is the first ue(v) of b (H.264, 9.1), with enough bits for ids.
 func golomb(b []byte) uint32 {
 	var bits uint64
 	for i := range 8 {
@@ -116,11 +117,11 @@ func golomb(b []byte) uint32 {
 	return uint32(bits>>(63-2*zeros)&(1<<(zeros+1)-1)) - 1
 }
 
-// track describes the stream with record as its configuration.
+// track returns a track with record as its configuration.
 func (p *paramSets) track(c media.Codec, record []byte) *media.Track {
 	t := &media.Track{Codec: c, Config: record}
 	var rate float64
-	// A set that can't be read leaves the size unknown; decoders may know better.
+	// An unreadable SPS leaves the size unknown; a decoder may still understand it.
 	if c == media.H264 {
 		var sps h264.SPS
 		if sps.Unmarshal(p.sps[len(p.sps)-1].nal) == nil {
@@ -135,13 +136,13 @@ func (p *paramSets) track(c media.Codec, record []byte) *media.Track {
 	if t.Width < 0 || t.Height < 0 || t.Width > 1<<16 || t.Height > 1<<16 {
 		t.Width, t.Height = 0, 0
 	}
-	if rate > 0 && rate < 1000 { // not for NaN, infinity and 90 kHz "rates"
+	if rate > 0 && rate < 1000 { // excludes NaN, infinity and 90 kHz "rates"
 		t.FrameRate = rate
 	}
 	return t
 }
 
-// recordLengthAt is where a record has the size of NAL unit lengths.
+// recordLengthAt is the offset in a record of the size of NAL unit lengths.
 func recordLengthAt(c media.Codec) int {
 	if c == media.H264 {
 		return 4
@@ -174,7 +175,7 @@ func readRecord(c media.Codec, b []byte) (p paramSets, prefix int, err error) {
 			if len(b) < 3 {
 				return p, 0, bad
 			}
-			b = b[1:] // the kind, which each NAL unit says itself
+			b = b[1:] // the kind, which each NAL unit states itself
 		}
 		var ok bool
 		if b, ok = p.readSets(c, b, g[0], g[1]); !ok {
@@ -184,7 +185,7 @@ func readRecord(c media.Codec, b []byte) (p paramSets, prefix int, err error) {
 	return p, prefix, nil
 }
 
-// readSets reads a count of size bytes, of which mask counts, and as many sets.
+// readSets reads a count (size bytes, masked with mask) and that many parameter sets.
 func (p *paramSets) readSets(c media.Codec, b []byte, mask, size int) ([]byte, bool) {
 	if len(b) < size {
 		return nil, false

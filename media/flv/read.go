@@ -9,28 +9,28 @@ import (
 	"obvan/media"
 )
 
-// Errors of a message body. Neither is a reason to hang up: the next may be well.
+// Errors of a message body. Neither is a reason to disconnect: the next one may be good.
 var (
 	ErrBad   = errors.New("malformed media message")
-	ErrCodec = errors.New("this coding can't be carried: send H.264, H.265 or AV1 with AAC or Opus")
+	ErrCodec = errors.New("unsupported codec: send H.264, H.265 or AV1 with AAC or Opus")
 )
 
-// Packet is what a message turned out to carry: a new coding, a unit, both (a
-// picture with parameter sets in it) or neither.
+// Packet is what a message contained: a new track configuration, a unit, both (a frame
+// with parameter sets in band) or neither.
 type Packet struct {
-	Config *media.Track     // how the units from this one on are coded; nil when that did not change
+	Config *media.Track     // describes the units from this one on; nil when unchanged
 	Unit   media.AccessUnit // Data is empty when there is none; Track is left to the caller
 }
 
-// Reader reads one publisher's messages. The bodies it is handed become the
-// units' memory: it may reorder bytes in them, and nobody else may after it.
+// Reader reads one publisher's messages. It takes ownership of the bodies passed to it:
+// they become the units' memory, and it may move bytes within them.
 type Reader struct {
 	video videoState
 	audio audioState
 }
 
-// Video reads a video message with timestamp at. A unit comes only once its
-// coding is known.
+// Video reads a video message with timestamp at. It returns units only once their
+// configuration is known.
 func (r *Reader) Video(at time.Duration, body []byte) (Packet, error) {
 	if len(body) == 0 {
 		return Packet{}, nil
@@ -95,7 +95,7 @@ func (r *Reader) videoEx(at time.Duration, body []byte) (Packet, error) {
 	case exCodedX:
 		return r.video.frame(c, when, rest, frame == frameKey)
 	}
-	return Packet{}, nil // ends, HDR information and what is yet to be thought of
+	return Packet{}, nil // end of sequence, HDR information and future types
 }
 
 // Audio reads an audio message with timestamp at.
@@ -108,10 +108,10 @@ func (r *Reader) Audio(at time.Duration, body []byte) (Packet, error) {
 		return r.audioEx(at, body)
 	}
 	if format != formatAAC {
-		return Packet{}, fmt.Errorf("%w (FLV sound format %d)", ErrCodec, format)
+		return Packet{}, fmt.Errorf("%w (FLV audio format %d)", ErrCodec, format)
 	}
 	if len(body) < 2 {
-		return Packet{}, fmt.Errorf("%w: %d bytes of sound", ErrBad, len(body))
+		return Packet{}, fmt.Errorf("%w: %d bytes of audio", ErrBad, len(body))
 	}
 	switch body[1] {
 	case legacyConfig:
@@ -142,9 +142,8 @@ func (r *Reader) audioEx(at time.Duration, body []byte) (Packet, error) {
 	return Packet{}, nil
 }
 
-// exHeader reads what may stand between an enhanced message's packet type and
-// its FourCC: modifiers, which can be left out, and a list of tracks, of which
-// the first is taken.
+// exHeader reads what may come between an enhanced message's packet type and its
+// FourCC: modifiers, which are skipped, and a list of tracks, of which the first is used.
 func exHeader(kind byte, b []byte, multitrack byte) (byte, uint32, []byte, error) {
 	cut := fmt.Errorf("%w: enhanced header", ErrBad)
 	for kind == exModifier {
@@ -174,8 +173,8 @@ func exHeader(kind byte, b []byte, multitrack byte) (byte, uint32, []byte, error
 	return kind, binary.BigEndian.Uint32(b), b[4:], nil
 }
 
-// firstTrack is track 0 of a multitrack message; others have no place here, and
-// come out as an end of sequence, which is passed over.
+// firstTrack is track 0 of a multitrack message. Other tracks are not carried: they are
+// returned as an end of sequence, which the caller ignores.
 func firstTrack(form, kind byte, b []byte) (byte, uint32, []byte, error) {
 	need := 5 // FourCC, track id
 	if form != oneTrack {
@@ -200,7 +199,7 @@ func firstTrack(form, kind byte, b []byte) (byte, uint32, []byte, error) {
 
 func ccName(cc uint32) string { return string(binary.BigEndian.AppendUint32(nil, cc)) }
 
-// videoTime is a picture's times as the message says them.
+// videoTime is a frame's times as the message states them.
 type videoTime struct {
 	dts time.Duration
 	cts int32 // milliseconds, may be negative

@@ -12,7 +12,7 @@ import (
 	"obvan/media/flv"
 )
 
-// au makes a picture's bytes of NAL units in hexadecimal.
+// au makes an access unit from NAL units in hexadecimal.
 func au(t testing.TB, nals ...string) []byte {
 	var b []byte
 	for _, n := range nals {
@@ -39,9 +39,9 @@ func video(t testing.TB, r *flv.Reader, body []byte) flv.Packet {
 	return p
 }
 
-func TestWhatIsNotForTheMiddleIsTakenOut(t *testing.T) {
+func TestDelimitersPaddingAndParameterSetsAreRemoved(t *testing.T) {
 	for name, c := range map[string]struct{ in, want []byte }{
-		"a delimiter in front":   {au(t, "09f0", "65aa"), au(t, "65aa")},
+		"a delimiter first":      {au(t, "09f0", "65aa"), au(t, "65aa")},
 		"an empty NAL unit":      {au(t, "", "65aa", ""), au(t, "65aa")},
 		"parameter sets":         {au(t, sps, pps, "65aa"), au(t, "65aa")},
 		"padding in the middle":  {au(t, "65aa", "0cffff", "65bb"), au(t, "65aa", "65bb")},
@@ -57,7 +57,7 @@ func TestWhatIsNotForTheMiddleIsTakenOut(t *testing.T) {
 	}
 }
 
-func TestAPictureOfParameterSetsAloneIsNoPicture(t *testing.T) {
+func TestAMessageOfParameterSetsAloneIsNoFrame(t *testing.T) {
 	var r flv.Reader
 	video(t, &r, append([]byte{0x17, 0, 0, 0, 0}, unhex(t, avc)...))
 	if p := video(t, &r, legacy(true, au(t, sps, pps, "0605"))); len(p.Unit.Data) != 0 {
@@ -65,17 +65,17 @@ func TestAPictureOfParameterSetsAloneIsNoPicture(t *testing.T) {
 	}
 }
 
-func TestParameterSetsInBandAreAConfiguration(t *testing.T) {
+func TestParameterSetsInBandConfigureTheTrack(t *testing.T) {
 	var r flv.Reader
 	if p := video(t, &r, legacy(true, au(t, "65aa"))); p.Config != nil || len(p.Unit.Data) != 0 {
-		t.Fatalf("before any: %+v", p)
+		t.Fatalf("before any parameter set: %+v", p)
 	}
 	p := video(t, &r, legacy(true, au(t, sps, pps, "65aa")))
 	if p.Config == nil || !bytes.Equal(p.Config.Config, unhex(t, avc)) || p.Config.Width != 320 || !bytes.Equal(p.Unit.Data, au(t, "65aa")) {
 		t.Fatalf("with both: %+v", p)
 	}
 	if p = video(t, &r, legacy(true, au(t, sps, pps, "65bb"))); p.Config != nil {
-		t.Fatal("the same sets again are news")
+		t.Fatal("the same parameter sets are reported again")
 	}
 	p = video(t, &r, legacy(true, au(t, "68ce0fc9", "65cc")))
 	if p.Config == nil || !bytes.Contains(p.Config.Config, unhex(t, "68ce0fc9")) || !bytes.Contains(p.Config.Config, unhex(t, sps)) || bytes.Contains(p.Config.Config, unhex(t, pps)) {
@@ -83,16 +83,16 @@ func TestParameterSetsInBandAreAConfiguration(t *testing.T) {
 	}
 }
 
-func TestParameterSetsInBandSurviveThatTheyAreTakenOut(t *testing.T) {
+func TestParameterSetsInBandAreCopiedBeforeTheyAreRemoved(t *testing.T) {
 	var r flv.Reader
-	// The sets come behind a slice, so that what follows them moves over their place.
+	// The sets follow a slice, so that what comes after them is moved over them.
 	p := video(t, &r, legacy(true, au(t, "65aabbccddeeff00112233445566778899aabbccddeeff", sps, pps, "65aabbccddeeff00112233445566778899aabbccddeeff")))
 	if p.Config == nil || !bytes.Equal(p.Config.Config, unhex(t, avc)) {
 		t.Fatalf("%+v", p)
 	}
 }
 
-func TestH265ParameterSetsInBandMakeTheRecordThatFFmpegMakes(t *testing.T) {
+func TestH265ParameterSetsInBandGiveTheSameRecordAsFFmpeg(t *testing.T) {
 	var r flv.Reader
 	p, err := r.Video(0, append(unhex(t, "93 68766331"), au(t, "460150", vps5, sps5, pps5, "2801aa")...))
 	if err != nil || p.Config == nil || !bytes.Equal(p.Config.Config, unhex(t, hvc)) {
@@ -103,7 +103,7 @@ func TestH265ParameterSetsInBandMakeTheRecordThatFFmpegMakes(t *testing.T) {
 	}
 }
 
-func TestShortLengthsBecomeFourBytes(t *testing.T) {
+func TestShortNALUnitLengthsBecomeFourBytes(t *testing.T) {
 	for _, size := range []int{1, 2, 3} {
 		var r flv.Reader
 		record := unhex(t, avc)
@@ -120,17 +120,17 @@ func TestShortLengthsBecomeFourBytes(t *testing.T) {
 	}
 }
 
-func TestAKeyFrameIsWhereDecodingCanStart(t *testing.T) {
+func TestAKeyframeIsWhereDecodingCanStart(t *testing.T) {
 	for name, c := range map[string]struct {
 		marked bool
 		data   []byte
 		key    bool
 	}{
-		"an IDR picture that is not marked":   {false, au(t, "65aa"), true},
-		"another picture that is marked":      {true, au(t, "41aa"), false},
-		"a marked recovery point":             {true, au(t, "060501bb060180", "41aa"), true},
-		"a recovery point that nobody marked": {false, au(t, "06060180", "41aa"), false},
-		"a broken SEI":                        {true, au(t, "06ffffff", "41aa"), false},
+		"an IDR picture not flagged":    {false, au(t, "65aa"), true},
+		"another frame that is flagged": {true, au(t, "41aa"), false},
+		"a flagged recovery point":      {true, au(t, "060501bb060180", "41aa"), true},
+		"a recovery point not flagged":  {false, au(t, "06060180", "41aa"), false},
+		"a broken SEI":                  {true, au(t, "06ffffff", "41aa"), false},
 	} {
 		var r flv.Reader
 		video(t, &r, append([]byte{0x17, 0, 0, 0, 0}, unhex(t, avc)...))
@@ -140,7 +140,7 @@ func TestAKeyFrameIsWhereDecodingCanStart(t *testing.T) {
 	}
 }
 
-func TestLayersOfH265AreDisposableFromTheTopOnly(t *testing.T) {
+func TestOnlyTheTopTemporalLayerOfH265IsDisposable(t *testing.T) {
 	var r flv.Reader
 	three := bytes.Clone(unhex(t, sps5))
 	three[2] = three[2]&^0x0e | 2<<1 // sps_max_sub_layers_minus1
@@ -152,7 +152,7 @@ func TestLayersOfH265AreDisposableFromTheTopOnly(t *testing.T) {
 	}
 }
 
-func TestModifiersAndTracksOfEnhancedRTMPAreFollowed(t *testing.T) {
+func TestModifiersAndTracksOfEnhancedRTMPAreParsed(t *testing.T) {
 	for name, body := range map[string]string{
 		"a modifier":            "97 02 aabbcc 00 61763031" + av1,
 		"two modifiers":         "97 00 aa 07 00 bb 00 61763031" + av1,
@@ -167,11 +167,11 @@ func TestModifiersAndTracksOfEnhancedRTMPAreFollowed(t *testing.T) {
 	}
 	var r flv.Reader
 	if p := video(t, &r, unhex(t, "96 00 61763031 01"+av1)); p.Config != nil {
-		t.Error("track 1 was taken")
+		t.Error("track 1 was used")
 	}
 }
 
-func TestWhatIsWrongIsAnErrorAndTheNextMessageIsWell(t *testing.T) {
+func TestAMalformedMessageIsAnErrorAndTheNextOneIsRead(t *testing.T) {
 	var r flv.Reader
 	video(t, &r, append([]byte{0x17, 0, 0, 0, 0}, unhex(t, avc)...))
 	for name, c := range map[string]struct {
@@ -180,12 +180,12 @@ func TestWhatIsWrongIsAnErrorAndTheNextMessageIsWell(t *testing.T) {
 	}{
 		"a NAL unit longer than the message": {"1701000000 00000009 65aa", flv.ErrBad},
 		"a NAL unit of four gigabytes":       {"1701000000 ffffffff 65aa", flv.ErrBad},
-		"a cut length":                       {"1701000000 0000", flv.ErrBad},
-		"a cut head":                         {"1701", flv.ErrBad},
-		"a record that lies":                 {"1700000000 0142c00cffe1ffff67", flv.ErrBad},
+		"a truncated length":                 {"1701000000 0000", flv.ErrBad},
+		"a truncated header":                 {"1701", flv.ErrBad},
+		"a record with a wrong length":       {"1700000000 0142c00cffe1ffff67", flv.ErrBad},
 		"a record of another version":        {"1700000000 0242c00cffe100", flv.ErrBad},
-		"an enhanced head cut short":         {"91 6876", flv.ErrBad},
-		"an enhanced modifier cut short":     {"97 ff", flv.ErrBad},
+		"a truncated enhanced header":        {"91 6876", flv.ErrBad},
+		"a truncated enhanced modifier":      {"97 ff", flv.ErrBad},
 		"On2 VP6":                            {"1400", flv.ErrCodec},
 		"VP9":                                {"90 76703039 00", flv.ErrCodec},
 	} {
@@ -197,22 +197,22 @@ func TestWhatIsWrongIsAnErrorAndTheNextMessageIsWell(t *testing.T) {
 		body string
 		want error
 	}{
-		"MP3":                   {"2f00", flv.ErrCodec},
-		"a cut head":            {"af", flv.ErrBad},
-		"a broken AAC record":   {"af00 ff", flv.ErrBad},
-		"a broken Opus record":  {"90 4f707573 4f70", flv.ErrBad},
-		"a FourCC from nowhere": {"90 00000000", flv.ErrCodec},
+		"MP3":                     {"2f00", flv.ErrCodec},
+		"a truncated header":      {"af", flv.ErrBad},
+		"a malformed AAC record":  {"af00 ff", flv.ErrBad},
+		"a malformed Opus record": {"90 4f707573 4f70", flv.ErrBad},
+		"an unknown FourCC":       {"90 00000000", flv.ErrCodec},
 	} {
 		if _, err := r.Audio(0, unhex(t, c.body)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if p := video(t, &r, legacy(true, au(t, "65aa"))); len(p.Unit.Data) == 0 {
-		t.Error("the next picture is lost")
+		t.Error("the next frame is lost")
 	}
 }
 
-func TestMetadataSaysWhatTheTracksAre(t *testing.T) {
+func TestMetadataDescribesTheTracks(t *testing.T) {
 	tracks := media.Tracks{{Codec: media.H265, Width: 1280, Height: 720, FrameRate: 50}, {Codec: media.AAC, SampleRate: 48000, Channels: 2}}
 	values, err := amf0.Decode(flv.Metadata(tracks))
 	if err != nil || len(values) != 3 || values[0] != "@setDataFrame" || values[1] != "onMetaData" {
@@ -226,7 +226,7 @@ func TestMetadataSaysWhatTheTracksAre(t *testing.T) {
 		}
 	}
 	if !bytes.HasSuffix(flv.Metadata(tracks), flv.PlayMetadata(tracks)) {
-		t.Error("players are told something else")
+		t.Error("players get other metadata")
 	}
 }
 
@@ -255,7 +255,7 @@ func FuzzReader(f *testing.F) {
 				continue
 			}
 			if tracks == nil {
-				t.Fatal("a unit without a coding")
+				t.Fatal("a unit without a configuration")
 			}
 			checkUnit(t, tracks, p.Unit)
 		}
@@ -280,7 +280,7 @@ func checkUnit(t *testing.T, tracks media.Tracks, au media.AccessUnit) {
 	}
 }
 
-func BenchmarkReadAndWriteAPicture(b *testing.B) {
+func BenchmarkReadAndWriteAFrame(b *testing.B) {
 	var r flv.Reader
 	if _, err := r.Video(0, append([]byte{0x17, 0, 0, 0, 0}, unhex(b, avc)...)); err != nil {
 		b.Fatal(err)

@@ -8,20 +8,20 @@ import (
 	"obvan/media"
 )
 
-// picture is what is known of the publisher's picture.
+// videoState is what is known of the publisher's video.
 type videoState struct {
 	codec       media.Codec
-	record      []byte    // the last configuration record as it came
+	record      []byte    // the last configuration record as received
 	sets        paramSets // parameter sets, from the record and in band
-	prefix      int       // bytes of a NAL unit's length; 0 before a record came
-	setsChanged bool      // sets holds what track does not
+	prefix      int       // bytes of a NAL unit's length; 0 before the first record
+	setsChanged bool      // sets has changed since track was made
 	track       *media.Track
 }
 
 // configure takes a configuration record.
 func (p *videoState) configure(c media.Codec, record []byte) (Packet, error) {
 	if p.codec == c && bytes.Equal(p.record, record) {
-		return Packet{}, nil // some encoders repeat it with each key frame
+		return Packet{}, nil // some encoders repeat it with each keyframe
 	}
 	if c == media.AV1 {
 		return p.configureAV1(record)
@@ -32,7 +32,7 @@ func (p *videoState) configure(c media.Codec, record []byte) (Packet, error) {
 	}
 	*p = videoState{codec: c, record: record, sets: sets, prefix: prefix}
 	if !sets.complete(c) {
-		return Packet{}, nil // the sets will come in band
+		return Packet{}, nil // the parameter sets will come in band
 	}
 	conf := record
 	if at := recordLengthAt(c); prefix != 4 {
@@ -42,17 +42,17 @@ func (p *videoState) configure(c media.Codec, record []byte) (Packet, error) {
 	return p.set(sets.track(c, conf)), nil
 }
 
-// set notes a new track.
+// set stores a new track.
 func (p *videoState) set(t *media.Track) Packet {
 	p.track = t
 	return Packet{Config: t}
 }
 
-// coded takes the coded bytes of a picture; key is what the sender says of it.
+// frame takes the bytes of a video frame; key is whether the sender flags it as a keyframe.
 func (p *videoState) frame(c media.Codec, at videoTime, b []byte, key bool) (Packet, error) {
 	if p.codec != c {
 		if c == media.AV1 {
-			return Packet{}, nil // nothing is known of it yet
+			return Packet{}, nil // not configured yet
 		}
 		*p = videoState{codec: c} // no record, but parameter sets may come in band
 	}
@@ -87,7 +87,7 @@ func (p *videoState) frame(c media.Codec, at videoTime, b []byte, key bool) (Pac
 	return packet, nil
 }
 
-// widen rewrites NAL units behind short lengths to 4-byte lengths.
+// widen rewrites NAL units with shorter length fields to 4-byte lengths.
 func widen(b []byte, prefix int) ([]byte, error) {
 	wide := make([]byte, 0, len(b)+len(b)/8+64)
 	for len(b) > 0 {
@@ -109,21 +109,21 @@ func widen(b []byte, prefix int) ([]byte, error) {
 
 func errLength(n int) error { return fmt.Errorf("%w: a NAL unit of %d bytes", ErrBad, n) }
 
-// walk looks at each NAL unit of a picture.
+// nalFilter inspects each NAL unit of a frame.
 type nalFilter struct {
 	codec  media.Codec
-	marked bool // the sender says it is a key frame
+	marked bool // the sender flags it as a keyframe
 	sets   *paramSets
 
-	hasFrame    bool // there is a picture in it
+	hasFrame    bool // it contains a slice
 	key         bool
-	reference   bool // other pictures may refer to it
+	reference   bool // other frames may refer to it
 	setsChanged bool // a parameter set in it was new
 }
 
-// strip removes what is not for the middle: parameter sets, delimiters, padding
-// and empty units. In most streams that is nothing, or all at the front, and
-// no byte is moved.
+// strip removes what an access unit does not contain: parameter sets, delimiters,
+// padding and empty NAL units. Most streams have none of them, or all at the front, and
+// then no byte is moved.
 func (w *nalFilter) strip(b []byte) ([]byte, error) {
 	start, end := 0, 0
 	for at := 0; at < len(b); {
@@ -149,7 +149,7 @@ func (w *nalFilter) strip(b []byte) ([]byte, error) {
 	return b[start:end:end], nil
 }
 
-// keep says whether a NAL unit stays in the picture.
+// keep reports whether a NAL unit stays in the access unit.
 func (w *nalFilter) keep(nal []byte) bool {
 	if w.codec == media.H265 {
 		return w.keep265(nal)
@@ -161,7 +161,7 @@ func (w *nalFilter) keep(nal []byte) bool {
 	case nal264AUD, nal264Filler, nal264SPSExt:
 		return false
 	case nal264SEI:
-		// An open GOP starts with a recovery point; the sender calls it a key frame.
+		// An open GOP starts with a recovery point; the sender flags it as a keyframe.
 		w.key = w.key || w.marked && media.H264RecoveryPoint(nal)
 	case 1, 2, 3, 4, nal264IDR:
 		w.hasFrame = true
@@ -184,8 +184,8 @@ func (w *nalFilter) keep265(nal []byte) bool {
 	case t < 32:
 		w.hasFrame = true
 		w.key = w.key || t >= 16 && t <= 23
-		// Even types below 16 are no reference within their layer (table 7-1), and in the
-		// uppermost layer that means at all.
+		// Frames of even types below 16 are not referenced within their layer (table 7-1);
+		// in the uppermost layer that means not at all.
 		layer := int(nal[1]&7) - 1
 		w.reference = w.reference || t >= 16 || t&1 == 1 || layer != w.sets.layers-1
 	}

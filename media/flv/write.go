@@ -8,11 +8,11 @@ import (
 	"obvan/media/amf0"
 )
 
-// MaxHeader is how many bytes AppendHeader adds at most.
+// MaxHeader is the most bytes that AppendHeader appends.
 const MaxHeader = 8
 
-// CanCarry says whether RTMP has a form for the codec. H.264 and AAC go in the
-// legacy form that every server takes, the others need Enhanced RTMP.
+// CanCarry reports whether RTMP can carry the codec. H.264 and AAC are sent in the
+// legacy form that every server accepts; the others need Enhanced RTMP.
 func CanCarry(c media.Codec) bool {
 	switch c {
 	case media.H264, media.H265, media.AV1, media.AAC, media.Opus:
@@ -21,7 +21,7 @@ func CanCarry(c media.Codec) bool {
 	return false
 }
 
-// AppendHeader adds what stands before au.Data in the message that carries it.
+// AppendHeader appends what precedes au.Data in the message that carries it.
 // The message's timestamp is au.DTS.
 func AppendHeader(dst []byte, au *media.AccessUnit) []byte {
 	if t := au.Info(); t.Codec.Audio() {
@@ -31,7 +31,7 @@ func AppendHeader(dst []byte, au *media.AccessUnit) []byte {
 	}
 }
 
-// AppendVideoHeader adds what stands before au.Data in a video message.
+// AppendVideoHeader appends what precedes au.Data in a video message.
 func AppendVideoHeader(dst []byte, t *media.Track, au *media.AccessUnit) []byte {
 	frame := byte(frameInter)
 	if au.Key {
@@ -50,7 +50,7 @@ func AppendVideoHeader(dst []byte, t *media.Track, au *media.AccessUnit) []byte 
 	return appendSI24(append(dst, frame<<4|codecAVC, legacyCoded), cts)
 }
 
-// AppendAudioHeader adds what stands before a frame's bytes in an audio message.
+// AppendAudioHeader appends what precedes a frame's bytes in an audio message.
 func AppendAudioHeader(dst []byte, t *media.Track) []byte {
 	if t.Codec == media.Opus {
 		return appendEx(dst, exAudio<<4|exCoded, ccOpus)
@@ -58,12 +58,11 @@ func AppendAudioHeader(dst []byte, t *media.Track) []byte {
 	return append(dst, aacFlags, legacyCoded)
 }
 
-// aacFlags is fixed for AAC whatever the sound is (E.4.2.1): 44 kHz, 16 bit, stereo.
+// aacFlags is fixed for AAC whatever the audio is (E.4.2.1): 44 kHz, 16 bit, stereo.
 const aacFlags = formatAAC<<4 | 3<<2 | 1<<1 | 1
 
-// VideoConfig is the body of the message that configures the decoder for t, nil
-// when there is no form for it. It goes before the first picture and again after
-// each change.
+// VideoConfig is the body of the message that configures the decoder for t, nil when
+// RTMP can't carry the codec. It is sent before the first frame and after each change.
 func VideoConfig(t *media.Track) []byte {
 	switch t.Codec {
 	case media.H264:
@@ -76,7 +75,7 @@ func VideoConfig(t *media.Track) []byte {
 	return nil
 }
 
-// AudioConfig is VideoConfig for sound.
+// AudioConfig is VideoConfig for audio.
 func AudioConfig(t *media.Track) []byte {
 	switch t.Codec {
 	case media.AAC:
@@ -136,7 +135,7 @@ func codecID(c media.Codec) float64 {
 	return 0
 }
 
-// compositionTime is PTS - DTS in milliseconds, as far as 24 bits hold it.
+// compositionTime is PTS - DTS in milliseconds, limited to 24 bits.
 func compositionTime(au *media.AccessUnit) int32 {
 	ms := (au.PTS - au.DTS).Round(time.Millisecond).Milliseconds()
 	return int32(max(-1<<23, min(ms, 1<<23-1)))

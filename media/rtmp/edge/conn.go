@@ -15,17 +15,17 @@ import (
 	"obvan/media/rtmp"
 )
 
-// The handshake (RTMP 1.0, 5.2): one byte of version, then twice 1536 bytes, each
-// way.
+// The handshake (RTMP 1.0, 5.2): one byte of version, then twice 1536 bytes, in each
+// direction.
 const (
 	handshakeStart = 1 + 1536
 	handshakeAll   = handshakeStart + 1536
 )
 
-// conn is one connection. go-rtmp reads from it, on the goroutine that all its
-// reading side runs on, and writes to it from another.
+// conn is one connection. go-rtmp reads from it on one goroutine, which runs the whole
+// reading side, and writes to it from another.
 type conn struct {
-	net.Conn // for what go-rtmp wants of a net.Conn and never calls
+	net.Conn // nil: the methods of net.Conn that go-rtmp never calls
 
 	server *Server
 	transport
@@ -35,22 +35,22 @@ type conn struct {
 	out    Out
 }
 
-// line is the connection itself.
+// transport is the network connection.
 type transport struct {
-	net    net.Conn // raw, or TLS over it
+	net    net.Conn // raw, or TLS on top of it
 	raw    net.Conn
 	host   string
 	remote string // host:port
 	since  time.Time
 }
 
-// life is how far it got and how it ends.
+// lifecycle is how far the connection got and how it ends.
 type lifecycle struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	busy    atomic.Bool // it publishes or plays
 	playing atomic.Bool
-	closing atomic.Bool // the peer is owed time to read our last words
+	closing atomic.Bool // our last message is sent: the client gets time to read it
 	once    sync.Once
 	players sync.WaitGroup
 }
@@ -58,12 +58,12 @@ type lifecycle struct {
 // incoming is the reading side.
 type incoming struct {
 	handshakeRead int    // bytes of the handshake handed to go-rtmp
-	start         []byte // of the handshake, read before go-rtmp was involved
+	start         []byte // of the handshake, read before go-rtmp was involved and not yet handed on
 	r             *rtmp.Reader
-	m             rtmp.Message // the one at hand; here, so that handing it on takes no memory
-	login         time.Time    // when the peer must have asked for something
+	m             rtmp.Message // the current one; a field, so that passing it on does not allocate
+	login         time.Time    // when the client must have requested publish or play
 	sink          Sink         // nil while it does not publish
-	forGoRTMP     []byte       // commands on their way to go-rtmp
+	forGoRTMP     []byte       // commands that go-rtmp has yet to read
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -77,8 +77,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// begin waits for the start of a handshake. Until it is there, a connection costs
-// a goroutine and two kilobytes; go-rtmp takes a hundred.
+// awaitHandshake waits for the first half of a handshake. Until then a connection costs
+// a goroutine and two kilobytes; in go-rtmp it costs a hundred.
 func (c *conn) awaitHandshake() {
 	c.net.SetReadDeadline(time.Now().Add(handshakeTime))
 	c.in.start = make([]byte, handshakeStart)
@@ -93,12 +93,12 @@ func (c *conn) awaitHandshake() {
 	}
 }
 
-// Read is where go-rtmp reads: the handshake, then commands. All other messages
-// are dealt with on the way.
+// Read is called by go-rtmp: it returns the handshake, then commands. All other messages
+// are handled here before it returns.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.read(p)
 	if err != nil {
-		c.stopPublishing() // now, and not when go-rtmp is done with closing: the name must be free
+		c.stopPublishing() // now, not when go-rtmp has finished closing: the stream name must be free
 		if !c.closing.Load() {
 			c.raw.Close()
 		}
@@ -137,8 +137,8 @@ func (c *conn) readHandshake(p []byte) (n int, err error) {
 	return n, err
 }
 
-// greet starts reading chunks. The peer learns our chunk size before anything
-// else: many use it for their own writing.
+// startReading starts reading chunks. The client gets our chunk size before anything
+// else: many clients then use it for their own messages.
 func (c *conn) startReading() error {
 	c.in.r = rtmp.NewReader(&progressReader{conn: c})
 	c.awaitRequest()
@@ -149,14 +149,15 @@ func (c *conn) startReading() error {
 	return c.out.End()
 }
 
-// enough is how many bytes show that a publisher is alive: not a few to keep it so.
+// livenessBytes is how many bytes show that a publisher is alive. A few bytes now and
+// then are not enough.
 const livenessBytes = 16 << 10
 
-// flow reads from a connection and notes that it flows: a key frame may take longer on a
-// narrow way than a publisher may be silent.
+// progressReader reads from a connection and extends its deadline as bytes arrive: on a
+// slow uplink one keyframe may take longer than a publisher may be silent.
 type progressReader struct {
 	conn     *conn
-	received int // since the deadline was last put off
+	received int // since the deadline was last extended
 }
 
 func (f *progressReader) Read(p []byte) (int, error) {
@@ -168,16 +169,16 @@ func (f *progressReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// alive puts the deadline of a publisher off.
+// extendDeadline gives a publisher another PeerTimeout.
 func (c *conn) extendDeadline() { c.net.SetReadDeadline(time.Now().Add(c.server.opts.PeerTimeout)) }
 
-// await gives a peer that does nothing yet its time to ask for something.
+// awaitRequest sets the deadline for a client that neither publishes nor plays.
 func (c *conn) awaitRequest() {
 	c.in.login = time.Now().Add(loginTime)
 	c.net.SetReadDeadline(c.in.login)
 }
 
-// next reads one message and deals with it.
+// next reads and handles one message.
 func (c *conn) next() error {
 	var err error
 	m := &c.in.m
@@ -207,7 +208,7 @@ func (c *conn) next() error {
 	return nil
 }
 
-// leave ends publishing; the connection may go on.
+// stopPublishing ends publishing; the connection may continue.
 func (c *conn) stopPublishing() {
 	if c.in.sink == nil {
 		return
@@ -218,19 +219,19 @@ func (c *conn) stopPublishing() {
 	c.busy.Store(false)
 }
 
-// logEnd tells why a publisher's connection ended, when that was not its wish.
+// logEnd logs why a publisher's connection ended, unless the publisher closed it.
 func (c *conn) logEnd(err error) {
 	switch {
 	case c.in.sink == nil, err == io.EOF, c.ctx.Err() != nil:
 		return
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = fmt.Errorf("nothing came for %v", c.server.opts.PeerTimeout)
+		err = fmt.Errorf("nothing received for %v", c.server.opts.PeerTimeout)
 	}
 	c.server.opts.Log.Warn("publisher lost", "proto", "rtmp", "remote", c.remote, "err", err)
 }
 
-// Close is called by go-rtmp when it is done, on the reading goroutine, and by
-// begin when it never was asked.
+// Close is called by go-rtmp on the reading goroutine when it has finished, and by
+// awaitHandshake when go-rtmp never got the connection.
 func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.cancel()
@@ -245,8 +246,8 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// linger reads on for a while: closing with bytes unread resets the connection,
-// and a reset overtakes what the peer has yet to read.
+// linger reads on for a while: closing with unread bytes resets the connection, and a
+// reset makes the client discard what it has not read yet.
 func (c *conn) linger() {
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()

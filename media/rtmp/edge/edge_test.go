@@ -19,16 +19,16 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// studio is a server that lets everyone in who asks for "cam".
+// studio is a server that accepts every request for "cam".
 type studio struct {
 	addr string
 	stop context.CancelFunc
 	done chan error
 
-	mu     sync.Mutex
-	asked  []edge.Request
-	got    []rtmp.Message
-	closed int
+	mu       sync.Mutex
+	requests []edge.Request
+	got      []rtmp.Message
+	closed   int
 }
 
 func start(t *testing.T, timeout time.Duration) *studio {
@@ -51,7 +51,7 @@ func start(t *testing.T, timeout time.Duration) *studio {
 				t.Errorf("Run: %v", err)
 			}
 		case <-time.After(testkit.Allow(10 * time.Second)):
-			t.Error("Run goes on")
+			t.Error("Run does not return")
 		}
 	})
 	return s
@@ -60,16 +60,16 @@ func start(t *testing.T, timeout time.Duration) *studio {
 func (s *studio) publish(r edge.Request) (edge.Sink, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, r)
+	s.requests = append(s.requests, r)
 	if r.Name != "cam" {
-		return nil, edge.Refusal{Code: "NetStream.Publish.BadName", Message: "no, not " + r.Name}
+		return nil, edge.Refusal{Code: "NetStream.Publish.BadName", Message: "there is no " + r.Name}
 	}
 	return s, nil
 }
 
 func (s *studio) play(r edge.Request) (edge.Player, error) {
 	if r.Name != "cam" {
-		return nil, errors.New("a secret of the house")
+		return nil, errors.New("an internal secret")
 	}
 	return func(ctx context.Context, out *edge.Out) error {
 		out.Begin().Add(rtmp.Header{Chunks: rtmp.ChunksVideo, Type: rtmp.TypeVideo, Stream: out.Stream()}, []byte("first"), nil)
@@ -81,7 +81,7 @@ func (s *studio) play(r edge.Request) (edge.Player, error) {
 	}, nil
 }
 
-// Message and Close make the studio the sink of all publishers.
+// Message and Close make studio the sink of all publishers.
 func (s *studio) Message(m *rtmp.Message) {
 	s.mu.Lock()
 	s.got = append(s.got, *m)
@@ -100,7 +100,7 @@ func (s *studio) messages() int {
 	return len(s.got)
 }
 
-func (s *studio) left() int {
+func (s *studio) stopped() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closed
@@ -111,8 +111,8 @@ func (s *studio) camera(t *testing.T) *rtmptest.Client {
 	t.Helper()
 	c := rtmptest.Dial(t, s.addr)
 	c.Connect("live")
-	if code, words := c.Publish("cam"); code != "NetStream.Publish.Start" {
-		t.Fatalf("%s: %s", code, words)
+	if code, description := c.Publish("cam"); code != "NetStream.Publish.Start" {
+		t.Fatalf("%s: %s", code, description)
 	}
 	return c
 }
@@ -121,11 +121,11 @@ func (s *studio) camera(t *testing.T) *rtmptest.Client {
 func (s *studio) works(t *testing.T, c *rtmptest.Client, what string) {
 	t.Helper()
 	n := s.messages()
-	c.Media(rtmp.TypeVideo, 0, []byte("picture"))
+	c.Media(rtmp.TypeVideo, 0, []byte("frame"))
 	testkit.Eventually(t, 3*time.Second, func() bool { return s.messages() > n }, "%s ended the connection", what)
 }
 
-func TestAPictureThatTakesLongerThanSilenceMayArrives(t *testing.T) {
+func TestAFrameThatTakesLongerThanThePeerTimeoutArrives(t *testing.T) {
 	t.Parallel()
 	const timeout, parts, part = 2 * time.Second, 6, 40_000
 	s := start(t, timeout)
@@ -134,20 +134,20 @@ func TestAPictureThatTakesLongerThanSilenceMayArrives(t *testing.T) {
 	c.Raw([]byte{2, 0, 0, 0, 0, 0, 4, byte(rtmp.TypeChunkSize), 0, 0, 0, 0, 0, 0x10, 0, 0})
 	size := parts * part
 	c.Raw([]byte{rtmp.ChunksVideo, 0, 0, 0, byte(size >> 16), byte(size >> 8), byte(size), byte(rtmp.TypeVideo), 1, 0, 0, 0})
-	tick := time.NewTicker(timeout / 4) // a key frame on a narrow way
+	tick := time.NewTicker(timeout / 4) // a keyframe on a slow uplink
 	defer tick.Stop()
 	for range parts {
 		<-tick.C
 		c.Raw(make([]byte, part))
 	}
-	testkit.Eventually(t, 3*time.Second, func() bool { return s.messages() == 2 }, "it did not arrive")
-	if s.left() != 0 {
-		t.Fatal("the camera was taken for dead")
+	testkit.Eventually(t, 3*time.Second, func() bool { return s.messages() == 2 }, "the frame did not arrive")
+	if s.stopped() != 0 {
+		t.Fatal("the camera was disconnected while it was sending")
 	}
-	testkit.Eventually(t, 3*timeout, func() bool { return s.left() == 1 }, "silence is not noticed any more")
+	testkit.Eventually(t, 3*timeout, func() bool { return s.stopped() == 1 }, "a silent camera is no longer disconnected")
 }
 
-func TestAppAndNameAreJoinedWhereverTheClientCutsThem(t *testing.T) {
+func TestAppAndNameAreJoinedHoweverTheClientSplitsThem(t *testing.T) {
 	s := start(t, time.Minute)
 	for _, c := range []struct{ app, name string }{
 		{"live", "cam?key=k&x=1"},
@@ -158,51 +158,51 @@ func TestAppAndNameAreJoinedWhereverTheClientCutsThem(t *testing.T) {
 	} {
 		cl := rtmptest.Dial(t, s.addr)
 		cl.Connect(c.app)
-		if code, words := cl.Publish(c.name); code != "NetStream.Publish.Start" {
-			t.Errorf("%+v: %s: %s", c, code, words)
+		if code, description := cl.Publish(c.name); code != "NetStream.Publish.Start" {
+			t.Errorf("%+v: %s: %s", c, code, description)
 		}
 		s.mu.Lock()
-		if r := s.asked[len(s.asked)-1]; r.App != "live" || r.Name != "cam" || r.Query.Get("key") != "k" || !strings.HasPrefix(r.Remote, "127.0.0.1:") {
+		if r := s.requests[len(s.requests)-1]; r.App != "live" || r.Name != "cam" || r.Query.Get("key") != "k" || !strings.HasPrefix(r.Remote, "127.0.0.1:") {
 			t.Errorf("%+v became %+v", c, r)
 		}
 		s.mu.Unlock()
 	}
 }
 
-func TestARefusalArrivesInWords(t *testing.T) {
+func TestARefusalReachesTheClientWithItsMessage(t *testing.T) {
 	s := start(t, time.Minute)
 	c := rtmptest.Dial(t, s.addr)
 	c.Connect("live")
-	// Impatient encoders send before they are let in; that must not cut our words off.
+	// Some encoders send before they are accepted; the message must still reach them.
 	c.Media(rtmp.TypeVideo, 0, make([]byte, 300<<10))
-	if code, words := c.Publish("other"); code != "NetStream.Publish.BadName" || words != "no, not other" {
-		t.Errorf("%s: %s", code, words)
+	if code, description := c.Publish("other"); code != "NetStream.Publish.BadName" || description != "there is no other" {
+		t.Errorf("%s: %s", code, description)
 	}
 	if code, _ := c.Status(); code != "" {
-		t.Errorf("and then %s", code)
+		t.Errorf("then status %s", code)
 	}
 	c = rtmptest.Dial(t, s.addr)
 	c.Connect("live")
-	if code, words := c.Play("other"); !strings.HasSuffix(code, "Failed") || strings.Contains(words, "secret") {
-		t.Errorf("%s: %s", code, words)
+	if code, description := c.Play("other"); !strings.HasSuffix(code, "Failed") || strings.Contains(description, "secret") {
+		t.Errorf("%s: %s", code, description)
 	}
 }
 
-func TestAPublisherMayLeaveAndComeBackOnOneConnection(t *testing.T) {
+func TestAPublisherCanStopAndPublishAgainOnOneConnection(t *testing.T) {
 	s := start(t, time.Minute)
 	c := s.camera(t)
 	c.Send(0, "FCUnpublish", 4, nil, "cam")
 	c.Send(0, "deleteStream", 5, nil, 1)
-	testkit.Eventually(t, 3*time.Second, func() bool { return s.left() == 1 }, "it never left")
+	testkit.Eventually(t, 3*time.Second, func() bool { return s.stopped() == 1 }, "the publisher never stopped")
 	c.Send(0, "createStream", 6, nil)
 	c.Send(2, "publish", 7, nil, "cam", "live")
-	if code, words := c.Status(); code != "NetStream.Publish.Start" {
-		t.Fatalf("%s: %s", code, words)
+	if code, description := c.Status(); code != "NetStream.Publish.Start" {
+		t.Fatalf("%s: %s", code, description)
 	}
-	s.works(t, c, "coming back")
+	s.works(t, c, "publishing again")
 }
 
-func TestPlayersGetPlayStartFirstAndGoodbyeLast(t *testing.T) {
+func TestPlayersGetPlayStartFirstAndUnpublishNotifyLast(t *testing.T) {
 	s := start(t, time.Minute)
 	c := rtmptest.Dial(t, s.addr)
 	c.Connect("live")
@@ -215,10 +215,10 @@ func TestPlayersGetPlayStartFirstAndGoodbyeLast(t *testing.T) {
 	}
 	s.stop()
 	if code, _ := c.Status(); code != "NetStream.Play.UnpublishNotify" {
-		t.Errorf("goodbye is %q", code)
+		t.Errorf("the last status is %q", code)
 	}
 	if !c.Disconnected(3 * time.Second) {
-		t.Error("the connection stays")
+		t.Error("the connection is still open")
 	}
 }
 
@@ -248,21 +248,21 @@ func TestPingsAreAnsweredAndBytesAcknowledged(t *testing.T) {
 	}
 }
 
-func TestASilentPublisherIsLetGo(t *testing.T) {
+func TestASilentPublisherIsDisconnected(t *testing.T) {
 	s := start(t, time.Second)
 	c := s.camera(t)
 	s.works(t, c, "nothing")
-	testkit.Eventually(t, 5*time.Second, func() bool { // pings are no sign of a camera
+	testkit.Eventually(t, 5*time.Second, func() bool { // pings do not count as media
 		c.W.Event(rtmp.EventPingRequest, 1)
 		c.Flush()
-		return s.left() == 1
-	}, "it is still there")
+		return s.stopped() == 1
+	}, "the publisher was not stopped")
 	if !c.Disconnected(5 * time.Second) {
-		t.Error("and so is its connection")
+		t.Error("its connection is still open")
 	}
 }
 
-func TestPeersThatNeverAskAreLetGo(t *testing.T) {
+func TestClientsThatNeverPublishOrPlayAreDisconnected(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the login timeout")
 	}
@@ -270,26 +270,26 @@ func TestPeersThatNeverAskAreLetGo(t *testing.T) {
 	half := rtmptest.Dial(t, s.addr)
 	done := make(chan bool)
 	go func() { done <- half.Disconnected(15 * time.Second) }()
-	talks := rtmptest.Dial(t, s.addr)
-	talks.Connect("live")
+	pinging := rtmptest.Dial(t, s.addr)
+	pinging.Connect("live")
 	go func() {
-		for range 60 { // as long as it is there, it is busy with nothing
-			talks.W.Event(rtmp.EventPingRequest, 1)
-			if _, err := talks.W.Flush(); err != nil {
+		for range 60 { // until it is disconnected, it only sends pings
+			pinging.W.Event(rtmp.EventPingRequest, 1)
+			if _, err := pinging.W.Flush(); err != nil {
 				break
 			}
 			<-time.After(200 * time.Millisecond)
 		}
-		done <- talks.Disconnected(3 * time.Second)
+		done <- pinging.Disconnected(3 * time.Second)
 	}()
 	for range 2 {
 		if !<-done {
-			t.Error("it is still there")
+			t.Error("a client is still connected")
 		}
 	}
 }
 
-// memory is what the process holds for good.
+// memory is the memory in use after a garbage collection.
 func memory() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

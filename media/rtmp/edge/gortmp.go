@@ -14,25 +14,24 @@ import (
 	"obvan/media/rtmp"
 )
 
-// talk is what is between us and go-rtmp.
+// bridge is the state of the exchange with go-rtmp.
 type bridge struct {
-	// Towards it; read side only.
+	// Towards go-rtmp; used by the reading side only.
 	to             *rtmp.Writer
 	toBuf          bytes.Buffer
 	app            string
-	name           string // of the publish or play that go-rtmp is asked about
+	name           string // of the publish or play command that go-rtmp is handling
 	streamsCreated int    // streams
 
-	// From it; its writing goroutine only, after the handshake.
+	// From go-rtmp; used by its writing goroutine only.
 	handshake     []byte
 	handshakeSent bool
 	from          *rtmp.Reader
 	pipe          pipe
 }
 
-// command passes a command on to go-rtmp when it is one of those that matter.
-// What it gets is written anew, without what it has no use for: names and keys
-// stay here.
+// command passes a command on to go-rtmp when it is one of those that matter. It is
+// written again with only the values that go-rtmp needs: stream names and keys stay here.
 func (c *conn) command(m *rtmp.Message) error {
 	args, err := amf0.Decode(m.Payload)
 	name, id := "", 0.0
@@ -81,7 +80,7 @@ func (c *conn) command(m *rtmp.Message) error {
 	return nil
 }
 
-// toTalk queues a command for go-rtmp.
+// sendToGoRTMP queues a command for go-rtmp to read.
 func (c *conn) sendToGoRTMP(stream uint32, values ...any) {
 	if c.bridge.to == nil {
 		c.bridge.to = rtmp.NewWriter(&c.bridge.toBuf)
@@ -89,12 +88,12 @@ func (c *conn) sendToGoRTMP(stream uint32, values ...any) {
 	}
 	c.bridge.toBuf.Reset()
 	c.bridge.to.Command(stream, values...)
-	c.bridge.to.Flush() // a buffer takes it all
+	c.bridge.to.Flush() // to a buffer: it can't fail
 	c.in.forGoRTMP = c.bridge.toBuf.Bytes()
 }
 
-// Write is where go-rtmp writes: its half of the handshake, then a chunk in each
-// call, since its chunks are larger than what it has to say.
+// Write is called by go-rtmp: with its half of the handshake, then with one chunk per
+// call, which is a whole message because its chunk size is larger than its messages.
 func (c *conn) Write(p []byte) (int, error) {
 	if !c.bridge.handshakeSent {
 		c.bridge.handshake = append(c.bridge.handshake, p...)
@@ -102,7 +101,7 @@ func (c *conn) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		c.net.SetWriteDeadline(time.Now().Add(writeTime))
-		_, err := c.net.Write(c.bridge.handshake) // nobody else writes yet
+		_, err := c.net.Write(c.bridge.handshake) // there is no other writer yet
 		c.bridge.handshakeSent, c.bridge.handshake = true, nil
 		return len(p), err
 	}
@@ -125,7 +124,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 }
 
-// newTalkReader reads what go-rtmp writes, in chunks of our size.
+// newReplyReader reads what go-rtmp writes, in chunks of our size.
 func newReplyReader(p *pipe) *rtmp.Reader {
 	var b bytes.Buffer
 	w := rtmp.NewWriter(&b)
@@ -133,7 +132,7 @@ func newReplyReader(p *pipe) *rtmp.Reader {
 	w.Flush()
 	p.b = b.Bytes()
 	r := rtmp.NewReader(p)
-	r.Read() // takes the size in, finds nothing else
+	r.Read() // consumes the chunk size message, then reports io.EOF
 	return r
 }
 
@@ -149,17 +148,17 @@ func (p *pipe) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// fromTalk sends on what go-rtmp has to say.
+// fromGoRTMP forwards a message of go-rtmp to the client.
 func (c *conn) fromGoRTMP(m *rtmp.Message) error {
 	if c.closing.Load() {
-		return nil // we have had the last word
+		return nil // our last message has been sent
 	}
 	h := rtmp.Header{Chunks: rtmp.ChunksCommand, Type: m.Type, Stream: m.Stream}
 	switch {
 	case m.Type == rtmp.TypeUserControl:
 		h.Chunks = rtmp.ChunksControl
 	case m.Type != rtmp.TypeCommand:
-		return nil // windows and bandwidths: said in greet
+		return nil // window and bandwidth messages: startReading has sent ours
 	case m.Stream != 0:
 		h.Chunks = rtmp.ChunksStream
 	}
@@ -176,17 +175,17 @@ func (c *conn) fromGoRTMP(m *rtmp.Message) error {
 	return err
 }
 
-// handler is what go-rtmp asks.
+// handler receives go-rtmp's callbacks.
 type handler struct {
 	gortmp.DefaultHandler
 	c *conn
 }
 
-// OnPublish is asked on the reading goroutine; media follows only after it.
+// OnPublish is called on the reading goroutine; media is accepted only after it.
 func (h *handler) OnPublish(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStreamPublish) error {
 	c := h.c
 	if c.server.handlers.Publish == nil {
-		return c.refuse(ctx.StreamID, Refusal{"NetStream.Publish.Rejected", "this port only plays"})
+		return c.refuse(ctx.StreamID, Refusal{"NetStream.Publish.Rejected", "this port is for playback only"})
 	}
 	sink, err := c.server.handlers.Publish(request(c.bridge.app, c.bridge.name, c.remote))
 	if err != nil {
@@ -198,11 +197,11 @@ func (h *handler) OnPublish(ctx *gortmp.StreamContext, _ uint32, _ *message.NetS
 	return nil
 }
 
-// OnPlay only remembers the player: Play.Start is yet to be sent.
+// OnPlay only stores the player: Play.Start has yet to be sent.
 func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStreamPlay) error {
 	c := h.c
 	if c.server.handlers.Play == nil {
-		return c.refuse(ctx.StreamID, Refusal{"NetStream.Play.Failed", "this port only takes cameras; watch in the panel"})
+		return c.refuse(ctx.StreamID, Refusal{"NetStream.Play.Failed", "this port is for publishing only; watch in the panel"})
 	}
 	p, err := c.server.handlers.Play(request(c.bridge.app, c.bridge.name, c.remote))
 	if err != nil {
@@ -214,12 +213,12 @@ func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStre
 	return nil
 }
 
-// refuse says no and has the connection end. The error that go-rtmp gets makes
-// it close; its own words for it are dropped.
+// refuse sends the refusal and ends the connection: the error returned makes go-rtmp
+// close it, and fromGoRTMP drops go-rtmp's own message about it.
 func (c *conn) refuse(stream uint32, err error) error {
-	r := Refusal{Code: "NetStream.Publish.Failed", Message: "something went wrong here; ask the studio"}
+	r := Refusal{Code: "NetStream.Publish.Failed", Message: "internal error; ask the studio"}
 	if !errors.As(err, &r) {
-		c.server.opts.Log.Error("can't serve", "proto", "rtmp", "remote", c.remote, "err", err)
+		c.server.opts.Log.Error("request failed", "proto", "rtmp", "remote", c.remote, "err", err)
 	}
 	c.closing.Store(true)
 	c.out.Begin().Command(stream, "onStatus", 0, nil, status("error", r.Code, r.Message))
@@ -229,6 +228,6 @@ func (c *conn) refuse(stream uint32, err error) error {
 	return r
 }
 
-func status(level, code, words string) amf0.Object {
-	return amf0.Object{{Name: "level", Value: level}, {Name: "code", Value: code}, {Name: "description", Value: words}}
+func status(level, code, description string) amf0.Object {
+	return amf0.Object{{Name: "level", Value: level}, {Name: "code", Value: code}, {Name: "description", Value: description}}
 }

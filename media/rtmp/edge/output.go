@@ -8,35 +8,35 @@ import (
 	"obvan/media/rtmp"
 )
 
-// Out is the writing side of a connection, shared by the talk and a player. Its
-// mutex is held through a write: messages must leave one after the other, and
-// who waits for it waits for its own connection only.
+// Out is the writing side of a connection, shared by the command exchange and a player.
+// Its mutex is held during a write: messages must be sent one after the other, and a
+// goroutine that waits for it waits for its own connection only.
 type Out struct {
 	c      *conn
 	mu     sync.Mutex
 	w      *rtmp.Writer
-	player Player // accepted, to start after Play.Start
-	stream uint32 // that it plays on
+	player Player // accepted; it starts after Play.Start
+	stream uint32 // the message stream it plays on
 }
 
-// Stream is the message stream that a player's media goes to.
+// Stream is the message stream for a player's media.
 func (o *Out) Stream() uint32 { return o.stream }
 
-// Begin takes the connection for a batch of messages.
+// Begin locks the connection for a batch of messages.
 func (o *Out) Begin() *rtmp.Writer {
 	o.mu.Lock()
 	return o.w
 }
 
-// End writes the batch and gives the connection back. After an error the
-// connection is closed.
+// End writes the batch and unlocks the connection. After an error the connection is
+// closed.
 func (o *Out) End() error {
 	defer o.mu.Unlock()
-	patience := writeTime
+	timeout := writeTime
 	if o.c.ctx.Err() != nil {
-		patience = lingerTime
+		timeout = lingerTime
 	}
-	o.c.net.SetWriteDeadline(time.Now().Add(patience))
+	o.c.net.SetWriteDeadline(time.Now().Add(timeout))
 	_, err := o.w.Flush()
 	if err != nil {
 		o.c.raw.Close()
@@ -50,23 +50,23 @@ func (o *Out) setPlayer(p Player, stream uint32) {
 	o.mu.Unlock()
 }
 
-// takePlayer is the player to start now; o.mu is held.
+// takePlayer returns the player to start now, or nil; the caller holds o.mu.
 func (o *Out) takePlayer() Player {
 	p := o.player
 	o.player = nil
 	return p
 }
 
-// play runs a player and says goodbye after it.
+// play runs a player, then notifies the client that the stream has ended.
 func (c *conn) play(p Player, stream uint32) {
-	c.net.SetReadDeadline(time.Time{}) // players have nothing to say; writes show whether they live
+	c.net.SetReadDeadline(time.Time{}) // players send nothing; writes show whether they are alive
 	if tcp, ok := c.raw.(*net.TCPConn); ok {
-		// What waits in the kernel can't be skipped any more when the player is slow.
+		// What is buffered in the kernel can't be skipped any more when the player is slow.
 		tcp.SetWriteBuffer(playBuffer)
 	}
 	err := p(c.ctx, &c.out)
 	if err != nil && c.ctx.Err() == nil {
-		c.server.opts.Log.Info("player left", "proto", "rtmp", "remote", c.remote, "err", err)
+		c.server.opts.Log.Info("player disconnected", "proto", "rtmp", "remote", c.remote, "err", err)
 	}
 	c.closing.Store(true)
 	w := c.out.Begin()
@@ -77,5 +77,5 @@ func (c *conn) play(p Player, stream uint32) {
 			half.CloseWrite()
 		}
 	}
-	c.net.SetReadDeadline(time.Now().Add(lingerTime)) // ends the reading side, and that ends the rest
+	c.net.SetReadDeadline(time.Now().Add(lingerTime)) // ends the reading side, and with it the connection
 }

@@ -20,7 +20,7 @@ type Server struct {
 	handlers   Handlers
 	opts       Options
 	listener   net.Listener
-	handshaken connListener // through which go-rtmp gets connections that spoke RTMP
+	handshaken connListener // hands go-rtmp the connections that have begun a handshake
 	quiet      *logrus.Logger
 
 	mu     sync.Mutex
@@ -30,16 +30,16 @@ type Server struct {
 }
 
 // Listen binds addr.
-func Listen(addr string, doors Handlers, opts Options) (*Server, error) {
+func Listen(addr string, handlers Handlers, opts Options) (*Server, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, err // says all that there is to say
+		return nil, err // it already names the operation and the address
 	}
 	quiet := logrus.New()
 	quiet.SetOutput(io.Discard)
-	quiet.SetLevel(logrus.PanicLevel) // or it formats what it discards
+	quiet.SetLevel(logrus.PanicLevel) // otherwise it formats what it discards
 	return &Server{
-		handlers: doors, opts: opts, listener: l, quiet: quiet,
+		handlers: handlers, opts: opts, listener: l, quiet: quiet,
 		handshaken: connListener{conns: make(chan *conn), closed: make(chan struct{})},
 		conns:      map[*conn]struct{}{},
 	}, nil
@@ -50,11 +50,11 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Run serves until ctx is done and all connections have ended.
 func (s *Server) Run(ctx context.Context) error {
-	talk := gortmp.NewServer(&gortmp.ServerConfig{OnConnect: s.onConnect})
+	library := gortmp.NewServer(&gortmp.ServerConfig{OnConnect: s.onConnect})
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		talk.Serve(&s.handshaken) // ends when talk is closed, with an error that says so
+		library.Serve(&s.handshaken) // returns when library is closed, always with an error
 	}()
 	stop := context.AfterFunc(ctx, func() { s.listener.Close() })
 	defer stop()
@@ -62,13 +62,13 @@ func (s *Server) Run(ctx context.Context) error {
 	s.listener.Close()
 	s.endAll()
 	s.all.Wait()
-	talk.Close()
+	library.Close()
 	s.handshaken.Close() // go-rtmp does not close a listener that Serve has not registered yet
 	<-served
 	return err
 }
 
-// accept takes connections in until ctx is done.
+// accept accepts connections until ctx is done.
 func (s *Server) accept(ctx context.Context) error {
 	wait := retry.Backoff{Min: 5 * time.Millisecond, Max: time.Second}
 	for {
@@ -81,7 +81,7 @@ func (s *Server) accept(ctx context.Context) error {
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return err
-		case err != nil: // no file descriptors left, most likely: they come back
+		case err != nil: // most likely out of file descriptors, which is temporary
 			s.opts.Log.Warn("can't accept connections", "proto", "rtmp", "err", err)
 			if retry.Sleep(ctx, wait.Next()) != nil {
 				return nil
@@ -93,9 +93,9 @@ func (s *Server) accept(ctx context.Context) error {
 	}
 }
 
-// admit makes room for a connection: when there are too many, the oldest of those
-// that neither publish nor play goes. Someone who only opens connections thus
-// shuts out nobody but himself.
+// admit takes in a connection. When there are too many, it replaces the oldest one that
+// neither publishes nor plays: a client that only opens connections displaces its own
+// and cannot shut out others.
 func (s *Server) admit(ctx context.Context, nc net.Conn) {
 	c := newConn(s, nc)
 	c.ctx, c.cancel = context.WithCancel(ctx)
@@ -123,7 +123,7 @@ func (s *Server) admit(ctx context.Context, nc net.Conn) {
 	go c.awaitHandshake()
 }
 
-// full and crowd look at the limits; s.mu is held.
+// full reports whether a limit on connections is reached; the caller holds s.mu.
 func (s *Server) full(host string) bool {
 	return len(s.conns) >= maxConns || s.countFrom(host) >= maxPerHost
 }
@@ -137,7 +137,7 @@ func (s *Server) countFrom(host string) (n int) {
 	return n
 }
 
-// crowd is who has to go for one more connection from host: nil for nobody.
+// toEvict is the connection to close for one more from host, nil when there is none.
 func (s *Server) toEvict(host string) *conn {
 	total := len(s.conns) >= maxConns
 	if !total && s.countFrom(host) < maxPerHost {
@@ -155,7 +155,7 @@ func (s *Server) toEvict(host string) *conn {
 	return oldest
 }
 
-// end closes publishers and idlers at once and lets players say goodbye.
+// endAll closes publishers and idle connections at once; players get their last message.
 func (s *Server) endAll() {
 	s.mu.Lock()
 	s.ending = true
@@ -167,7 +167,7 @@ func (s *Server) endAll() {
 	for _, c := range all {
 		c.cancel()
 		if c.playing.Load() {
-			c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // one may be stuck in a write
+			c.raw.SetWriteDeadline(time.Now().Add(lingerTime)) // it may be blocked in a write
 		} else {
 			c.raw.Close()
 		}
@@ -181,7 +181,7 @@ func (s *Server) remove(c *conn) {
 	s.all.Done()
 }
 
-// talkTo is go-rtmp's hook: what it gets as its connection.
+// onConnect is go-rtmp's hook; it decides what go-rtmp uses as its connection.
 func (s *Server) onConnect(nc net.Conn) (io.ReadWriteCloser, *gortmp.ConnConfig) {
 	c := nc.(*conn)
 	return c, &gortmp.ConnConfig{
@@ -194,14 +194,14 @@ func (s *Server) onConnect(nc net.Conn) (io.ReadWriteCloser, *gortmp.ConnConfig)
 	}
 }
 
-// door is the listener that go-rtmp believes to accept from.
+// connListener is the listener that go-rtmp accepts from.
 type connListener struct {
 	conns  chan *conn
 	once   sync.Once
 	closed chan struct{}
 }
 
-// Accept is the next connection that has begun a handshake.
+// Accept returns the next connection that has begun a handshake.
 func (d *connListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.conns:
@@ -217,5 +217,5 @@ func (d *connListener) Close() error {
 	return nil
 }
 
-// Addr is never asked for.
+// Addr is never called.
 func (d *connListener) Addr() net.Addr { return &net.TCPAddr{} }

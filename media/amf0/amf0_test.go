@@ -20,7 +20,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// golden are values and their bytes, by hand from the specification.
+// golden are values and their bytes, written by hand from the specification.
 var golden = []struct {
 	value any
 	bytes string
@@ -34,7 +34,7 @@ var golden = []struct {
 	{[]any{nil, "a"}, "0a 00000002 05 02 0001 61"},
 }
 
-func TestValuesBecomeTheBytesOfTheSpecification(t *testing.T) {
+func TestValuesAreEncodedAsInTheSpecification(t *testing.T) {
 	for _, g := range golden {
 		if got := amf0.Append(nil, g.value); !bytes.Equal(got, unhex(t, g.bytes)) {
 			t.Errorf("%v is %x", g.value, got)
@@ -45,7 +45,7 @@ func TestValuesBecomeTheBytesOfTheSpecification(t *testing.T) {
 	}
 }
 
-func TestTheBytesOfTheSpecificationBecomeValues(t *testing.T) {
+func TestValuesAreDecodedAsInTheSpecification(t *testing.T) {
 	for _, g := range append(golden, []struct {
 		value any
 		bytes string
@@ -65,18 +65,19 @@ func TestTheBytesOfTheSpecificationBecomeValues(t *testing.T) {
 	}
 }
 
-func TestHostileValuesAreRefused(t *testing.T) {
+func TestValuesPastALimitAreRefused(t *testing.T) {
 	for name, b := range map[string][]byte{
-		"an array of two billion values":  unhex(t, "0a 7fffffff 05"),
-		"a long string that is not there": unhex(t, "0c 7fffffff 61"),
-		"a string cut short":              unhex(t, "02 0004 70"),
-		"a number cut short":              unhex(t, "00 3ff8"),
-		"an object without end":           unhex(t, "03 0001 61 05"),
-		"an unknown type":                 unhex(t, "0e"),
-		"AMF3":                            unhex(t, "11 00"),
-		"objects 20000 deep":              bytes.Repeat([]byte{3, 0, 1, 'a'}, 16000),
-		"arrays 13000 deep":               bytes.Repeat([]byte{10, 0, 0, 0, 1}, 13000),
-		"more than 64 KB":                 make([]byte, amf0.MaxSize+1),
+		"an array that counts one value too many": unhex(t, "0a 00000002 05"),
+		"a long string one byte short":            unhex(t, "0c 00000002 61"),
+		"a long string over 64 KiB":               unhex(t, "0c 00010001 61"),
+		"a truncated string":                      unhex(t, "02 0004 70"),
+		"a truncated number":                      unhex(t, "00 3ff8"),
+		"an object without end":                   unhex(t, "03 0001 61 05"),
+		"an unknown type":                         unhex(t, "0e"),
+		"AMF3":                                    unhex(t, "11 00"),
+		"objects nested one too deep":             append(bytes.Repeat([]byte{3, 0, 1, 'a'}, amf0.MaxDepth), 5),
+		"arrays nested one too deep":              append(bytes.Repeat([]byte{10, 0, 0, 0, 1}, amf0.MaxDepth), 5),
+		"a byte more than 64 KiB":                 make([]byte, amf0.MaxSize+1),
 	} {
 		if _, err := amf0.Decode(b); !errors.Is(err, amf0.ErrBad) {
 			t.Errorf("%s: %v", name, err)
@@ -84,7 +85,7 @@ func TestHostileValuesAreRefused(t *testing.T) {
 	}
 }
 
-func TestWhatCameBeforeAnErrorIsKept(t *testing.T) {
+func TestValuesBeforeAnErrorAreReturned(t *testing.T) {
 	got, err := amf0.Decode(unhex(t, "02 0004 706c6179 00 3ff0000000000000 ff"))
 	if err == nil || !reflect.DeepEqual(got, []any{"play", 1.0}) {
 		t.Errorf("%v, %v", got, err)

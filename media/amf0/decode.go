@@ -13,13 +13,13 @@ const (
 	MaxDepth = 16
 )
 
-// ErrBad is a value that is cut short, nested too deep, too long or of an
-// unknown type.
+// ErrBad is for a value that is truncated, nested too deep, too long or of an unknown
+// type.
 var ErrBad = errors.New("malformed AMF0")
 
-// Decode is the values in b: nil (also for undefined), bool, float64 (also for
-// dates), string, Object (also for ECMA arrays and typed objects) and []any.
-// After an error it returns what came before it.
+// Decode returns the values in b: nil (also for undefined), bool, float64 (also for
+// dates), string, Object (also for ECMA arrays and typed objects) and []any. With an
+// error it returns the values before it.
 func Decode(b []byte) ([]any, error) {
 	if len(b) > MaxSize {
 		return nil, fmt.Errorf("%w: %d bytes", ErrBad, len(b))
@@ -38,10 +38,10 @@ func Decode(b []byte) ([]any, error) {
 
 type decoder struct{ b []byte }
 
-// take is the next n bytes.
+// take returns the next n bytes.
 func (d *decoder) take(n int) ([]byte, error) {
 	if n < 0 || n > len(d.b) {
-		return nil, fmt.Errorf("%w: cut short", ErrBad)
+		return nil, fmt.Errorf("%w: truncated", ErrBad)
 	}
 	b := d.b[:n]
 	d.b = d.b[n:]
@@ -85,7 +85,7 @@ func (d *decoder) value(depth int) (any, error) {
 		}
 		return d.properties(depth)
 	case markECMAArray:
-		if _, err := d.take(4); err != nil { // a count that many writers leave 0
+		if _, err := d.take(4); err != nil { // a count, which many writers leave at 0
 			return nil, err
 		}
 		return d.properties(depth)
@@ -124,7 +124,7 @@ func (d *decoder) longString() (string, error) {
 	return "", fmt.Errorf("%w: long string", ErrBad)
 }
 
-// strict takes no memory for the count it is told: each value costs a byte.
+// strict allocates nothing for the count in the header: each value takes at least a byte.
 func (d *decoder) strict(depth int) (any, error) {
 	n, err := d.take(4)
 	if err != nil {

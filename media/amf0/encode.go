@@ -1,6 +1,6 @@
 // Package amf0 is the value format of RTMP commands and FLV metadata (Adobe's
-// "Action Message Format AMF 0"), as far as the studio needs it. Decode is
-// bounded: it reads what strangers send.
+// "Action Message Format AMF 0"), as far as it is needed here. Decode is
+// limited in size, depth and memory, because it reads what unknown clients send.
 package amf0
 
 import (
@@ -18,10 +18,10 @@ type Property struct {
 // Object is an AMF0 object; properties keep their order.
 type Object []Property
 
-// ECMAArray is encoded as an AMF0 ECMA array, the form FLV metadata has.
+// ECMAArray is encoded as an AMF0 ECMA array, the form of FLV metadata.
 type ECMAArray Object
 
-// Get is the value of the first property called name, nil when there is none.
+// Get is the value of the first property named name, nil when there is none.
 func (o Object) Get(name string) any {
 	for _, p := range o {
 		if p.Name == name {
@@ -31,7 +31,7 @@ func (o Object) Get(name string) any {
 	return nil
 }
 
-// String is the property called name when it is a string, else "".
+// String is the value of the property named name when it is a string, else "".
 func (o Object) String(name string) string {
 	s, _ := o.Get(name).(string)
 	return s

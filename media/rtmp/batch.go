@@ -5,25 +5,25 @@ import (
 	"slices"
 )
 
-// Batch is messages that are copied and cut into chunks once, into one piece of memory,
-// and sent by many Writers: what one copy costs, a system call with fewer parts saves with
-// a few of them. Message
-// headers say how much later a message is than the one before (type 1, 5.3.1.2.2), so
-// they are the same for every Writer whose last messages were the same, whatever the
-// timestamps it began with. It is for one goroutine.
+// Batch is a group of messages that are copied and split into chunks once, into one piece
+// of memory, and sent by many Writers: the copy pays for itself with a few Writers, because
+// each then makes a system call with fewer parts. Message headers contain the time since
+// the previous message (type 1, 5.3.1.2.2), so they are the same for every Writer that
+// sent the same messages before, whatever timestamps its session started with. A Batch is
+// for one goroutine.
 type Batch struct {
 	w            Writer
-	known        uint64     // bit for each chunk stream with a message before this batch
-	used         uint64     // and for each with one in it
+	known        uint64     // a bit for each chunk stream with a message before this batch
+	used         uint64     // a bit for each chunk stream with a message in this batch
 	before       [64]uint32 // timestamp of the last message before this batch
-	incompatible bool       // it has a message whose header is not a difference
-	flat         []byte     // all of it, once Bytes was asked
+	incompatible bool       // it has a message with a full header
+	flat         []byte     // all of it, once Bytes has been called
 }
 
-// NewBatch makes an empty batch, of chunks of ChunkSize.
+// NewBatch makes an empty batch with chunks of ChunkSize.
 func NewBatch() *Batch { return &Batch{w: Writer{size: ChunkSize}} }
 
-// Next begins another batch. What Writers still hold of this one stays as it is.
+// Next begins another batch. Writers may still use the bytes of the previous one.
 func (b *Batch) Next() {
 	w := &b.w
 	clear(w.parts) // do not keep the media alive
@@ -31,7 +31,7 @@ func (b *Batch) Next() {
 	b.used, b.incompatible, b.flat = 0, false, nil
 }
 
-// Add collects a message as Writer.Add does.
+// Add queues a message as Writer.Add does.
 func (b *Batch) Add(h Header, head, data []byte) {
 	stream, bit := h.Chunks&63, uint64(1)<<(h.Chunks&63)
 	last := b.w.streams[stream].timestamp
@@ -43,7 +43,7 @@ func (b *Batch) Add(h Header, head, data []byte) {
 	b.w.Add(h, head, data)
 }
 
-// Bytes is all of it, in one piece.
+// Bytes is the whole batch in one slice.
 func (b *Batch) Bytes() []byte {
 	if b.flat == nil {
 		b.w.cut()
@@ -52,11 +52,11 @@ func (b *Batch) Bytes() []byte {
 	return b.flat
 }
 
-// Size is how many bytes it has.
+// Size is the batch's size in bytes.
 func (b *Batch) Size() int { return b.w.Pending() }
 
-// AddBatch collects all of b, whose messages have timestamps that are later by zero
-// than w's. It collects nothing and reports false where b's differences are not w's.
+// AddBatch queues all of b, whose timestamps are later than w's by zero. It queues
+// nothing and returns false when b's time differences don't follow w's last messages.
 func (w *Writer) AddBatch(b *Batch, zero uint32) bool {
 	if b.incompatible || w.size != b.w.size {
 		return false

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// finish takes a whole message off its chunk stream. ok is false when the caller
-// has no use for it.
+// finish takes a complete message from its chunk stream. ok is false when it is not
+// for the caller.
 func (r *Reader) finish(c *chunkStream) (m Message, ok bool, err error) {
 	m, skipped := c.msg, c.skip
 	r.drop(c)
@@ -20,7 +20,7 @@ func (r *Reader) finish(c *chunkStream) (m Message, ok bool, err error) {
 		r.abort(m.Uint32())
 		return m, false, nil
 	case TypeWindowAck:
-		// A window of a few bytes would have us answer each chunk.
+		// With a window of a few bytes we would acknowledge each chunk.
 		r.window = uint64(max(m.Uint32(), readBuffer))
 		return m, false, nil
 	case TypeAggregate:
@@ -32,8 +32,7 @@ func (r *Reader) finish(c *chunkStream) (m Message, ok bool, err error) {
 	return m, true, nil
 }
 
-// setChunkSize is 5.4.1. The size is the peer's offer: a larger one than ours to
-// it costs nothing, and no memory is taken for chunks.
+// setChunkSize is 5.4.1. A large size costs nothing: no memory is allocated per chunk.
 func (r *Reader) setChunkSize(m *Message) error {
 	n := m.Uint32()
 	if n == 0 || n >= 1<<31 {
@@ -52,8 +51,8 @@ func (r *Reader) abort(id uint32) {
 	}
 }
 
-// fromAMF3 makes the AMF0 form: Flash's AMF3 messages carry AMF0 behind a byte
-// that says so.
+// fromAMF3 converts to the AMF0 form: Flash's AMF3 messages carry AMF0 after a byte that
+// says so.
 func fromAMF3(m Message) (Message, bool, error) {
 	if len(m.Payload) == 0 || m.Payload[0] != 0 {
 		return m, false, nil
@@ -67,11 +66,11 @@ func fromAMF3(m Message) (Message, bool, error) {
 	return m, true, nil
 }
 
-// aggregate is a message of FLV tags (7.1.6) that is being taken apart.
+// aggregate is a message of FLV tags (7.1.6) that is being split.
 type aggregate struct {
 	rest    []byte
 	stream  uint32
-	shift   uint32 // of the tags' times to the message's
+	shift   uint32 // from the tags' times to the message's
 	started bool
 	at      uint32 // the message's timestamp, which is that of its first tag
 }
@@ -80,7 +79,7 @@ func newAggregate(m *Message) aggregate {
 	return aggregate{rest: m.Payload, stream: m.Stream, at: m.Timestamp}
 }
 
-// next is the next tag; one that is cut short or lies about its size ends it.
+// next is the next tag; a truncated tag or one with a wrong size ends the aggregate.
 func (a *aggregate) next() (Message, bool) {
 	const head, back = 11, 4
 	for len(a.rest) >= head {

@@ -8,30 +8,30 @@ import (
 	"io"
 )
 
-// Limits of what one connection may make us keep.
+// Limits of the memory that one connection can make us use.
 const (
 	maxChunkStreams = 16
 	maxMedia        = 8 << 20  // a media message
-	maxInFlight     = 16 << 20 // all messages that are only half here
+	maxInFlight     = 16 << 20 // all unfinished messages
 	maxCommand      = 64 << 10 // a command or data message
 	maxControl      = 256
 	maxChunkSize    = 8 << 20
 
-	// quietInFlight bounds peers that media is not taken from, which is all who did
-	// not log in.
+	// maxInFlightNoMedia is the limit for peers from which no media is accepted, such
+	// as all that have not logged in.
 	maxInFlightNoMedia = 128 << 10
 
-	readBuffer = 4 << 10 // larger payloads are read past it, straight into place
+	readBuffer = 4 << 10 // larger payloads bypass it and are read straight into place
 
-	defaultWindow = 2_500_000 // bytes between acknowledgements, before the peer says
+	defaultWindow = 2_500_000 // bytes between acknowledgements, until the peer sets it
 )
 
-// ErrProtocol is what a peer did that can't be read on from.
+// ErrProtocol is for protocol errors after which reading can't continue.
 var ErrProtocol = errors.New("malformed RTMP")
 
-// Reader reads messages. It deals with chunk sizes, aborts and aggregates by
-// itself, turns AMF3 commands and data into their AMF0 forms, and passes over
-// types nobody here has a use for. It is for one goroutine and sets no deadlines.
+// Reader reads messages. It handles chunk sizes, aborts and aggregates itself, converts
+// AMF3 commands and data to AMF0, and skips types that are not used here. It is for one
+// goroutine and sets no deadlines.
 type Reader struct {
 	br       *bufio.Reader
 	src      counter
@@ -44,8 +44,8 @@ type Reader struct {
 	acked    uint64
 }
 
-// chunkStream is what later headers refer back to (5.3.1.2), and the message
-// that is being put together.
+// chunkStream is what later headers refer back to (5.3.1.2), and the message being
+// assembled.
 type chunkStream struct {
 	id        uint32
 	msg       Message
@@ -55,7 +55,7 @@ type chunkStream struct {
 	extended  bool   // it had one
 	known     bool   // there was a full header
 	busy      bool   // a message has begun
-	skip      bool   // and nobody wants it
+	skip      bool   // and it is not used
 	remaining int
 }
 
@@ -70,18 +70,18 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// NewReader reads from r. Audio and video are passed over until Media.
+// NewReader reads from r. Audio and video are skipped until Media(true).
 func NewReader(r io.Reader) *Reader {
 	rd := &Reader{src: counter{r: r}, size: 128, window: defaultWindow}
 	rd.br = bufio.NewReaderSize(&rd.src, readBuffer)
 	return rd
 }
 
-// Media says whether to deliver audio and video. While it is off they take no
+// Media turns the delivery of audio and video on or off. While it is off they take no
 // memory.
 func (r *Reader) Media(on bool) { r.media = on }
 
-// AckDue is the sequence number to acknowledge when that is due (5.4.3).
+// AckDue returns the sequence number to acknowledge, and whether that is due (5.4.3).
 func (r *Reader) AckDue() (seq uint32, due bool) {
 	if r.src.n-r.acked < r.window {
 		return 0, false
@@ -90,7 +90,7 @@ func (r *Reader) AckDue() (seq uint32, due bool) {
 	return uint32(r.src.n), true
 }
 
-// Read is the next message. Its errors wrap ErrProtocol or are the source's.
+// Read returns the next message. Its errors wrap ErrProtocol or are the source's.
 func (r *Reader) Read() (Message, error) {
 	for {
 		if m, ok := r.split.next(); ok {
@@ -109,7 +109,7 @@ func (r *Reader) Read() (Message, error) {
 	}
 }
 
-// chunk reads one chunk; the chunk stream is returned when its message is whole.
+// chunk reads one chunk; it returns the chunk stream when its message is complete.
 func (r *Reader) chunk() (*chunkStream, error) {
 	format, id, err := r.basicHeader()
 	if err != nil {
@@ -204,7 +204,7 @@ func (r *Reader) messageHeader(c *chunkStream, format byte) error {
 	if format > 0 && !c.known {
 		return fmt.Errorf("%w: chunk stream %d starts without a full header", ErrProtocol, c.id)
 	}
-	r.drop(c) // a new header inside a message: the peer gave the old one up
+	r.drop(c) // a new header inside a message: the peer has abandoned the old one
 	b, err := r.take([]int{11, 7, 3}[format])
 	if err != nil {
 		return err
@@ -225,8 +225,8 @@ func (r *Reader) messageHeader(c *chunkStream, format byte) error {
 		c.ext = field
 	}
 	if c.known = true; format == 0 {
-		// The next message may have no header at all. The specification then counts this
-		// time as its difference, most servers count none: the smaller mistake.
+		// The next message may have no header at all. The specification then uses this
+		// timestamp as the time difference; most servers use 0, which is the smaller error.
 		c.msg.Timestamp, c.delta = field, 0
 		return nil
 	}
@@ -235,12 +235,12 @@ func (r *Reader) messageHeader(c *chunkStream, format byte) error {
 	return nil
 }
 
-// repeatedTimestamp deals with a header that consists of nothing, behind which
-// the extended timestamp comes again; but not all writers know that.
+// repeatedTimestamp handles an empty header (type 3). The extended timestamp is repeated
+// after it, but not all writers do that.
 func (r *Reader) repeatedTimestamp(c *chunkStream) error {
 	if c.extended {
 		b, err := r.br.Peek(4)
-		if err != nil && err != io.EOF { // at the end of everything there may be no four bytes
+		if err != nil && err != io.EOF { // near the end there may be fewer than four bytes
 			return err
 		}
 		if len(b) == 4 && (binary.BigEndian.Uint32(b) == c.ext || binary.BigEndian.Uint32(b) == c.msg.Timestamp) {
@@ -255,11 +255,11 @@ func (r *Reader) repeatedTimestamp(c *chunkStream) error {
 	return nil
 }
 
-// begin makes room for a message, of exactly its size.
+// begin allocates a message, at exactly its size.
 func (r *Reader) begin(c *chunkStream) error {
-	limit, wanted := r.limit(c.msg.Type)
-	c.skip = !wanted
-	if wanted && c.length > limit {
+	limit, used := r.limit(c.msg.Type)
+	c.skip = !used
+	if used && c.length > limit {
 		return fmt.Errorf("%w: a message of type %d and %d bytes", ErrProtocol, c.msg.Type, c.length)
 	}
 	c.busy, c.remaining = true, c.length
@@ -278,8 +278,8 @@ func (r *Reader) begin(c *chunkStream) error {
 	return nil
 }
 
-// limit is how long a message of a type may be, and whether anyone wants it.
-func (r *Reader) limit(t Type) (limit int, wanted bool) {
+// limit is how long a message of a type may be, and whether it is used at all.
+func (r *Reader) limit(t Type) (limit int, used bool) {
 	switch t {
 	case TypeAudio, TypeVideo, TypeAggregate:
 		return maxMedia, r.media
@@ -293,7 +293,7 @@ func (r *Reader) limit(t Type) (limit int, wanted bool) {
 	return 0, false
 }
 
-// drop forgets the message that is being put together.
+// drop discards the message being assembled.
 func (r *Reader) drop(c *chunkStream) {
 	if c.busy && !c.skip {
 		r.inFlight -= c.length

@@ -1,9 +1,9 @@
 // Package rtmp is RTMP's chunk stream (RTMP 1.0, section 5.3): messages from
-// bytes and bytes from messages, for ingest, relay and play-out alike. It knows
-// neither the handshake nor the talk, and nothing of what media messages carry.
+// bytes and bytes from messages, for ingest, relay and play-out. It contains neither the
+// handshake nor the command exchange, and does not look into media messages.
 //
-// Reader trusts nobody: each length is bounded before memory is taken. Writer
-// copies no media: a message is a small head and shared data.
+// Reader trusts no peer: each length is checked before memory is allocated. Writer
+// copies no media: a message is a small header and shared data.
 package rtmp
 
 import (
@@ -14,7 +14,7 @@ import (
 // Type is a message's type (sections 5.4, 6.2, 7.1).
 type Type uint8
 
-// The types the studio knows.
+// The types used here.
 const (
 	TypeChunkSize     Type = 1
 	TypeAbort         Type = 2
@@ -31,8 +31,8 @@ const (
 	TypeAggregate     Type = 22
 )
 
-// Chunk streams the studio writes on. Each has a timestamp of its own to count
-// deltas from.
+// Chunk streams that we write. Each has its own timestamp, from which the time
+// differences are counted.
 const (
 	ChunksControl = 2 // protocol control, always message stream 0
 	ChunksCommand = 3 // commands of message stream 0
@@ -42,8 +42,8 @@ const (
 	ChunksStream  = 8 // commands of other message streams
 )
 
-// ChunkSize is what we ask for and write with: at the protocol's 128 bytes a
-// picture costs a hundred chunks.
+// ChunkSize is what we request and write with: at the protocol's 128 bytes a video frame
+// takes a hundred chunks.
 const ChunkSize = 65536
 
 // User control events (section 6.2, "User Control Message Events").
@@ -54,15 +54,15 @@ const (
 	EventPingResponse uint16 = 7
 )
 
-// Message is one message as it came.
+// Message is one message as received.
 type Message struct {
 	Type      Type
 	Stream    uint32 // message stream id
 	Timestamp uint32 // milliseconds, wraps
-	Payload   []byte // its own memory; never modified after it was read
+	Payload   []byte // not shared; never modified after it was read
 }
 
-// Uint32 is the number that most control messages consist of.
+// Uint32 is the number in the payload of most control messages.
 func (m *Message) Uint32() uint32 {
 	if len(m.Payload) < 4 {
 		return 0
@@ -70,8 +70,8 @@ func (m *Message) Uint32() uint32 {
 	return binary.BigEndian.Uint32(m.Payload)
 }
 
-// Event is a user control message's event and its first number; ok is false when
-// it is cut short.
+// Event is a user control message's event and its first number; ok is false when it is
+// truncated.
 func (m *Message) Event() (event uint16, value uint32, ok bool) {
 	if m.Type != TypeUserControl || len(m.Payload) < 6 {
 		return 0, 0, false
@@ -79,15 +79,14 @@ func (m *Message) Event() (event uint16, value uint32, ok bool) {
 	return binary.BigEndian.Uint16(m.Payload), binary.BigEndian.Uint32(m.Payload[2:]), true
 }
 
-// Rebase makes a session's timestamps start at 0, which some servers demand and
-// all survive: a studio runs longer than the 4 h 39 m that fit 24 bits.
+// Rebase makes a session's timestamps start at 0, which some servers require and all
+// accept: a studio runs longer than the 4 h 39 min that fit into 24 bits.
 type Rebase struct {
 	base time.Duration
 	set  bool
 }
 
-// Stamp is the message timestamp of t. The first call fixes what 0 is; what lies
-// before it is 0 too.
+// Stamp is the message timestamp of t. The first call defines 0; earlier times are 0 too.
 func (r *Rebase) Stamp(t time.Duration) uint32 {
 	if !r.set {
 		r.base, r.set = t, true
@@ -95,15 +94,15 @@ func (r *Rebase) Stamp(t time.Duration) uint32 {
 	return uint32(max(0, t-r.base) / time.Millisecond)
 }
 
-// Unwrap makes a growing time of a peer's 32-bit milliseconds. Tracks of one
-// stream share it: they share a clock.
+// Unwrap turns a peer's 32-bit milliseconds into a time that does not wrap. The tracks of
+// one stream share it because they share a clock.
 type Unwrap struct {
 	last uint32
 	time int64
 	set  bool
 }
 
-// Time is ts on a clock that does not wrap. A step back stays a step back.
+// Time is ts on a clock that does not wrap. A step back remains a step back.
 func (u *Unwrap) Time(ts uint32) time.Duration {
 	if !u.set {
 		u.set, u.last, u.time = true, ts, int64(ts)

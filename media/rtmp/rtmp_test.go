@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// unhex makes bytes of hexadecimal with spaces and line breaks.
+// unhex decodes hexadecimal with spaces and line breaks.
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
@@ -43,7 +43,7 @@ func read(t testing.TB, b []byte) []rtmp.Message {
 	}
 }
 
-// golden are bytes written by hand from the specification, and what they say.
+// golden are bytes written by hand from the specification, and the messages in them.
 var golden = []struct {
 	name  string
 	write func(w *rtmp.Writer)
@@ -56,7 +56,7 @@ var golden = []struct {
 		},
 		"06 0003e8 000003 09 01000000 010203",
 		[]rtmp.Message{{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 1000, Payload: []byte{1, 2, 3}}}},
-	{"a later one says how much later",
+	{"a later one has the time difference",
 		func(w *rtmp.Writer) {
 			w.Add(rtmp.Header{Chunks: 5, Type: rtmp.TypeAudio, Stream: 1, Timestamp: 10}, []byte{1}, nil)
 			w.Add(rtmp.Header{Chunks: 5, Type: rtmp.TypeAudio, Stream: 1, Timestamp: 33}, nil, []byte{2})
@@ -65,7 +65,7 @@ var golden = []struct {
 		[]rtmp.Message{
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 10, Payload: []byte{1}},
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 33, Payload: []byte{2}}}},
-	{"a time that steps back is written in full",
+	{"a time that steps back has a full header",
 		func(w *rtmp.Writer) {
 			w.Add(rtmp.Header{Chunks: 5, Type: rtmp.TypeAudio, Stream: 1, Timestamp: 33}, []byte{1}, nil)
 			w.Add(rtmp.Header{Chunks: 5, Type: rtmp.TypeAudio, Stream: 1, Timestamp: 10}, []byte{2}, nil)
@@ -74,7 +74,7 @@ var golden = []struct {
 		[]rtmp.Message{
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 33, Payload: []byte{1}},
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 10, Payload: []byte{2}}}},
-	{"an extended timestamp comes again on each chunk",
+	{"an extended timestamp is repeated on each chunk",
 		func(w *rtmp.Writer) {
 			w.SetChunkSize(2)
 			w.Add(rtmp.Header{Chunks: 6, Type: rtmp.TypeVideo, Stream: 1, Timestamp: 0x01020304}, []byte{1}, []byte{2, 3, 4, 5})
@@ -92,7 +92,7 @@ var golden = []struct {
 			{Type: rtmp.TypeUserControl, Payload: []byte{0, 7, 0, 0, 0, 7}}}},
 }
 
-func TestMessagesBecomeTheBytesOfTheSpecification(t *testing.T) {
+func TestMessagesAreWrittenAsInTheSpecification(t *testing.T) {
 	for _, g := range golden {
 		t.Run(g.name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -105,7 +105,7 @@ func TestMessagesBecomeTheBytesOfTheSpecification(t *testing.T) {
 	}
 }
 
-func TestTheBytesOfTheSpecificationBecomeMessages(t *testing.T) {
+func TestMessagesAreReadAsInTheSpecification(t *testing.T) {
 	for _, g := range append(golden, readOnly...) {
 		t.Run(g.name, func(t *testing.T) { same(t, read(t, unhex(t, g.bytes)), g.reads) })
 	}
@@ -124,7 +124,7 @@ func same(t *testing.T, got, want []rtmp.Message) {
 	}
 }
 
-// readOnly is what other writers send and ours does not.
+// readOnly is what other writers send and ours does not send.
 var readOnly = append(golden[:0:0], []struct {
 	name  string
 	write func(w *rtmp.Writer)
@@ -138,14 +138,14 @@ var readOnly = append(golden[:0:0], []struct {
 		[]rtmp.Message{
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 1, Payload: []byte{0xaa}},
 			{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 2, Payload: []byte{0xbb}}}},
-	{"types 2 and 3 refer to the header before", nil,
+	{"headers of types 2 and 3 refer to the previous one", nil,
 		"05 00000a 000001 08 01000000 01   85 000005 02   c5 03   c5 04",
 		[]rtmp.Message{
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 10, Payload: []byte{1}},
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 15, Payload: []byte{2}},
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 20, Payload: []byte{3}},
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 25, Payload: []byte{4}}}},
-	{"an extended timestamp that does not come again", nil,
+	{"an extended timestamp that is not repeated", nil,
 		"02 000000 000004 01 00000000 00000002   06 ffffff 000006 09 01000000 01020304 0102  c6 0304  c6 0506",
 		[]rtmp.Message{{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 0x01020304, Payload: []byte{1, 2, 3, 4, 5, 6}}}},
 	{"two messages interleaved", nil,
@@ -153,26 +153,26 @@ var readOnly = append(golden[:0:0], []struct {
 		[]rtmp.Message{
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 1, Payload: []byte{0xaa}},
 			{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 1, Payload: []byte{1, 2, 3}}}},
-	{"a new header inside a message gives the old one up", nil,
+	{"a new header inside a message discards the old one", nil,
 		"02 000000 000004 01 00000000 00000002   06 000001 000003 09 01000000 0102   06 000002 000001 09 01000000 aa",
 		[]rtmp.Message{{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 2, Payload: []byte{0xaa}}}},
-	{"an aborted message is forgotten", nil,
+	{"an aborted message is discarded", nil,
 		"02 000000 000004 01 00000000 00000004   06 000001 000005 09 01000000 01020304   02 000000 000004 02 00000000 00000006   06 000002 000001 09 01000000 aa",
 		[]rtmp.Message{{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 2, Payload: []byte{0xaa}}}},
 	{"an AMF3 command becomes an AMF0 command", nil,
 		"03 000000 000002 11 00000000 00 05",
 		[]rtmp.Message{{Type: rtmp.TypeCommand, Payload: []byte{5}}}},
-	{"unknown types are passed over", nil,
+	{"unknown types are skipped", nil,
 		"03 000000 000002 63 00000000 0102   03 000000 000001 13 00000000 01   05 000000 000001 08 01000000 aa",
 		[]rtmp.Message{{Type: rtmp.TypeAudio, Stream: 1, Payload: []byte{0xaa}}}},
-	{"an aggregate is taken apart", nil,
+	{"an aggregate is split", nil,
 		"06 0003e8 000020 16 01000000  09 000001 000064 00 000000 aa 0000000c  08 000001 000070 00 000000 bb 0000000c",
 		[]rtmp.Message{
 			{Type: rtmp.TypeVideo, Stream: 1, Timestamp: 1000, Payload: []byte{0xaa}},
 			{Type: rtmp.TypeAudio, Stream: 1, Timestamp: 1012, Payload: []byte{0xbb}}}},
 }[1:]...)
 
-func TestWhatCannotBeReadOnFromIsAnError(t *testing.T) {
+func TestProtocolErrorsEndReading(t *testing.T) {
 	var streams []byte
 	for id := range 17 {
 		streams = append(streams, byte(3+id), 0, 0, 0, 0, 0, 0, 8, 1, 0, 0, 0)
@@ -186,7 +186,7 @@ func TestWhatCannotBeReadOnFromIsAnError(t *testing.T) {
 		"a command over 64 KB":                  unhex(t, "03 000000 010001 14 00000000 00"),
 		"a control message of a kilobyte":       unhex(t, "02 000000 000400 04 00000000 00"),
 		"a seventeenth chunk stream":            streams,
-		"three half messages of 8 MB":           unhex(t, "06 000000 800000 09 01000000 "+strings.Repeat("00", 128)+"07 000000 800000 09 01000000 "+strings.Repeat("00", 128)+"08 000000 800000 09 01000000 "+strings.Repeat("00", 128)),
+		"three unfinished messages of 8 MB":     unhex(t, "06 000000 800000 09 01000000 "+strings.Repeat("00", 128)+"07 000000 800000 09 01000000 "+strings.Repeat("00", 128)+"08 000000 800000 09 01000000 "+strings.Repeat("00", 128)),
 	} {
 		r := rtmp.NewReader(bytes.NewReader(b))
 		r.Media(true)
@@ -200,7 +200,7 @@ func TestWhatCannotBeReadOnFromIsAnError(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatBreaksInsideAMessageIsNotAnEnd(t *testing.T) {
+func TestAConnectionThatEndsInsideAMessageIsAnError(t *testing.T) {
 	for _, s := range []string{"06", "06 000000", "06 000000 000003 09 01000000 01", "06 ffffff 000003 09 01000000 0102", "00"} {
 		b := unhex(t, s)
 		_, err := rtmp.NewReader(bytes.NewReader(b)).Read()
@@ -210,7 +210,7 @@ func TestAConnectionThatBreaksInsideAMessageIsNotAnEnd(t *testing.T) {
 	}
 }
 
-func TestMediaIsPassedOverUntilItIsWanted(t *testing.T) {
+func TestMediaIsSkippedUntilItIsTurnedOn(t *testing.T) {
 	var b bytes.Buffer
 	w := rtmp.NewWriter(&b)
 	w.SetChunkSize(rtmp.ChunkSize)
@@ -223,7 +223,7 @@ func TestMediaIsPassedOverUntilItIsWanted(t *testing.T) {
 	}
 }
 
-func TestWhoDidNotLogInMayNotKeepMuchInFlight(t *testing.T) {
+func TestUnfinishedMessagesAreLimitedMoreWithoutMedia(t *testing.T) {
 	var b []byte
 	for id := range 5 {
 		b = append(b, byte(3+id), 0, 0, 0, 0, 0xff, 0xff, byte(rtmp.TypeCommand), 0, 0, 0, 0)
@@ -260,7 +260,7 @@ func TestReceivedBytesAreAcknowledged(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrittenIsReadInAnySizeOfChunk(t *testing.T) {
+func TestMessagesAreReadBackInAnyChunkSize(t *testing.T) {
 	data := make([]byte, 90000)
 	for i := range data {
 		data[i] = byte(i * 7)
@@ -337,7 +337,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-func BenchmarkWriteAPictureAndItsSound(b *testing.B) {
+func BenchmarkWriteAVideoAndAnAudioFrame(b *testing.B) {
 	w := rtmp.NewWriter(io.Discard)
 	w.SetChunkSize(rtmp.ChunkSize)
 	head, data := make([]byte, 5), make([]byte, 20<<10)
@@ -369,7 +369,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	w.Flush()
 	messages := bytes.Clone(one.Bytes())
-	binary.BigEndian.Uint32(messages) // they are there
+	binary.BigEndian.Uint32(messages) // panics when there are none
 	b.ReportAllocs()
 	b.SetBytes(int64(want / 1000))
 	var r *rtmp.Reader

@@ -8,7 +8,7 @@ import (
 	"obvan/media/amf0"
 )
 
-// Header says where a message goes. Only chunk streams 2 to 63 can be written.
+// Header describes a message. Only chunk streams 2 to 63 can be written.
 type Header struct {
 	Chunks    uint8 // chunk stream: ChunksVideo, ...
 	Type      Type
@@ -16,17 +16,17 @@ type Header struct {
 	Timestamp uint32 // milliseconds; differences are sent, so it may wrap
 }
 
-// Writer makes chunks of messages. Add collects, Flush sends all that was
-// collected in one vectored write. It is for one goroutine, sets no deadlines and
-// takes no memory once it has seen the largest batch.
+// Writer splits messages into chunks. Add queues, Flush sends everything queued in one
+// vectored write. It is for one goroutine, sets no deadlines and allocates nothing once
+// it has seen the largest batch.
 type Writer struct {
 	dst    io.Writer
-	vector Vectored // dst, when it takes vectored writes by itself
-	direct bool     // dst takes vectored writes
+	vector Vectored // dst, when it has its own vectored write
+	direct bool     // dst is a socket that supports vectored writes
 	size   int
 
-	own    []byte   // chunk headers and heads of this batch
-	from   int      // where the part of it begins that is in no part yet
+	own    []byte   // chunk headers and message heads of this batch
+	from   int      // where the bytes of own start that are in no part yet
 	shared int      // bytes of callers' data
 	parts  [][]byte // this batch: slices of own and of callers' data
 	batch  net.Buffers
@@ -39,15 +39,15 @@ type Writer struct {
 	}
 }
 
-// Vectored is a destination with a vectored write of its own, for connections that
-// watch over how their bytes leave.
+// Vectored is a destination with its own vectored write, for connections that measure or
+// control how their bytes are sent.
 type Vectored interface {
 	WriteBuffers(b *net.Buffers) (int64, error)
 }
 
-// NewWriter writes to dst. Give it the *net.TCPConn itself, or something Vectored:
-// through another wrapper, TLS among them, each batch is copied together first so
-// that it is still one write.
+// NewWriter writes to dst. Pass the *net.TCPConn itself, or something Vectored: for any
+// other wrapper, such as TLS, each batch is copied into one buffer first, so that it is
+// still one write.
 func NewWriter(dst io.Writer) *Writer {
 	w := &Writer{dst: dst, size: 128}
 	switch dst := dst.(type) {
@@ -59,14 +59,14 @@ func NewWriter(dst io.Writer) *Writer {
 	return w
 }
 
-// SetChunkSize tells the peer a new chunk size and uses it from here on.
+// SetChunkSize sends the peer a new chunk size and uses it from here on.
 func (w *Writer) SetChunkSize(n int) {
 	w.Control(TypeChunkSize, uint32(n))
 	w.size = n
 }
 
-// Add collects a message that consists of head and data. head is copied; data is
-// shared and must stay as it is until Flush.
+// Add queues a message that consists of head and data. head is copied; data is shared
+// and must not change until Flush.
 func (w *Writer) Add(h Header, head, data []byte) {
 	ext, extended := w.appendHeader(h, len(head)+len(data))
 	room := w.size
@@ -82,7 +82,7 @@ func (w *Writer) Add(h Header, head, data []byte) {
 		if len(head)+len(data) == 0 {
 			return
 		}
-		// 5.3.1.2.4; the extended timestamp comes again on each further chunk (5.3.1.3).
+		// 5.3.1.2.4; the extended timestamp is repeated on each further chunk (5.3.1.3).
 		w.own, room = append(w.own, 3<<6|h.Chunks), w.size
 		if extended {
 			w.own = binary.BigEndian.AppendUint32(w.own, ext)
@@ -90,8 +90,8 @@ func (w *Writer) Add(h Header, head, data []byte) {
 	}
 }
 
-// cut makes a part of what was copied since the last one: small messages in a row
-// are one part, each costs the system a look.
+// cut makes one part of the bytes copied since the last part: consecutive small messages
+// become one part, because each part has a cost in the system call.
 func (w *Writer) cut() {
 	if len(w.own) > w.from {
 		w.parts = append(w.parts, w.own[w.from:len(w.own):len(w.own)])
@@ -99,8 +99,8 @@ func (w *Writer) cut() {
 	}
 }
 
-// appendHeader starts a message: in full the first time, with a difference
-// of time after that.
+// appendHeader starts a message: with a full header the first time, with a time
+// difference after that.
 func (w *Writer) appendHeader(h Header, size int) (ext uint32, extended bool) {
 	s := &w.streams[h.Chunks&63]
 	delta := h.Timestamp - s.timestamp
@@ -129,7 +129,7 @@ func (w *Writer) appendHeader(h Header, size int) (ext uint32, extended bool) {
 	return field, extended
 }
 
-// Control collects a protocol control message of one number.
+// Control queues a protocol control message with one number.
 func (w *Writer) Control(t Type, v uint32) {
 	var b [5]byte
 	binary.BigEndian.PutUint32(b[:], v)
@@ -140,7 +140,7 @@ func (w *Writer) Control(t Type, v uint32) {
 	w.Add(Header{Chunks: ChunksControl, Type: t}, b[:n], nil)
 }
 
-// Event collects a user control message.
+// Event queues a user control message.
 func (w *Writer) Event(event uint16, v uint32) {
 	var b [6]byte
 	binary.BigEndian.PutUint16(b[:], event)
@@ -148,8 +148,8 @@ func (w *Writer) Event(event uint16, v uint32) {
 	w.Add(Header{Chunks: ChunksControl, Type: TypeUserControl}, b[:], nil)
 }
 
-// Command collects a command of a message stream: its name, its transaction and
-// what follows (section 7).
+// Command queues a command of a message stream: its name, its transaction id and
+// its arguments (section 7).
 func (w *Writer) Command(stream uint32, values ...any) {
 	h := Header{Chunks: ChunksCommand, Type: TypeCommand, Stream: stream}
 	if stream != 0 {
@@ -158,11 +158,10 @@ func (w *Writer) Command(stream uint32, values ...any) {
 	w.Add(h, amf0.Append(nil, values...), nil)
 }
 
-// Pending is how many bytes wait for Flush.
+// Pending is how many bytes are queued.
 func (w *Writer) Pending() int { return len(w.own) + w.shared }
 
-// Flush writes what was collected. After an error the connection is of no more
-// use.
+// Flush writes everything queued. After an error the connection can't be used any more.
 func (w *Writer) Flush() (n int64, err error) {
 	w.cut()
 	if len(w.parts) == 0 {
@@ -189,7 +188,7 @@ func (w *Writer) Flush() (n int64, err error) {
 	return n, err
 }
 
-// reuse empties b, and gives the memory of a huge batch back.
+// reuse empties b, and releases the memory of a very large batch.
 func reuse(b []byte) []byte {
 	if cap(b) > 1<<20 {
 		return nil

@@ -1,5 +1,5 @@
-// Package rtmptest is a small RTMP client for tests: it says what a test wants to
-// say, be it nonsense, and reads what comes back.
+// Package rtmptest is a small RTMP client for tests: it sends what a test needs, valid or
+// not, and reads the replies.
 package rtmptest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"obvan/media/rtmp"
 )
 
-// Stream is the message stream that a server gives the first createStream.
+// Stream is the message stream that a server returns for the first createStream.
 const Stream = 1
 
 // Client is a connection after its handshake.
@@ -24,8 +24,8 @@ type Client struct {
 	R *rtmp.Reader
 }
 
-// Dial connects and shakes hands. The connection is closed when the test ends,
-// and breaks after a minute.
+// Dial connects and does the handshake. The connection is closed when the test ends, and
+// times out after a minute.
 func Dial(t testing.TB, addr string) *Client {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -36,7 +36,7 @@ func Dial(t testing.TB, addr string) *Client {
 	return Handshake(t, conn)
 }
 
-// Shake is Dial on a connection that is there.
+// Handshake is Dial on an existing connection.
 func Handshake(t testing.TB, conn net.Conn) *Client {
 	t.Helper()
 	conn.SetDeadline(time.Now().Add(time.Minute))
@@ -51,17 +51,17 @@ func Handshake(t testing.TB, conn net.Conn) *Client {
 	return &Client{t: t, Conn: conn, W: rtmp.NewWriter(conn), R: rtmp.NewReader(conn)}
 }
 
-// Say sends commands' values on a message stream.
+// Send sends a command on a message stream.
 func (c *Client) Send(stream uint32, values ...any) {
 	c.W.Command(stream, values...)
 	c.Flush()
 }
 
-// Flush sends what was collected in W. That the server hung up is no failure: a
-// test sees it when it reads.
+// Flush sends what is queued in W. A closed connection is not reported here: a test
+// notices it when it reads.
 func (c *Client) Flush() { c.W.Flush() }
 
-// Connect gets as far as a message stream.
+// Connect sends connect and createStream and waits for the message stream.
 func (c *Client) Connect(app string) {
 	c.t.Helper()
 	c.W.SetChunkSize(rtmp.ChunkSize)
@@ -81,23 +81,23 @@ func (c *Client) Connect(app string) {
 	}
 }
 
-// Publish asks to publish name and returns the status that comes back.
-func (c *Client) Publish(name string) (code, words string) {
+// Publish requests to publish name and returns the status reply.
+func (c *Client) Publish(name string) (code, description string) {
 	c.t.Helper()
 	c.Send(Stream, "publish", 3, nil, name, "live")
 	return c.Status()
 }
 
-// Play asks to play name and returns the status that comes back.
-func (c *Client) Play(name string) (code, words string) {
+// Play requests to play name and returns the status reply.
+func (c *Client) Play(name string) (code, description string) {
 	c.t.Helper()
 	c.Send(Stream, "play", 3, nil, name, -2000)
 	return c.Status()
 }
 
-// Status is the code and the words of the next onStatus; "" when the connection
-// ends first.
-func (c *Client) Status() (code, words string) {
+// Status is the code and the description of the next onStatus; the code is "" when the
+// connection ends first.
+func (c *Client) Status() (code, description string) {
 	for {
 		name, args, err := c.Command()
 		if err != nil {
@@ -110,7 +110,7 @@ func (c *Client) Status() (code, words string) {
 	}
 }
 
-// Command is the next command from the server.
+// Command reads the next command from the server.
 func (c *Client) Command() (name string, args []any, err error) {
 	for {
 		m, err := c.R.Read()
@@ -138,10 +138,10 @@ func (c *Client) Media(t rtmp.Type, at uint32, body []byte) {
 	c.Flush()
 }
 
-// Raw sends bytes.
+// Raw sends bytes as they are.
 func (c *Client) Raw(b []byte) { c.Conn.Write(b) }
 
-// Gone reports whether the server hangs up within a time.
+// Disconnected reports whether the server closes the connection within a time.
 func (c *Client) Disconnected(within time.Duration) bool {
 	c.SetReadDeadline(time.Now().Add(testkit.Allow(within)))
 	_, err := io.Copy(io.Discard, c.Conn)

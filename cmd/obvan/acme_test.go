@@ -29,19 +29,19 @@ import (
 	"golang.org/x/crypto/acme"
 )
 
-// authority is a certificate authority (RFC 8555) for one host. It asks back over
-// HTTP, at the address that the host's name would lead to.
+// authority is a certificate authority (RFC 8555) for one host. It sends its challenge over
+// HTTP, to the address that the host's name would resolve to.
 type authority struct {
 	*httptest.Server
-	host, asks string
-	key        *ecdsa.PrivateKey
-	root       *x509.Certificate
+	host, challenged string // its name, and the address that the challenge is sent to
+	key              *ecdsa.PrivateKey
+	root             *x509.Certificate
 
 	mu    sync.Mutex
-	print string // of the account's key (RFC 7638)
-	valid bool   // the host has answered
+	print string // thumbprint of the account's key (RFC 7638)
+	valid bool   // the host has answered the challenge
 	chain []byte // what was issued
-	count int    // so often
+	count int    // how many were issued
 }
 
 func startAuthority(t *testing.T, host string) *authority {
@@ -73,7 +73,7 @@ func (a *authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.mu.Unlock()
 	w.Header().Set("Replay-Nonce", rand.Text())
 	payload := a.read(r)
-	say := func(code int, what map[string]any) {
+	respond := func(code int, what map[string]any) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)
 		_ = json.NewEncoder(w).Encode(what)
@@ -89,24 +89,24 @@ func (a *authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	order := map[string]any{"status": "pending", "identifiers": []any{id}, "authorizations": []string{a.URL + "/authz"}, "finalize": a.URL + "/finalize"}
 	switch r.URL.Path {
 	case "/directory":
-		say(200, map[string]any{"newNonce": a.URL + "/nonce", "newAccount": a.URL + "/account", "newOrder": a.URL + "/new", "revokeCert": a.URL + "/revoke"})
+		respond(200, map[string]any{"newNonce": a.URL + "/nonce", "newAccount": a.URL + "/account", "newOrder": a.URL + "/new", "revokeCert": a.URL + "/revoke"})
 	case "/nonce":
 	case "/account":
 		w.Header().Set("Location", a.URL+"/account/1")
-		say(201, map[string]any{"status": "valid"})
+		respond(201, map[string]any{"status": "valid"})
 	case "/new":
 		w.Header().Set("Location", a.URL+"/order")
-		say(201, order)
+		respond(201, order)
 	case "/authz":
 		challenge["status"] = status()
-		say(200, map[string]any{"status": status(), "identifier": id, "challenges": []any{challenge}})
+		respond(200, map[string]any{"status": status(), "identifier": id, "challenges": []any{challenge}})
 	case "/challenge":
 		a.valid = a.valid || a.ask()
 		challenge["status"] = status()
-		say(200, challenge)
+		respond(200, challenge)
 	case "/finalize":
 		if err := a.issue(payload); err != nil {
-			say(400, map[string]any{"type": "urn:ietf:params:acme:error:badCSR", "detail": err.Error()})
+			respond(400, map[string]any{"type": "urn:ietf:params:acme:error:badCSR", "detail": err.Error()})
 			return
 		}
 		fallthrough
@@ -118,16 +118,16 @@ func (a *authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case a.valid:
 			order["status"] = "ready"
 		}
-		say(200, order)
+		respond(200, order)
 	case "/cert":
 		w.Header().Set("Content-Type", "application/pem-certificate-chain")
 		_, _ = w.Write(a.chain)
 	default:
-		say(404, map[string]any{"detail": r.URL.Path})
+		respond(404, map[string]any{"detail": r.URL.Path})
 	}
 }
 
-// read opens a request's envelope (6.2). The signatures are x/crypto's business.
+// read reads a request's envelope (6.2). It does not verify the signatures.
 func (a *authority) read(r *http.Request) (payload []byte) {
 	var envelope struct{ Protected, Payload string }
 	if r.Method != http.MethodPost || json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&envelope) != nil {
@@ -144,9 +144,9 @@ func (a *authority) read(r *http.Request) (payload []byte) {
 	return payload
 }
 
-// ask is the question that only the host can answer (8.3).
+// ask sends the challenge, which only the host can answer (8.3).
 func (a *authority) ask() bool {
-	req, err := http.NewRequest("GET", "http://"+a.asks+"/.well-known/acme-challenge/"+challengeToken, nil)
+	req, err := http.NewRequest("GET", "http://"+a.challenged+"/.well-known/acme-challenge/"+challengeToken, nil)
 	if err != nil {
 		return false
 	}
@@ -160,13 +160,13 @@ func (a *authority) ask() bool {
 	return err == nil && resp.StatusCode == 200 && string(answer) == challengeToken+"."+a.print
 }
 
-// issue signs what was asked for (7.4).
+// issue signs the requested certificate (7.4).
 func (a *authority) issue(payload []byte) error {
-	var asked struct{ CSR string }
-	if err := json.Unmarshal(payload, &asked); err != nil || !a.valid {
-		return fmt.Errorf("the host has not answered: %w", err)
+	var request struct{ CSR string }
+	if err := json.Unmarshal(payload, &request); err != nil || !a.valid {
+		return fmt.Errorf("the host has not answered the challenge: %w", err)
 	}
-	der, err := base64.RawURLEncoding.DecodeString(asked.CSR)
+	der, err := base64.RawURLEncoding.DecodeString(request.CSR)
 	if err != nil {
 		return err
 	}
@@ -186,37 +186,37 @@ func (a *authority) issue(payload []byte) error {
 	return nil
 }
 
-// shows is the certificate that a server shows a visitor who trusts the authority.
-func (a *authority) shows(t *testing.T, s *secure) *x509.Certificate {
+// served is the certificate that a client who trusts the authority gets from the server.
+func (a *authority) served(t *testing.T, s *secure) *x509.Certificate {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	served := make(chan error, 1)
+	handshake := make(chan error, 1)
 	go func() {
 		conn, err := l.Accept()
 		if err == nil {
 			err = tls.Server(conn, s.config).Handshake()
 			conn.Close()
 		}
-		served <- err
+		handshake <- err
 	}()
 	roots := x509.NewCertPool()
 	roots.AddCert(a.root)
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", l.Addr().String(), &tls.Config{ServerName: a.host, RootCAs: roots})
 	if err != nil {
-		t.Fatalf("%v; the server: %v", err, <-served)
+		t.Fatalf("%v; the server: %v", err, <-handshake)
 	}
 	defer conn.Close()
-	if err := <-served; err != nil {
+	if err := <-handshake; err != nil {
 		t.Fatal(err)
 	}
 	return conn.ConnectionState().PeerCertificates[0]
 }
 
-func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
+func TestAnACMECertificateIsRequestedServedAndStored(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	ca, data := startAuthority(t, "studio.example"), t.TempDir()
 	flags := certificate{auto: "off", acme: "studio.example", challenge: "127.0.0.1:0", directory: ca.URL + "/directory"}
@@ -225,7 +225,7 @@ func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	ca.mu.Lock()
-	ca.asks = s.challenge.Addr().String()
+	ca.challenged = s.challenge.Addr().String()
 	ca.mu.Unlock()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -237,18 +237,18 @@ func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 		}
 	}()
 
-	got := ca.shows(t, s)
+	got := ca.served(t, s)
 	if got.VerifyHostname("studio.example") != nil {
 		t.Errorf("it is for %v", got.DNSNames)
 	}
-	kept, err := filepath.Glob(filepath.Join(data, "acme", "*"))
+	stored, err := filepath.Glob(filepath.Join(data, "acme", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(kept) < 2 || !strings.Contains(strings.Join(kept, " "), "studio.example") {
-		t.Errorf("kept are %v, want the account's key and the certificate", kept)
+	if len(stored) < 2 || !strings.Contains(strings.Join(stored, " "), "studio.example") {
+		t.Errorf("stored are %v, want the account's key and the certificate", stored)
 	}
-	for _, path := range kept {
+	for _, path := range stored {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", path, info.Mode(), err)
 		}
@@ -261,8 +261,8 @@ func TestAnACMECertificateIsGotShownAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.challenge.Close()
-	if shown := ca.shows(t, again); !shown.Equal(got) {
-		t.Error("the restart shows another certificate")
+	if next := ca.served(t, again); !next.Equal(got) {
+		t.Error("another certificate is served after a restart")
 	}
 	if ca.count != 1 {
 		t.Errorf("%d certificates were issued", ca.count)

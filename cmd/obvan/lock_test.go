@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestADataFolderIsOneServers(t *testing.T) {
+func TestASecondServerOnADataFolderIsRefused(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "new")
 	first, err := lock(data)
 	if err != nil {

@@ -67,7 +67,7 @@ func TestTheLogLevelIsChosenByFlagOrEnvironment(t *testing.T) {
 	}
 }
 
-func TestOBSIsGivenAnAddressThatItReaches(t *testing.T) {
+func TestOBSGetsAnAddressThatItCanReach(t *testing.T) {
 	for _, c := range []struct{ addr, mixer, want string }{
 		{"127.0.0.1:8555", "obs://192.0.2.1:4455", "127.0.0.1:8555"},
 		{"[::]:1935", "obs://127.0.0.1:4455", "127.0.0.1:1935"},
@@ -80,7 +80,7 @@ func TestOBSIsGivenAnAddressThatItReaches(t *testing.T) {
 	}
 }
 
-func TestAMixerThatCannotBeSaysWhatToDo(t *testing.T) {
+func TestAnInvalidMixerFlagSaysWhatToDo(t *testing.T) {
 	for flag, want := range map[string]string{
 		"vmix": "no such mixer", "obs:": "obs://HOST:4455", "obs://:pass@127.0.0.1": "OBVAN_OBS_PASSWORD", "obs://a b": "not an address",
 	} {

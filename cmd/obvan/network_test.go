@@ -56,19 +56,19 @@ func startSTUN(t *testing.T, at string) string {
 	return conn.LocalAddr().String()
 }
 
-func TestThePublicAddressIsLearntFromASTUNServer(t *testing.T) {
+func TestThePublicAddressIsReadFromASTUNServer(t *testing.T) {
 	n := network{public: "198.51.100.1", stun: startSTUN(t, "203.0.113.7")}
-	told := make(chan []netip.Addr, 8)
+	reported := make(chan []netip.Addr, 8)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- n.follow(ctx, func(all []netip.Addr) error { told <- all; return nil }, slog.New(slog.DiscardHandler))
+		ended <- n.follow(ctx, func(all []netip.Addr) error { reported <- all; return nil }, slog.New(slog.DiscardHandler))
 	}()
 	fixed := netip.MustParseAddr("198.51.100.1")
-	if first := <-told; !slices.Equal(first, []netip.Addr{fixed}) {
+	if first := <-reported; !slices.Equal(first, []netip.Addr{fixed}) {
 		t.Errorf("at first: %v", first)
 	}
-	if second := <-told; !slices.Equal(second, []netip.Addr{fixed, netip.MustParseAddr("203.0.113.7")}) {
+	if second := <-reported; !slices.Equal(second, []netip.Addr{fixed, netip.MustParseAddr("203.0.113.7")}) {
 		t.Errorf("then: %v", second)
 	}
 	cancel()
@@ -77,8 +77,8 @@ func TestThePublicAddressIsLearntFromASTUNServer(t *testing.T) {
 	}
 }
 
-// Who is sent to the authority, and where the authority is answered.
-func TestACMEIsAskedForItsHostOnly(t *testing.T) {
+// A certificate is requested, and the challenge answered, for this host name only.
+func TestACMEIsUsedForItsHostOnly(t *testing.T) {
 	s, err := certificate{acme: "studio.example", challenge: "127.0.0.1:0", auto: "off"}.load(t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestACMEIsAskedForItsHostOnly(t *testing.T) {
 		}
 	}
 	if !slices.Contains(s.config.NextProtos, "acme-tls/1") {
-		t.Errorf("the authority can't ask on the https port: %v", s.config.NextProtos)
+		t.Errorf("the authority can't send its challenge to the https port: %v", s.config.NextProtos)
 	}
 	w := httptest.NewRecorder()
 	s.answer.ServeHTTP(w, httptest.NewRequest("GET", "http://studio.example/camera", nil))

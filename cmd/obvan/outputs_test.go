@@ -10,7 +10,7 @@ import (
 	"obvan/relay"
 )
 
-func TestAnAddressThatCannotWorkIsRefusedWhereItIsTyped(t *testing.T) {
+func TestAnInvalidDestinationAddressIsRefusedWhenItIsEntered(t *testing.T) {
 	r := relay.New(hub.New(), outputs(), slog.New(slog.NewTextHandler(io.Discard, nil)))
 	for address, want := range map[string]string{
 		"rtmp://live.example.com":                  "the part after the host is missing, such as /live or /app",

@@ -65,11 +65,11 @@ func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 	case c.acme != "":
 		return c.loadACME(data)
 	case c.auto == "auto":
-		kept, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
+		selfSigned, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
 		if err != nil {
 			return nil, fmt.Errorf("-tls auto: %w", err)
 		}
-		return &secure{config: kept.Config(), selfSigned: true}, nil
+		return &secure{config: selfSigned.Config(), selfSigned: true}, nil
 	case c.cert != "":
 		files, err := cert.FollowFiles(c.cert, c.key, log)
 		if err != nil {
@@ -83,7 +83,7 @@ func (c certificate) load(data string, log *slog.Logger) (*secure, error) {
 // loadACME gets certificates from an authority (RFC 8555) for one name. Clients that use
 // another name, or an address, get the self-signed certificate.
 func (c certificate) loadACME(data string) (*secure, error) {
-	kept, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
+	selfSigned, err := cert.OpenSelfSigned(filepath.Join(data, "tls"), cert.Local)
 	if err != nil {
 		return nil, fmt.Errorf("-acme: %w", err)
 	}
@@ -95,7 +95,7 @@ func (c certificate) loadACME(data string) (*secure, error) {
 	s.config = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", acme.ALPNProto}}
 	s.config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if !strings.EqualFold(strings.TrimSuffix(hello.ServerName, "."), c.acme) {
-			return kept.Get(hello)
+			return selfSigned.Get(hello)
 		}
 		return m.GetCertificate(hello)
 	}

@@ -22,11 +22,11 @@ type audioTranscoders struct {
 
 func newAudioTranscoders(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *audioTranscoders {
 	s := &audioTranscoders{ffmpeg: ffmpeg, log: log}
-	s.feeds, s.origin, s.produce, s.streams = feeds, hub.Origin{Proto: "sound", Keep: time.Second}, s.transcode, map[string]*derived{}
+	s.feeds, s.origin, s.produce, s.streams = feeds, hub.Origin{Proto: "audio", Keep: time.Second}, s.transcode, map[string]*derived{}
 	return s
 }
 
-// subscribe joins a stream's audio from now on. The function it returns leaves it.
+// subscribe joins a stream's audio at the live position. The function it returns leaves it.
 func (s *audioTranscoders) subscribe(stream string) (*hub.Subscriber, func(), error) {
 	m, leave, err := s.join(stream)
 	if err != nil {
@@ -57,9 +57,9 @@ type transcoding struct {
 	log   *slog.Logger
 
 	transcoder transcode.Transcoder
-	track      *media.Track // it was made for, also when that failed
+	track      *media.Track // that transcoder is for, even if making it failed
 	backoff    retry.Backoff
-	retryAt    time.Time // when to try once more after a failure
+	retryAt    time.Time // when to retry after a failure
 }
 
 func (t *transcoding) run(ctx context.Context, from *hub.Subscriber) {
@@ -83,7 +83,7 @@ func (t *transcoding) run(ctx context.Context, from *hub.Subscriber) {
 }
 
 // prepare makes sure that there is a transcoder for track. A new generation of
-// tracks often has the same audio, which must not click then.
+// tracks often has the same audio, which must go on without a click.
 func (t *transcoding) prepare(track *media.Track) bool {
 	same := t.track == track || t.track != nil && t.track.Codec == track.Codec && bytes.Equal(t.track.Config, track.Config)
 	if same && (t.transcoder != nil || time.Now().Before(t.retryAt)) {
@@ -106,7 +106,7 @@ func (t *transcoding) prepare(track *media.Track) bool {
 
 func (t *transcoding) close() {
 	if t.transcoder != nil {
-		_ = t.transcoder.Close() // ffmpeg was killed: its complaint is no news
+		_ = t.transcoder.Close() // ffmpeg was killed: its error is expected
 		t.transcoder = nil
 	}
 }

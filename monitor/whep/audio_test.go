@@ -16,7 +16,7 @@ import (
 var stereo = media.Track{Codec: media.AAC, SampleRate: 48000, Channels: 2, Config: []byte{0x11, 0x90}}
 
 // publishAudio publishes a camera's audio in real time until the test ends: silence, which
-// has to be coded like anything else.
+// is encoded like any other audio.
 func (c *camera) publishAudio(t *testing.T, track media.Track) {
 	step := track.FrameDuration()
 	stop, ended := make(chan struct{}), make(chan struct{})
@@ -53,7 +53,7 @@ func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
 	testkit.Eventually(t, 5*time.Second, func() bool { return len(p1.audioReceived()) > 20 && len(p2.audioReceived()) > 20 }, "both hear")
 	for n, s := range p1.audioReceived()[1:] {
 		if step := s.time - p1.audioReceived()[n].time; step != 960 {
-			t.Errorf("packet %d comes %d samples after the one before", n+1, step)
+			t.Errorf("packet %d is %d samples after the one before", n+1, step)
 		}
 	}
 	a, b := p1.audioReceived(), p2.audioReceived()
@@ -69,7 +69,7 @@ func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
 		t.Errorf("%d transcoders run, %d packets are the same", n, same)
 	}
 	p1.mu.Lock()
-	if held := p1.delays[fmt.Sprintf("%x", playInSync(0))]; held == 0 {
+	if n := p1.delays[fmt.Sprintf("%x", playInSync(0))]; n == 0 {
 		t.Errorf("frames with audio have playout delays %v", p1.delays)
 	}
 	p1.mu.Unlock()

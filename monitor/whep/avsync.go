@@ -8,7 +8,7 @@ import (
 
 const (
 	offsetWindow  = 2 * time.Second
-	firstWindow   = time.Second           // video that starts to play may jump
+	firstWindow   = time.Second           // shorter: video that has just started may jump
 	minOffsetStep = 30 * time.Millisecond // less is not worth a visible jump
 	maxOffset     = time.Second           // beyond this it is no longer live video
 
@@ -23,14 +23,14 @@ const (
 // video delayed by that much.
 type audioOffset struct {
 	current    time.Duration
-	target     time.Duration // where late is going
-	known      bool          // late was measured
-	videoDelay time.Duration // of the frames of the last window: time of arrival less PTS
+	target     time.Duration // what current is moving to
+	known      bool          // the offset was measured
+	videoDelay time.Duration // of the earliest frame in the last window: arrival less PTS
 
 	from               time.Time // of this window
 	frames             int
 	audioPackets       int
-	minVideo, maxAudio time.Duration // of video and audio: time of arrival less PTS
+	minVideo, maxAudio time.Duration // earliest video and latest audio: arrival less PTS
 	lowerWindows       int           // windows in which the audio arrived earlier
 	epoch              time.Time
 }
@@ -73,7 +73,7 @@ func (l *audioOffset) audio(au *media.AccessUnit) {
 	}
 }
 
-// delayOf is when a unit was there, less its time on the stream's clock.
+// delayOf is when a unit arrived, less its time on the stream's clock.
 func (l *audioOffset) delayOf(au *media.AccessUnit, there time.Time) time.Duration {
 	if l.epoch.IsZero() {
 		l.epoch, l.from = there, there
@@ -81,8 +81,8 @@ func (l *audioOffset) delayOf(au *media.AccessUnit, there time.Time) time.Durati
 	return there.Sub(l.epoch) - au.PTS
 }
 
-// endWindow ends a window. Audio that arrives later counts at once; that it arrives earlier
-// must last, as each change makes the video jump.
+// endWindow ends a window. A higher offset is used immediately; a lower one must last for
+// several windows, because each change makes the video jump.
 func (l *audioOffset) endWindow(now time.Time) {
 	late := min(max(l.maxAudio-l.minVideo, -audioBuffering), maxOffset)
 	switch {
@@ -102,8 +102,8 @@ func (l *audioOffset) endWindow(now time.Time) {
 }
 
 // due is when a packet of audio is sent: late enough for the latest one to be in time.
-// What comes in lumps goes out evenly, or browsers would add a buffer of their own for
-// the lumps, and audio and video drift apart.
+// Audio that arrives in bursts is sent evenly; otherwise browsers would add a buffer of their
+// own for the bursts, and audio and video would drift apart.
 func (l *audioOffset) due(au *media.AccessUnit) time.Time {
 	if !l.known {
 		return au.Arrived

@@ -29,7 +29,7 @@ func TestVideoIsDelayedForLateAudio(t *testing.T) {
 	}
 	talk(&l, 5, 5, func(at time.Duration) time.Duration { return 700*time.Millisecond - at%(700*time.Millisecond) })
 	if l.current < 600*time.Millisecond || l.current > 700*time.Millisecond {
-		t.Fatalf("audio in lumps of 0.7 s: %v", l.current)
+		t.Fatalf("audio in bursts of 0.7 s: %v", l.current)
 	}
 	talk(&l, 10, 3, always(20*time.Millisecond))
 	if l.current < 600*time.Millisecond {

@@ -33,7 +33,7 @@ func TestAViewerOnABadLinkDoesNotAffectTheOthers(t *testing.T) {
 	got := well.await(before + 60)
 	for n := range got[1:] {
 		if step := got[n+1].time - got[n].time; step < 2999 || step > 3001 { // 30 a second, at 90 kHz
-			t.Fatalf("frame %d comes %d after the one before: one is missing, or was delayed", n+1, step)
+			t.Fatalf("frame %d is %d after the one before: one is missing, or was delayed", n+1, step)
 		}
 	}
 	well.mu.Lock()
@@ -48,7 +48,7 @@ func TestAViewerOnABadLinkDoesNotAffectTheOthers(t *testing.T) {
 	t.Logf("the bad link: %d frames put together, %d KB; the other: %d frames", len(bad.received()), sent.BytesReceived>>10, len(got))
 }
 
-// A browser makes a TCP connection that broke again by itself, pion's player does not:
+// A browser reconnects a broken TCP connection; the player of pion does not:
 // that is tested with one (e2e).
 func TestAViewerResumesImmediatelyAfterALinkOutage(t *testing.T) {
 	d := newRig(t)
@@ -60,14 +60,14 @@ func TestAViewerResumesImmediatelyAfterALinkOutage(t *testing.T) {
 	lost := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
 	p.mu.Unlock()
 	link.Cut()
-	gone := time.NewTimer(1500 * time.Millisecond)
-	<-gone.C
+	outage := time.NewTimer(1500 * time.Millisecond)
+	<-outage.C
 	n := len(p.received())
 	link.Restore()
-	mended := time.Now()
+	restored := time.Now()
 	testkit.Eventually(t, 2*time.Second, func() bool {
 		_ = p.pc.WriteRTCP(lost) // as a browser does that lost a frame
 		return len(p.received()) > n+10
 	}, "frames arrive again")
-	t.Logf("the first frame arrives %v after the link is back", p.received()[n].at.Sub(mended).Round(time.Millisecond))
+	t.Logf("the first frame arrives %v after the link is back", p.received()[n].at.Sub(restored).Round(time.Millisecond))
 }

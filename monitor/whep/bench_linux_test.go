@@ -30,7 +30,7 @@ const (
 	benchFor   = 5 * time.Second
 )
 
-// BenchmarkViewers is the whole way: hub, packets, pion, socket.
+// BenchmarkViewers is the whole path: hub, packets, pion, socket.
 func BenchmarkViewers(b *testing.B) {
 	for b.Loop() {
 		h := hub.New()

@@ -20,11 +20,11 @@ import (
 const path = "/whep/"
 
 var (
-	errFull           = errors.New("the server has as many viewers as it can serve")
-	errFullToken      = errors.New("this token has as many viewers as one may have")
-	errFullRemote     = errors.New("this address has as many viewers as one may have")
-	errVideoParameter = errors.New(`video can be "keyframes", or be left out for every frame`)
-	errNotRunning     = errors.New("the server does not serve viewers now")
+	errFull           = errors.New("the server has reached its viewer limit")
+	errFullToken      = errors.New("this token has reached its viewer limit")
+	errFullRemote     = errors.New("this address has reached its viewer limit")
+	errVideoParameter = errors.New(`video must be "keyframes", or omitted to get every frame`)
+	errNotRunning     = errors.New("the server is not accepting viewers now")
 )
 
 // ServeHTTP is WHEP: POST /whep/<stream>, DELETE and PATCH on its Location.
@@ -99,7 +99,7 @@ func (s *Server) delete(w http.ResponseWriter, name string) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// admit makes a viewer of an offer, and the answer to it.
+// admit makes a viewer for an offer, and the answer.
 func (s *Server) admit(a request, offer string) (*viewer, string, error) {
 	src, err := s.source(a.stream)
 	if err != nil {
@@ -156,15 +156,15 @@ func (s *Server) begin(v *viewer, offer string) (reply string, err error) {
 	}
 	go func() {
 		defer s.leave(v)
-		s.log.Debug("viewer came", v.attrs()...)
+		s.log.Debug("viewer connected", v.attrs()...)
 		err := v.serve(ctx)
 		end(err)
-		s.log.Debug("viewer left", append(v.attrs(), "err", err)...)
+		s.log.Debug("viewer disconnected", append(v.attrs(), "err", err)...)
 	}()
 	return reply, nil
 }
 
-// enter counts a viewer in, if there is room.
+// enter registers a viewer, within the limits.
 func (s *Server) enter(v *viewer) (*webrtc.API, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,7 +239,7 @@ func status(err error) int {
 	return http.StatusConflict // browsers can't show the stream
 }
 
-// refuse answers in plain words, which the panel shows.
+// refuse responds with the error as a sentence, which the panel shows.
 func refuse(w http.ResponseWriter, code int, err error) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

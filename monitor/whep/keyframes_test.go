@@ -54,7 +54,7 @@ func TestAKeyframeViewerGetsKeyframesOnlyAndAllAudio(t *testing.T) {
 	heard := p.audioReceived()
 	for n, s := range heard[1:] {
 		if s.time-heard[n].time != step {
-			t.Errorf("audio %d comes %d samples after the one before", n+1, s.time-heard[n].time)
+			t.Errorf("audio packet %d is %d samples after the one before", n+1, s.time-heard[n].time)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func TestAnUnknownVideoParameterIsRefusedWithAReason(t *testing.T) {
 	d := newRig(t)
 	d.camera("cam1").publish(true)
 	for _, kind := range []string{"keys", "KEYFRAMES", "all", "keyframes%20"} {
-		if r := d.post("/whep/cam1?video="+kind, goodOffer); r.code != http.StatusBadRequest || !strings.HasPrefix(r.body, `Video can be "keyframes"`) {
+		if r := d.post("/whep/cam1?video="+kind, goodOffer); r.code != http.StatusBadRequest || !strings.HasPrefix(r.body, `Video must be "keyframes"`) {
 			t.Errorf("%s: %d %q", kind, r.code, r.body)
 		}
 	}

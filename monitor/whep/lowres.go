@@ -14,17 +14,18 @@ import (
 // lowResStreams are low-resolution versions of streams that browsers can't play as they are.
 type lowResStreams struct {
 	onDemand
-	ffmpeg string // its path, or "": there are none
+	ffmpeg string // its path; without it there are no low-resolution streams
 	log    *slog.Logger
 }
 
 func newLowResStreams(feeds *hub.Hub, ffmpeg string, log *slog.Logger) *lowResStreams {
 	s := &lowResStreams{ffmpeg: ffmpeg, log: log}
-	s.feeds, s.origin, s.produce, s.streams = feeds, hub.Origin{Proto: "small", Keep: 4 * time.Second}, s.transcode, map[string]*derived{}
+	s.feeds, s.origin, s.produce, s.streams = feeds, hub.Origin{Proto: "lowres", Keep: 4 * time.Second}, s.transcode, map[string]*derived{}
 	return s
 }
 
-// available reports whether a low-resolution stream helps where the stream can't be shown because of err.
+// available reports whether a stream that can't be played because of err can be sent in low
+// resolution instead.
 func (s *lowResStreams) available(tracks *media.Tracks, err error) bool {
 	return s.ffmpeg != "" && (errors.Is(err, errBFrames) || errors.Is(err, errH265) || errors.Is(err, errAV1)) && preview.Check(tracks) == nil
 }
@@ -36,7 +37,7 @@ func (s *lowResStreams) transcode(ctx context.Context, stream string, from *hub.
 	}
 }
 
-// clock is that of the newest frame, while there is a viewer.
+// clock is the newest frame's RTP and arrival time; ok is false without viewers.
 func (s *lowResStreams) clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	p := s.streams[stream]

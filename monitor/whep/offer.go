@@ -11,7 +11,7 @@ import (
 	"obvan/internal/signalling"
 )
 
-// Reasons for refusing an offer, beside those of its form.
+// Reasons for refusing an offer, besides those of package signalling.
 var (
 	errOfferNoVideo = fmt.Errorf("%w: it asks for no video", signalling.ErrOffer)
 	errSends        = fmt.Errorf("%w: it offers to send; a player's offer must be recvonly", signalling.ErrOffer)
@@ -19,8 +19,8 @@ var (
 	errUnusable     = errors.New("the offer has no media that this server could send")
 )
 
-// checkOffer refuses what a player has no use for, before pion takes memory for
-// it, and reports whether audio is requested.
+// checkOffer refuses an offer with sections that a player doesn't need, before pion allocates
+// memory for them, and reports whether audio is requested.
 func checkOffer(body string) (audio bool, err error) {
 	offer, err := signalling.Parse(body)
 	if err != nil {
@@ -59,7 +59,7 @@ func hasH264(m *sdp.MediaDescription) bool {
 	return false
 }
 
-// answer negotiates pc against an offer that was checked.
+// answer negotiates pc with an offer that was checked.
 func answer(pc *webrtc.PeerConnection, offer string) (string, error) {
 	text, err := signalling.Answer(pc, offer)
 	if err != nil {

@@ -20,8 +20,8 @@ type onDemand struct {
 	ended   sync.WaitGroup
 }
 
-// derived is one stream's. It has a hub of its own, with the stream's name in it: one
-// writer, many readers, none of whom waits for another, is just what a hub is.
+// derived is the stream that is made of one stream. It has a hub of its own and the same name
+// in it: one writer and many readers that don't wait for each other is what a hub is for.
 type derived struct {
 	hub    *hub.Hub
 	source *source
@@ -29,13 +29,13 @@ type derived struct {
 	stop   context.CancelFunc
 }
 
-// join has a stream made, if it is not yet. The function it returns leaves it.
+// join starts making a stream unless it is being made. The function it returns leaves it.
 func (w *onDemand) join(stream string) (*derived, func(), error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m := w.streams[stream]
 	if m != nil {
-		if _, live := m.hub.Stream(stream); !live { // the work failed, or the stream has left
+		if _, live := m.hub.Stream(stream); !live { // producing it failed, or its source ended
 			m = nil
 		}
 	}

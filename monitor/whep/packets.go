@@ -20,9 +20,9 @@ const (
 	nalFUA    = 28
 )
 
-// packetize makes a frame's RTP payloads (RFC 6184, packetization-mode 1). A key
-// frame gets its track's parameter sets in front, as viewers join at any one
-// (8.4: parameter sets in band). The payloads share one new array.
+// packetize makes a frame's RTP payloads (RFC 6184, packetization-mode 1). A keyframe is
+// preceded by its track's parameter sets, because viewers join at any keyframe (8.4: parameter
+// sets in band). The payloads share one new array.
 func packetize(au *media.AccessUnit) [][]byte {
 	w := payloadWriter{buf: make([]byte, 0, len(au.Data)+len(au.Data)/256+len(au.Info().Config)+64)}
 	if au.Key {
@@ -42,8 +42,8 @@ type payloadWriter struct {
 	payloads [][]byte
 }
 
-// end finishes the payload being written. It stays valid when buf grows: nothing
-// writes to the part that is done.
+// end finishes the payload being written. It stays valid when buf grows: finished payloads are
+// never written to again.
 func (w *payloadWriter) end() {
 	w.payloads = append(w.payloads, w.buf[w.start:len(w.buf):len(w.buf)])
 	w.start = len(w.buf)
@@ -118,8 +118,8 @@ func bFrame(data []byte) (b, reference bool) {
 
 // sliceType reads slice_type, the second Exp-Golomb number of a slice header
 // (ISO/IEC 14496-10, 7.3.3 and 9.1); -1 when it can't be read. An emulation
-// prevention byte can't matter: it comes after two zero bytes, and a
-// A first_mb_in_slice that large belongs to no valid frame.
+// prevention byte can't matter: it comes after two zero bytes, and no valid frame has a
+// first_mb_in_slice that large.
 func sliceType(header []byte) int {
 	bits, at := header[:min(len(header), 8)], 0
 	golomb := func() int {

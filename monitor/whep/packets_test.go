@@ -100,7 +100,7 @@ func TestRTPTimesWrapAndNeverOverflow(t *testing.T) {
 }
 
 // feedFrames feeds a source with frames in decoding order, "I0 P3 b1 B2": its kind (b is
-// a B frame nobody refers to) and its place in showing order.
+// a B-frame that is not a reference) and its place in display order.
 func feedFrames(s *source, tracks *media.Tracks, frames ...string) (shown []string, err error) {
 	for n, name := range frames {
 		var kind byte
@@ -146,7 +146,7 @@ func TestAStreamWithReferenceBFramesIsRefusedPermanently(t *testing.T) {
 		t.Fatalf("%v %v", shown, err)
 	}
 	if s.refused(tracks) != errBFrames {
-		t.Fatal("the next viewer would find out anew")
+		t.Fatal("the next viewer would have to find out again")
 	}
 	if s.refused(&media.Tracks{track180p}) != nil {
 		t.Fatal("another codec is refused with it")
@@ -183,7 +183,7 @@ func TestOnlyBurstySourcesAreSmoothed(t *testing.T) {
 		{"in clumps of two", func(n int) time.Duration { return time.Duration(1-n%2) * period }, period, true},
 		{"with the jitter of a good network", func(n int) time.Duration { return time.Duration(n*7%15) * time.Millisecond }, period, false},
 		{"after one hiccup", func(n int) time.Duration { return max(0, 300*time.Millisecond-time.Duration(max(0, 60-n))*time.Second) }, period, false},
-		{"squeezed by a cut", func(n int) time.Duration { return 0 }, time.Millisecond, false},
+		{"compressed by a cut", func(n int) time.Duration { return 0 }, time.Millisecond, false},
 	} {
 		s, tracks, start := newSource(time.Time{}), &media.Tracks{track180p}, time.Now()
 		smooth := false
@@ -213,7 +213,7 @@ func TestThePacketCacheIsBounded(t *testing.T) {
 	}
 	s.leave()
 	if len(s.cached) != 0 || s.bytes != 0 {
-		t.Fatal("kept for nobody")
+		t.Fatal("the cache is not freed without viewers")
 	}
 }
 

@@ -18,15 +18,15 @@ import (
 	"obvan/internal/netaddr"
 )
 
-// A viewer whose path is dead for goneAfter is disconnected, and given up
-// failAfter later. webrtc.md: disconnected often heals.
+// A viewer that doesn't respond for disconnectedAfter counts as disconnected, which it often
+// recovers from, and its session ends failAfter later.
 const (
 	disconnectedAfter = 5 * time.Second
 	failAfter         = 10 * time.Second
 	keepAlive         = 2 * time.Second
 )
 
-// settings has all media on the two ports.
+// settings is for peer connections with all media on the two ports.
 func settings(udp *udpPort, tcp *net.TCPListener) (set webrtc.SettingEngine, closePorts func() error, err error) {
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	segments := &tcpPort{TCPListener: tcp, open: map[*tcpConn]struct{}{}}
@@ -44,8 +44,8 @@ func settings(udp *udpPort, tcp *net.TCPListener) (set webrtc.SettingEngine, clo
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	set.SetICETimeouts(disconnectedAfter, failAfter, keepAlive)
-	// The DTLS server chooses the cipher, and a browser would choose the dearer one.
-	// ICE has checked the address already, so its cookie is a round trip for nothing.
+	// The DTLS server chooses the cipher; a browser would choose the more expensive one.
+	// ICE has verified the address already, so a DTLS cookie would only cost a round trip.
 	set.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	set.SetDTLSInsecureSkipHelloVerify(true)
 	if err := set.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
@@ -68,8 +68,8 @@ func newAPI(set webrtc.SettingEngine) (*webrtc.API, error) {
 	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(none)), nil
 }
 
-// codecs is what is offered. High profile is sent under the number of whatever
-// H.264 was agreed on: browsers that don't list it decode it all the same.
+// codecs is what is offered. High profile is sent with the payload type of whichever H.264 was
+// negotiated: browsers decode it even if they don't list it.
 func codecs() (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
 	feedback := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
@@ -98,8 +98,8 @@ func codecs() (*webrtc.MediaEngine, error) {
 	return m, m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: playoutDelayURI}, webrtc.RTPCodecTypeVideo)
 }
 
-// Limits of the TCP port. Whoever connects to it need not have posted an offer, so one
-// host has no more connections without a session than it may have viewers.
+// Limits of the TCP port. A client can connect to it without having posted an offer, so one
+// host gets no more connections without a session than it may have viewers.
 const (
 	maxTCP             = 1024
 	maxTCPIdle         = maxByRemote
@@ -148,8 +148,8 @@ func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	return c
 }
 
-// makeRoom makes room for a connection of a host: the oldest that has not come to a session
-// gives way, of the same host when that has too many of them. p.mu is held.
+// makeRoom makes room for a connection of a host by closing the oldest one without a session:
+// of the same host when it has too many of them. The caller has locked p.mu.
 func (p *tcpPort) makeRoom(from string) bool {
 	var oldest, own *tcpConn
 	idle := 0
@@ -183,7 +183,7 @@ func older(a, b *tcpConn) *tcpConn {
 	return b
 }
 
-// Close also ends connections that have said nothing yet: the mux waits for them.
+// Close also closes connections that have sent nothing yet: the mux would wait for them.
 func (p *tcpPort) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -195,10 +195,10 @@ func (p *tcpPort) Close() error {
 	return p.TCPListener.Close()
 }
 
-// tcpConn gives a viewer up that takes nothing for a while: a write blocks the
-// viewer's goroutine, and its ICE agent's. And it hides for a while that the connection
-// broke: a browser connects again and goes on, if its session is still there, but pion
-// ends that with its last connection.
+// tcpConn disconnects a viewer that reads nothing for tcpStall: a blocked write blocks the
+// viewer's goroutine, and its ICE agent's. And it hides for tcpReconnectWindow that the
+// connection broke: a browser reconnects and continues if its session still exists, but pion
+// ends the session with its last connection.
 type tcpConn struct {
 	*net.TCPConn
 	port      *tcpPort
@@ -217,7 +217,7 @@ func (c *tcpConn) Read(b []byte) (int, error) {
 		case <-c.closed:
 		case <-time.After(tcpReconnectWindow):
 		}
-		err = net.ErrClosed // which is no news to a session that has another one
+		err = net.ErrClosed // which a session that has another connection ignores
 	}
 	return n, err
 }
@@ -227,12 +227,12 @@ func (c *tcpConn) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(tcpStall))
 	n, err := c.TCPConn.Write(b)
 	if err != nil {
-		_ = c.TCPConn.Close() // half a packet may be out: what follows would be garbage
+		_ = c.TCPConn.Close() // half a packet may have been sent: the rest would be garbage
 	}
 	return n, err
 }
 
-// Close also makes room for another.
+// Close also frees the connection's place in the port.
 func (c *tcpConn) Close() error {
 	c.port.mu.Lock()
 	delete(c.port.open, c)

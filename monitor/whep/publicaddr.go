@@ -14,8 +14,8 @@ type iceSettings struct {
 	public []string             // addresses of a router in front of us that forwards to the ports
 }
 
-// addPublic has the public addresses offered beside our own. They are offered as if they
-// were ours: a router that forwards the ports keeps their numbers.
+// addPublic offers the public addresses in addition to the local ones, as host candidates: a
+// router that forwards the ports keeps their numbers.
 func (r *iceSettings) addPublic(set *webrtc.SettingEngine) error {
 	if len(r.public) == 0 {
 		return nil
@@ -25,9 +25,8 @@ func (r *iceSettings) addPublic(set *webrtc.SettingEngine) error {
 	})
 }
 
-// SetPublicAddrs names the addresses under which a router in front of this machine forwards
-// the WebRTC port, UDP and TCP, with the same number. Peers that come from now on are
-// notified.
+// SetPublicAddrs sets the addresses at which a router in front of this machine forwards the
+// WebRTC port, UDP and TCP, with the same number. New peers are offered them.
 func (s *Server) SetPublicAddrs(addrs []netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +35,7 @@ func (s *Server) SetPublicAddrs(addrs []netip.Addr) error {
 		s.ice.public = append(s.ice.public, a.Unmap().String())
 	}
 	if s.api == nil {
-		return nil // Run reports it
+		return nil // Run adds them
 	}
 	if err := s.ice.addPublic(&s.ice.engine); err != nil {
 		return fmt.Errorf("set WebRTC up: %w", err)
@@ -49,10 +48,9 @@ func (s *Server) SetPublicAddrs(addrs []netip.Addr) error {
 	return nil
 }
 
-// API makes peer connections for another room, whose media then takes our two ports
-// as well: one port to open in a firewall, whoever sends what. tune may change the
-// settings, but not the ports. It fails while Run is not running, and the connections
-// end with Run.
+// API makes peer connections for another package, whose media then uses the same two ports: one
+// port number to open in a firewall for all WebRTC. tune may change the settings, but not the
+// ports. It fails while Run is not running, and the connections end with Run.
 func (s *Server) API(engine *webrtc.MediaEngine, interceptors *interceptor.Registry, tune func(*webrtc.SettingEngine)) (*webrtc.API, error) {
 	s.mu.Lock()
 	set, running := s.ice.engine, s.api != nil

@@ -43,7 +43,7 @@ func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
 		{"no stream", "POST", "/whep/", sdp, goodOffer, 404, "not live"},
 		{"a body of another kind", "POST", "/whep/cam1", "text/plain", goodOffer, 415, "application/sdp"},
 		{"no kind", "POST", "/whep/cam1", "", goodOffer, 415, "application/sdp"},
-		{"an offer of 65 KB", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a=x\r\n", 14000), 413, "64 KB"},
+		{"an offer of 65 KB", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a="+strings.Repeat("x", 1024)+"\r\n", 64), 413, "64 KB"},
 		{"nothing", "POST", "/whep/cam1", sdp, "", 400, "not SDP"},
 		{"garbage", "POST", "/whep/cam1", sdp, "GET / HTTP/1.1", 400, "not SDP"},
 		{"no media", "POST", "/whep/cam1", sdp, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 400, "not SDP"},
@@ -52,9 +52,9 @@ func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
 		{"H.264 in single NAL mode", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "packetization-mode=1", "packetization-mode=0"), 406, "H.264"},
 		{"a publisher", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "recvonly", "sendonly"), 400, "recvonly"},
 		{"a data channel", "POST", "/whep/cam1", sdp, goodOffer + "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:1\r\n", 400, "data channel"},
-		{"a hundred video sections", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("m=video 9 UDP/TLS/RTP/SAVPF 106\r\n", 100), 400, "too many"},
-		{"a hundred addresses to knock at", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 100), 400, "too many candidates"},
-		{"an offer without keys", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "a=fingerprint", "a=x"), 400, "can't be answered"},
+		{"nine media sections", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("m=video 9 UDP/TLS/RTP/SAVPF 106\r\n", 8), 400, "too many"},
+		{"65 candidates", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", 65), 400, "too many candidates"},
+		{"an offer without a fingerprint", "POST", "/whep/cam1", sdp, strings.ReplaceAll(goodOffer, "a=fingerprint", "a=x"), 400, "can't be answered"},
 		{"H.265", "POST", "/whep/hevc", sdp, goodOffer, 409, "H.265"},
 		{"AV1", "POST", "/whep/av1", sdp, goodOffer, 409, "AV1"},
 		{"a stream without video", "POST", "/whep/radio", sdp, goodOffer, 409, "no video"},
@@ -63,7 +63,7 @@ func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
 		{"trickle", "PATCH", "/whep/cam1/abc", "application/trickle-ice-sdpfrag", "", 405, "PATCH"},
 		{"a stream by GET", "GET", "/whep/cam1", "", "", 405, "GET"},
 		{"the end of a stream", "DELETE", "/whep/cam1", "", "", 405, "session"},
-		{"the end of no session", "DELETE", "/whep/cam1/abc", "", "", 404, "no such session"},
+		{"DELETE of an unknown session", "DELETE", "/whep/cam1/abc", "", "", 404, "no such session"},
 		{"what is possible", "OPTIONS", "/whep/cam1", "", "", 204, ""},
 	} {
 		r := d.do(c.method, c.path, c.kind, c.body)
@@ -105,12 +105,12 @@ func TestViewersAreLimited(t *testing.T) {
 		code        int
 		text        string
 	}{
-		{limits{9, 1, 9, connectTimeout}, "Vi", "192.0.2.2:1", 429, "This token has as many viewers as one may have."},
-		{limits{9, 9, 1, connectTimeout}, "Bo", "192.0.2.1:2", 429, "This address has as many viewers as one may have."},
-		{limits{1, 1, 1, connectTimeout}, "Vi", "192.0.2.1:3", 503, "The server has as many viewers as it can serve."},
+		{limits{9, 1, 9, connectTimeout}, "Vi", "192.0.2.2:1", 429, "This token has reached its viewer limit."},
+		{limits{9, 9, 1, connectTimeout}, "Bo", "192.0.2.1:2", 429, "This address has reached its viewer limit."},
+		{limits{1, 1, 1, connectTimeout}, "Vi", "192.0.2.1:3", 503, "The server has reached its viewer limit."},
 		{limits{9, 1, 1, connectTimeout}, "Bo", "192.0.2.2:2", 201, ""},
 		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.3:1", 201, ""},
-		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.4:1", 201, ""}, // nobody's token is no token
+		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.4:1", 201, ""}, // without a token there is no limit per token
 	} {
 		d.limit(c.most)
 		w := ask(c.who, c.remote)
@@ -216,7 +216,7 @@ func FuzzOffer(f *testing.F) {
 func TestRevokedAccessEndsItsSessions(t *testing.T) {
 	d := newRig(t)
 	d.camera("cam1").publish(true)
-	p := d.watch("cam1") // nobody in particular
+	p := d.watch("cam1") // without a token
 	p.await(1)
 	anna := httptest.NewRecorder()
 	r := httptest.NewRequest("POST", "/whep/cam1", strings.NewReader(p.pc.LocalDescription().SDP))

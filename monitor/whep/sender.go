@@ -17,14 +17,14 @@ const (
 	audioRate = 48000 // and of Opus, whatever the audio's own rate (RFC 7587, 4.1)
 )
 
-// historySize is how many packets can be asked for again: a join burst of 2.4 MB.
-// A power of two, as sequence numbers wrap.
+// historySize is how many packets can be retransmitted: an initial burst of 2.4 MB. It is a
+// power of two because sequence numbers wrap.
 const historySize = 2048
 
-// sender is one RTP stream to one viewer: it numbers, stamps and repeats packets.
-// The payloads are shared with all other viewers of the source. It is the track
-// that pion binds; pion's own StaticRTP copies each packet once more, and its NACK
-// interceptor twice. After bound it belongs to one goroutine.
+// sender is one RTP stream to one viewer: it numbers, stamps and retransmits packets. The
+// payloads are shared with all other viewers of the source. It is the track that pion binds;
+// pion's own StaticRTP copies each packet once more, and its NACK interceptor twice. Once bound
+// it belongs to one goroutine.
 type sender struct {
 	kind   webrtc.RTPCodecType
 	stream string // audio and video of one stream are played in sync
@@ -40,8 +40,8 @@ type sender struct {
 	octets  uint32
 }
 
-// sentPacket is what it takes to send a packet again, to the bit: SRTP must never
-// encrypt two different packets under one number.
+// sentPacket is what it takes to send a packet again, bit by bit the same: SRTP must never
+// encrypt two different packets with one sequence number.
 type sentPacket struct {
 	seq     uint16
 	marker  bool
@@ -65,7 +65,7 @@ func (s *sender) ID() string                            { return s.kind.String()
 func (s *sender) RID() string                           { return "" }
 func (s *sender) StreamID() string                      { return s.stream }
 func (s *sender) Kind() webrtc.RTPCodecType             { return s.kind }
-func (s *sender) Unbind(webrtc.TrackLocalContext) error { return nil } // writes fail by themselves
+func (s *sender) Unbind(webrtc.TrackLocalContext) error { return nil } // writes then fail
 
 // Bind gets what was negotiated, before the first packet.
 func (s *sender) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
@@ -92,31 +92,31 @@ const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-de
 func (s *sender) extend(negotiated []webrtc.RTPHeaderExtensionParameter) {
 	for _, ext := range negotiated {
 		if ext.URI == playoutDelayURI && s.kind == webrtc.RTPCodecTypeVideo {
-			_ = s.header.SetExtension(uint8(ext.ID), s.delay[:]) // an ID out of range: without it, then
+			_ = s.header.SetExtension(uint8(ext.ID), s.delay[:]) // an ID out of range: then without it
 		}
 	}
 }
 
 // playout is how long browsers may delay frames: the value of the
 // playout-delay extension, min and max in 10 ms, 12 bits each. It is set on each
-// packet as browsers keep the last they saw.
+// packet because browsers keep the last value.
 type playout [3]byte
 
-// Without audio, frames are shown at once. 10 s is what browsers have to spend
-// without the extension.
+// Without audio, frames are shown immediately. 10 s is what browsers allow without the
+// extension.
 var (
 	playImmediately = playout{}
 	playSmooth      = playout{0, 0x03, 0xe8}
 )
 
-// What browsers need for audio on top of video: a packet's length, a buffer of
-// two or three packets, the audio device. Measured in Chromium.
+// audioBuffering is how much longer audio takes in a browser than video: one packet's duration,
+// a buffer of two or three packets, the audio device. Measured in Chromium.
 const audioBuffering = 100 * time.Millisecond
 
-// playInSync delays frames for audio that arrives that much later. Browsers would
-// find it out themselves, but slowly (20 s for a camera that sends its audio in
-// lumps), only to within 30 ms, and not at all where they are told to show frames at
-// once: they have to have room for what they find.
+// playInSync delays video for audio that arrives later by so much. Browsers would find the
+// offset themselves, but slowly (20 s for a camera that sends its audio in bursts), only to
+// within 30 ms, and not at all when the maximum delay is zero: it must have room for what they
+// find.
 func playInSync(late time.Duration) playout {
 	const step = 10 * time.Millisecond
 	steps := min(max(late+audioBuffering+step/2, 0)/step, 0xff0)
@@ -133,8 +133,8 @@ func (s *sender) send(payloads [][]byte, stamp uint32) error {
 	}
 	s.header.Timestamp = stamp
 	for i, payload := range payloads {
-		// The marker is a frame's end; for audio it is a start after silence,
-		// which there is none of (RFC 6184, 5.1; RFC 7587, 4.1).
+		// The marker ends a frame; for audio it would mark a start after silence, which
+		// does not occur (RFC 6184, 5.1; RFC 7587, 4.1).
 		s.header.Marker = i == len(payloads)-1 && s.kind == webrtc.RTPCodecTypeVideo
 		s.header.SequenceNumber++
 		if s.history != nil {
@@ -149,8 +149,7 @@ func (s *sender) send(payloads [][]byte, stamp uint32) error {
 	return nil
 }
 
-// retransmit sends again what a viewer lost, at most so many packets, and returns how
-// many it sent.
+// retransmit sends lost packets again, no more than most, and returns how many it sent.
 func (s *sender) retransmit(lost []rtcp.NackPair, most int) (repeated int) {
 	if s.history == nil {
 		return 0

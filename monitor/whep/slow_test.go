@@ -45,7 +45,7 @@ func (w *packetSink) count() int {
 	return len(w.headers)
 }
 
-// waitBlocked waits until a viewer is held up at the gate.
+// waitBlocked waits until a viewer blocks at the gate.
 func (w *packetSink) waitBlocked(t *testing.T) {
 	t.Helper()
 	testkit.Eventually(t, 5*time.Second, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.attempts > 0 }, "the viewer sends")
@@ -141,7 +141,7 @@ func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
 	}
 }
 
-// freezableRelay is a TCP relay to the server that stops taking its bytes once it is told.
+// freezableRelay is a TCP relay to the server that can stop forwarding its bytes.
 func freezableRelay(t *testing.T, to string) (port int, freeze func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,18 +8,18 @@ import (
 	"obvan/media"
 )
 
-// What a source keeps packetised. A viewer that is further behind makes its own;
-// the newest GOP, where viewers start, mostly is in here.
+// Limits of the packet cache. A viewer that is further behind has its frames packetized again;
+// the newest GOP, where viewers start, is usually cached.
 const (
 	maxCached      = 1024
 	maxCachedBytes = 32 << 20
 )
 
-// source is what the viewers of one stream share: its frames as RTP payloads,
-// made once, and what was learnt from looking at them.
+// source is what the viewers of one stream share: its frames as RTP payloads, made once, and
+// what was found by inspecting them.
 type source struct {
 	since   time.Time // of the stream: a new publisher is a new source
-	derived bool      // made here from another stream: its frames carry the times of arrival of that one
+	derived bool      // made here from another stream, whose arrival times its frames carry
 
 	mu      sync.Mutex
 	viewers int
@@ -33,22 +33,22 @@ type source struct {
 	audioOffset audioOffset
 }
 
-// packetCache holds the newest frames in packetised form.
+// packetCache holds the newest frames as RTP payloads.
 type packetCache struct {
 	cached map[unitKey]*packets
 	order  []unitKey // oldest first
 	bytes  int
 }
 
-// unitKey identifies a coded frame. The data of a cached frame is not
-// freed, so its address is its name; a camera that loops a clip repeats it rightly.
+// unitKey identifies an encoded frame. The data of a cached frame is not freed, so its address
+// identifies it; a camera that loops a clip reuses the entry, which is correct.
 type unitKey struct {
 	tracks *media.Tracks
 	data   *byte
 	size   int
 }
 
-// packets is a frame ready to be sent, and its relation to others.
+// packets is a frame as RTP payloads, and whether it is a B-frame or a reference.
 type packets struct {
 	payloads     [][]byte
 	b, reference bool
@@ -68,7 +68,7 @@ func newSource(since time.Time) *source {
 	return &source{since: since, packetCache: packetCache{cached: map[unitKey]*packets{}}}
 }
 
-// join counts a viewer, leave takes it back and frees what only viewers need.
+// join counts a viewer in. leave counts it out, and the last one frees the cache.
 func (s *source) join() {
 	s.mu.Lock()
 	s.viewers++
@@ -84,14 +84,14 @@ func (s *source) leave() {
 	}
 }
 
-// clock is that of the newest frame, while there is a viewer.
+// clock is the newest frame's RTP and arrival time; ok is false without viewers.
 func (s *source) clock() (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.rtp, s.shown.arrived, s.viewers > 0 && s.seen
 }
 
-// refused is why viewers can't be shown the stream, from what was observed of it.
+// refused is the reason why browsers can't play the stream, from its frames so far.
 func (s *source) refused(tracks *media.Tracks) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,8 +101,7 @@ func (s *source) refused(tracks *media.Tracks) error {
 	return nil
 }
 
-// availableAt is when a frame was available for sending. One that was made here is timed by its
-// viewers at once.
+// availableAt is when a frame could first be sent: now, for one that was made here.
 func (s *source) availableAt(au *media.AccessUnit) time.Time {
 	if s.derived {
 		return time.Now()
@@ -110,7 +109,7 @@ func (s *source) availableAt(au *media.AccessUnit) time.Time {
 	return au.Arrived
 }
 
-// scheduleAudio inspects a packet of the stream's audio, and returns when it is to be sent.
+// scheduleAudio returns when an audio packet is to be sent.
 func (s *source) scheduleAudio(au *media.AccessUnit) (due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,14 +117,14 @@ func (s *source) scheduleAudio(au *media.AccessUnit) (due time.Time) {
 	return s.audioOffset.due(au)
 }
 
-// hints are how a source's frames are shown best.
+// hints are how browsers should play a source.
 type hints struct {
-	smooth      bool          // they come in clumps
+	smooth      bool          // frames arrive in bursts
 	audioOffset time.Duration // of the audio after its video
 }
 
-// frame packetises au: nil payloads mean that it is dropped. It fails
-// when browsers can't show the stream.
+// frame packetizes au; nil payloads mean that it is dropped. It fails when browsers can't play
+// the stream.
 func (s *source) frame(au *media.AccessUnit) (payloads [][]byte, show hints, err error) {
 	if len(au.Data) == 0 {
 		return nil, show, nil
@@ -174,10 +173,10 @@ func (s *source) packets(au *media.AccessUnit) *packets {
 	return p
 }
 
-// reorder finds frames that are shown before one that was decoded earlier.
-// Browsers lose nearly all frames of a stream that has them. They are dropped where
-// that is possible: when no other frame refers to them. B slices alone are no
-// problem; some hardware encoders use them for frames in order.
+// reorder finds frames that are displayed before one that was decoded earlier. Browsers lose
+// almost all frames of such a stream. The reordered frames are dropped where no other frame
+// refers to them. B slices alone are no problem: some hardware encoders use them for frames in
+// order.
 type reorder struct {
 	tracks     *media.Tracks
 	latest     time.Duration // highest PTS since the keyframe
@@ -198,11 +197,11 @@ func (r *reorder) observe(au *media.AccessUnit, p *packets) {
 	}
 }
 
-// reordered reports whether frames of these tracks are reordered, as far as was observed.
+// reordered reports whether frames of these tracks were reordered so far.
 func (r *reorder) reordered(tracks *media.Tracks) bool { return r.found && r.tracks == tracks }
 
-// pacing finds sources whose frames come in clumps. Showing each at once, which is
-// best for all others, would show fewer of them.
+// pacing finds sources whose frames arrive in bursts. Playing each frame immediately, which is
+// best for all other sources, would show fewer of them.
 type pacing struct {
 	frames, bunched int // in this window
 	bursty          bool
@@ -210,8 +209,8 @@ type pacing struct {
 
 const pacingWindow = 32
 
-// minStep ignores frames that were compressed in time on purpose: an instant cut sends
-// the new camera's frames since its keyframe at once.
+// minStep excludes frames that are close together on purpose: an instant cut sends the new
+// camera's frames since its keyframe all at once.
 const minStep = 5 * time.Millisecond
 
 func (p *pacing) observe(au *media.AccessUnit, before newestFrame) {

@@ -8,17 +8,17 @@ import (
 	"sync/atomic"
 )
 
-// udpPort is the UDP port as pion's mux uses it. A frame is some twenty packets to
-// one address, and a system call each is most of what a viewer costs; so a viewer's
-// packets are gathered for one frame and handed to the kernel as one.
+// udpPort is the UDP port as pion's mux uses it. A frame is about twenty packets to one
+// address, and a system call for each is most of a viewer's cost; so the packets of a frame are
+// batched and passed to the kernel in one call.
 type udpPort struct {
 	*net.UDPConn
 	bursts     sync.Map    // of *burst by netip.AddrPort
-	noSegments atomic.Bool // the kernel, or the network card, does not take several as one
+	noSegments atomic.Bool // the kernel or the network card doesn't support it
 }
 
-// ReadFromAddrPort reads on after errors that concern one peer only: the mux would
-// stop for all of them. Windows reports unreachable peers here.
+// ReadFromAddrPort continues after errors that concern one peer only: the mux would stop for
+// all of them. Windows reports unreachable peers here.
 func (p *udpPort) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := p.ReadFromUDPAddrPort(b)
@@ -28,7 +28,7 @@ func (p *udpPort) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	}
 }
 
-// WriteToAddrPort writes a packet, or gathers it.
+// WriteToAddrPort sends a packet, or adds it to an open burst.
 func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if media := len(b) > 0 && b[0]>>6 == 2; media { // RFC 7983: RTP and RTCP; STUN and DTLS don't wait
 		if open, ok := p.bursts.Load(unmapped(to)); ok && open.(*burst).add(b) {
@@ -38,18 +38,18 @@ func (p *udpPort) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return p.WriteToUDPAddrPort(b, to)
 }
 
-// unmapped is an address as it is looked up: a socket for both IPs has IPv4 inside IPv6.
+// unmapped is an address as a key of bursts: a dual-stack socket has IPv4 mapped into IPv6.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// The kernel sends up to 64 packets as one datagram, which has to be a legal one.
+// The kernel takes up to 64 packets as one datagram, which must not exceed the size of one.
 const (
 	maxSegments = 64
 	maxBurst    = 65507
 )
 
-// burst gathers the packets to one address while it is open.
+// burst batches the packets to one address while it is open.
 type burst struct {
 	port *udpPort
 	to   netip.AddrPort
@@ -70,7 +70,7 @@ func (p *udpPort) gather(to netip.AddrPort) *burst {
 	return b
 }
 
-// close ends gathering for good.
+// close sends what was batched and frees the address.
 func (b *burst) close() {
 	if b != nil {
 		b.end()
@@ -78,7 +78,7 @@ func (b *burst) close() {
 	}
 }
 
-// begin gathers from now on, until end.
+// begin starts batching.
 func (b *burst) begin() {
 	if b != nil {
 		b.mu.Lock()
@@ -87,7 +87,7 @@ func (b *burst) begin() {
 	}
 }
 
-// end sends what was gathered.
+// end sends what was batched, and stops batching.
 func (b *burst) end() {
 	if b != nil {
 		b.mu.Lock()
@@ -97,9 +97,9 @@ func (b *burst) end() {
 	}
 }
 
-// add takes a packet while the burst is open. The kernel cuts a burst into pieces
-// of one size, of which only the last may be shorter: so a longer packet begins a
-// new one, and a shorter packet ends it.
+// add adds a packet if the burst is open. The kernel splits a burst into packets of one size, of
+// which only the last may be shorter: so a longer packet starts a new burst, and a shorter one
+// ends it.
 func (b *burst) add(packet []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,9 +120,9 @@ func (b *burst) add(packet []byte) bool {
 	return true
 }
 
-// flush sends what was gathered, as one where that works. An error is as good as
-// loss to a UDP sender. The lock is kept for it: packets stay in order, and
-// only this viewer's parts wait.
+// flush sends what was batched, in one call where that is supported. To a UDP sender an error
+// is the same as packet loss. The caller keeps b.mu locked, so that packets stay in order; only
+// this viewer's goroutines wait for it.
 func (b *burst) flush() {
 	if b.n > 1 && !b.port.noSegments.Load() {
 		if err := b.port.sendSegments(b.buf, b.size, b.to); err == nil || !segmentsUnsupported(err) {

@@ -10,24 +10,24 @@ import (
 	"obvan/media"
 )
 
-// videoSession is the position of one viewer's video. It is for one goroutine.
+// videoSession sends the video to one viewer. It belongs to one goroutine.
 type videoSession struct {
 	viewer *viewer
 	tracks *media.Tracks
 
-	burstAt  time.Time // the last burst
-	caughtUp bool      // it is over
+	burstAt  time.Time // start of the last burst
+	caughtUp bool      // the burst is over
 	reported time.Time
 
 	path  *netip.AddrPort
-	burst *burst // of the packets to path, nil for TCP
+	burst *burst // batches packets to path; nil over TCP
 
-	budgetStart   time.Time // of the repeat budget
+	budgetStart   time.Time // of the current second of retransmitBudget
 	retransmitted int
 }
 
-// send sends a frame of a stream that is that much further. It fails when the viewer
-// has disconnected, or can't be shown more.
+// send sends a frame that is behind the stream by so much. It fails when the viewer has
+// disconnected, or the stream can't be played any more.
 func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	if au.Tracks != s.tracks {
 		if err := watchable(au.Tracks); err != nil {
@@ -55,8 +55,7 @@ func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	return nil
 }
 
-// delay is how long a frame may be delayed. Those that a viewer begins with are
-// old already.
+// delay is a frame's playout delay. The frames that a viewer starts with are old already.
 func (s *videoSession) delay(au *media.AccessUnit, show hints, behind time.Duration) playout {
 	s.caughtUp = s.caughtUp || behind < catchUpLag
 	audio := s.viewer.audio != nil && (au.Tracks.Audio() >= 0 || s.viewer.leaveLowRes != nil)
@@ -69,7 +68,7 @@ func (s *videoSession) delay(au *media.AccessUnit, show hints, behind time.Durat
 	return playImmediately
 }
 
-// gather follows the path to the viewer, which may change at any time.
+// gather batches packets to the viewer's current address, which may change at any time.
 func (s *videoSession) gather() {
 	if path := s.viewer.path.Load(); path != s.path {
 		s.close()
@@ -84,7 +83,7 @@ func (s *videoSession) close() {
 	s.burst = nil
 }
 
-// retransmit sends lost packets again, within the budget.
+// retransmit sends lost packets again, within retransmitBudget.
 func (s *videoSession) retransmit(lost []rtcp.NackPair) {
 	if now := time.Now(); now.Sub(s.budgetStart) > time.Second {
 		s.budgetStart, s.retransmitted = now, 0
@@ -95,8 +94,8 @@ func (s *videoSession) retransmit(lost []rtcp.NackPair) {
 	s.burst.end()
 }
 
-// restart goes back to the newest keyframe for a viewer that has lost the
-// video; nil when it was sent that just now.
+// restart goes back to the newest keyframe for a viewer that requested one; nil when it got
+// one only just now.
 func (s *videoSession) restart() *hub.Subscriber {
 	if time.Since(s.burstAt) < restartInterval {
 		return nil

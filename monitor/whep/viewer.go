@@ -18,29 +18,28 @@ import (
 	"obvan/media"
 )
 
-// How a viewer is treated.
+// Limits for one viewer.
 const (
-	// A viewer that is later than this goes on at the next keyframe: it shows
-	// what is, not what was.
+	// A viewer that is further behind than this resumes at the next keyframe, to stay live.
 	maxLag           = time.Second
 	reportInterval   = time.Second
-	retransmitBudget = 4000 // packets sent again in a second, at most
-	// Browsers ask for a keyframe again and again until they have one.
+	retransmitBudget = 4000 // packets retransmitted per second, at most
+	// Browsers repeat a keyframe request until they get one.
 	restartInterval = 500 * time.Millisecond
-	catchUpLag      = 400 * time.Millisecond // behind the stream by more
+	catchUpLag      = 400 * time.Millisecond // further behind, the viewer is still catching up
 )
 
-// Why a viewer ended, beside the reasons for not showing a stream.
+// Why a session ended, besides the reasons why a stream can't be played.
 var (
 	errViewerLeft       = errors.New("the viewer left")
-	errNotConnected     = errors.New("no connection came about")
+	errNotConnected     = errors.New("the viewer never connected")
 	errConnectionFailed = errors.New("the connection failed")
-	errRevoked          = errors.New("the access was taken away")
-	errStreamEnded      = errors.New("the stream left")
+	errRevoked          = errors.New("access was revoked")
+	errStreamEnded      = errors.New("the stream ended")
 )
 
-// viewer is one WHEP session. One goroutine sends its frames, so a slow viewer
-// delays no other; what the viewer reports is read in another and handed over.
+// viewer is one WHEP session. One goroutine sends its video, so a slow viewer delays no
+// other. Another goroutine reads its feedback.
 type viewer struct {
 	id string
 	request
@@ -50,7 +49,7 @@ type viewer struct {
 	video *sender
 	audio *sender // nil when the viewer requests none
 	udp   *udpPort
-	path  atomic.Pointer[netip.AddrPort] // by which the viewer is reached; nil for TCP
+	path  atomic.Pointer[netip.AddrPort] // the viewer's address; nil over TCP
 
 	epochOnce sync.Once
 	epoch     time.Time // when the stream's time 0 was
@@ -66,7 +65,7 @@ type request struct {
 	keyframesOnly bool // only keyframes
 }
 
-// content is what a viewer is shown, and hears.
+// content is what a viewer gets.
 type content struct {
 	hub         *hub.Hub
 	source      *source
@@ -74,16 +73,16 @@ type content struct {
 	leaveLowRes func() // leaves the low-resolution stream; nil when the stream's own is shown
 }
 
-// feedback is what listen received, with a token for it.
+// feedback is what readRTCP received. wake wakes the sender for it.
 type feedback struct {
 	nacks            chan []rtcp.NackPair
 	keyframeRequests chan struct{}
 	wake             chan struct{}
 }
 
-// lifecycle is how a viewer's connection begins and ends.
+// lifecycle is the start and the end of a viewer's connection.
 type lifecycle struct {
-	connectTimeout time.Duration // it has to be connected
+	connectTimeout time.Duration // after the answer
 	once           sync.Once
 	connected      chan struct{}
 	done           <-chan struct{}
@@ -100,7 +99,7 @@ func (v *viewer) useLowRes(of *lowResStreams) error {
 	return nil
 }
 
-// release gives back what the viewer was handed.
+// release leaves the low-resolution stream, if the viewer has it.
 func (v *viewer) release() {
 	if v.leaveLowRes != nil {
 		v.leaveLowRes()
@@ -135,8 +134,8 @@ func (v *viewer) serve(ctx context.Context) error {
 	return v.sendVideo(ctx)
 }
 
-// subscribe reads the stream from its newest keyframe on. To a viewer of keyframes
-// the stream has no others.
+// subscribe reads the stream from its newest keyframe on; for a keyframe viewer, only the
+// keyframes.
 func (v *viewer) subscribe() (*hub.Subscriber, error) {
 	sub, err := v.hub.Subscribe(v.stream)
 	if err != nil {
@@ -148,7 +147,7 @@ func (v *viewer) subscribe() (*hub.Subscriber, error) {
 	return sub, nil
 }
 
-// sendVideo sends frames, beginning with all since the newest keyframe.
+// sendVideo sends the video, starting at the newest keyframe.
 func (v *viewer) sendVideo(ctx context.Context) error {
 	sub, err := v.subscribe()
 	if err != nil {
@@ -158,7 +157,7 @@ func (v *viewer) sendVideo(ctx context.Context) error {
 	session := videoSession{viewer: v, burstAt: time.Now()}
 	defer session.close()
 	for {
-		// Also a viewer who is always behind is heard.
+		// Feedback first: a viewer that is always behind would otherwise never be served.
 		select {
 		case lost := <-v.nacks:
 			session.retransmit(lost)
@@ -185,7 +184,7 @@ func (v *viewer) sendVideo(ctx context.Context) error {
 			return err
 		}
 		if sub.Lag() > maxLag {
-			sub.SkipToKeyframe() // only if one lies ahead: the burst at the start stays whole
+			sub.SkipToKeyframe() // only if a newer one exists: the initial burst stays complete
 		}
 	}
 }
@@ -199,7 +198,8 @@ func (v *viewer) wait(ctx context.Context, sub *hub.Subscriber) {
 	}
 }
 
-// sendAudio sends the audio from now on. The video decides when the session ends.
+// sendAudio sends the audio from the live position on. The video decides when the session
+// ends.
 func (v *viewer) sendAudio(ctx context.Context) {
 	select {
 	case <-v.audio.bound:
@@ -230,7 +230,7 @@ func (v *viewer) sendAudio(ctx context.Context) {
 	}
 }
 
-// waitUntil waits until due, which is never far off. It reports whether ctx is not done.
+// waitUntil waits until due, at most maxOffset. It returns false when ctx is done.
 func waitUntil(ctx context.Context, due time.Time) bool {
 	wait := min(time.Until(due), maxOffset)
 	if wait < time.Millisecond {
@@ -246,8 +246,8 @@ func waitUntil(ctx context.Context, due time.Time) bool {
 	}
 }
 
-// report sends the viewer sender reports from time to time. Audio and
-// video report by the same clock, or they would not be played in sync.
+// report sends a sender report when one is due. Audio and video report the same clock, or they
+// would not be in sync.
 func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.Time {
 	now := time.Now()
 	if now.Sub(last) < reportInterval {
@@ -263,7 +263,7 @@ func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.T
 // readRTCP reads the viewer's feedback on one track until the connection is closed.
 func (v *viewer) readRTCP(from *webrtc.RTPSender) {
 	defer func() {
-		if p := recover(); p != nil { // the parser's: this viewer only
+		if p := recover(); p != nil { // in the parser: only this viewer is affected
 			v.end(fmt.Errorf("read RTCP: %v", p))
 		}
 	}()
@@ -293,7 +293,7 @@ func (v *viewer) readRTCP(from *webrtc.RTPSender) {
 	}
 }
 
-// trySend hands over what there is room for: a viewer asks again.
+// trySend sends unless the channel is full: viewers repeat their requests.
 func trySend[T any](to chan<- T, what T) {
 	select {
 	case to <- what:
@@ -301,7 +301,7 @@ func trySend[T any](to chan<- T, what T) {
 	}
 }
 
-// pathSelected takes note of the path by which the viewer is reached.
+// pathSelected stores the viewer's address when ICE has selected a path.
 func (v *viewer) pathSelected(pair *webrtc.ICECandidatePair) {
 	var path *netip.AddrPort
 	if pair != nil && pair.Remote.Protocol == webrtc.ICEProtocolUDP {
@@ -313,7 +313,7 @@ func (v *viewer) pathSelected(pair *webrtc.ICECandidatePair) {
 	v.path.Store(path)
 }
 
-// connectionChanged takes note of the connection's state.
+// connectionChanged handles a new connection state.
 func (v *viewer) connectionChanged(s webrtc.PeerConnectionState) {
 	switch s {
 	case webrtc.PeerConnectionStateConnected:

@@ -1,43 +1,44 @@
-// Package whep shows any stream to browsers by WHEP (draft-ietf-wish-whep): one
-// POST with an offer, one answer, media over one UDP port with TCP as fallback.
+// Package whep plays any stream in browsers over WHEP (draft-ietf-wish-whep): one POST with
+// an offer, one answer, media over one UDP port with TCP as the fallback.
 //
-// A stream's frames are packetised once for all viewers; each viewer is a
-// cursor of its own into the hub and a goroutine that only stamps, encrypts and
-// sends. A viewer starts with everything since the newest keyframe, at once and
-// with its true timestamps, so video shows within a few frames.
+// A stream's frames are packetized once for all viewers. Each viewer has its own cursor into
+// the hub and a goroutine that only stamps, encrypts and sends. A viewer starts with
+// everything since the newest keyframe, immediately and with the true timestamps, so that
+// video shows within a few frames.
 //
 // # For the panel
 //
-// Post the offer at once, without gathering: the answer holds the server's
-// addresses, and the server learns the browser's from its first check. Ask for
-// video as recvonly, and for audio only where it is heard: AAC is transcoded while
-// a viewer asks for it, and video with audio is delayed for it, for the two
-// to be in sync: 100 ms, and more where a camera sends its audio late. Put stereo=1 into the offer's Opus fmtp. An answer other
-// than 201 is a plain sentence to show: 404 the stream is not live, 409 browsers
-// can't show it, 429 you watch too much already, 503 not now (see Retry-After for both).
+// Post the offer immediately, without gathering: the answer has the server's addresses, and
+// the server learns the browser's from its first connectivity check. Request video as
+// recvonly, and audio only where it is played: AAC is transcoded while a viewer requests it,
+// and video with audio is delayed to stay in sync with it, by 100 ms, or more when a camera
+// sends its audio late. Put stereo=1 into the offer's Opus fmtp. A response other than 201 is
+// a sentence to display: 404 the stream is not live, 409 browsers can't play it, 429 too many
+// viewers of this token or address, 503 not now (see Retry-After for these two).
 //
-// Streams that browsers can't show as they are (B-frames that are references, H.265)
-// are shown as a low-resolution stream, where ffmpeg is installed to make it. B-frames only show
-// in the frames: the first viewer's session ends, and the next offer gets the low-resolution stream.
+// Streams that browsers can't play as they are (B-frames that are references, H.265) are
+// transcoded to low resolution where ffmpeg is installed. B-frames are found only when they
+// arrive: the first viewer's session ends then, and the next offer gets the low-resolution
+// stream.
 //
-// POST /whep/<stream>?video=keyframes asks for keyframes only, with all of the audio: a
-// small tile that moves once a second or so costs its page next to nothing to decode.
+// POST /whep/<stream>?video=keyframes requests keyframes only, with all of the audio: for a
+// small tile that is updated about once a second and costs almost nothing to decode.
 //
-// When the stream ends, or can't be shown any more, the server closes. Chromium's
-// connectionState reports it 6 s later, but the DTLS transport at once: listen to
-// receiver.transport.onstatechange for "closed", and ask again; the answer says
-// what became of the stream.
+// When the stream ends, or can no longer be played, the server closes the session.
+// Chromium's connectionState reports it 6 s later, but the DTLS transport immediately: watch
+// receiver.transport.onstatechange for "closed", and post again; the response says what
+// happened to the stream.
 //
-// Latency of the video: a frame's RTP timestamp is its PTS in 90 kHz, the
-// same for all viewers, and requestVideoFrameCallback reports it (rtpTimestamp).
-// Clock gives the newest frame's timestamp with the instant when the server had
-// it. So with {rtp, arrivedMs, nowMs} from the server, and skew the difference of
-// the clocks (the browser's now minus nowMs, less half the round trip),
+// Latency of the video: a frame's RTP timestamp is its PTS at 90 kHz, the same for all
+// viewers, and requestVideoFrameCallback reports it (rtpTimestamp). Clock returns the newest
+// frame's timestamp and the time at which the server received it. So with {rtp, arrivedMs,
+// nowMs} from the server, and skew the difference of the clocks (the browser's now minus
+// nowMs, less half the round trip),
 //
 //	latency = shown - skew - (arrivedMs - int32(rtp - frame.rtpTimestamp)/90)
 //
-// where shown is performance.timeOrigin + frame.expectedDisplayTime. A timestamp
-// is off by a few ticks of 1/90000 s in the frames sent again after a loss.
+// where shown is performance.timeOrigin + frame.expectedDisplayTime. In frames that are sent
+// again after a loss, the timestamp is off by a few ticks of 1/90000 s.
 package whep
 
 import (
@@ -56,9 +57,8 @@ import (
 	"obvan/media"
 )
 
-// How many may watch. A panel with sixteen tiles, preview and program is 18
-// connections; several panels may sit behind one address, and share a token. Neither
-// may take all of the capacity.
+// Limits on viewers. A panel with sixteen tiles, preview and program has 18 connections, and
+// several panels may share an address or a token. Neither may take all of the capacity.
 const (
 	maxViewers     = 256
 	maxByToken     = maxViewers / 2
@@ -72,8 +72,8 @@ type limits struct {
 	connect time.Duration // from the answer to the first frame
 }
 
-// Server answers WHEP requests. It is an http.Handler for /whep/<stream>; the
-// caller has checked who asks.
+// Server answers WHEP requests. It is an http.Handler for /whep/<stream>; the caller has
+// authorized the client.
 type Server struct {
 	hub *hub.Hub
 	log *slog.Logger
@@ -83,7 +83,7 @@ type Server struct {
 	api         *webrtc.API // nil while Run is not running
 	ice         iceSettings
 	viewers     map[string]*viewer
-	sources     map[string]*source // by stream, as long as that is live
+	sources     map[string]*source // by stream, while it is live
 	sessions    sync.WaitGroup     // one for each viewer
 	transcoders *audioTranscoders
 	lowRes      *lowResStreams
@@ -102,7 +102,7 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bind the WebRTC port: %w", err)
 	}
-	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some streams are not shown, or not heard
+	ffmpeg, _ := exec.LookPath("ffmpeg") // without it, some streams have no video or no audio
 	return &Server{
 		hub: h, log: log, sockets: sockets{&udpPort{UDPConn: udp}, tcp},
 		transcoders: newAudioTranscoders(h, ffmpeg, log),
@@ -112,8 +112,8 @@ func New(h *hub.Hub, addr string, log *slog.Logger) (*Server, error) {
 	}, nil
 }
 
-// bind takes the same port for both. A port picked for UDP may be taken for TCP,
-// so picking is tried a few times.
+// bind binds the same port number for UDP and TCP. A port that the system chose for UDP may be
+// in use for TCP, so it tries a few times.
 func bind(addr string) (*net.UDPConn, *net.TCPListener, error) {
 	at, err := net.ResolveUDPAddr("udp", addr)
 	if err != nil {
@@ -126,7 +126,7 @@ func bind(addr string) (*net.UDPConn, *net.TCPListener, error) {
 		}
 		tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: at.IP, Port: udp.LocalAddr().(*net.UDPAddr).Port, Zone: at.Zone})
 		if err == nil {
-			// The kernel caps both; whole GOPs go out at once, to many.
+			// Whole GOPs are sent at once, to many viewers. The kernel limits both sizes.
 			_ = udp.SetWriteBuffer(4 << 20)
 			_ = udp.SetReadBuffer(1 << 20)
 			return udp, tcp, nil
@@ -138,7 +138,7 @@ func bind(addr string) (*net.UDPConn, *net.TCPListener, error) {
 	}
 }
 
-// Addr is where media goes.
+// Addr is the address of the WebRTC port.
 func (s *Server) Addr() string { return s.udp.LocalAddr().String() }
 
 // Run serves viewers until ctx is done and all have left.
@@ -177,7 +177,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return closePorts()
 }
 
-// prune forgets what is known of streams that left.
+// prune drops the sources of streams that ended.
 func (s *Server) prune() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +204,8 @@ func (s *Server) source(name string) (*source, error) {
 	return src, nil
 }
 
-// Clock is the newest frame sent of a stream: its RTP timestamp and when the
-// server received it. ok is false while the stream has no viewer.
+// Clock is the newest frame that was sent of a stream: its RTP timestamp, and when the server
+// received it. ok is false while the stream has no viewer.
 func (s *Server) Clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	s.mu.Lock()
 	src := s.sources[stream]
@@ -218,14 +218,14 @@ func (s *Server) Clock(stream string) (rtp uint32, arrived time.Time, ok bool) {
 	return s.lowRes.clock(stream)
 }
 
-// Viewers is how many watch, all streams together.
+// Viewers is the number of viewers of all streams.
 func (s *Server) Viewers() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.viewers)
 }
 
-// Watching is how many watch a stream.
+// Watching is the number of viewers of one stream.
 func (s *Server) Watching(stream string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -237,7 +237,7 @@ func (s *Server) Watching(stream string) (n int) {
 	return n
 }
 
-// End ends all that who watches, whose access was taken away.
+// End closes the sessions of a client whose access was revoked.
 func (s *Server) End(who string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,9 +248,8 @@ func (s *Server) End(who string) {
 	}
 }
 
-// Watch is Watchable for a live stream, with what was observed in its frames so
-// far: B-frames only show there. When a low-resolution stream is shown instead of the
-// stream's own, ok is true and reason says so.
+// Watch is Watchable for a live stream, including what its frames have shown so far, such as
+// B-frames. When the low-resolution stream is sent instead, ok is true and reason says so.
 func (s *Server) Watch(stream string) (ok bool, reason string) {
 	stats, live := s.hub.Stream(stream)
 	if !live {
@@ -272,8 +271,8 @@ func (s *Server) Watch(stream string) (ok bool, reason string) {
 	return false, sentence(err)
 }
 
-// Watchable reports whether browsers can show a stream with these tracks, and if
-// not, why, in words.
+// Watchable reports whether browsers can play a stream with these tracks, and if not, the
+// reason as a sentence.
 func Watchable(tracks *media.Tracks) (ok bool, reason string) {
 	if err := watchable(tracks); err != nil {
 		return false, sentence(err)
@@ -281,7 +280,7 @@ func Watchable(tracks *media.Tracks) (ok bool, reason string) {
 	return true, ""
 }
 
-// Reasons for not showing a stream, in words an operator is shown.
+// Reasons why a stream can't be played. The panel shows them.
 var (
 	errStopping = errors.New("the server is stopping")
 	errNoTracks = errors.New("the stream has sent no video yet")
@@ -315,7 +314,7 @@ func watchable(tracks *media.Tracks) error {
 	return errCodec
 }
 
-// sentence makes an error's words one.
+// sentence turns an error's text into a sentence.
 func sentence(err error) string {
 	text := err.Error()
 	if text == "" {

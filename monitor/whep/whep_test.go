@@ -60,10 +60,10 @@ func TestDeleteEndsTheSession(t *testing.T) {
 	if r := d.do(http.MethodDelete, p.location, "", ""); r.code != http.StatusOK {
 		t.Fatalf("DELETE: %d", r.code)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer is gone")
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer is removed")
 	testkit.Eventually(t, 5*time.Second, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.state == webrtc.PeerConnectionStateClosed }, "the player knows")
 	if _, _, ok := d.whep.Clock("cam1"); ok {
-		t.Fatal("the clock of a stream that nobody watches")
+		t.Fatal("a stream without viewers has a clock")
 	}
 }
 
@@ -115,7 +115,7 @@ func TestAKeyframeRequestResendsTheNewestKeyframe(t *testing.T) {
 		}
 	}
 	if n := len(got); n > 12 {
-		t.Fatalf("%d frames: asked often within half a second, it was sent more than once", n)
+		t.Fatalf("%d frames: repeated requests within half a second were answered more than once", n)
 	}
 	last := cam.publish(false)
 	if got := p.await(13); got[12].time != rtpTime(last.PTS, videoRate) {

@@ -194,7 +194,7 @@ func TestARefusalSaysWhy(t *testing.T) {
 	}
 	cl := rtmptest.Dial(t, addr)
 	cl.Connect("live")
-	if code, text := cl.Publish("cam9?token=watch"); code != "NetStream.Publish.Rejected" || !strings.Contains(text, "plays") {
+	if code, text := cl.Publish("cam9?token=watch"); code != "NetStream.Publish.Rejected" || !strings.Contains(text, "playback only") {
 		t.Errorf("%s: %s", code, text)
 	}
 }

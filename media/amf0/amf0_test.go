@@ -75,13 +75,25 @@ func TestValuesPastALimitAreRefused(t *testing.T) {
 		"an object without end":                   unhex(t, "03 0001 61 05"),
 		"an unknown type":                         unhex(t, "0e"),
 		"AMF3":                                    unhex(t, "11 00"),
-		"objects nested one too deep":             append(bytes.Repeat([]byte{3, 0, 1, 'a'}, amf0.MaxDepth), 5),
+		"objects nested one too deep":             nested(amf0.MaxDepth + 1),
 		"arrays nested one too deep":              append(bytes.Repeat([]byte{10, 0, 0, 0, 1}, amf0.MaxDepth), 5),
 		"a byte more than 64 KiB":                 make([]byte, amf0.MaxSize+1),
 	} {
 		if _, err := amf0.Decode(b); !errors.Is(err, amf0.ErrBad) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// nested is objects within each other, so many levels deep with the value in the last.
+func nested(levels int) []byte {
+	b := append(bytes.Repeat([]byte{3, 0, 1, 'a'}, levels-1), 5)
+	return append(b, bytes.Repeat([]byte{0, 0, 9}, levels-1)...)
+}
+
+func TestValuesNestedUpToTheLimitAreDecoded(t *testing.T) {
+	if _, err := amf0.Decode(nested(amf0.MaxDepth)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -18,20 +18,20 @@ type aacInput struct {
 	decoder *rtpmpeg4audio.Decoder
 	track   media.Track
 	step    uint32 // a frame on the RTP clock
-	usual   bool   // the headers are those of everybody
+	usual   bool   // the AU headers have the usual form
 	partial
 }
 
-// partial is a frame of which there may be more to come.
+// partial is a frame of which more fragments may follow.
 type partial struct {
-	*pion.Packet        // the first one, with what came after it; nil for none
-	size         int    // of the whole frame, as the first one tells
+	*pion.Packet        // the first packet, with the later ones appended; nil for none
+	size         int    // of the whole frame, as the first packet states
 	next         uint16 // sequence number
 }
 
 const (
 	// In the usual form, mode AAC-hbr, the header of a frame has 13 bits of size and 3 of
-	// index; its length in bits stands before it (RFC 3640, 3.2.1 and 3.3.6).
+	// index; the length of the headers in bits precedes them (RFC 3640, 3.2.1 and 3.3.6).
 	auHeader    = 16
 	auStart     = 4
 	maxAAC      = 1<<13 - 1
@@ -39,7 +39,7 @@ const (
 )
 
 func newAAC(f *format.MPEG4Audio) (*aacInput, error) {
-	// The decoder panics on lengths of 64 bits.
+	// Our limits: the library does not check these lengths, and fails on large ones.
 	if f.SizeLength < 1 || f.SizeLength > 16 || f.IndexLength > 8 || f.IndexDeltaLength > 8 || f.Config.SampleRate <= 0 {
 		return nil, fmt.Errorf("AAC with AU headers of %d, %d and %d bits", f.SizeLength, f.IndexLength, f.IndexDeltaLength)
 	}
@@ -59,24 +59,24 @@ func stepAAC(t *media.Track, rate int64) uint32 {
 	return uint32(int64(t.SamplesPerFrame()) * rate / int64(t.SampleRate))
 }
 
-// clockRate is how fast a format's timestamps count. For HE-AAC that says so they count
-// the samples that are heard, as the description has it (RFC 3640, 3.2.1), not those
-// that are coded.
+// clockRate is the rate of a format's timestamps. For explicitly signaled HE-AAC it is the
+// sample rate of the output, as in the description (RFC 3640, 3.2.1), not that of the AAC
+// core.
 func clockRate(f format.Format) int64 {
-	heard := 0
+	output := 0
 	switch f := f.(type) {
 	case *format.MPEG4Audio:
-		heard = f.Config.ExtensionSampleRate
+		output = f.Config.ExtensionSampleRate
 	case *format.MPEG4AudioLATM:
 		if layer, ok := layerOf(f); ok {
-			heard = layer.AudioSpecificConfig.ExtensionSampleRate
+			output = layer.AudioSpecificConfig.ExtensionSampleRate
 		}
 	}
-	return int64(cmp.Or(heard, f.ClockRate()))
+	return int64(cmp.Or(output, f.ClockRate()))
 }
 
-// channels is how many a channel configuration has (ISO/IEC 14496-3, table 1.19);
-// 0 is defined in the stream, which in practice is stereo.
+// channels is the number of channels of a channel configuration (ISO/IEC 14496-3, table
+// 1.19); 0 means that the stream defines it, which in practice is stereo.
 func channels(config uint8) int {
 	switch {
 	case config == 0:
@@ -102,21 +102,22 @@ func (in *aacInput) frames(pkt *pion.Packet) (frames []frame, err error) {
 	return frames, err
 }
 
-// gather puts the fragments of frames together: what it returns has whole ones. The
-// library wants each fragment to tell its own size, where they tell their frame's (RFC
-// 3640, 3.2.1.1), and takes frames for fragments of cameras that set no markers.
+// gather joins the fragments of frames: the packets it returns contain complete frames.
+// The library expects each fragment to state its own size, but it states that of its
+// frame (RFC 3640, 3.2.1.1), and the library mistakes frames for fragments when a camera
+// sets no markers.
 func (in *aacInput) gather(pkt *pion.Packet) (whole []*pion.Packet) {
 	p := *pkt
 	p.Marker = true
 	continues := in.Packet != nil && pkt.SequenceNumber == in.next && pkt.Timestamp == in.Timestamp
 	if in.Packet != nil && !continues {
-		if len(in.Payload)-auStart == in.size { // it was no fragment
+		if len(in.Payload)-auStart == in.size { // it was not a fragment
 			whole = append(whole, in.Packet)
 		}
 		in.Packet = nil
 	}
 	if !in.usual || len(p.Payload) <= auStart || binary.BigEndian.Uint16(p.Payload) != auHeader {
-		return append(whole, &p) // several frames, or rubbish
+		return append(whole, &p) // several frames, or invalid
 	}
 	size := int(binary.BigEndian.Uint16(p.Payload[2:]) >> auIndexBits)
 	switch {
@@ -125,7 +126,7 @@ func (in *aacInput) gather(pkt *pion.Packet) (whole []*pion.Packet) {
 	case !pkt.Marker:
 		p.Payload = bytes.Clone(p.Payload)
 		in.Packet, in.size = &p, size
-	case len(p.Payload)-auStart < size: // the end of one that began with a lost packet
+	case len(p.Payload)-auStart < size: // the end of a frame whose first packet was lost
 		return whole
 	default:
 		return append(whole, &p)
@@ -142,7 +143,7 @@ func (in *aacInput) gather(pkt *pion.Packet) (whole []*pion.Packet) {
 	return whole
 }
 
-// encodeAAC makes fragments tell the size of their frame, where the library has them tell
+// encodeAAC makes fragments state the size of their frame; the library makes them state
 // their own.
 func encodeAAC(e *rtpmpeg4audio.Encoder) func(parts [][]byte) ([]*pion.Packet, error) {
 	return func(parts [][]byte) ([]*pion.Packet, error) {

@@ -12,37 +12,37 @@ import (
 // decoder is one of the library's.
 type decoder func(*pion.Packet) ([][]byte, error)
 
-// gathered is the parts of a picture: NAL units, or OBUs.
+// assembled is the parts of a video frame: NAL units, or OBUs.
 type assembled struct {
 	ts    uint32 // RTP timestamp
 	parts [][]byte
 }
 
-// assembler gathers the packets of a picture. One of the library's decoders takes the
-// packets apart. It would gather pictures as well, but takes none of more than some
-// dozen slices, which encoders make that cut them to the size of a packet, and stays one
-// picture late after a lost packet.
+// assembler joins the packets of a video frame. A decoder of the library parses each
+// packet. The library could join them too, but it refuses frames of more than a few dozen
+// slices, as sent by encoders that limit slices to the size of a packet, and it remains
+// one frame late after a lost packet.
 type assembler struct {
 	renew  func() (decoder, error)
 	decode decoder
-	slice  func(part []byte) (coded, first bool) // what a NAL unit is to its picture; nil when that can't be told
+	slice  func(part []byte) (coded, first bool) // whether a NAL unit is a slice, and the first of its frame; nil when the format can't tell
 	cur    unfinished
-	marked uint32 // timestamp of the last picture that ended with a marker
+	marked uint32 // timestamp of the last frame that ended with a marker
 	byTime bool   // the sender puts markers on slices
-	next   uint16 // sequence number to come
+	next   uint16 // the next sequence number
 	begun  bool
 }
 
-// picturing is the picture at hand.
+// unfinished is the frame being assembled.
 type unfinished struct {
 	assembled
 	packets  int
 	size     int
-	headless bool // packets before it are missing, maybe its own
-	broken   bool // some of its own are
+	headless bool // packets before it are missing, maybe of this frame
+	broken   bool // packets of this frame are missing
 }
 
-// each is the frames that are made of the pictures a packet completes.
+// framesOf converts the frames that a packet completes.
 func (a *assembler) framesOf(pkt *pion.Packet, of func(assembled) frame) (frames []frame, err error) {
 	whole, err := a.assemble(pkt)
 	for _, p := range whole {
@@ -51,8 +51,8 @@ func (a *assembler) framesOf(pkt *pion.Packet, of func(assembled) frame) (frames
 	return frames, err
 }
 
-// pictures takes a packet and returns what is complete with it: two at most, when a
-// sender's markers come and go.
+// assemble takes a packet and returns the frames it completes: two at most, when a sender
+// sets markers only sometimes.
 func (a *assembler) assemble(pkt *pion.Packet) (whole []assembled, err error) {
 	if !a.begun {
 		a.begun, a.next, a.marked = true, pkt.SequenceNumber, pkt.Timestamp-1
@@ -71,7 +71,7 @@ func (a *assembler) assemble(pkt *pion.Packet) (whole []assembled, err error) {
 		a.discard()
 	}
 	if len(pkt.Payload) == 0 {
-		return whole, nil // to keep a path open, or to fill one
+		return whole, nil // keepalive or padding
 	}
 	if err := a.add(pkt); err != nil {
 		return whole, err
@@ -83,15 +83,15 @@ func (a *assembler) assemble(pkt *pion.Packet) (whole []assembled, err error) {
 	return whole, nil
 }
 
-// start begins a picture with pkt.
+// start begins a frame with pkt.
 func (a *assembler) start(pkt *pion.Packet, lost bool) {
 	if lost {
-		a.decode = nil // it may hold part of what is missing
+		a.decode = nil // it may have buffered part of what is missing
 	}
 	a.cur = unfinished{assembled: assembled{ts: pkt.Timestamp}, headless: lost}
 }
 
-// add takes a packet apart. After an error the rest of its picture is left out.
+// add parses a packet. After an error the rest of its frame is dropped.
 func (a *assembler) add(pkt *pion.Packet) (err error) {
 	p := &a.cur
 	if p.packets++; p.broken {
@@ -111,7 +111,7 @@ func (a *assembler) add(pkt *pion.Packet) (err error) {
 		}
 	}
 	alone := *pkt
-	alone.Marker = true // hand out what is in it
+	alone.Marker = true // so that the decoder returns its contents at once
 	parts, err := a.decode(&alone)
 	switch {
 	case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrMorePacketsNeeded), errors.Is(err, rtpav1.ErrMorePacketsNeeded):
@@ -134,10 +134,10 @@ func (a *assembler) add(pkt *pion.Packet) (err error) {
 	return nil
 }
 
-// spoil gives the picture at hand up, and what the decoder may hold of it.
+// discard drops the unfinished frame, and what the decoder may have buffered of it.
 func (a *assembler) discard() { a.decode, a.cur.parts, a.cur.broken = nil, nil, true }
 
-// goesOn says whether the parts at hand belong to a picture that was taken for complete.
+// continues reports whether the unfinished frame belongs to one already returned as complete.
 func (a *assembler) continues() bool {
 	for _, part := range a.cur.parts {
 		if coded, first := a.slice(part); coded {
@@ -147,7 +147,7 @@ func (a *assembler) continues() bool {
 	return false
 }
 
-// take adds the picture at hand to whole, when nothing of it is missing.
+// appendComplete appends the frame being assembled to whole, unless packets of it are missing.
 func (a *assembler) appendComplete(whole []assembled) []assembled {
 	p := &a.cur
 	if p.broken || len(p.parts) == 0 || p.headless && a.slice != nil && a.continues() {
@@ -156,7 +156,7 @@ func (a *assembler) appendComplete(whole []assembled) []assembled {
 	return append(whole, p.assembled)
 }
 
-// slice264 looks at a NAL unit for first_mb_in_slice, which is 0 in a single bit (H.264,
+// slice264 checks first_mb_in_slice of a NAL unit; 0 is encoded as a single 1 bit (H.264,
 // 7.3.3).
 func slice264(nal []byte) (coded, first bool) {
 	if len(nal) < 2 || nal[0]&0x1f == 0 || nal[0]&0x1f > 5 {
@@ -165,7 +165,7 @@ func slice264(nal []byte) (coded, first bool) {
 	return true, nal[1]&0x80 != 0
 }
 
-// slice265 looks for first_slice_segment_in_pic_flag (H.265, 7.3.6.1).
+// slice265 checks first_slice_segment_in_pic_flag (H.265, 7.3.6.1).
 func slice265(nal []byte) (coded, first bool) {
 	if len(nal) < 3 || nal[0]>>1&0x3f > 31 {
 		return false, false

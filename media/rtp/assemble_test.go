@@ -9,7 +9,7 @@ import (
 	pion "github.com/pion/rtp"
 )
 
-// slices264 is a picture of n slices, each in a packet of its own; only the first one
+// slices264 is a frame of n slices, each in its own packet; only the first one
 // starts with macroblock 0 (H.264, 7.3.3).
 func slices264(header byte, ts uint32, seq *uint16, n int) (pkts []*pion.Packet) {
 	for i := range n {
@@ -22,14 +22,14 @@ func slices264(header byte, ts uint32, seq *uint16, n int) (pkts []*pion.Packet)
 	return pkts
 }
 
-// single is a NAL unit in a packet of its own (RFC 6184, 5.6).
+// single is a NAL unit in its own packet (RFC 6184, 5.6).
 func single(nal []byte, ts uint32, seq *uint16, marker bool) *pion.Packet {
 	p := &pion.Packet{Header: pion.Header{Version: 2, Marker: marker, SequenceNumber: *seq, Timestamp: ts}, Payload: nal}
 	*seq++
 	return p
 }
 
-func TestAPictureOfHundredsOfSlicesIsOnePicture(t *testing.T) {
+func TestAFrameOfHundredsOfSlicesIsOneUnit(t *testing.T) {
 	f := h264Format()
 	r, s := reader(t, session(f))
 	var seq uint16
@@ -47,7 +47,7 @@ func TestAPictureOfHundredsOfSlicesIsOnePicture(t *testing.T) {
 	}
 }
 
-func TestPicturesOfASenderThatMarksEachSliceAreWhole(t *testing.T) {
+func TestFramesOfASenderThatMarksEachSliceAreComplete(t *testing.T) {
 	f := h264Format()
 	r, s := reader(t, session(f))
 	var seq uint16
@@ -63,7 +63,7 @@ func TestPicturesOfASenderThatMarksEachSliceAreWhole(t *testing.T) {
 	}
 }
 
-func TestH265WithoutMarkersIsTakenApartByItsTimes(t *testing.T) {
+func TestH265WithoutMarkersIsSplitByTimestamps(t *testing.T) {
 	r, s := reader(t, session(&format.H265{PayloadTyp: 96, VPS: vps265, SPS: sps265, PPS: pps265}))
 	var seq uint16
 	for i := range uint32(40) {
@@ -74,7 +74,7 @@ func TestH265WithoutMarkersIsTakenApartByItsTimes(t *testing.T) {
 	}
 }
 
-func TestAPictureThatLacksASliceIsNone(t *testing.T) {
+func TestAFrameWithAMissingSliceIsDropped(t *testing.T) {
 	for name, missing := range map[string]int{"the first": 0, "one in the middle": 2, "the last": 4} {
 		t.Run(name, func(t *testing.T) {
 			f := h264Format()
@@ -95,12 +95,12 @@ func TestAPictureThatLacksASliceIsNone(t *testing.T) {
 	}
 }
 
-func TestWhatALossLeavesOfParameterSetsIsKept(t *testing.T) {
+func TestParameterSetsAfterALostPacketAreUsed(t *testing.T) {
 	f := h264Format()
 	r, s := reader(t, session(f))
 	var seq uint16
 	feed(t, r, 0, 0, slices264(0x41, 0, &seq, 1)...)
-	seq++ // the delimiter, say
+	seq++ // lost: the delimiter, for example
 	feed(t, r, 0, 0, single(bytes.Clone(sps2), 3600, &seq, false), single(bytes.Clone(pps2), 3600, &seq, false))
 	feed(t, r, 0, 0, slices264(0x65, 3600, &seq, 2)...)
 	if len(s.units) != 2 || !s.units[1].Key || len(s.generations) != 2 {
@@ -108,7 +108,7 @@ func TestWhatALossLeavesOfParameterSetsIsKept(t *testing.T) {
 	}
 }
 
-func TestAnEmptyPacketCostsNoPicture(t *testing.T) {
+func TestAnEmptyPacketDropsNoFrame(t *testing.T) {
 	f := h264Format()
 	r, s := reader(t, session(f))
 	var seq uint16
@@ -124,7 +124,7 @@ func TestAnEmptyPacketCostsNoPicture(t *testing.T) {
 	}
 }
 
-func TestARecoveryPointIsAKeyPicture(t *testing.T) {
+func TestARecoveryPointIsAKeyframe(t *testing.T) {
 	f := h264Format()
 	r, s := reader(t, session(f))
 	var seq uint16
@@ -139,11 +139,11 @@ func TestARecoveryPointIsAKeyPicture(t *testing.T) {
 
 // layered265 is a parameter set with the level of a temporal layer in it.
 func layered265() []byte {
-	set := append([]byte{0x42, 0x01, 0x03}, sps265[3:18]...) // one more layer; general profile and level, escapes among them
+	set := append([]byte{0x42, 0x01, 0x03}, sps265[3:18]...) // one more layer; general profile and level, with emulation prevention
 	return append(set, 0x40, 0x01, 0x5a, 0xa0, 0x0a, 0x08, 0x0b, 0x9f, 0x79, 0x65, 0x65, 0x92, 0x4c, 0xaf)
 }
 
-func TestASetThatOnlyDecodersCanReadIsTaken(t *testing.T) {
+func TestAnSPSThatTheLibraryCannotParseIsUsed(t *testing.T) {
 	f := &format.H265{PayloadTyp: 96}
 	r, s := reader(t, session(f))
 	var seq uint16
@@ -153,6 +153,6 @@ func TestASetThatOnlyDecodersCanReadIsTaken(t *testing.T) {
 	}
 	feed(t, r, 0, 0, packets(t, f, 3600, &seq, []byte{0x42, 0x01, 0x03}, nalu(1<<1, 400))...)
 	if len(s.units) != 2 || len(s.generations) != 1 {
-		t.Fatal("a set of nothing was taken")
+		t.Fatal("an empty parameter set was used")
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"obvan/media/rtp"
 )
 
-// heAAC is HE-AAC that says so: 24 kHz are coded, 48 kHz are heard, and the RTP clock is
-// that of what is heard.
+// heAAC is explicitly signaled HE-AAC: the AAC core has 24 kHz, the output and the RTP
+// clock have 48 kHz.
 var heAAC = []byte{0x2b, 0x11, 0x88, 0x00}
 
-func TestTheClockOfHEAACIsThatOfWhatIsHeard(t *testing.T) {
+func TestTheRTPClockOfHEAACIsTheOutputRate(t *testing.T) {
 	var c mpeg4audio.AudioSpecificConfig
 	if err := c.Unmarshal(heAAC); err != nil {
 		t.Fatal(err)
@@ -49,12 +49,12 @@ func TestTheClockOfHEAACIsThatOfWhatIsHeard(t *testing.T) {
 	}
 	rtpmap := p.Format().RTPMap()
 	if d := p.Timestamp(&media.AccessUnit{PTS: 2 * time.Second}) - p.Timestamp(&media.AccessUnit{PTS: time.Second}); d != 48000 || rtpmap != "mpeg4-generic/48000/2" {
-		t.Fatalf("a second is %d of %s", d, rtpmap)
+		t.Fatalf("a second is %d ticks of %s", d, rtpmap)
 	}
 }
 
-// aacPackets is a frame in packets of so many bytes each: every one tells the size of the
-// whole (RFC 3640, 3.2.1.1).
+// aacPackets is a frame in packets of at most size bytes; each states the size of the
+// whole frame (RFC 3640, 3.2.1.1).
 func aacPackets(frame []byte, ts uint32, seq *uint16, size int) (pkts []*pion.Packet) {
 	for rest := frame; len(rest) > 0; *seq++ {
 		n := min(size, len(rest))
@@ -65,7 +65,7 @@ func aacPackets(frame []byte, ts uint32, seq *uint16, size int) (pkts []*pion.Pa
 	return pkts
 }
 
-func TestFramesOfSoundAreMadeOfTheirFragments(t *testing.T) {
+func TestAudioFramesAreJoinedFromTheirFragments(t *testing.T) {
 	r, s := reader(t, session(aacFormat()))
 	r.AnnounceTracks()
 	var seq uint16
@@ -86,7 +86,7 @@ func TestFramesOfSoundAreMadeOfTheirFragments(t *testing.T) {
 	}
 }
 
-func TestSoundWithoutMarkersIsHeard(t *testing.T) {
+func TestAudioWithoutMarkersIsRead(t *testing.T) {
 	r, s := reader(t, session(aacFormat()))
 	r.AnnounceTracks()
 	var seq uint16
@@ -100,7 +100,7 @@ func TestSoundWithoutMarkersIsHeard(t *testing.T) {
 	}
 }
 
-func TestFragmentsThatAreWrittenTellTheSizeOfTheirFrame(t *testing.T) {
+func TestWrittenFragmentsStateTheSizeOfTheirFrame(t *testing.T) {
 	tracks := media.Tracks{{Codec: media.AAC, Config: aacConf, SampleRate: 48000, Channels: 2}}
 	p, err := rtp.NewPacketiser(&tracks[0], 97)
 	if err != nil {
@@ -112,13 +112,13 @@ func TestFragmentsThatAreWrittenTellTheSizeOfTheirFrame(t *testing.T) {
 	}
 	for i, pkt := range pkts {
 		if size := int(pkt.Payload[2])<<5 | int(pkt.Payload[3])>>3; size != 4000 || pkt.Marker != (i == 2) {
-			t.Fatalf("packet %d tells %d", i, size)
+			t.Fatalf("packet %d states %d", i, size)
 		}
 	}
 }
 
-// latm is AAC as GStreamer's rtspclientsink sends it when nobody chose: one frame in a
-// multiplex that the description describes (RFC 6416).
+// latm is AAC as GStreamer's rtspclientsink sends it by default: one frame in a multiplex
+// configured in the session description (RFC 6416).
 func latm(t testing.TB) (*format.MPEG4AudioLATM, func(frame []byte) []byte) {
 	t.Helper()
 	var c mpeg4audio.AudioSpecificConfig
@@ -135,7 +135,7 @@ func latm(t testing.TB) (*format.MPEG4AudioLATM, func(frame []byte) []byte) {
 	}
 }
 
-func TestSoundInALATMMultiplexIsHeard(t *testing.T) {
+func TestAudioInALATMMultiplexIsRead(t *testing.T) {
 	f, muxed := latm(t)
 	r, s := reader(t, session(h264Format(), f))
 	r.AnnounceTracks()
@@ -151,16 +151,16 @@ func TestSoundInALATMMultiplexIsHeard(t *testing.T) {
 	if len(s.units) != 3 || s.units[2].PTS-s.units[1].PTS != 1024*time.Second/48000 || !bytes.Equal(s.units[2].Data, nalu(3, 2000)) {
 		t.Fatalf("%d frames", len(s.units))
 	}
-	if sound := s.generations[0][1]; sound.Codec != media.AAC || !bytes.Equal(sound.Config, aacConf) || sound.Channels != 2 {
-		t.Fatalf("%+v", sound)
+	if audio := s.generations[0][1]; audio.Codec != media.AAC || !bytes.Equal(audio.Config, aacConf) || audio.Channels != 2 {
+		t.Fatalf("%+v", audio)
 	}
 	f.StreamMuxConfig.Programs = append(f.StreamMuxConfig.Programs, f.StreamMuxConfig.Programs[0])
 	if r, _ := reader(t, session(h264Format(), f)); len(r.Formats()) != 1 {
-		t.Fatal("two programmes were taken")
+		t.Fatal("a multiplex of two programs was accepted")
 	}
 }
 
-func TestSoundThatIsNotCarriedHasAName(t *testing.T) {
+func TestAnUnsupportedAudioCodecIsNamed(t *testing.T) {
 	g711 := &format.G711{PayloadTyp: 8, SampleRate: 8000, ChannelCount: 1}
 	talkback := session(h264Format(), g711)
 	talkback.Medias[1].IsBackChannel = true
@@ -170,6 +170,6 @@ func TestSoundThatIsNotCarriedHasAName(t *testing.T) {
 		}
 	}
 	if r, _ := reader(t, talkback); r.UnsupportedAudioCodec(talkback) != "" {
-		t.Errorf("what the camera wants to hear is %q", r.UnsupportedAudioCodec(talkback))
+		t.Errorf("talkback to the camera is reported as %q", r.UnsupportedAudioCodec(talkback))
 	}
 }

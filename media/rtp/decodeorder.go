@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// order finds decode times for pictures that come in decode order with the time
-// they are shown only, as RTP has it (RFC 6184, 5.1).
+// decodeOrder finds decode times for video frames that arrive in decode order with only a
+// presentation time, as in RTP (RFC 6184, 5.1).
 //
-// When a picture is at most depth places away from the order of display, then the
-// decode times are the times of display in order, depth pictures late: each
-// picture takes the smallest of the last depth+1 that is left.
+// When a frame is at most depth positions away from its place in presentation order, the
+// decode times are the sorted presentation times, depth frames late: each frame takes the
+// smallest unused one of the last depth+1.
 type decodeOrder struct {
 	depth  int
 	frame  time.Duration
 	window []time.Duration // sorted, depth long
 	last   time.Duration
 	any    bool
-	recent [maxDepth + 1]time.Duration // of the last pictures, in no order
+	recent [maxDepth + 1]time.Duration // of the last frames, unsorted
 	seen   int
 }
 
 const (
-	maxDepth   = 16              // of a decoded picture buffer (H.264 A.3.1, H.265 A.4.2)
-	orderReset = 2 * time.Second // a step like this is no reordering
-	enoughSeen = 8               // pictures that tell how far apart they are
+	maxDepth   = 16              // size limit of a decoded picture buffer (H.264 A.3.1, H.265 A.4.2)
+	orderReset = 2 * time.Second // a larger step is not reordering
+	enoughSeen = 8               // frames needed to know the frame interval
 )
 
-// configure is told how deep the coding reorders, as far as it says.
+// configure sets the reordering depth, as far as the bitstream states it, and the frame rate.
 func (o *decodeOrder) configure(depth int, rate float64) {
 	o.depth = min(max(depth, 0), maxDepth)
 	o.frame = 40 * time.Millisecond
@@ -37,8 +37,8 @@ func (o *decodeOrder) configure(depth int, rate float64) {
 	o.window = o.window[:0]
 }
 
-// dts is the decode time of the next picture, shown at pts. It grows as long as
-// pts does in the long run.
+// dts is the decode time of the next frame, which is presented at pts. It increases as
+// long as pts does in the long run.
 func (o *decodeOrder) dts(pts time.Duration) time.Duration {
 	if o.any && ((pts-o.last).Abs() > orderReset || pts < o.last && !o.hasGapAt(pts)) {
 		o.window, o.any, o.seen = o.window[:0], false, 0
@@ -46,7 +46,7 @@ func (o *decodeOrder) dts(pts time.Duration) time.Duration {
 	o.recent[o.seen%len(o.recent)] = pts
 	o.seen++
 	if o.any && pts < o.last && o.depth < maxDepth {
-		o.deepen() // the coding reorders more than it said
+		o.deepen() // the stream reorders more than it states
 	}
 	for i := o.depth; len(o.window) < o.depth; i-- {
 		o.window = append(o.window, pts-time.Duration(i)*o.frame)
@@ -62,8 +62,8 @@ func (o *decodeOrder) dts(pts time.Duration) time.Duration {
 	return dts
 }
 
-// room says whether the last pictures left one out at pts, which comes now. Where they
-// did not, it is the clock that went back: some cameras set theirs while they send.
+// hasGapAt reports whether the last frames left a gap at pts. When they did not, the
+// clock has stepped back: some cameras set theirs while they send.
 func (o *decodeOrder) hasGapAt(pts time.Duration) bool {
 	if o.seen < enoughSeen {
 		return true
@@ -82,7 +82,7 @@ func (o *decodeOrder) hasGapAt(pts time.Duration) bool {
 	return times[at]-times[at-1] >= frame*3/2
 }
 
-// deepen makes room for one picture more, decoded before all that are known.
+// deepen adds one frame of depth, decoded before all known ones.
 func (o *decodeOrder) deepen() {
 	o.depth++
 	first := o.last

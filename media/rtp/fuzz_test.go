@@ -19,11 +19,11 @@ func FuzzReader(f *testing.F) {
 	f.Add(append([]byte{0x44, 43}, sps265...))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, video := range []format.Format{h264Format(), &format.H265{PayloadTyp: 96}, &format.AV1{PayloadTyp: 96}} {
-			var sound format.Format = aacFormat()
+			var audio format.Format = aacFormat()
 			if _, ok := video.(*format.AV1); ok {
-				sound = mux
+				audio = mux
 			}
-			r, s := reader(t, session(video, sound))
+			r, s := reader(t, session(video, audio))
 			for rest, seq := data, uint16(0); len(rest) >= 2; seq++ {
 				head, size := rest[0], min(int(rest[1]), len(rest)-2)
 				p := &pion.Packet{Header: pion.Header{Version: 2, Marker: head&0x40 != 0, SequenceNumber: seq + uint16(head>>5&1), Timestamp: uint32(head&0x1e) * 1000}, Payload: rest[2 : 2+size]}

@@ -12,8 +12,8 @@ import (
 	"obvan/media"
 )
 
-// latmInput takes AAC in a multiplex of one programme, which the description describes
-// (RFC 6416): what GStreamer sends when nobody chose.
+// latmInput takes AAC in a LATM multiplex of one program, configured in the session
+// description (RFC 6416): GStreamer's default.
 type latmInput struct {
 	decoder *rtpfragmented.Decoder
 	config  *mpeg4audio.StreamMuxConfig
@@ -21,7 +21,7 @@ type latmInput struct {
 	step    uint32 // a frame on the RTP clock
 }
 
-var errLATM = errors.New("not a multiplex of one AAC stream that the description describes")
+var errLATM = errors.New("not a LATM multiplex of one AAC stream configured in the session description")
 
 func newLATM(f *format.MPEG4AudioLATM) (*latmInput, error) {
 	layer, ok := layerOf(f)
@@ -40,7 +40,7 @@ func newLATM(f *format.MPEG4AudioLATM) (*latmInput, error) {
 	return in, err
 }
 
-// layerOf is the one layer of the one programme.
+// layerOf is the only layer of the only program.
 func layerOf(f *format.MPEG4AudioLATM) (layer *mpeg4audio.StreamMuxConfigLayer, ok bool) {
 	c := f.StreamMuxConfig
 	if f.CPresent || c == nil || len(c.Programs) != 1 || len(c.Programs[0].Layers) != 1 {
@@ -60,7 +60,7 @@ func (in *latmInput) frames(pkt *pion.Packet) (frames []frame, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(whole) > maxAAC { // a byte of it can claim 255
+	if len(whole) > maxAAC { // before it is parsed: a length byte stands for up to 255 bytes
 		return nil, errPackets
 	}
 	element := mpeg4audio.AudioMuxElement{StreamMuxConfig: in.config}

@@ -11,17 +11,17 @@ import (
 	"obvan/media"
 )
 
-// coding is what a NAL unit codec's parameter sets are at the moment.
+// paramSets are the current parameter sets of a NAL unit codec.
 type paramSets struct {
 	vps, sps []byte
-	pps      [][]byte // by their ids, as they came
+	pps      [][]byte // one per id, in order of arrival
 	track    media.Track
-	depth    int  // pictures of reordering, as far as the coding says
+	depth    int  // frames of reordering, as far as the bitstream states it
 	known    bool // track is complete
 }
 
-// setH264 takes an access unit's parameter sets. It says whether the track is
-// another one now. Sets that can't be read change nothing.
+// setH264 takes an access unit's parameter sets and reports whether the track changed.
+// Unreadable sets change nothing.
 func (c *paramSets) setH264(sps []byte, pps [][]byte) bool {
 	next := paramSets{sps: c.sps, pps: c.pps}
 	if sps != nil && len(sps) <= maxSet && !bytes.Equal(sps, c.sps) {
@@ -59,8 +59,8 @@ func (c *paramSets) keepUnlessKnown(next paramSets) {
 	}
 }
 
-// depthH264 is how far pictures are from the order they are shown in, 0 when the
-// coding does not say: then order finds out.
+// depthH264 is how far frames are from presentation order, 0 when the bitstream does not
+// state it: then decodeOrder finds out.
 func depthH264(sps []byte) int {
 	var s h264.SPS
 	if s.Unmarshal(sps) != nil || s.PicOrderCntType == 2 || s.VUI == nil || s.VUI.BitstreamRestriction == nil {
@@ -75,8 +75,8 @@ const (
 	headH265 = 2
 )
 
-// addPPS puts a picture parameter set in the place of the one with its id, which stands
-// behind its header.
+// addPPS stores a picture parameter set in place of the one with the same id, which
+// follows its header.
 func addPPS(sets [][]byte, pps []byte, head int) [][]byte {
 	id, ok := idPPS(pps, head)
 	if !ok || len(pps) > maxSet {
@@ -126,8 +126,8 @@ func (c *paramSets) setH265(vps, sps []byte, pps [][]byte) bool {
 	}
 	var s h265.SPS
 	if s.Unmarshal(next.sps) != nil {
-		// The library knows neither levels of temporal layers nor long-term references in
-		// it; decoders do.
+		// The library supports neither levels of temporal layers nor long-term references
+		// in an SPS; decoders do.
 		s.ChromaFormatIdc = max(s.ChromaFormatIdc, 1)
 	}
 	plain := h264.EmulationPreventionRemove(next.sps) // the rule is the same in both codecs
@@ -153,13 +153,13 @@ func pick(set, old []byte) []byte {
 	return bytes.Clone(set)
 }
 
-// minSPS265 is where the profile, tier and level of an SPS end.
+// minSPS265 is the offset where the profile, tier and level of an SPS end.
 const minSPS265 = 15
 
 // hvcC is the HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1). plain is the
-// SPS without escapes.
+// SPS without emulation prevention.
 func hvcC(s *h265.SPS, plain, vps, sps []byte, pps [][]byte) []byte {
-	c := append([]byte{1}, plain[3:minSPS265]...) // profile, tier and level stand there as they do here
+	c := append([]byte{1}, plain[3:minSPS265]...) // profile, tier and level have the same form
 	nested := byte(0)
 	if s.TemporalIDNestingFlag {
 		nested = 1

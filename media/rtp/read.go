@@ -14,8 +14,8 @@ import (
 	"obvan/media"
 )
 
-// Reader makes access units of a peer's packets: one picture and one sound. It is
-// safe for concurrent use: RTP and RTCP come on different goroutines.
+// Reader turns a peer's packets into access units, of one video and one audio track. It
+// is safe for concurrent use: RTP and RTCP arrive on different goroutines.
 type Reader struct {
 	mu      sync.Mutex
 	sink    Sink
@@ -28,14 +28,14 @@ type Reader struct {
 	known   bool // the sink has tracks
 }
 
-// Format is one of a Reader's inputs, for whoever hands it the packets.
+// Format describes one of a Reader's inputs, for the caller that passes it the packets.
 type Format struct {
 	Media  *description.Media
 	Format format.Format
 }
 
-// NewReader reads the first picture and the first sound of desc that the studio
-// can carry into sink. ErrNoTracks when there is neither.
+// NewReader reads the first video and the first audio format of desc that are supported,
+// into sink. ErrNoTracks when there is neither.
 func NewReader(desc *description.Session, sink Sink) (*Reader, error) {
 	r := &Reader{sink: sink}
 	for _, want := range []func(format.Format) input{videoInput, audioInput} {
@@ -94,12 +94,12 @@ func audioInput(f format.Format) input {
 	return nil
 }
 
-// Formats is what Packet and SenderReport call inputs, by index: the picture
-// first. An input's index is not its track's: that comes with the tracks.
+// Formats are the inputs, in the order of the indexes that Packet and SenderReport take:
+// video first.
 func (r *Reader) Formats() []Format { return r.formats }
 
-// Mute is how the sound in desc is coded that the studio can't carry; "" when it has
-// some that it can, or none.
+// UnsupportedAudioCodec is the name of the audio codec in desc when it is not supported;
+// "" when there is supported audio, or none.
 func (r *Reader) UnsupportedAudioCodec(desc *description.Session) string {
 	if len(r.inputs) == 2 || !r.Video() {
 		return ""
@@ -112,16 +112,16 @@ func (r *Reader) UnsupportedAudioCodec(desc *description.Session) string {
 	return ""
 }
 
-// Video says whether there is a picture among the inputs.
+// Video reports whether there is video among the inputs.
 func (r *Reader) Video() bool { return r.formats[0].Media.Type == description.MediaTypeVideo }
 
-// Packet takes a packet of an input that arrived at now. Its errors are for
-// counting: the next packet may be well again.
+// Packet takes a packet of input i that arrived at now. Its errors are for counting: the
+// next packet may be good.
 func (r *Reader) Packet(i int, pkt *pion.Packet, now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if pkt.MarshalSize()-len(pkt.Payload) > 256 {
-		pkt.Payload = bytes.Clone(pkt.Payload) // the decoder keeps it: not all the padding too
+		pkt.Payload = bytes.Clone(pkt.Payload) // the decoder keeps the payload: not the whole packet with it
 	}
 	if r.began.IsZero() {
 		r.began = now
@@ -156,7 +156,7 @@ func (r *Reader) write(i int, f frame, now time.Time) {
 	r.sink.Write(au)
 }
 
-// configure hands the sink the tracks, once all are known.
+// configure passes the tracks to the sink, once all are known.
 func (r *Reader) configure() {
 	tracks := make(media.Tracks, 0, len(r.inputs))
 	for _, in := range r.inputs {
@@ -174,7 +174,7 @@ func (r *Reader) configure() {
 	r.sink.SetTracks(tracks)
 }
 
-// SenderReport takes what a sender said about its clocks; it arrived at now.
+// SenderReport takes an RTCP sender report of input i that arrived at now.
 func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -186,9 +186,9 @@ func (r *Reader) SenderReport(i int, sr *rtcp.SenderReport, now time.Time) {
 	r.align()
 }
 
-// Begins takes what a server said about the start of playing: the RTP timestamps
-// that belong to one moment (RFC 2326, 12.33: RTP-Info). The first sender reports
-// may be ten seconds away; until then this is all there is.
+// RTPInfo takes the RTP timestamp at which input i starts to play, from a server's
+// RTP-Info (RFC 2326, 12.33): those of all inputs belong to the same moment. Until the
+// first sender reports, which may take ten seconds, only this aligns audio and video.
 func (r *Reader) RTPInfo(i int, timestamp uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -196,7 +196,7 @@ func (r *Reader) RTPInfo(i int, timestamp uint32) {
 	r.align()
 }
 
-// align moves the sound to the picture.
+// align moves the audio to the video.
 func (r *Reader) align() {
 	if len(r.times) != 2 {
 		return
@@ -207,8 +207,8 @@ func (r *Reader) align() {
 	}
 }
 
-// Ready hands the sink the tracks now, when the session description had them all:
-// viewers need not wait for the first packet.
+// AnnounceTracks passes the tracks to the sink now if the session description contained
+// all of them, so that viewers need not wait for the first packet.
 func (r *Reader) AnnounceTracks() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package rtp turns RTP payloads (RFC 3550) into access units and back: H.264
 // (RFC 6184), H.265 (RFC 7798), AV1, MPEG-4 audio (RFC 3640, 6416) and Opus (RFC 7587).
 //
-// A Reader makes one stream of what a session description announced; a Writer
+// A Reader makes one stream from the tracks of a session description; a Writer
 // describes a stream and makes its packets.
 package rtp
 
@@ -16,11 +16,11 @@ import (
 var (
 	ErrNoTracks = errors.New("no track in H.264, H.265, AV1, AAC or Opus")
 	ErrNotSent  = errors.New("this track can't be sent over RTP")
-	errPackets  = errors.New("a picture of too many packets")
-	errUnit     = errors.New("broken access unit")
+	errPackets  = errors.New("a frame of too many packets")
+	errUnit     = errors.New("malformed access unit")
 )
 
-// Limits of what one picture may be made of.
+// Limits of one video frame.
 const (
 	maxPackets = 16384   // of the smallest size
 	maxFrame   = 8 << 20 // bytes
@@ -29,15 +29,15 @@ const (
 	maxSet     = 4 << 10 // bytes of one
 )
 
-// lead is where the stream's time starts: decode times lie before it.
+// lead is the time of a stream's first packet; decode times may be earlier.
 const lead = 500 * time.Millisecond
 
-// Sink takes a stream. ingest.Feed is one.
+// Sink receives a stream. ingest.Feed implements it.
 type Sink interface {
 	SetTracks(media.Tracks)
 	Write(media.AccessUnit)
-	// Aligned says that from here on sound and picture are together by the sender's
-	// word: what their times told before does not count.
+	// Aligned reports that from here on audio and video are in sync according to the
+	// sender: conclusions from their earlier times no longer hold.
 	Aligned()
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// report is what a sender says of its clock: at is its time of day.
+// report is a sender's report about its clock: at is its time of day.
 func report(at time.Duration, ts uint32, nanoseconds bool) *rtcp.SenderReport {
 	sec, ns := uint64(at/time.Second)+3976214400, uint64(at%time.Second)
 	if !nanoseconds {
@@ -17,18 +17,18 @@ func report(at time.Duration, ts uint32, nanoseconds bool) *rtcp.SenderReport {
 	return &rtcp.SenderReport{NTPTime: sec<<32 | ns, RTPTime: ts}
 }
 
-// reporting is a sender of sound and picture. Its sound arrives late, which only its
-// reports can tell.
+// reporting is a sender of audio and video. Its audio arrives late, which only its
+// reports show.
 type reporting struct {
 	nanoseconds bool
 	first       time.Duration // its time of day when it starts
-	gap         time.Duration // how much later than the picture's the sound's report comes
+	gap         time.Duration // how much later the audio's report comes than the video's
 	every       time.Duration
-	stepped     time.Duration // what its clock is put forward by after half the time
+	stepped     time.Duration // how far its clock is set forward after half the time
 }
 
-// worst plays a minute of it through a network that delays reports by up to 20 ms. It is
-// how far sound and picture are apart at most after settled.
+// worst plays a minute of it through a network that delays reports by up to 20 ms. It
+// returns the largest offset between audio and video after settled.
 func (c reporting) worst(t *testing.T, settled time.Duration) (worst time.Duration) {
 	t.Helper()
 	const frame, late = 40 * time.Millisecond, 200 * time.Millisecond
@@ -43,13 +43,13 @@ func (c reporting) worst(t *testing.T, settled time.Duration) (worst time.Durati
 		feed(t, r, 1, at+late, packets(t, a, 9000+uint32(i)*1920, &seqA, nalu(1, 50))...)
 		for k := range next {
 			for next[k] <= at {
-				said := c.first + next[k]
+				wall := c.first + next[k]
 				if next[k] > 30*time.Second {
-					said += c.stepped
+					wall += c.stepped
 				}
 				ticks := [2]uint32{5000 + uint32(next[k]*90000/time.Second), 9000 + uint32(next[k]*48000/time.Second)}
 				delay := time.Duration(dice.Int64N(int64(20 * time.Millisecond)))
-				r.SenderReport(k, report(said, ticks[k], c.nanoseconds), epoch.Add(next[k]+delay))
+				r.SenderReport(k, report(wall, ticks[k], c.nanoseconds), epoch.Add(next[k]+delay))
 				next[k] += c.every
 			}
 		}
@@ -60,7 +60,7 @@ func (c reporting) worst(t *testing.T, settled time.Duration) (worst time.Durati
 	return worst
 }
 
-func TestSenderReportsPutSoundAndPictureInStep(t *testing.T) {
+func TestSenderReportsSynchronizeAudioAndVideo(t *testing.T) {
 	const ms = time.Millisecond
 	for name, c := range map[string]reporting{
 		"once in a while":                            {first: 700 * ms, gap: 0, every: 400 * ms},
@@ -75,15 +75,15 @@ func TestSenderReportsPutSoundAndPictureInStep(t *testing.T) {
 		"nanoseconds, far apart over a second's end": {nanoseconds: true, first: 900 * ms, gap: 300 * ms, every: 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The first report of each, and what was queued before it.
+			// Settled: after the first report of each, and the units queued before it.
 			if worst := c.worst(t, c.gap+100*ms); worst > 30*ms {
-				t.Errorf("sound is %v off at most", worst)
+				t.Errorf("audio is up to %v off", worst)
 			}
 		})
 	}
 }
 
-func TestTheStartOfPlayingPutsSoundAndPictureInStepBeforeAnyReport(t *testing.T) {
+func TestRTPInfoSynchronizesAudioAndVideoBeforeTheFirstReport(t *testing.T) {
 	f, a := h264Format(), aacFormat()
 	r, s := reader(t, session(f, a))
 	var seq, seqA uint16
@@ -96,12 +96,12 @@ func TestTheStartOfPlayingPutsSoundAndPictureInStepBeforeAnyReport(t *testing.T)
 	}
 	n := len(s.units)
 	if off := s.units[n-1].PTS - s.units[n-2].PTS; off.Abs() > 10*time.Millisecond {
-		t.Fatalf("sound is %v off", off)
+		t.Fatalf("audio is %v off", off)
 	}
-	// The first real report, of one side alone, must not compare with that moment.
+	// The first real report, of one track only, must not be compared with RTP-Info.
 	r.SenderReport(0, report(time.Second, 5000+3*3600, false), epoch.Add(300*time.Millisecond))
 	feed(t, r, 1, 400*time.Millisecond, packets(t, a, 9000+3*1920, &seqA, nalu(1, 50))...)
 	if n := len(s.units); (s.units[n-1].PTS - s.units[n-2].PTS - 40*time.Millisecond).Abs() > 10*time.Millisecond {
-		t.Fatalf("sound jumped to %v", s.units[n-1].PTS)
+		t.Fatalf("audio jumped to %v", s.units[n-1].PTS)
 	}
 }

@@ -12,12 +12,12 @@ import (
 	"obvan/media"
 )
 
-// frame is a coded picture or audio frame that is complete.
+// frame is a complete encoded video or audio frame.
 type frame struct {
 	ts              uint32 // RTP timestamp
 	data            []byte
 	key, disposable bool
-	config          bool // the track's configuration is another one from this frame on
+	config          bool // the track's configuration changes with this frame
 }
 
 // input takes the packets of one format.
@@ -26,7 +26,7 @@ type input interface {
 	current() (track media.Track, depth int, known bool)
 }
 
-// avcc is NAL units behind 4-byte lengths; nil when there is none.
+// avcc is NAL units with 4-byte lengths; nil when there are none.
 func avcc(nalus [][]byte) []byte {
 	size := 0
 	for _, n := range nalus {
@@ -160,7 +160,7 @@ func (in *h265Input) frame(p assembled) frame {
 		case kind <= h265.NALUType_RSV_IRAP_VCL23:
 			coded = true
 			f.key = f.key || kind >= h265.NALUType_BLA_W_LP
-			// H.265 table 7-1: of the types up to 14 the even ones are not referred to.
+			// H.265 table 7-1: of the types up to 14, frames of the even ones are not referenced.
 			f.disposable = f.disposable && kind <= h265.NALUType_RSV_VCL_N14 && kind&1 == 0
 			return false
 		default:
@@ -210,11 +210,11 @@ func (in *av1Input) frame(p assembled) frame {
 	obus = slices.DeleteFunc(obus, func(o []byte) bool { return len(o) == 0 || av1.OBUType(o[0]>>3&15) == av1.OBUTypeTemporalDelimiter })
 	for _, o := range obus {
 		if av1.OBUType(o[0]>>3&15) == av1.OBUTypeSequenceHeader {
-			f.key = true // a sequence header comes with each key frame (AV1 7.5)
+			f.key = true // each keyframe comes with a sequence header (AV1 7.5)
 			f.config = in.setSequence(o) || f.config
 		}
 	}
-	f.data, _ = av1.Bitstream(obus).Marshal() // nothing, when they can't be
+	f.data, _ = av1.Bitstream(obus).Marshal() // nil on an error
 	return f
 }
 

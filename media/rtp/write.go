@@ -35,8 +35,8 @@ type Packetiser struct {
 	ssrc     uint32
 }
 
-// NewPacketiser makes packets for track with an RTP payload type. ErrNotSent for
-// what can't be sent, and a bad configuration record.
+// NewPacketiser makes packets for track with an RTP payload type. It fails with
+// ErrNotSent, or media.ErrConfig for a bad configuration record.
 func NewPacketiser(track *media.Track, payloadType uint8) (*Packetiser, error) {
 	return NewPacketiserOf(track, payloadType, maxPayload)
 }
@@ -117,8 +117,8 @@ func (p *Packetiser) Timestamp(au *media.AccessUnit) uint32 {
 	return p.first + uint32(ticks(au.PTS, clockRate(p.format)))
 }
 
-// Packets is au's packets. Before a key frame they carry the parameter sets,
-// since a receiver may have joined a moment ago. Payloads may be parts of au.Data.
+// Packets returns au's packets. Those of a keyframe start with the parameter sets, because
+// a receiver may have just joined. Payloads may be parts of au.Data.
 func (p *Packetiser) Packets(au *media.AccessUnit) ([]*pion.Packet, error) {
 	var pkts []*pion.Packet
 	parts, err := p.parts(au)
@@ -142,7 +142,7 @@ func (p *Packetiser) Packets(au *media.AccessUnit) ([]*pion.Packet, error) {
 	return pkts, nil
 }
 
-// parts is what the library's encoder wants of a unit.
+// parts is a unit in the form the library's encoder takes.
 func (p *Packetiser) parts(au *media.AccessUnit) ([][]byte, error) {
 	switch info := au.Info(); info.Codec {
 	case media.H264, media.H265:
@@ -177,7 +177,7 @@ func parameterSets(t *media.Track) ([][]byte, error) {
 func splitAVCC(data []byte) (nalus [][]byte, err error) {
 	for len(data) > 0 {
 		if len(data) < 4 {
-			return nil, fmt.Errorf("%w: cut short", errUnit)
+			return nil, fmt.Errorf("%w: truncated", errUnit)
 		}
 		size := binary.BigEndian.Uint32(data)
 		if uint64(size) > uint64(len(data)-4) {
@@ -205,7 +205,7 @@ func h265Sets(config []byte) (vps, sps, pps []byte, err error) {
 		}
 	}
 	if first[0] == nil || first[1] == nil || first[2] == nil {
-		return nil, nil, nil, fmt.Errorf("%w: an HEVC configuration record without parameter sets", media.ErrConfig)
+		return nil, nil, nil, fmt.Errorf("%w: HEVC configuration record without parameter sets", media.ErrConfig)
 	}
 	return first[0], first[1], first[2], nil
 }
@@ -218,8 +218,8 @@ type Writer struct {
 	medias []*description.Media
 }
 
-// NewWriter describes tracks. Those that can't be sent are left out; ErrNotSent
-// when none is left.
+// NewWriter describes tracks. Those that can't be sent are omitted; ErrNotSent when none
+// remains.
 func NewWriter(tracks *media.Tracks) (*Writer, error) {
 	w := &Writer{desc: &description.Session{}, tracks: make([]*Packetiser, len(*tracks)), medias: make([]*description.Media, len(*tracks))}
 	var err error
@@ -246,7 +246,7 @@ func NewWriter(tracks *media.Tracks) (*Writer, error) {
 	return w, nil
 }
 
-// Description is what a receiver has to know.
+// Description is the session description for a receiver.
 func (w *Writer) Description() *description.Session { return w.desc }
 
 // Media is the description of a track, nil when it can't be sent.
@@ -265,8 +265,8 @@ func (w *Writer) Track(track int) *Packetiser {
 	return w.tracks[track]
 }
 
-// Serves says whether the packets of another generation still fit the description:
-// new parameter sets travel with the key frames, but not another codec or sound.
+// Fits reports whether packets of another generation still match the description: new
+// parameter sets travel with the keyframes, but another codec or audio format does not.
 func (w *Writer) Fits(old, now *media.Tracks) bool {
 	if len(*old) != len(*now) {
 		return false

@@ -13,7 +13,7 @@ import (
 	"obvan/media/rtp"
 )
 
-func TestWhatIsWrittenCanBeRead(t *testing.T) {
+func TestWrittenPacketsAreReadBack(t *testing.T) {
 	d := session(h264Format(), aacFormat())
 	r, s := reader(t, d)
 	r.AnnounceTracks()
@@ -74,7 +74,7 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 	}
 }
 
-func TestH265AndOpusAreWrittenToo(t *testing.T) {
+func TestH265AndOpusAreWrittenAndReadBack(t *testing.T) {
 	r, s := reader(t, session(&format.H265{PayloadTyp: 96, VPS: vps265, SPS: sps265, PPS: pps265}, &format.Opus{PayloadTyp: 97, ChannelCount: 2}))
 	r.AnnounceTracks()
 	w, err := rtp.NewWriter(&s.generations[0])
@@ -95,11 +95,11 @@ func TestH265AndOpusAreWrittenToo(t *testing.T) {
 		t.Fatalf("%d units", len(got.units))
 	}
 	if !bytes.Equal(got.generations[0][0].Config, s.generations[0][0].Config) || !bytes.Equal(got.generations[0][1].Config, s.generations[0][1].Config) {
-		t.Fatal("another configuration came back")
+		t.Fatal("the configuration read back is different")
 	}
 }
 
-func TestBrokenUnitsAreNotSent(t *testing.T) {
+func TestMalformedUnitsAreNotSent(t *testing.T) {
 	_, s := reader(t, session(h264Format()))
 	r, _ := rtp.NewReader(session(h264Format()), s)
 	r.AnnounceTracks()
@@ -117,7 +117,7 @@ func TestBrokenUnitsAreNotSent(t *testing.T) {
 	}
 }
 
-func TestSeveralH265PictureParameterSetsAreKept(t *testing.T) {
+func TestSeveralH265PictureParameterSetsAreStored(t *testing.T) {
 	f := &format.H265{PayloadTyp: 96, VPS: vps265, SPS: sps265, PPS: pps265}
 	r, s := reader(t, session(f))
 	var seq uint16

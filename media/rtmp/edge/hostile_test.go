@@ -22,7 +22,7 @@ func TestACommandPastALimitEndsOnlyItsOwnConnection(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"an array that counts one value too many": {10, 0, 0, 0, 2, 5},
 		"the same inside an object":               {3, 0, 1, 'a', 10, 0, 0, 0, 2, 5},
-		"objects nested one too deep":             append([]byte{3}, bytes.Repeat([]byte{0, 1, 'a', 3}, amf0.MaxDepth)...),
+		"objects nested one too deep":             append(append(bytes.Repeat([]byte{3, 0, 1, 'a'}, amf0.MaxDepth), 5), bytes.Repeat([]byte{0, 0, 9}, amf0.MaxDepth)...),
 		"a connect of a byte more than 64 KiB":    nil,
 		"a string of a byte more than 64 KiB":     {12, 0, 1, 0, 1},
 	} {

@@ -1,5 +1,5 @@
-// Package silence makes audio frames in which nothing is heard, in any format the
-// program may have: for sources without sound, and for the held picture.
+// Package silence makes silent audio frames in every codec and channel configuration that
+// the program may have: for sources without audio, and for the freeze frame.
 package silence
 
 import (
@@ -7,10 +7,10 @@ import (
 )
 
 // opus is a 20 ms packet of silence: full band CELT, mono (RFC 6716, 3.1), and
-// an empty range coder. Decoders take it for any channel count.
+// an empty range coder. Decoders accept it for any channel count.
 var opus = []byte{0xf8, 0xff, 0xfe}
 
-// Frame is one silent frame for the track, or nil when its codec is not known. The
+// Frame is one silent frame for the track, or nil when its codec is not supported. The
 // result is shared by all its readers.
 func Frame(t *media.Track) []byte {
 	switch t.Codec {
@@ -65,8 +65,8 @@ func elements(config int) []int {
 	}[config]
 }
 
-// aac is a raw_data_block of long windows without a single coded band: max_sfb 0
-// leaves out sections, scale factors and spectrum (ISO/IEC 14496-3, 4.4.2.1, 4.4.2.7).
+// aac is a raw_data_block of long windows without any coded band: max_sfb 0 omits
+// sections, scale factors and spectrum (ISO/IEC 14496-3, 4.4.2.1, 4.4.2.7).
 func aac(elements []int) []byte {
 	var w writer
 	tags := map[int]int{} // element_instance_tag counts per kind of element

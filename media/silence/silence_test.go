@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-func TestFFmpegDecodesSilentAACWithoutAnErrorForEveryChannelConfiguration(t *testing.T) {
+func TestFFmpegDecodesSilentAACInEveryChannelConfiguration(t *testing.T) {
 	ffmpeg := testkit.Tool(t, "ffmpeg")
 	for config, channels := range []int{0, 1, 2, 3, 4, 5, 6, 8} {
 		if channels == 0 {
@@ -37,11 +37,11 @@ func TestFFmpegDecodesSilentAACWithoutAnErrorForEveryChannelConfiguration(t *tes
 				t.Fatal(err)
 			}
 			cmd := exec.Command(ffmpeg, "-v", "error", "-xerror", "-i", file, "-f", "s16le", "-")
-			var words bytes.Buffer
-			cmd.Stderr = &words
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
 			pcm, err := cmd.Output()
-			if err != nil || words.Len() > 0 {
-				t.Fatalf("%v: %s", err, words.String())
+			if err != nil || stderr.Len() > 0 {
+				t.Fatalf("%v: %s", err, stderr.String())
 			}
 			if len(pcm) != 50*1024*channels*2 || len(bytes.Trim(pcm, "\x00")) > 0 {
 				t.Fatalf("%d bytes of PCM, want %d of silence", len(pcm), 50*1024*channels*2)
@@ -59,12 +59,12 @@ func header(config, length int) []byte {
 	}
 }
 
-func TestOpusAndUnknownCodecs(t *testing.T) {
+func TestSilenceIsMadeForOpusAndNotForVideo(t *testing.T) {
 	if got := silence.Frame(&media.Track{Codec: media.Opus, Channels: 2}); !bytes.Equal(got, []byte{0xf8, 0xff, 0xfe}) {
 		t.Errorf("opus = %x", got)
 	}
 	if got := silence.Frame(&media.Track{Codec: media.H264}); got != nil {
-		t.Errorf("of a picture = %x", got)
+		t.Errorf("for video = %x", got)
 	}
 }
 

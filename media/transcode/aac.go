@@ -15,12 +15,12 @@ import (
 // (ISO/IEC 14496-3, 4.5.3.1), with room for padding.
 const maxFrame = 4096
 
-// aacDecoder decodes raw AAC-LC frames. It is its own source: go-aac wants a
-// stream, of which it gets one frame at a time, behind a length.
+// aacDecoder decodes raw AAC-LC frames. It is its own source: go-aac reads from a stream,
+// and here gets one frame at a time, after its length.
 type aacDecoder struct {
 	dec      *pcm.Decoder
 	config   []byte
-	next     []byte // what is still to be read of the frame
+	next     []byte // the unread rest of the frame
 	framed   [maxFrame + 2]byte
 	raw      [2 * 2048 * 2]byte
 	out      []float32
@@ -42,8 +42,8 @@ func newAACDecoder(config []byte) (*aacDecoder, error) {
 	return d, nil
 }
 
-// Read gives the decoder its frame. A decoder that wants more than one has lost
-// its way.
+// Read returns the frame to the decoder. A decoder that reads past it has lost
+// synchronization.
 func (d *aacDecoder) Read(p []byte) (int, error) {
 	if len(d.next) == 0 {
 		return 0, io.ErrNoProgress
@@ -53,8 +53,8 @@ func (d *aacDecoder) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// decode returns the interleaved samples of one frame, valid until the next call.
-// After a bad frame it goes on afresh.
+// decode returns the interleaved samples of one frame, valid until the next call. After a
+// malformed frame the decoder is reset.
 func (d *aacDecoder) decode(frame []byte) (samples []float32, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -81,12 +81,12 @@ func (d *aacDecoder) decode(frame []byte) (samples []float32, err error) {
 	return d.out, nil
 }
 
-// aacEncoder codes stereo at 48 kHz as raw AAC-LC frames.
+// aacEncoder encodes stereo at 48 kHz as raw AAC-LC frames.
 type aacEncoder struct{ enc *aac.Encoder }
 
 const (
-	aacFrame   = aac.FrameSize    // samples of a frame
-	aacDelay   = aac.EncoderDelay // samples by which what is decoded is late
+	aacFrame   = aac.FrameSize    // samples per frame
+	aacDelay   = aac.EncoderDelay // samples by which the decoded audio is late
 	aacBitrate = 128_000
 )
 
@@ -100,16 +100,16 @@ func (e *aacEncoder) reset() (err error) {
 	return err
 }
 
-// encode codes a frame of samples and returns one of before; nil at first. After an
-// error it must be reset.
+// encode encodes a frame of samples and returns an earlier frame; nil at first. After an
+// error the encoder must be reset.
 func (e *aacEncoder) encode(left, right []float32) (frame []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			frame, err = nil, fmt.Errorf("code AAC: %v", p)
+			frame, err = nil, fmt.Errorf("encode AAC: %v", p)
 		}
 	}()
 	if frame, err = e.enc.EncodeFrame(nil, [][]float32{left, right}); err != nil {
-		return nil, fmt.Errorf("code AAC: %w", err)
+		return nil, fmt.Errorf("encode AAC: %w", err)
 	}
 	return frame, nil
 }

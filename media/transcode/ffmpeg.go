@@ -16,9 +16,9 @@ import (
 	"obvan/media"
 )
 
-// child decodes what this process can't, by ffmpeg: HE-AAC, surround, odd rates.
-// Frames go in behind ADTS headers, samples come back; the packets are made here,
-// as for direct, which keeps the delay low and the times ours.
+// ffmpegDecoder decodes, in an ffmpeg process, what this process can't: HE-AAC, surround,
+// unusual rates. It sends frames with ADTS headers and gets samples back; the packets are
+// made here, as for inProcess, which keeps the delay low and the times exact.
 type ffmpegDecoder struct {
 	adts  adtsHeader
 	frame time.Duration // of one AAC frame
@@ -28,13 +28,13 @@ type ffmpegDecoder struct {
 
 	mu      sync.Mutex
 	started bool
-	due     time.Duration // when the next frame should begin
-	anchors []anchor      // where the timeline jumps: oldest first
+	due     time.Duration // the time at which the next frame should begin
+	anchors []anchor      // where the timeline jumps, oldest first
 	written int64         // frames
 	failed  error
 }
 
-// anchor says which time a sample of ffmpeg's output has.
+// anchor is the time of one sample of ffmpeg's output.
 type anchor struct {
 	sample int64
 	pts    time.Duration
@@ -55,7 +55,7 @@ func newFFmpegDecoder(track *media.Track, ffmpeg string, emit func(media.AccessU
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	// Not "-fflags nobuffer": with it, the frames that were probed are lost.
+	// Not "-fflags nobuffer": with it ffmpeg drops the frames that it probes.
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
 		"-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0", "-f", "aac", "-i", "pipe:0",
 		"-f", "s16le", "-ar", fmt.Sprint(Rate), "-ac", fmt.Sprint(p.channels), "-flush_packets", "1", "pipe:1")
@@ -87,8 +87,8 @@ func (c *ffmpegDecoder) Write(au *media.AccessUnit) error {
 	return c.failed
 }
 
-// place notes where a frame lies in time, and says whether it is to be decoded:
-// ffmpeg's samples have no times of their own.
+// place records the time of a frame, because ffmpeg's samples have none, and reports
+// whether the frame is to be decoded.
 func (c *ffmpegDecoder) place(pts time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func (c *ffmpegDecoder) place(pts time.Duration) bool {
 	return true
 }
 
-// read makes packets of the samples that come back.
+// read makes packets of the samples that ffmpeg returns.
 func (c *ffmpegDecoder) read(out io.Reader, p *packer) error {
 	r := bufio.NewReaderSize(out, 1<<16)
 	raw, pcm := make([]byte, 2*packetSamples*p.channels), make([]float32, packetSamples*p.channels)

@@ -18,7 +18,7 @@ func FuzzAAC(f *testing.F) {
 		began := time.Now()
 		defer func() {
 			if d := time.Since(began); d > testkit.Allow(5*time.Second) {
-				t.Errorf("five frames take %v", d)
+				t.Errorf("five frames took %v", d)
 			}
 		}()
 		tr, err := New(&media.Track{Codec: media.AAC, Config: config}, "", func(media.AccessUnit) {})

@@ -6,7 +6,7 @@ import (
 	"obvan/media"
 )
 
-// direct is AAC-LC to Opus in this process.
+// inProcess converts AAC-LC to Opus in this process.
 type inProcess struct {
 	aac      *aacDecoder
 	resample *resampler // nil at 48 kHz
@@ -14,7 +14,7 @@ type inProcess struct {
 	bad      int // frames that could not be decoded, in a row
 }
 
-// maxBad is how many bad frames in a row, some 20 s, are the end.
+// maxBad is how many malformed frames in a row, about 20 s, are an error.
 const maxBad = 1000
 
 func newInProcess(track *media.Track, emit func(media.AccessUnit)) (*inProcess, error) {
@@ -37,7 +37,7 @@ func (d *inProcess) Write(au *media.AccessUnit) error {
 	pcm, err := d.aac.decode(au.Data)
 	if err != nil {
 		if d.bad++; d.bad > maxBad {
-			return fmt.Errorf("%w: its frames are broken: %w", ErrCodec, err)
+			return fmt.Errorf("%w: malformed frames: %w", ErrCodec, err)
 		}
 		return nil
 	}

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// resampler converts between sample rates with a polyphase windowed sinc: the
-// output is the input raised to the common multiple of both rates, low-passed and
-// thinned, of which only the products that are kept are computed.
+// resampler converts between sample rates with a polyphase windowed sinc: the input is
+// upsampled to the common multiple of both rates, low-passed and decimated; only the
+// samples of the output are computed.
 type resampler struct {
 	channels int
 	up, down int         // the ratio of the rates in lowest terms
 	filters  [][]float32 // one for each phase
-	history  []float32   // interleaved input that filters still reach
+	history  []float32   // interleaved input that the filters still need
 	phase    int
 	out      []float32
 	delay    time.Duration // of the filter
@@ -37,8 +37,8 @@ func newResampler(from, to, channels int) *resampler {
 	return r
 }
 
-// sinc is the filter for an output at shift between two input samples. Its gain at
-// 0 Hz is exactly 1, so that silence stays and no phase hums.
+// sinc is the filter for an output at shift between two input samples. Its gain at 0 Hz is
+// exactly 1, so that a constant input stays constant in every phase.
 func sinc(half int, cut, shift float64) []float32 {
 	taps, sum := make([]float64, 2*half), 0.0
 	for i := range taps {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestResamplingKeepsAToneAndAddsNothing(t *testing.T) {
+func TestResamplingPreservesAToneAndAddsNoNoise(t *testing.T) {
 	for _, from := range []int{44100, 32000, 22050, 8000, 96000, 88200} {
 		for _, channels := range []int{1, 2} {
 			r := newResampler(from, Rate, channels)

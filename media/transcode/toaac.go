@@ -10,16 +10,16 @@ import (
 	"obvan/media"
 )
 
-// ToAAC turns Opus into AAC-LC, which is what RTMP platforms hear: stereo at 48 kHz,
-// on the stream's clock. It is for one goroutine.
+// ToAAC converts Opus to AAC-LC, the audio codec of RTMP platforms: stereo at 48 kHz, on
+// the stream's clock. It is for one goroutine.
 type ToAAC struct {
 	emit func(media.AccessUnit)
 	opus *gopus.Decoder
 	aac  aacEncoder
 
 	started  bool
-	next     time.Duration // when the next sample belongs
-	buffered [2][]float32  // decoded, less than a frame of it
+	next     time.Duration // the time of the next sample
+	buffered [2][]float32  // decoded samples, less than a frame
 	at       []time.Duration
 	pcm      [2 * maxOpus]float32
 }
@@ -27,12 +27,12 @@ type ToAAC struct {
 // maxOpus is the longest packet, 120 ms (RFC 6716, 3.2.5), in samples.
 const maxOpus = Rate * 120 / 1000
 
-// AACTrack is how the outcome of ToAAC is coded.
+// AACTrack describes the output of ToAAC.
 func AACTrack() media.Track {
 	return media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: Rate, Channels: 2}
 }
 
-// NewToAAC makes one. What it makes goes to emit.
+// NewToAAC makes a ToAAC that passes its frames to emit.
 func NewToAAC(emit func(media.AccessUnit)) (*ToAAC, error) {
 	opus, err := gopus.NewDecoder(gopus.DecoderConfig{SampleRate: Rate, Channels: 2, MaxPacketSamples: maxOpus})
 	if err != nil {
@@ -45,7 +45,7 @@ func NewToAAC(emit func(media.AccessUnit)) (*ToAAC, error) {
 	return t, nil
 }
 
-// Write takes one packet. Bad ones are left out.
+// Write takes one packet. Malformed packets are skipped.
 func (t *ToAAC) Write(au *media.AccessUnit) {
 	n, err := t.decode(au.Data)
 	if err != nil || n == 0 {
@@ -53,7 +53,7 @@ func (t *ToAAC) Write(au *media.AccessUnit) {
 	}
 	pending := samples(int64(len(t.buffered[0])))
 	if skew := au.PTS - t.next - pending; !t.started || skew.Abs() > maxSkew {
-		t.started, t.next = true, au.PTS-pending // a hole, or a clock that jumped: what waits goes before it
+		t.started, t.next = true, au.PTS-pending // a gap or a clock jump: the buffered samples precede it
 	}
 	for i := range n {
 		for ch := range t.buffered {
@@ -63,7 +63,7 @@ func (t *ToAAC) Write(au *media.AccessUnit) {
 	t.encode(au.Arrived)
 }
 
-// sane keeps from the encoder what is no sound: a broken packet may decode to it.
+// sanitize keeps invalid samples from the encoder: a malformed packet may decode to them.
 func sanitize(x float32) float32 {
 	if math.IsNaN(float64(x)) {
 		return 0
@@ -73,7 +73,7 @@ func sanitize(x float32) float32 {
 
 func (t *ToAAC) decode(packet []byte) (n int, err error) {
 	defer func() {
-		if p := recover(); p != nil { // the decoder's: this packet only
+		if p := recover(); p != nil { // from the decoder: it costs this packet only
 			n, err = 0, fmt.Errorf("decode Opus: %v", p)
 			t.opus.Reset()
 		}
@@ -84,10 +84,10 @@ func (t *ToAAC) decode(packet []byte) (n int, err error) {
 	return t.opus.Decode(packet, t.pcm[:])
 }
 
-// code makes frames of what is enough for one. The encoder hands out each frame late;
-// at remembers when the ones it holds belong.
+// encode makes frames while the buffer has enough samples for one. The encoder returns
+// each frame late; at has the times of those it has not returned yet.
 func (t *ToAAC) encode(arrived time.Time) {
-	const pending = 2 + aacDelay/aacFrame // it is a call late, and what it decodes to is later still
+	const pending = 2 + aacDelay/aacFrame // a frame is returned one call late, and its decoded audio is later still
 	done := 0
 	for ; len(t.buffered[0])-done >= aacFrame; done += aacFrame {
 		t.at = append(t.at, t.next)

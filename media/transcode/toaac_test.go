@@ -9,8 +9,7 @@ import (
 	"obvan/media"
 )
 
-// beeps is Opus: 100 ms of a tone at the beginning of each second, as the packer
-// codes it.
+// beeps is Opus made by the packer: 100 ms of a tone at the start of each second.
 func beeps(t *testing.T, seconds int) (units []media.AccessUnit) {
 	t.Helper()
 	p, err := newPacker(2, func(au media.AccessUnit) { units = append(units, au) })
@@ -33,8 +32,8 @@ func beeps(t *testing.T, seconds int) (units []media.AccessUnit) {
 	return units
 }
 
-// turn is what ToAAC makes of units.
-func turn(t *testing.T, units []media.AccessUnit) (frames []media.AccessUnit) {
+// convert returns ToAAC's output for units.
+func convert(t *testing.T, units []media.AccessUnit) (frames []media.AccessUnit) {
 	t.Helper()
 	to, err := NewToAAC(func(au media.AccessUnit) { frames = append(frames, au) })
 	if err != nil {
@@ -46,7 +45,7 @@ func turn(t *testing.T, units []media.AccessUnit) (frames []media.AccessUnit) {
 	return frames
 }
 
-// onsets is when it gets loud, by the times of the frames.
+// onsets are the times at which a tone begins, by the frames' timestamps.
 func onsets(t *testing.T, frames []media.AccessUnit) (at []time.Duration) {
 	t.Helper()
 	dec, err := newAACDecoder(AACTrack().Config)
@@ -73,37 +72,37 @@ func onsets(t *testing.T, frames []media.AccessUnit) (at []time.Duration) {
 	return at
 }
 
-func TestOpusBecomesAACInStep(t *testing.T) {
+func TestOpusIsConvertedToAACInSync(t *testing.T) {
 	units := beeps(t, 4)
 	began := time.Now()
-	frames := turn(t, units)
-	t.Logf("4 s of sound took %v", time.Since(began))
+	frames := convert(t, units)
+	t.Logf("4 s of audio took %v", time.Since(began))
 	if len(frames) < 4*Rate/1024-5 {
 		t.Errorf("%d frames", len(frames))
 	}
 	for i := 1; i < len(frames); i++ {
 		if step := frames[i].PTS - frames[i-1].PTS; (step - samples(1024)).Abs() > time.Microsecond {
-			t.Fatalf("frame %d is %v after the one before", i, step)
+			t.Fatalf("frame %d is %v after the previous one", i, step)
 		}
 	}
-	heard := onsets(t, frames)
-	if len(heard) < 3 {
-		t.Fatalf("beeps at %v", heard)
+	starts := onsets(t, frames)
+	if len(starts) < 3 {
+		t.Fatalf("beeps at %v", starts)
 	}
-	for _, at := range heard[len(heard)-3:] {
+	for _, at := range starts[len(starts)-3:] {
 		if off := at - at.Round(time.Second); off.Abs() > 5*time.Millisecond {
-			t.Errorf("a beep is %v off its place", off)
+			t.Errorf("a beep is %v off", off)
 		}
 	}
 }
 
-func TestAHoleInOpusStaysOne(t *testing.T) {
+func TestAGapInOpusRemainsAGap(t *testing.T) {
 	units := beeps(t, 4)
 	for i := range units[100:] {
 		units[100+i].PTS += 500 * time.Millisecond
 	}
-	heard := onsets(t, turn(t, units))
-	if last := heard[len(heard)-1]; (last - 3500*time.Millisecond).Abs() > 25*time.Millisecond {
+	starts := onsets(t, convert(t, units))
+	if last := starts[len(starts)-1]; (last - 3500*time.Millisecond).Abs() > 25*time.Millisecond {
 		t.Errorf("the last beep is at %v", last)
 	}
 }

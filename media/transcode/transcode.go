@@ -1,9 +1,9 @@
-// Package sound turns the sound of a stream into what browsers play over WebRTC,
-// which is not AAC: Opus at 48 kHz, mono or stereo, 20 ms a packet, on the stream's
-// clock.
+// Package transcode converts a stream's audio between AAC and Opus. Browsers don't play
+// AAC over WebRTC: New makes Opus at 48 kHz, mono or stereo, 20 ms per packet, on the
+// stream's clock. RTMP platforms don't play Opus: ToAAC makes AAC-LC.
 //
-// Plain AAC-LC is decoded in this process. Everything else that ffmpeg knows goes
-// through a child of it, if there is one. Opus passes through as it is.
+// Plain AAC-LC is decoded in this process. Every other AAC that ffmpeg supports is decoded
+// by a child process, if ffmpeg is installed. Opus passes through unchanged.
 package transcode
 
 import (
@@ -16,23 +16,23 @@ import (
 	"obvan/media"
 )
 
-// Rate is the sample rate of all that comes out.
+// Rate is the sample rate of all output.
 const Rate = 48000
 
-// ErrCoding is for sound that can't be turned into Opus here.
-var ErrCodec = errors.New("this sound can't be played in a browser")
+// ErrCodec is for audio that can't be converted to Opus here.
+var ErrCodec = errors.New("this audio can't be played in a browser")
 
-// Transcoder takes the sound of one track, in order. What it makes goes to the
-// function it was made with, from one goroutine at a time.
+// Transcoder takes the audio of one track, in order. It passes its output to the function
+// it was made with, from one goroutine at a time.
 type Transcoder interface {
-	// Write takes one frame. Bad ones are left out; an error is for good.
+	// Write takes one frame. Malformed frames are skipped; an error is permanent.
 	Write(au *media.AccessUnit) error
-	// Close ends it; nothing is emitted after it returned.
+	// Close ends it; nothing is emitted after it has returned.
 	Close() error
 }
 
-// New makes a transcoder for track. ffmpeg is the path of that program, or "". It
-// fails with ErrCoding, and says why in words.
+// New makes a transcoder for track. ffmpeg is the path of that program, or "". It fails
+// with ErrCodec and the reason.
 func New(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transcoder, error) {
 	switch track.Codec {
 	case media.Opus:
@@ -46,7 +46,7 @@ func New(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transc
 	return nil, fmt.Errorf("%w: %v", ErrCodec, track.Codec)
 }
 
-// Track is how the outcome is coded.
+// Track describes the output of New.
 func Track() media.Track {
 	// OpusHead without its magic (Opus in ISOBMFF, 4.3.2): version, channels,
 	// pre-skip, rate, gain, mapping family.
@@ -54,9 +54,9 @@ func Track() media.Track {
 }
 
 func newAAC(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Transcoder, error) {
-	direct, err := newInProcess(track, emit)
+	inProcess, err := newInProcess(track, emit)
 	if err == nil {
-		return direct, nil
+		return inProcess, nil
 	}
 	if ffmpeg == "" {
 		return nil, fmt.Errorf("%w: it is not plain stereo AAC-LC, and ffmpeg is not installed", ErrCodec)
@@ -64,7 +64,7 @@ func newAAC(track *media.Track, ffmpeg string, emit func(media.AccessUnit)) (Tra
 	return newFFmpegDecoder(track, ffmpeg, emit)
 }
 
-// passing hands Opus on.
+// passthrough passes Opus on unchanged.
 type passthrough struct{ emit func(media.AccessUnit) }
 
 func (p passthrough) Write(au *media.AccessUnit) error {
@@ -76,20 +76,20 @@ func (p passthrough) Write(au *media.AccessUnit) error {
 
 func (passthrough) Close() error { return nil }
 
-// Of a packet: 20 ms.
+// packetSamples is the length of a packet: 20 ms.
 const packetSamples = Rate / 50
 
-// maxSkew is how far the samples may be off the timestamps before they are set
-// right, with a click: timestamps of RTMP are in whole milliseconds.
+// maxSkew is how far the samples may deviate from the timestamps before they are realigned,
+// with an audible click: RTMP timestamps are in whole milliseconds.
 const maxSkew = 40 * time.Millisecond
 
-// packer cuts samples into packets and codes them. The time of each packet is
-// counted in samples from where the sound began, so it has no jitter.
+// packer splits samples into packets and encodes them. The time of each packet is counted
+// in samples from the start of the audio, so it has no jitter.
 type packer struct {
 	enc       *gopus.Encoder
 	emit      func(media.AccessUnit)
 	channels  int
-	lookahead time.Duration // what the encoder holds back
+	lookahead time.Duration // the encoder's delay
 
 	started  bool
 	start    time.Duration
@@ -104,7 +104,7 @@ func newPacker(channels int, emit func(media.AccessUnit)) (*packer, error) {
 		return nil, fmt.Errorf("make an Opus encoder: %w", err)
 	}
 	if err := errors.Join(enc.SetFrameSize(packetSamples), enc.SetBitrate(32000+32000*channels)); err != nil {
-		return nil, fmt.Errorf("set the Opus encoder up: %w", err)
+		return nil, fmt.Errorf("configure the Opus encoder: %w", err)
 	}
 	return &packer{enc: enc, emit: emit, channels: channels, lookahead: samples(int64(enc.Lookahead()))}, nil
 }
@@ -118,10 +118,10 @@ func (p *packer) write(pts time.Duration, pcm []float32, arrived time.Time) erro
 	if p.started {
 		skew := pts - p.start - samples(p.encoded+int64(len(p.buffered)/p.channels))
 		if skew < -maxSkew {
-			return nil // more sound than time: leave some out
+			return nil // more audio than time has passed: skip some
 		}
 		if skew > maxSkew {
-			p.started = false // a hole: what waits is played out with silence behind it
+			p.started = false // a gap: the buffered samples are sent, followed by silence
 			if len(p.buffered) > 0 {
 				p.buffered = append(p.buffered, make([]float32, packetSamples*p.channels-len(p.buffered))...)
 			}
@@ -137,14 +137,14 @@ func (p *packer) write(pts time.Duration, pcm []float32, arrived time.Time) erro
 	return p.encode(arrived)
 }
 
-// code makes packets of what is enough for one.
+// encode makes packets while the buffer has enough samples for one.
 func (p *packer) encode(arrived time.Time) error {
 	const size = packetSamples
 	done := 0
 	for ; len(p.buffered)-done >= size*p.channels; done += size * p.channels {
 		n, err := p.enc.Encode(p.buffered[done:done+size*p.channels], p.buf[:])
 		if err != nil {
-			return fmt.Errorf("code Opus: %w", err)
+			return fmt.Errorf("encode Opus: %w", err)
 		}
 		at := p.start + samples(p.encoded) - p.lookahead
 		p.encoded += size

@@ -1,5 +1,5 @@
-// Package clock repairs the timestamps of a stream: whatever a device sends, its
-// timeline leaves here growing, and what had to be mended is counted.
+// Package clock corrects the timestamps of a stream: whatever a device sends, its decode
+// times increase after correction, and the corrections are counted.
 package clock
 
 import (
@@ -9,31 +9,31 @@ import (
 	"obvan/media"
 )
 
-// What a repairer takes for normal.
+// What a Corrector accepts as normal.
 const (
 	// A step between two units of a track, or a lead over the arrival clock, that is
-	// longer than this is no gap of the stream but a jump of its clock.
+	// longer than this is not a gap in the stream but a jump of its clock.
 	jumpAfter = 2 * time.Second
-	// A jump of one track speaks for the other one this long.
+	// A jump of one track is expected of the other one for this long.
 	togetherFor = time.Second
-	// The longest pause that is kept when a clock jumped: nobody knows how much of it
-	// was silence.
+	// The longest pause that is preserved when a clock jumps: it is not known how much of
+	// it was a real pause.
 	maxPause = 10 * time.Second
-	// The smallest step of a mended track. A millisecond, so that formats which count
-	// in milliseconds still see it grow.
+	// The smallest step of a corrected track. A millisecond, so that times also increase
+	// in formats that count in milliseconds.
 	tick = time.Millisecond
-	// A picture is not shown earlier or later than this against its decode time.
+	// A frame is not presented earlier or later than this relative to its decode time.
 	maxEarly, maxLate = time.Second, 5 * time.Second
-	// Times beyond this (36 years) are nonsense, and would overflow what follows.
+	// Times beyond this (36 years) are invalid and would overflow the calculations.
 	horizon = time.Duration(1) << 60
 )
 
-// Counts is what was mended, by kind. It is safe for concurrent use.
+// Counts are the corrections made, by kind. It is safe for concurrent use.
 type Counts struct {
-	Jumps       atomic.Uint64 // clocks that jumped, started again, or wrapped
-	Backwards   atomic.Uint64 // units whose decode time did not grow
-	Composition atomic.Uint64 // pictures to be shown before they are decoded
-	Drift       atomic.Uint64 // times that sound and picture had run apart
+	Jumps       atomic.Uint64 // clocks that jumped, restarted or wrapped
+	Backwards   atomic.Uint64 // units whose decode time did not increase
+	Composition atomic.Uint64 // frames with a presentation time before their decode time, or far after it
+	Drift       atomic.Uint64 // times that audio and video had drifted apart
 }
 
 // Map is the counts by name, without those that are zero.
@@ -49,11 +49,11 @@ func (c *Counts) Map() map[string]uint64 {
 	return m
 }
 
-// Repairer mends one stream. It is for one goroutine; Counts is not.
+// Corrector corrects one stream. It is for one goroutine, except Counts.
 //
-// A track's times are moved by its shift, which changes only when its clock
-// jumped. Both tracks have the same shift as long as they jump together, so sound
-// stays with the picture. What makes up for a drift comes on top.
+// A track's times are moved by its shift, which changes only when its clock jumps. Both
+// tracks have the same shift as long as they jump together, so audio and video stay in
+// sync. The correction of a drift is added to it.
 type Corrector struct {
 	Counts Counts
 
@@ -63,19 +63,19 @@ type Corrector struct {
 	line       arrivalLine
 	jump       jump
 	drift      drift
-	audioMoved bool // the sound was, to be with the picture: its clock did not go back
+	audioMoved bool // audio was aligned with video: a smaller next time is not the device's error
 }
 
-// track is what was seen of one track.
+// track is the state of one track.
 type track struct {
 	started bool
 	shift   time.Duration
-	in      time.Duration // the last decode time as it came
-	out     time.Duration // and as it left
-	slide   time.Duration // of it, what makes up for a drift
+	in      time.Duration // the last decode time as received
+	out     time.Duration // and as corrected
+	slide   time.Duration // the drift correction contained in out
 	arrived time.Time
-	step    time.Duration // between the last two units that were well
-	early   time.Duration // how much earlier it must be decoded than it says
+	step    time.Duration // between the last two good units
+	early   time.Duration // how much earlier it must be decoded than its decode time
 }
 
 // jump is the last change of a shift.
@@ -85,9 +85,9 @@ type jump struct {
 	shift time.Duration // the new one
 }
 
-// line is the stream's time against the arrival clock, for the unit that came
-// with the least delay. It forgets slowly, because the two clocks do not run at
-// the same speed.
+// arrivalLine is the stream's time relative to the arrival clock, for the unit with the
+// least delay. Old values decay slowly, because the two clocks do not run at the same
+// speed.
 type arrivalLine struct {
 	set    bool
 	lead   time.Duration // stream time minus time since zero
@@ -96,26 +96,26 @@ type arrivalLine struct {
 	zero   time.Time
 }
 
-// Reset is told of each new generation of tracks. The timeline goes on.
+// Reset must be called for each new generation of tracks. The timeline continues.
 func (r *Corrector) Reset(tracks media.Tracks) {
-	kept := r.tracks
+	old := r.tracks
 	if r.video != tracks.Video() || r.audio != tracks.Audio() {
-		kept = nil // a track's index means another track now: start it at the stream's time
+		old = nil // the index now means another track, which starts at the stream's time
 	}
 	r.video, r.audio = tracks.Video(), tracks.Audio()
 	r.tracks = make([]track, len(tracks))
-	copy(r.tracks, kept)
+	copy(r.tracks, old)
 	r.drift.restart()
 }
 
-// Aligned is told that sound and picture are together from here on as they come, by
-// more than a guess.
+// Aligned reports that from here on audio and video are received in sync, according to
+// the protocol: drift measured so far no longer counts.
 func (r *Corrector) Aligned() { r.drift, r.audioMoved = drift{}, true }
 
-// Fix mends au's times in place.
+// Fix corrects au's times in place.
 func (r *Corrector) Fix(au *media.AccessUnit) {
 	if au.Track < 0 || au.Track >= len(r.tracks) {
-		return // the hub drops it
+		return // the hub drops such a unit
 	}
 	if au.Arrived.IsZero() {
 		au.Arrived = time.Now()
@@ -147,9 +147,9 @@ func (r *Corrector) Fix(au *media.AccessUnit) {
 
 func bound(d time.Duration) time.Duration { return min(max(d, -horizon), horizon) }
 
-// composition is how much later than decoded the unit is shown. A stream with
-// pictures that are shown before they are decoded has its decode times wrong, not
-// its pictures: all of them are decoded earlier from then on.
+// composition is how much later than its decode time the unit is presented. When frames
+// have presentation times before their decode times, the decode times are wrong: from
+// then on all frames are decoded earlier.
 func (r *Corrector) composition(t *track, late time.Duration) time.Duration {
 	switch {
 	case late < -maxEarly || late > maxLate:
@@ -171,7 +171,7 @@ func (r *Corrector) place(index int, in time.Duration, arrived time.Time) {
 	}
 	pause := arrived.Sub(t.arrived)
 	expected := t.out - t.slide + t.early + pause
-	// The other track jumped just now: whichever shift fits better is right.
+	// The other track has just jumped: use whichever shift fits better.
 	if j := &r.jump; j.track != index && j.shift != t.shift && !j.at.IsZero() && arrived.Sub(j.at) < togetherFor {
 		if (in + j.shift - expected).Abs() < (in + t.shift - expected).Abs() {
 			t.shift = j.shift
@@ -192,9 +192,9 @@ func (r *Corrector) place(index int, in time.Duration, arrived time.Time) {
 	r.jump = jump{arrived, index, t.shift}
 }
 
-// start places a track's first unit: at its own time when that is plausible
-// against what else arrived, else at the time of its arrival. A unit that is late may
-// have its time for all that: key frames take seconds on a narrow way.
+// start places a track's first unit: at its own time when that is plausible compared with
+// the other arrivals, otherwise at its arrival. A late unit may still have a correct time:
+// keyframes take seconds on a slow uplink.
 func (r *Corrector) start(t *track, in time.Duration, arrived time.Time) {
 	t.shift = r.jump.shift
 	if !r.line.set {
@@ -203,14 +203,14 @@ func (r *Corrector) start(t *track, in time.Duration, arrived time.Time) {
 		return
 	}
 	ahead := r.line.ahead(in+t.shift, arrived)
-	heldUp := ahead < 0 && (in+t.shift-r.line.newest).Abs() <= jumpAfter
-	if ahead.Abs() > jumpAfter && !heldUp {
+	delayed := ahead < 0 && (in+t.shift-r.line.newest).Abs() <= jumpAfter
+	if ahead.Abs() > jumpAfter && !delayed {
 		r.Counts.Jumps.Add(1)
 		t.shift -= ahead
 	}
 }
 
-// ahead is how much earlier than possible a unit of that time arrived.
+// ahead is how much earlier a unit of that time arrived than possible.
 func (l *arrivalLine) ahead(out time.Duration, arrived time.Time) time.Duration {
 	return out - arrived.Sub(l.zero) - l.lead
 }

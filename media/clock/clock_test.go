@@ -20,7 +20,7 @@ const (
 
 var tracks = media.Tracks{{Codec: media.H264}, {Codec: media.AAC, SampleRate: 48000}}
 
-// unit is what a device sends: when, and with which times.
+// unit is what a device sends: its arrival and its times.
 type unit struct {
 	track    int
 	arrived  time.Duration
@@ -29,7 +29,7 @@ type unit struct {
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func newRepairer() *clock.Corrector {
+func newCorrector() *clock.Corrector {
 	r := &clock.Corrector{}
 	r.Reset(tracks)
 	return r
@@ -41,8 +41,8 @@ func fix(r *clock.Corrector, u unit) media.AccessUnit {
 	return au
 }
 
-// both is n seconds of both tracks: device is what the clock of a track shows at a
-// time of arrival.
+// both is n seconds of both tracks: device is the reading of a track's clock at a time of
+// arrival.
 func both(n int, device func(track int, at time.Duration) time.Duration) (units []unit) {
 	for i := range n * 25 {
 		at := time.Duration(i) * frame
@@ -51,7 +51,7 @@ func both(n int, device func(track int, at time.Duration) time.Duration) (units 
 	return units
 }
 
-// jumped is a clock that reads true until at, and then is off by by.
+// jumped is a clock that is correct until after, and from then on is off by by.
 func jumped(after, by time.Duration) func(int, time.Duration) time.Duration {
 	return func(_ int, at time.Duration) time.Duration {
 		if at >= after {
@@ -65,30 +65,30 @@ type clockCase struct {
 	name   string
 	units  []unit
 	counts map[string]uint64
-	// how far the repaired times may be from the arrival clock, and the tracks from
+	// how far the corrected times may be from the arrival clock, and the tracks from
 	// each other, at any unit
 	off, offset time.Duration
 }
 
 func clocks() []clockCase {
 	return []clockCase{
-		{"a clean clock is left alone", both(5, func(_ int, at time.Duration) time.Duration { return at }), nil, 0, 0},
-		{"a clock that starts anywhere is left alone", both(1, func(_ int, at time.Duration) time.Duration { return at + 1000*time.Hour }), nil, 1000 * time.Hour, 0},
+		{"a correct clock is unchanged", both(5, func(_ int, at time.Duration) time.Duration { return at }), nil, 0, 0},
+		{"a clock that starts anywhere is unchanged", both(1, func(_ int, at time.Duration) time.Duration { return at + 1000*time.Hour }), nil, 1000 * time.Hour, 0},
 		{"a clock that starts below zero starts at zero", both(1, func(_ int, at time.Duration) time.Duration { return at - 7*second }), nil, 0, 0},
-		{"a jump forward is taken out", both(8, jumped(4*second, 3*time.Hour)), map[string]uint64{"jumps": 1}, 0, 0},
-		{"a jump back is taken out", both(8, jumped(4*second, -3*time.Hour)), map[string]uint64{"jumps": 1}, 0, 0},
-		{"a clock that starts again at zero goes on", both(8, jumped(4*second, -4*second)), map[string]uint64{"jumps": 1}, 0, 0},
-		{"a wrap of 33 bits at 90 kHz goes on", both(8, jumped(4*second, -95443717688888*time.Nanosecond)), map[string]uint64{"jumps": 1}, 0, 0},
-		{"a wrap of 32 bits of milliseconds goes on", both(8, jumped(4*second, -4294967296*time.Millisecond)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a jump forward is removed", both(8, jumped(4*second, 3*time.Hour)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a jump back is removed", both(8, jumped(4*second, -3*time.Hour)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a clock that restarts at zero continues", both(8, jumped(4*second, -4*second)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a wrap of 33 bits at 90 kHz continues", both(8, jumped(4*second, -95443717688888*time.Nanosecond)), map[string]uint64{"jumps": 1}, 0, 0},
+		{"a wrap of 32 bits of milliseconds continues", both(8, jumped(4*second, -4294967296*time.Millisecond)), map[string]uint64{"jumps": 1}, 0, 0},
 		{
-			"sound that jumps a little later has the picture's shift",
+			"audio that jumps a little later gets the shift of the video",
 			both(8, func(track int, at time.Duration) time.Duration {
 				return jumped(4*second+time.Duration(track)*600*time.Millisecond, 90*time.Second)(track, at)
 			}),
 			map[string]uint64{"jumps": 1}, 0, 0,
 		},
 		{
-			"a track alone may jump",
+			"one track may jump alone",
 			both(8, func(track int, at time.Duration) time.Duration {
 				if track == audio {
 					return jumped(4*second, time.Hour)(track, at)
@@ -98,17 +98,17 @@ func clocks() []clockCase {
 			map[string]uint64{"jumps": 1}, 0, 0,
 		},
 		{
-			"sound that starts elsewhere is put beside the picture",
+			"audio that starts at another time is aligned with the video",
 			both(4, func(track int, at time.Duration) time.Duration { return at + time.Duration(track)*time.Hour }),
 			map[string]uint64{"jumps": 1}, 0, 0,
 		},
 	}
 }
 
-func TestClocks(t *testing.T) {
+func TestClockErrorsAreCorrectedAndCounted(t *testing.T) {
 	for _, tc := range clocks() {
 		t.Run(tc.name, func(t *testing.T) {
-			r := newRepairer()
+			r := newCorrector()
 			var first [2]time.Duration
 			var out [2]time.Duration
 			for i, u := range tc.units {
@@ -133,8 +133,8 @@ func TestClocks(t *testing.T) {
 	}
 }
 
-func TestAGapThatArrivalHasTooIsNoJump(t *testing.T) {
-	r := newRepairer()
+func TestAGapInTimesAndArrivalsIsNotAJump(t *testing.T) {
+	r := newCorrector()
 	fix(r, unit{video, 0, 0, 0})
 	fix(r, unit{audio, 0, 0, 0})
 	late := time.Minute
@@ -146,27 +146,27 @@ func TestAGapThatArrivalHasTooIsNoJump(t *testing.T) {
 	}
 }
 
-func TestAStallAndTheBurstAfterItAreNoJump(t *testing.T) {
-	r := newRepairer()
+func TestAStallAndTheBurstAfterItAreNotAJump(t *testing.T) {
+	r := newCorrector()
 	for i := range 100 {
 		at := time.Duration(i) * frame
 		arrived := at
 		if i >= 25 {
-			arrived = max(at, 5*second) // the network stood still for 4 s
+			arrived = max(at, 5*second) // the network stalled for 4 s
 		}
 		if au := fix(r, unit{video, arrived, at, 0}); au.DTS != at {
 			t.Fatalf("unit %d: %v, want %v", i, au.DTS, at)
 		}
 	}
-	// The device gave up what it could not send: ahead of its last unit, not of time.
+	// The device dropped what it could not send: ahead of its last unit, not of the clock.
 	if au := fix(r, unit{video, 10 * second, 10 * second, 0}); au.DTS != 10*second || len(r.Counts.Map()) != 0 {
 		t.Fatalf("dts = %v, %v", au.DTS, r.Counts.Map())
 	}
 }
 
-func TestABurstAtTheStartIsNoJump(t *testing.T) {
-	r := newRepairer()
-	for i := range 250 { // ten seconds that the device had kept, at once
+func TestABurstAtTheStartIsNotAJump(t *testing.T) {
+	r := newCorrector()
+	for i := range 250 { // ten seconds that the device had buffered, at once
 		at := time.Duration(i) * frame
 		if au := fix(r, unit{video, 0, at, 0}); au.DTS != at {
 			t.Fatalf("unit %d: %v, want %v", i, au.DTS, at)
@@ -177,21 +177,21 @@ func TestABurstAtTheStartIsNoJump(t *testing.T) {
 	}
 }
 
-func TestAFirstPictureThatTakesLongOnItsWayStaysWithTheSound(t *testing.T) {
-	for name, tracks := range map[string][2]int{"sound first": {audio, video}, "picture first": {video, audio}} {
+func TestADelayedFirstFrameStaysInSyncWithTheAudio(t *testing.T) {
+	for name, tracks := range map[string][2]int{"audio first": {audio, video}, "video first": {video, audio}} {
 		t.Run(name, func(t *testing.T) {
-			r := newRepairer()
+			r := newCorrector()
 			fix(r, unit{tracks[0], 0, 80 * time.Millisecond, 0})
-			late := 5 * second // the key frame is large, and the way narrow
+			late := 5 * second // the keyframe is large, and the uplink slow
 			second := fix(r, unit{tracks[1], late, 0, 0})
 			if second.DTS != 0 {
-				t.Fatalf("it is put at %v", second.DTS)
+				t.Fatalf("it is placed at %v", second.DTS)
 			}
 			for i := range 50 {
 				at := 100*time.Millisecond + time.Duration(i)*frame
 				for _, track := range tracks {
 					if au := fix(r, unit{track, late, at, 0}); au.DTS != at {
-						t.Fatalf("track %d: %v is put at %v", track, at, au.DTS)
+						t.Fatalf("track %d: %v is placed at %v", track, at, au.DTS)
 					}
 				}
 			}
@@ -202,8 +202,8 @@ func TestAFirstPictureThatTakesLongOnItsWayStaysWithTheSound(t *testing.T) {
 	}
 }
 
-func TestAPauseWithAJumpIsKept(t *testing.T) {
-	r := newRepairer()
+func TestAPauseDuringAJumpIsPreserved(t *testing.T) {
+	r := newCorrector()
 	for i := range 25 {
 		fix(r, unit{video, time.Duration(i) * frame, time.Hour + time.Duration(i)*frame, 0})
 	}
@@ -213,8 +213,8 @@ func TestAPauseWithAJumpIsKept(t *testing.T) {
 	}
 }
 
-func TestDuplicateAndFallingTimesGrow(t *testing.T) {
-	r := newRepairer()
+func TestDuplicateAndDecreasingTimesAreMadeToIncrease(t *testing.T) {
+	r := newCorrector()
 	last := -second
 	for i, dts := range []time.Duration{0, frame, frame, frame / 2, 2 * frame, frame, 3 * frame} {
 		au := fix(r, unit{video, time.Duration(i) * frame, dts, 0})
@@ -228,10 +228,10 @@ func TestDuplicateAndFallingTimesGrow(t *testing.T) {
 	}
 }
 
-func TestNegativeCompositionOffsetsMoveTheDecodeTimeNotThePicture(t *testing.T) {
-	r := newRepairer()
-	order := []int{0, 3, 1, 2, 6, 4, 5, 9, 7, 8} // I P B B P B B: a device that decodes by arrival
-	shown := map[time.Duration]bool{}
+func TestNegativeCompositionOffsetsMoveTheDecodeTimeOnly(t *testing.T) {
+	r := newCorrector()
+	order := []int{0, 3, 1, 2, 6, 4, 5, 9, 7, 8} // I P B B P B B: a device that uses arrival times as decode times
+	presented := map[time.Duration]bool{}
 	for n := range 10 {
 		for i, p := range order {
 			dts := time.Duration(n*len(order)+i) * frame
@@ -240,10 +240,10 @@ func TestNegativeCompositionOffsetsMoveTheDecodeTimeNotThePicture(t *testing.T) 
 			if au.PTS < au.DTS {
 				t.Fatalf("pts %v before dts %v", au.PTS, au.DTS)
 			}
-			if n > 0 && (au.PTS != pts || shown[au.PTS]) {
-				t.Fatalf("picture %d of round %d at %v, want %v", i, n, au.PTS, pts)
+			if n > 0 && (au.PTS != pts || presented[au.PTS]) {
+				t.Fatalf("frame %d of round %d at %v, want %v", i, n, au.PTS, pts)
 			}
-			shown[au.PTS] = true
+			presented[au.PTS] = true
 		}
 	}
 	if r.Counts.Map()["composition"] == 0 {
@@ -251,8 +251,8 @@ func TestNegativeCompositionOffsetsMoveTheDecodeTimeNotThePicture(t *testing.T) 
 	}
 }
 
-func TestPicturesThatBelongNowhereAreShownWhenDecoded(t *testing.T) {
-	r := newRepairer()
+func TestFramesWithAnImplausibleOffsetArePresentedWhenDecoded(t *testing.T) {
+	r := newCorrector()
 	fix(r, unit{video, 0, 0, 0})
 	for i, cts := range []time.Duration{-time.Hour, time.Hour} {
 		at := time.Duration(i+1) * frame
@@ -263,8 +263,8 @@ func TestPicturesThatBelongNowhereAreShownWhenDecoded(t *testing.T) {
 }
 
 func TestDriftOfHoursIsCountedAndCorrectedSlowly(t *testing.T) {
-	r := newRepairer()
-	const ppm = 100 // of the sound card: 360 ms in an hour
+	r := newCorrector()
+	const ppm = 100 // of the audio clock: 360 ms in an hour
 	var lastAudio, lastVideo, worst time.Duration
 	for i := range 25 * 3600 {
 		at := time.Duration(i) * frame
@@ -272,7 +272,7 @@ func TestDriftOfHoursIsCountedAndCorrectedSlowly(t *testing.T) {
 		before := lastAudio
 		lastAudio = fix(r, unit{audio, at, at + at*ppm/1e6, 0}).DTS
 		if step := lastAudio - before; i > 0 && (step < frame-11*time.Millisecond || step > frame+11*time.Millisecond) {
-			t.Fatalf("a step of %v is heard", step)
+			t.Fatalf("a step of %v is audible", step)
 		}
 		worst = max(worst, (lastAudio - lastVideo).Abs())
 	}
@@ -281,11 +281,11 @@ func TestDriftOfHoursIsCountedAndCorrectedSlowly(t *testing.T) {
 	}
 }
 
-func TestANewGenerationGoesOn(t *testing.T) {
-	r := newRepairer()
+func TestANewGenerationOfTracksContinuesTheTimeline(t *testing.T) {
+	r := newCorrector()
 	fix(r, unit{video, 0, time.Hour, 0})
 	fix(r, unit{audio, 0, time.Hour, 0})
-	r.Reset(media.Tracks{{Codec: media.AAC}, {Codec: media.H264}}) // the other way round, and from zero
+	r.Reset(media.Tracks{{Codec: media.AAC}, {Codec: media.H264}}) // in reverse order, and from zero
 	a := fix(r, unit{0, frame, 0, 0})
 	v := fix(r, unit{1, frame, 0, 0})
 	if want := time.Hour + frame; a.DTS != want || v.DTS != want {
@@ -293,8 +293,8 @@ func TestANewGenerationGoesOn(t *testing.T) {
 	}
 }
 
-func TestUnitsOfNoTrackAreLeftToTheHub(t *testing.T) {
-	r := newRepairer()
+func TestUnitsOfUnknownTracksAreUnchanged(t *testing.T) {
+	r := newCorrector()
 	fix(r, unit{video, 0, 0, 0})
 	for _, track := range []int{7, -1} {
 		if au := fix(r, unit{track, frame, time.Hour, frame}); au.DTS != time.Hour || au.PTS != time.Hour+frame || au.Track != track {
@@ -302,15 +302,15 @@ func TestUnitsOfNoTrackAreLeftToTheHub(t *testing.T) {
 		}
 	}
 	if au := fix(r, unit{video, frame, frame, 0}); au.DTS != frame || r.Counts.Map()["jumps"] != 0 {
-		t.Errorf("a picture after them is at %v; counts %v", au.DTS, r.Counts.Map())
+		t.Errorf("a frame after them is at %v; counts %v", au.DTS, r.Counts.Map())
 	}
 }
 
-func FuzzRepairer(f *testing.F) {
+func FuzzCorrector(f *testing.F) {
 	f.Add([]byte{0, 1, 10, 200, 3, 1, 1, 10, 7, 3})
 	f.Add([]byte{0, 7, 255, 0, 0, 0, 3, 0, 255, 255, 1, 5, 9, 9, 9})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := newRepairer()
+		r := newCorrector()
 		var now, dts time.Duration
 		var out [2]time.Duration
 		var seen [2]bool

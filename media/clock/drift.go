@@ -7,34 +7,34 @@ import (
 )
 
 const (
-	driftWindow  = time.Second            // one measurement, at least; the middle one of three counts
-	driftArrived = 20                     // and so many arrivals of each track
-	driftAllowed = 20 * time.Millisecond  // sound this far from the picture is put back, before it is seen on lips
-	driftEnough  = 5 * time.Millisecond   // and this close it is well again
-	driftSteady  = 200 * time.Microsecond // a window, when it no longer grows
+	driftWindow  = time.Second            // least length of a measurement; the median of three counts
+	driftArrived = 20                     // least arrivals of each track in it
+	driftAllowed = 20 * time.Millisecond  // audio further from video than this is corrected, before lip sync suffers
+	driftEnough  = 5 * time.Millisecond   // and this close the correction is complete
+	driftSteady  = 200 * time.Microsecond // per window: less means that the drift has stopped growing
 	driftFound   = 3                      // windows in a row
-	driftSlew    = 50                     // times are moved by one part in so many: it is not seen, nor heard
-	// What changes faster in a window is no drift: a delay did, or the device found out
-	// about its clocks (RTSP cameras say how theirs compare some seconds late).
+	driftSlew    = 50                     // times are moved by one part in this many, which is neither visible nor audible
+	// A larger change within a window is not drift: a delay changed, or the device
+	// aligned its clocks (RTSP cameras report how theirs compare a few seconds late).
 	driftStep = 30 * time.Millisecond
 )
 
-// drift watches whether sound and picture run apart. Devices stamp sound by
-// counting samples and pictures by a clock; the two are milliseconds apart after
-// minutes and a second after a day. What arrives together was made together, so
-// the arrival clock tells: of each window the unit with the least delay counts. A
-// window is as long as it takes to see one that did not wait: sound that comes in two
-// packets a second, each sent with a picture, waits differently in every second.
+// drift detects that audio and video drift apart. Devices derive audio timestamps from a
+// count of samples and video timestamps from a clock; the two differ by milliseconds after
+// minutes and by a second after a day. What arrives together was captured together, so the
+// drift shows against the arrival clock: in each window the unit with the least delay
+// counts. A window is long enough to contain a unit that was not delayed: audio sent in two
+// packets a second, each with a video frame, is delayed differently in every second.
 //
-// The track that strays from the arrival clock is moved, so that a wrong clock of the
-// picture does not cost samples.
+// The track that deviates from the arrival clock is moved, so that a wrong video clock
+// does not cost audio samples.
 type drift struct {
 	zero, began time.Time
-	window      window   // the present one
-	last        [3]leads // those before it
+	window      window   // the current one
+	last        [3]leads // the measurements before it
 	windows     int
-	was, normal leads            // the last measurement; and when all was well
-	offsets     [4]time.Duration // how far sound has to be moved against the picture, lately
+	was, normal leads            // the last measurement; and the one without drift
+	offsets     [4]time.Duration // recent values of how far audio must be moved relative to video
 	correction  correction
 }
 
@@ -45,10 +45,10 @@ type leads struct {
 
 func (l leads) offset() time.Duration { return l.video - l.audio }
 
-// window is what is known of one track, and of the other.
+// window is what the current window has measured, per track.
 type window struct{ video, audio best }
 
-// best is the unit of a window that came with the least delay.
+// best is the unit of a window that arrived with the least delay.
 type best struct {
 	lead     time.Duration
 	last     time.Time // arrival
@@ -59,30 +59,30 @@ func (b *best) note(lead time.Duration, arrived time.Time) {
 	if b.arrivals == 0 || lead > b.lead {
 		b.lead = lead
 	}
-	if !arrived.Equal(b.last) { // what comes in one packet waited for it together
+	if !arrived.Equal(b.last) { // units in one packet were delayed together
 		b.last, b.arrivals = arrived, b.arrivals+1
 	}
 }
 
-// mend is how the tracks are moved.
+// correction is how the tracks are moved.
 type correction struct {
-	beyond       int // windows in a row
+	beyond       int // windows in a row beyond driftAllowed
 	active       bool
-	moveVideo    bool          // it is moved, not the sound
-	aim          time.Duration // where the track that is moved is going
+	moveVideo    bool          // video is moved, not audio
+	aim          time.Duration // the final offset of the track that is moved
 	at           time.Time     // when it was last moved
-	video, audio time.Duration // what is added to the tracks' times now
+	video, audio time.Duration // what is currently added to the tracks' times
 }
 
-// restart is told that the tracks are others from now on. What was mended stays: sound
-// and picture are together as they are.
+// restart is called when the tracks change. The correction made so far remains: audio and
+// video are in sync with it.
 func (d *drift) restart() {
 	m := d.correction
 	m.beyond, m.active = 0, false
 	*d = drift{correction: m}
 }
 
-// slide is what has to be added to a track's times now.
+// slide is what must be added to a track's times now.
 func (d *drift) slide(video bool, arrived time.Time) time.Duration {
 	m := &d.correction
 	now := &m.audio
@@ -97,8 +97,8 @@ func (d *drift) slide(video bool, arrived time.Time) time.Duration {
 	return *now
 }
 
-// see notes a unit by its time before it was moved. It says whether a drift was found
-// just now.
+// observe records a unit by its time before the correction. It reports whether a drift
+// has just been found.
 func (d *drift) observe(video bool, out time.Duration, arrived time.Time) bool {
 	if d.began.IsZero() {
 		d.began, d.zero = arrived, arrived
@@ -116,7 +116,7 @@ func (d *drift) observe(video bool, out time.Duration, arrived time.Time) bool {
 	return d.evaluate(measured)
 }
 
-// judge takes a whole window's measurement.
+// evaluate takes the measurement of a complete window.
 func (d *drift) evaluate(w leads) (found bool) {
 	d.last[d.windows%len(d.last)] = w
 	d.windows++
@@ -152,7 +152,7 @@ func (d *drift) evaluate(w leads) (found bool) {
 	if off.Abs() <= driftEnough && grows.Abs() < driftSteady {
 		m.active = false
 	}
-	if to := offset + 2*grows; m.moveVideo { // measured a window ago, and good for the next one
+	if to := offset + 2*grows; m.moveVideo { // measured a window ago and extrapolated to the next one
 		m.aim = m.audio - to
 	} else {
 		m.aim = m.video + to

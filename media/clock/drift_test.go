@@ -9,9 +9,9 @@ import (
 )
 
 // farthest sends n seconds of both tracks, each with its clock, through a network that
-// delays by up to jitter. It is how far sound and picture of one moment are apart at
-// most after settled, and how far from the arrival clock the sound is at the end.
-func farthest(r *clock.Corrector, n int, settled, jitter time.Duration, device func(track int, at time.Duration) time.Duration) (worst, sound time.Duration) {
+// delays by up to jitter. It returns the largest offset between audio and video after
+// settled, and the offset between audio and the arrival clock at the end.
+func farthest(r *clock.Corrector, n int, settled, jitter time.Duration, device func(track int, at time.Duration) time.Duration) (worst, audioOff time.Duration) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	delay := func() time.Duration {
 		if jitter == 0 {
@@ -22,20 +22,20 @@ func farthest(r *clock.Corrector, n int, settled, jitter time.Duration, device f
 	for _, u := range both(n, device) {
 		made := u.arrived
 		u.arrived += delay()
-		shown := fix(r, u).PTS - made
+		off := fix(r, u).PTS - made
 		if u.track == video {
-			sound = -shown
+			audioOff = -off
 			continue
 		}
-		if sound += shown; made > settled {
-			worst = max(worst, sound.Abs())
+		if audioOff += off; made > settled {
+			worst = max(worst, audioOff.Abs())
 		}
-		sound = shown
+		audioOff = off
 	}
-	return worst, sound
+	return worst, audioOff
 }
 
-func TestADriftThatIsSeenOnLipsIsMendedInSeconds(t *testing.T) {
+func TestADriftThatAffectsLipSyncIsCorrectedInSeconds(t *testing.T) {
 	drifts := func(which int, parts time.Duration) func(int, time.Duration) time.Duration {
 		return func(track int, at time.Duration) time.Duration {
 			if track == which {
@@ -48,21 +48,21 @@ func TestADriftThatIsSeenOnLipsIsMendedInSeconds(t *testing.T) {
 		device func(int, time.Duration) time.Duration
 		jitter time.Duration
 	}{
-		"sound is slow":                {drifts(audio, -5), 0},
-		"sound is fast":                {drifts(audio, 5), 0},
-		"the picture is slow":          {drifts(video, -5), 0},
-		"the picture is fast":          {drifts(video, 5), 0},
-		"over a network that is shaky": {drifts(audio, 5), 60 * time.Millisecond},
+		"audio is slow":              {drifts(audio, -5), 0},
+		"audio is fast":              {drifts(audio, 5), 0},
+		"video is slow":              {drifts(video, -5), 0},
+		"video is fast":              {drifts(video, 5), 0},
+		"over a network with jitter": {drifts(audio, 5), 60 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRepairer()
-			worst, sound := farthest(r, 60, 13*second, c.jitter, c.device)
-			t.Logf("%v apart at most once mended, sound at the end %v off, %v", worst, sound, r.Counts.Map())
+			r := newCorrector()
+			worst, audioOff := farthest(r, 60, 13*second, c.jitter, c.device)
+			t.Logf("at most %v apart once corrected, audio %v off at the end, %v", worst, audioOff, r.Counts.Map())
 			if worst > 25*time.Millisecond {
 				t.Errorf("%v apart", worst)
 			}
-			if sound.Abs() > 25*time.Millisecond { // whichever track is wrong, the sound keeps its samples
-				t.Errorf("sound is %v off", sound)
+			if audioOff.Abs() > 25*time.Millisecond { // whichever track is wrong, audio keeps its samples
+				t.Errorf("audio is %v off", audioOff)
 			}
 			if r.Counts.Map()["drift"] != 1 || len(r.Counts.Map()) != 1 {
 				t.Errorf("counts %v", r.Counts.Map())
@@ -71,19 +71,19 @@ func TestADriftThatIsSeenOnLipsIsMendedInSeconds(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDriftIsLeftAlone(t *testing.T) {
+func TestChangesThatAreNotDriftAreNotCorrected(t *testing.T) {
 	for name, device := range map[string]func(track int, at time.Duration) time.Duration{
-		"nothing": func(_ int, at time.Duration) time.Duration { return at },
-		"a camera that says after five seconds how its clocks compare": func(track int, at time.Duration) time.Duration {
+		"a correct clock": func(_ int, at time.Duration) time.Duration { return at },
+		"a camera that reports after five seconds how its clocks compare": func(track int, at time.Duration) time.Duration {
 			if track == audio && at > 5*second {
 				return at + 70*time.Millisecond
 			}
 			return at
 		},
-		"both clocks run away together": func(_ int, at time.Duration) time.Duration { return at + at/200 },
+		"both clocks are fast by the same amount": func(_ int, at time.Duration) time.Duration { return at + at/200 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRepairer()
+			r := newCorrector()
 			for _, u := range both(60, device) {
 				if au := fix(r, u); au.DTS != u.dts {
 					t.Fatalf("at %v, track %d: %v, not %v", u.arrived, u.track, au.DTS, u.dts)
@@ -94,21 +94,21 @@ func TestWhatIsNoDriftIsLeftAlone(t *testing.T) {
 			}
 		})
 	}
-	t.Run("packets of many frames of sound", func(t *testing.T) {
-		// What ffmpeg sends by RTSP while it is quiet: up to 33 frames in a packet, which
-		// goes out with the next picture.
-		const picture, sound = second / 30, 1024 * second / 48000
-		r, n, bunch := newRepairer(), 0, []int{33, 14}
+	t.Run("packets of many audio frames", func(t *testing.T) {
+		// What ffmpeg sends over RTSP during silence: up to 33 frames in a packet, which
+		// is sent with the next video frame.
+		const videoFrame, audioFrame = second / 30, 1024 * second / 48000
+		r, n, bunch := newCorrector(), 0, []int{33, 14}
 		for i := range 300 * 30 {
-			at := time.Duration(i) * picture
+			at := time.Duration(i) * videoFrame
 			if au := fix(r, unit{video, at, at, 0}); au.DTS != at {
-				t.Fatalf("at %v, a picture: %v", at, au.DTS)
+				t.Fatalf("at %v, a video frame: %v", at, au.DTS)
 			}
-			for at >= time.Duration(n+bunch[0])*sound {
+			for at >= time.Duration(n+bunch[0])*audioFrame {
 				for range bunch[0] {
-					made := time.Duration(n) * sound
+					made := time.Duration(n) * audioFrame
 					if au := fix(r, unit{audio, at, made, 0}); au.DTS != made {
-						t.Fatalf("at %v, sound: %v, not %v", at, au.DTS, made)
+						t.Fatalf("at %v, an audio frame: %v, not %v", at, au.DTS, made)
 					}
 					n++
 				}
@@ -119,16 +119,16 @@ func TestWhatIsNoDriftIsLeftAlone(t *testing.T) {
 			t.Errorf("counted %d times", n)
 		}
 	})
-	t.Run("a network that is shaky", func(t *testing.T) {
-		r := newRepairer()
+	t.Run("a network with jitter", func(t *testing.T) {
+		r := newCorrector()
 		if _, _ = farthest(r, 300, 0, 80*time.Millisecond, func(_ int, at time.Duration) time.Duration { return at }); r.Counts.Map()["drift"] != 0 {
 			t.Errorf("counts %v", r.Counts.Map())
 		}
 	})
 }
 
-func TestAJumpDoesNotUndoWhatADriftCost(t *testing.T) {
-	r := newRepairer()
+func TestAJumpDoesNotUndoADriftCorrection(t *testing.T) {
+	r := newCorrector()
 	worst, _ := farthest(r, 60, 13*second, 0, func(track int, at time.Duration) time.Duration {
 		if at < 30*second {
 			return at + time.Duration(track)*at/200
@@ -140,28 +140,28 @@ func TestAJumpDoesNotUndoWhatADriftCost(t *testing.T) {
 	}
 }
 
-func TestWhatTheProtocolPutTogetherStaysTogether(t *testing.T) {
-	const told = 6 * second // when the device says how its clocks compare
+func TestTracksAlignedByTheProtocolAreNotCorrected(t *testing.T) {
+	const aligns = 6 * second // when the device reports how its clocks compare
 	for _, wrong := range []time.Duration{-25 * time.Millisecond, 25 * time.Millisecond} {
-		r := newRepairer()
+		r := newCorrector()
 		units := both(30, func(track int, at time.Duration) time.Duration {
-			if track == audio && at < told {
+			if track == audio && at < aligns {
 				return at + wrong
 			}
 			return at
 		})
 		aligned := false
 		for _, u := range units {
-			if !aligned && u.arrived >= told {
+			if !aligned && u.arrived >= aligns {
 				aligned = true
 				r.Aligned()
 			}
-			if off := fix(r, u).PTS - u.arrived; u.arrived > told+time.Second && off.Abs() > 2*time.Millisecond {
+			if off := fix(r, u).PTS - u.arrived; u.arrived > aligns+time.Second && off.Abs() > 2*time.Millisecond {
 				t.Fatalf("at %v track %d is %v off, %v", u.arrived, u.track, off, r.Counts.Map())
 			}
 		}
-		if mended := r.Counts.Map(); len(mended) > 0 {
-			t.Errorf("sound %v late until then: %v", wrong, mended)
+		if corrections := r.Counts.Map(); len(corrections) > 0 {
+			t.Errorf("audio %v late until then: %v", wrong, corrections)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package h264skip
 
 import "math/bits"
 
-// reader reads an RBSP (H.264, 7.2), leaving out emulation prevention bytes as it
-// goes. Reading past the end gives zeros and sets short.
+// reader reads an RBSP (H.264, 7.2), skipping emulation prevention bytes. Reading past the
+// end returns zeros and sets short.
 type reader struct {
 	data  []byte
 	at    int  // next byte
 	have  int  // bits left in cur
-	cur   byte // the present byte
+	cur   byte // the current byte
 	zeros int  // zero bytes in a row
 	short bool
 }
@@ -95,7 +95,7 @@ func (w *writer) se(v int32) {
 	w.ue(uint32(-2 * v))
 }
 
-// nal is the RBSP as a NAL unit behind its 4-byte length, with emulation prevention
+// nal is the RBSP as a NAL unit with a 4-byte length and emulation prevention
 // (H.264, 7.4.1).
 func nal(header byte, rbsp []byte) []byte {
 	out := append(make([]byte, 4, 8+len(rbsp)*3/2), header)

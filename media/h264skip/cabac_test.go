@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// unskip decodes CABAC data of skipped macroblocks as a decoder does (H.264,
-// 9.3.3.2) and returns how many there were, and whether the data ended there.
+// unskip decodes the CABAC data of skipped macroblocks (H.264, 9.3.3.2). It returns their
+// number and whether the data ended after them.
 func unskip(data []byte) (mbs int, whole bool) {
 	at := 0
 	bit := func() int {
@@ -22,7 +22,7 @@ func unskip(data []byte) (mbs int, whole bool) {
 	for range 9 {
 		offset = offset<<1 | bit()
 	}
-	renormalise := func() {
+	renormalize := func() {
 		for span < 256 {
 			span, offset = span<<1, offset<<1|bit()
 		}
@@ -33,21 +33,21 @@ func unskip(data []byte) (mbs int, whole bool) {
 			return mbs, false // not skipped
 		}
 		state = min(state+1, len(lps)-1)
-		renormalise()
+		renormalize()
 		mbs++
 		span -= 2
 		if offset >= span { // end_of_slice_flag: the last bit read was the stop bit
 			stop := at - 1
 			return mbs, stop/8 == len(data)-1 && data[stop/8]<<(stop%8) == 0x80
 		}
-		renormalise()
+		renormalize()
 		if mbs > maxMBs {
 			return mbs, false
 		}
 	}
 }
 
-func TestADecoderFindsAsManySkippedMacroblocksAsThereAre(t *testing.T) {
+func TestADecoderFindsTheEncodedNumberOfSkippedMacroblocks(t *testing.T) {
 	counts := []int{3600, 8160, 32400, maxMBs}
 	for n := range 2500 {
 		counts = append(counts, n+1)
@@ -60,7 +60,7 @@ func TestADecoderFindsAsManySkippedMacroblocksAsThereAre(t *testing.T) {
 }
 
 func FuzzFollower(f *testing.F) {
-	for _, seed := range [][3]string{ // of x264: CABAC with b pictures that are references, CAVLC without
+	for _, seed := range [][3]string{ // of x264: CABAC with B-frames as references, CAVLC without
 		{"0164000affe100176764000aacd9496c0440000003004000000c83c489658001000668ebe3cb22c0fdf8f800", "000000086588840077d2acfd", "00000008419a236c42df67c0"},
 		{"0164000affe100176764000aacb64b6022000003000200000300641e244dc001000668cac3cb22c0fdf8f800", "000000086588841de8844540", "00000006419a3b010e58"},
 	} {

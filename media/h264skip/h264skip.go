@@ -1,11 +1,11 @@
-// Package h264skip makes H.264 pictures that repeat the last one: P pictures in
-// which every macroblock is skipped. A held picture keeps its full frame rate so,
-// without an encoder and at a few dozen bytes a picture.
+// Package h264skip makes H.264 frames that repeat the last one: P-frames in which every
+// macroblock is skipped. A freeze frame thus keeps the full frame rate, without an encoder
+// and at a few dozen bytes per frame.
 //
-// A skipped macroblock copies what is at its place in the first reference picture
-// when no neighbour moves (H.264, 8.4.1.1), and none does here. What has to be known
-// is only how the stream counts its pictures, and which reference was shown last:
-// a Follower reads the slice headers that go by.
+// A skipped macroblock copies the same position of the first reference picture when no
+// neighboring macroblock has motion (H.264, 8.4.1.1), and here none has. All that must be
+// known is how the stream numbers its pictures, and which reference was displayed last: a
+// Follower reads the slice headers of the stream.
 package h264skip
 
 import (
@@ -17,19 +17,19 @@ import (
 	"obvan/media"
 )
 
-// ErrUnsupported is for streams whose last picture can't be repeated so.
-var ErrUnsupported = errors.New("no skip pictures for this H.264 stream")
+// ErrUnsupported is for streams whose last frame can't be repeated in this way.
+var ErrUnsupported = errors.New("no skip frames for this H.264 stream")
 
-// Follower follows one stream's pictures and can go on with ones of its own. It is
+// Follower observes the frames of one stream and can continue it with skip frames. It is
 // for one goroutine.
 type Follower struct {
 	sps                   *h264.SPS
 	pps                   map[uint32]pps
 	frameNumBits, lsbBits int
 
-	last     slice // of the newest picture
+	last     slice // of the newest frame
 	decoded  refBuffer
-	skipData []byte // the CABAC data of a picture, the same every time
+	skipData []byte // the CABAC data of a skip frame, always the same
 }
 
 // New makes a follower for a stream with this AVCDecoderConfigurationRecord. It
@@ -63,8 +63,7 @@ func New(config []byte) (*Follower, error) {
 	return f, nil
 }
 
-// See takes in the stream's next picture in decoding order: NAL units behind
-// 4-byte lengths.
+// Observe takes the stream's next frame in decoding order: NAL units with 4-byte lengths.
 func (f *Follower) Observe(data []byte) {
 	for len(data) > 4 {
 		n := int(data[0])<<24 | int(data[1])<<16 | int(data[2])<<8 | int(data[3])
@@ -84,11 +83,11 @@ func (f *Follower) Observe(data []byte) {
 		f.decoded.add(f, &s)
 		return
 	}
-	f.decoded.lost = true // nothing is known until the next IDR picture
+	f.decoded.lost = true // the state is unknown until the next IDR picture
 }
 
-// Next is the stream's next picture, which looks like its last one. It counts as
-// seen. It fails with ErrUnsupported.
+// Next makes the stream's next frame, a copy of its last one; it counts as observed. It
+// fails with ErrUnsupported.
 func (f *Follower) Next() ([]byte, error) {
 	p, ok := f.pps[f.last.pps]
 	d := &f.decoded
@@ -96,7 +95,7 @@ func (f *Follower) Next() ([]byte, error) {
 	case !ok || p.sliceGroups:
 		return nil, fmt.Errorf("%w: slice groups, or no parameter set", ErrUnsupported)
 	case d.lost || len(d.refs) == 0:
-		return nil, fmt.Errorf("%w: its references are not known", ErrUnsupported)
+		return nil, fmt.Errorf("%w: unknown references", ErrUnsupported)
 	}
 	s := slice{reference: true, pps: f.last.pps, frameNum: (d.prevRef + 1) % (1 << f.frameNumBits)}
 	// Frame pictures count in twos: one for each field (8.2.1).

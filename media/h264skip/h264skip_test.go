@@ -19,19 +19,19 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 const (
 	width, height = 176, 100 // the last row of macroblocks is cropped
 	gop           = 24
-	held          = 70 // wraps a frame number of 4 bits and a picture order count of 6
+	frozen        = 70 // frames; wraps a frame number of 4 bits and a picture order count of 6
 )
 
-// clip is an H.264 stream as the studio has it.
+// clip is an H.264 stream in the form of access units.
 type clip struct {
 	track  media.Track
 	sets   []byte   // its parameter sets, with start codes
-	frames [][]byte // access units in decoding order, NAL units behind lengths
+	frames [][]byte // access units in decoding order, NAL units with lengths
 }
 
 var startCode = []byte{0, 0, 0, 1}
 
-// encode makes a clip of two groups of pictures with x264.
+// encode makes a clip of two GOPs with x264.
 func encode(t *testing.T, options string) clip {
 	t.Helper()
 	args := []string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=176x100:r=25", "-frames:v", "48", "-pix_fmt", "yuv420p",
@@ -83,9 +83,8 @@ func annexB(frames [][]byte) (out []byte) {
 	return out
 }
 
-// decode returns the pictures in the order they are shown. An error in the stream
-// fails the test.
-func decode(t *testing.T, c clip, frames [][]byte) (pictures [][]byte) {
+// decode returns the images in presentation order. An error in the stream fails the test.
+func decode(t *testing.T, c clip, frames [][]byte) (images [][]byte) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "clip.h264")
 	if err := os.WriteFile(file, append(bytes.Clone(c.sets), annexB(frames)...), 0o600); err != nil {
@@ -93,20 +92,20 @@ func decode(t *testing.T, c clip, frames [][]byte) (pictures [][]byte) {
 	}
 	cmd := exec.Command(testkit.Tool(t, "ffmpeg"), "-v", "warning", "-err_detect", "explode", "-xerror",
 		"-i", file, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-")
-	var words bytes.Buffer
-	cmd.Stderr = &words
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	raw, err := cmd.Output()
-	if err != nil || words.Len() > 0 {
-		t.Fatalf("%v: %s", err, words.String())
+	if err != nil || stderr.Len() > 0 {
+		t.Fatalf("%v: %s", err, stderr.String())
 	}
 	const size = width * height * 3 / 2
 	for ; len(raw) >= size; raw = raw[size:] {
-		pictures = append(pictures, raw[:size])
+		images = append(images, raw[:size])
 	}
-	return pictures
+	return images
 }
 
-func TestASkipPictureRepeatsTheLastOneExactly(t *testing.T) {
+func TestASkipFrameRepeatsTheLastFrameExactly(t *testing.T) {
 	for name, options := range map[string]string{
 		"baseline, CAVLC":          "profile=baseline:cabac=0:bframes=0:ref=1",
 		"baseline, four refs":      "profile=baseline:cabac=0:bframes=0:ref=4",
@@ -123,14 +122,14 @@ func TestASkipPictureRepeatsTheLastOneExactly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := encode(t, options)
-			for _, at := range []int{1, 6, 7, 8, 9, gop} { // a b picture, a P picture, none yet
+			for _, at := range []int{1, 6, 7, 8, 9, gop} { // after B-frames, after P-frames, and at the end of the GOP
 				repeats(t, c, at)
 			}
 		})
 	}
 }
 
-// repeats holds the clip after at pictures, then goes on with its second key frame.
+// repeats freezes the clip after at frames, then continues with its second keyframe.
 func repeats(t *testing.T, c clip, at int) {
 	t.Helper()
 	f, err := h264skip.New(c.track.Config)
@@ -141,31 +140,31 @@ func repeats(t *testing.T, c clip, at int) {
 	for _, data := range frames {
 		f.Observe(data)
 	}
-	for range held {
+	for range frozen {
 		data, err := f.Next()
 		if err != nil {
-			t.Fatalf("after %d pictures: %v", at, err)
+			t.Fatalf("after %d frames: %v", at, err)
 		}
 		frames = append(frames, data)
 	}
 	frames = append(frames, c.frames[gop:]...)
 	got, before := decode(t, c, frames), decode(t, c, c.frames[:at])
 	if len(got) != len(frames) || len(before) != at {
-		t.Fatalf("%d pictures decoded of %d, %d of %d before the hold", len(got), len(frames), len(before), at)
+		t.Fatalf("%d frames decoded of %d, %d of %d before the freeze", len(got), len(frames), len(before), at)
 	}
-	for i, picture := range got[:at+held] {
-		if want := before[min(i, at-1)]; !bytes.Equal(picture, want) {
-			t.Fatalf("held after %d pictures, picture %d is not the one it should be", at, i)
+	for i, image := range got[:at+frozen] {
+		if want := before[min(i, at-1)]; !bytes.Equal(image, want) {
+			t.Fatalf("frozen after %d frames, frame %d is not the expected one", at, i)
 		}
 	}
 	for i, want := range decode(t, c, c.frames[gop:]) {
-		if !bytes.Equal(got[at+held+i], want) {
-			t.Fatalf("picture %d after the hold is not the source's", i)
+		if !bytes.Equal(got[at+frozen+i], want) {
+			t.Fatalf("frame %d after the freeze is not the source's", i)
 		}
 	}
 }
 
-func TestInterlacedPicturesAreRefused(t *testing.T) {
+func TestInterlacedStreamsAreRefused(t *testing.T) {
 	c := encode(t, "cabac=1:bframes=0:tff=1")
 	if _, err := h264skip.New(c.track.Config); !errors.Is(err, h264skip.ErrUnsupported) {
 		t.Fatalf("err = %v", err)

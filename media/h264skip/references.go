@@ -1,8 +1,8 @@
 package h264skip
 
-// decoded is the decoder's memory as far as it matters here: the short-term
-// references, and how far the counts have come. Long-term references are not
-// followed: a stream that uses them is lost until its next IDR picture.
+// refBuffer is the part of the decoder's state that is needed here: the short-term
+// references and the current counts. Long-term references are not supported: a stream that
+// uses them is lost until its next IDR picture.
 type refBuffer struct {
 	refs      []ref // in decoding order
 	prevRef   uint32
@@ -17,14 +17,14 @@ type ref struct {
 	order    int
 }
 
-// picture takes a picture in.
+// add takes the next picture.
 func (d *refBuffer) add(f *Follower, s *slice) {
 	limit := uint32(1) << f.frameNumBits
 	if s.idr {
 		*d = refBuffer{lost: s.unsupported || !s.reference}
 	} else if gap := (s.frameNum - d.prevRef) % limit; gap > 1 {
-		// Pictures are missing. The decoder makes something up for them; only the newest
-		// reference is sure.
+		// Pictures are missing. The decoder substitutes them in its own way; only the newest
+		// reference is certain.
 		d.refs = d.refs[:0]
 	}
 	order := d.order(f, s)
@@ -43,14 +43,14 @@ func (d *refBuffer) add(f *Follower, s *slice) {
 		d.remove(d.oldest(s.frameNum, limit))
 	}
 	if len(d.refs) >= int(f.sps.MaxNumRefFrames) {
-		d.refs = d.refs[1:] // the stream breaks its own promise; stay bounded
+		d.refs = d.refs[1:] // the stream exceeds its own limit; stay within it
 	}
 	d.refs = append(d.refs, ref{s.frameNum, order})
 	d.prevRef, d.prevOrder = s.frameNum, order
 }
 
-// order is the picture order count (H.264, 8.2.1). The one of type 2 is the
-// decoding order; any growing number will do.
+// order is the picture order count (H.264, 8.2.1). Type 2 is the decoding order, for which
+// any increasing number will do.
 func (d *refBuffer) order(f *Follower, s *slice) int {
 	switch {
 	case f.sps.PicOrderCntType != 0:
@@ -81,8 +81,8 @@ func (d *refBuffer) remove(frameNum uint32) {
 	}
 }
 
-// oldest is the reference that the sliding window forgets (H.264, 8.2.5.3): the
-// one furthest behind now.
+// oldest is the reference that the sliding window removes (H.264, 8.2.5.3): the one
+// furthest behind now.
 func (d *refBuffer) oldest(now, limit uint32) (frameNum uint32) {
 	var most uint32
 	for _, r := range d.refs {
@@ -93,8 +93,8 @@ func (d *refBuffer) oldest(now, limit uint32) (frameNum uint32) {
 	return frameNum
 }
 
-// back is how many frame numbers before now the reference lies that was shown last,
-// or 0 when it is the newest, which comes first in the list anyway (8.2.4.2.1).
+// back is how many frame numbers before now the reference is that was displayed last, or 0
+// when it is the newest, which is first in the list anyway (8.2.4.2.1).
 func (d *refBuffer) back(now uint32, frameNumBits int) uint32 {
 	best := d.refs[len(d.refs)-1]
 	newest := best

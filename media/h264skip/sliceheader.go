@@ -6,7 +6,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 )
 
-// pps is what a slice needs of a picture parameter set (H.264, 7.3.2.2).
+// pps is the part of a picture parameter set that a slice needs (H.264, 7.3.2.2).
 type pps struct {
 	sps               uint32
 	cabac             bool
@@ -29,7 +29,7 @@ func parsePPS(data []byte) (id uint32, p pps, err error) {
 	p.cabac, p.bottomOrder = r.flag(), r.flag()
 	if r.ue() > 0 {
 		p.sliceGroups = true
-		return id, p, nil // the rest is not needed: such pictures are not made
+		return id, p, nil // the rest is not needed: such frames are not made
 	}
 	p.refs[0], p.refs[1] = r.ue()+1, r.ue()+1
 	p.weighted = r.flag()
@@ -41,7 +41,7 @@ func parsePPS(data []byte) (id uint32, p pps, err error) {
 	r.bit() // constrained_intra_pred_flag
 	p.redundant = r.flag()
 	if r.short || id > 255 || p.sps > 31 || p.refs[0] > 32 || p.refs[1] > 32 || p.qp < -36 || p.qp > 51 {
-		return 0, p, fmt.Errorf("%w: a picture parameter set that makes no sense", ErrUnsupported)
+		return 0, p, fmt.Errorf("%w: invalid picture parameter set", ErrUnsupported)
 	}
 	return id, p, nil
 }
@@ -61,7 +61,7 @@ const (
 	sliceSI = 4
 )
 
-// slice is what a slice header says about its picture (H.264, 7.3.3).
+// slice is the contents of a slice header (H.264, 7.3.3).
 type slice struct {
 	idr         bool
 	reference   bool // nal_ref_idc is not 0
@@ -70,7 +70,7 @@ type slice struct {
 	lsb         uint32 // pic_order_cnt_lsb
 	unmark      []uint32
 	marked      bool // adaptive_ref_pic_marking_mode_flag
-	unsupported bool // it uses long-term references, or marks in a way that is not followed
+	unsupported bool // it uses long-term references, or other marking that is not supported
 }
 
 // parseSlice reads the header of a slice's NAL unit.
@@ -92,7 +92,7 @@ func (f *Follower) parseSlice(data []byte) (s slice, ok bool) {
 	if f.sps.PicOrderCntType == 0 {
 		s.lsb = r.u(f.lsbBits)
 		if p.bottomOrder {
-			r.se() // delta_pic_order_cnt_bottom: never as much as a picture
+			r.se() // delta_pic_order_cnt_bottom: always less than a picture
 		}
 	}
 	if p.redundant && r.ue() > 0 {
@@ -104,7 +104,7 @@ func (f *Follower) parseSlice(data []byte) (s slice, ok bool) {
 	return s, !r.short
 }
 
-// parseMarking goes on to dec_ref_pic_marking.
+// parseMarking reads on to dec_ref_pic_marking.
 func (f *Follower) parseMarking(r *reader, p pps, kind uint32, s *slice) {
 	refs := p.refs
 	if kind == sliceB {
@@ -150,7 +150,7 @@ func (f *Follower) parseMarking(r *reader, p pps, kind uint32, s *slice) {
 	}
 }
 
-// skipModification passes ref_pic_list_modification (H.264, 7.3.3.1).
+// skipModification skips ref_pic_list_modification (H.264, 7.3.3.1).
 func skipModification(r *reader) {
 	if !r.flag() {
 		return
@@ -164,7 +164,7 @@ func skipModification(r *reader) {
 	r.short = true
 }
 
-// skipWeights passes pred_weight_table (H.264, 7.3.3.2).
+// skipWeights skips pred_weight_table (H.264, 7.3.3.2).
 func (f *Follower) skipWeights(r *reader, refs []uint32) {
 	r.ue()
 	if f.hasChroma() {
@@ -185,7 +185,7 @@ func (f *Follower) skipWeights(r *reader, refs []uint32) {
 	}
 }
 
-// colour reports whether ChromaArrayType is not 0. mediacommon leaves
+// hasChroma reports whether ChromaArrayType is not 0. mediacommon leaves
 // chroma_format_idc at 0 for the profiles that do not send it; those are 4:2:0.
 func (f *Follower) hasChroma() bool {
 	switch f.sps.ProfileIdc {
@@ -195,7 +195,7 @@ func (f *Follower) hasChroma() bool {
 	return true
 }
 
-// fits says whether skip pictures can be made for streams of this coding.
+// fits reports whether skip frames can be made for streams with this SPS.
 func fits(s *h264.SPS) error {
 	switch {
 	case !s.FrameMbsOnlyFlag:
@@ -205,9 +205,9 @@ func fits(s *h264.SPS) error {
 	case s.MaxNumRefFrames == 0:
 		return fmt.Errorf("%w: a stream without references", ErrUnsupported)
 	case s.MaxNumRefFrames > 16 || s.Log2MaxFrameNumMinus4 > 12 || s.Log2MaxPicOrderCntLsbMinus4 > 12 || s.PicOrderCntType > 2:
-		return fmt.Errorf("%w: a sequence parameter set that makes no sense", ErrUnsupported)
+		return fmt.Errorf("%w: invalid sequence parameter set", ErrUnsupported)
 	case s.SeparateColourPlaneFlag:
-		return fmt.Errorf("%w: separate colour planes", ErrUnsupported)
+		return fmt.Errorf("%w: separate color planes", ErrUnsupported)
 	case (uint64(s.PicWidthInMbsMinus1)+1)*(uint64(s.PicHeightInMapUnitsMinus1)+1) > maxMBs:
 		return fmt.Errorf("%w: more macroblocks than any level allows", ErrUnsupported)
 	}

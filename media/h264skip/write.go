@@ -1,17 +1,16 @@
 package h264skip
 
-// skipQP is the quantiser that the skip pictures say they have. It changes nothing
-// in a picture without residuals, but at this one the context of mb_skip_flag
-// starts on the side of skipping, so the coder never has to code the less
-// probable symbol.
+// skipQP is the quantizer in the header of skip frames. It has no effect in a frame
+// without residuals, but with this value the context of mb_skip_flag starts with skipping
+// as the more probable symbol, so the less probable one is never encoded.
 const skipQP = 51
 
-// write is the picture as one slice (H.264, 7.3.3, 7.3.4). back moves the reference
-// to be copied to the front of the list, 0 when it is there.
+// write is the frame as one slice (H.264, 7.3.3, 7.3.4). back selects the reference to be
+// moved to the front of the list and copied, 0 when it is already there.
 func (f *Follower) write(p pps, s *slice, back uint32) []byte {
 	w := &writer{}
 	w.ue(0)          // first_mb_in_slice
-	w.ue(sliceP + 5) // all slices of the picture are P
+	w.ue(sliceP + 5) // all slices of the frame are P
 	w.ue(s.pps)
 	w.u(f.frameNumBits, s.frameNum)
 	if f.sps.PicOrderCntType == 0 {
@@ -64,8 +63,8 @@ func (f *Follower) write(p pps, s *slice, back uint32) []byte {
 	return nal(1<<5|nalSlice, append(w.data, f.skipData...))
 }
 
-// lps is rangeTabLPS (H.264, table 9-44) from state 42 on: where the context of
-// mb_skip_flag begins at skipQP, and it only rises.
+// lps is rangeTabLPS (H.264, table 9-44) from state 42 on: the context of mb_skip_flag
+// starts there at skipQP and only increases.
 var lps = [...][4]int{
 	{16, 20, 23, 27}, {15, 19, 22, 25}, {14, 18, 21, 24}, {14, 17, 20, 23}, {13, 16, 19, 22}, {12, 15, 18, 21},
 	{12, 14, 17, 20}, {11, 14, 16, 19}, {11, 13, 15, 18}, {10, 12, 15, 17}, {10, 12, 14, 16}, {9, 11, 13, 15},
@@ -73,15 +72,15 @@ var lps = [...][4]int{
 	{6, 8, 9, 11}, {6, 7, 9, 10}, {6, 7, 8, 9},
 }
 
-// allSkipped is the CABAC data of so many skipped macroblocks, with the stop bit
-// (H.264, 9.3.4.2). Only most probable symbols are coded, so the coder's low end
-// stays zero until the very end.
+// allSkipped is the CABAC data of mbs skipped macroblocks, with the stop bit (H.264,
+// 9.3.4.2). Only most probable symbols are encoded, so the encoder's low value stays zero
+// until the end.
 func allSkipped(mbs int) []byte {
 	w := &writer{}
-	// The first bit out of the coder is not written: there is one bit less than
-	// renormalisations.
+	// The encoder's first bit is not written: there is one bit less than
+	// renormalizations.
 	span, state, zeros := 510, 0, -1
-	renormalise := func() {
+	renormalize := func() {
 		for span < 256 {
 			span <<= 1
 			zeros++
@@ -90,13 +89,13 @@ func allSkipped(mbs int) []byte {
 	for n := range mbs {
 		span -= lps[state][span>>6&3] // mb_skip_flag 1
 		state = min(state+1, len(lps)-1)
-		renormalise()
+		renormalize()
 		span -= 2 // end_of_slice_flag
 		if n < mbs-1 {
-			renormalise()
+			renormalize()
 		}
 	}
-	// Terminate: low is where the range ends, and two bits settle it (9.3.4.5).
+	// Terminate: low is the end of the range, and two bits determine it (9.3.4.5).
 	low := span
 	span = 2
 	out := &arithmetic{w: w, first: zeros < 0}
@@ -107,7 +106,7 @@ func allSkipped(mbs int) []byte {
 	return w.data
 }
 
-// arithmetic is the rest of the coder: what carries (H.264, 9.3.4.2, 9.3.4.5).
+// arithmetic is the rest of the encoder: carry handling (H.264, 9.3.4.2, 9.3.4.5).
 type arithmetic struct {
 	w           *writer
 	first       bool
@@ -125,7 +124,7 @@ func (a *arithmetic) put(bit uint32) {
 	}
 }
 
-// finish renormalises from a range of 2, seven times, and flushes.
+// finish renormalizes from a range of 2, seven times, and flushes.
 func (a *arithmetic) finish(low int) {
 	for range 7 {
 		switch {

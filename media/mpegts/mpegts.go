@@ -1,6 +1,6 @@
 // Package mpegts turns access units into an MPEG transport stream (ISO/IEC
-// 13818-1): one programme of one picture and one sound, as SRT receivers and
-// decoders of the trade want it.
+// 13818-1): one program with one video and one audio stream, as SRT receivers and
+// broadcast decoders expect it.
 package mpegts
 
 import (
@@ -11,10 +11,10 @@ import (
 // PacketSize is the length of a transport packet. Seven fit into a datagram.
 const PacketSize = 188
 
-// ErrNotCarried is for tracks that have no form in a transport stream here.
+// ErrNotCarried is for tracks that can't be sent in a transport stream.
 var ErrNotCarried = errors.New("an MPEG transport stream can't carry this")
 
-// Packet identifiers. They are what ffmpeg uses: receivers with fixed ones exist.
+// Packet identifiers. They are ffmpeg's, because some receivers have fixed ones.
 const (
 	pidPAT   = 0x0000
 	pidPMT   = 0x1000
@@ -37,11 +37,11 @@ const (
 const (
 	clock = 90000 // of decode and presentation times
 
-	// lead is how far the programme clock is behind the decode times: the sound comes
-	// in pieces of its own length and may be that late.
+	// lead is how far the program clock is behind the decode times: audio is sent in
+	// frames of its own length and may be that late.
 	lead = 300 * time.Millisecond
 
-	tablesEvery = 400 * time.Millisecond // a receiver that joins waits for them
+	tablesEvery = 400 * time.Millisecond // a receiver that tunes in waits for them
 	pcrEvery    = 70 * time.Millisecond  // 100 ms is the most (2.7.2)
 )
 

@@ -45,7 +45,7 @@ func write(t *testing.T, w *mpegts.Writer, r *mpegtstest.Reader, au media.Access
 		t.Fatal(err)
 	}
 	if len(b)%mpegts.PacketSize != 0 {
-		t.Fatalf("%d bytes are no whole packets", len(b))
+		t.Fatalf("%d bytes are not whole packets", len(b))
 	}
 	if _, err := r.Write(b); err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestUnitsOfEveryLengthAreReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := mpegtstest.New()
-	const most = 600 // over three packets: every way to fill the last
+	const most = 600 // over three packets: every length of padding in the last
 	for n := 1; n < most; n++ {
 		au := unit(tracks, 0, time.Duration(n)*40*time.Millisecond, n%25 == 1, n)
 		au.PTS += 80 * time.Millisecond
@@ -74,16 +74,16 @@ func TestUnitsOfEveryLengthAreReadBack(t *testing.T) {
 		at := time.Second + time.Duration(n)*40*time.Millisecond
 		if u.Type == 0x0f {
 			if size := int(u.Data[3]&3)<<11 | int(u.Data[4])<<3 | int(u.Data[5])>>5; size != n+7 || len(u.Data) != size || u.PTS != at {
-				t.Fatalf("sound %d: %d bytes, ADTS says %d, at %v", n, len(u.Data), size, u.PTS)
+				t.Fatalf("audio frame %d: %d bytes, %d in ADTS, at %v", n, len(u.Data), size, u.PTS)
 			}
 			continue
 		}
 		nals := mpegtstest.NALUnits(u.Data)
 		if key := n%25 == 1; u.Random != key || key != (len(nals) == 4) || nals[0][0] != 9 || key && (!bytes.Equal(nals[1], sps) || !bytes.Equal(nals[2], pps)) {
-			t.Fatalf("picture %d: random access %v, %d NAL units", n, u.Random, len(nals))
+			t.Fatalf("video frame %d: random access %v, %d NAL units", n, u.Random, len(nals))
 		}
 		if len(nals[len(nals)-1]) != n || u.DTS != at || u.PTS != at+80*time.Millisecond {
-			t.Fatalf("picture %d has %d bytes at %v, %v", n, len(nals[len(nals)-1]), u.DTS, u.PTS)
+			t.Fatalf("video frame %d has %d bytes at %v, %v", n, len(nals[len(nals)-1]), u.DTS, u.PTS)
 		}
 	}
 	if seen[0x100] != most-1 || seen[0x101] != most-1 {
@@ -91,14 +91,14 @@ func TestUnitsOfEveryLengthAreReadBack(t *testing.T) {
 	}
 }
 
-func TestTheClockComesOftenAndBeforeTheTimesItServes(t *testing.T) {
+func TestTheProgramClockIsSentOftenAndBeforeTheDecodeTimes(t *testing.T) {
 	tracks := &media.Tracks{avc(t), aac}
 	w, err := mpegts.NewWriter(tracks)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := mpegtstest.New()
-	for n := range 300 { // two pictures a second: the sound must carry the clock
+	for n := range 300 { // two video frames per second: packets between them must carry the clock
 		at := time.Duration(n) * 21333 * time.Microsecond
 		if n%24 == 0 {
 			write(t, w, r, unit(tracks, 0, at, true, 5000), time.Second)
@@ -107,7 +107,7 @@ func TestTheClockComesOftenAndBeforeTheTimesItServes(t *testing.T) {
 	}
 	for i := 1; i < len(r.Clocks); i++ {
 		if step := r.Clocks[i] - r.Clocks[i-1]; step < 0 || step > 100*time.Millisecond {
-			t.Fatalf("the clock goes from %v to %v", r.Clocks[i-1], r.Clocks[i])
+			t.Fatalf("the clock steps from %v to %v", r.Clocks[i-1], r.Clocks[i])
 		}
 	}
 	if first := r.Units[0]; r.Clocks[0] >= first.DTS || first.DTS != time.Second {
@@ -118,31 +118,31 @@ func TestTheClockComesOftenAndBeforeTheTimesItServes(t *testing.T) {
 	}
 }
 
-func TestSoundAheadOfThePicturesDoesNotTurnTheClockBack(t *testing.T) {
+func TestAudioAheadOfVideoDoesNotTurnTheClockBack(t *testing.T) {
 	tracks := &media.Tracks{avc(t), aac}
 	w, err := mpegts.NewWriter(tracks)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := mpegtstest.New()
-	const ahead = 120 * time.Millisecond // three pictures wait for the order they are shown in
-	for n, heard := 0, time.Duration(0); n < 100; n++ {
+	const ahead = 120 * time.Millisecond // three video frames wait for reordering
+	for n, audioAt := 0, time.Duration(0); n < 100; n++ {
 		at := time.Duration(n) * 40 * time.Millisecond
 		write(t, w, r, unit(tracks, 0, at, n%25 == 0, 500), time.Second)
-		for ; heard < at+40*time.Millisecond+ahead; heard += 21333 * time.Microsecond {
-			if heard >= ahead {
-				write(t, w, r, unit(tracks, 1, heard, true, 200), time.Second)
+		for ; audioAt < at+40*time.Millisecond+ahead; audioAt += 21333 * time.Microsecond {
+			if audioAt >= ahead {
+				write(t, w, r, unit(tracks, 1, audioAt, true, 200), time.Second)
 			}
 		}
 	}
 	for i := 1; i < len(r.Clocks); i++ {
 		if step := r.Clocks[i] - r.Clocks[i-1]; step < 0 || step > 100*time.Millisecond {
-			t.Fatalf("the clock goes from %v to %v", r.Clocks[i-1], r.Clocks[i])
+			t.Fatalf("the clock steps from %v to %v", r.Clocks[i-1], r.Clocks[i])
 		}
 	}
 }
 
-func TestTimesWrapAfterADayAndGoOn(t *testing.T) {
+func TestTimesWrapAfterADayAndContinue(t *testing.T) {
 	tracks := &media.Tracks{avc(t)}
 	w, err := mpegts.NewWriter(tracks)
 	if err != nil {
@@ -159,7 +159,7 @@ func TestTimesWrapAfterADayAndGoOn(t *testing.T) {
 	}
 }
 
-func TestOtherTracksAreToldByTheNextTables(t *testing.T) {
+func TestNewTracksAreDescribedByTheNextTables(t *testing.T) {
 	tracks := &media.Tracks{avc(t), aac}
 	w, err := mpegts.NewWriter(tracks)
 	if err != nil {
@@ -167,7 +167,7 @@ func TestOtherTracksAreToldByTheNextTables(t *testing.T) {
 	}
 	opus := &media.Tracks{avc(t), {Codec: media.Opus, SampleRate: 48000, Channels: 2}}
 	if w.Fits(opus) || !w.Fits(tracks) {
-		t.Fatal("a receiver can't go on with another codec, and can with the same")
+		t.Fatal("another codec fits, or the same codec does not")
 	}
 	r := mpegtstest.New()
 	write(t, w, r, unit(tracks, 1, 0, true, 100), time.Second)
@@ -182,10 +182,10 @@ func TestOtherTracksAreToldByTheNextTables(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoFormIsRefused(t *testing.T) {
+func TestTracksThatATransportStreamCannotCarryAreRefused(t *testing.T) {
 	for name, tracks := range map[string]*media.Tracks{
 		"AV1":                 {{Codec: media.AV1}},
-		"nothing":             {},
+		"no tracks":           {},
 		"no parameter sets":   {{Codec: media.H264, Config: []byte{1}}},
 		"no audio parameters": {{Codec: media.AAC}},
 	} {
@@ -195,7 +195,7 @@ func TestWhatHasNoFormIsRefused(t *testing.T) {
 	}
 }
 
-func BenchmarkPicture(b *testing.B) {
+func BenchmarkAppendVideoFrame(b *testing.B) {
 	tracks := &media.Tracks{avc(b), aac}
 	w, err := mpegts.NewWriter(tracks)
 	if err != nil {

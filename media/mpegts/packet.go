@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// adaptation is what the first packet of a unit says besides (2.4.3.4).
+// adaptation is the adaptation field of a unit's first packet (2.4.3.4).
 type adaptation struct {
-	clock  bool // carries the programme clock
+	clock  bool // carries the program clock
 	at     time.Duration
 	random bool // decoding can start here
 }
 
-// field is its bytes without the length; nil when there is nothing to say.
+// field is its bytes without the length; nil when it is empty.
 func (a adaptation) field(b []byte) []byte {
 	if !a.clock && !a.random {
 		return nil
@@ -29,7 +29,7 @@ func (a adaptation) field(b []byte) []byte {
 	return b
 }
 
-// header adds the four bytes before each packet's contents (2.4.3.2).
+// header appends the four bytes before each packet's payload (2.4.3.2).
 func (w *Writer) header(b []byte, pid uint16, start, adapted, filled bool) []byte {
 	h := uint32(0x47)<<24 | uint32(pid)<<8
 	if start {
@@ -44,12 +44,12 @@ func (w *Writer) header(b []byte, pid uint16, start, adapted, filled bool) []byt
 		h |= uint32(*counter)
 		*counter = (*counter + 1) & 0x0f
 	} else {
-		h |= uint32((*counter - 1) & 0x0f) // it does not count
+		h |= uint32((*counter - 1) & 0x0f) // a packet without payload does not count
 	}
 	return binary.BigEndian.AppendUint32(b, h)
 }
 
-// clockOnly adds a packet without contents.
+// clockOnly appends a packet with a clock and no payload.
 func (w *Writer) clockOnly(b []byte, at time.Duration) []byte {
 	b = w.header(b, w.clockPID, false, true, false)
 	var scratch [8]byte
@@ -57,7 +57,7 @@ func (w *Writer) clockOnly(b []byte, at time.Duration) []byte {
 	return stuff(append(append(b, PacketSize-5), field...), PacketSize-5-len(field))
 }
 
-// packets adds a table's section in packets of its own.
+// packets appends a table's section in its own packets.
 func (w *Writer) packets(b []byte, pid uint16, section []byte, start bool) []byte {
 	for ; len(section) > 0; start = false {
 		b = w.header(b, pid, start, false, true)
@@ -68,7 +68,7 @@ func (w *Writer) packets(b []byte, pid uint16, section []byte, start bool) []byt
 	return b
 }
 
-// payload adds the collected parts as packets. The last one is filled up by its
+// payload appends the collected parts as packets. The last one is padded with its
 // adaptation field (2.4.3.5: stuffing).
 func (w *Writer) payload(b []byte, pid uint16, first adaptation) []byte {
 	left := 0
@@ -83,7 +83,7 @@ func (w *Writer) payload(b []byte, pid uint16, first adaptation) []byte {
 		if field != nil {
 			room -= 1 + len(field)
 		}
-		fill := room - left // what the contents leave free
+		fill := room - left // the bytes left free by the payload
 		b = w.header(b, pid, start, field != nil || fill > 0, true)
 		switch {
 		case field != nil:

@@ -34,12 +34,12 @@ func describe(t *media.Track) (element, error) {
 	return element{}, fmt.Errorf("%w: %v", ErrNotCarried, t.Codec)
 }
 
-// pat is the programme association table (2.4.4.3): programme 1.
+// pat is the program association table (2.4.4.3): program 1.
 func pat(version byte) []byte {
 	return section(0x00, 1, version, []byte{0, 1, 0xe0 | pidPMT>>8, pidPMT & 0xff})
 }
 
-// pmt is the programme map table (2.4.4.8).
+// pmt is the program map table (2.4.4.8).
 func pmt(version byte, clock uint16, elements []element) []byte {
 	body := []byte{0xe0 | byte(clock>>8), byte(clock), 0xf0, 0}
 	for _, e := range elements {
@@ -49,7 +49,7 @@ func pmt(version byte, clock uint16, elements []element) []byte {
 	return section(0x02, 1, version, body)
 }
 
-// section puts a table's body in its frame (2.4.4.11), behind the pointer field.
+// section adds a table's header and checksum (2.4.4.11), after the pointer field.
 func section(table byte, extension uint16, version byte, body []byte) []byte {
 	size := 5 + len(body) + 4
 	s := []byte{0, table, 0xb0 | byte(size>>8), byte(size), byte(extension >> 8), byte(extension), 0xc1 | version<<1, 0, 0}
@@ -57,8 +57,8 @@ func section(table byte, extension uint16, version byte, body []byte) []byte {
 	return binary.BigEndian.AppendUint32(s, checksum(s[1:]))
 }
 
-// checksum is CRC-32/MPEG-2 (annex A): not reflected, unlike hash/crc32's. Tables
-// are made once a generation of tracks, so it may be slow.
+// checksum is CRC-32/MPEG-2 (annex A): not reflected, unlike hash/crc32's. Tables are made
+// once per generation of tracks, so it may be slow.
 func checksum(data []byte) uint32 {
 	crc := ^uint32(0)
 	for _, b := range data {

@@ -15,8 +15,8 @@ type Writer struct {
 	elements []element // by track
 	version  byte
 	tables   [2][]byte // PAT, PMT
-	sets     [][]byte  // the picture's parameter sets
-	adts     [7]byte   // what stands before an AAC frame, but for its length
+	sets     [][]byte  // the video's parameter sets
+	adts     [7]byte   // the header of an AAC frame, without the length
 
 	counters map[uint16]*byte // continuity, by PID
 	clockPID uint16
@@ -26,13 +26,13 @@ type Writer struct {
 	head  [64]byte
 }
 
-// newest is the decode times of what a receiver waits for when it tunes in.
+// newest are the latest decode times at which tables, clock and audio were sent.
 type newest struct {
 	begun      bool
 	tablesAt   time.Duration // of the tables
-	clockAt    time.Duration // of the programme clock reference
-	audioAt    time.Duration // of the sound, beside pictures
-	audioAhead time.Duration // how far that was ahead of the last picture
+	clockAt    time.Duration // of the program clock reference
+	audioAt    time.Duration // of the audio, when there is video
+	audioAhead time.Duration // how far that was ahead of the last video frame
 }
 
 // NewWriter makes a writer of tracks. ErrNotCarried, media.ErrConfig.
@@ -41,11 +41,11 @@ func NewWriter(tracks *media.Tracks) (*Writer, error) {
 	return w, w.SetTracks(tracks)
 }
 
-// SetTracks goes on with another generation. The next tables tell it; new parameter
-// sets travel with the key frames anyway.
+// SetTracks continues with another generation. The next tables describe it; new parameter
+// sets travel with the keyframes anyway.
 func (w *Writer) SetTracks(tracks *media.Tracks) error {
 	if len(*tracks) == 0 {
-		return fmt.Errorf("%w: neither picture nor sound", ErrNotCarried)
+		return fmt.Errorf("%w: neither video nor audio", ErrNotCarried)
 	}
 	elements := make([]element, len(*tracks))
 	var sets [][]byte
@@ -79,8 +79,8 @@ func (w *Writer) SetTracks(tracks *media.Tracks) error {
 	return nil
 }
 
-// Fits says whether a receiver that began with the tracks as they are can go on
-// with others: the same codecs, however they are configured.
+// Fits reports whether a receiver of the current tracks can continue with others: the same
+// codecs, in any configuration.
 func (w *Writer) Fits(tracks *media.Tracks) bool {
 	if len(*tracks) != len(*w.tracks) {
 		return false
@@ -93,13 +93,13 @@ func (w *Writer) Fits(tracks *media.Tracks) bool {
 	return true
 }
 
-// Append adds the packets of a unit to b; shift is added to its times. They must
-// not get negative.
+// Append appends the packets of a unit to b; shift is added to its times, which must not
+// become negative.
 func (w *Writer) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]byte, error) {
 	e := &w.elements[au.Track]
 	pts, dts := au.PTS+shift, au.DTS+shift
 	if dts < 0 || pts < 0 {
-		return b, fmt.Errorf("a transport stream can't begin before its time: %v", min(dts, pts))
+		return b, fmt.Errorf("a transport stream can't have negative times: %v", min(dts, pts))
 	}
 	video := e.pid == pidVideo
 	if !w.begun || dts-w.tablesAt >= tablesEvery || video && au.Key {
@@ -116,7 +116,7 @@ func (w *Writer) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]
 			w.audioAhead = max(dts-w.clockAt, 0)
 		}
 		w.audioAt = dts
-		if at := dts - w.audioAhead; at-w.clockAt >= pcrEvery { // slow pictures must not slow the clock
+		if at := dts - w.audioAhead; at-w.clockAt >= pcrEvery { // a low frame rate must not slow the clock
 			w.clockAt = at
 			b = w.clockOnly(b, at-lead)
 		}
@@ -129,7 +129,7 @@ func (w *Writer) Append(b []byte, au *media.AccessUnit, shift time.Duration) ([]
 
 // pes collects the parts of a unit's PES packet (2.4.3.6).
 func (w *Writer) pes(au *media.AccessUnit, e *element, pts, dts time.Duration) error {
-	w.parts = append(w.parts[:0], nil) // its header, see below
+	w.parts = append(w.parts[:0], nil) // the header, see below
 	switch codec := au.Info().Codec; codec {
 	case media.H264, media.H265:
 		w.addVideo(au, codec)
@@ -155,28 +155,27 @@ func (w *Writer) pes(au *media.AccessUnit, e *element, pts, dts time.Duration) e
 		h = appendTime(h, 0x2, pts)
 	}
 	if size += len(h) - 6; e.id != idVideo && size <= 0xffff {
-		h[4], h[5] = byte(size>>8), byte(size) // pictures may have 0: as long as it takes
+		h[4], h[5] = byte(size>>8), byte(size) // video may have 0: unbounded
 	}
 	w.parts[0] = h
 	return nil
 }
 
-// Start codes with the delimiters that transport streams need between pictures
-// (2.14.1).
+// Start codes, and the access unit delimiters that transport streams require (2.14.1).
 var (
 	startCode     = []byte{0, 0, 0, 1}
 	delimiterH264 = []byte{0, 0, 0, 1, 9, 0xf0}
 	delimiterH265 = []byte{0, 0, 0, 1, 35 << 1, 1, 0x50}
 )
 
-// picture adds a picture in byte stream format (ISO/IEC 14496-10, annex B).
+// addVideo adds a video frame in byte stream format (ISO/IEC 14496-10, annex B).
 func (w *Writer) addVideo(au *media.AccessUnit, codec media.Codec) {
 	if codec == media.H264 {
 		w.parts = append(w.parts, delimiterH264)
 	} else {
 		w.parts = append(w.parts, delimiterH265)
 	}
-	if au.Key { // a receiver may have joined a moment ago
+	if au.Key { // a receiver may have just tuned in
 		for _, set := range w.sets {
 			w.parts = append(w.parts, startCode, set)
 		}
@@ -186,7 +185,7 @@ func (w *Writer) addVideo(au *media.AccessUnit, codec media.Codec) {
 	}
 }
 
-// adtsHeader is what stands before each AAC frame (ISO/IEC 14496-3, 1.A.2.2).
+// adtsHeader is the header before each AAC frame (ISO/IEC 14496-3, 1.A.2.2).
 func adtsHeader(config []byte) (h [7]byte, err error) {
 	var c mpeg4audio.AudioSpecificConfig
 	if err := c.Unmarshal(config); err != nil {
@@ -194,12 +193,12 @@ func adtsHeader(config []byte) (h [7]byte, err error) {
 	}
 	b, err := mpeg4audio.ADTSPackets{{Type: c.Type, SampleRate: c.SampleRate, ChannelConfig: c.ChannelConfig}}.Marshal()
 	if err != nil || len(b) != len(h) {
-		return h, fmt.Errorf("%w: AAC has no ADTS form: %w", ErrNotCarried, err)
+		return h, fmt.Errorf("%w: AAC that ADTS can't describe: %w", ErrNotCarried, err)
 	}
 	return [7]byte(b), nil
 }
 
-// adtsFrame is the header of a frame of so many bytes; 13 bits hold its length.
+// adtsFrame is the header of a frame of size bytes; its length field has 13 bits.
 func (w *Writer) adtsFrame(size int) ([]byte, error) {
 	h := w.adts[:]
 	if size += len(h); size > 0x1fff {
@@ -219,7 +218,7 @@ func opusHeader(size int) []byte {
 	return append(h, byte(size))
 }
 
-// appendTime adds a time in the five bytes of a PES header, with marker bits.
+// appendTime appends a time as the five bytes of a PES header, with marker bits.
 func appendTime(b []byte, prefix byte, t time.Duration) []byte {
 	v := ticks(t)
 	return append(b, prefix<<4|byte(v>>29)&0x0e|1, byte(v>>22), byte(v>>14)|1, byte(v>>7), byte(v<<1)|1)

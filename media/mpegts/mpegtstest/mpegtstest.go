@@ -1,5 +1,5 @@
-// Package mpegtstest reads a transport stream for tests, strictly: what a lenient
-// receiver would mend is an error here.
+// Package mpegtstest reads a transport stream for tests, strictly: what a lenient receiver
+// would accept is an error here.
 package mpegtstest
 
 import (
@@ -20,21 +20,21 @@ type Unit struct {
 	done, broken bool
 }
 
-// Reader takes a transport stream apart.
+// Reader parses a transport stream.
 type Reader struct {
 	Units  []Unit
-	Clocks []time.Duration // programme clock references
-	Tables int             // programme map tables
+	Clocks []time.Duration // program clock references
+	Tables int             // program map tables
 	Types  map[uint16]byte
 
-	// Lenient is for a path that loses packets: a hole ends the unit it is in.
+	// Lenient is for a path that loses packets: a gap ends the unit it is in.
 	Lenient bool
-	Holes   int
+	Gaps    int
 
 	rest     []byte
 	counters map[uint16]byte
 	open     map[uint16]*Unit
-	queue    []*Unit // as they began; a picture ends when the next begins
+	queue    []*Unit // in the order they began; a video frame ends when the next one begins
 	pmt      uint16
 }
 
@@ -55,7 +55,7 @@ func (r *Reader) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush ends the pictures that have no length of their own.
+// Flush ends the video frames, whose packets have no length.
 func (r *Reader) Flush() {
 	for pid := range r.open {
 		r.finish(pid)
@@ -76,9 +76,9 @@ func (r *Reader) packet(p []byte) error {
 	}
 	if last, ok := r.counters[pid]; ok && p[3]&0x0f != (last+1)&0x0f {
 		if !r.Lenient {
-			return fmt.Errorf("PID %#x goes from %d to %d", pid, last, p[3]&0x0f)
+			return fmt.Errorf("PID %#x steps from %d to %d", pid, last, p[3]&0x0f)
 		}
-		r.Holes++
+		r.Gaps++
 		if u := r.open[pid]; u != nil {
 			u.broken = true
 			r.finish(pid)
@@ -98,7 +98,7 @@ func (r *Reader) packet(p []byte) error {
 	case r.open[pid] == nil && r.Lenient:
 		return nil
 	case r.open[pid] == nil:
-		return fmt.Errorf("PID %#x goes on without a beginning", pid)
+		return fmt.Errorf("PID %#x continues a unit that has not begun", pid)
 	}
 	r.open[pid].Data = append(r.open[pid].Data, body...)
 	return nil
@@ -125,7 +125,7 @@ func (r *Reader) table(pid uint16, body []byte) error {
 	s := body[1+int(body[0]):]
 	size := int(binary.BigEndian.Uint16(s[1:])&0xfff) + 3
 	if size > len(s) || crc(s[:size]) != 0 {
-		return fmt.Errorf("a broken table in PID %#x", pid)
+		return fmt.Errorf("a malformed table in PID %#x", pid)
 	}
 	s = s[:size-4]
 	if pid == 0 {

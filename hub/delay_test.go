@@ -52,8 +52,8 @@ func TestADelayedReaderStartsAtAKeyframeAndStaysBehind(t *testing.T) {
 			}
 			readsWhatIsDue(t, s, delay, longest)
 		}
-		if s.Lost() != 0 || s.Lag() > time.Second/10 {
-			t.Errorf("lost %d, %v behind", s.Lost(), s.Lag())
+		if s.Lost() != 0 || s.Latency() > time.Second/10 {
+			t.Errorf("lost %d, %v behind", s.Lost(), s.Latency())
 		}
 		p.Close()
 		if _, err := s.TryNext(); !errors.Is(err, io.EOF) {

@@ -209,9 +209,9 @@ func (s *Subscriber) Watch() *Subscriber {
 // Lost is how many units this reader skipped because it was too slow.
 func (s *Subscriber) Lost() uint64 { return s.lost }
 
-// Lag is how far the reader is behind the newest unit, by arrival time, beyond its
+// Latency is how far the reader is behind the newest unit, by arrival time, beyond its
 // delay.
-func (s *Subscriber) Lag() time.Duration {
+func (s *Subscriber) Latency() time.Duration {
 	head := s.st.head.Load()
 	if head == 0 || s.cursor+1 >= head {
 		return 0

@@ -147,7 +147,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 	c.Close()
 	player := rtmptest.Dial(t, addr)
 	player.Connect("live")
-	if code, message := player.Play("cam1"); !strings.HasSuffix(code, "Failed") || !strings.Contains(message, "cameras") {
+	if code, message := player.Play("cam1"); !strings.HasSuffix(code, "Failed") || !strings.Contains(message, "publishing only") {
 		t.Errorf("%s: %s", code, message)
 	}
 	testkit.Eventually(t, 3*time.Second, func() bool { return len(h.Streams()) == 0 }, "a stream is still in the hub")

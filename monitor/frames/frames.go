@@ -93,7 +93,7 @@ func (v *Viewer) Next(ctx context.Context) (Message, error) {
 		return v.unit(au), nil
 	}
 	for {
-		if v.sub.Lag() > maxLag && v.sub.SkipToKeyframe() > 0 {
+		if v.sub.Latency() > maxLag && v.sub.SkipToKeyframe() > 0 {
 			v.gap = true
 		}
 		au, err := v.sub.Next(ctx)

@@ -89,7 +89,7 @@ func runOnce(ctx context.Context, ffmpeg string, from *hub.Subscriber, to *hub.P
 	}
 	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "quiet",
 		"-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", format, "-i", "pipe:0",
-		"-copyts", "-an", "-vf", skipFilter(from.Lag())+"scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
+		"-copyts", "-an", "-vf", skipFilter(from.Latency())+"scale=640:360:force_original_aspect_ratio=decrease:force_divisible_by=2", "-fps_mode", "passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline", "-pix_fmt", "yuv420p", "-threads", "1",
 		"-g", "30", "-crf", "24", "-maxrate", "1500k", "-bufsize", "750k", "-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1")
 	cmd.WaitDelay = time.Second
@@ -165,7 +165,7 @@ func (c *transcode) feed(ctx context.Context, from *hub.Subscriber, in *os.File,
 			if _, err := in.Write(buf); err != nil {
 				return au, fmt.Errorf("write a frame to ffmpeg: %w", err)
 			}
-			if from.Lag() > maxLag {
+			if from.Latency() > maxLag {
 				from.SkipToKeyframe()
 			}
 		}

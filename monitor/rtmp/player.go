@@ -51,7 +51,7 @@ func (p *player) run(ctx context.Context, out *edge.Out) error {
 		if err := out.End(); err != nil {
 			return err
 		}
-		if p.sub.Lag() > maxLag {
+		if p.sub.Latency() > maxLag {
 			p.sub.SkipToKeyframe()
 		}
 	}

@@ -120,7 +120,7 @@ func (p *player) play() error {
 		if err != nil {
 			return err
 		}
-		if p.sub.Lag() > maxLag && p.sub.SkipToKeyframe() > 0 {
+		if p.sub.Latency() > maxLag && p.sub.SkipToKeyframe() > 0 {
 			p.countLost()
 			continue
 		}

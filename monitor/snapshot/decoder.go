@@ -183,7 +183,7 @@ func (c *decoder) feed() error {
 			return fmt.Errorf("write to ffmpeg: %w", err)
 		}
 		frames++
-		if c.sub.Lag() > maxLag && caughtUp {
+		if c.sub.Latency() > maxLag && caughtUp {
 			c.sub.SkipToKeyframe()
 		}
 	}

@@ -180,10 +180,10 @@ func (v *viewer) sendVideo(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("read the stream: %w", err)
 		}
-		if err := session.send(&au, sub.Lag()); err != nil {
+		if err := session.send(&au, sub.Latency()); err != nil {
 			return err
 		}
-		if sub.Lag() > maxLag {
+		if sub.Latency() > maxLag {
 			sub.SkipToKeyframe() // only if a newer one exists: the initial burst stays complete
 		}
 	}
@@ -224,7 +224,7 @@ func (v *viewer) sendAudio(ctx context.Context) {
 			return
 		}
 		reported = v.report(v.audio, &au, reported)
-		if sub.Lag() > maxLag+maxOffset {
+		if sub.Latency() > maxLag+maxOffset {
 			sub.SkipToLive()
 		}
 	}

@@ -8,19 +8,19 @@ import (
 
 const (
 	offsetWindow  = 2 * time.Second
-	firstWindow   = time.Second           // shorter: video that has just started may jump
-	minOffsetStep = 30 * time.Millisecond // less is not worth a visible jump
-	maxOffset     = time.Second           // beyond this it is no longer live video
+	firstWindow   = time.Second           // shorter: a jump is acceptable just after the start
+	minOffsetStep = 30 * time.Millisecond // a smaller change is not worth a visible jump
+	maxOffset     = time.Second           // a longer delay would no longer be live
 
 	// A small change is made in steps, one per frame, so that it can't be seen or heard.
 	offsetSlew = 2 * time.Millisecond
 	offsetJump = 150 * time.Millisecond // a larger one is made at once
 )
 
-// audioOffset finds how much later a stream's audio arrives than the video that it belongs
-// to: ffmpeg's RTSP, for example, sends up to 0.7 s of audio in one packet. It is negative
-// where the video is later, as low-resolution streams are. A viewer with audio gets the
-// video delayed by that much.
+// audioOffset measures how much later a stream's audio arrives than its video: ffmpeg's RTSP,
+// for example, sends up to 0.7 s of audio in one packet. The offset is negative where the
+// video is later, as in low-resolution streams. For a viewer with audio, the video is delayed
+// by the offset.
 type audioOffset struct {
 	current    time.Duration
 	target     time.Duration // what current is moving to
@@ -35,78 +35,80 @@ type audioOffset struct {
 	epoch              time.Time
 }
 
-// frame takes note of a frame that arrived at now.
-func (l *audioOffset) frame(au *media.AccessUnit, now time.Time) {
-	at := l.delayOf(au, now)
-	if l.audioPackets == 0 && now.Sub(l.from) > offsetWindow { // no viewer has audio
-		l.from, l.frames = now, 0
+// frame records a frame that arrived at now.
+func (o *audioOffset) frame(au *media.AccessUnit, now time.Time) {
+	at := o.delayOf(au, now)
+	if o.audioPackets == 0 && now.Sub(o.from) > offsetWindow { // no viewer requests audio
+		o.from, o.frames = now, 0
 	}
-	if l.frames == 0 || at < l.minVideo {
-		l.minVideo = at
+	if o.frames == 0 || at < o.minVideo {
+		o.minVideo = at
 	}
-	l.frames++
-	if away := l.target - l.current; away.Abs() > offsetJump {
-		l.current = l.target
+	o.frames++
+	if diff := o.target - o.current; diff.Abs() > offsetJump {
+		o.current = o.target
 	} else {
-		l.current += min(max(away, -offsetSlew), offsetSlew)
+		o.current += min(max(diff, -offsetSlew), offsetSlew)
 	}
 }
 
-func (l *audioOffset) audio(au *media.AccessUnit) {
-	if !au.Arrived.After(l.from) { // another viewer has reported it already
+// audio records an audio packet. Several viewers may report the same one, which changes
+// nothing: only the latest packet of a window counts.
+func (o *audioOffset) audio(au *media.AccessUnit) {
+	if !au.Arrived.After(o.from) { // of an earlier window, which another viewer's report ended
 		return
 	}
-	if l.audioPackets == 0 && !l.known { // one packet alone is not enough
-		l.from, l.frames = au.Arrived, 0
+	if o.audioPackets == 0 && !o.known { // one packet alone is not enough
+		o.from, o.frames = au.Arrived, 0
 	}
-	at := l.delayOf(au, au.Arrived)
-	if l.audioPackets == 0 || at > l.maxAudio {
-		l.maxAudio = at
+	at := o.delayOf(au, au.Arrived)
+	if o.audioPackets == 0 || at > o.maxAudio {
+		o.maxAudio = at
 	}
-	l.audioPackets++
+	o.audioPackets++
 	window := offsetWindow
-	if !l.known {
+	if !o.known {
 		window = firstWindow
 	}
-	if l.frames > 0 && au.Arrived.Sub(l.from) > window {
-		l.endWindow(au.Arrived)
+	if o.frames > 0 && au.Arrived.Sub(o.from) > window {
+		o.endWindow(au.Arrived)
 	}
 }
 
-// delayOf is when a unit arrived, less its time on the stream's clock.
-func (l *audioOffset) delayOf(au *media.AccessUnit, there time.Time) time.Duration {
-	if l.epoch.IsZero() {
-		l.epoch, l.from = there, there
+// delayOf is a unit's arrival time less its PTS.
+func (o *audioOffset) delayOf(au *media.AccessUnit, arrived time.Time) time.Duration {
+	if o.epoch.IsZero() {
+		o.epoch, o.from = arrived, arrived
 	}
-	return there.Sub(l.epoch) - au.PTS
+	return arrived.Sub(o.epoch) - au.PTS
 }
 
-// endWindow ends a window. A higher offset is used immediately; a lower one must last for
+// endWindow evaluates a window and starts the next. A higher offset is used immediately; a lower one must last for
 // several windows, because each change makes the video jump.
-func (l *audioOffset) endWindow(now time.Time) {
-	late := min(max(l.maxAudio-l.minVideo, -audioBuffering), maxOffset)
+func (o *audioOffset) endWindow(now time.Time) {
+	late := min(max(o.maxAudio-o.minVideo, -audioBuffering), maxOffset)
 	switch {
-	case !l.known:
-		l.current, l.target, l.known = late, late, true
-	case late > l.target+minOffsetStep:
-		l.target, l.lowerWindows = late, 0
-	case late < l.target-minOffsetStep:
-		if l.lowerWindows++; l.lowerWindows >= 3 {
-			l.target, l.lowerWindows = late, 0
+	case !o.known:
+		o.current, o.target, o.known = late, late, true
+	case late > o.target+minOffsetStep:
+		o.target, o.lowerWindows = late, 0
+	case late < o.target-minOffsetStep:
+		if o.lowerWindows++; o.lowerWindows >= 3 {
+			o.target, o.lowerWindows = late, 0
 		}
 	default:
-		l.lowerWindows = 0
+		o.lowerWindows = 0
 	}
-	l.videoDelay = l.minVideo
-	l.from, l.frames, l.audioPackets = now, 0, 0
+	o.videoDelay = o.minVideo
+	o.from, o.frames, o.audioPackets = now, 0, 0
 }
 
-// due is when a packet of audio is sent: late enough for the latest one to be in time.
-// Audio that arrives in bursts is sent evenly; otherwise browsers would add a buffer of their
-// own for the bursts, and audio and video would drift apart.
-func (l *audioOffset) due(au *media.AccessUnit) time.Time {
-	if !l.known {
+// due is when an audio packet is sent: delayed enough that the latest packet is still in time.
+// So audio that arrives in bursts is sent evenly. Otherwise browsers would buffer the bursts
+// themselves, and audio and video would drift apart.
+func (o *audioOffset) due(au *media.AccessUnit) time.Time {
+	if !o.known {
 		return au.Arrived
 	}
-	return l.epoch.Add(au.PTS + l.videoDelay + l.current)
+	return o.epoch.Add(au.PTS + o.videoDelay + o.current)
 }

@@ -46,7 +46,7 @@ func (s *Server) ServeViewer(w http.ResponseWriter, r *http.Request, who string)
 		signalling.Options(w)
 	default:
 		signalling.Allow(w)
-		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not for players", r.Method))
+		refuse(w, http.StatusMethodNotAllowed, fmt.Errorf("%s is not supported here", r.Method))
 	}
 }
 
@@ -56,12 +56,12 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, stream, who string
 		refuse(w, code, err)
 		return
 	}
-	keys, err := keyframesOnly(r)
+	keyframes, err := keyframesOnly(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	v, reply, err := s.admit(request{stream: stream, remote: netaddr.Host(r.RemoteAddr), who: who, keyframesOnly: keys}, body)
+	v, reply, err := s.admit(request{stream: stream, remote: netaddr.Host(r.RemoteAddr), who: who, keyframesOnly: keyframes}, body)
 	if err != nil {
 		s.log.Debug("viewer refused", "stream", stream, "remote", r.RemoteAddr, "err", err)
 		refuse(w, status(err), err)
@@ -99,34 +99,35 @@ func (s *Server) delete(w http.ResponseWriter, name string) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// admit makes a viewer for an offer, and the answer.
-func (s *Server) admit(a request, offer string) (*viewer, string, error) {
-	src, err := s.source(a.stream)
+// admit creates the viewer of an offer and returns the SDP answer. A stream that browsers
+// can't play is replaced by its low-resolution version where there is one.
+func (s *Server) admit(req request, offer string) (*viewer, string, error) {
+	src, err := s.source(req.stream)
 	if err != nil {
 		return nil, "", err
 	}
-	stats, _ := s.hub.Stream(a.stream)
-	unfit := watchable(stats.Tracks)
-	if unfit == nil {
-		unfit = src.refused(stats.Tracks)
+	stats, _ := s.hub.Stream(req.stream)
+	unplayable := watchable(stats.Tracks)
+	if unplayable == nil {
+		unplayable = src.refused(stats.Tracks)
 	}
-	if unfit != nil && !s.lowRes.available(stats.Tracks, unfit) {
-		return nil, "", unfit
+	if unplayable != nil && !s.lowRes.available(stats.Tracks, unplayable) {
+		return nil, "", unplayable
 	}
 	audio, err := checkOffer(offer)
 	if err != nil {
 		return nil, "", err
 	}
 	v := &viewer{
-		id: rand.Text(), request: a, content: content{hub: s.hub, source: src, transcoders: s.transcoders}, udp: s.udp,
-		video:     newSender(webrtc.RTPCodecTypeVideo, a.stream),
+		id: rand.Text(), request: req, content: content{hub: s.hub, source: src, transcoders: s.transcoders}, udp: s.udp,
+		video:     newSender(webrtc.RTPCodecTypeVideo, req.stream),
 		feedback:  feedback{nacks: make(chan []rtcp.NackPair, 16), keyframeRequests: make(chan struct{}, 1), wake: make(chan struct{}, 1)},
 		lifecycle: lifecycle{connected: make(chan struct{})},
 	}
 	if audio {
-		v.audio = newSender(webrtc.RTPCodecTypeAudio, a.stream)
+		v.audio = newSender(webrtc.RTPCodecTypeAudio, req.stream)
 	}
-	if unfit != nil {
+	if unplayable != nil {
 		if err := v.useLowRes(s.lowRes); err != nil {
 			return nil, "", err
 		}

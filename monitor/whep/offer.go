@@ -13,7 +13,7 @@ import (
 
 // Reasons for refusing an offer, besides those of package signalling.
 var (
-	errOfferNoVideo = fmt.Errorf("%w: it asks for no video", signalling.ErrOffer)
+	errOfferNoVideo = fmt.Errorf("%w: it requests no video", signalling.ErrOffer)
 	errSends        = fmt.Errorf("%w: it offers to send; a player's offer must be recvonly", signalling.ErrOffer)
 	errNoH264       = errors.New("the offer has no H.264 (packetization-mode=1), which is what this server sends")
 	errUnusable     = errors.New("the offer has no media that this server could send")
@@ -26,14 +26,14 @@ func checkOffer(body string) (audio bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	frame, h264 := false, false
+	video, h264 := false, false
 	for _, m := range offer.MediaDescriptions {
 		if _, sendonly := m.Attribute(sdp.AttrKeySendOnly); sendonly {
 			return false, errSends
 		}
 		switch m.MediaName.Media {
 		case "video":
-			frame = true
+			video = true
 			h264 = h264 || hasH264(m)
 		case "audio":
 			audio = audio || signalling.Opus(m)
@@ -42,7 +42,7 @@ func checkOffer(body string) (audio bool, err error) {
 		}
 	}
 	switch {
-	case !frame:
+	case !video:
 		return false, errOfferNoVideo
 	case !h264:
 		return false, errNoH264

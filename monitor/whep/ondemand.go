@@ -8,20 +8,20 @@ import (
 	"obvan/hub"
 )
 
-// onDemand makes streams from other streams: each once for all viewers, and only while
-// there is a viewer.
+// onDemand derives streams from other streams: each once for all viewers, and only while it has
+// a viewer.
 type onDemand struct {
 	feeds   *hub.Hub
 	origin  hub.Origin
 	produce func(ctx context.Context, stream string, from *hub.Subscriber, to *hub.Publisher) // until ctx is done or from ends
 
 	mu      sync.Mutex
-	streams map[string]*derived // by the stream it is made of
+	streams map[string]*derived // by name of the original stream
 	ended   sync.WaitGroup
 }
 
-// derived is the stream that is made of one stream. It has a hub of its own and the same name
-// in it: one writer and many readers that don't wait for each other is what a hub is for.
+// derived is a stream produced from another one. It has its own hub and the same name in it: a
+// hub already provides one writer and many readers that don't wait for each other.
 type derived struct {
 	hub    *hub.Hub
 	source *source
@@ -29,7 +29,8 @@ type derived struct {
 	stop   context.CancelFunc
 }
 
-// join starts making a stream unless it is being made. The function it returns leaves it.
+// join adds a user of a derived stream, and starts producing it for the first one. The function
+// it returns removes the user; without users it stops.
 func (w *onDemand) join(stream string) (*derived, func(), error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"obvan/media"
 )
 
-// maxPayload keeps a packet under 1280 bytes, the least that IPv6 carries
-// everywhere: 1188 + 20 RTP header with extension + 16 SRTP tag + 48 IPv6 and UDP.
+// maxPayload keeps a packet under 1280 bytes, the smallest MTU that IPv6 allows (RFC 8200, 5):
+// 1188 + 20 RTP header with extension + 16 SRTP tag + 48 IPv6 and UDP.
 const maxPayload = 1188
 
 // H.264 NAL unit types (ISO/IEC 14496-10, table 7-1; RFC 6184, 5.4).
@@ -49,27 +49,27 @@ func (w *payloadWriter) end() {
 	w.start = len(w.buf)
 }
 
-// parameterSets writes all of them as one aggregate (RFC 6184, 5.7.1), or each
-// alone when that is too big for a packet.
+// parameterSets writes all parameter sets as one aggregation packet (RFC 6184, 5.7.1), or each
+// in its own when that would be too big. The aggregate has the highest nal_ref_idc of them.
 func (w *payloadWriter) parameterSets(config []byte) {
 	sps, pps, err := media.H264ParameterSets(config)
 	if err != nil {
 		return
 	}
-	size, importance := 1, byte(0)
+	size, refIDC := 1, byte(0)
 	for _, sets := range [2][][]byte{sps, pps} {
 		for _, nal := range sets {
 			size += 2 + len(nal)
-			importance = max(importance, nal[0]&0x60)
+			refIDC = max(refIDC, nal[0]&0x60)
 		}
 	}
-	whole := size <= maxPayload
-	if whole {
-		w.buf = append(w.buf, importance|nalSTAPA)
+	aggregate := size <= maxPayload
+	if aggregate {
+		w.buf = append(w.buf, refIDC|nalSTAPA)
 	}
 	for _, sets := range [2][][]byte{sps, pps} {
 		for _, nal := range sets {
-			if whole {
+			if aggregate {
 				w.buf = binary.BigEndian.AppendUint16(w.buf, uint16(len(nal)))
 				w.buf = append(w.buf, nal...)
 			} else {
@@ -77,13 +77,13 @@ func (w *payloadWriter) parameterSets(config []byte) {
 			}
 		}
 	}
-	if whole {
+	if aggregate {
 		w.end()
 	}
 }
 
-// nal writes one NAL unit: as it is, or in fragments (RFC 6184, 5.8). All
-// fragments but the last are of one size, which lets the kernel send them as one.
+// nal writes one NAL unit: as it is, or in fragments (RFC 6184, 5.8). All fragments but the
+// last have the same size, so that the kernel can send them in one call.
 func (w *payloadWriter) nal(nal []byte) {
 	if len(nal) <= maxPayload {
 		w.buf = append(w.buf, nal...)
@@ -117,9 +117,9 @@ func bFrame(data []byte) (b, reference bool) {
 }
 
 // sliceType reads slice_type, the second Exp-Golomb number of a slice header
-// (ISO/IEC 14496-10, 7.3.3 and 9.1); -1 when it can't be read. An emulation
-// prevention byte can't matter: it comes after two zero bytes, and no valid frame has a
-// first_mb_in_slice that large.
+// (ISO/IEC 14496-10, 7.3.3 and 9.1); -1 when it can't be read. Emulation prevention bytes can
+// be ignored: one comes only after two zero bytes, and no valid frame has a first_mb_in_slice
+// that large.
 func sliceType(header []byte) int {
 	bits, at := header[:min(len(header), 8)], 0
 	golomb := func() int {

@@ -18,15 +18,15 @@ import (
 	"obvan/internal/netaddr"
 )
 
-// A viewer that doesn't respond for disconnectedAfter counts as disconnected, which it often
-// recovers from, and its session ends failAfter later.
+// A viewer that doesn't respond for disconnectedAfter counts as disconnected. It often recovers;
+// if not, its session ends failAfter later.
 const (
 	disconnectedAfter = 5 * time.Second
 	failAfter         = 10 * time.Second
 	keepAlive         = 2 * time.Second
 )
 
-// settings is for peer connections with all media on the two ports.
+// settings returns the pion settings for peer connections whose media all uses the two ports.
 func settings(udp *udpPort, tcp *net.TCPListener) (set webrtc.SettingEngine, closePorts func() error, err error) {
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 	segments := &tcpPort{TCPListener: tcp, open: map[*tcpConn]struct{}{}}
@@ -52,7 +52,7 @@ func settings(udp *udpPort, tcp *net.TCPListener) (set webrtc.SettingEngine, clo
 		return set, nil, errors.Join(err, closePorts())
 	}
 	if at := udp.LocalAddr().(*net.UDPAddr).IP; !at.IsUnspecified() {
-		set.SetIPFilter(at.Equal) // the TCP mux would offer the addresses of all interfaces
+		set.SetIPFilter(at.Equal) // otherwise the TCP mux offers the addresses of all interfaces
 	}
 	return set, closePorts, nil
 }
@@ -68,7 +68,7 @@ func newAPI(set webrtc.SettingEngine) (*webrtc.API, error) {
 	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(none)), nil
 }
 
-// codecs is what is offered. High profile is sent with the payload type of whichever H.264 was
+// codecs returns the codecs that the server can send. High profile is sent with the payload type of whichever H.264 was
 // negotiated: browsers decode it even if they don't list it.
 func codecs() (*webrtc.MediaEngine, error) {
 	m := &webrtc.MediaEngine{}
@@ -108,8 +108,8 @@ const (
 	tcpSendBytes       = 256 << 10       // more would only be delay
 )
 
-// tcpPort is the TCP port as pion's mux uses it: its connections are counted, and
-// none blocks for long.
+// tcpPort is the TCP listener that pion's mux uses. It limits the connections, and no write to
+// one blocks for longer than tcpStall.
 type tcpPort struct {
 	*net.TCPListener
 	mu     sync.Mutex
@@ -124,7 +124,7 @@ func (p *tcpPort) Accept() (net.Conn, error) {
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
 		}
-		if err != nil { // out of files, or the peer has disconnected: the mux would stop
+		if err != nil { // out of file descriptors, or the peer has disconnected: the mux would stop
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -148,10 +148,11 @@ func (p *tcpPort) add(conn *net.TCPConn) *tcpConn {
 	return c
 }
 
-// makeRoom makes room for a connection of a host by closing the oldest one without a session:
-// of the same host when it has too many of them. The caller has locked p.mu.
+// makeRoom makes room for a host's connection. At a limit it closes the oldest connection
+// without a session: the host's own if the host has too many of them, otherwise any. The
+// caller has locked p.mu.
 func (p *tcpPort) makeRoom(from string) bool {
-	var oldest, own *tcpConn
+	var oldest, hostOldest *tcpConn
 	idle := 0
 	for c := range p.open {
 		if c.inSession.Load() {
@@ -159,13 +160,13 @@ func (p *tcpPort) makeRoom(from string) bool {
 		}
 		oldest = older(oldest, c)
 		if c.host == from {
-			own = older(own, c)
+			hostOldest = older(hostOldest, c)
 			idle++
 		}
 	}
 	switch {
 	case idle >= maxTCPIdle:
-		oldest = own
+		oldest = hostOldest
 	case len(p.open) < maxTCP:
 		return true
 	case oldest == nil:
@@ -183,7 +184,7 @@ func older(a, b *tcpConn) *tcpConn {
 	return b
 }
 
-// Close also closes connections that have sent nothing yet: the mux would wait for them.
+// Close also closes connections that have sent nothing yet: otherwise the mux waits for them.
 func (p *tcpPort) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -196,15 +197,15 @@ func (p *tcpPort) Close() error {
 }
 
 // tcpConn disconnects a viewer that reads nothing for tcpStall: a blocked write blocks the
-// viewer's goroutine, and its ICE agent's. And it hides for tcpReconnectWindow that the
-// connection broke: a browser reconnects and continues if its session still exists, but pion
-// ends the session with its last connection.
+// viewer's goroutine, and its ICE agent's. And it hides a broken connection from pion for
+// tcpReconnectWindow: a browser reconnects and continues if its session still exists, but pion
+// ends a session with its last connection.
 type tcpConn struct {
 	*net.TCPConn
 	port      *tcpPort
 	host      string // the peer's
 	since     time.Time
-	inSession atomic.Bool // it belongs to a session: ICE has answered a check of its peer
+	inSession atomic.Bool // it belongs to a session: ICE has answered its peer's connectivity check
 	once      sync.Once
 	closed    chan struct{}
 }
@@ -227,12 +228,12 @@ func (c *tcpConn) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(tcpStall))
 	n, err := c.TCPConn.Write(b)
 	if err != nil {
-		_ = c.TCPConn.Close() // half a packet may have been sent: the rest would be garbage
+		_ = c.TCPConn.Close() // part of a packet may have been sent: the framing is lost
 	}
 	return n, err
 }
 
-// Close also frees the connection's place in the port.
+// Close also removes the connection from the port's count.
 func (c *tcpConn) Close() error {
 	c.port.mu.Lock()
 	delete(c.port.open, c)

@@ -11,7 +11,7 @@ import (
 // iceSettings is how peers reach the two ports.
 type iceSettings struct {
 	engine webrtc.SettingEngine // while Run is running
-	public []string             // addresses of a router in front of us that forwards to the ports
+	public []string             // addresses of a router that forwards to the two ports
 }
 
 // addPublic offers the public addresses in addition to the local ones, as host candidates: a

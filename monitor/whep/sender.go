@@ -40,8 +40,8 @@ type sender struct {
 	octets  uint32
 }
 
-// sentPacket is what it takes to send a packet again, bit by bit the same: SRTP must never
-// encrypt two different packets with one sequence number.
+// sentPacket has all that is needed to send a packet again, bit for bit the same: SRTP must
+// never encrypt two different packets with one sequence number.
 type sentPacket struct {
 	seq     uint16
 	marker  bool
@@ -67,7 +67,7 @@ func (s *sender) StreamID() string                      { return s.stream }
 func (s *sender) Kind() webrtc.RTPCodecType             { return s.kind }
 func (s *sender) Unbind(webrtc.TrackLocalContext) error { return nil } // writes then fail
 
-// Bind gets what was negotiated, before the first packet.
+// Bind applies what was negotiated, before the first packet.
 func (s *sender) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	mime := webrtc.MimeTypeH264
 	if s.kind == webrtc.RTPCodecTypeAudio {
@@ -92,7 +92,7 @@ const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-de
 func (s *sender) extend(negotiated []webrtc.RTPHeaderExtensionParameter) {
 	for _, ext := range negotiated {
 		if ext.URI == playoutDelayURI && s.kind == webrtc.RTPCodecTypeVideo {
-			_ = s.header.SetExtension(uint8(ext.ID), s.delay[:]) // an ID out of range: then without it
+			_ = s.header.SetExtension(uint8(ext.ID), s.delay[:]) // fails if the ID is out of range: then there is no extension
 		}
 	}
 }
@@ -113,10 +113,10 @@ var (
 // a buffer of two or three packets, the audio device. Measured in Chromium.
 const audioBuffering = 100 * time.Millisecond
 
-// playInSync delays video for audio that arrives later by so much. Browsers would find the
+// playInSync delays the video for audio that arrives late by that much. Browsers would find the
 // offset themselves, but slowly (20 s for a camera that sends its audio in bursts), only to
-// within 30 ms, and not at all when the maximum delay is zero: it must have room for what they
-// find.
+// within 30 ms, and not at all when the maximum delay is zero: so the maximum leaves room for
+// their own correction.
 func playInSync(late time.Duration) playout {
 	const step = 10 * time.Millisecond
 	steps := min(max(late+audioBuffering+step/2, 0)/step, 0xff0)
@@ -125,16 +125,16 @@ func playInSync(late time.Duration) playout {
 }
 
 // send writes the packets of one unit. The timestamp is the unit's own, unless the
-// viewer was sent back to a keyframe: then the timestamp grows by the smallest step,
-// because browsers drop frames from the past.
+// viewer went back to a keyframe: then the timestamp grows by the smallest step, because
+// browsers drop frames with an earlier timestamp.
 func (s *sender) send(payloads [][]byte, stamp uint32) error {
 	if s.packets > 0 && int32(stamp-s.header.Timestamp) <= 0 {
 		stamp = s.header.Timestamp + 1
 	}
 	s.header.Timestamp = stamp
 	for i, payload := range payloads {
-		// The marker ends a frame; for audio it would mark a start after silence, which
-		// does not occur (RFC 6184, 5.1; RFC 7587, 4.1).
+		// The marker bit marks the last packet of a frame. For audio it would mark the start
+		// after a silence, which does not occur (RFC 6184, 5.1; RFC 7587, 4.1).
 		s.header.Marker = i == len(payloads)-1 && s.kind == webrtc.RTPCodecTypeVideo
 		s.header.SequenceNumber++
 		if s.history != nil {
@@ -149,8 +149,8 @@ func (s *sender) send(payloads [][]byte, stamp uint32) error {
 	return nil
 }
 
-// retransmit sends lost packets again, no more than most, and returns how many it sent.
-func (s *sender) retransmit(lost []rtcp.NackPair, most int) (repeated int) {
+// retransmit sends lost packets again, at most limit, and returns how many it sent.
+func (s *sender) retransmit(lost []rtcp.NackPair, limit int) (resent int) {
 	if s.history == nil {
 		return 0
 	}
@@ -162,22 +162,22 @@ func (s *sender) retransmit(lost []rtcp.NackPair, most int) (repeated int) {
 			if p.payload == nil || p.seq != seq {
 				return true
 			}
-			if repeated == most {
+			if resent == limit {
 				return false
 			}
-			repeated++
+			resent++
 			header.SequenceNumber, header.Marker, header.Timestamp = p.seq, p.marker, p.time
 			s.delay = p.delay
 			_, err := s.out.WriteRTP(&header, p.payload)
 			return err == nil
 		})
 	}
-	return repeated
+	return resent
 }
 
-// report is the sender report that ties RTP timestamps to the wall clock (RFC
-// 3550, 6.4.1): the stream's time 0 was at epoch. Browsers play audio and video
-// in sync by it. nil before the first packet.
+// report is the sender report that maps RTP timestamps to the wall clock (RFC 3550, 6.4.1): the
+// stream's time 0 was at epoch. Browsers use it to play audio and video in sync. It is nil
+// before the first packet.
 func (s *sender) report(now, epoch time.Time) *rtcp.SenderReport {
 	if s.packets == 0 {
 		return nil

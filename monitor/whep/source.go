@@ -16,7 +16,7 @@ const (
 )
 
 // source is what the viewers of one stream share: its frames as RTP payloads, made once, and
-// what was found by inspecting them.
+// the results of inspecting them.
 type source struct {
 	since   time.Time // of the stream: a new publisher is a new source
 	derived bool      // made here from another stream, whose arrival times its frames carry
@@ -27,7 +27,7 @@ type source struct {
 
 	seen        bool
 	newest      newestFrame // of all
-	shown       shownFrame  // the newest that was not left out
+	shown       shownFrame  // the newest that was not dropped
 	reorder     reorder
 	pacing      pacing
 	audioOffset audioOffset
@@ -68,7 +68,7 @@ func newSource(since time.Time) *source {
 	return &source{since: since, packetCache: packetCache{cached: map[unitKey]*packets{}}}
 }
 
-// join counts a viewer in. leave counts it out, and the last one frees the cache.
+// join adds a viewer. leave removes one; the last to leave frees the cache.
 func (s *source) join() {
 	s.mu.Lock()
 	s.viewers++
@@ -101,7 +101,7 @@ func (s *source) refused(tracks *media.Tracks) error {
 	return nil
 }
 
-// availableAt is when a frame could first be sent: now, for one that was made here.
+// availableAt is when a frame could first be sent: on arrival, or now if it was transcoded here.
 func (s *source) availableAt(au *media.AccessUnit) time.Time {
 	if s.derived {
 		return time.Now()
@@ -120,7 +120,7 @@ func (s *source) scheduleAudio(au *media.AccessUnit) (due time.Time) {
 // hints are how browsers should play a source.
 type hints struct {
 	smooth      bool          // frames arrive in bursts
-	audioOffset time.Duration // of the audio after its video
+	audioOffset time.Duration // by which the audio is later than its video
 }
 
 // frame packetizes au; nil payloads mean that it is dropped. It fails when browsers can't play
@@ -138,7 +138,7 @@ func (s *source) frame(au *media.AccessUnit) (payloads [][]byte, show hints, err
 		s.pacing.observe(au, s.newest)
 		s.audioOffset.frame(au, s.availableAt(au))
 		s.newest.dts, s.newest.arrived = au.DTS, au.Arrived
-		if leaveOut := p.b && s.reorder.reordered(au.Tracks); !leaveOut {
+		if dropped := p.b && s.reorder.reordered(au.Tracks); !dropped {
 			s.shown = shownFrame{rtpTime(au.PTS, videoRate), au.Arrived}
 		}
 		s.seen = true
@@ -173,15 +173,15 @@ func (s *source) packets(au *media.AccessUnit) *packets {
 	return p
 }
 
-// reorder finds frames that are displayed before one that was decoded earlier. Browsers lose
-// almost all frames of such a stream. The reordered frames are dropped where no other frame
+// reorder detects frames that are displayed before one that was decoded earlier. Browsers drop
+// almost all frames of such a stream. The reordered frames are dropped here if no other frame
 // refers to them. B slices alone are no problem: some hardware encoders use them for frames in
-// order.
+// display order.
 type reorder struct {
 	tracks     *media.Tracks
 	latest     time.Duration // highest PTS since the keyframe
 	found      bool
-	references bool // one of them is a reference: it can't be left out
+	references bool // one of them is a reference: it can't be dropped
 }
 
 func (r *reorder) observe(au *media.AccessUnit, p *packets) {
@@ -200,8 +200,8 @@ func (r *reorder) observe(au *media.AccessUnit, p *packets) {
 // reordered reports whether frames of these tracks were reordered so far.
 func (r *reorder) reordered(tracks *media.Tracks) bool { return r.found && r.tracks == tracks }
 
-// pacing finds sources whose frames arrive in bursts. Playing each frame immediately, which is
-// best for all other sources, would show fewer of them.
+// pacing detects sources whose frames arrive in bursts. Playing each frame immediately, which is
+// best for all other sources, would show fewer of their frames.
 type pacing struct {
 	frames, bunched int // in this window
 	bursty          bool

@@ -8,13 +8,13 @@ import (
 	"sync/atomic"
 )
 
-// udpPort is the UDP port as pion's mux uses it. A frame is about twenty packets to one
-// address, and a system call for each is most of a viewer's cost; so the packets of a frame are
-// batched and passed to the kernel in one call.
+// udpPort is the UDP socket that pion's mux uses. A frame is about twenty packets to one
+// address, and a system call for each would be most of a viewer's cost; so the packets of a
+// frame are batched and passed to the kernel in one call.
 type udpPort struct {
 	*net.UDPConn
 	bursts     sync.Map    // of *burst by netip.AddrPort
-	noSegments atomic.Bool // the kernel or the network card doesn't support it
+	noSegments atomic.Bool // the kernel or the network card doesn't support sendSegments
 }
 
 // ReadFromAddrPort continues after errors that concern one peer only: the mux would stop for
@@ -43,7 +43,7 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// The kernel takes up to 64 packets as one datagram, which must not exceed the size of one.
+// The kernel accepts up to 64 packets in one call, together no larger than one datagram.
 const (
 	maxSegments = 64
 	maxBurst    = 65507
@@ -54,15 +54,15 @@ type burst struct {
 	port *udpPort
 	to   netip.AddrPort
 
-	mu   sync.Mutex // keep-alives and reports come from elsewhere
+	mu   sync.Mutex // keep-alives and reports are sent by other goroutines
 	open bool
 	size int // of all packets but the last, which may be shorter
 	n    int
 	buf  []byte
 }
 
-// gather makes a burst for to, or nil when another viewer has that address.
-func (p *udpPort) gather(to netip.AddrPort) *burst {
+// newBurst makes a burst for to, or nil when another viewer has that address.
+func (p *udpPort) newBurst(to netip.AddrPort) *burst {
 	b := &burst{port: p, to: unmapped(to)}
 	if _, taken := p.bursts.LoadOrStore(b.to, b); taken {
 		return nil

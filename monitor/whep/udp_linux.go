@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendSegments sends buf as packets of size bytes, the last may be shorter, by one
+// sendSegments sends buf as packets of size bytes, of which the last may be shorter, in one
 // system call (UDP generic segmentation offload, udp(7)).
 func (p *udpPort) sendSegments(buf []byte, size int, to netip.AddrPort) error {
 	var control [24]byte
@@ -28,8 +28,9 @@ func (p *udpPort) sendSegments(buf []byte, size int, to netip.AddrPort) error {
 	return err
 }
 
-// segmentsUnsupported reports whether the kernel or the network card can't do it at all: old kernels
-// refuse the message, cards without checksum offload fail with EIO.
+// segmentsUnsupported reports whether err means that the kernel or the network card doesn't
+// support segmentation: old kernels refuse the message, cards without checksum offload fail
+// with EIO.
 func segmentsUnsupported(err error) bool {
 	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EOPNOTSUPP)
 }

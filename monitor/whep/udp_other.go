@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// sendSegments is what only Linux has.
+// sendSegments is supported on Linux only.
 func (p *udpPort) sendSegments([]byte, int, netip.AddrPort) error { return errors.ErrUnsupported }
 
 func segmentsUnsupported(error) bool { return true }

@@ -42,7 +42,7 @@ func rtpPacket(size, number int) []byte {
 	return p
 }
 
-// arrived reads n packets, or fails.
+// arrived reads n packets; the test fails if there are fewer.
 func arrived(t *testing.T, conn *net.UDPConn, n int) (packets [][]byte) {
 	t.Helper()
 	_ = conn.SetReadDeadline(time.Now().Add(testkit.Allow(5 * time.Second)))
@@ -62,13 +62,13 @@ func TestBatchedPacketsArriveSeparatelyAndInOrder(t *testing.T) {
 		t.Run(fmt.Sprintf("single=%v", single), func(t *testing.T) {
 			port, conn, to := newPort(t)
 			port.noSegments.Store(single)
-			b := port.gather(to)
+			b := port.newBurst(to)
 			defer b.close()
 			var sent [][]byte
 			for n, size := range []int{50, 1200, 1200, 1200, 300, 1200, 300, 400, 400, 12, 1200, 1201} {
 				sent = append(sent, rtpPacket(size, n))
 			}
-			for n := range 150 { // more than the kernel takes at once
+			for n := range 150 { // more than the kernel accepts in one call
 				sent = append(sent, rtpPacket(1100, n))
 			}
 			b.begin()
@@ -92,7 +92,7 @@ func TestBatchedPacketsArriveSeparatelyAndInOrder(t *testing.T) {
 
 func TestADualStackPortBatchesToo(t *testing.T) {
 	port, conn, to := newPortAt(t, ":0")
-	b := port.gather(to)
+	b := port.newBurst(to)
 	defer b.close()
 	b.begin()
 	for n := range 3 {
@@ -101,7 +101,7 @@ func TestADualStackPortBatchesToo(t *testing.T) {
 		}
 	}
 	if b.n != 3 {
-		t.Errorf("%d packets are gathered", b.n)
+		t.Errorf("%d packets are batched", b.n)
 	}
 	b.end()
 	arrived(t, conn, 3)
@@ -109,7 +109,7 @@ func TestADualStackPortBatchesToo(t *testing.T) {
 
 func TestPacketsOtherThanMediaAreSentImmediately(t *testing.T) {
 	port, conn, to := newPort(t)
-	b := port.gather(to)
+	b := port.newBurst(to)
 	defer b.close()
 	b.begin()
 	_, _ = port.WriteToAddrPort(rtpPacket(100, 1), to)
@@ -120,26 +120,26 @@ func TestPacketsOtherThanMediaAreSentImmediately(t *testing.T) {
 	}
 	b.end()
 	arrived(t, conn, 1)
-	_, _ = port.WriteToAddrPort(rtpPacket(100, 2), to) // it is not open now
+	_, _ = port.WriteToAddrPort(rtpPacket(100, 2), to) // the burst is not open
 	arrived(t, conn, 1)
 }
 
 func TestAnAddressIsBatchedForOneViewerOnly(t *testing.T) {
 	port, conn, to := newPort(t)
-	first := port.gather(to)
-	if port.gather(to) != nil {
-		t.Fatal("two viewers gather for one address")
+	first := port.newBurst(to)
+	if port.newBurst(to) != nil {
+		t.Fatal("two viewers batch packets to one address")
 	}
 	first.begin()
 	_, _ = port.WriteToAddrPort(rtpPacket(100, 1), to)
-	first.close() // what was gathered is not lost
+	first.close() // sends what was batched
 	arrived(t, conn, 1)
-	second := port.gather(to)
+	second := port.newBurst(to)
 	if second == nil {
-		t.Fatal("the address stays taken")
+		t.Fatal("the address is not freed")
 	}
 	second.close()
-	var none *burst // a viewer by TCP
+	var none *burst // a viewer over TCP has none
 	none.begin()
 	none.end()
 	none.close()
@@ -147,7 +147,7 @@ func TestAnAddressIsBatchedForOneViewerOnly(t *testing.T) {
 
 func TestConcurrentWritersLoseNoPackets(t *testing.T) {
 	port, conn, to := newPort(t)
-	b := port.gather(to)
+	b := port.newBurst(to)
 	defer b.close()
 	var all sync.WaitGroup
 	const each = 100

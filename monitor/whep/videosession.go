@@ -26,8 +26,8 @@ type videoSession struct {
 	retransmitted int
 }
 
-// send sends a frame that is behind the stream by so much. It fails when the viewer has
-// disconnected, or the stream can't be played any more.
+// send sends a frame; behind is how far it is behind the live position. It fails when the viewer
+// has disconnected, or the stream can no longer be played.
 func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	if au.Tracks != s.tracks {
 		if err := watchable(au.Tracks); err != nil {
@@ -44,7 +44,7 @@ func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	}
 	out := s.viewer.video
 	out.delay = s.delay(au, show, behind)
-	s.gather()
+	s.followPath()
 	s.burst.begin()
 	err = out.send(payloads, rtpTime(au.PTS, videoRate))
 	s.burst.end()
@@ -55,12 +55,13 @@ func (s *videoSession) send(au *media.AccessUnit, behind time.Duration) error {
 	return nil
 }
 
-// delay is a frame's playout delay. The frames that a viewer starts with are old already.
+// delay is a frame's playout delay. The frames of a burst since a keyframe are not delayed for
+// the audio: they are late already.
 func (s *videoSession) delay(au *media.AccessUnit, show hints, behind time.Duration) playout {
 	s.caughtUp = s.caughtUp || behind < catchUpLag
 	audio := s.viewer.audio != nil && (au.Tracks.Audio() >= 0 || s.viewer.leaveLowRes != nil)
 	switch {
-	case audio && s.caughtUp: // also when a frame is late: without a delay the browser would drop those it holds
+	case audio && s.caughtUp: // also when a frame is late: without a delay the browser would drop the frames in its buffer
 		return playInSync(show.audioOffset)
 	case show.smooth:
 		return playSmooth
@@ -68,12 +69,12 @@ func (s *videoSession) delay(au *media.AccessUnit, show hints, behind time.Durat
 	return playImmediately
 }
 
-// gather batches packets to the viewer's current address, which may change at any time.
-func (s *videoSession) gather() {
+// followPath batches packets to the viewer's current address, which may change at any time.
+func (s *videoSession) followPath() {
 	if path := s.viewer.path.Load(); path != s.path {
 		s.close()
 		if s.path = path; path != nil {
-			s.burst = s.viewer.udp.gather(*path)
+			s.burst = s.viewer.udp.newBurst(*path)
 		}
 	}
 }
@@ -88,14 +89,14 @@ func (s *videoSession) retransmit(lost []rtcp.NackPair) {
 	if now := time.Now(); now.Sub(s.budgetStart) > time.Second {
 		s.budgetStart, s.retransmitted = now, 0
 	}
-	s.gather()
+	s.followPath()
 	s.burst.begin()
 	s.retransmitted += s.viewer.video.retransmit(lost, retransmitBudget-s.retransmitted)
 	s.burst.end()
 }
 
-// restart goes back to the newest keyframe for a viewer that requested one; nil when it got
-// one only just now.
+// restart goes back to the newest keyframe for a viewer that requested one. It returns nil when
+// the viewer got one within restartInterval.
 func (s *videoSession) restart() *hub.Subscriber {
 	if time.Since(s.burstAt) < restartInterval {
 		return nil

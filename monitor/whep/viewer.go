@@ -58,11 +58,11 @@ type viewer struct {
 	lifecycle
 }
 
-// request is who requests which stream, and how.
+// request is a client's request for a stream.
 type request struct {
 	stream, remote, who string
 
-	keyframesOnly bool // only keyframes
+	keyframesOnly bool // keyframes and all of the audio
 }
 
 // content is what a viewer gets.
@@ -70,7 +70,7 @@ type content struct {
 	hub         *hub.Hub
 	source      *source
 	transcoders *audioTranscoders
-	leaveLowRes func() // leaves the low-resolution stream; nil when the stream's own is shown
+	leaveLowRes func() // leaves the low-resolution stream; nil when the original stream is sent
 }
 
 // feedback is what readRTCP received. wake wakes the sender for it.
@@ -127,9 +127,9 @@ func (v *viewer) serve(ctx context.Context) error {
 		}
 	}
 	if v.audio != nil {
-		hear, stop := context.WithCancel(ctx)
+		audioCtx, stop := context.WithCancel(ctx)
 		defer stop()
-		parts.Go(func() { v.sendAudio(hear) })
+		parts.Go(func() { v.sendAudio(audioCtx) })
 	}
 	return v.sendVideo(ctx)
 }
@@ -246,8 +246,8 @@ func waitUntil(ctx context.Context, due time.Time) bool {
 	}
 }
 
-// report sends a sender report when one is due. Audio and video report the same clock, or they
-// would not be in sync.
+// report sends a sender report when one is due. Audio and video report the same clock;
+// otherwise they would not be in sync.
 func (v *viewer) report(of *sender, au *media.AccessUnit, last time.Time) time.Time {
 	now := time.Now()
 	if now.Sub(last) < reportInterval {
@@ -293,7 +293,7 @@ func (v *viewer) readRTCP(from *webrtc.RTPSender) {
 	}
 }
 
-// trySend sends unless the channel is full: viewers repeat their requests.
+// trySend sends unless the channel is full, and then drops: viewers repeat their requests.
 func trySend[T any](to chan<- T, what T) {
 	select {
 	case to <- what:

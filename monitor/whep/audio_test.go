@@ -46,11 +46,11 @@ func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
 	cam := d.camera("cam1", track180p, stereo)
 	cam.publish(true)
 	if n := d.transcoding(); n != 0 {
-		t.Fatalf("%d streams are transcoded that no viewer needs", n)
+		t.Fatalf("%d streams are transcoded without a viewer", n)
 	}
 	cam.publishAudio(t, stereo)
 	p1, p2 := d.watch("cam1"), d.watch("cam1")
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p1.audioReceived()) > 20 && len(p2.audioReceived()) > 20 }, "both hear")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p1.audioReceived()) > 20 && len(p2.audioReceived()) > 20 }, "both receive audio")
 	for n, s := range p1.audioReceived()[1:] {
 		if step := s.time - p1.audioReceived()[n].time; step != 960 {
 			t.Errorf("packet %d is %d samples after the one before", n+1, step)
@@ -75,7 +75,7 @@ func TestAACIsTranscodedToOpusOnceForAllViewers(t *testing.T) {
 	p1.mu.Unlock()
 	p1.leave()
 	p2.leave()
-	testkit.Eventually(t, 5*time.Second, func() bool { return d.transcoding() == 0 }, "the transcoder ends with its last listener")
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.transcoding() == 0 }, "the transcoder ends with its last viewer")
 }
 
 func TestAudioAndVideoReportTheSameClock(t *testing.T) {
@@ -105,7 +105,7 @@ func TestUnsupportedAudioDoesNotAffectVideo(t *testing.T) {
 	if ok, reason := d.whep.Watch("cam1"); !ok {
 		t.Error(reason)
 	}
-	cam.SetTracks(media.Tracks{track180p, stereo}) // and when it changes, it is heard
+	cam.SetTracks(media.Tracks{track180p, stereo}) // a supported codec is transcoded in the same session
 	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "the new audio arrives")
 }
 
@@ -116,7 +116,7 @@ func TestOpusIsForwardedUnchanged(t *testing.T) {
 	cam.publish(true)
 	cam.publishAudio(t, track)
 	p := d.watch("cam1")
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "it is heard")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 5 }, "the audio arrives")
 	if got := p.audioReceived()[0]; !bytes.Equal(got.data, silence.Frame(&track)) {
 		t.Errorf("%x", got.data)
 	}

@@ -13,8 +13,8 @@ import (
 	"obvan/internal/testkit"
 )
 
-// through has a player reach the server by a link that may go wrong.
-func (d *rig) through(link *testkit.Link) func(answer string) string {
+// viaLink makes a player connect to the server through a link that can drop packets or fail.
+func (d *rig) viaLink(link *testkit.Link) func(answer string) string {
 	_, own, _ := net.SplitHostPort(d.whep.Addr())
 	return func(answer string) string {
 		return strings.ReplaceAll(answer, " 127.0.0.1 "+own+" ", fmt.Sprintf(" 127.0.0.1 %d ", link.Port()))
@@ -25,36 +25,36 @@ func TestAViewerOnABadLinkDoesNotAffectTheOthers(t *testing.T) {
 	d := newRig(t)
 	d.camera("cam1").run(t)
 	link := testkit.NewLink(t, d.whep.Addr())
-	bad := d.watchBy("cam1", d.through(link), webrtc.NetworkTypeUDP4)
-	well := d.watch("cam1", webrtc.NetworkTypeUDP4)
+	bad := d.watchBy("cam1", d.viaLink(link), webrtc.NetworkTypeUDP4)
+	healthy := d.watch("cam1", webrtc.NetworkTypeUDP4)
 	bad.await(1)
-	before := len(well.await(1))
+	before := len(healthy.await(1))
 	link.DropOneIn(5) // 20 %
-	got := well.await(before + 60)
+	got := healthy.await(before + 60)
 	for n := range got[1:] {
 		if step := got[n+1].time - got[n].time; step < 2999 || step > 3001 { // 30 a second, at 90 kHz
 			t.Fatalf("frame %d is %d after the one before: one is missing, or was delayed", n+1, step)
 		}
 	}
-	well.mu.Lock()
-	defer well.mu.Unlock()
-	for n := range well.seqs[1:] {
-		if well.seqs[n+1] != well.seqs[n]+1 {
-			t.Fatalf("packet %d is missing", well.seqs[n]+1)
+	healthy.mu.Lock()
+	defer healthy.mu.Unlock()
+	for n := range healthy.seqs[1:] {
+		if healthy.seqs[n+1] != healthy.seqs[n]+1 {
+			t.Fatalf("packet %d is missing", healthy.seqs[n]+1)
 		}
 	}
-	// What the bad link lost is sent again, to its viewer only.
+	// What was lost on the bad link is retransmitted, to its viewer only.
 	sent := bad.pc.GetStats()["iceTransport"].(webrtc.TransportStats)
-	t.Logf("the bad link: %d frames put together, %d KB; the other: %d frames", len(bad.received()), sent.BytesReceived>>10, len(got))
+	t.Logf("the bad link: %d frames reassembled, %d KB; the other: %d frames", len(bad.received()), sent.BytesReceived>>10, len(got))
 }
 
-// A browser reconnects a broken TCP connection; the player of pion does not:
-// that is tested with one (e2e).
+// This tests UDP only: after an outage of a TCP connection a browser reconnects, but pion's
+// player does not. The e2e tests do that with a browser.
 func TestAViewerResumesImmediatelyAfterALinkOutage(t *testing.T) {
 	d := newRig(t)
 	d.camera("cam1").run(t)
 	link := testkit.NewLink(t, d.whep.Addr())
-	p := d.watchBy("cam1", d.through(link), webrtc.NetworkTypeUDP4)
+	p := d.watchBy("cam1", d.viaLink(link), webrtc.NetworkTypeUDP4)
 	p.await(10)
 	p.mu.Lock()
 	lost := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
@@ -66,8 +66,8 @@ func TestAViewerResumesImmediatelyAfterALinkOutage(t *testing.T) {
 	link.Restore()
 	restored := time.Now()
 	testkit.Eventually(t, 2*time.Second, func() bool {
-		_ = p.pc.WriteRTCP(lost) // as a browser does that lost a frame
+		_ = p.pc.WriteRTCP(lost) // as a browser does after losing a frame
 		return len(p.received()) > n+10
 	}, "frames arrive again")
-	t.Logf("the first frame arrives %v after the link is back", p.received()[n].at.Sub(restored).Round(time.Millisecond))
+	t.Logf("the first frame arrives %v after the link is restored", p.received()[n].at.Sub(restored).Round(time.Millisecond))
 }

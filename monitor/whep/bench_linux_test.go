@@ -23,14 +23,14 @@ import (
 )
 
 // The benchmarks send 6 Mbit/s, 30 frames a second in real time, to many viewers
-// in another process, so that only the sending side's CPU is counted. One run takes
-// some seconds whatever b.N says: use -benchtime 1x.
+// in another process, so that only the sender's CPU is counted. One run takes several
+// seconds whatever b.N is: use -benchtime 1x.
 const (
 	benchFrame = 6_000_000 / 8 / 30
 	benchFor   = 5 * time.Second
 )
 
-// BenchmarkViewers is the whole path: hub, packets, pion, socket.
+// BenchmarkViewers measures the whole path: hub, packetizer, pion, socket.
 func BenchmarkViewers(b *testing.B) {
 	for b.Loop() {
 		h := hub.New()
@@ -48,14 +48,14 @@ func BenchmarkViewers(b *testing.B) {
 		}
 		p.SetTracks(media.Tracks{track180p})
 		web := httptest.NewServer(s)
-		shoot := func(n int) {
+		send := func(n int) {
 			at := time.Duration(n) * time.Second / 30
 			p.Write(media.AccessUnit{PTS: at, DTS: at, Key: n%60 == 0, Data: prefixed(nal(0x41, sliceP, benchFrame, n))})
 		}
-		shoot(0)
-		child, _ := otherSide(b, web.URL+"/whep/program")
-		measure(b, func(n int) { shoot(n + 1) })
-		child()
+		send(0)
+		end, _ := startReceiver(b, web.URL+"/whep/program")
+		measure(b, func(n int) { send(n + 1) })
+		end()
 		web.Close()
 		p.Close()
 		stop()
@@ -65,11 +65,11 @@ func BenchmarkViewers(b *testing.B) {
 	}
 }
 
-// BenchmarkBareLoop only encrypts the same packets and writes each to a socket: what
-// a viewer costs at least, at one system call a packet.
+// BenchmarkBareLoop only encrypts the same packets and writes each to a socket: the minimum
+// cost of a viewer at one system call per packet.
 func BenchmarkBareLoop(b *testing.B) {
 	for b.Loop() {
-		child, addrs := otherSide(b, "sockets")
+		end, addrs := startReceiver(b, "sockets")
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
 			b.Fatal(err)
@@ -107,13 +107,13 @@ func BenchmarkBareLoop(b *testing.B) {
 			}
 			seq += uint16(len(payloads))
 		})
-		child()
+		end()
 		conn.Close()
 	}
 }
 
-// measure sends frames in real time and reports the CPU of a delivered gigabit.
-func measure(b *testing.B, shoot func(n int)) {
+// measure sends frames in real time and reports the CPU time per delivered gigabit.
+func measure(b *testing.B, send func(n int)) {
 	b.Helper()
 	var before, after syscall.Rusage
 	var memBefore, memAfter runtime.MemStats
@@ -122,8 +122,8 @@ func measure(b *testing.B, shoot func(n int)) {
 	start := time.Now()
 	frames := int(benchFor * 30 / time.Second)
 	for n := range frames {
-		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / 30))) // the camera's own pace
-		shoot(n)
+		time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / 30))) // in real time
+		send(n)
 	}
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
 	runtime.ReadMemStats(&memAfter)
@@ -134,9 +134,9 @@ func measure(b *testing.B, shoot func(n int)) {
 	b.ReportMetric(100*cpu.Seconds()/time.Since(start).Seconds(), "%core")
 }
 
-// otherSide starts the process that receives. It returns when all viewers are
-// there; the function ends it and reports what arrived.
-func otherSide(b *testing.B, watch string) (end func(), addrs []netip.AddrPort) {
+// startReceiver starts the receiving process. It returns when all viewers are connected; end
+// stops the process and reports what arrived.
+func startReceiver(b *testing.B, watch string) (end func(), addrs []netip.AddrPort) {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), benchTargetEnv+"="+watch)

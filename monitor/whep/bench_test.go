@@ -14,11 +14,11 @@ import (
 
 const (
 	benchViewers   = 100
-	benchTargetEnv = "WHEP_BENCH_VIEWERS_OF" // set in the receiving process: the URL to watch, or "sockets"
+	benchTargetEnv = "WHEP_BENCH_VIEWERS_OF" // set in the receiving process: the URL to play, or "sockets"
 )
 
-// receive is the other process: it prints an address for each viewer that is there,
-// and when its input ends, how many packets came.
+// receive is the receiving process: it prints an address for each viewer that is connected, and
+// when its input ends, the number of packets received.
 func receive(watch string) {
 	var mu sync.Mutex
 	total := 0
@@ -65,9 +65,9 @@ func receiveWHEP(url string, count func()) {
 	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 		panic(err)
 	}
-	there := make(chan struct{})
+	connected := make(chan struct{})
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		close(there)
+		close(connected)
 		for buf := make([]byte, 2000); ; count() {
 			if _, _, err := track.Read(buf); err != nil {
 				return
@@ -90,5 +90,5 @@ func receiveWHEP(url string, count func()) {
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}); err != nil {
 		panic(fmt.Sprint(err, string(answer)))
 	}
-	<-there
+	<-connected
 }

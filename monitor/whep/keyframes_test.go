@@ -18,20 +18,20 @@ func TestAKeyframeViewerGetsKeyframesOnlyAndAllAudio(t *testing.T) {
 	track := media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
 	cam := d.camera("cam1", track180p, track)
 	var want []media.AccessUnit
-	shoot := func(n int) {
+	publish := func(n int) {
 		for i := range n {
 			if au := cam.publish(i%10 == 0); au.Key {
 				want = append(want, au)
 			}
 		}
 	}
-	shoot(25)
-	want = want[len(want)-1:] // a viewer begins with the newest
+	publish(25)
+	want = want[len(want)-1:] // a viewer starts at the newest keyframe
 	p, all := d.watch("cam1"+keyframesQuery), d.watch("cam1")
 	p.await(1)
 	all.await(5)
 	cam.publishAudio(t, track)
-	shoot(37)
+	publish(37)
 	all.await(5 + 37)
 	got := p.await(len(want))
 	if len(got) != len(want) {
@@ -45,16 +45,16 @@ func TestAKeyframeViewerGetsKeyframesOnlyAndAllAudio(t *testing.T) {
 	p.mu.Lock()
 	for n, seq := range p.seqs {
 		if seq != p.seqs[0]+uint16(n) {
-			t.Errorf("packet %d: a gap in the numbers looks like loss", n)
+			t.Errorf("packet %d: a gap in the sequence numbers, which looks like packet loss", n)
 		}
 	}
 	p.mu.Unlock()
-	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 20 }, "it is heard")
+	testkit.Eventually(t, 5*time.Second, func() bool { return len(p.audioReceived()) > 20 }, "the audio arrives")
 	step := uint32(track.FrameDuration() * audioRate / time.Second)
-	heard := p.audioReceived()
-	for n, s := range heard[1:] {
-		if s.time-heard[n].time != step {
-			t.Errorf("audio packet %d is %d samples after the one before", n+1, s.time-heard[n].time)
+	audio := p.audioReceived()
+	for n, s := range audio[1:] {
+		if s.time-audio[n].time != step {
+			t.Errorf("audio packet %d is %d samples after the one before", n+1, s.time-audio[n].time)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestAKeyframeRequestOfAKeyframeViewerBringsOneKeyframe(t *testing.T) {
 	}, "the newest keyframe arrives")
 	for n, frame := range p.received() {
 		if len(frame.data) < 5000 {
-			t.Errorf("frame %d is no keyframe", n)
+			t.Errorf("frame %d is not a keyframe", n)
 		}
 	}
 }
@@ -89,18 +89,18 @@ func TestAKeyframeViewerLosesNoneOfASparseStream(t *testing.T) {
 	w := &packetSink{gate: make(chan struct{})}
 	close(w.gate)
 	old := time.Now().Add(-20 * time.Second)
-	for n := range 271 { // a keyframe each three seconds: longer than a viewer may be late
+	for n := range 271 { // a keyframe every three seconds: longer than a viewer may be behind
 		au := cam.unit(n%90 == 0)
 		au.Arrived = old.Add(au.DTS)
 		cam.Write(au)
-		if n == 45 { // it joins amid the first
+		if n == 45 { // the viewer joins in the middle of the first GOP
 			d.viewerOn(w, "cam1", func(v *viewer) { v.keyframesOnly = true })
 		}
 		if n%90 == 45 {
 			testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*(1+n/90) }, "keyframe %d is sent", n/90)
 		}
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*4 }, "the last is sent")
+	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6*4 }, "the last keyframe is sent")
 	if st, _ := d.hub.Stream("cam1"); st.Lost != 0 {
 		t.Errorf("%d units count as lost", st.Lost)
 	}
@@ -121,11 +121,11 @@ func TestALateKeyframeViewerResumesAtTheNewest(t *testing.T) {
 		}
 	}
 	close(w.gate)
-	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6+6 }, "the frame it hung at, and the newest keyframe")
+	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == 6+6 }, "the frame that was blocked, and the newest keyframe, are sent")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if got, want := w.headers[6].Timestamp, rtpTime(75*time.Second/30, videoRate); got != want {
-		t.Errorf("it went on at %d, want %d", got, want)
+		t.Errorf("the viewer resumed at %d, want %d", got, want)
 	}
 }
 
@@ -138,6 +138,6 @@ func TestAnUnknownVideoParameterIsRefusedWithAReason(t *testing.T) {
 		}
 	}
 	if r := d.post("/whep/cam1?video=", goodOffer); r.code != http.StatusCreated {
-		t.Errorf("none: %d %q", r.code, r.body)
+		t.Errorf("an empty parameter: %d %q", r.code, r.body)
 	}
 }

@@ -19,12 +19,12 @@ func unit(track media.Track, key bool, data []byte) *media.AccessUnit {
 // reassemble puts payloads back together as a receiver does.
 func reassemble(t *testing.T, payloads [][]byte) (data []byte) {
 	t.Helper()
-	depacketise := h264.H264Packet{IsAVC: true}
+	depacketizer := h264.H264Packet{IsAVC: true}
 	for _, p := range payloads {
 		if len(p) > maxPayload {
 			t.Fatalf("a payload of %d bytes", len(p))
 		}
-		part, err := depacketise.Unmarshal(p)
+		part, err := depacketizer.Unmarshal(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestReassembledPayloadsAreTheFrame(t *testing.T) {
 		data := prefixed(nal(0x06, 0x05, 20, 0), nal(0x65, sliceI, size, 1), nal(0x41, sliceP, size, 2))
 		au := unit(track180p, true, data)
 		if got := reassemble(t, packetize(au)); !bytes.Equal(got, withParameterSets(*au, track180p)) {
-			t.Errorf("NAL units of %d bytes: %d bytes came back", size, len(got))
+			t.Errorf("NAL units of %d bytes: %d bytes are reassembled", size, len(got))
 		}
 	}
 }
@@ -52,7 +52,7 @@ func TestAllFragmentsButTheLastHaveOneSize(t *testing.T) {
 	}
 }
 
-func TestDelimitersAndFillerAreLeftOut(t *testing.T) {
+func TestDelimitersAndFillerAreDropped(t *testing.T) {
 	slice := nal(0x41, sliceP, 50, 0)
 	payloads := packetize(unit(track180p, false, prefixed([]byte{9, 0x10}, slice, nal(12, 0xff, 3000, 0))))
 	if len(payloads) != 1 || !bytes.Equal(payloads[0], slice) {
@@ -149,7 +149,7 @@ func TestAStreamWithReferenceBFramesIsRefusedPermanently(t *testing.T) {
 		t.Fatal("the next viewer would have to find out again")
 	}
 	if s.refused(&media.Tracks{track180p}) != nil {
-		t.Fatal("another codec is refused with it")
+		t.Fatal("other tracks of the stream are refused, too")
 	}
 }
 
@@ -179,10 +179,10 @@ func TestOnlyBurstySourcesAreSmoothed(t *testing.T) {
 		want  bool
 	}{
 		{"evenly", func(int) time.Duration { return 0 }, period, false},
-		{"in clumps of three", func(n int) time.Duration { return time.Duration(2-n%3) * period }, period, true},
-		{"in clumps of two", func(n int) time.Duration { return time.Duration(1-n%2) * period }, period, true},
+		{"in bursts of three", func(n int) time.Duration { return time.Duration(2-n%3) * period }, period, true},
+		{"in bursts of two", func(n int) time.Duration { return time.Duration(1-n%2) * period }, period, true},
 		{"with the jitter of a good network", func(n int) time.Duration { return time.Duration(n*7%15) * time.Millisecond }, period, false},
-		{"after one hiccup", func(n int) time.Duration { return max(0, 300*time.Millisecond-time.Duration(max(0, 60-n))*time.Second) }, period, false},
+		{"after one interruption", func(n int) time.Duration { return max(0, 300*time.Millisecond-time.Duration(max(0, 60-n))*time.Second) }, period, false},
 		{"compressed by a cut", func(n int) time.Duration { return 0 }, time.Millisecond, false},
 	} {
 		s, tracks, start := newSource(time.Time{}), &media.Tracks{track180p}, time.Now()
@@ -208,7 +208,7 @@ func TestThePacketCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(s.cached) > maxCached || len(s.cached) != len(s.order) || s.bytes > maxCachedBytes {
-			t.Fatalf("%d kept, %d bytes", len(s.cached), s.bytes)
+			t.Fatalf("%d frames cached, %d bytes", len(s.cached), s.bytes)
 		}
 	}
 	s.leave()
@@ -231,7 +231,7 @@ func FuzzPacketize(f *testing.F) {
 			total += len(p)
 		}
 		if total > 2*(len(data)+len(config))+3 {
-			t.Fatalf("%d bytes of %d", total, len(data))
+			t.Fatalf("%d bytes of payloads from %d bytes of data", total, len(data))
 		}
 	})
 }

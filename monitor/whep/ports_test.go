@@ -23,7 +23,7 @@ func newTCPRig(t *testing.T) *tcpRig {
 	return &tcpRig{t, p}
 }
 
-// connect is both ends of a connection from an address of this machine.
+// connect returns both ends of a connection from an address of this machine.
 func (d *tcpRig) connect(from string) (peer net.Conn, ours *tcpConn) {
 	d.t.Helper()
 	dial := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}
@@ -52,7 +52,7 @@ func TestAHostWithTooManyIdleConnectionsLosesItsOldest(t *testing.T) {
 	d := newTCPRig(t)
 	_, other := d.connect("127.0.0.3")
 	_, viewer := d.connect("127.0.0.2")
-	if _, err := viewer.Write([]byte("as ICE does, to a check that is right")); err != nil {
+	if _, err := viewer.Write([]byte("an ICE response to a valid check")); err != nil {
 		t.Fatal(err)
 	}
 	var idle []*tcpConn
@@ -69,7 +69,7 @@ func TestAHostWithTooManyIdleConnectionsLosesItsOldest(t *testing.T) {
 		t.Errorf("open: another host's %v, the viewer's %v", isOpen(other), isOpen(viewer))
 	}
 	if n := len(d.port.open); n != maxTCPIdle+2 {
-		t.Errorf("%d connections are counted", n)
+		t.Errorf("%d connections are counted as open", n)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestAFullTCPPortReplacesItsOldestIdleConnection(t *testing.T) {
 	d := newTCPRig(t)
 	_, first := d.connect("127.0.0.2")
 	viewers := map[*tcpConn]struct{}{first: {}}
-	for len(viewers) < maxTCP { // files for so many are not everywhere to be had
+	for len(viewers) < maxTCP { // without sockets: not every system allows that many open files
 		c := &tcpConn{host: "127.0.0.4", since: time.Now(), port: d.port, closed: make(chan struct{})}
 		c.inSession.Store(true)
 		viewers[c] = struct{}{}
@@ -93,7 +93,7 @@ func TestAFullTCPPortReplacesItsOldestIdleConnection(t *testing.T) {
 	room := d.port.makeRoom("127.0.0.3")
 	d.port.mu.Unlock()
 	if room {
-		t.Error("there is room in a house full of viewers")
+		t.Error("a port full of sessions accepts another connection")
 	}
 	for c := range d.port.open {
 		if c.TCPConn == nil {

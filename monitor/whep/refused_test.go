@@ -35,16 +35,16 @@ func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
 	}
 	sdp := "application/sdp"
 	for _, c := range []struct {
-		what, method, path, kind, body string
-		code                           int
-		text                           string
+		what, method, path, contentType, body string
+		code                                  int
+		text                                  string
 	}{
-		{"a stream that is not live", "POST", "/whep/nobody", sdp, goodOffer, 404, "not live"},
+		{"a stream that is not live", "POST", "/whep/unknown", sdp, goodOffer, 404, "not live"},
 		{"no stream", "POST", "/whep/", sdp, goodOffer, 404, "not live"},
-		{"a body of another kind", "POST", "/whep/cam1", "text/plain", goodOffer, 415, "application/sdp"},
-		{"no kind", "POST", "/whep/cam1", "", goodOffer, 415, "application/sdp"},
+		{"a body of another content type", "POST", "/whep/cam1", "text/plain", goodOffer, 415, "application/sdp"},
+		{"no content type", "POST", "/whep/cam1", "", goodOffer, 415, "application/sdp"},
 		{"an offer of 65 KB", "POST", "/whep/cam1", sdp, goodOffer + strings.Repeat("a="+strings.Repeat("x", 1024)+"\r\n", 64), 413, "64 KB"},
-		{"nothing", "POST", "/whep/cam1", sdp, "", 400, "not SDP"},
+		{"an empty body", "POST", "/whep/cam1", sdp, "", 400, "not SDP"},
 		{"garbage", "POST", "/whep/cam1", sdp, "GET / HTTP/1.1", 400, "not SDP"},
 		{"no media", "POST", "/whep/cam1", sdp, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", 400, "not SDP"},
 		{"only audio", "POST", "/whep/cam1", sdp, strings.Replace(goodOffer, "m=video", "m=audio", 1), 400, "no video"},
@@ -61,12 +61,12 @@ func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
 		{"broken parameter sets", "POST", "/whep/broken", sdp, goodOffer, 409, "parameter sets"},
 		{"a stream before its first frame", "POST", "/whep/empty", sdp, goodOffer, 503, "no video yet"},
 		{"trickle", "PATCH", "/whep/cam1/abc", "application/trickle-ice-sdpfrag", "", 405, "PATCH"},
-		{"a stream by GET", "GET", "/whep/cam1", "", "", 405, "GET"},
-		{"the end of a stream", "DELETE", "/whep/cam1", "", "", 405, "session"},
+		{"GET of a stream", "GET", "/whep/cam1", "", "", 405, "GET"},
+		{"DELETE of a stream", "DELETE", "/whep/cam1", "", "", 405, "session"},
 		{"DELETE of an unknown session", "DELETE", "/whep/cam1/abc", "", "", 404, "no such session"},
-		{"what is possible", "OPTIONS", "/whep/cam1", "", "", 204, ""},
+		{"OPTIONS", "OPTIONS", "/whep/cam1", "", "", 204, ""},
 	} {
-		r := d.do(c.method, c.path, c.kind, c.body)
+		r := d.do(c.method, c.path, c.contentType, c.body)
 		if r.code != c.code || !strings.Contains(r.body, c.text) {
 			t.Errorf("%s: %d %q", c.what, r.code, r.body)
 		}
@@ -75,7 +75,7 @@ func TestInvalidRequestsAreRefusedWithAReason(t *testing.T) {
 		}
 	}
 	if n := d.whep.Viewers(); n != 0 {
-		t.Errorf("%d viewers are left of it", n)
+		t.Errorf("refused requests left %d viewers", n)
 	}
 }
 
@@ -88,7 +88,7 @@ func (d *rig) limit(l limits) {
 func TestViewersAreLimited(t *testing.T) {
 	d := newRig(t)
 	d.camera("cam1").publish(true)
-	ask := func(who, remote string) *httptest.ResponseRecorder {
+	post := func(who, remote string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), "POST", "/whep/cam1", strings.NewReader(goodOffer))
 		r.Header.Set("Content-Type", "application/sdp")
 		r.RemoteAddr = remote
@@ -96,11 +96,11 @@ func TestViewersAreLimited(t *testing.T) {
 		d.whep.ServeViewer(w, r, who)
 		return w
 	}
-	if w := ask("Vi", "192.0.2.1:1"); w.Code != http.StatusCreated {
+	if w := post("Vi", "192.0.2.1:1"); w.Code != http.StatusCreated {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	for _, c := range []struct {
-		most        limits
+		limits      limits
 		who, remote string
 		code        int
 		text        string
@@ -112,8 +112,8 @@ func TestViewersAreLimited(t *testing.T) {
 		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.3:1", 201, ""},
 		{limits{9, 1, 1, connectTimeout}, "", "192.0.2.4:1", 201, ""}, // without a token there is no limit per token
 	} {
-		d.limit(c.most)
-		w := ask(c.who, c.remote)
+		d.limit(c.limits)
+		w := post(c.who, c.remote)
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.text) || (c.code == 201) != (w.Header().Get("Retry-After") == "") {
 			t.Errorf("%q from %s: %d %q, Retry-After %q", c.who, c.remote, w.Code, w.Body, w.Header().Get("Retry-After"))
 		}
@@ -134,7 +134,7 @@ func TestAViewerThatNeverConnectsIsRemoved(t *testing.T) {
 	if udp, tcp := strings.Count(r.body, " udp "), strings.Count(r.body, " tcptype passive"); udp == 0 || tcp == 0 {
 		t.Errorf("%d UDP and %d TCP candidates", udp, tcp)
 	}
-	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer that never came is forgotten")
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer that never connected is removed")
 }
 
 func TestAServerThatIsNotRunningRefusesViewers(t *testing.T) {
@@ -170,7 +170,7 @@ func TestUDPAndTCPUseTheSamePortNumber(t *testing.T) {
 		s.tcp.Close()
 	}
 	if _, err := New(hub.New(), "nowhere.invalid:99999", slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("a bad address is taken")
+		t.Error("an invalid address is accepted")
 	}
 }
 
@@ -208,7 +208,7 @@ func FuzzOffer(f *testing.F) {
 			_ = v.pc.GracefulClose()
 		}
 		if d := time.Since(began); d > testkit.Allow(2*time.Second) {
-			t.Fatalf("an offer that takes %v", d)
+			t.Fatalf("the offer took %v to answer", d)
 		}
 	})
 }
@@ -223,9 +223,9 @@ func TestRevokedAccessEndsItsSessions(t *testing.T) {
 	r.Header.Set("Content-Type", "application/sdp")
 	d.whep.ServeViewer(anna, r, "Anna")
 	if n := d.whep.Watching("cam1"); anna.Code != http.StatusCreated || n != 2 || d.whep.Watching("cam2") != 0 {
-		t.Fatalf("%d, %d watch", anna.Code, n)
+		t.Fatalf("status %d, %d viewers", anna.Code, n)
 	}
 	d.whep.End("Anna")
-	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Watching("cam1") == 1 }, "only the other one watches")
+	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Watching("cam1") == 1 }, "only the other viewer is left")
 	p.leave()
 }

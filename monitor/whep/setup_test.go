@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// Two real codecs by x264: 320x180 High and 640x360 Baseline.
+// Two decoder configurations made by x264: 320x180 High and 640x360 Baseline.
 var (
 	track180p = avc("0164000dffe100186764000dacb40a0cfcf80880000003008000001e078a155001000468ef0fcbfdf8f800")
 	track360p = avc("0142c01effe100196742c01eda0280bfe5c044000003000400000300f03c58ba8001000468ce0fc8")
@@ -44,7 +44,7 @@ func avc(config string) media.Track {
 	return media.Track{Codec: media.H264, Config: b, Width: 320, Height: 180}
 }
 
-// rig is a running server with a hub behind and HTTP in front.
+// rig is a running server with its hub and an HTTP server.
 type rig struct {
 	t    *testing.T
 	hub  *hub.Hub
@@ -76,10 +76,10 @@ func newRigAt(t *testing.T, addr string) *rig {
 	return &rig{t, h, s, web.URL}
 }
 
-// camera publishes frames of made-up slices, numbered in their last bytes.
+// camera publishes frames with synthetic slices, numbered in their last bytes.
 type camera struct {
 	*hub.Publisher
-	mu    sync.Mutex // a publisher has one writer: video and audio take turns
+	mu    sync.Mutex // a publisher has one writer at a time: video or audio
 	at    time.Duration
 	step  time.Duration
 	count int
@@ -128,7 +128,7 @@ func (c *camera) publish(key bool) media.AccessUnit {
 	return au
 }
 
-// Write and SetTracks are the publisher's, in turns.
+// Write and SetTracks are the publisher's, serialized.
 func (c *camera) Write(au media.AccessUnit) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,7 +152,7 @@ func (c *camera) unit(key bool) media.AccessUnit {
 	return au
 }
 
-// run shoots in real time, a keyframe each half second, until the test ends.
+// run publishes in real time, a keyframe every half second, until the test ends.
 func (c *camera) run(t *testing.T) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -171,7 +171,7 @@ func (c *camera) run(t *testing.T) {
 	t.Cleanup(func() { close(stop); <-ended })
 }
 
-// frame is one access unit as a player puts it together.
+// frame is one access unit as reassembled by a player.
 type frame struct {
 	data []byte
 	time uint32
@@ -200,7 +200,7 @@ func (d *rig) watch(stream string, networks ...webrtc.NetworkType) *player {
 	return d.watchBy(stream, func(answer string) string { return answer }, networks...)
 }
 
-// watchBy is watch by other addresses than those in the answer.
+// watchBy is watch with the addresses in the answer changed by reroute.
 func (d *rig) watchBy(stream string, reroute func(answer string) string, networks ...webrtc.NetworkType) *player {
 	d.t.Helper()
 	m := &webrtc.MediaEngine{}
@@ -262,15 +262,15 @@ func (p *player) receive(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver
 		return
 	}
 	var now frame
-	depacketise := h264.H264Packet{IsAVC: true}
+	depacketizer := h264.H264Packet{IsAVC: true}
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
 			return
 		}
-		data, err := depacketise.Unmarshal(packet.Payload)
+		data, err := depacketizer.Unmarshal(packet.Payload)
 		if err != nil {
-			p.t.Errorf("depacketise: %v", err)
+			p.t.Errorf("depacketize: %v", err)
 		}
 		now.data, now.time = append(now.data, data...), packet.Timestamp
 		p.mu.Lock()
@@ -322,14 +322,14 @@ type reply struct {
 	header         http.Header
 }
 
-func (d *rig) do(method, path, kind, body string) reply {
+func (d *rig) do(method, path, contentType, body string) reply {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if kind != "" {
-		req.Header.Set("Content-Type", kind)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -348,7 +348,7 @@ func (d *rig) post(path, body string) reply {
 	return d.do(http.MethodPost, path, "application/sdp", body)
 }
 
-// withParameterSets is what a player must put together: a keyframe has its sets in front.
+// withParameterSets is what a player must receive: a keyframe is preceded by its parameter sets.
 func withParameterSets(au media.AccessUnit, track media.Track) []byte {
 	if !au.Key {
 		return au.Data

@@ -21,8 +21,8 @@ import (
 // packetSink is where a sender's packets go in place of a connection.
 type packetSink struct {
 	mu       sync.Mutex
-	gate     chan struct{} // closed when packets may pass
-	attempts int           // packets that came so far, those at the gate too
+	gate     chan struct{} // writes block until it is closed
+	attempts int           // writes so far, including those that block
 	headers  []rtp.Header
 }
 
@@ -45,7 +45,7 @@ func (w *packetSink) count() int {
 	return len(w.headers)
 }
 
-// waitBlocked waits until a viewer blocks at the gate.
+// waitBlocked waits until a viewer blocks in a write.
 func (w *packetSink) waitBlocked(t *testing.T) {
 	t.Helper()
 	testkit.Eventually(t, 5*time.Second, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.attempts > 0 }, "the viewer sends")
@@ -94,10 +94,10 @@ func TestASlowViewerDelaysNoOther(t *testing.T) {
 	for range 90 {
 		cam.publish(false)
 	}
-	const packets = 6 + 90 // the keyframe is its parameter sets and five fragments
-	testkit.Eventually(t, 5*time.Second, func() bool { return fast.count() == packets }, "the fast viewer has all")
+	const packets = 6 + 90 // the keyframe is one packet of parameter sets and five fragments
+	testkit.Eventually(t, 5*time.Second, func() bool { return fast.count() == packets }, "the fast viewer has all packets")
 	if slow.count() != 0 {
-		t.Fatal("the slow viewer is not slow")
+		t.Fatal("packets reached the blocked viewer")
 	}
 }
 
@@ -106,7 +106,7 @@ func TestALateViewerResumesAtTheNewestKeyframe(t *testing.T) {
 	cam := d.camera("cam1")
 	w := &packetSink{gate: make(chan struct{})}
 	old := time.Now().Add(-10 * time.Second)
-	for n := range 90 { // written now, but as if they had come in real time
+	for n := range 90 { // written now, with arrival times as if in real time
 		au := cam.unit(n%30 == 0)
 		au.Arrived = old.Add(au.DTS)
 		cam.Write(au)
@@ -116,17 +116,17 @@ func TestALateViewerResumesAtTheNewestKeyframe(t *testing.T) {
 		}
 	}
 	close(w.gate)
-	const packets = 6 + 6 + 29 // the frame it hung at, and all since the newest keyframe
+	const packets = 6 + 6 + 29 // the frame that was blocked, and all since the newest keyframe
 	testkit.Eventually(t, 5*time.Second, func() bool { return w.count() == packets }, "the viewer is up to date")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for n, h := range w.headers {
 		if h.SequenceNumber != w.headers[0].SequenceNumber+uint16(n) {
-			t.Fatalf("packet %d: a gap in the numbers looks like loss", n)
+			t.Fatalf("packet %d: a gap in the sequence numbers, which looks like packet loss", n)
 		}
 	}
 	if got, want := w.headers[6].Timestamp, rtpTime(60*time.Second/30, videoRate); got != want {
-		t.Errorf("it went on at %d, want %d", got, want)
+		t.Errorf("the viewer resumed at %d, want %d", got, want)
 	}
 }
 
@@ -141,7 +141,8 @@ func TestAViewerWithoutUDPIsServedByTCP(t *testing.T) {
 	}
 }
 
-// freezableRelay is a TCP relay to the server that can stop forwarding its bytes.
+// freezableRelay is a TCP relay to the server. freeze makes it stop forwarding what the server
+// sends.
 func freezableRelay(t *testing.T, to string) (port int, freeze func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -168,17 +169,17 @@ func freezableRelay(t *testing.T, to string) (port int, freeze func()) {
 	}
 	all.Go(func() {
 		for {
-			near, err := l.Accept()
+			player, err := l.Accept()
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", to)
+			server, err := net.Dial("tcp", to)
 			if err != nil {
 				return
 			}
-			t.Cleanup(func() { near.Close(); far.Close() })
-			all.Go(func() { relay(near, far, nil) })
-			all.Go(func() { relay(far, near, stop) })
+			t.Cleanup(func() { player.Close(); server.Close() })
+			all.Go(func() { relay(player, server, nil) })
+			all.Go(func() { relay(server, player, stop) })
 		}
 	})
 	t.Cleanup(func() { l.Close(); all.Wait() })
@@ -191,14 +192,14 @@ func TestATCPViewerThatStopsReadingIsDisconnectedAndDelaysNoOther(t *testing.T) 
 	port, freeze := freezableRelay(t, d.whep.Addr())
 	_, own, _ := net.SplitHostPort(d.whep.Addr())
 	cam.publish(true)
-	stuck := d.watchBy("cam1", func(answer string) string {
+	stalled := d.watchBy("cam1", func(answer string) string {
 		return strings.ReplaceAll(answer, " 127.0.0.1 "+own+" ", fmt.Sprintf(" 127.0.0.1 %d ", port))
 	}, webrtc.NetworkTypeTCP4)
-	well := d.watch("cam1")
-	stuck.await(1)
-	well.await(1)
+	other := d.watch("cam1")
+	stalled.await(1)
+	other.await(1)
 	freeze()
-	tick := time.NewTicker(10 * time.Millisecond) // 100 KB each fill the socket soon
+	tick := time.NewTicker(10 * time.Millisecond) // frames of 100 KB fill the socket buffers soon
 	defer tick.Stop()
 	n := 1
 	testkit.Eventually(t, 20*time.Second, func() bool {
@@ -208,12 +209,12 @@ func TestATCPViewerThatStopsReadingIsDisconnectedAndDelaysNoOther(t *testing.T) 
 		cam.Write(au)
 		n++
 		return d.whep.Viewers() == 1
-	}, "the viewer that takes nothing is given up")
+	}, "the viewer that reads nothing is disconnected")
 	last := cam.publish(true)
 	testkit.Eventually(t, 5*time.Second, func() bool {
-		got := well.received()
+		got := other.received()
 		return got[len(got)-1].time == rtpTime(last.PTS, videoRate)
-	}, "the other one is up to date")
+	}, "the other viewer is up to date")
 }
 
 func TestAllInterfacesAreServedIncludingLoopback(t *testing.T) {
@@ -234,7 +235,7 @@ func TestASilentTCPPeerDoesNotDelayShutdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() }) // after the server ended: it must not wait for this
+	t.Cleanup(func() { conn.Close() }) // after the server has stopped, which must not wait for this connection
 	garbage, err := net.Dial("tcp", d.whep.Addr())
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func TestDeleteEndsTheSession(t *testing.T) {
 		t.Fatalf("DELETE: %d", r.code)
 	}
 	testkit.Eventually(t, 5*time.Second, func() bool { return d.whep.Viewers() == 0 }, "the viewer is removed")
-	testkit.Eventually(t, 5*time.Second, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.state == webrtc.PeerConnectionStateClosed }, "the player knows")
+	testkit.Eventually(t, 5*time.Second, func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.state == webrtc.PeerConnectionStateClosed }, "the player's connection is closed")
 	if _, _, ok := d.whep.Clock("cam1"); ok {
 		t.Fatal("a stream without viewers has a clock")
 	}
@@ -76,7 +76,7 @@ func TestAFeedThatEndsDisconnectsItsOwnViewersOnly(t *testing.T) {
 	p1.await(1)
 	p2.await(1)
 	cam2.Close()
-	testkit.Eventually(t, 5*time.Second, func() bool { p2.mu.Lock(); defer p2.mu.Unlock(); return p2.state == webrtc.PeerConnectionStateClosed }, "the player knows")
+	testkit.Eventually(t, 5*time.Second, func() bool { p2.mu.Lock(); defer p2.mu.Unlock(); return p2.state == webrtc.PeerConnectionStateClosed }, "the player's connection is closed")
 	n := len(p1.received())
 	p1.await(n + 10)
 	if d.whep.Viewers() != 1 {
@@ -87,11 +87,11 @@ func TestAFeedThatEndsDisconnectsItsOwnViewersOnly(t *testing.T) {
 	}
 }
 
-// requestKeyframesUntil asks for a keyframe until there are n frames.
+// requestKeyframesUntil requests keyframes until there are n frames.
 func (p *player) requestKeyframesUntil(n int) []frame {
 	p.t.Helper()
 	pli := []rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: p.ssrc}}
-	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.received()) >= n }, "frames arrive again, %d in all", n)
+	testkit.Eventually(p.t, 3*time.Second, func() bool { _ = p.pc.WriteRTCP(pli); return len(p.received()) >= n }, "frames arrive again, %d in total", n)
 	return p.received()
 }
 
@@ -119,7 +119,7 @@ func TestAKeyframeRequestResendsTheNewestKeyframe(t *testing.T) {
 	}
 	last := cam.publish(false)
 	if got := p.await(13); got[12].time != rtpTime(last.PTS, videoRate) {
-		t.Fatal("the next frame does not have its own time again")
+		t.Fatal("the next frame does not have its own timestamp again")
 	}
 }
 
@@ -132,14 +132,15 @@ func TestLostPacketsAreRetransmitted(t *testing.T) {
 	p.mu.Lock()
 	seq, before := p.seqs[1], len(p.seqs)
 	p.mu.Unlock()
-	// SRTP drops what it had already, so a packet sent again is seen only on the wire.
+	// The player's SRTP drops packets that it has already received, so that a retransmitted
+	// packet shows only in the number of bytes.
 	nack := &rtcp.TransportLayerNack{MediaSSRC: p.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{seq, seq + 1, seq + 500})}
 	sent := func() uint64 { return p.pc.GetStats()["iceTransport"].(webrtc.TransportStats).BytesReceived }
 	was := sent()
 	if err := p.pc.WriteRTCP([]rtcp.Packet{nack}); err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, 3*time.Second, func() bool { return sent() >= was+2*1188 }, "two packets come again")
+	testkit.Eventually(t, 3*time.Second, func() bool { return sent() >= was+2*1188 }, "two packets are retransmitted")
 	cam.publish(false)
 	p.await(2)
 	p.mu.Lock()
@@ -158,7 +159,7 @@ func TestACodecChangeContinuesInTheSameSession(t *testing.T) {
 	cam.SetTracks(media.Tracks{track360p})
 	au := cam.publish(true)
 	if got := p.await(2); !bytes.Equal(got[1].data, withParameterSets(au, track360p)) {
-		t.Fatal("the keyframe does not have the new parameter sets in front")
+		t.Fatal("the keyframe is not preceded by the new parameter sets")
 	}
 	cam.SetTracks(media.Tracks{{Codec: media.H265, Config: []byte{1}}})
 	cam.publish(true)
@@ -192,6 +193,6 @@ func TestAServerThatStopsEndsAllSessions(t *testing.T) {
 	d.camera("cam1").publish(true)
 	p := d.watch("cam1")
 	p.await(1)
-	// The clean-up of the desk stops the server and fails when Run does not return;
-	// TestMain finds what it left behind.
+	// The rig's cleanup stops the server and hangs when Run does not return; TestMain finds
+	// goroutines that were left.
 }

@@ -29,7 +29,7 @@ type State struct {
 // Show is the event itself.
 type Show struct {
 	Name     string     `json:"name"`
-	Live     bool       `json:"live"` // show.live was given, show.end not yet
+	Live     bool       `json:"live"` // show.live was sent, and show.end has not been sent since
 	Since    *time.Time `json:"since,omitempty"`
 	Version  string     `json:"version"`  // of obvan
 	MixerURL string     `json:"mixerUrl"` // the -mixer flag without secrets
@@ -37,11 +37,11 @@ type Show struct {
 	RTSPPort int        `json:"rtspPort"`
 }
 
-// OBSSetup is what obs.provision did in OBS' present scene collection.
+// OBSSetup is what obs.provision did in OBS' current scene collection.
 type OBSSetup struct {
 	Available    bool       `json:"available"`              // the mixer is one that can be set up
 	Since        *time.Time `json:"since,omitempty"`        // of the last set-up; absent before the first
-	CanUndo      bool       `json:"canUndo"`                // there is something to take back
+	CanUndo      bool       `json:"canUndo"`                // there is a setup to undo
 	RemovedFeeds []string   `json:"removedFeeds,omitempty"` // removed cameras whose scenes are still there
 }
 
@@ -51,7 +51,7 @@ type Feed struct {
 	Name   string `json:"name"`
 	URL    string `json:"url,omitempty"` // pulled from here; credentials replaced by "***"
 	Added  bool   `json:"added"`         // by an operator; false for one that just arrived
-	HasKey bool   `json:"hasKey"`        // a key is needed to publish it from off this machine
+	HasKey bool   `json:"hasKey"`        // publishing it from another machine requires a key
 
 	State   FeedState  `json:"state"`
 	Problem string     `json:"problem,omitempty"` // as a sentence
@@ -77,11 +77,11 @@ type FeedState string
 // The states of a feed.
 const (
 	FeedLive       FeedState = "live"
-	FeedWaiting    FeedState = "waiting"    // nothing came yet
-	FeedLost       FeedState = "lost"       // it was here
+	FeedWaiting    FeedState = "waiting"    // nothing has arrived yet
+	FeedLost       FeedState = "lost"       // it was connected before
 	FeedConnecting FeedState = "connecting" // we connect to it, or its tracks are not known yet
 	FeedRetrying   FeedState = "retrying"   // we connect to it again soon; Problem says why
-	FeedStalled    FeedState = "stalled"    // it is connected, and sends no video
+	FeedStalled    FeedState = "stalled"    // connected, but sending no video
 )
 
 // Light is a camera's tally light.
@@ -132,7 +132,7 @@ type SelfTestState struct {
 	Problem string           `json:"problem,omitempty"` // why there is no report
 }
 
-// Client is a client that is connected.
+// Client is a connected client.
 type Client struct {
 	Name   string    `json:"name"` // of the token
 	Role   Role      `json:"role"`
@@ -157,7 +157,7 @@ type You struct {
 	Role Role   `json:"role"`
 }
 
-// Level is how grave a line of the event log is.
+// Level is the severity of a line of the event log.
 type Level string
 
 // The levels.

@@ -20,7 +20,7 @@ func TestTheStudioIsKilledAndFindsOBSAsItWas(t *testing.T) {
 	s.cameras("red", "green")
 	s.do("program.backups", map[string]any{"feeds": []string{"green"}})
 	s.await(5*time.Second, "the backup while OBS is not there", func(st control.State) bool {
-		return st.Program.Level == "backup" && strings.Contains(st.Mixer.Problem, "does not answer") && strings.Contains(st.Program.Reason, "not connected")
+		return st.Program.Level == "backup" && strings.Contains(st.Mixer.Problem, "is not responding") && strings.Contains(st.Program.Reason, "not connected")
 	})
 	_, port, _ := net.SplitHostPort(obsAt)
 	o := startOBS(t, "--stock", "--port", port)

@@ -87,6 +87,6 @@ type Graphic struct {
 	Fields  []string          `json:"fields"`
 	OnAir   bool              `json:"onAir"`             // it is visible on air
 	Shown   bool              `json:"shown"`             // it is switched on, though the scene on air may not contain it
-	Text    map[string]string `json:"text"`              // its present text
+	Text    map[string]string `json:"text"`              // its current text
 	Problem string            `json:"problem,omitempty"` // a sentence
 }

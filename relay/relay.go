@@ -15,11 +15,11 @@ import (
 // Errors that an output's Push returns, wrapped, so that the supervisor can classify them.
 // Any other error is considered a network failure and retried.
 var (
-	ErrRefused     = errors.New("the server refused the stream")               // do not retry: the key or the address is wrong
-	ErrStalled     = errors.New("the server stopped receiving data")           // unsent bytes do not shrink
-	ErrUnsupported = errors.New("this output can't carry the program")         // do not retry before the program changes
-	ErrUnknown     = errors.New("no such destination")                         // of the commands
-	ErrExists      = errors.New("a destination with that name already exists") // of the commands
+	ErrRefused     = errors.New("the server refused the stream")             // do not retry: the key or the address is wrong
+	ErrStalled     = errors.New("the server stopped receiving data")         // unsent bytes do not shrink
+	ErrUnsupported = errors.New("this output can't carry the program")       // do not retry before the program changes
+	ErrUnknown     = errors.New("no such destination")                       // of the commands
+	ErrExists      = errors.New("a destination with that id already exists") // of the commands
 )
 
 // Destination is where the program goes, as the operator entered it. The key is stored
@@ -73,7 +73,7 @@ type Status struct {
 	LatencyMs int64 `json:"latencyMs"` // how far it is behind the program
 	Traffic
 
-	Warnings []string `json:"warnings,omitempty"` // what of the program its platform or its server does not take, in sentences
+	Warnings []string `json:"warnings,omitempty"` // what its platform or server does not accept about the program, in sentences
 }
 
 // Traffic is what was sent to a destination since it was started, and what was not.
@@ -86,7 +86,7 @@ type Traffic struct {
 // same as a sentence.
 type GraceDeadline struct {
 	Platform string    `json:"platform"` // its name
-	At       time.Time `json:"at"`       // about when it ends the broadcast; after that it may have
+	At       time.Time `json:"at"`       // approximately when it ends the broadcast; after that it may have ended it
 	GraceMs  int64     `json:"graceMs"`  // how long it waits in total
 }
 

@@ -92,7 +92,7 @@ func parse(args []string, env func(string) (string, bool), usage io.Writer) (con
 	text(&cfg.token, "token", "", "an admin's `token`, for automation; without it one is created at the first start")
 	text(&cfg.mixer, "mixer", "cut", "`mixer`: cut (built in), or obs://HOST:4455 with the password in OBVAN_OBS_PASSWORD")
 	text(&cfg.log, "log", "text", "log `format` on stderr: text, or json (then the first line on stdout has the addresses)")
-	level := f.String("log-level", "info", "least serious `level` that is logged: debug, info, warn or error")
+	level := f.String("log-level", "info", "lowest `level` that is logged: debug, info, warn or error")
 	f.BoolVar(&cfg.demo, "demo", false, "four built-in demo cameras")
 	if err := f.Parse(args); err != nil {
 		return config{}, err

@@ -39,7 +39,7 @@ func Decode(raw json.RawMessage, into any) error {
 	fields := Fields(reflect.TypeOf(into).Elem())
 	for name := range given {
 		if !known(fields, name) {
-			return control.Invalidf("there is no argument %s; %s", text.Quote(name), takes(fields))
+			return control.Invalidf("unknown argument %s; %s", text.Quote(name), takes(fields))
 		}
 	}
 	for _, f := range fields {
@@ -91,7 +91,7 @@ func known(fields []Field, name string) bool {
 
 func takes(fields []Field) string {
 	if len(fields) == 0 {
-		return "this command takes none"
+		return "this command takes no arguments"
 	}
 	names := make([]string, len(fields))
 	for i, f := range fields {

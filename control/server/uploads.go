@@ -44,7 +44,7 @@ func (s *Server) putLogo(w http.ResponseWriter, r *http.Request) {
 func (s *Server) getLogo(w http.ResponseWriter, r *http.Request) {
 	name, isPNG := strings.CutSuffix(r.PathValue("file"), ".png")
 	if !isPNG {
-		s.fail(w, fmt.Errorf("logos are PNG: ask for %s.png: %w", text.Quote(name), control.ErrNotFound))
+		s.fail(w, fmt.Errorf("logos are PNG: request %s.png: %w", text.Quote(name), control.ErrNotFound))
 		return
 	}
 	path, err := s.cfg.Studio.LogoFile(name)

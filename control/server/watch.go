@@ -48,7 +48,7 @@ func (s *Server) serveFrames(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	up := websocket.Upgrader{HandshakeTimeout: headerTimeout, ReadBufferSize: 512, WriteBufferSize: 4096, Error: func(w http.ResponseWriter, _ *http.Request, _ int, reason error) {
-		s.fail(w, control.Invalidf("this is for websockets: %v", reason))
+		s.fail(w, control.Invalidf("this endpoint is for websockets: %v", reason))
 	}}
 	conn, err := up.Upgrade(w, r, nil)
 	if err != nil {

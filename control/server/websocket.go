@@ -76,7 +76,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, fmt.Errorf("a page of another site may not connect: %w", control.ErrForbidden))
 			return
 		}
-		s.fail(w, control.Invalidf("this is for websockets: %v", reason))
+		s.fail(w, control.Invalidf("this endpoint is for websockets: %v", reason))
 	}}
 	k := &socket{
 		server: s, who: who, since: time.Now().UTC(), replies: make(chan []byte, maxReplies),

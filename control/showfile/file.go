@@ -41,7 +41,7 @@ type File struct {
 // about it.
 func Open(dir string, log *slog.Logger) (f *File, problems []string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make the data directory: %w", err)
+		return nil, nil, fmt.Errorf("create the data directory: %w", err)
 	}
 	f = &File{dir: dir, log: log, editing: make(chan struct{}, 1), onDisk: map[string][]byte{}}
 	for name, into := range map[string]any{showName: &f.show, secretsName: &f.secrets} {

@@ -25,7 +25,7 @@ func readJSON(path string, v any) (aside string, err error) {
 	}
 	aside = fmt.Sprintf("%s.broken-%s", path, time.Now().UTC().Format("20060102T150405.000"))
 	if err := os.Rename(path, aside); err != nil {
-		return "", fmt.Errorf("put the broken %s aside: %w", filepath.Base(path), err)
+		return "", fmt.Errorf("set the damaged %s aside: %w", filepath.Base(path), err)
 	}
 	return aside, nil
 }

@@ -38,11 +38,11 @@ func RestoreSecrets(edit, was string) (string, error) {
 	}
 	old, err := url.Parse(was)
 	if err != nil || old.Host != now.Host || old.Scheme != now.Scheme {
-		return "", control.Invalidf("the address goes to another host: write its password and secrets again instead of %s", Hidden)
+		return "", control.Invalidf("the address has another scheme, host or port: enter its password and secrets again instead of %s", Hidden)
 	}
 	if password, ok := now.User.Password(); ok && password == Hidden {
 		if password, ok = old.User.Password(); !ok {
-			return "", control.Invalidf("%s stands where there was no secret before", Hidden)
+			return "", control.Invalidf("%s is used where no secret was saved", Hidden)
 		}
 		now.User = url.UserPassword(now.User.Username(), password)
 	}
@@ -59,7 +59,7 @@ func RestoreSecrets(edit, was string) (string, error) {
 	if whole := now.String(); !strings.Contains(whole, Hidden) {
 		return whole, nil
 	}
-	return "", control.Invalidf("%s stands where there was no secret before", Hidden)
+	return "", control.Invalidf("%s is used where no secret was saved", Hidden)
 }
 
 // OtherHost reports whether an address has another host than was. A secret is not sent there

@@ -42,7 +42,7 @@ func audioCommands() []Command {
 			func(ctx context.Context, s *Studio, args VolumeArgs) (none, error) {
 				return none{}, s.volume(ctx, args)
 			}, fails...),
-		command("audio.meters", control.Viewer, "Send this websocket the mixer's audio levels as notifications \"meters\", 20 times a second, until it is switched off.",
+		command("audio.meters", control.Viewer, "Send the mixer's audio levels to this websocket as \"meters\" notifications, 20 times a second, until switched off.",
 			func(ctx context.Context, s *Studio, args MetersArgs) (none, error) {
 				return none{}, s.meters(ctx, args.On)
 			}, control.ErrUnsupported),

@@ -20,14 +20,14 @@ import (
 
 // DestinationAddArgs is what destination.add takes.
 type DestinationAddArgs struct {
-	ID         string `json:"id,omitempty"`                                         // left out: made from the name
+	ID         string `json:"id,omitempty"`                                         // default: made from the name
 	Name       string `json:"name" example:"Main channel"`                          // what people call it
 	URL        string `json:"url" example:"rtmp://a.rtmp.youtube.com/live2"`        // without the key; in WHIP addresses (https://) the path may be one, and is never shown again
 	Key        string `json:"key,omitempty" secret:"true" example:"abcd-efgh-ijkl"` // the platform's stream key, or the bearer token of WHIP; never shown again
 	BackupURL  string `json:"backupUrl,omitempty"`                                  // tried in turn with url, or see sendToBoth
 	SendToBoth bool   `json:"sendToBoth,omitempty"`                                 // send to url and backupUrl at the same time: for platforms whose preset says so
 	Platform   string `json:"platform,omitempty" example:"youtube"`                 // a preset's name
-	Enabled    *bool  `json:"enabled,omitempty"`                                    // show.live starts it; left out: true
+	Enabled    *bool  `json:"enabled,omitempty"`                                    // show.live starts it; default: true
 	DelayMs    int64  `json:"delayMs,omitempty"`                                    // delay behind the program, at most 60000
 	MaxKbps    int    `json:"maxKbps,omitempty"`                                    // frames are dropped above it, on average over seconds; 0: no limit
 }
@@ -37,7 +37,7 @@ type DestinationAdded struct {
 	ID string `json:"id" example:"main-channel"`
 }
 
-// DestinationUpdateArgs is what destination.update takes; what is left out stays.
+// DestinationUpdateArgs is what destination.update takes; omitted fields are unchanged.
 type DestinationUpdateArgs struct {
 	ID         string  `json:"id" example:"main-channel"`
 	Name       *string `json:"name,omitempty"`
@@ -74,7 +74,7 @@ func destinationCommands() []Command {
 		byID("destination.remove", "Stop a destination and delete it and its key.", (*Studio).removeDestination),
 		byID("destination.start", "Send the program to a destination.", (*Studio).startDestination),
 		byID("destination.stop", "Stop sending to a destination.", (*Studio).stopDestination),
-		byID("destination.retry", "Retry a destination now, also one that refused the stream.", (*Studio).retryDestination),
+		byID("destination.retry", "Retry a destination now, even one that refused the stream.", (*Studio).retryDestination),
 	}
 }
 
@@ -222,7 +222,7 @@ func changeAddresses(args DestinationUpdateArgs, secret *showfile.DestinationSec
 		moved := showfile.OtherHost(secret.URL, was.URL) && showfile.OtherHost(secret.URL, was.BackupURL)
 		backupMoved := secret.BackupURL != "" && showfile.OtherHost(secret.BackupURL, was.URL) && showfile.OtherHost(secret.BackupURL, was.BackupURL)
 		if moved || backupMoved {
-			return control.Invalidf("the address goes to another host: give the stream key again")
+			return control.Invalidf("the address has another host or port: enter the stream key again")
 		}
 	}
 	if args.URL != nil {

@@ -22,8 +22,8 @@ import (
 type FeedAddArgs struct {
 	ID   string `json:"id" example:"cam1"`                                // what devices publish to; letters, digits, '.', '_' and '-'
 	Name string `json:"name" example:"Camera 1"`                          // what people call it
-	URL  string `json:"url,omitempty" example:"rtsp://10.0.0.20/stream1"` // where to pull it from; left out: a device pushes it
-	Key  string `json:"key,omitempty" secret:"true"`                      // needed to publish it, from anywhere; left out: one is made that is needed only from other machines
+	URL  string `json:"url,omitempty" example:"rtsp://10.0.0.20/stream1"` // where to pull it from; omitted: a device pushes it
+	Key  string `json:"key,omitempty" secret:"true"`                      // needed to publish it, from anywhere; default: a new key that is needed only from other machines
 }
 
 // FeedAdded is what feed.add answers.
@@ -32,7 +32,7 @@ type FeedAdded struct {
 	Key string `json:"key,omitempty" secret:"true" example:"k3yk3yk3yk3yk3yk3yk3yk"` // the key that was made; feed.key shows it again
 }
 
-// FeedUpdateArgs is what feed.update takes; what is left out stays.
+// FeedUpdateArgs is what feed.update takes; omitted fields are unchanged.
 type FeedUpdateArgs struct {
 	ID   string  `json:"id" example:"cam1"`
 	Name *string `json:"name,omitempty" example:"Goal camera"`
@@ -52,7 +52,7 @@ type FeedKey struct {
 
 func feedCommands() []Command {
 	return []Command{
-		command("feed.add", control.Operator, "Add a camera: one that pushes to us, or one that we pull.",
+		command("feed.add", control.Operator, "Add a camera that pushes to the studio, or one that the studio pulls.",
 			func(ctx context.Context, s *Studio, args FeedAddArgs) (FeedAdded, error) { return s.addFeed(ctx, args) },
 			control.ErrExists, ingest.ErrBadName, ingest.ErrReserved),
 		command("feed.update", control.Operator, "Change a camera's name, address or key.",
@@ -279,7 +279,7 @@ func (s *Studio) updateMixerFeeds(k *showfile.Show) {
 // contain a password.
 func parseAddress(raw string) (*url.URL, error) {
 	if len(raw) > maxURL {
-		return nil, control.Invalidf("the argument url is too long: %d letters at most", maxURL)
+		return nil, control.Invalidf("the argument url is too long: %d characters at most", maxURL)
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Scheme == "" {
@@ -292,7 +292,7 @@ func parseAddress(raw string) (*url.URL, error) {
 func checkName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) {
-		return "", control.Invalidf("the argument name must be 1 to %d letters", maxName)
+		return "", control.Invalidf("the argument name must be 1 to %d characters", maxName)
 	}
 	if strings.ContainsFunc(name, unicode.IsControl) {
 		return "", control.Invalidf("the argument name must be one line, without control characters")

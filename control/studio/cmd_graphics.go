@@ -12,9 +12,9 @@ import (
 
 // GraphicAddArgs is what graphics.add takes.
 type GraphicAddArgs struct {
-	Template  string            `json:"template,omitempty" example:"person"`                               // left out: name and title
+	Template  string            `json:"template,omitempty" example:"person"`                               // default: name and title
 	Text      map[string]string `json:"text" example:"{\"name\":\"Ada Lovelace\",\"title\":\"Engineer\"}"` // by field; the field logo names one of the state's logos
-	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"`                                // it is hidden automatically after so long; left out: it stays
+	AutoOutMs int               `json:"autoOutMs,omitempty" example:"8000"`                                // hidden automatically after this time; default: stays on air
 }
 
 // GraphicAdded is what graphics.add answers.
@@ -22,7 +22,7 @@ type GraphicAdded struct {
 	ID string `json:"id" example:"q7wmx2fa"`
 }
 
-// GraphicUpdateArgs is what graphics.update takes; what is left out stays.
+// GraphicUpdateArgs is what graphics.update takes; omitted fields are unchanged.
 type GraphicUpdateArgs struct {
 	ID        string            `json:"id" example:"q7wmx2fa"`
 	Template  string            `json:"template,omitempty"`
@@ -71,11 +71,11 @@ func graphicsCommands() []Command {
 			func(ctx context.Context, s *Studio, args GraphicMoveArgs) (none, error) {
 				return none{}, s.listGraphics(ctx, func(d *graphics.Queue) error { return d.Move(args.ID, args.To) })
 			}, graphics.ErrNoItem),
-		command("graphics.import", control.Operator, "Add many lower thirds from a table of names; none is added when a line is invalid.",
+		command("graphics.import", control.Operator, "Add many lower thirds from a table of names; none is added if any line is invalid.",
 			func(ctx context.Context, s *Studio, args GraphicImportArgs) (GraphicImported, error) {
 				return s.importGraphics(ctx, args.CSV)
 			}, graphics.ErrInvalidText, graphics.ErrFull),
-		command("graphics.take", control.Operator, "Put a lower third on air, in place of the one that is.",
+		command("graphics.take", control.Operator, "Put a lower third on air, replacing the current one.",
 			func(ctx context.Context, s *Studio, args GraphicArgs) (none, error) {
 				return none{}, s.airGraphic(ctx, func(ctx context.Context) error { return s.areas.graphics.Take(ctx, args.ID) })
 			}, append([]error{graphics.ErrNoItem}, air...)...),

@@ -16,7 +16,7 @@ type LogoArgs struct {
 
 func logoCommands() []Command {
 	return []Command{
-		command("logo.remove", control.Operator, "Delete a logo of lower thirds; those that use it are shown without. PUT /api/v1/logos/NAME uploads a PNG or JPEG, GET /api/v1/logos/NAME.png returns it.",
+		command("logo.remove", control.Operator, "Delete a lower-third logo; lower thirds that use it are shown without it. PUT /api/v1/logos/NAME uploads a PNG or JPEG, GET /api/v1/logos/NAME.png returns it.",
 			func(ctx context.Context, s *Studio, args LogoArgs) (none, error) {
 				logos, err := s.logos()
 				if err == nil {

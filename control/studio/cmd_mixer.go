@@ -17,14 +17,14 @@ type PreviewArgs struct {
 
 // CutArgs is what mixer.cut takes.
 type CutArgs struct {
-	Source string     `json:"source,omitempty" example:"cam2"` // a name of the mixer's sources; left out: what is in preview
-	When   mixer.When `json:"when,omitempty"`                  // "keyframe" waits for the source's next keyframe; left out: at once
+	Source string     `json:"source,omitempty" example:"cam2"` // a name of the mixer's sources; default: what is in preview
+	When   mixer.When `json:"when,omitempty"`                  // "keyframe" waits for the source's next keyframe; default: cut at once
 }
 
 // TakeArgs is what mixer.take takes.
 type TakeArgs struct {
-	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; left out: the current one
-	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: the current duration
+	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; default: the current one
+	DurationMs int    `json:"durationMs,omitempty" example:"500"` // default: the current duration
 }
 
 // StudioModeArgs is what mixer.studioMode takes.
@@ -34,8 +34,8 @@ type StudioModeArgs struct {
 
 // TransitionArgs is what mixer.transition takes.
 type TransitionArgs struct {
-	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; left out: it stays
-	DurationMs int    `json:"durationMs,omitempty" example:"500"` // left out: it stays
+	Kind       string `json:"kind,omitempty" example:"Fade"`      // a name of the mixer's transitions; default: unchanged
+	DurationMs int    `json:"durationMs,omitempty" example:"500"` // default: unchanged
 }
 
 // TBarArgs is what mixer.tbar takes.
@@ -57,10 +57,10 @@ func mixerCommands() []Command {
 				return none{}, nil
 			}, mixer.ErrNoSource, mixer.ErrOffline, mixer.ErrBusy),
 
-		command("mixer.cut", control.Operator, "Put a source on air without a transition; without a source, what is in preview.",
+		command("mixer.cut", control.Operator, "Cut to a source, or to what is in preview if no source is given.",
 			func(ctx context.Context, s *Studio, args CutArgs) (none, error) {
 				if args.When != mixer.Instant && args.When != mixer.Keyframe {
-					return none{}, control.Invalidf("the argument when must be %q or left out", mixer.Keyframe)
+					return none{}, control.Invalidf("the argument when must be %q or omitted", mixer.Keyframe)
 				}
 				source := cmp.Or(args.Source, s.inPreview())
 				if err := s.deps.Mixer.Cut(ctx, args.Source, args.When); err != nil {
@@ -70,7 +70,7 @@ func mixerCommands() []Command {
 				return none{}, nil
 			}, mixer.ErrNoSource, mixer.ErrNoPreview, mixer.ErrOffline, mixer.ErrBusy),
 
-		command("mixer.take", control.Operator, "Bring preview on air with a transition.",
+		command("mixer.take", control.Operator, "Take preview to program with a transition.",
 			func(ctx context.Context, s *Studio, args TakeArgs) (none, error) {
 				if args.DurationMs < 0 || args.DurationMs > maxTransition {
 					return none{}, control.Invalidf("the argument durationMs must be 0 to %d", maxTransition)
@@ -86,7 +86,7 @@ func mixerCommands() []Command {
 			func(ctx context.Context, s *Studio, args StudioModeArgs) (none, error) {
 				return none{}, s.studioMode(ctx, args.On)
 			}, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
-		command("mixer.transition", control.Operator, "Choose the transition that a take without a kind uses.",
+		command("mixer.transition", control.Operator, "Choose the transition used by a take that names none.",
 			func(ctx context.Context, s *Studio, args TransitionArgs) (none, error) {
 				return none{}, s.chooseTransition(ctx, mixer.Transition(args))
 			}, mixer.ErrNoTransition, mixer.ErrOffline, mixer.ErrNotNow, control.ErrUnsupported),
@@ -105,7 +105,7 @@ func (s *Studio) inPreview() (source string) {
 }
 
 func (s *Studio) studioMode(ctx context.Context, on bool) error {
-	m, err := capability[mixer.StudioModer](s, "a preview bus that can be switched")
+	m, err := capability[mixer.StudioModer](s, "switching the preview bus")
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *Studio) chooseTransition(ctx context.Context, t mixer.Transition) error
 	if t == (mixer.Transition{}) {
 		return control.Invalidf("give the argument kind, durationMs, or both")
 	}
-	m, err := capability[mixer.StudioModer](s, "a transition of its own")
+	m, err := capability[mixer.StudioModer](s, "selecting a transition")
 	if err != nil {
 		return err
 	}

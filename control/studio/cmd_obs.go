@@ -18,9 +18,9 @@ type ChoiceArgs struct {
 type ProvisionArgs struct {
 	Preview         bool     `json:"preview,omitempty" example:"true"` // only report what would be done
 	Remove          []string `json:"remove,omitempty"`                 // removed cameras whose scenes are deleted; without this they stay
-	VideoKbps       int      `json:"videoKbps,omitempty"`              // of OBS' stream to the studio; left out: as before, at first 6000
-	AudioKbps       int      `json:"audioKbps,omitempty"`              // left out: as before, at first 160
-	KeyframeSeconds int      `json:"keyframeSeconds,omitempty"`        // between keyframes; left out: as before, at first 1
+	VideoKbps       int      `json:"videoKbps,omitempty"`              // of OBS' stream to the studio; default: the previous value, initially 6000
+	AudioKbps       int      `json:"audioKbps,omitempty"`              // default: the previous value, initially 160
+	KeyframeSeconds int      `json:"keyframeSeconds,omitempty"`        // between keyframes; default: the previous value, initially 1
 }
 
 // Provisioned is what obs.provision and obs.undo answer.
@@ -75,7 +75,7 @@ func obsCommands() []Command {
 
 func (s *Studio) setOBSPassword(ctx context.Context, password string) error {
 	if len(password) > maxPassword {
-		return control.Invalidf("the argument password is too long: %d letters at most", maxPassword)
+		return control.Invalidf("the argument password is too long: %d characters at most", maxPassword)
 	}
 	if err := s.edit(ctx, func(_ *showfile.Show, sec *showfile.Secrets) error { sec.OBSPassword = password; return nil }); err != nil {
 		return err

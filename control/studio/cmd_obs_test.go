@@ -285,8 +285,8 @@ func TestTheOBSPasswordIsStoredTriedAtOnceAndNeverShown(t *testing.T) {
 
 func TestAQuestionInTheLogEndsWithOneMark(t *testing.T) {
 	h := studiotest.Open(t)
-	h.MixerChanged(mixer.State{Kind: "obs", Problem: "OBS does not answer: is it running?"})
-	if !h.Logged("OBS does not answer: is it running?") {
+	h.MixerChanged(mixer.State{Kind: "obs", Problem: "OBS is not responding: is it running?"})
+	if !h.Logged("OBS is not responding: is it running?") {
 		t.Error(h.Now().Log)
 	}
 }

@@ -15,7 +15,7 @@ type OutputArgs struct {
 func outputCommands() []Command {
 	byName := func(name, doc, did string, do func(mixer.OutputSwitch, context.Context, string) error) Command {
 		return command(name, control.Director, doc, func(ctx context.Context, s *Studio, args OutputArgs) (none, error) {
-			outputs, err := capability[mixer.OutputSwitch](s, "outputs of its own")
+			outputs, err := capability[mixer.OutputSwitch](s, "controlling outputs")
 			if err != nil {
 				return none{}, err
 			}
@@ -27,7 +27,7 @@ func outputCommands() []Command {
 		}, mixer.ErrNoOutput, mixer.ErrOffline, mixer.ErrBusy, mixer.ErrNotNow, control.ErrUnsupported)
 	}
 	return []Command{
-		byName("output.start", "Start an output of the mixer's own: a stream, a recording. One that is running keeps running.", "started", mixer.OutputSwitch.StartOutput),
-		byName("output.stop", "Stop an output of the mixer's own.", "stopped", mixer.OutputSwitch.StopOutput),
+		byName("output.start", "Start one of the mixer's own outputs, such as its stream or recording. One that is already running is not affected.", "started", mixer.OutputSwitch.StartOutput),
+		byName("output.stop", "Stop one of the mixer's own outputs.", "stopped", mixer.OutputSwitch.StopOutput),
 	}
 }

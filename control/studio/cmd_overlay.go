@@ -30,7 +30,7 @@ type HeartbeatArgs struct {
 
 func overlayCommands() []Command {
 	return []Command{
-		command("overlay.heartbeat", control.Viewer, "Sent by the overlay page once a second: it is alive, and shows this.",
+		command("overlay.heartbeat", control.Viewer, "Sent by the overlay page once a second, to report what it shows.",
 			func(_ context.Context, s *Studio, args HeartbeatArgs) (none, error) {
 				return none{}, s.heartbeat(args)
 			}, control.ErrTooMany),
@@ -51,7 +51,7 @@ type pageState struct {
 
 func (s *Studio) heartbeat(args HeartbeatArgs) error {
 	if args.Page == "" || len(args.Page) > maxPage {
-		return control.Invalidf("the argument page must be 1 to %d letters", maxPage)
+		return control.Invalidf("the argument page must be 1 to %d characters", maxPage)
 	}
 	defer s.areas.wakeGraphics()
 	o := &s.areas.overlay

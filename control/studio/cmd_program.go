@@ -75,7 +75,7 @@ func programCommands() []Command {
 				return none{}, s.setBackups(ctx, args.Feeds)
 			}, ingest.ErrBadName),
 
-		command("program.triggers", control.Director, "Choose what the program fails over for besides loss of signal, where a backup is healthy. They are estimated from encoded frame sizes, and warned of in any case.",
+		command("program.triggers", control.Director, "Choose which faults, besides loss of signal, make the program fail over if a backup is healthy. They are detected from encoded frame sizes, with ffmpeg also from decoded video, and always shown as warnings.",
 			func(ctx context.Context, s *Studio, args TriggersArgs) (none, error) {
 				return none{}, s.setTriggers(ctx, args.On)
 			}, program.ErrNoFault),
@@ -145,7 +145,7 @@ func (s *Studio) setTimeout(ctx context.Context, args TimeoutArgs) error {
 	case args.Level == "":
 		s.logAction(ctx, "set the signal-loss timeout to %d ms", args.Ms)
 	case args.Ms == 0:
-		s.logAction(ctx, "set the signal-loss timeout of %s to the common one", s.nameOf(args.Level))
+		s.logAction(ctx, "set the signal-loss timeout of %s to the default", s.nameOf(args.Level))
 	default:
 		s.logAction(ctx, "set the signal-loss timeout of %s to %d ms", s.nameOf(args.Level), args.Ms)
 	}

@@ -22,7 +22,7 @@ const (
 
 // SelfTestArgs is what selftest.run takes.
 type SelfTestArgs struct {
-	Seconds int `json:"seconds,omitempty" example:"30"` // left out: 20; at least 15, at most 600
+	Seconds int `json:"seconds,omitempty" example:"30"` // default: 20; at least 15, at most 600
 }
 
 // selfTesting is the self-test that is running, or none.
@@ -33,7 +33,7 @@ type selfTesting struct {
 
 func selfTestCommands() []Command {
 	return []Command{
-		command("selftest.run", control.Director, "Test how failing destinations are handled: healthy ones beside one of each faulty kind, with a program of their own. The report is in the state; the show and its destinations are not affected.",
+		command("selftest.run", control.Director, "Test how failing destinations are handled: healthy destinations run alongside one of each faulty kind, fed by a test program. The report is in the state; the show and its destinations are not affected.",
 			func(ctx context.Context, s *Studio, args SelfTestArgs) (none, error) {
 				return none{}, s.startSelfTest(ctx, args)
 			}, control.ErrRefused),

@@ -242,7 +242,7 @@ func TestEditingAnAddressDoesNotSendTheStreamKeyToAnotherHost(t *testing.T) {
 	h.Do(t, "destination.add", `{"id":"a","name":"A","url":"rtmp://h.example/app","key":"kkkk-kkkk"}`)
 	for _, args := range []string{`"url":"rtmp://evil.example/app"`, `"backupUrl":"rtmp://evil.example/app"`, `"url":"rtmp://h.example:1936/app"`} {
 		_, err := h.Execute(t.Context(), studiotest.As(control.Director), "destination.update", []byte(`{"id":"a",`+args+`}`))
-		if code, _ := control.Code(err); code != control.BadRequest || !strings.Contains(err.Error(), "give the stream key again") {
+		if code, _ := control.Code(err); code != control.BadRequest || !strings.Contains(err.Error(), "enter the stream key again") {
 			t.Errorf("%s: %v", args, err)
 		}
 	}

@@ -208,7 +208,7 @@ func (s *server) claim(se *session, offered headers.Transports) error {
 			}
 			for _, other := range s.sessions {
 				if host == netaddr.Host(other.request.Remote) && slices.Contains(other.ports, port) {
-					return fmt.Errorf("%w: %d is another session's", errPorts, port)
+					return fmt.Errorf("%w: %d is in use by another session", errPorts, port)
 				}
 			}
 		}

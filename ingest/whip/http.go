@@ -144,7 +144,7 @@ func (s *Server) reject(w http.ResponseWriter, request ingest.Request, err error
 		return
 	}
 	s.log.Error("publish", "feed", request.Stream, "remote", request.Remote, "err", err)
-	refuse(w, http.StatusInternalServerError, errors.New("something went wrong in the server; its log says more"))
+	refuse(w, http.StatusInternalServerError, errors.New("internal error; see the server's log"))
 }
 
 // refuse responds with a sentence for people to read.

@@ -83,7 +83,7 @@ func (f *Files) reload() *tls.Certificate {
 	pair, at, err := f.load()
 	if err != nil {
 		if f.lastError != err.Error() {
-			f.log.Error("new certificate can't be used, the old one stays", "err", err)
+			f.log.Error("new certificate can't be used; the old one stays in use", "err", err)
 			f.lastError = err.Error()
 		}
 		return nil

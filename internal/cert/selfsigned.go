@@ -107,7 +107,7 @@ func (s *SelfSigned) ensure(now time.Time) error {
 		case err == nil:
 			s.pair = &pair
 		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("read the certificate in %s (delete both files there to have a new one made): %w", s.dir, err)
+			return fmt.Errorf("read the certificate in %s (delete both files there to create a new one): %w", s.dir, err)
 		}
 	}
 	names := s.names()

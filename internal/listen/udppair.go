@@ -24,7 +24,7 @@ func UDPPair(host string, port int) (rtp, rtcp net.PacketConn, err error) {
 		}
 		errs = append(errs, err)
 	}
-	return nil, nil, fmt.Errorf("no two UDP ports in a row: %w", errors.Join(errs[0], errs[len(errs)-1]))
+	return nil, nil, fmt.Errorf("no two consecutive UDP ports are free: %w", errors.Join(errs[0], errs[len(errs)-1]))
 }
 
 func udpPair(host string, port int) (rtp, rtcp net.PacketConn, err error) {

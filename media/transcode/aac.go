@@ -33,11 +33,11 @@ func newAACDecoder(config []byte) (*aacDecoder, error) {
 	d := &aacDecoder{config: config}
 	dec, err := pcm.NewDecoder(d, pcm.WithRawStream(config))
 	if err != nil {
-		return nil, fmt.Errorf("make an AAC decoder: %w", err)
+		return nil, fmt.Errorf("create an AAC decoder: %w", err)
 	}
 	d.dec, d.rate, d.channels = dec, dec.Info().SampleRate, dec.Info().Channels
 	if d.rate <= 0 || d.channels < 1 || d.channels > 2 {
-		return nil, fmt.Errorf("make an AAC decoder: %d Hz, %d channels", d.rate, d.channels)
+		return nil, fmt.Errorf("create an AAC decoder: %d Hz, %d channels", d.rate, d.channels)
 	}
 	return d, nil
 }

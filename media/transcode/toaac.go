@@ -36,11 +36,11 @@ func AACTrack() media.Track {
 func NewToAAC(emit func(media.AccessUnit)) (*ToAAC, error) {
 	opus, err := gopus.NewDecoder(gopus.DecoderConfig{SampleRate: Rate, Channels: 2, MaxPacketSamples: maxOpus})
 	if err != nil {
-		return nil, fmt.Errorf("make an Opus decoder: %w", err)
+		return nil, fmt.Errorf("create an Opus decoder: %w", err)
 	}
 	t := &ToAAC{emit: emit, opus: opus}
 	if err := t.aac.reset(); err != nil {
-		return nil, fmt.Errorf("make an AAC encoder: %w", err)
+		return nil, fmt.Errorf("create an AAC encoder: %w", err)
 	}
 	return t, nil
 }

@@ -101,7 +101,7 @@ type packer struct {
 func newPacker(channels int, emit func(media.AccessUnit)) (*packer, error) {
 	enc, err := gopus.NewEncoder(gopus.EncoderConfig{SampleRate: Rate, Channels: channels, Application: gopus.ApplicationAudio})
 	if err != nil {
-		return nil, fmt.Errorf("make an Opus encoder: %w", err)
+		return nil, fmt.Errorf("create an Opus encoder: %w", err)
 	}
 	if err := errors.Join(enc.SetFrameSize(packetSamples), enc.SetBitrate(32000+32000*channels)); err != nil {
 		return nil, fmt.Errorf("configure the Opus encoder: %w", err)

@@ -191,7 +191,7 @@ func (m *Mixer) problem(err error) string {
 	case errors.Is(err, wire.ErrClosed):
 		return "lost the connection to OBS"
 	}
-	return fmt.Sprintf("OBS does not answer at %s: is it running, with its WebSocket server enabled?", m.addr)
+	return fmt.Sprintf("OBS is not responding at %s: is it running, with its WebSocket server enabled?", m.addr)
 }
 
 // offline is the state while OBS is not connected: the sources stay as they were last

@@ -156,7 +156,7 @@ func TestAnOBSThatIsNotRunningYetIsConnectedLater(t *testing.T) {
 	srv := obstest.Start(t, "cam1", "cam2")
 	srv.Down()
 	d := start(t, srv, false)
-	d.await("the problem", func(s *mixer.State) bool { return strings.Contains(s.Problem, "does not answer") })
+	d.await("the problem", func(s *mixer.State) bool { return strings.Contains(s.Problem, "is not responding") })
 	if err := d.Cut(shortContext(t), "cam1", mixer.Instant); !errors.Is(err, mixer.ErrOffline) {
 		t.Errorf("cut: %v", err)
 	}

@@ -177,7 +177,7 @@ func (m *Mixer) attempt(ctx context.Context, o programChange) (bool, error) {
 	case errors.Is(err, wire.ErrClosed): // nothing was changed yet: certainly not done
 		return false, fmt.Errorf("%w: %w", mixer.ErrOffline, conn.Err())
 	case errors.Is(err, wire.ErrUnanswered):
-		return false, fmt.Errorf("%w: OBS does not answer", mixer.ErrBusy)
+		return false, fmt.Errorf("%w: OBS is not responding", mixer.ErrBusy)
 	case err != nil:
 		return false, outcome(err, mixer.ErrNoSource)
 	}

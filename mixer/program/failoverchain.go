@@ -158,7 +158,7 @@ func (r *run) reason(s *State, now time.Time) string {
 	case s.FailoverOff:
 		return "automatic failover is off"
 	case s.Level == LevelBackup:
-		return s.Target + " has to be healthy for a moment before the program fails back"
+		return s.Target + " must be healthy for a moment before the program fails back"
 	}
 	return ""
 }

@@ -33,7 +33,7 @@ func TestTheProgramFailsOverToTheFirstHealthyBackupAndFailsBack(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		cam1.publish(t, s.hub)
 		time.Sleep(900 * time.Millisecond)
-		s.expect("cam2", program.LevelBackup, "cam1 has to be healthy for a moment before the program fails back")
+		s.expect("cam2", program.LevelBackup, "cam1 must be healthy for a moment before the program fails back")
 		time.Sleep(300 * time.Millisecond)
 		s.expect("cam1", program.LevelMixer, "")
 		if found := checkSeamless(t, s.written(0)); found.maxGap > 70*time.Millisecond {

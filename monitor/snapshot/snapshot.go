@@ -18,7 +18,7 @@ import (
 // Errors that a caller can act on.
 var (
 	ErrNoDecoder = errors.New("snapshots need ffmpeg, which is not installed on the server")
-	ErrFull      = errors.New("snapshots of as many streams as this server can decode are already being made")
+	ErrFull      = errors.New("the server is already making snapshots of as many streams as it can")
 	ErrNoVideo   = errors.New("the stream has no video that can be decoded at the moment")
 )
 

@@ -12,7 +12,7 @@ import (
 // Report is the result of a self-test.
 type Report struct {
 	At      time.Time `json:"at"`      // when it began
-	Seconds float64   `json:"seconds"` // for which the faulty destinations were there
+	Seconds float64   `json:"seconds"` // how long the faulty destinations ran
 	Frames  int       `json:"frames"`  // of the program in that time
 	Healthy []Healthy `json:"healthy"`
 	Faulty  []Faulty  `json:"faulty"`
@@ -33,7 +33,7 @@ type Healthy struct {
 // Faulty is a destination whose server misbehaves: its status must show that.
 type Faulty struct {
 	Kind          string        `json:"kind"`
-	States        []relay.State `json:"states"` // seen, in order; repetitions left out
+	States        []relay.State `json:"states"` // seen, in order, without repetitions
 	Attempt       int           `json:"attempt"`
 	FramesDropped uint64        `json:"framesDropped"` // video frames dropped
 	Reason        string        `json:"reason"`        // the last one reported

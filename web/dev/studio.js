@@ -179,7 +179,7 @@ const does = {
 		s.selfTest = { running: true, until: new Date(Date.now() + seconds * 1000).toISOString() };
 	},
 	'obs.password': () => {
-		throw new Refused('the argument password is too long: 256 letters at most');
+		throw new Refused('the argument password is too long: 256 characters at most');
 	},
 	'feed.add': (s, a) => {
 		s.feeds = [

@@ -216,7 +216,7 @@ func (h *handler) OnPlay(ctx *gortmp.StreamContext, _ uint32, _ *message.NetStre
 // refuse sends the refusal and ends the connection: the error returned makes go-rtmp
 // close it, and fromGoRTMP drops go-rtmp's own message about it.
 func (c *conn) refuse(stream uint32, err error) error {
-	r := Refusal{Code: "NetStream.Publish.Failed", Message: "internal error; ask the studio"}
+	r := Refusal{Code: "NetStream.Publish.Failed", Message: "internal error; contact the studio"}
 	if !errors.As(err, &r) {
 		c.server.opts.Log.Error("request failed", "proto", "rtmp", "remote", c.remote, "err", err)
 	}

@@ -16,7 +16,7 @@ func (p *planner) lowerThird() {
 	text := p.found.kind("text_ft2_source_v2", "text_gdiplus_v3", "text_gdiplus_v2", "text_ft2_source", "text_gdiplus")
 	box := p.found.kind("color_source_v3", "color_source_v2", "color_source")
 	if text == "" || box == "" {
-		p.note("This OBS has no text input, so there will be no lower third in it.")
+		p.note("This OBS has no text input, so it will have no lower third.")
 		return
 	}
 	p.layer = true
@@ -52,7 +52,7 @@ func (p *planner) logo() {
 	switch {
 	case p.found.hasInput(name):
 	case kind == "":
-		p.note("This OBS has no image input, so lower thirds have no logo in it.")
+		p.note("This OBS has no image input, so its lower thirds have no logo.")
 	case !p.target.Logos:
 		p.note("Lower thirds have no logo in this OBS: the studio's files are not on its computer.")
 	default:

@@ -131,7 +131,7 @@ func (c *Conn) Batch(ctx context.Context, pace Pace, all ...Params) (errs []erro
 		return nil, fmt.Errorf("batch: %w", err)
 	}
 	if len(answer.Results) != len(all) {
-		return nil, fmt.Errorf("batch of %d was answered by %d results", len(all), len(answer.Results))
+		return nil, fmt.Errorf("batch of %d was answered with %d results", len(all), len(answer.Results))
 	}
 	for i := range answer.Results {
 		errs = append(errs, decode(all[i].GetRequestName(), &answer.Results[i], nil))

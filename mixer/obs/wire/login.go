@@ -35,7 +35,7 @@ func (c *Conn) login() error {
 		return err
 	}
 	if hello.RPCVersion < rpcVersion {
-		return fmt.Errorf("this OBS speaks version %d of the protocol, not %d", hello.RPCVersion, rpcVersion)
+		return fmt.Errorf("this OBS uses version %d of the protocol, not %d", hello.RPCVersion, rpcVersion)
 	}
 	c.version = hello.ObsWebSocketVersion
 	id := &opcodes.Identify{RPCVersion: rpcVersion, EventSubscriptions: c.opts.Subscriptions}

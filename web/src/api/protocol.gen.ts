@@ -30,7 +30,7 @@ export interface ChoiceArgs {
   name: string;
 }
 
-/** Client is a client that is connected. */
+/** Client is a connected client. */
 export interface Client {
   /** of the token */
   name: string;
@@ -64,15 +64,15 @@ export interface CodecInfo {
 
 /** CutArgs is what mixer.cut takes. */
 export interface CutArgs {
-  /** a name of the mixer's sources; left out: what is in preview */
+  /** a name of the mixer's sources; default: what is in preview */
   source?: string;
-  /** "keyframe" waits for the source's next keyframe; left out: at once */
+  /** "keyframe" waits for the source's next keyframe; default: cut at once */
   when?: When;
 }
 
 /** DestinationAddArgs is what destination.add takes. */
 export interface DestinationAddArgs {
-  /** left out: made from the name */
+  /** default: made from the name */
   id?: string;
   /** what people call it */
   name: string;
@@ -86,7 +86,7 @@ export interface DestinationAddArgs {
   sendToBoth?: boolean;
   /** a preset's name */
   platform?: string;
-  /** show.live starts it; left out: true */
+  /** show.live starts it; default: true */
   enabled?: boolean;
   /** delay behind the program, at most 60000 */
   delayMs?: number;
@@ -145,11 +145,11 @@ export interface DestinationStatus {
   framesDropped: number;
   /** bytes */
   bytesSent: number;
-  /** what of the program its platform or its server does not take, in sentences */
+  /** what its platform or server does not accept about the program, in sentences */
   warnings?: string[];
 }
 
-/** DestinationUpdateArgs is what destination.update takes; what is left out stays. */
+/** DestinationUpdateArgs is what destination.update takes; omitted fields are unchanged. */
 export interface DestinationUpdateArgs {
   id: string;
   name?: string;
@@ -187,7 +187,7 @@ export interface Feed {
   url?: string;
   /** by an operator; false for one that just arrived */
   added: boolean;
-  /** a key is needed to publish it from off this machine */
+  /** publishing it from another machine requires a key */
   hasKey: boolean;
   state: FeedState;
   /** as a sentence */
@@ -215,9 +215,9 @@ export interface FeedAddArgs {
   id: string;
   /** what people call it */
   name: string;
-  /** where to pull it from; left out: a device pushes it */
+  /** where to pull it from; omitted: a device pushes it */
   url?: string;
-  /** needed to publish it, from anywhere; left out: one is made that is needed only from other machines */
+  /** needed to publish it, from anywhere; default: a new key that is needed only from other machines */
   key?: string;
 }
 
@@ -242,7 +242,7 @@ export interface FeedKey {
 /** FeedState is the state of a feed. */
 export type FeedState = 'live' | 'waiting' | 'lost' | 'connecting' | 'retrying' | 'stalled';
 
-/** FeedUpdateArgs is what feed.update takes; what is left out stays. */
+/** FeedUpdateArgs is what feed.update takes; omitted fields are unchanged. */
 export interface FeedUpdateArgs {
   id: string;
   name?: string;
@@ -256,7 +256,7 @@ export interface FeedUpdateArgs {
 export interface GraceDeadline {
   /** its name */
   platform: string;
-  /** about when it ends the broadcast; after that it may have */
+  /** approximately when it ends the broadcast; after that it may have ended it */
   at: string;
   /** how long it waits in total */
   graceMs: number;
@@ -269,7 +269,7 @@ export interface Graphic {
   onAir: boolean;
   /** it is switched on, though the scene on air may not contain it */
   shown: boolean;
-  /** its present text */
+  /** its current text */
   text: Record<string, string>;
   /** a sentence */
   problem?: string;
@@ -277,11 +277,11 @@ export interface Graphic {
 
 /** GraphicAddArgs is what graphics.add takes. */
 export interface GraphicAddArgs {
-  /** left out: name and title */
+  /** default: name and title */
   template?: string;
   /** by field; the field logo names one of the state's logos */
   text: Record<string, string>;
-  /** it is hidden automatically after so long; left out: it stays */
+  /** hidden automatically after this time; default: stays on air */
   autoOutMs?: number;
 }
 
@@ -313,7 +313,7 @@ export interface GraphicMoveArgs {
   to: number;
 }
 
-/** GraphicUpdateArgs is what graphics.update takes; what is left out stays. */
+/** GraphicUpdateArgs is what graphics.update takes; omitted fields are unchanged. */
 export interface GraphicUpdateArgs {
   id: string;
   template?: string;
@@ -372,7 +372,7 @@ export interface Info {
 /** Kind is what a client is. */
 export type Kind = 'panel' | 'script' | 'deck';
 
-/** Level is how grave a line of the event log is. */
+/** Level is the severity of a line of the event log. */
 export type Level = 'info' | 'warn' | 'error';
 
 /** Light is a camera's tally light. */
@@ -520,13 +520,13 @@ export interface MuteArgs {
   muted: boolean;
 }
 
-/** OBSSetup is what obs.provision did in OBS' present scene collection. */
+/** OBSSetup is what obs.provision did in OBS' current scene collection. */
 export interface OBSSetup {
   /** the mixer is one that can be set up */
   available: boolean;
   /** of the last set-up; absent before the first */
   since?: string;
-  /** there is something to take back */
+  /** there is a setup to undo */
   canUndo: boolean;
   /** removed cameras whose scenes are still there */
   removedFeeds?: string[];
@@ -593,11 +593,11 @@ export interface ProvisionArgs {
   preview?: boolean;
   /** removed cameras whose scenes are deleted; without this they stay */
   remove?: string[];
-  /** of OBS' stream to the studio; left out: as before, at first 6000 */
+  /** of OBS' stream to the studio; default: the previous value, initially 6000 */
   videoKbps?: number;
-  /** left out: as before, at first 160 */
+  /** default: the previous value, initially 160 */
   audioKbps?: number;
-  /** between keyframes; left out: as before, at first 1 */
+  /** between keyframes; default: the previous value, initially 1 */
   keyframeSeconds?: number;
 }
 
@@ -619,14 +619,14 @@ export interface RenameArgs {
 
 /** SelfTestArgs is what selftest.run takes. */
 export interface SelfTestArgs {
-  /** left out: 20; at least 15, at most 600 */
+  /** default: 20; at least 15, at most 600 */
   seconds?: number;
 }
 
 /** SelfTestFaulty is a destination whose server misbehaves: its status must show that. */
 export interface SelfTestFaulty {
   kind: string;
-  /** seen, in order; repetitions left out */
+  /** seen, in order, without repetitions */
   states: DestinationState[];
   attempt: number;
   /** video frames dropped */
@@ -654,7 +654,7 @@ export interface SelfTestHealthy {
 export interface SelfTestReport {
   /** when it began */
   at: string;
-  /** for which the faulty destinations were there */
+  /** how long the faulty destinations ran */
   seconds: number;
   /** of the program in that time */
   frames: number;
@@ -677,7 +677,7 @@ export interface SelfTestState {
 /** Show is the event itself. */
 export interface Show {
   name: string;
-  /** show.live was given, show.end not yet */
+  /** show.live was sent, and show.end has not been sent since */
   live: boolean;
   since?: string;
   /** of obvan */
@@ -734,9 +734,9 @@ export interface TBarArgs {
 
 /** TakeArgs is what mixer.take takes. */
 export interface TakeArgs {
-  /** a name of the mixer's transitions; left out: the current one */
+  /** a name of the mixer's transitions; default: the current one */
   kind?: string;
-  /** left out: the current duration */
+  /** default: the current duration */
   durationMs?: number;
 }
 
@@ -784,9 +784,9 @@ export interface Transition {
 
 /** TransitionArgs is what mixer.transition takes. */
 export interface TransitionArgs {
-  /** a name of the mixer's transitions; left out: it stays */
+  /** a name of the mixer's transitions; default: unchanged */
   kind?: string;
-  /** left out: it stays */
+  /** default: unchanged */
   durationMs?: number;
 }
 
@@ -860,13 +860,13 @@ export interface CommandError {
 export interface Commands {
   /** Put a source in preview. (operator) */
   'mixer.preview': { args: PreviewArgs; result: null };
-  /** Put a source on air without a transition; without a source, what is in preview. (operator) */
+  /** Cut to a source, or to what is in preview if no source is given. (operator) */
   'mixer.cut': { args: CutArgs; result: null };
-  /** Bring preview on air with a transition. (operator) */
+  /** Take preview to program with a transition. (operator) */
   'mixer.take': { args: TakeArgs; result: null };
   /** Switch the mixer's preview bus on or off. (operator) */
   'mixer.studioMode': { args: StudioModeArgs; result: null };
-  /** Choose the transition that a take without a kind uses. (operator) */
+  /** Choose the transition used by a take that names none. (operator) */
   'mixer.transition': { args: TransitionArgs; result: null };
   /** Move the T-bar. (operator) */
   'mixer.tbar': { args: TBarArgs; result: null };
@@ -874,7 +874,7 @@ export interface Commands {
   'audio.mute': { args: MuteArgs; result: null };
   /** Move a fader of the mixer. (operator) */
   'audio.volume': { args: VolumeArgs; result: null };
-  /** Send this websocket the mixer's audio levels as notifications "meters", 20 times a second, until it is switched off. (viewer) */
+  /** Send the mixer's audio levels to this websocket as "meters" notifications, 20 times a second, until switched off. (viewer) */
   'audio.meters': { args: MetersArgs; result: null };
   /** Resume a clip. (operator) */
   'media.play': { args: MediaArgs; result: null };
@@ -884,9 +884,9 @@ export interface Commands {
   'media.restart': { args: MediaArgs; result: null };
   /** Stop a clip. (operator) */
   'media.stop': { args: MediaArgs; result: null };
-  /** Start an output of the mixer's own: a stream, a recording. One that is running keeps running. (director) */
+  /** Start one of the mixer's own outputs, such as its stream or recording. One that is already running is not affected. (director) */
   'output.start': { args: OutputArgs; result: null };
-  /** Stop an output of the mixer's own. (director) */
+  /** Stop one of the mixer's own outputs. (director) */
   'output.stop': { args: OutputArgs; result: null };
   /** Add a lower third at the end of the list. (operator) */
   'graphics.add': { args: GraphicAddArgs; result: GraphicAdded };
@@ -896,17 +896,17 @@ export interface Commands {
   'graphics.remove': { args: GraphicArgs; result: null };
   /** Move a lower third to another place in the list. (operator) */
   'graphics.move': { args: GraphicMoveArgs; result: null };
-  /** Add many lower thirds from a table of names; none is added when a line is invalid. (operator) */
+  /** Add many lower thirds from a table of names; none is added if any line is invalid. (operator) */
   'graphics.import': { args: GraphicImportArgs; result: GraphicImported };
-  /** Put a lower third on air, in place of the one that is. (operator) */
+  /** Put a lower third on air, replacing the current one. (operator) */
   'graphics.take': { args: GraphicArgs; result: null };
   /** Put the next lower third of the list on air. (operator) */
   'graphics.next': { args: Record<string, never>; result: null };
   /** Take the lower third off air. (operator) */
   'graphics.out': { args: Record<string, never>; result: null };
-  /** Delete a logo of lower thirds; those that use it are shown without. PUT /api/v1/logos/NAME uploads a PNG or JPEG, GET /api/v1/logos/NAME.png returns it. (operator) */
+  /** Delete a lower-third logo; lower thirds that use it are shown without it. PUT /api/v1/logos/NAME uploads a PNG or JPEG, GET /api/v1/logos/NAME.png returns it. (operator) */
   'logo.remove': { args: LogoArgs; result: null };
-  /** Sent by the overlay page once a second: it is alive, and shows this. (viewer) */
+  /** Sent by the overlay page once a second, to report what it shows. (viewer) */
   'overlay.heartbeat': { args: HeartbeatArgs; result: null };
   /** Switch OBS to another scene collection. (director) */
   'obs.collection': { args: ChoiceArgs; result: null };
@@ -924,11 +924,11 @@ export interface Commands {
   'program.lock': { args: LockArgs; result: null };
   /** Choose the feeds that take over when the program source fails. (director) */
   'program.backups': { args: BackupsArgs; result: null };
-  /** Choose what the program fails over for besides loss of signal, where a backup is healthy. They are estimated from encoded frame sizes, and warned of in any case. (director) */
+  /** Choose which faults, besides loss of signal, make the program fail over if a backup is healthy. They are detected from encoded frame sizes, with ffmpeg also from decoded video, and always shown as warnings. (director) */
   'program.triggers': { args: TriggersArgs; result: null };
   /** Set the signal-loss timeout: how many milliseconds a source may send no video before the program fails over. (director) */
   'program.timeout': { args: TimeoutArgs; result: null };
-  /** Add a camera: one that pushes to us, or one that we pull. (operator) */
+  /** Add a camera that pushes to the studio, or one that the studio pulls. (operator) */
   'feed.add': { args: FeedAddArgs; result: FeedAdded };
   /** Change a camera's name, address or key. (operator) */
   'feed.update': { args: FeedUpdateArgs; result: FeedAdded };
@@ -950,9 +950,9 @@ export interface Commands {
   'destination.start': { args: DestinationArgs; result: null };
   /** Stop sending to a destination. (director) */
   'destination.stop': { args: DestinationArgs; result: null };
-  /** Retry a destination now, also one that refused the stream. (director) */
+  /** Retry a destination now, even one that refused the stream. (director) */
   'destination.retry': { args: DestinationArgs; result: null };
-  /** Test how failing destinations are handled: healthy ones beside one of each faulty kind, with a program of their own. The report is in the state; the show and its destinations are not affected. (director) */
+  /** Test how failing destinations are handled: healthy destinations run alongside one of each faulty kind, fed by a test program. The report is in the state; the show and its destinations are not affected. (director) */
   'selftest.run': { args: SelfTestArgs; result: null };
   /** Go live: start every enabled destination. (director) */
   'show.live': { args: Record<string, never>; result: WentLive };

@@ -164,26 +164,3 @@ func setTimeout(k *showfile.Show, args TimeoutArgs) {
 	}
 	k.Timeouts = own
 }
-
-// restoreFailover hands the program what was stored of its failover chain. What a newer
-// version stored and this one does not know is left out.
-func (s *Studio) restoreFailover(k *showfile.Show) {
-	s.deps.Program.SetBackups(k.Backups)
-	if len(k.Triggers) > 0 {
-		if err := s.deps.Program.SetTriggers(k.Triggers); err != nil {
-			s.logEvent(control.Error, "The failover triggers could not be restored: %v.", err)
-		}
-	}
-	timeouts := maps.Clone(k.Timeouts)
-	if k.TimeoutMs > 0 {
-		if timeouts == nil {
-			timeouts = map[string]int{}
-		}
-		timeouts[""] = k.TimeoutMs
-	}
-	for _, level := range slices.Sorted(maps.Keys(timeouts)) {
-		if err := s.deps.Program.SetTimeout(level, time.Duration(timeouts[level])*time.Millisecond); err != nil {
-			s.logEvent(control.Error, "A signal-loss timeout could not be restored: %v.", err)
-		}
-	}
-}

@@ -3,11 +3,70 @@ package studio
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"obvan/control"
 	"obvan/control/showfile"
 )
+
+// restore applies the show file to what the studio controls. A destination that was
+// sending while the show was live sends again: after a crash in mid-show the show goes on.
+func (s *Studio) restore() {
+	s.forgetTestSends()
+	var k showfile.Show
+	var sec showfile.Secrets
+	s.file.Read(func(now *showfile.Show, secret *showfile.Secrets) { k, sec = now.Clone(), secret.Clone() })
+	s.resumeOnAir(&k) // before the feeds connect, or the first of them is on air
+	for _, f := range k.Feeds {
+		if err := s.pull(f.ID, sec.Feeds[f.ID].URL); err != nil {
+			s.logEvent(control.Error, "Can't pull %s: %v.", f.Name, err)
+		}
+	}
+	s.updateMixerFeeds(&k)
+	s.restoreFailover(&k)
+	for i := range k.Destinations {
+		d := &k.Destinations[i]
+		err := s.putDestination(d, sec.Destinations[d.ID])
+		if err == nil && k.Live && d.Started {
+			err = s.deps.Relay.Start(d.ID)
+		}
+		if err != nil {
+			s.logEvent(control.Error, "%s could not be restored: %v.", d.Name, err)
+			s.last.mu.Lock()
+			s.last.notAccepted[d.ID] = "This server can't send to this address."
+			s.last.mu.Unlock()
+		}
+	}
+	if k.Live {
+		s.logEvent(control.Info, "The show was live when the server stopped; it continues.")
+	}
+	s.updateDestinations()
+}
+
+// restoreFailover hands the program what was stored of its failover chain. What a newer
+// version stored and this one does not know is left out.
+func (s *Studio) restoreFailover(k *showfile.Show) {
+	s.deps.Program.SetBackups(k.Backups)
+	if len(k.Triggers) > 0 {
+		if err := s.deps.Program.SetTriggers(k.Triggers); err != nil {
+			s.logEvent(control.Error, "The failover triggers could not be restored: %v.", err)
+		}
+	}
+	timeouts := maps.Clone(k.Timeouts)
+	if k.TimeoutMs > 0 {
+		if timeouts == nil {
+			timeouts = map[string]int{}
+		}
+		timeouts[""] = k.TimeoutMs
+	}
+	for _, level := range slices.Sorted(maps.Keys(timeouts)) {
+		if err := s.deps.Program.SetTimeout(level, time.Duration(timeouts[level])*time.Millisecond); err != nil {
+			s.logEvent(control.Error, "A signal-loss timeout could not be restored: %v.", err)
+		}
+	}
+}
 
 // What the log says when the disk fails, and when it works again.
 const (

@@ -214,40 +214,6 @@ func (s *Studio) refresh(now time.Time, sample bool) {
 	}
 }
 
-// restore applies the show file to what the studio controls. A destination that was
-// sending while the show was live sends again: after a crash in mid-show the show goes on.
-func (s *Studio) restore() {
-	s.forgetTestSends()
-	var k showfile.Show
-	var sec showfile.Secrets
-	s.file.Read(func(now *showfile.Show, secret *showfile.Secrets) { k, sec = now.Clone(), secret.Clone() })
-	s.resumeOnAir(&k) // before the feeds connect, or the first of them is on air
-	for _, f := range k.Feeds {
-		if err := s.pull(f.ID, sec.Feeds[f.ID].URL); err != nil {
-			s.logEvent(control.Error, "Can't pull %s: %v.", f.Name, err)
-		}
-	}
-	s.updateMixerFeeds(&k)
-	s.restoreFailover(&k)
-	for i := range k.Destinations {
-		d := &k.Destinations[i]
-		err := s.putDestination(d, sec.Destinations[d.ID])
-		if err == nil && k.Live && d.Started {
-			err = s.deps.Relay.Start(d.ID)
-		}
-		if err != nil {
-			s.logEvent(control.Error, "%s could not be restored: %v.", d.Name, err)
-			s.last.mu.Lock()
-			s.last.notAccepted[d.ID] = "This server can't send to this address."
-			s.last.mu.Unlock()
-		}
-	}
-	if k.Live {
-		s.logEvent(control.Info, "The show was live when the server stopped; it continues.")
-	}
-	s.updateDestinations()
-}
-
 // edit changes the show or its secrets. When the disk fails that is logged as an error, but
 // stops nothing: the change holds while the server runs.
 func (s *Studio) edit(ctx context.Context, change func(*showfile.Show, *showfile.Secrets) error) error {

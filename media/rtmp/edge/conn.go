@@ -80,7 +80,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 // awaitHandshake waits for the first half of a handshake. Until then a connection costs
 // a goroutine and two kilobytes; in go-rtmp it costs a hundred.
 func (c *conn) awaitHandshake() {
-	c.net.SetReadDeadline(time.Now().Add(handshakeTime))
+	c.net.SetReadDeadline(time.Now().Add(handshakeTimeout))
 	c.in.start = make([]byte, handshakeStart)
 	if _, err := io.ReadFull(c.net, c.in.start); err != nil || c.in.start[0] != 3 {
 		c.Close()
@@ -174,7 +174,7 @@ func (c *conn) extendDeadline() { c.net.SetReadDeadline(time.Now().Add(c.server.
 
 // awaitRequest sets the deadline for a client that neither publishes nor plays.
 func (c *conn) awaitRequest() {
-	c.in.login = time.Now().Add(loginTime)
+	c.in.login = time.Now().Add(loginTimeout)
 	c.net.SetReadDeadline(c.in.login)
 }
 

@@ -13,10 +13,10 @@ import (
 
 // Time limits of a connection.
 const (
-	handshakeTime = 5 * time.Second
-	loginTime     = 10 * time.Second // from the handshake to publish or play
-	writeTime     = 10 * time.Second
-	lingerTime    = time.Second // for the last message to reach the client before the connection is closed
+	handshakeTimeout = 5 * time.Second
+	loginTimeout     = 10 * time.Second // from the handshake to publish or play
+	writeTimeout     = 10 * time.Second
+	lingerTime       = time.Second // for the last message to reach the client before the connection is closed
 )
 
 // Limits of one server.

@@ -100,7 +100,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		if len(c.bridge.handshake) < handshakeAll {
 			return len(p), nil
 		}
-		c.net.SetWriteDeadline(time.Now().Add(writeTime))
+		c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
 		_, err := c.net.Write(c.bridge.handshake) // there is no other writer yet
 		c.bridge.handshakeSent, c.bridge.handshake = true, nil
 		return len(p), err

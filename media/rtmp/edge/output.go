@@ -32,7 +32,7 @@ func (o *Out) Begin() *rtmp.Writer {
 // closed.
 func (o *Out) End() error {
 	defer o.mu.Unlock()
-	timeout := writeTime
+	timeout := writeTimeout
 	if o.c.ctx.Err() != nil {
 		timeout = lingerTime
 	}

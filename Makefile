@@ -45,8 +45,9 @@ unit:
 	CGO_ENABLED=1 $(GO) test -race -vet=off -skip $(NOT_HERE) -timeout 12m -parallel $$(($$(nproc) * 4)) $(UNIT)
 panel-test: web/node_modules/.installed
 	cd web && npm run --silent check && npm test --silent
+# -count=1: the test cache does not know which server the tests start.
 e2e: setup build
-	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -vet=off -v -skip $(NOT_HERE) -timeout 35m -parallel 100 ./e2e/...
+	CGO_ENABLED=1 OBVAN_E2E=1 $(GO) test -race -vet=off -count=1 -v -skip $(NOT_HERE) -timeout 35m -parallel 100 ./e2e/...
 
 ## measure: figures that a busy machine changes, beside their goals; run it on a quiet one
 measure: setup build
